@@ -1,0 +1,122 @@
+"""TOML files checked against frozen pydantic models, with errors a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pulsefront.errors import ConfigError
+
+__all__ = ["FrozenModel", "load_toml", "validate"]
+
+
+class FrozenModel(BaseModel):
+    """Base of every configuration: frozen, unknown keys refused, no NaN or infinity."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True
+    )
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read and check a TOML file.
+
+        Raises
+        ------
+        ConfigError
+            The file is missing, is no TOML, or has a key or value that does not fit.
+        """
+        return validate(cls, load_toml(path), file=path)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_toml(path: str | Path) -> dict[str, Any]:
+    """Return the content of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, unreadable or no TOML.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError("no such file", file=path, remedy=_near_files(path)) from None
+    except IsADirectoryError:
+        raise ConfigError("is a folder, not a TOML file", file=path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"is not valid TOML: {error}", file=path) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=path) from None
+
+
+def _near_files(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else None
+    names = [entry.name for entry in folder.iterdir() if entry.is_file()] if folder else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.parent / near[0]}?" if near else "check the path"
+
+
+def validate(model: type[Model], content: Mapping[str, Any], *, file: str | Path) -> Model:
+    """Return *content* as a checked *model*.
+
+    Raises
+    ------
+    ConfigError
+        Names *file*, the first key that does not fit, its value, and the nearest valid key where
+        the key is unknown.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        location = tuple(first["loc"])
+        field = ".".join(str(part) for part in location) or None
+        if first["type"] == "extra_forbidden":
+            siblings = sorted(_siblings(model, location))
+            near = difflib.get_close_matches(str(location[-1]), siblings, n=1, cutoff=0.5)
+            remedy = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(siblings)}"
+            raise ConfigError("unknown key", file=file, field=field, remedy=remedy) from None
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        value = None if first["type"] == "missing" else _short(first.get("input"))
+        raise ConfigError(message, file=file, field=field, value=value) from None
+
+
+def _short(value: object) -> object:
+    """Return *value*, or None where it is too long to say in a line."""
+    return value if len(repr(value)) <= 80 else None
+
+
+def _siblings(model: type[BaseModel], location: Sequence[int | str]) -> set[str]:
+    """Return the valid keys beside the unknown one at *location*."""
+    current: Any = model
+    for part in location[:-1]:
+        candidates = [m for m in _models_in(current) if isinstance(part, str)]
+        named = [m for m in candidates if part in m.model_fields]
+        if named:
+            current = named[0].model_fields[str(part)].annotation
+        # An index or the tag of a union selects among the models already at hand.
+        elif isinstance(part, str):
+            tagged = [m for m in candidates if _has_tag(m, part)]
+            current = tagged[0] if tagged else current
+    return {name for m in _models_in(current) for name in m.model_fields}
+
+
+def _has_tag(model: type[BaseModel], tag: str) -> bool:
+    return any(tag in getattr(f.annotation, "__args__", ()) for f in model.model_fields.values())
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for part in getattr(annotation, "__args__", ()) for m in _models_in(part)]

@@ -1,0 +1,142 @@
+"""Files that appear whole or not at all, and hashes that name their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pulsefront.errors import PulsefrontError
+
+__all__ = [
+    "atomic_directory",
+    "atomic_path",
+    "canonical_json",
+    "firmware_export_directory",
+    "hash_file",
+    "hash_json",
+    "sim_data_directory",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside *target*; rename it to *target* when the block succeeds.
+
+    The file is flushed to disk before the rename, so that *target* is either the old file or the
+    whole new one, also after a power cut. On an error the temporary file is removed.
+    """
+    target = Path(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _disk_error(error, target) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(target.parent)
+
+
+@contextmanager
+def atomic_directory(target: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside *target*; it replaces *target* when the block succeeds."""
+    target = Path(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise _disk_error(error, target) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _disk_error(error: OSError, target: Path) -> PulsefrontError:
+    remedy = {
+        28: "free some space on that disk or choose another folder",
+        13: "choose a folder you may write to",
+        30: "choose a folder you may write to",
+    }.get(error.errno or 0, "check the folder and try again; nothing was half-written")
+    reason = error.strerror or str(error)
+    return PulsefrontError(f"cannot be written: {reason.lower()}", file=target, remedy=remedy)
+
+
+def write_bytes(target: str | Path, content: bytes) -> None:
+    """Write *content* to *target* atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(target: str | Path, content: str) -> None:
+    """Write *content* to *target* atomically, as UTF-8."""
+    write_bytes(target, content.encode())
+
+
+def write_json(target: str | Path, content: Any) -> None:
+    """Write *content* to *target* atomically: indented, keys in their given order, no NaN."""
+    write_text(target, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def canonical_json(content: Any) -> str:
+    """Return the one JSON text of *content*: sorted keys, no spaces, no NaN."""
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def hash_json(content: Any) -> str:
+    """Return the SHA-256 of the canonical JSON of *content*, in hexadecimal."""
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def hash_file(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sim_data_directory() -> Path:
+    """Return the folder of materials, detectors, studies and fleets that ship."""
+    return _shipped("sim_data")
+
+
+def firmware_export_directory() -> Path:
+    """Return the folder of boards, test benches and the reference export."""
+    return _shipped("firmware_export")
+
+
+def _shipped(name: str) -> Path:
+    package = Path(__file__).resolve().parent
+    # A wheel carries the folder inside the package; a checkout has it beside src.
+    for folder in (package / name, package.parents[1] / name):
+        if folder.is_dir():
+            return folder
+    raise PulsefrontError(
+        f"the folder {name} is not beside the package",
+        file=package,
+        remedy="reinstall pulsefront",
+    )

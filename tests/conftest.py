@@ -1,0 +1,28 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+mpl.use("Agg")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = Path(os.environ.get("PULSEFRONT_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Return a function from a measured sample's name to its path; skips where it is absent."""
+
+    def path_of(name: str) -> Path:
+        path = SHARED_DATA / name
+        if not path.exists():
+            pytest.skip(f"measured sample {name} is not on this machine")
+        return path
+
+    return path_of
