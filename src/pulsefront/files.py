@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,35 +37,40 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     whole new one, also after a power cut. On an error the temporary file is removed.
     """
     target = Path(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync(temporary)
         os.replace(temporary, target)
+        _sync(target.parent)
     except OSError as error:
-        raise _disk_error(error, target) from error
+        raise _explained(error, target) from error
     finally:
-        temporary.unlink(missing_ok=True)
-    _sync(target.parent)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
 def atomic_directory(target: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside *target*; it replaces *target* when the block succeeds."""
     target = Path(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _beside(target)
     try:
         temporary.mkdir(parents=True)
         yield temporary
         if target.exists():
             shutil.rmtree(target)
         os.replace(temporary, target)
+        _sync(target.parent)
     except OSError as error:
-        raise _disk_error(error, target) from error
+        raise _explained(error, target) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _sync(target.parent)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _sync(path: Path) -> None:
@@ -75,14 +81,24 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _disk_error(error: OSError, target: Path) -> PulsefrontError:
-    remedy = {
-        28: "free some space on that disk or choose another folder",
-        13: "choose a folder you may write to",
-        30: "choose a folder you may write to",
-    }.get(error.errno or 0, "check the folder and try again; nothing was half-written")
-    reason = error.strerror or str(error)
-    return PulsefrontError(f"cannot be written: {reason.lower()}", file=target, remedy=remedy)
+REMEDIES = {
+    errno.ENOSPC: "free some space on that disk or choose another folder",
+    errno.EDQUOT: "free some of your quota or choose another folder",
+    errno.EACCES: "choose a folder you may write to",
+    errno.EPERM: "choose a folder you may write to",
+    errno.EROFS: "choose a folder you may write to",
+    errno.ENOTDIR: "choose a path whose parents are folders",
+    errno.EISDIR: "remove the folder of that name or choose another name",
+}
+
+
+def _explained(error: OSError, target: Path) -> Exception:
+    """Return *error* as a line for the user where the disk or the path is at fault."""
+    remedy = REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return error
+    reason = (error.strerror or str(error)).lower()
+    return PulsefrontError(f"cannot be written: {reason}", file=target, remedy=remedy)
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

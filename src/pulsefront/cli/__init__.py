@@ -1,1 +1,1 @@
-""""""
+"""Thin commands over the rooms below; no logic."""

@@ -1,1 +1,1 @@
-""""""
+"""A study file becomes a run directory: the main job, resumable."""

@@ -1,0 +1,85 @@
+"""Configuration errors name the file, the key and the nearest valid key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from pulsefront.config import FrozenModel, load_toml
+from pulsefront.errors import ConfigError
+
+
+class Beam(FrozenModel):
+    kind: Literal["beam"] = "beam"
+    width_mm: float = Field(gt=0)
+
+
+class Flood(FrozenModel):
+    kind: Literal["flood"]
+    rate_hz: float = 1.0
+
+
+class Study(FrozenModel):
+    name: str
+    source: Annotated[Beam | Flood, Field(discriminator="kind")]
+    layers: tuple[Beam, ...] = ()
+
+
+def read(tmp_path: Path, text: str) -> Study:
+    path = tmp_path / "study.toml"
+    path.write_text(text)
+    return Study.from_toml(path)
+
+
+GOOD = 'name = "a"\nsource = {kind = "beam", width_mm = 1.0}\n'
+
+
+def test_good_file_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD).source == Beam(width_mm=1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (GOOD + "nmae = 1", ["study.toml", "nmae", "did you mean 'name'"]),
+        (
+            'name = "a"\nsource = {kind = "beam", width_mm = 1.0, with_mm = 2}',
+            ["source.beam.with_mm", "did you mean 'width_mm'"],
+        ),
+        (GOOD + "layers = [{widthmm = 1.0}]", ["layers.0", "width_mm"]),
+        ('name = "a"\nsource = {kind = "beam", width_mm = -1.0}', ["source.beam.width_mm", "-1.0"]),
+        (
+            'name = "a"\nsource = {kind = "beam", width_mm = inf}',
+            ["source.beam.width_mm", "finite"],
+        ),
+        ('source = {kind = "flood"}', ["name", "required"]),
+        ("name = ", ["not valid TOML"]),
+        ('name = "a"\nsource = {kind = "bean", width_mm = 1.0}', ["source", "beam"]),
+    ],
+)
+def test_error_is_one_line_with_place_and_remedy(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+    line = str(caught.value)
+    assert "\n" not in line
+    for part in expected:
+        assert part in line
+
+
+def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "position.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"did you mean .*position\.toml"):
+        load_toml(tmp_path / "positon.toml")
+
+
+def test_folder_and_binary_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="folder"):
+        load_toml(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_toml(tmp_path / "binary.toml")

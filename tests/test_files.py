@@ -1,0 +1,80 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulsefront import files
+from pulsefront.errors import PulsefrontError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    files.write_text(target, "old")
+
+    def half_write() -> None:
+        with files.atomic_path(target) as temporary:
+            temporary.write_text("new")
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - our own, without text
+        half_write()
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_directory_replaces_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    for text in ("old", "new"):
+        with files.atomic_directory(target) as temporary:
+            (temporary / text).write_text(text)
+    assert names(target) == ["new"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with (
+        pytest.raises(PulsefrontError, match=r"no space left.*free some space"),
+        files.atomic_path(tmp_path / "never.txt"),
+        open("/dev/full", "w") as full,
+    ):
+        full.write("x" * 100_000)
+    assert names(tmp_path) == []
+
+
+def test_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PulsefrontError, match="cannot be written"):
+        files.write_text(tmp_path / "file" / "below.txt", "x")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, width=32),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), json_values.filter(lambda v: "inf" not in repr(v))))
+def test_hash_does_not_depend_on_key_order(content: dict[str, object]) -> None:
+    shuffled = dict(reversed(list(content.items())))
+    assert files.hash_json(content) == files.hash_json(shuffled)
+
+
+def test_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        files.canonical_json({"a": float("nan")})
+
+
+def test_shipped_folders_are_found() -> None:
+    assert (files.sim_data_directory()).is_dir()
+    assert (files.firmware_export_directory()).is_dir()
