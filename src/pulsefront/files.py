@@ -88,6 +88,7 @@ REMEDIES = {
     errno.EPERM: "choose a folder you may write to",
     errno.EROFS: "choose a folder you may write to",
     errno.ENOTDIR: "choose a path whose parents are folders",
+    errno.EEXIST: "choose a path whose parents are folders",
     errno.EISDIR: "remove the folder of that name or choose another name",
 }
 
