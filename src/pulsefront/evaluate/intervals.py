@@ -1,0 +1,394 @@
+"""Intervals by resampling: of one metric, of a paired difference, over initializations.
+
+A metric is prepared once as a `Statistic`, a function of event weights; a bootstrap draws the
+weights (how often each event, or each whole group of events, was resampled). Two statistics under
+the same weights are paired, whatever the metric.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special, stats
+
+from pulsefront.errors import DataError
+from pulsefront.evaluate import metrics
+
+__all__ = [
+    "Interval",
+    "NonInferiority",
+    "Statistic",
+    "bootstrap",
+    "bootstrap_replicates",
+    "central_width_statistic",
+    "difference",
+    "fwhm_statistic",
+    "mean_statistic",
+    "median_statistic",
+    "non_inferiority",
+    "non_inferiority_over_runs",
+    "of_resampled",
+    "point_spread_statistic",
+    "quantile_statistic",
+    "ratio",
+    "relative_gain",
+    "t_interval",
+]
+
+Float = NDArray[np.float64]
+Statistic = Callable[[Float], float]
+"""From event weights, (event,) and not negative, to the metric of the so weighted events."""
+
+_JACKKNIFE_BLOCKS = 200
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its confidence interval, all in one unit."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float = 0.95
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside."""
+        return self.low > 0 or self.high < 0
+
+    def scaled(self, factor: float) -> Interval:
+        """Return the interval in another unit."""
+        ends = sorted((self.low * factor, self.high * factor))
+        return Interval(self.value * factor, ends[0], ends[1], self.confidence)
+
+    def as_dict(self, name: str) -> dict[str, float]:
+        """Return plain numbers under ``name``, ``name_low`` and ``name_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+    def __str__(self) -> str:
+        """Return ``value [low, high]`` with as many digits as the interval supports."""
+        spread = self.high - self.low
+        if not (math.isfinite(spread) and spread > 0):
+            return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        digits = max(0, 1 - math.floor(math.log10(spread)))
+        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
+
+def mean_statistic(values: ArrayLike) -> Statistic:
+    """Return the weighted mean of *values* as a statistic."""
+    data = np.asarray(values, dtype=np.float64)
+    return lambda weights: float(weights @ data / weights.sum())
+
+
+def quantile_statistic(values: ArrayLike, *probabilities: float) -> Statistic:
+    """Return a quantile as a statistic, or the difference of the second and first of two.
+
+    The quantile is the smallest value whose cumulated weight reaches the probability.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    order = np.argsort(data, kind="stable")
+    ordered = data[order]
+    wanted = np.asarray(probabilities)
+
+    def statistic(weights: Float) -> float:
+        cumulated = np.cumsum(weights[order])
+        place = np.searchsorted(cumulated, wanted * cumulated[-1])
+        found = ordered[np.minimum(place, len(ordered) - 1)]
+        return float(found[-1] - found[0]) if len(found) == 2 else float(found[0])
+
+    return statistic
+
+
+def median_statistic(values: ArrayLike) -> Statistic:
+    """Return the weighted median as a statistic."""
+    return quantile_statistic(values, 0.5)
+
+
+def central_width_statistic(
+    values: ArrayLike, fraction: float = metrics.GAUSSIAN_FWHM_FRACTION
+) -> Statistic:
+    """Return `metrics.central_width` as a statistic."""
+    return quantile_statistic(values, (1 - fraction) / 2, (1 + fraction) / 2)
+
+
+def fwhm_statistic(
+    values: ArrayLike, bin_width: float | None = None, *, level: float = 0.5
+) -> Statistic:
+    """Return the histogram's FWHM (or width at another level) as a statistic.
+
+    The bins are chosen once from all events, so that replicates differ in counts alone.
+
+    Raises
+    ------
+    DataError
+        As `metrics.choose_binning`.
+    """
+    data = np.asarray(values, dtype=np.float64).ravel()
+    binning = metrics.choose_binning(data, bin_width)
+    index = binning.index(data)
+
+    def statistic(weights: Float) -> float:
+        counts = np.bincount(index, weights, minlength=binning.count)
+        return metrics.profile_width(counts, binning.width, level)
+
+    return statistic
+
+
+def point_spread_statistic(residual_mm: ArrayLike, bin_width_mm: float | None = None) -> Statistic:
+    """Return the 2-D FWHM of `metrics.point_spread` as a statistic.
+
+    Bands and bins are chosen once from all events.
+
+    Raises
+    ------
+    DataError
+        As `metrics.point_spread`.
+    """
+    prepared = [
+        (within, fwhm_statistic(values[within], bin_width_mm))
+        for values, within in metrics.profile_bands(residual_mm)
+    ]
+    return lambda weights: float(np.mean([width(weights[within]) for within, width in prepared]))
+
+
+def of_resampled(values: ArrayLike, function: Callable[[NDArray[np.float64]], float]) -> Statistic:
+    """Return any *function* of an array as a statistic of whole-number weights.
+
+    The first axis of *values* is the event; each event is repeated as often as it was drawn.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    return lambda weights: float(function(np.repeat(data, weights.astype(np.int64), axis=0)))
+
+
+def difference(first: Statistic, second: Statistic) -> Statistic:
+    """Return first − second, paired by event."""
+    return lambda weights: first(weights) - second(weights)
+
+
+def ratio(first: Statistic, second: Statistic) -> Statistic:
+    """Return first / second, paired by event."""
+    return lambda weights: first(weights) / second(weights)
+
+
+def relative_gain(candidate: Statistic, reference: Statistic) -> Statistic:
+    """Return 1 − candidate/reference: positive where the candidate's width or error is smaller."""
+    return lambda weights: 1 - candidate(weights) / reference(weights)
+
+
+def _group_index(groups: ArrayLike | None, events: int) -> NDArray[np.int64]:
+    if groups is None:
+        return np.arange(events)
+    labels = np.asarray(groups)
+    if len(labels) != events:
+        raise DataError(
+            "groups and events differ in length", field="groups", value=(len(labels), events)
+        )
+    _, index = np.unique(labels, axis=0 if labels.ndim > 1 else None, return_inverse=True)
+    return np.asarray(index).reshape(-1)
+
+
+def bootstrap_replicates(
+    statistic: Statistic,
+    events: int,
+    *,
+    groups: ArrayLike | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Float:
+    """Return the statistic of *replicates* resampled data sets, (replicate,).
+
+    Parameters
+    ----------
+    statistic
+        The metric as a function of event weights.
+    events
+        How many events it was prepared from.
+    groups
+        (event,) or (event, k) labels; whole groups (positions, runs, units) are resampled, as
+        they must be where events of a group are not independent. None resamples single events.
+    replicates, seed
+        How many, and from which random stream.
+
+    Raises
+    ------
+    DataError
+        No events, or a single group, or labels of another length.
+    """
+    if events < 1:
+        raise DataError("there are no events to resample", field="events", value=events)
+    index = _group_index(groups, events)
+    count = int(index.max()) + 1
+    if groups is not None and count < 2:
+        raise DataError(
+            "a single group cannot be resampled",
+            field="groups",
+            value=count,
+            remedy="leave groups out to resample events",
+        )
+    random = np.random.default_rng(seed)
+    result = np.empty(replicates)
+    for replicate in range(replicates):
+        drawn = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
+        result[replicate] = statistic(drawn if groups is None else drawn[index])
+    return result
+
+
+def bootstrap(
+    statistic: Statistic,
+    events: int,
+    *,
+    groups: ArrayLike | None = None,
+    replicates: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    method: str = "percentile",
+) -> Interval:
+    """Return the bootstrap interval of a statistic.
+
+    Parameters
+    ----------
+    method
+        ``"percentile"``, or ``"bca"``: bias-corrected and accelerated (Efron 1987, eq. 2.3), the
+        acceleration from a jackknife over at most 200 blocks of events or groups.
+
+    Raises
+    ------
+    DataError
+        As `bootstrap_replicates`; or replicates that are not finite (too few events).
+    """
+    if method not in {"percentile", "bca"}:
+        raise DataError("unknown method", field="method", value=method, remedy="percentile or bca")
+    found = bootstrap_replicates(statistic, events, groups=groups, replicates=replicates, seed=seed)
+    value = statistic(np.ones(events))
+    if not (np.isfinite(found).all() and np.isfinite(value)):
+        raise DataError(
+            "the metric is undefined in some resampled sets",
+            field="statistic",
+            value=int((~np.isfinite(found)).sum()),
+            remedy="there are too few events or groups for an interval",
+        )
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    if method == "bca":
+        tails = _bca_tails(statistic, value, found, tails, _group_index(groups, events))
+    low, high = np.quantile(found, tails)
+    return Interval(float(value), float(low), float(high), confidence)
+
+
+def _bca_tails(
+    statistic: Statistic, value: float, found: Float, tails: Float, index: NDArray[np.int64]
+) -> Float:
+    share = (np.sum(found < value) + 0.5 * np.sum(found == value)) / len(found)
+    share = float(np.clip(share, 0.5 / len(found), 1 - 0.5 / len(found)))
+    correction = float(special.ndtri(share))
+    count = int(index.max()) + 1
+    blocks = min(count, _JACKKNIFE_BLOCKS)
+    # Interleaved, not contiguous: events of one position often lie together.
+    block_of_event = (np.arange(count) % blocks)[index]
+    left_out = np.array(
+        [statistic((block_of_event != b).astype(np.float64)) for b in range(blocks)]
+    )
+    deviation = left_out.mean() - left_out
+    spread = float((deviation**2).sum())
+    acceleration = float((deviation**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    # Deleting a block of m events instead of one shrinks the skewness by sqrt(m).
+    acceleration *= math.sqrt(blocks / count)
+    shifted = correction + special.ndtri(tails)
+    return np.asarray(special.ndtr(correction + shifted / (1 - acceleration * shifted)))
+
+
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return mean and Student's t interval over independent repetitions (initializations).
+
+    Raises
+    ------
+    DataError
+        Fewer than two values, or values not finite.
+    """
+    data = np.asarray(values, dtype=np.float64).ravel()
+    if data.size < 2 or not np.isfinite(data).all():
+        raise DataError(
+            "an interval over repetitions needs at least two finite values",
+            field="values",
+            value=data.size,
+        )
+    mean = float(data.mean())
+    half = float(stats.t.ppf((1 + confidence) / 2, data.size - 1) * stats.sem(data))
+    return Interval(mean, mean - half, mean + half, confidence)
+
+
+@dataclass(frozen=True)
+class NonInferiority:
+    """Whether a candidate is not worse than its reference by more than a margin.
+
+    ``difference`` is candidate − reference of a metric where smaller is better, ``upper`` its
+    one-sided upper confidence bound; the candidate is accepted where ``upper <= margin``.
+    """
+
+    difference: float
+    upper: float
+    margin: float
+    confidence: float
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the bound lies within the margin."""
+        return self.upper <= self.margin
+
+    def __str__(self) -> str:
+        """Return the verdict in one line."""
+        word = "not inferior" if self.accepted else "not shown to be non-inferior"
+        return (
+            f"{word}: difference {self.difference:+.4g}, upper {self.confidence:.0%} bound "
+            f"{self.upper:+.4g}, margin {self.margin:.4g}"
+        )
+
+
+def non_inferiority(
+    candidate: Statistic,
+    reference: Statistic,
+    events: int,
+    *,
+    margin: float,
+    confidence: float = 0.95,
+    groups: ArrayLike | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> NonInferiority:
+    """Test by paired bootstrap that candidate − reference stays below *margin*.
+
+    Both statistics are prepared from the same events; smaller is better. The bound is one-sided
+    at *confidence*.
+    """
+    two_sided = 2 * confidence - 1
+    interval = bootstrap(
+        difference(candidate, reference),
+        events,
+        groups=groups,
+        replicates=replicates,
+        confidence=two_sided,
+        seed=seed,
+    )
+    return NonInferiority(interval.value, interval.high, margin, confidence)
+
+
+def non_inferiority_over_runs(
+    differences: Sequence[float] | Float, *, margin: float, confidence: float = 0.95
+) -> NonInferiority:
+    """Test by Student's t over paired runs that candidate − reference stays below *margin*.
+
+    Parameters
+    ----------
+    differences
+        One paired difference per initialization (same seed, same events); smaller is better.
+
+    Raises
+    ------
+    DataError
+        Fewer than two differences, or not finite.
+    """
+    interval = t_interval(differences, 2 * confidence - 1)
+    return NonInferiority(interval.value, interval.high, margin, confidence)
