@@ -1,1 +1,51 @@
-""""""
+"""Number formats, integer layers, and the model that runs itself bit for bit."""
+
+from pulsefront.fixed_point.format import (
+    Assignment,
+    FixedPointFormat,
+    Overflow,
+    Rounding,
+    assign,
+    format_holding,
+    raw_integers,
+)
+from pulsefront.fixed_point.layers import (
+    AveragePool,
+    Clip,
+    Concatenate,
+    Conv1d,
+    Dense,
+    Flatten,
+    HardTanh,
+    Input,
+    Layer,
+    MaxPool,
+    Quantize,
+    Relu,
+    WindowSum,
+)
+from pulsefront.fixed_point.model import FixedPointModel
+
+__all__ = [
+    "Assignment",
+    "AveragePool",
+    "Clip",
+    "Concatenate",
+    "Conv1d",
+    "Dense",
+    "FixedPointFormat",
+    "FixedPointModel",
+    "Flatten",
+    "HardTanh",
+    "Input",
+    "Layer",
+    "MaxPool",
+    "Overflow",
+    "Quantize",
+    "Relu",
+    "Rounding",
+    "WindowSum",
+    "assign",
+    "format_holding",
+    "raw_integers",
+]
