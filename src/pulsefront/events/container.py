@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 
-__all__ = ["EventTable", "Quantity", "Status"]
+__all__ = ["EventTable", "Quantity", "Status", "mark"]
 
 
 class Status(IntFlag):
@@ -27,6 +27,13 @@ class Status(IntFlag):
     BAD_BASELINE = 32
     NOT_FINITE = 64
     MISSING_CHANNEL = 128
+    BAD_HEADER = 256
+    OUTSIDE_WINDOW = 512
+
+
+def mark(status: NDArray[np.uint16], events: NDArray[Any], flag: Status) -> None:
+    """Add *flag* to the *events* (mask or indices) of *status*, in place."""
+    status[events] |= np.uint16(flag)
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,8 @@ class EventTable:
                 "no such quantity", field=name, remedy=f"there are: {', '.join(self.columns)}"
             ) from None
 
-    def select(self, events: NDArray[Any]) -> EventTable:
-        """Return the events that a boolean mask or an index array picks."""
+    def select(self, events: NDArray[Any] | slice) -> EventTable:
+        """Return the events that a boolean mask, an index array or a slice picks."""
         return EventTable(
             {name: column[events] for name, column in self.columns.items()},
             self.quantities,

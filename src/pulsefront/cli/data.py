@@ -1,0 +1,235 @@
+"""Commands for measured data: ingest, inspect, pickoff."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pulsefront.estimators.pulse_chain import PulseSettings
+    from pulsefront.events.readers.base import ReadOptions
+
+__all__ = ["ingest", "pickoff"]
+
+
+class SampleTypeName(StrEnum):
+    """How WaveDump samples are written."""
+
+    auto = "auto"
+    u16 = "u16"
+    f32 = "f32"
+    u8 = "u8"
+
+
+class JoinName(StrEnum):
+    """How several files become one set of events."""
+
+    auto = "auto"
+    none = "none"
+    event_counter = "event_counter"
+    trigger_tag = "trigger_tag"
+    order = "order"
+
+
+class TableName(StrEnum):
+    """File type of the table of events."""
+
+    csv = "csv"
+    h5 = "h5"
+    parquet = "parquet"
+
+
+class PolarityName(StrEnum):
+    """Side of the baseline on which the pulses lie."""
+
+    auto = "auto"
+    positive = "positive"
+    negative = "negative"
+
+
+Files = Annotated[
+    list[Path], typer.Argument(help="Measured files, or event stores.", show_default=False)
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Name of the format; recognised if not given.")
+]
+SampleInterval = Annotated[
+    float | None,
+    typer.Option("--sample-interval-ns", help="Sampling interval, where the file lacks it."),
+]
+TagInterval = Annotated[
+    float | None,
+    typer.Option("--tag-interval-ns", help="Tick of the trigger time tag, where needed."),
+]
+Samples = Annotated[
+    SampleTypeName, typer.Option("--sample-type", help="How WaveDump samples are written.")
+]
+RecordSamples = Annotated[
+    int | None, typer.Option(help="Samples per record of a file without headers.")
+]
+Mapping = Annotated[
+    Path | None, typer.Option(help="TOML file that says which array of a table is what.")
+]
+Join = Annotated[
+    JoinName,
+    typer.Option(help="How files of one channel each become events of several channels."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a damaged file instead of keeping its events.")
+]
+
+
+def ingest(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", help="The store to write (HDF5).")],
+    format_name: Format = None,
+    sample_interval_ns: SampleInterval = None,
+    tag_interval_ns: TagInterval = None,
+    sample_type: Samples = SampleTypeName.auto,
+    record_samples: RecordSamples = None,
+    mapping: Mapping = None,
+    join: Join = JoinName.auto,
+    *,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the store, chunk by chunk.")
+    ] = False,
+    strict: Strict = False,
+) -> None:
+    """Read measured files into one event store."""
+    from pulsefront.events.ingest import ingest as run
+    from pulsefront.progress import progress
+
+    options = _options(
+        sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
+    )
+    with _warnings_on_stderr(), progress("ingest", "events") as report:
+        count = run(
+            files,
+            out,
+            options,
+            format_name=format_name,
+            join=join.value,
+            append=append,
+            report=report,
+        )
+    typer.echo(f"{out}: {count} events {'added' if append else 'written'}")
+
+
+def pickoff(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", help="Folder for table and figures.")],
+    settings: Annotated[
+        Path | None, typer.Option(help="TOML file with all pulse settings.")
+    ] = None,
+    table: Annotated[TableName, typer.Option(help="File type of the table.")] = TableName.csv,
+    polarity: Annotated[
+        PolarityName | None, typer.Option(help="Side on which the pulses lie.")
+    ] = None,
+    baseline_samples: Annotated[
+        int | None, typer.Option(help="Samples at the start that are baseline.")
+    ] = None,
+    threshold_adc: Annotated[
+        float | None, typer.Option(help="Leading-edge threshold above the baseline.")
+    ] = None,
+    fraction: Annotated[
+        float | None, typer.Option(help="Fraction of the constant-fraction discriminator.")
+    ] = None,
+    delay_samples: Annotated[float | None, typer.Option(help="Its delay.")] = None,
+    smoothing: Annotated[
+        int | None, typer.Option(help="Length of the moving average; odd.")
+    ] = None,
+    format_name: Format = None,
+    sample_interval_ns: SampleInterval = None,
+    tag_interval_ns: TagInterval = None,
+    sample_type: Samples = SampleTypeName.auto,
+    record_samples: RecordSamples = None,
+    mapping: Mapping = None,
+    join: Join = JoinName.auto,
+    *,
+    strict: Strict = False,
+) -> None:
+    """Measure every pulse: amplitude, charge, leading-edge and constant-fraction times, status."""
+    from pulsefront.estimators.pulse_pickoff import pickoff as run
+    from pulsefront.events.ingest import open_sources
+    from pulsefront.progress import progress
+
+    chain = _pulse_settings(
+        settings,
+        {
+            "polarity": polarity.value if polarity else None,
+            "baseline_stop": baseline_samples,
+            "threshold_adc": threshold_adc,
+            "fraction": fraction,
+            "delay_samples": delay_samples,
+            "smoothing": smoothing,
+        },
+    )
+    options = _options(
+        sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
+    )
+    with _warnings_on_stderr(), progress("pickoff", "events") as report:
+        source = open_sources(files, options, format_name=format_name, join=join.value)
+        summary = run(source, out, chain, table_format=table.value, report=report)
+    flags = ", ".join(
+        f"{count} {name.replace('_', ' ').lower() if name != 'OK' else 'without flags'}"
+        for name, count in summary.status.items()
+    )
+    typer.echo(f"{out}: {summary.events} events, {summary.channels} channel(s); {flags}")
+    for name, values in summary.as_json()["time_difference_channel_0_minus_1"].items():
+        told = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
+        typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
+
+
+def _options(
+    sample_interval_ns: float | None,
+    tag_interval_ns: float | None,
+    sample_type: SampleTypeName,
+    record_samples: int | None,
+    mapping: Path | None,
+    *,
+    strict: bool,
+) -> ReadOptions:
+    from pulsefront.events.readers.base import ReadOptions
+
+    return ReadOptions(
+        strict=strict,
+        sample_interval_ns=sample_interval_ns,
+        tag_interval_ns=tag_interval_ns,
+        sample_type=sample_type.value,
+        record_samples=record_samples,
+        mapping=mapping,
+    )
+
+
+def _pulse_settings(file: Path | None, given: dict[str, object]) -> PulseSettings:
+    from pulsefront.config import load_toml, validate
+    from pulsefront.estimators.pulse_chain import PulseSettings
+
+    content = load_toml(file) if file else {}
+    content |= {name: value for name, value in given.items() if value is not None}
+    return validate(PulseSettings, content, file=file or Path("command line"))
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    """Show each warning about the data as one line, where errors go too."""
+    from pulsefront.events.readers.base import DataWarning
+
+    with warnings.catch_warnings(record=False):
+        warnings.simplefilter("always", DataWarning)
+        original = warnings.showwarning
+
+        def show(message, category, filename, lineno, file=None, line=None):  # type: ignore[no-untyped-def]
+            if issubclass(category, DataWarning):
+                typer.echo(f"warning: {message}", err=True)
+            else:
+                original(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,141 @@
+"""What every reader gives: a measured file, recognised and opened, that streams event tables."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pulsefront.errors import DataError, TruncatedFile
+from pulsefront.events.container import EventTable, Quantity
+
+__all__ = ["ADC_COUNTS", "DataWarning", "EventFile", "ReadOptions", "incomplete", "read_head"]
+
+ADC_COUNTS = "ADC counts"
+CHUNK_BYTES = 16 << 20
+
+SampleType = Literal["auto", "u16", "f32", "u8"]
+
+
+class DataWarning(UserWarning):
+    """A measured file was read only in part, or something in it had to be guessed."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say itself, or should be read otherwise.
+
+    Attributes
+    ----------
+    strict
+        Raise where a damaged file would otherwise give its whole events with a `DataWarning`.
+    sample_interval_ns
+        Sampling interval, for formats that do not hold it.
+    tag_interval_ns
+        Length of one tick of the trigger time tag, for formats that do not hold it.
+    tag_bits
+        Width of the trigger time tag; by default seen from the values before it wraps.
+    sample_type
+        How WaveDump samples are written; by default seen from the first records.
+    record_samples
+        Samples per record of a file without headers.
+    mapping
+        TOML file that says which array is what, for tables and general HDF5, NumPy or ROOT files.
+    """
+
+    strict: bool = False
+    sample_interval_ns: float | None = None
+    tag_interval_ns: float | None = None
+    tag_bits: int | None = None
+    sample_type: SampleType = "auto"
+    record_samples: int | None = None
+    mapping: Path | None = None
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """A measured file whose format is known.
+
+    Attributes
+    ----------
+    path, format
+        The file and the name of its format.
+    quantities
+        Data dictionary of the columns that `chunks` gives.
+    provenance
+        What the file says about itself: plain JSON values.
+    event_bytes
+        About how many bytes one event takes in memory.
+    stream
+        Events per chunk → iterator over tables; reads the file anew at every call.
+    """
+
+    path: Path
+    format: str
+    quantities: Mapping[str, Quantity]
+    provenance: Mapping[str, Any]
+    event_bytes: int
+    stream: Callable[[int], Iterator[EventTable]]
+
+    def chunks(self, events: int | None = None) -> Iterator[EventTable]:
+        """Yield the events in order, at most *events* a table (default: about 16 MB a table).
+
+        Raises
+        ------
+        DataError
+            The file is damaged (with strict reading, also where only its end is missing).
+        """
+        return self.stream(events or max(1, CHUNK_BYTES // max(self.event_bytes, 1)))
+
+    def read(self) -> EventTable:
+        """Return all events in one table.
+
+        Raises
+        ------
+        DataError
+            As for `chunks`.
+        """
+        return EventTable.concatenate(list(self.chunks()))
+
+
+def incomplete(
+    path: Path, options: ReadOptions, *, byte_offset: int, events_kept: int, problem: str
+) -> None:
+    """Warn that *path* is usable only up to *byte_offset*, or raise where nothing is left.
+
+    Raises
+    ------
+    TruncatedFile
+        Reading is strict, or not one whole event lies before the damage.
+    """
+    text = f"{problem} at byte {byte_offset}, after {events_kept} whole events"
+    if options.strict or events_kept == 0:
+        error = TruncatedFile(path, byte_offset=byte_offset, events_kept=events_kept, problem=text)
+        if events_kept == 0:
+            error.remedy = "there is nothing to keep: copy the file again from its source"
+        raise error
+    warnings.warn(f"{path}: {text}; they are kept", DataWarning, stacklevel=3)
+
+
+def read_head(path: Path, count: int = 4096) -> bytes:
+    """Return the first *count* bytes of a file.
+
+    Raises
+    ------
+    DataError
+        The file is missing, unreadable, a folder or empty.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(count)
+    except FileNotFoundError:
+        raise DataError("no such file", file=path, remedy="check the path") from None
+    except IsADirectoryError:
+        raise DataError("is a folder, not a file", file=path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=path) from None
+    if not head:
+        raise DataError("the file is empty", file=path, remedy="copy it again from its source")
+    return head

@@ -1,0 +1,421 @@
+"""The event store: one HDF5 file with a dataset per quantity, its dictionary and its history.
+
+Layout, also readable with any HDF5 viewer::
+
+    /                attributes: format, format_version, provenance (JSON)
+    /events/<name>   (event, …) chunked along the event axis, shuffled, gzip; attributes: unit,
+                     description
+    /events/status   (event,) uint16 of `Status` flags; attribute: flags (JSON name → value)
+    /committed       one integer: the events that are wholly written
+
+`write` makes a file appear whole or not at all. `append` adds to a file event by event chunk in
+HDF5's single-writer mode, which orders its writes so that the file opens at any moment:
+``committed`` is raised only after every column of a chunk is on disk, so that a kill loses at most
+the chunk in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import DataError, PulsefrontError, UnsupportedFormat
+from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.files import atomic_path
+
+__all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", "write_stream"]
+
+FORMAT = "pulsefront-events"
+FORMAT_VERSION = 1
+CHUNK_BYTES = 1 << 20
+STATUS = Quantity("1", "flags of what is wrong with the event; 0 means nothing is")
+
+
+def write(table: EventTable, path: str | Path) -> None:
+    """Write *table* to *path*, atomically.
+
+    Raises
+    ------
+    DataError
+        A column has a type that the store does not hold (only numbers and booleans).
+    PulsefrontError
+        The file cannot be written.
+    """
+    write_stream([table], path)
+
+
+def write_stream(
+    tables: Iterable[EventTable],
+    path: str | Path,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+) -> int:
+    """Write *tables* one after the other to one new store, atomically; return the event count.
+
+    Memory holds one table at a time. The provenance is that of the first table unless given.
+
+    Raises
+    ------
+    DataError
+        There is no table, the tables differ in columns or shapes, or a column cannot be stored.
+    PulsefrontError
+        The file cannot be written.
+    """
+    count = 0
+    with (
+        atomic_path(path) as temporary,
+        _disk_errors(path),
+        h5py.File(temporary, "w", libver=("v110", "v110")) as file,
+    ):
+        for table in tables:
+            if "events" not in file:
+                _create(file, table, table.provenance if provenance is None else provenance)
+            _extend(file, table, count, path)
+            count += len(table)
+        if "events" not in file:
+            raise DataError("there is nothing to store", file=path)
+        file["committed"][()] = count
+    return count
+
+
+@contextmanager
+def append(path: str | Path) -> Iterator[Appender]:
+    """Yield an `Appender` whose ``add(table)`` commits one chunk of events to the store.
+
+    The store is made if it is not there; every committed chunk survives a kill. A store that an
+    earlier writer left behind when it was killed is first rewritten from its whole chunks.
+
+    Raises
+    ------
+    DataError
+        A table does not have the columns of the store.
+    UnsupportedFormat
+        *path* is no event store.
+    PulsefrontError
+        The file cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and _left_open(path):
+        with open_store(path) as stored:
+            write_stream(stored.chunks(), path, provenance=stored.provenance)
+    appender = Appender(path)
+    try:
+        with _disk_errors(path):
+            try:
+                yield appender
+            finally:
+                appender.close()
+    except OSError as error:
+        raise PulsefrontError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            file=path,
+            remedy=f"mend that and append again; {appender.count} events are safe in it",
+        ) from error
+
+
+class Appender:
+    """Adds chunks of events to one store; made by `append`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: h5py.File | None = None
+        self.count = 0
+
+    def add(self, table: EventTable) -> None:
+        """Write the events of *table* and commit them."""
+        if self._file is None:
+            self._file = self._open(table)
+        _extend(self._file, table, self.count, self.path)
+        # All columns before the count: a reader trusts the count alone.
+        self._file.flush()
+        self.count += len(table)
+        self._file["committed"][()] = self.count
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; what was added stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self, table: EventTable) -> h5py.File:
+        if not self.path.exists():
+            write(table.select(np.zeros(0, np.int64)), self.path)
+        else:
+            _check_format(self.path)
+        file = h5py.File(self.path, "r+", libver=("v110", "v110"))
+        self.count = int(file["committed"][()])
+        file.swmr_mode = True
+        return file
+
+
+@dataclass(frozen=True)
+class StoredEvents:
+    """An open store: reads what is asked for and nothing else.
+
+    Attributes
+    ----------
+    count
+        Number of committed events.
+    quantities
+        The data dictionary.
+    provenance
+        Where the events come from.
+    """
+
+    path: Path
+    count: int
+    quantities: Mapping[str, Quantity]
+    provenance: Mapping[str, Any]
+    file: h5py.File
+
+    def __len__(self) -> int:
+        return self.count
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Return events *start* to *stop* of a column, or of ``"status"``.
+
+        Raises
+        ------
+        DataError
+            There is no such column, or its data cannot be read back.
+        """
+        if name != "status" and name not in self.quantities:
+            raise DataError(
+                "no such quantity",
+                file=self.path,
+                field=name,
+                remedy=f"there are: {', '.join(self.quantities)}",
+            )
+        stop = self.count if stop is None else min(stop, self.count)
+        try:
+            values: NDArray[Any] = self.file["events"][name][start:stop]
+        except (OSError, KeyError) as error:
+            raise DataError(
+                f"cannot be read back: {_reason(error)}", file=self.path, field=name
+            ) from None
+        return values
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a column over the committed events."""
+        return (self.count, *self.file["events"][name].shape[1:])
+
+    def table(self, start: int = 0, stop: int | None = None) -> EventTable:
+        """Return events *start* to *stop* with all their columns."""
+        return EventTable(
+            {name: self.column(name, start, stop) for name in self.quantities},
+            self.quantities,
+            self.column("status", start, stop),
+            self.provenance,
+        )
+
+    def chunks(self, events: int | None = None) -> Iterator[EventTable]:
+        """Yield all events in tables of at most *events* (default: about 16 MB a table)."""
+        if events is None:
+            events = max(1, (16 << 20) // max(self._event_bytes(), 1))
+        for start in range(0, self.count, events):
+            yield self.table(start, start + events)
+        if self.count == 0:
+            yield self.table()
+
+    def _event_bytes(self) -> int:
+        datasets = self.file["events"].values()
+        return sum(d.dtype.itemsize * int(np.prod(d.shape[1:])) for d in datasets)
+
+
+@contextmanager
+def open_store(path: str | Path) -> Iterator[StoredEvents]:
+    """Open a store for reading; costs the same for every size.
+
+    Raises
+    ------
+    UnsupportedFormat
+        The file is no event store, or of a newer version.
+    DataError
+        The file is missing or damaged.
+    """
+    path = Path(path)
+    _check_format(path)
+    file = _open_for_reading(path)
+    try:
+        yield _stored_events(path, file)
+    finally:
+        file.close()
+
+
+def read(path: str | Path) -> EventTable:
+    """Return all committed events of a store.
+
+    Raises
+    ------
+    UnsupportedFormat
+        The file is no event store, or of a newer version.
+    DataError
+        The file is missing or damaged.
+    """
+    with open_store(path) as stored:
+        return stored.table()
+
+
+def is_store(path: str | Path) -> bool:
+    """Return whether *path* is an HDF5 file that says it is an event store."""
+    try:
+        _check_format(Path(path))
+    except PulsefrontError:
+        return False
+    return True
+
+
+# --- inside ------------------------------------------------------------------------------------
+
+
+def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = FORMAT_VERSION
+    file.attrs["provenance"] = json.dumps(dict(provenance), ensure_ascii=False)
+    file.create_dataset("committed", data=np.int64(0))
+    group = file.create_group("events", track_order=True)
+    for name, column in (*table.columns.items(), ("status", table.status)):
+        if column.dtype.kind not in "biuf":
+            raise DataError(
+                "only numbers and booleans can be stored",
+                field=name,
+                value=str(column.dtype),
+                remedy="turn the column into numbers first",
+            )
+        event_bytes = max(1, column.dtype.itemsize * int(np.prod(column.shape[1:])))
+        dataset = group.create_dataset(
+            name,
+            shape=(0, *column.shape[1:]),
+            maxshape=(None, *column.shape[1:]),
+            chunks=(max(1, min(CHUNK_BYTES // event_bytes, 65536)), *column.shape[1:]),
+            dtype=column.dtype,
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
+        )
+        quantity = STATUS if name == "status" else table.quantities[name]
+        dataset.attrs["unit"] = quantity.unit
+        dataset.attrs["description"] = quantity.description
+    flags = {flag.name: flag.value for flag in Status}
+    group["status"].attrs["flags"] = json.dumps(flags)
+
+
+def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) -> None:
+    group = file["events"]
+    columns = {**table.columns, "status": table.status}
+    if set(columns) != set(group):
+        raise DataError(
+            "the events have other columns than the store",
+            file=path,
+            field=", ".join(sorted(set(columns) ^ set(group))),
+        )
+    for name, column in columns.items():
+        dataset = group[name]
+        if dataset.shape[1:] != column.shape[1:] or dataset.dtype != column.dtype:
+            raise DataError(
+                f"is {column.dtype}{list(column.shape[1:])} per event, and "
+                f"{dataset.dtype}{list(dataset.shape[1:])} in the store",
+                file=path,
+                field=name,
+                remedy="write it to a store of its own",
+            )
+        # An earlier writer may have been killed after extending only some of the columns.
+        dataset.resize(count + len(column), axis=0)
+        dataset[count:] = column
+
+
+def _check_format(path: Path) -> None:
+    try:
+        with open(path, "rb") as raw:
+            signature = raw.read(8)
+    except FileNotFoundError:
+        raise DataError("no such file", file=path, remedy="check the path") from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=path) from None
+    if not signature:
+        raise DataError("the file is empty", file=path)
+    remedy = "use pulsefront ingest to make one"
+    if signature != b"\x89HDF\r\n\x1a\n":
+        raise UnsupportedFormat("is not an event store (not HDF5)", file=path, remedy=remedy)
+    with _open_for_reading(path) as file:
+        if _text(file.attrs.get("format")) != FORMAT:
+            raise UnsupportedFormat("is HDF5, but not an event store", file=path, remedy=remedy)
+        version = file.attrs.get("format_version")
+        if version != FORMAT_VERSION:
+            raise UnsupportedFormat(
+                "is an event store of another version",
+                file=path,
+                field="format_version",
+                value=int(version) if isinstance(version, np.integer) else version,
+                remedy="read it with the pulsefront that wrote it",
+            )
+
+
+def _open_for_reading(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as first:
+        # A writer is at work, or was killed: single-writer mode can still be read.
+        try:
+            return h5py.File(path, "r", libver="latest", swmr=True)
+        except OSError:
+            raise DataError(f"is damaged: {_reason(first)}", file=path) from None
+
+
+def _left_open(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r"):
+            return False
+    except OSError:
+        return True
+
+
+def _stored_events(path: Path, file: h5py.File) -> StoredEvents:
+    try:
+        group = file["events"]
+        count = int(file["committed"][()])
+        quantities = {
+            name: Quantity(_text(data.attrs["unit"]), _text(data.attrs["description"]))
+            for name, data in group.items()
+            if name != "status"
+        }
+        provenance = json.loads(_text(file.attrs["provenance"]))
+        shortest = min(data.shape[0] for data in group.values())
+    except (KeyError, OSError, ValueError, IndexError, RuntimeError) as error:
+        raise DataError(f"is damaged: {_reason(error)}", file=path) from None
+    if shortest < count:
+        raise DataError(
+            f"is damaged: a column holds {shortest} of the {count} committed events", file=path
+        )
+    return StoredEvents(path, count, quantities, provenance, file)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip("'\"")
+    return text.split("(", 1)[-1].rstrip(")") if "(" in text else text
+
+
+@contextmanager
+def _disk_errors(path: str | Path) -> Iterator[None]:
+    """Give HDF5's write errors, which hide the system's reason in their text, a number again."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        match = re.search(r"errno = (\d+), error message = '([^']*)'", str(error))
+        if match is None:
+            raise
+        raise OSError(int(match[1]), match[2], str(path)) from error
