@@ -290,9 +290,9 @@ def crossing_before(pulse: NDArray[Any], peak: int, threshold: float) -> float:
     if peak < 0 or not np.isfinite(threshold) or pulse[peak] < threshold:
         return np.nan
     for i in range(peak, 0, -1):
-        below = float(pulse[i - 1])
+        below = np.float64(pulse[i - 1])
         if below < threshold:
-            above = float(pulse[i])
+            above = np.float64(pulse[i])
             return i - 1 + (threshold - below) / (above - below)
     return np.nan
 
@@ -303,9 +303,9 @@ def crossing_after(pulse: NDArray[Any], peak: int, threshold: float) -> float:
     if peak < 0 or not np.isfinite(threshold) or pulse[peak] < threshold:
         return np.nan
     for i in range(peak + 1, len(pulse)):
-        below = float(pulse[i])
+        below = np.float64(pulse[i])
         if below < threshold:
-            above = float(pulse[i - 1])
+            above = np.float64(pulse[i - 1])
             return i - 1 + (above - threshold) / (above - below)
     return np.nan
 
@@ -340,10 +340,10 @@ def constant_fraction_of(pulse: NDArray[Any], fraction: float, delay: float) -> 
 
 @njit(nogil=True, cache=True, inline="always")
 def _shaped(pulse: NDArray[Any], i: int, whole: int, part: float, fraction: float) -> float:
-    delayed = float(pulse[i - whole])
+    delayed = np.float64(pulse[i - whole])
     if part > 0.0:
-        delayed += part * (float(pulse[i - whole + 1]) - delayed)
-    return delayed - fraction * float(pulse[i])
+        delayed += part * (np.float64(pulse[i - whole + 1]) - delayed)
+    return delayed - fraction * np.float64(pulse[i])
 
 
 @njit(nogil=True, cache=True)
@@ -416,12 +416,12 @@ def mean_and_rms(waveform: NDArray[Any], start: int, stop: int) -> tuple[float, 
     """Return mean and standard deviation (divided by n) of the gate of one waveform."""
     total = 0.0
     for i in range(start, stop):
-        total += float(waveform[i])
+        total += np.float64(waveform[i])
     mean = total / (stop - start)
     # A second pass: the difference of squares loses all digits on a high pedestal.
     squares = 0.0
     for i in range(start, stop):
-        squares += (float(waveform[i]) - mean) ** 2
+        squares += (np.float64(waveform[i]) - mean) ** 2
     return mean, np.sqrt(squares / (stop - start))
 
 
@@ -452,7 +452,7 @@ def _line_baseline(waveforms: NDArray[Any], start: int, stop: int) -> tuple[Floa
         mean, rms = mean_and_rms(waveforms[event], start, stop)
         moment = 0.0
         for i in range(start, stop):
-            moment += (i - middle) * float(waveforms[event, i])
+            moment += (i - middle) * np.float64(waveforms[event, i])
         slope[event] = moment / spread
         # Level at the first sample of the waveform, so that level + slope·i is the line.
         level[event] = mean - slope[event] * middle
@@ -468,5 +468,5 @@ def _subtract(
     for event in range(len(waveforms)):
         for i in range(waveforms.shape[1]):
             line = level[event] + slope[event] * i
-            result[event, i] = sign * (float(waveforms[event, i]) - line)
+            result[event, i] = sign * (np.float64(waveforms[event, i]) - line)
     return result

@@ -319,7 +319,7 @@ def _chain(
         for i in range(samples):
             lowest = min(lowest, raw[i])
             highest = max(highest, raw[i])
-            pulse[i] = sign * (float(raw[i]) - level)
+            pulse[i] = sign * (np.float64(raw[i]) - level)
             finite &= np.isfinite(pulse[i])
         if not finite:
             status[event] = _NOT_FINITE
@@ -335,7 +335,7 @@ def _chain(
         for i in range(1, samples):
             if pulse[i] > pulse[peak]:
                 peak = i
-        height = float(pulse[peak])
+        height = np.float64(pulse[peak])
         rows[event, 2] = height
         rows[event, 3] = peak
 
@@ -386,14 +386,14 @@ def moving_average(pulse: NDArray[np.float32], half: int) -> None:
 @njit(nogil=True, cache=True)
 def second_rise(pulse: NDArray[Any], peak: int, rise: float) -> bool:
     """Return whether one pulse rises by more than *rise* anywhere but towards its peak."""
-    lowest = float(pulse[peak])
+    lowest = np.float64(pulse[peak])
     for i in range(peak + 1, len(pulse)):
-        lowest = min(lowest, float(pulse[i]))
+        lowest = min(lowest, np.float64(pulse[i]))
         if pulse[i] - lowest > rise:
             return True
-    lowest = float(pulse[peak])
+    lowest = np.float64(pulse[peak])
     for i in range(peak - 1, -1, -1):
-        lowest = min(lowest, float(pulse[i]))
+        lowest = min(lowest, np.float64(pulse[i]))
         if pulse[i] - lowest > rise:
             return True
     return False
