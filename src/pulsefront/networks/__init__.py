@@ -1,1 +1,40 @@
-""""""
+"""Small quantization-aware networks: batched training and lowering to integers."""
+
+from typing import TYPE_CHECKING, Any
+
+from pulsefront.networks.candidate import Candidate, Cost, Scaling, cost_of, initial_candidate
+from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
+from pulsefront.networks.lower import lower, lower_deployed
+from pulsefront.networks.settings import LossSettings, MlpSettings, TrainingSettings
+
+if TYPE_CHECKING:
+    from pulsefront.networks.training import TrainingData, prepare, train
+
+__all__ = [
+    "Candidate",
+    "Cost",
+    "Deployed",
+    "LossSettings",
+    "MlpSettings",
+    "Scaling",
+    "TrainingData",
+    "TrainingSettings",
+    "cost_of",
+    "deploy",
+    "initial_candidate",
+    "lower",
+    "lower_deployed",
+    "predict",
+    "prepare",
+    "run_float64",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Training needs torch; settings, costs and lowering do not.
+    if name in {"TrainingData", "prepare", "train"}:
+        from pulsefront.networks import training
+
+        return getattr(training, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

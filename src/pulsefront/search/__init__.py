@@ -1,1 +1,45 @@
-""""""
+"""Budgets and the ablation search: the smallest network that is not worse, with the evidence."""
+
+from typing import TYPE_CHECKING, Any
+
+from pulsefront.search.budget import Budget
+from pulsefront.search.noninferiority import Comparison, compare
+from pulsefront.search.result import AblationResult, Architecture, AttributionRow, PathPoint, Trial
+from pulsefront.search.settings import SearchSettings
+from pulsefront.search.task import (
+    Task,
+    central_width,
+    mean_distance,
+    median_distance,
+    root_mean_square,
+)
+
+if TYPE_CHECKING:
+    from pulsefront.search.ablation import run_ablation
+
+__all__ = [
+    "AblationResult",
+    "Architecture",
+    "AttributionRow",
+    "Budget",
+    "Comparison",
+    "PathPoint",
+    "SearchSettings",
+    "Task",
+    "Trial",
+    "central_width",
+    "compare",
+    "mean_distance",
+    "median_distance",
+    "root_mean_square",
+    "run_ablation",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # run_ablation needs torch; a study's settings do not.
+    if name == "run_ablation":
+        from pulsefront.search.ablation import run_ablation
+
+        return run_ablation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

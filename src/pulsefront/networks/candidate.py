@@ -1,0 +1,190 @@
+"""One trainable network as plain arrays: what is stacked for training, stored, ablated, lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.networks.settings import MlpSettings
+
+__all__ = [
+    "Candidate",
+    "Cost",
+    "Precision",
+    "Scaling",
+    "cost_of",
+    "initial_candidate",
+    "minimal_cost",
+]
+
+FULL_PRECISION_BITS = 32
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Standardization fitted on training events; folded into the first and last layer.
+
+    ``input_mean`` and ``input_scale`` (n_in,) are in the input's unit (ADC counts);
+    ``output_mean`` and ``output_scale`` (n_out,) in the target's.
+    """
+
+    input_mean: NDArray[np.float64]
+    input_scale: NDArray[np.float64]
+    output_mean: NDArray[np.float64]
+    output_scale: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Bit widths and binary points of a network with L dense layers.
+
+    ``weight_bits``, ``weight_fraction`` and ``bias_bits`` have L entries, ``activation_bits``
+    and ``activation_fraction`` L − 1 (one per ReLU, unsigned). A stored integer n stands for
+    n · 2^−fraction. The binary point of the biases follows from their largest value.
+    """
+
+    weight_bits: tuple[int, ...]
+    weight_fraction: tuple[int, ...]
+    bias_bits: tuple[int, ...]
+    activation_bits: tuple[int, ...]
+    activation_fraction: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network in training units: standardized inputs in, standardized outputs out.
+
+    Attributes
+    ----------
+    kept_inputs
+        (n_kept,) ascending indices into the task's inputs.
+    weights, biases
+        Per dense layer (n_in, n_out) and (n_out,) float32, unquantized ("latent").
+    precision
+        Formats of the quantized network; None while it is a float network.
+    seed
+        Of the initialization.
+    """
+
+    kept_inputs: NDArray[np.intp]
+    weights: tuple[NDArray[np.float32], ...]
+    biases: tuple[NDArray[np.float32], ...]
+    precision: Precision | None
+    seed: int
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Nodes per hidden layer."""
+        return tuple(weight.shape[1] for weight in self.weights[:-1])
+
+    @property
+    def finite(self) -> bool:
+        """Whether no weight or bias is NaN or infinite."""
+        return all(bool(np.isfinite(array).all()) for array in (*self.weights, *self.biases))
+
+    def with_bits(
+        self,
+        *,
+        weight_bits: Sequence[int],
+        bias_bits: Sequence[int],
+        activation_bits: Sequence[int],
+    ) -> Candidate:
+        """Return the network with these widths; the binary points are still to be calibrated."""
+        layers = len(self.weights)
+        return replace(
+            self,
+            precision=Precision(
+                tuple(weight_bits),
+                (0,) * layers,
+                tuple(bias_bits),
+                tuple(activation_bits),
+                (0,) * (layers - 1),
+            ),
+        )
+
+
+def initial_candidate(settings: MlpSettings, n_in: int, n_out: int, seed: int) -> Candidate:
+    """Return a network with He-normal weights (He 2015, Eq. 10) and small random biases.
+
+    Raises
+    ------
+    UnsupportedLayer
+        The settings ask for a layer outside the allow-list.
+    """
+    settings.check()
+    random = np.random.default_rng(np.random.SeedSequence([0x6E6574, seed]))
+    sizes = (n_in, *settings.hidden, n_out)
+    weights = []
+    biases = []
+    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        gain = 1.0 if layer == len(sizes) - 2 else 2.0
+        weights.append(
+            (random.standard_normal((fan_in, fan_out)) * np.sqrt(gain / fan_in)).astype(np.float32)
+        )
+        # Spread-out thresholds: with zero biases all nodes would bend at the mean input.
+        spread = 0.0 if layer == len(sizes) - 2 else 0.5
+        biases.append((random.standard_normal(fan_out) * spread).astype(np.float32))
+    return Candidate(np.arange(n_in), tuple(weights), tuple(biases), None, seed)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network asks of the hardware.
+
+    ``weight_bytes`` counts weights and biases at their widths (32 bits where unquantized),
+    ``activation_bytes`` the input and every hidden layer, ``macs`` multiply-accumulates per
+    event, ``bops`` the products' bit operations Σ weight bits · input bits.
+    """
+
+    weight_bytes: int
+    activation_bytes: int
+    macs: int
+    bops: int
+
+
+def cost_of(candidate: Candidate, input_bits: int) -> Cost:
+    """Return the cost of *candidate* on inputs of *input_bits*."""
+    layers = len(candidate.weights)
+    precision = candidate.precision
+    weight_bits = precision.weight_bits if precision else (FULL_PRECISION_BITS,) * layers
+    bias_bits = precision.bias_bits if precision else (FULL_PRECISION_BITS,) * layers
+    hidden_bits = precision.activation_bits if precision else (FULL_PRECISION_BITS,) * (layers - 1)
+    return _cost(
+        (len(candidate.kept_inputs), *(w.shape[1] for w in candidate.weights)),
+        weight_bits,
+        bias_bits,
+        (input_bits, *hidden_bits),
+    )
+
+
+def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> Cost:
+    """Return the cost of the smallest network an ablation could end with."""
+    return _cost(
+        (1,) * layers + (n_out,),
+        (floor_bits,) * layers,
+        (floor_bits,) * layers,
+        (input_bits, *(floor_bits,) * (layers - 1)),
+    )
+
+
+def _cost(
+    sizes: Sequence[int],
+    weight_bits: Sequence[int],
+    bias_bits: Sequence[int],
+    source_bits: Sequence[int],
+) -> Cost:
+    macs = [a * b for a, b in pairwise(sizes)]
+    stored = sum(n * bits for n, bits in zip(macs, weight_bits, strict=True)) + sum(
+        n * bits for n, bits in zip(sizes[1:], bias_bits, strict=True)
+    )
+    activations = sum(n * bits for n, bits in zip(sizes[:-1], source_bits, strict=True))
+    return Cost(
+        weight_bytes=-(-stored // 8),
+        activation_bytes=-(-activations // 8),
+        macs=sum(macs),
+        bops=sum(n * w * x for n, w, x in zip(macs, weight_bits, source_bits, strict=True)),
+    )

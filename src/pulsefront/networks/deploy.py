@@ -1,0 +1,193 @@
+"""From a trained candidate to the integers that the hardware holds, and its exact forward pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import PrecisionError
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks.candidate import Candidate, Scaling
+
+__all__ = ["Deployed", "deploy", "predict", "run_float64"]
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Raw integers and formats of a network that takes raw counts of its kept inputs.
+
+    Attributes
+    ----------
+    kept_inputs
+        (n_kept,) indices into the task's inputs.
+    weights, biases
+        Per layer (n_in, n_out) and (n_out,) int64; value = integer · 2^−fraction.
+    weight_formats, bias_formats
+        Per layer, signed.
+    activation_formats
+        Per hidden layer, unsigned; assigned with RND and SAT after the ReLU.
+    input_format, output_format
+        Of the network's ends; the output is assigned with RND and SAT.
+    """
+
+    kept_inputs: NDArray[np.intp]
+    weights: tuple[Integers, ...]
+    biases: tuple[Integers, ...]
+    weight_formats: tuple[FixedPointFormat, ...]
+    bias_formats: tuple[FixedPointFormat, ...]
+    activation_formats: tuple[FixedPointFormat, ...]
+    input_format: FixedPointFormat
+    output_format: FixedPointFormat
+
+
+def real_parameters(
+    candidate: Candidate, scaling: Scaling, layer: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the float64 weights and biases of *layer* with output scaling folded, input not."""
+    weight = candidate.weights[layer].astype(np.float64)
+    bias = candidate.biases[layer].astype(np.float64)
+    if layer == 0:
+        weight = weight / scaling.input_scale[candidate.kept_inputs][:, None]
+    if layer == len(candidate.weights) - 1:
+        weight = weight * scaling.output_scale
+        bias = bias * scaling.output_scale + scaling.output_mean
+    return weight, bias
+
+
+def deploy(
+    candidate: Candidate,
+    scaling: Scaling,
+    input_format: FixedPointFormat,
+    output_format: FixedPointFormat,
+) -> Deployed:
+    """Round a candidate once; what comes out is the network, there is nothing left to round.
+
+    Raises
+    ------
+    PrecisionError
+        The candidate has no formats yet, or its weights are not finite.
+    """
+    precision = candidate.precision
+    if precision is None:
+        raise PrecisionError("a float network has no integers", remedy="train it quantized first")
+    if not candidate.finite:
+        raise PrecisionError("the weights are not finite", remedy="train again: it diverged")
+    weights = []
+    biases = []
+    bias_formats = []
+    for layer in range(len(candidate.weights)):
+        weight, bias = real_parameters(candidate, scaling, layer)
+        bits, fraction = precision.weight_bits[layer], precision.weight_fraction[layer]
+        raw = _round_to(weight, fraction, bits)
+        weights.append(raw)
+        if layer == 0:
+            mean = scaling.input_mean[candidate.kept_inputs]
+            bias = bias - mean @ np.ldexp(raw.astype(np.float64), -fraction)
+        bias_bits = precision.bias_bits[layer]
+        bias_fraction = _largest_fraction(bias, bias_bits)
+        biases.append(_round_to(bias, bias_fraction, bias_bits))
+        bias_formats.append(FixedPointFormat(bias_bits, bias_bits - bias_fraction))
+    return Deployed(
+        kept_inputs=candidate.kept_inputs,
+        weights=tuple(weights),
+        biases=tuple(biases),
+        weight_formats=tuple(
+            FixedPointFormat(bits, bits - fraction)
+            for bits, fraction in zip(precision.weight_bits, precision.weight_fraction, strict=True)
+        ),
+        bias_formats=tuple(bias_formats),
+        activation_formats=tuple(
+            FixedPointFormat(bits, bits - fraction, signed=False)
+            for bits, fraction in zip(
+                precision.activation_bits, precision.activation_fraction, strict=True
+            )
+        ),
+        input_format=input_format,
+        output_format=output_format,
+    )
+
+
+def _round_to(values: NDArray[np.float64], fraction: int, bits: int) -> Integers:
+    half = 2 ** (bits - 1)
+    return np.clip(np.floor(np.ldexp(values, fraction) + 0.5), -half, half - 1).astype(np.int64)
+
+
+MAX_BIAS_FRACTION = 30
+"""Finer biases than 2^−30 would only widen the accumulators."""
+
+
+def _largest_fraction(values: NDArray[np.float64], bits: int) -> int:
+    peak = max(float(np.abs(values).max(initial=0.0)), 1e-30)
+    return min(int(np.floor(np.log2((2.0 ** (bits - 1) - 0.5) / peak))), MAX_BIAS_FRACTION)
+
+
+def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
+    """Return raw output integers (event, n_out) by float64 arithmetic.
+
+    Every sum is an integer multiple of a power of two below 2^53, so float64 is exact and the
+    result equals the integer emulator's on every vector.
+
+    ``integers`` is (event, n_in) with *all* inputs of the task; the kept ones are picked here.
+    """
+    import torch
+
+    value = torch.from_numpy(
+        np.ldexp(
+            np.asarray(integers)[:, network.kept_inputs].astype(np.float64),
+            -network.input_format.fraction,
+        )
+    )
+    last = len(network.weights) - 1
+    for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        real_weight = network.weight_formats[layer].values(weight)
+        real_bias = network.bias_formats[layer].values(bias)
+        value = torch.addmm(torch.from_numpy(real_bias), value, torch.from_numpy(real_weight))
+        target = network.output_format if layer == last else network.activation_formats[layer]
+        # An unsigned format starts at zero: saturating to it is the ReLU.
+        value.mul_(2.0**target.fraction).add_(0.5).floor_()
+        value.clamp_(target.minimum, target.maximum)
+        if layer < last:
+            value.mul_(2.0**-target.fraction)
+    result: Integers = value.numpy().astype(np.int64)
+    return result
+
+
+def predict(
+    candidate: Candidate,
+    scaling: Scaling,
+    integers: NDArray[np.integer],
+    input_format: FixedPointFormat,
+    output_format: FixedPointFormat,
+) -> NDArray[np.float64]:
+    """Return outputs (event, n_out) in the target's unit, exact for a quantized candidate."""
+    if candidate.precision is not None:
+        network = deploy(candidate, scaling, input_format, output_format)
+        return output_format.values(run_float64(network, integers))
+    return _predict_float(candidate, scaling, integers, input_format)
+
+
+def _predict_float(
+    candidate: Candidate,
+    scaling: Scaling,
+    integers: NDArray[np.integer],
+    input_format: FixedPointFormat,
+) -> NDArray[np.float64]:
+    import torch
+
+    kept = candidate.kept_inputs
+    value = torch.from_numpy(
+        np.ldexp(np.asarray(integers)[:, kept].astype(np.float64), -input_format.fraction)
+        - scaling.input_mean[kept]
+    )
+    last = len(candidate.weights) - 1
+    for layer in range(last + 1):
+        weight, bias = real_parameters(candidate, scaling, layer)
+        value = torch.addmm(torch.from_numpy(bias), value, torch.from_numpy(weight))
+        if layer < last:
+            value.clamp_min_(0.0)
+    result: NDArray[np.float64] = value.numpy()
+    return result

@@ -1,0 +1,112 @@
+"""Power-of-two quantizers with straight-through gradients, and the choice of binary points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+__all__ = [
+    "activation_fraction",
+    "quantize_weights",
+    "quantized_relu",
+    "round_half_up",
+    "saturate_round",
+    "weight_fraction",
+]
+
+
+def round_half_up(value: torch.Tensor) -> torch.Tensor:
+    """Return floor(value + ½): the rounding that firmware calls RND."""
+    return torch.floor(value + 0.5)
+
+
+def saturate_round(value: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Return RND rounding of *value* with SAT overflow to [low, high]."""
+    return torch.minimum(torch.maximum(round_half_up(value), low), high)
+
+
+def quantize_weights(
+    weight: torch.Tensor, bits: torch.Tensor, fraction: torch.Tensor
+) -> torch.Tensor:
+    """Return *weight* on the grid of a signed format; the gradient passes straight through.
+
+    ``bits`` and ``fraction`` broadcast against ``weight``: one format per candidate and layer,
+    or per output channel.
+    """
+    scale = torch.exp2(fraction)
+    half = torch.exp2(bits - 1)
+    quantized = saturate_round(weight.detach() * scale, -half, half - 1) / scale
+    return weight + (quantized - weight.detach())
+
+
+class _QuantizedRelu(torch.autograd.Function):
+    """ReLU, RND to an unsigned format, SAT: one pass forward, one mask backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, value: torch.Tensor, scale: torch.Tensor, top: torch.Tensor
+    ) -> torch.Tensor:
+        scaled = value * scale
+        scaled.add_(0.5).floor_()
+        result = scaled.clamp_min_(0.0).minimum(top)
+        # The gradient of the clipped ramp, with the half step at each end that rounding adds.
+        ctx.save_for_backward((result > 0) & (result < top))
+        return result.div_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (inside,) = ctx.saved_tensors
+        return gradient * inside, None, None
+
+
+def quantized_relu(value: torch.Tensor, bits: torch.Tensor, fraction: torch.Tensor) -> torch.Tensor:
+    """Return max(value, 0) on the grid of an unsigned format (RND, SAT), straight-through."""
+    result: torch.Tensor = _QuantizedRelu.apply(  # type: ignore[no-untyped-call]
+        value, torch.exp2(fraction), torch.exp2(bits) - 1
+    )
+    return result
+
+
+def weight_fraction(weight: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
+    """Return per candidate (C,) the binary point with the least squared rounding error.
+
+    ``weight`` is (C, n_in, n_out) and ``bits`` (C,). Tried are the finest point that clips
+    nothing and the two beyond it, which clip the tails and round the rest more finely.
+    """
+    peak = weight.abs().amax((1, 2)).clamp_min(1e-30)
+    first = torch.floor(torch.log2((torch.exp2(bits - 1) - 0.5) / peak))
+    best = first.clone()
+    least = torch.full_like(first, torch.inf)
+    wide_bits = bits[:, None, None]
+    for extra in range(3):
+        fraction = first + extra
+        error = (
+            (quantize_weights(weight, wide_bits, fraction[:, None, None]) - weight)
+            .square()
+            .sum((1, 2))
+        )
+        better = error < least
+        best = torch.where(better, fraction, best)
+        least = torch.where(better, error, least)
+    return best
+
+
+def activation_fraction(value: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
+    """Return per candidate (C,) the binary point of a ReLU with the least squared error.
+
+    ``value`` is (C, event, node) before the ReLU, ``bits`` (C,).
+    """
+    positive = value.clamp_min(0.0)
+    peak = positive.amax((1, 2)).clamp_min(1e-30)
+    first = torch.floor(torch.log2((torch.exp2(bits) - 0.5) / peak))
+    best = first.clone()
+    least = torch.full_like(first, torch.inf)
+    for extra in range(4):
+        fraction = first + extra
+        quantized = quantized_relu(positive, bits[:, None, None], fraction[:, None, None])
+        error = (quantized - positive).square().sum((1, 2))
+        better = error < least
+        best = torch.where(better, fraction, best)
+        least = torch.where(better, error, least)
+    return best

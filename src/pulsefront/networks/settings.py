@@ -1,0 +1,83 @@
+"""What a study file says about networks and their training; light to import."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pulsefront.config import FrozenModel
+from pulsefront.errors import UnsupportedLayer
+
+__all__ = ["LossSettings", "MlpSettings", "TrainingSettings"]
+
+FIRMWARE_ACTIVATIONS = ("relu",)
+
+
+class MlpSettings(FrozenModel):
+    """A multi-layer perceptron: dense layers with ReLU between them and a linear output.
+
+    ``hidden`` holds the nodes of each hidden layer. ``weight_bits``, ``bias_bits`` and
+    ``activation_bits`` are the widths that quantization-aware training starts from.
+    """
+
+    hidden: tuple[int, ...] = (64, 32)
+    activation: str = "relu"
+    output_activation: str = "linear"
+    weight_bits: int = Field(default=8, ge=2, le=16)
+    bias_bits: int = Field(default=16, ge=2, le=24)
+    activation_bits: int = Field(default=8, ge=1, le=16)
+    kind: Literal["mlp"] = "mlp"
+
+    def check(self) -> None:
+        """Refuse what has no bit-exact counterpart in firmware.
+
+        Raises
+        ------
+        UnsupportedLayer
+            Names the layer and what to use instead.
+        """
+        if self.activation not in FIRMWARE_ACTIVATIONS:
+            raise UnsupportedLayer(
+                "hidden_1",
+                problem=f"activation {self.activation!r} is a table lookup in firmware and does"
+                " not give the same bits on every backend",
+                remedy="use activation = 'relu'",
+            )
+        if self.output_activation != "linear":
+            raise UnsupportedLayer(
+                "output",
+                problem=f"activation {self.output_activation!r} is not in the allow-list",
+                remedy="use output_activation = 'linear' and apply the function after readout",
+            )
+        if any(nodes < 1 for nodes in self.hidden):
+            raise UnsupportedLayer(
+                f"hidden_{1 + [n < 1 for n in self.hidden].index(True)}",
+                problem="a layer needs at least one node",
+                remedy="leave the layer out or give it a node",
+            )
+
+
+class LossSettings(FrozenModel):
+    """What training minimizes.
+
+    ``regression``: per-output Huber loss on standardized outputs. ``coincidence``: a shared
+    network corrects the coarse time of both detectors, and the Huber loss acts on the
+    difference of the corrected times minus the known difference. ``huber`` is the residual, in
+    standard deviations of the target, at which squared turns into absolute error: small values
+    ignore tails.
+    """
+
+    kind: Literal["regression", "coincidence"] = "regression"
+    huber: float = Field(default=0.1, gt=0)
+    output_weights: tuple[float, ...] | None = None
+
+
+class TrainingSettings(FrozenModel):
+    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down)."""
+
+    epochs: float = Field(default=30.0, gt=0)
+    batch: int = Field(default=512, ge=1)
+    learning_rate: float = Field(default=4e-3, gt=0)
+    warm_up: float = Field(default=0.1, ge=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0)

@@ -1,0 +1,71 @@
+"""Hard limits on what a network may cost."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pulsefront.config import FrozenModel
+from pulsefront.errors import BudgetError, ConfigError
+from pulsefront.networks.candidate import Cost
+
+__all__ = ["Budget"]
+
+
+class Budget(FrozenModel):
+    """Limits that the searched network must keep; what is None is not limited.
+
+    ``weight_bytes`` counts weights and biases at their bit widths, ``activation_bytes`` the
+    inputs and hidden layers, ``macs`` multiply-accumulates per event, ``bops`` bit operations.
+    """
+
+    weight_bytes: int | None = Field(default=None, ge=1)
+    activation_bytes: int | None = Field(default=None, ge=1)
+    macs: int | None = Field(default=None, ge=1)
+    bops: int | None = Field(default=None, ge=1)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Name → limit of what is limited.
+
+        Raises
+        ------
+        ConfigError
+            Nothing is limited.
+        """
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        if not given:
+            raise ConfigError(
+                "a budget limits nothing",
+                field="budget",
+                remedy=f"give at least one of {', '.join(type(self).model_fields)}",
+            )
+        return given
+
+    def fits(self, cost: Cost) -> bool:
+        """Whether *cost* keeps every limit."""
+        return all(getattr(cost, name) <= limit for name, limit in self.limits.items())
+
+    def excess(self, cost: Cost) -> float:
+        """Return how far *cost* lies above the tightest limit: 0.1 is 10 % above, 0 is within."""
+        return max(
+            0.0,
+            *(float(getattr(cost, name)) / limit - 1.0 for name, limit in self.limits.items()),
+        )
+
+    def require_possible(self, smallest: Cost) -> None:
+        """Refuse a budget below the smallest network there is.
+
+        Raises
+        ------
+        BudgetError
+            Names the limit and how near the smallest network comes.
+        """
+        for name, limit in self.limits.items():
+            best = getattr(smallest, name)
+            if best > limit:
+                raise BudgetError(
+                    name,
+                    limit=limit,
+                    best=best,
+                    remedy=f"allow at least {best}, or start from a network with fewer layers",
+                )

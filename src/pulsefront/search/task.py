@@ -1,0 +1,190 @@
+"""What is to be learned: arrays, formats, a loss and the figure that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import DataError
+from pulsefront.files import hash_json
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.deploy import predict
+from pulsefront.networks.settings import LossSettings
+from pulsefront.search.noninferiority import Metric
+
+if TYPE_CHECKING:
+    from pulsefront.networks.training import TrainingData
+
+__all__ = ["Task", "central_width", "mean_distance", "median_distance", "root_mean_square"]
+
+GAUSSIAN_FWHM_FRACTION = 0.7610
+"""Share of a Gaussian within its full width at half maximum: erf(√ln 2)."""
+
+
+def central_width(residuals: NDArray[np.float64]) -> float:
+    """Return the width of the central 76.1 % of the first output's residuals.
+
+    It equals the FWHM for a Gaussian and, unlike a histogram's, varies smoothly with the events.
+    """
+    tail = (1.0 - GAUSSIAN_FWHM_FRACTION) / 2.0
+    low, high = np.quantile(residuals[:, 0], [tail, 1.0 - tail])
+    return float(high - low)
+
+
+def mean_distance(residuals: NDArray[np.float64]) -> float:
+    """Return the mean Euclidean length of the residuals (event, n_out)."""
+    return float(np.sqrt((residuals**2).sum(1)).mean())
+
+
+def median_distance(residuals: NDArray[np.float64]) -> float:
+    """Return the median Euclidean length of the residuals (event, n_out)."""
+    return float(np.sqrt(np.median((residuals**2).sum(1))))
+
+
+def root_mean_square(residuals: NDArray[np.float64]) -> float:
+    """Return the root mean square over events and outputs."""
+    return float(np.sqrt((residuals**2).mean()))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One learning task for `run_ablation`.
+
+    Attributes
+    ----------
+    name
+        Becomes the model's name.
+    inputs
+        Raw integers of ``input_format``: (event, n_in), or (event, 2, n_in) for coincidences.
+    targets
+        (event, n_out); for coincidences the known difference t0 − t1 (event,).
+    train, selection
+        Event indices. Training and every choice use these alone: keep the test set out of the
+        task.
+    input_format, output_format
+        Of the deployed network's ends; outputs are in the target's unit.
+    loss
+        Its ``kind`` says which of the two tasks this is.
+    metric, metric_name
+        Figure on residuals (event, n_out), smaller is better, and its name with unit.
+    coarse
+        (event, 2) coarse times that the corrections are added to, in the target's unit;
+        coincidences only.
+    groups
+        (event,) label, such as the source position, of events that share a bias.
+    input_names, output_names
+        For reports.
+
+    Raises
+    ------
+    DataError
+        Shapes disagree, a label is missing, an input is outside its format, or training and
+        selection overlap.
+    """
+
+    name: str
+    inputs: NDArray[np.integer]
+    targets: NDArray[np.floating]
+    train: NDArray[np.intp]
+    selection: NDArray[np.intp]
+    input_format: FixedPointFormat
+    output_format: FixedPointFormat
+    loss: LossSettings
+    metric: Metric
+    metric_name: str
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    coarse: NDArray[np.floating] | None = None
+    groups: NDArray[np.integer] | None = None
+
+    def __post_init__(self) -> None:
+        if self.inputs.dtype.kind not in "iu":
+            raise DataError(
+                "inputs must be raw integers", field="inputs", value=str(self.inputs.dtype)
+            )
+        low, high = int(self.inputs.min(initial=0)), int(self.inputs.max(initial=0))
+        if not self.input_format.holds(low, high):
+            raise DataError(
+                f"inputs reach {low} … {high}, outside {self.input_format}",
+                field="inputs",
+                remedy="choose a wider input format",
+            )
+        if np.intersect1d(self.train, self.selection).size:
+            raise DataError(
+                "training and selection events overlap",
+                field="selection",
+                remedy="split by group, then give disjoint indices",
+            )
+        if not len(self.train) or not len(self.selection):
+            raise DataError("no training or no selection events", field="train, selection")
+        if not self.input_names:
+            names = tuple(f"input_{i}" for i in range(self.n_in))
+            object.__setattr__(self, "input_names", names)
+        if not self.output_names:
+            names = tuple(f"output_{i}" for i in range(self.n_out))
+            object.__setattr__(self, "output_names", names)
+
+    @property
+    def n_in(self) -> int:
+        """Inputs of the network."""
+        return int(self.inputs.shape[-1])
+
+    @property
+    def n_out(self) -> int:
+        """Outputs of the network."""
+        return 1 if self.loss.kind == "coincidence" else int(self.targets.shape[1])
+
+    def training_data(self) -> TrainingData:
+        """Return the training events, standardized on themselves."""
+        from pulsefront.networks.training import prepare
+
+        rows = self.train
+        return prepare(
+            self.inputs[rows],
+            self.targets[rows],
+            self.input_format,
+            self.loss,
+            coarse=None if self.coarse is None else self.coarse[rows],
+        )
+
+    def residuals(
+        self, candidate: Candidate, scaling: Scaling, rows: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return what *candidate* gets wrong, (event, n_out) in the target's unit."""
+        inputs = self.inputs[rows]
+        flat = inputs.reshape(-1, self.n_in)
+        outputs = predict(candidate, scaling, flat, self.input_format, self.output_format)
+        if self.loss.kind == "coincidence":
+            assert self.coarse is not None  # training_data has refused the task without it
+            times = outputs.reshape(-1, 2) + self.coarse[rows]
+            known = np.asarray(self.targets[rows], dtype=np.float64).reshape(-1)
+            return (times[:, 0] - times[:, 1] - known)[:, None]
+        return outputs - np.asarray(self.targets[rows], dtype=np.float64)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the data and definitions, for checkpoints."""
+        import hashlib
+
+        def digest(array: NDArray[Any] | None) -> str:
+            if array is None:
+                return ""
+            whole = np.ascontiguousarray(array)
+            return f"{whole.dtype}{whole.shape}" + hashlib.sha256(whole.tobytes()).hexdigest()
+
+        return hash_json(
+            [
+                self.name,
+                *map(digest, (self.inputs, self.targets, self.train, self.selection)),
+                *map(digest, (self.coarse, self.groups)),
+                str(self.input_format),
+                str(self.output_format),
+                self.loss.model_dump(mode="json"),
+                self.metric_name,
+                list(self.input_names),
+                list(self.output_names),
+            ]
+        )

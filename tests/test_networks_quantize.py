@@ -1,0 +1,55 @@
+"""Quantizers against the integer reference, and their straight-through gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Overflow, Rounding, assign
+from pulsefront.networks.quantize import (
+    activation_fraction,
+    quantize_weights,
+    quantized_relu,
+    weight_fraction,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(bits=st.integers(2, 10), fraction=st.integers(-2, 8), seed=st.integers(0, 1000))
+def test_quantizers_assign_as_the_integer_reference_does(
+    bits: int, fraction: int, seed: int
+) -> None:
+    raw = np.random.default_rng(seed).integers(-(2**14), 2**14, 200)
+    values = torch.tensor(np.ldexp(raw.astype(np.float64), -10))
+    width, place = torch.tensor(float(bits)), torch.tensor(float(fraction))
+    for signed in (True, False):
+        target = FixedPointFormat(bits, bits - fraction, signed)
+        expected = assign(raw, 10, Assignment(target, Rounding.RND, Overflow.SAT))
+        function = quantize_weights if signed else quantized_relu
+        got = function(values, width, place).numpy()
+        assert np.array_equal(np.ldexp(got, fraction), expected)
+
+
+def test_gradients_pass_straight_through_inside_the_range() -> None:
+    value = torch.tensor([-1.0, 0.2, 0.9, 5.0], requires_grad=True)
+    quantized_relu(value, torch.tensor(3.0), torch.tensor(2.0)).sum().backward()
+    assert value.grad is not None
+    assert value.grad.tolist() == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_binary_points_use_the_range_and_never_waste_more_than_a_bit() -> None:
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(2, 40, 30, generator=random) * torch.tensor([1.0, 16.0])[:, None, None]
+    bits = torch.tensor([6.0, 6.0])
+    point = weight_fraction(weight, bits)
+    assert float(point[0] - point[1]) == 4.0
+    quantized = quantize_weights(weight, bits[:, None, None], point[:, None, None])
+    error = ((quantized - weight).square().mean() / weight.square().mean()).sqrt()
+    assert float(error) < 0.06
+
+
+def test_an_activation_that_is_always_off_gets_a_finite_binary_point() -> None:
+    point = activation_fraction(-torch.ones(1, 10, 3), torch.tensor([8.0]))
+    assert bool(torch.isfinite(point).all())

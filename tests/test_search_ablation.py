@@ -1,0 +1,229 @@
+"""The search as a whole: it shrinks, keeps its promises, resumes and repeats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import BudgetError, ConfigError, DataError, PulsefrontError
+from pulsefront.files import write_json
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks import LossSettings, MlpSettings, TrainingSettings
+from pulsefront.search import (
+    AblationResult,
+    Budget,
+    SearchSettings,
+    Task,
+    central_width,
+    mean_distance,
+    run_ablation,
+)
+from strategies_networks import coincidences, light_response
+
+ADC = FixedPointFormat(12, 12, signed=False)
+OUT = FixedPointFormat(16, 6)
+
+
+def timing_task(events: int = 3000) -> Task:
+    data = coincidences(events)
+    fit = int(0.6 * events)
+    return Task(
+        name="pickoff",
+        inputs=data.windows,
+        targets=data.known_ns,
+        train=np.arange(fit),
+        selection=np.arange(fit, events),
+        input_format=ADC,
+        output_format=OUT,
+        loss=LossSettings(kind="coincidence", huber=1.0),
+        metric=central_width,
+        metric_name="central width [ns]",
+        coarse=data.coarse_ns,
+    )
+
+
+def short(**changes: object) -> SearchSettings:
+    training = TrainingSettings(epochs=12, batch=128, learning_rate=1e-2)
+    tuning = TrainingSettings(epochs=2, batch=128, learning_rate=2e-3)
+    settings = {
+        "network": MlpSettings(hidden=(8, 4)),
+        "float_training": training,
+        "quantized_training": tuning,
+        "fine_tuning": tuning,
+        "final_training": tuning,
+        "margin": 0.15,
+        "max_rounds": 3,
+        "threads": 1,
+    }
+    return SearchSettings(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Task, AblationResult, Path]:
+    folder = tmp_path_factory.mktemp("search")
+    task = timing_task()
+    return task, run_ablation(task, short(), Budget(weight_bytes=150), folder), folder
+
+
+def test_the_result_fits_the_budget_and_is_smaller_than_the_start(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    _, result, _ = finished
+    assert result.budget_met
+    assert result.final_cost.weight_bytes <= 150
+    assert result.final_cost.weight_bytes < result.path[1].cost.weight_bytes
+    assert [p.cost.weight_bytes for p in result.path] == sorted(
+        (p.cost.weight_bytes for p in result.path), reverse=True
+    )
+
+
+def test_every_candidate_is_counted_and_accepted_ones_form_the_path(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    _, result, _ = finished
+    assert result.candidates_tried == len(result.candidates)
+    assert sum(trial.accepted for trial in result.candidates) == len(result.path)
+    assert len(result.attribution) == len(result.path) - 1
+    assert all(len(trial.metric) == 3 for trial in result.candidates)
+
+
+def test_the_final_model_computes_what_was_judged(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    task, result, _ = finished
+    flat = task.inputs[task.selection].reshape(-1, task.n_in)
+    integers = result.final_model.run(flat[:, result.kept_inputs])
+    times = OUT.values(integers).reshape(-1, 2) + task.coarse[task.selection]  # type: ignore[index]
+    residual = times[:, 0] - times[:, 1] - task.targets[task.selection]
+    assert central_width(residual[:, None]) == result.final_metric[result.best]
+    assert result.final_metric[result.best] == min(result.final_metric)
+
+
+def test_no_trial_of_the_front_is_beaten_by_another(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    _, result, _ = finished
+    trials = result.candidates
+    assert len(result.front) > 0
+    for place in result.front:
+        for other in trials:
+            assert not (
+                other.cost.weight_bytes <= trials[place].cost.weight_bytes
+                and other.comparison.value < trials[place].comparison.value
+            )
+
+
+def test_the_summary_is_plain_json(
+    finished: tuple[Task, AblationResult, Path], tmp_path: Path
+) -> None:
+    _, result, _ = finished
+    write_json(tmp_path / "summary.json", result.summary())
+    assert json.loads((tmp_path / "summary.json").read_text())["candidates_tried"] > 3
+
+
+@pytest.mark.parametrize("stages_left", [0, 1, 2, 3])
+def test_a_search_killed_after_any_stage_ends_with_the_same_result(
+    finished: tuple[Task, AblationResult, Path], tmp_path: Path, stages_left: int
+) -> None:
+    task, result, folder = finished
+    stages = ["float", "quantized", "round_000", "round_001"][:stages_left]
+    for name in ["search.json", *(f"{stage}.npz" for stage in stages)]:
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    again = run_ablation(task, short(), Budget(weight_bytes=150), tmp_path)
+    assert again.summary() == result.summary()
+    for a, b in zip(again.final_candidates, result.final_candidates, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a.weights, b.weights, strict=True))
+
+
+def test_a_finished_search_is_read_back_without_training(
+    finished: tuple[Task, AblationResult, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, result, folder = finished
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("pulsefront.search.ablation.train", refuse)
+    again = run_ablation(task, short(), Budget(weight_bytes=150), folder)
+    assert again.summary() == result.summary()
+
+
+def test_the_checkpoint_of_another_search_is_refused(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    task, _, folder = finished
+    with pytest.raises(ConfigError, match="checkpoint of another search"):
+        run_ablation(task, short(seed=2), Budget(weight_bytes=150), folder)
+
+
+def test_a_damaged_stage_is_named(
+    finished: tuple[Task, AblationResult, Path], tmp_path: Path
+) -> None:
+    task, _, folder = finished
+    (tmp_path / "search.json").write_bytes((folder / "search.json").read_bytes())
+    (tmp_path / "float.npz").write_bytes((folder / "float.npz").read_bytes()[:100])
+    with pytest.raises(DataError, match=r"float\.npz: is damaged.*remove it"):
+        run_ablation(task, short(), Budget(weight_bytes=150), tmp_path)
+
+
+def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None:
+    settings = short(margin=1e-6, max_rounds=1)
+    result = run_ablation(timing_task(1500), settings, Budget(weight_bytes=60))
+    assert result.final_cost.weight_bytes <= 60
+    assert result.budget_met
+    assert not result.non_inferior
+
+
+def test_a_budget_that_nothing_meets_is_refused_before_training() -> None:
+    with pytest.raises(BudgetError, match="weight_bytes ≤ 1: the best came to"):
+        run_ablation(timing_task(200), short(), Budget(weight_bytes=1))
+
+
+def test_training_that_diverges_says_what_to_lower() -> None:
+    settings = short(float_training=TrainingSettings(epochs=2, learning_rate=1e30))
+    with pytest.raises(PulsefrontError, match=r"float_training.learning_rate: .*lower"):
+        run_ablation(timing_task(500), settings, Budget(weight_bytes=200))
+
+
+def test_a_position_task_gives_position_and_depth_within_budget() -> None:
+    counts, position = light_response(5000)
+    task = Task(
+        name="position",
+        inputs=counts,
+        targets=position,
+        train=np.arange(4000),
+        selection=np.arange(4000, 5000),
+        input_format=ADC,
+        output_format=OUT,
+        loss=LossSettings(),
+        metric=mean_distance,
+        metric_name="mean 3-D error [mm]",
+        output_names=("x", "y", "depth"),
+    )
+    settings = short(network=MlpSettings(hidden=(12, 8), weight_bits=10, activation_bits=10))
+    result = run_ablation(task, settings, Budget(weight_bytes=1100))
+    outputs = OUT.values(result.final_model.run(counts[4000:][:, result.kept_inputs]))
+    assert outputs.shape == (1000, 3)
+    blind = mean_distance(position[4000:] - position[:4000].mean(0))
+    assert mean_distance(outputs - position[4000:]) < 0.4 * blind
+
+
+def test_overlapping_training_and_selection_is_refused() -> None:
+    counts, position = light_response(20)
+    with pytest.raises(DataError, match="overlap"):
+        Task(
+            "p", counts, position, np.arange(12), np.arange(10, 20), ADC, OUT,
+            LossSettings(), mean_distance, "mean",
+        )  # fmt: skip
+
+
+def test_inputs_outside_their_format_are_refused() -> None:
+    counts, position = light_response(20)
+    with pytest.raises(DataError, match=r"inputs reach .* outside ufixed<4,4>"):
+        Task(
+            "p", counts, position, np.arange(10), np.arange(10, 20),
+            FixedPointFormat(4, 4, signed=False), OUT, LossSettings(), mean_distance, "mean",
+        )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Budgets."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulsefront.errors import BudgetError, ConfigError
+from pulsefront.networks import Cost
+from pulsefront.search import Budget
+
+COST = Cost(weight_bytes=600, activation_bytes=50, macs=1000, bops=64000)
+
+
+def test_a_cost_fits_when_no_limit_is_passed() -> None:
+    assert Budget(weight_bytes=600, macs=1000).fits(COST)
+    assert not Budget(weight_bytes=599).fits(COST)
+    assert not Budget(weight_bytes=600, bops=63999).fits(COST)
+
+
+def test_excess_is_that_of_the_tightest_limit() -> None:
+    assert Budget(weight_bytes=500, macs=2000).excess(COST) == pytest.approx(0.2)
+    assert Budget(weight_bytes=700).excess(COST) == 0.0
+
+
+def test_a_budget_that_limits_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"limits nothing.*weight_bytes"):
+        _ = Budget().limits
+
+
+def test_a_budget_below_the_smallest_network_says_how_near_it_came() -> None:
+    with pytest.raises(BudgetError, match="macs ≤ 900: the best came to 1000") as caught:
+        Budget(weight_bytes=1000, macs=900).require_possible(COST)
+    assert (caught.value.budget, caught.value.limit, caught.value.best) == ("macs", 900, 1000)

@@ -1,0 +1,100 @@
+"""Removals change what they say and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks import LossSettings, MlpSettings, initial_candidate, prepare
+from pulsefront.networks.stack import Stack
+from pulsefront.search.importance import importance
+from pulsefront.search.moves import Move, apply, drop_nodes, shrink, starting_moves
+from strategies_networks import light_response
+
+ADC = FixedPointFormat(12, 12, signed=False)
+
+
+@pytest.fixture
+def base() -> tuple[list, object]:
+    counts, position = light_response(600)
+    data = prepare(counts, position, ADC, LossSettings())
+    candidates = [
+        initial_candidate(MlpSettings(hidden=(6, 4)), 64, 3, seed=s).with_bits(
+            weight_bits=(8, 8, 8), bias_bits=(12, 12, 12), activation_bits=(8, 8)
+        )
+        for s in range(3)
+    ]
+    for n, candidate in enumerate(candidates):
+        stack = Stack([candidate], data.scaling)
+        stack.calibrate(data.inputs)
+        candidates[n] = stack.unstack()[0]
+    return candidates, data
+
+
+def test_every_move_removes_its_amount(base: tuple) -> None:
+    candidates, data = base
+    ranking = importance(candidates, data, events=300)
+    for move in starting_moves(candidates[0], 0.25):
+        after = apply(move, candidates, ranking, floor_bits=3)
+        assert after is not None
+        assert len(after) == 3
+        one = after[0]
+        if move.kind == "inputs":
+            assert len(one.kept_inputs) == 64 - move.amount
+            assert all(np.array_equal(a.kept_inputs, one.kept_inputs) for a in after)
+        elif move.kind == "nodes":
+            assert one.hidden[move.layer] == candidates[0].hidden[move.layer] - move.amount
+        else:
+            before = getattr(candidates[0].precision, move.kind)[move.layer]
+            assert getattr(one.precision, move.kind)[move.layer] == before - move.amount
+
+
+def test_the_inputs_that_carry_least_go_first(base: tuple) -> None:
+    candidates, data = base
+    dead = {5, 40}
+    for candidate in candidates:
+        for place in dead:
+            candidate.weights[0][place] = 0.0
+    ranking = importance(candidates, data, events=300)
+    assert all(abs(ranking.inputs[place]) < 1e-6 for place in dead)
+    after = apply(Move("inputs", None, 2), candidates, ranking, floor_bits=3)
+    assert after is not None
+    # other inputs may by chance help when removed, but the two dead ones change nothing at all
+    order = np.argsort(ranking.inputs)
+    gone = set(range(64)) - set(after[0].kept_inputs.tolist())
+    assert gone == set(order[:2].tolist())
+
+
+def test_removing_a_node_puts_its_mean_in_the_next_bias(base: tuple) -> None:
+    candidates, data = base
+    candidate = candidates[0]
+    float_candidate = type(candidate)(
+        candidate.kept_inputs, candidate.weights, candidate.biases, None, candidate.seed
+    )
+    stack = Stack([float_candidate], data.scaling)
+    hidden = stack.activations(data.inputs)
+    mean = hidden[1][0].double().mean(0).detach().numpy()
+    before = stack.forward(data.inputs)[0].mean(0)
+    after_candidate = drop_nodes(float_candidate, 1, np.array([0, 2, 3]), mean)
+    after = Stack([after_candidate], data.scaling).forward(data.inputs)[0].mean(0)
+    assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_a_move_that_would_leave_nothing_is_impossible(base: tuple) -> None:
+    candidates, data = base
+    ranking = importance(candidates, data, events=300)
+    assert apply(Move("inputs", None, 64), candidates, ranking, floor_bits=3) is None
+    assert apply(Move("nodes", 1, 4), candidates, ranking, floor_bits=3) is None
+    assert apply(Move("weight_bits", 0, 6), candidates, ranking, floor_bits=3) is None
+
+
+def test_moves_halve_down_to_one() -> None:
+    move = shrink(Move("inputs", None, 5))
+    assert move == Move("inputs", None, 2)
+    assert move is not None
+    last = shrink(move)
+    assert last == Move("inputs", None, 1)
+    assert last is not None
+    assert shrink(last) is None
