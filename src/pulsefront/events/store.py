@@ -17,6 +17,7 @@ the chunk in flight.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ __all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", 
 FORMAT = "pulsefront-events"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 1 << 20
+# What h5py raises on a damaged file depends on where the damage is.
+_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 STATUS = Quantity("1", "flags of what is wrong with the event; 0 means nothing is")
 
 
@@ -108,18 +111,11 @@ def append(path: str | Path) -> Iterator[Appender]:
         with open_store(path) as stored:
             write_stream(stored.chunks(), path, provenance=stored.provenance)
     appender = Appender(path)
-    try:
-        with _disk_errors(path):
-            try:
-                yield appender
-            finally:
-                appender.close()
-    except OSError as error:
-        raise PulsefrontError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}",
-            file=path,
-            remedy=f"mend that and append again; {appender.count} events are safe in it",
-        ) from error
+    with _disk_errors(path):
+        try:
+            yield appender
+        finally:
+            appender.close()
 
 
 class Appender:
@@ -199,7 +195,7 @@ class StoredEvents:
         stop = self.count if stop is None else min(stop, self.count)
         try:
             values: NDArray[Any] = self.file["events"][name][start:stop]
-        except (OSError, KeyError) as error:
+        except _HDF5_ERRORS as error:
             raise DataError(
                 f"cannot be read back: {_reason(error)}", file=self.path, field=name
             ) from None
@@ -311,16 +307,17 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
 
 
 def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) -> None:
-    group = file["events"]
     columns = {**table.columns, "status": table.status}
-    if set(columns) != set(group):
+    # Kept until the flush: a dataset that is closed while it cannot be written reports on stderr.
+    datasets = dict(file["events"].items())
+    if set(columns) != set(datasets):
         raise DataError(
             "the events have other columns than the store",
             file=path,
-            field=", ".join(sorted(set(columns) ^ set(group))),
+            field=", ".join(sorted(set(columns) ^ set(datasets))),
         )
     for name, column in columns.items():
-        dataset = group[name]
+        dataset = datasets[name]
         if dataset.shape[1:] != column.shape[1:] or dataset.dtype != column.dtype:
             raise DataError(
                 f"is {column.dtype}{list(column.shape[1:])} per event, and "
@@ -329,9 +326,26 @@ def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) ->
                 field=name,
                 remedy="write it to a store of its own",
             )
-        # An earlier writer may have been killed after extending only some of the columns.
-        dataset.resize(count + len(column), axis=0)
-        dataset[count:] = column
+    try:
+        for name, column in columns.items():
+            # An earlier writer may have been killed after extending only some of the columns.
+            datasets[name].resize(count + len(column), axis=0)
+            datasets[name][count:] = column
+        file.flush()
+    except (OSError, RuntimeError):
+        _let_go(file)
+        raise
+
+
+def _let_go(file: h5py.File) -> None:
+    """Let HDF5 close a file that it cannot write.
+
+    It would try to write what it holds again at every close, and crash at the last. What it writes
+    from now on goes nowhere.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, file.id.get_vfd_handle())
+    os.close(nowhere)
 
 
 def _check_format(path: Path) -> None:
@@ -364,11 +378,11 @@ def _check_format(path: Path) -> None:
 def _open_for_reading(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
-    except OSError as first:
+    except _HDF5_ERRORS as first:
         # A writer is at work, or was killed: single-writer mode can still be read.
         try:
             return h5py.File(path, "r", libver="latest", swmr=True)
-        except OSError:
+        except _HDF5_ERRORS:
             raise DataError(f"is damaged: {_reason(first)}", file=path) from None
 
 
@@ -376,7 +390,7 @@ def _left_open(path: Path) -> bool:
     try:
         with h5py.File(path, "r"):
             return False
-    except OSError:
+    except _HDF5_ERRORS:
         return True
 
 
@@ -391,7 +405,7 @@ def _stored_events(path: Path, file: h5py.File) -> StoredEvents:
         }
         provenance = json.loads(_text(file.attrs["provenance"]))
         shortest = min(data.shape[0] for data in group.values())
-    except (KeyError, OSError, ValueError, IndexError, RuntimeError) as error:
+    except (*_HDF5_ERRORS, IndexError) as error:
         raise DataError(f"is damaged: {_reason(error)}", file=path) from None
     if shortest < count:
         raise DataError(
@@ -411,11 +425,15 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _disk_errors(path: str | Path) -> Iterator[None]:
-    """Give HDF5's write errors, which hide the system's reason in their text, a number again."""
+    """Turn HDF5's write errors, which hide the system's reason in their text, into one line."""
     try:
         yield
     except (OSError, RuntimeError) as error:
         match = re.search(r"errno = (\d+), error message = '([^']*)'", str(error))
         if match is None:
             raise
-        raise OSError(int(match[1]), match[2], str(path)) from error
+        raise PulsefrontError(
+            f"cannot be written: {match[2].lower()}",
+            file=path,
+            remedy="free some space on that disk or choose another folder",
+        ) from error
