@@ -13,6 +13,8 @@ from pulsefront.networks.candidate import Candidate, Scaling
 
 __all__ = ["Deployed", "deploy", "predict", "run_float64"]
 
+SPARE_BIAS_BITS = 2
+
 Integers = NDArray[np.int64]
 
 
@@ -76,6 +78,14 @@ def deploy(
         raise PrecisionError("a float network has no integers", remedy="train it quantized first")
     if not candidate.finite:
         raise PrecisionError("the weights are not finite", remedy="train again: it diverged")
+    hidden_formats = tuple(
+        FixedPointFormat(bits, bits - fraction, signed=False)
+        for bits, fraction in zip(
+            precision.activation_bits, precision.activation_fraction, strict=True
+        )
+    )
+    sources = (input_format, *hidden_formats)
+    targets = (*hidden_formats, output_format)
     weights = []
     biases = []
     bias_formats = []
@@ -88,7 +98,9 @@ def deploy(
             mean = scaling.input_mean[candidate.kept_inputs]
             bias = bias - mean @ np.ldexp(raw.astype(np.float64), -fraction)
         bias_bits = precision.bias_bits[layer]
-        bias_fraction = _largest_fraction(bias, bias_bits)
+        # Finer than every other tensor of the layer, a bias would only widen the accumulator.
+        finest = SPARE_BIAS_BITS + max(fraction + sources[layer].fraction, targets[layer].fraction)
+        bias_fraction = min(_largest_fraction(bias, bias_bits), finest)
         biases.append(_round_to(bias, bias_fraction, bias_bits))
         bias_formats.append(FixedPointFormat(bias_bits, bias_bits - bias_fraction))
     return Deployed(
@@ -100,12 +112,7 @@ def deploy(
             for bits, fraction in zip(precision.weight_bits, precision.weight_fraction, strict=True)
         ),
         bias_formats=tuple(bias_formats),
-        activation_formats=tuple(
-            FixedPointFormat(bits, bits - fraction, signed=False)
-            for bits, fraction in zip(
-                precision.activation_bits, precision.activation_fraction, strict=True
-            )
-        ),
+        activation_formats=hidden_formats,
         input_format=input_format,
         output_format=output_format,
     )
@@ -116,13 +123,9 @@ def _round_to(values: NDArray[np.float64], fraction: int, bits: int) -> Integers
     return np.clip(np.floor(np.ldexp(values, fraction) + 0.5), -half, half - 1).astype(np.int64)
 
 
-MAX_BIAS_FRACTION = 30
-"""Finer biases than 2^−30 would only widen the accumulators."""
-
-
 def _largest_fraction(values: NDArray[np.float64], bits: int) -> int:
     peak = max(float(np.abs(values).max(initial=0.0)), 1e-30)
-    return min(int(np.floor(np.log2((2.0 ** (bits - 1) - 0.5) / peak))), MAX_BIAS_FRACTION)
+    return int(np.floor(np.log2((2.0 ** (bits - 1) - 0.5) / peak)))
 
 
 def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:

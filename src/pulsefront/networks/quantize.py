@@ -15,6 +15,10 @@ __all__ = [
     "weight_fraction",
 ]
 
+SMALLEST_WEIGHT = 2.0**-24
+SMALLEST_ACTIVATION = 2.0**-8
+"""Peaks below these count as these: a layer that is all zero still gets a usable format."""
+
 
 def round_half_up(value: torch.Tensor) -> torch.Tensor:
     """Return floor(value + ½): the rounding that firmware calls RND."""
@@ -74,7 +78,7 @@ def weight_fraction(weight: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
     ``weight`` is (C, n_in, n_out) and ``bits`` (C,). Tried are the finest point that clips
     nothing and the two beyond it, which clip the tails and round the rest more finely.
     """
-    peak = weight.abs().amax((1, 2)).clamp_min(1e-30)
+    peak = weight.abs().amax((1, 2)).clamp_min(SMALLEST_WEIGHT)
     first = torch.floor(torch.log2((torch.exp2(bits - 1) - 0.5) / peak))
     best = first.clone()
     least = torch.full_like(first, torch.inf)
@@ -98,7 +102,7 @@ def activation_fraction(value: torch.Tensor, bits: torch.Tensor) -> torch.Tensor
     ``value`` is (C, event, node) before the ReLU, ``bits`` (C,).
     """
     positive = value.clamp_min(0.0)
-    peak = positive.amax((1, 2)).clamp_min(1e-30)
+    peak = positive.amax((1, 2)).clamp_min(SMALLEST_ACTIVATION)
     first = torch.floor(torch.log2((torch.exp2(bits) - 0.5) / peak))
     best = first.clone()
     least = torch.full_like(first, torch.inf)

@@ -210,9 +210,14 @@ class Stack:
             return None
         return replace(
             precision,
-            weight_fraction=tuple(int(f[n]) for f in self._weight_fraction),
-            activation_fraction=tuple(int(f[n]) for f in self._activation_fraction),
+            weight_fraction=_integers(self._weight_fraction, n),
+            activation_fraction=_integers(self._activation_fraction, n),
         )
+
+
+def _integers(fractions: Sequence[torch.Tensor], n: int) -> tuple[int, ...]:
+    # A candidate that diverged has NaN here; its weights say so already.
+    return tuple(int(torch.nan_to_num(fraction[n])) for fraction in fractions)
 
 
 def _column(values: NDArray[np.float64]) -> torch.Tensor:
