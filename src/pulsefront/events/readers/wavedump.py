@@ -35,6 +35,7 @@ __all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises"]
 FORMAT = "wavedump"
 HEADERLESS = "wavedump-headerless"
 HEADER_BYTES = 24
+LONGEST_RECORD = 32 << 20  # bytes; boards hold at most 10.24 MS per channel
 HIGHEST_BOARD = 31
 HIGHEST_CHANNEL = 63
 SAMPLE_DTYPES = {"u16": "<u2", "f32": "<f4", "u8": "u1"}
@@ -180,7 +181,7 @@ def _sane(headers: NDArray[Any], record: int) -> NDArray[np.bool_]:
     """Return, for headers (event, 6), which could head a record of *record* bytes."""
     return np.asarray(
         (headers[:, 0] == record)
-        & (record > HEADER_BYTES)
+        & (HEADER_BYTES < record <= LONGEST_RECORD)
         & (headers[:, 1] <= HIGHEST_BOARD)
         & (headers[:, 3] <= HIGHEST_CHANNEL)
     )

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators import pulse
+from pulsefront.estimators.pulse_chain import (
+    PulseSettings,
+    moving_average,
+    process,
+    process_table,
+    second_rise,
+)
+from pulsefront.events.container import EventTable, Quantity, Status
+from strategies_events import pulses
+
+SETTINGS = PulseSettings(
+    polarity="positive", baseline_stop=30, delay_samples=4.5, fraction=0.3, threshold_adc=40.0
+)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_the_chain_gives_the_numbers_of_the_single_functions(dtype: type) -> None:
+    waves = pulses(200, seed=5).astype(dtype)
+    got, status = process(waves, SETTINGS)
+    base = pulse.baseline(waves, 0, 30)
+    up = pulse.subtract(waves, base)
+    np.testing.assert_allclose(got["baseline_adc"], base.level, rtol=1e-12)
+    np.testing.assert_allclose(got["noise_adc"], base.noise_rms, rtol=1e-9)
+    np.testing.assert_array_equal(got["amplitude_adc"], pulse.amplitude(up))
+    np.testing.assert_array_equal(got["peak_sample"], pulse.peak_sample(up))
+    np.testing.assert_allclose(got["charge_adc_samples"], pulse.charge(up), rtol=1e-12)
+    np.testing.assert_array_equal(got["leading_edge_samples"], pulse.leading_edge(up, 40.0))
+    np.testing.assert_array_equal(
+        got["constant_fraction_samples"], pulse.constant_fraction(up, 0.3, 4.5)
+    )
+    assert (status == 0).all()
+
+
+def test_times_recover_the_known_starts() -> None:
+    random = np.random.default_rng(2)
+    starts = 40 + random.uniform(0, 1, 500)
+    time = np.arange(120)[None] - starts[:, None]
+    shape = np.where(time > 0, np.exp(-time / 20.0) - np.exp(-time / 6.0), 0.0)
+    waves = 100 + 2000 * random.uniform(0.5, 1.5, (500, 1)) * shape
+    got, _ = process(waves + random.normal(0, 1, waves.shape), SETTINGS)
+    residual = got["constant_fraction_samples"] - starts
+    assert residual.std() < 0.03
+    assert (got["leading_edge_samples"] - starts).std() > 2 * residual.std()
+
+
+def test_polarity_is_found_channel_by_channel() -> None:
+    waves = pulses(50)
+    both = np.stack([waves, 4000 - waves], axis=1).astype(np.float32)
+    got, _ = process(both, SETTINGS.model_copy(update={"polarity": "auto"}))
+    assert got["amplitude_adc"].shape == (50, 2)
+    np.testing.assert_allclose(got["amplitude_adc"][:, 0], got["amplitude_adc"][:, 1], atol=0.01)
+
+
+def flags_of(wave: np.ndarray, **settings: object) -> Status:
+    _, status = process(wave[None], SETTINGS.model_copy(update=settings))
+    return Status(int(status[0]))
+
+
+def test_every_flag_is_raised_by_what_it_names() -> None:
+    wave = pulses(1, height=2000.0)[0]
+    assert flags_of(wave) == Status.OK
+    clipped = np.minimum(wave, 900.0)
+    assert flags_of(clipped, saturation_high_adc=900.0) == Status.SATURATED
+    assert flags_of(clipped) == Status.OK
+    assert flags_of(4000 - clipped, saturation_low_adc=3100.0, polarity="negative") & (
+        Status.SATURATED
+    )
+    twice = wave.copy()
+    twice[80:] += 0.9 * (wave[40:80] - 100)
+    assert flags_of(twice) == Status.PILE_UP
+    assert flags_of(twice, pile_up_fraction=0.0) == Status.OK
+    assert flags_of(np.full(120, 100.0)) == Status.NO_PULSE
+    assert flags_of(wave, threshold_adc=5000.0) == Status.NO_PULSE
+    assert flags_of(np.roll(wave, -42)[:100], baseline_start=80, baseline_stop=95) & (
+        Status.NO_CROSSING
+    )
+    wandering = wave + np.where(np.arange(120) < 30, 20 * np.sin(np.arange(120)), 0)
+    assert flags_of(wandering, baseline_noise_limit_adc=5.0) & Status.BAD_BASELINE
+    broken = wave.copy()
+    broken[70] = np.nan
+    assert flags_of(broken) == Status.NOT_FINITE
+
+
+def test_one_bad_event_leaves_the_others_alone() -> None:
+    waves = pulses(10)
+    alone, _ = process(waves, SETTINGS)
+    spoilt = waves.copy()
+    spoilt[4] = np.inf
+    got, status = process(spoilt, SETTINGS)
+    others = np.arange(10) != 4
+    assert np.flatnonzero(status).tolist() == [4]
+    for name, values in got.items():
+        np.testing.assert_array_equal(values[others], alone[name][others])
+    assert np.isnan(got["amplitude_adc"][4])
+
+
+def test_charge_gates() -> None:
+    waves = np.full((1, 60), 10.0)
+    waves[0, 40:44] = [20, 30, 20, 15]
+    base = PulseSettings(polarity="positive", baseline_stop=20, threshold_adc=5, delay_samples=1)
+    whole, _ = process(waves, base)
+    assert whole["charge_adc_samples"][0] == 45.0
+    part, _ = process(waves, base.model_copy(update={"charge_start": 41, "charge_stop": 43}))
+    assert part["charge_adc_samples"][0] == 30.0
+    moving = {"charge_from": "leading_edge", "charge_start": 1, "charge_stop": 3}
+    edge, _ = process(waves, base.model_copy(update=moving))
+    assert edge["leading_edge_samples"][0] == 39.5
+    assert edge["charge_adc_samples"][0] == 30.0
+    beyond = {"charge_from": "leading_edge", "charge_start": 1, "charge_stop": 900}
+    cut, _ = process(waves, base.model_copy(update=beyond))
+    assert cut["charge_adc_samples"][0] == 45.0
+
+
+@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=40), st.integers(0, 45))
+def test_moving_average_is_the_mean_of_what_is_there(values: list[float], half: int) -> None:
+    wave = np.array(values, np.float32)
+    expected = [
+        np.mean(np.float64(wave[max(i - half, 0) : i + half + 1])) for i in range(len(wave))
+    ]
+    moving_average(wave, half)
+    np.testing.assert_allclose(wave, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_moving_average_equals_scipy_away_from_the_ends() -> None:
+    from scipy.ndimage import uniform_filter1d
+
+    wave = np.random.default_rng(0).normal(0, 1, 200).astype(np.float32)
+    expected = uniform_filter1d(wave.astype(float), 11)
+    moving_average(wave, 5)
+    np.testing.assert_allclose(wave[5:-5], expected[5:-5], atol=1e-6)
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=30), st.integers(1, 12))
+def test_second_rise_is_its_definition(values: list[int], rise: int) -> None:
+    wave = np.array(values, np.float64)
+    peak = int(np.argmax(wave))
+    after = any(
+        wave[j] - wave[i] > rise for i in range(peak, len(wave)) for j in range(i, len(wave))
+    )
+    before = any(wave[j] - wave[i] > rise for i in range(peak + 1) for j in range(i))
+    assert second_rise(wave, peak, rise) == (after or before)
+    assert second_rise.py_func(wave, peak, rise) == (after or before)
+
+
+def test_a_table_gets_times_in_ns_and_a_joined_status() -> None:
+    waves = np.stack([pulses(6), np.full((6, 120), 100.0)], axis=1)
+    table = EventTable(
+        {"waveform_adc": waves, "number": np.arange(6)},
+        {"waveform_adc": Quantity("ADC counts", "w"), "number": Quantity("1", "n")},
+        np.array([1, 0, 0, 0, 0, 0], np.uint16),
+        {"sample_interval_ns": 0.5},
+    )
+    measured = process_table(table, SETTINGS)
+    assert "waveform_adc" not in measured.columns
+    assert set(measured.columns) == set(measured.quantities)
+    np.testing.assert_array_equal(
+        measured["leading_edge_ns"], 0.5 * measured["leading_edge_samples"]
+    )
+    assert measured["channel_status"].tolist() == [[0, Status.NO_PULSE]] * 6
+    assert measured.status.tolist() == [Status.NO_PULSE | 1] + [Status.NO_PULSE] * 5
+    assert measured.provenance["pulse_settings"]["delay_samples"] == 4.5
+
+
+def test_no_events_give_no_numbers() -> None:
+    got, status = process(np.zeros((0, 120), np.uint16))
+    assert len(got["amplitude_adc"]) == len(status) == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"baseline_start": 5, "baseline_stop": 6},
+        {"smoothing": 2},
+        {"fraction": 1.0},
+        {"delay_samples": 0.0},
+        {"charge_start": 5, "charge_stop": 5},
+        {"charge_from": "leading_edge"},
+        {"treshold_adc": 5.0},
+    ],
+)
+def test_inconsistent_settings_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        PulseSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"baseline_stop": 200}, {"delay_samples": 119.0}, {"smoothing": 201}]
+)
+def test_settings_that_do_not_fit_the_waveform_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="120 samples"):
+        process(pulses(2), SETTINGS.model_copy(update=settings))
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(DataError, match="event, channel, sample"):
+        process(np.zeros(5))
