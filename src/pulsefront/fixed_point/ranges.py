@@ -48,9 +48,11 @@ __all__ = [
     "Tensor",
     "accumulator_reach",
     "bias_at",
+    "product_fraction",
     "trace",
     "weights_at",
     "windows",
+    "working_magnitude",
 ]
 
 
@@ -189,6 +191,36 @@ def _assigned_one(
     return np.where(outside, target.minimum, low), np.where(outside, target.maximum, high)
 
 
+def working_magnitude(step: Step) -> int:
+    """Return a bound of every number on the way to the step's result, its assignment included.
+
+    Counted in least significant bits of the finest intermediate: a float type that holds integers
+    of this size computes the step exactly by scaling with powers of two, floor and comparison.
+    """
+    magnitude = step.magnitude
+    assignments = [assignment_of(step.layer)]
+    if isinstance(step.layer, (Dense, Conv1d)):
+        assignments.append(step.layer.accumulator)
+    for to in assignments:
+        if to is None:
+            continue
+        formats = (to.format,) if isinstance(to.format, FixedPointFormat) else to.format
+        fractions = {step.exact.format.fraction}
+        if isinstance(step.layer, (Dense, Conv1d)):
+            fractions.add(product_fraction(step.layer, step.sources[0])[0])
+        for one in formats:
+            for fraction in fractions:
+                dropped = fraction - one.fraction
+                # Half a step is added for rounding; one turn of the format for wrapping.
+                half = (1 << dropped) if dropped > 0 else 0
+                scaled = (step.magnitude << max(-dropped, 0)) + half
+                turn = (1 << (one.width + 1)) << max(dropped, 0)
+                wraps = to.overflow is Overflow.WRAP
+                magnitude = max(magnitude, scaled + (turn if wraps else 0))
+        magnitude = max(magnitude, 1 << to.container.width)
+    return magnitude
+
+
 Bounds = tuple[Integers, Integers, int, int]
 
 
@@ -214,7 +246,7 @@ def bias_at(layer: Dense | Conv1d, fraction: int) -> Integers:
     return assign(aligned(layer.bias, layer.bias_format), own.fraction, Assignment(wide))
 
 
-def _product_fraction(layer: Dense | Conv1d, source: Tensor) -> tuple[int, int]:
+def product_fraction(layer: Dense | Conv1d, source: Tensor) -> tuple[int, int]:
     """Return the fraction of a product, and the fraction at which product and bias are exact."""
     product = source.format.fraction + container(layer.weight_format).fraction
     if layer.bias is None or layer.bias_format is None:
@@ -269,7 +301,7 @@ def _check_windows(
 
 def _matrix(layer: Dense | Conv1d, source: Tensor, low: Integers, high: Integers) -> Bounds:
     """Return bounds of rows · weights + bias, rows within low … high, shape (row, n_in)."""
-    product, fraction = _product_fraction(layer, source)
+    product, fraction = product_fraction(layer, source)
     weights, _ = weights_at(layer)
     weights = weights.reshape(-1, weights.shape[-1])
     # Judge the size in float64 first: the integers themselves could overflow.
@@ -311,7 +343,7 @@ class _Sums:
 
 def accumulator_reach(layer: Dense | Conv1d, source: Tensor) -> tuple[int, int]:
     """Return the interval of any partial sum in the layer's accumulator, before it overflows."""
-    product, fraction = _product_fraction(layer, source)
+    product, fraction = product_fraction(layer, source)
     weights, _ = weights_at(layer)
     weights = weights.reshape(-1, weights.shape[-1]) << (fraction - product)
     return _accumulator_sums(layer, *_row_bounds(layer, source), weights, fraction).reach

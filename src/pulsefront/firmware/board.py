@@ -1,0 +1,57 @@
+"""Boards: part, clock and what the part holds, from ``firmware_export/boards/*.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from pulsefront.config import FrozenModel
+from pulsefront.errors import ConfigError
+from pulsefront.files import firmware_export_directory
+
+__all__ = ["Board", "load_board"]
+
+DEFAULT_BOARD = "zcu102"
+
+
+class Board(FrozenModel):
+    """A board or bare part that firmware is written for.
+
+    The resource counts are the data sheet's, for judging a report against; 0 where not known.
+    """
+
+    name: str
+    vendor: str
+    part: str
+    clock_period_ns: float = Field(gt=0)
+    clock_uncertainty: str = Field(pattern=r"^\d+(\.\d+)?%$")
+    lut: int = Field(ge=0)
+    flip_flop: int = Field(ge=0)
+    dsp: int = Field(ge=0)
+    block_ram_kbit: int = Field(ge=0)
+    source: str
+
+
+def load_board(board: str | Path | None = None) -> Board:
+    """Return a board by the name of a shipped one or by the path of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        There is no such board, or its file does not fit.
+    """
+    board = board or DEFAULT_BOARD
+    path = Path(board)
+    if path.suffix == ".toml":
+        return Board.from_toml(path)
+    folder = firmware_export_directory() / "boards"
+    shipped = {one.stem: one for one in sorted(folder.glob("*.toml"))}
+    if str(board) not in shipped:
+        raise ConfigError(
+            "no such board",
+            field="board",
+            value=str(board),
+            remedy=f"use one of {', '.join(shipped)}, or the path of a TOML file",
+        )
+    return Board.from_toml(shipped[str(board)])

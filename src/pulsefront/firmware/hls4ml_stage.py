@@ -1,0 +1,215 @@
+"""Layers that hls4ml lacks or rounds, as C++ that goes into the project's generated code.
+
+Each stage is one function template: fixed loops, one exact type, one explicit cast to the output
+format. Vitis and Vivado HLS unroll them; g++ compiles them as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_holding
+from pulsefront.fixed_point.layers import (
+    AveragePool,
+    Clip,
+    Concatenate,
+    HardTanh,
+    MaxPool,
+    Relu,
+    WindowSum,
+    assignment_of,
+)
+from pulsefront.fixed_point.ranges import Step, windows
+
+__all__ = ["STAGE", "ap_type", "register_stage", "stage_code"]
+
+STAGE = "PulsefrontStage"
+
+
+def ap_type(one: FixedPointFormat, modes: Assignment | None = None) -> str:
+    """Return the C++ type of a format, with the modes of an assignment where given."""
+    name = "ap_fixed" if one.signed else "ap_ufixed"
+    if modes is None or (modes.rounding == "TRN" and modes.overflow == "WRAP"):
+        return f"{name}<{one.width},{one.integer}>"
+    return f"{name}<{one.width},{one.integer},AP_{modes.rounding},AP_{modes.overflow}>"
+
+
+def register_stage() -> None:
+    """Teach hls4ml the stage layer, once per process."""
+    from hls4ml.backends import get_backend
+    from hls4ml.backends.template import FunctionCallTemplate
+    from hls4ml.model.layers import Layer, layer_map, register_layer
+    from hls4ml.model.types import Source
+
+    if STAGE in layer_map:
+        return
+
+    def initialize(self: Any) -> None:
+        self.add_output_variable(list(self.get_attr("out_shape")))
+        self.set_attr("stage_code", Source(self.get_attr("code_cpp")))
+
+    stage = type(STAGE, (Layer,), {"initialize": initialize})
+
+    def setup(self: Any) -> None:
+        FunctionCallTemplate.__init__(self, stage, include_header=[])
+
+    def call(_: Any, node: Any) -> str:
+        sources = [node.get_input_variable(one) for one in node.inputs]
+        output = node.get_output_variable()
+        types = ", ".join([*(one.type.name for one in sources), output.type.name])
+        names = ", ".join([*(one.name for one in sources), output.name])
+        return f"nnet::{node.name}<{types}>({names});"
+
+    template = type(f"{STAGE}Call", (FunctionCallTemplate,), {"__init__": setup, "format": call})
+    register_layer(STAGE, stage)
+    for backend in ("Vivado", "Vitis"):
+        get_backend(backend).register_template(template)
+
+
+def stage_code(step: Step, name: str, *, only_assignment: bool = False) -> str:
+    """Return the C++ of one layer without weights, or only of the assignment at its end."""
+    count = 1 if only_assignment else len(step.sources)
+    types = ", ".join([*(f"typename input{k}_t" for k in range(count)), "typename output_t"])
+    arguments = [*(f"input{k}_t *input{k}" for k in range(count)), "output_t *output"]
+    body = _assignment_lines(step) if only_assignment else _body(step)
+    lines = "\n".join(f"    {line}" for line in body)
+    return (
+        f"\ntemplate <{types}>\nvoid {name}({', '.join(arguments)}) {{\n"
+        f"    #pragma HLS INLINE\n{lines}\n}}\n"
+    )
+
+
+def _body(step: Step) -> list[str]:
+    layer = step.layer
+    if isinstance(layer, (WindowSum, AveragePool)):
+        return _sum_lines(step)
+    if isinstance(layer, MaxPool):
+        return _max_lines(step)
+    if isinstance(layer, Concatenate):
+        return _concatenate_lines(step)
+    if isinstance(layer, (Clip, HardTanh)):
+        return _clip_lines(step)
+    if isinstance(layer, Relu):
+        return [
+            *_loop(step),
+            "    input0_t x = input0[i];",
+            "    if (x < 0)",
+            "        x = 0;",
+            *_indented(_cast(step, "x")),
+            "}",
+        ]
+    return [*_loop(step), *_indented(_cast(step, "input0[i]")), "}"]
+
+
+def _assignment_lines(step: Step) -> list[str]:
+    return [*_loop(step), *_indented(_cast(step, "input0[i]")), "}"]
+
+
+def _loop(step: Step) -> list[str]:
+    return [f"for (unsigned i = 0; i < {step.result.size}; i++) {{", "    #pragma HLS UNROLL"]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _cast(step: Step, value: str) -> list[str]:
+    """Return statements that assign *value* of element i to the output, by its channel."""
+    to = assignment_of(step.layer)
+    if to is None:
+        return [f"output[i] = {value};"]
+    if isinstance(to.format, FixedPointFormat):
+        return [f"output[i] = {ap_type(to.format, to)}({value});"]
+    lines = [f"switch (i % {len(to.format)}) {{"]
+    for channel, one in enumerate(to.format):
+        lines.append(f"case {channel}:")
+        lines.append(f"    output[i] = {ap_type(one, to)}({value});")
+        lines.append("    break;")
+    return [*lines, "}"]
+
+
+def _clip_lines(step: Step) -> list[str]:
+    layer = step.layer
+    source = step.sources[0].format
+    low, high = -(1 << max(source.fraction, 0)), 1 << max(source.fraction, 0)
+    if isinstance(layer, Clip):
+        low, high = int(layer.low), int(layer.high)
+    # One type that holds input and limits, so that comparing and assigning lose nothing.
+    whole = format_holding(min(low, source.minimum), max(high, source.maximum), source.fraction)
+    exact = ap_type(whole)
+    return [
+        *_loop(step),
+        f"    {exact} x = input0[i];",
+        f"    const {exact} low = {whole.step * low!r};",
+        f"    const {exact} high = {whole.step * high!r};",
+        "    if (x < low)",
+        "        x = low;",
+        "    if (x > high)",
+        "        x = high;",
+        *_indented(_cast(step, "x")),
+        "}",
+    ]
+
+
+def _window_loop(step: Step) -> list[str]:
+    layer = step.layer
+    assert isinstance(layer, (WindowSum, AveragePool, MaxPool))
+    channels = step.result.shape[-1]
+    start = f"(i / {channels}) * {layer.stride * channels} + i % {channels}"
+    return [*_loop(step), f"    const unsigned first = {start};"]
+
+
+def _sum_lines(step: Step) -> list[str]:
+    layer = step.layer
+    assert isinstance(layer, (WindowSum, AveragePool))
+    channels = step.result.shape[-1]
+    bits = layer.size.bit_length() - 1 if isinstance(layer, AveragePool) else 0
+    source = step.sources[0].format
+    reach = max(abs(source.minimum), source.maximum) * layer.size
+    # The fraction bits of the mean are there from the start: the shift at the end loses none.
+    exact = format_holding(-(reach << bits), reach << bits, source.fraction + bits)
+    return [
+        *_window_loop(step),
+        f"    {ap_type(exact)} sum = 0;",
+        f"    for (unsigned k = 0; k < {layer.size}; k++) {{",
+        "        #pragma HLS UNROLL",
+        f"        sum += input0[first + k * {channels}];",
+        "    }",
+        *([f"    sum = sum >> {bits};"] if bits else []),
+        *_indented(_cast(step, "sum")),
+        "}",
+    ]
+
+
+def _max_lines(step: Step) -> list[str]:
+    layer = step.layer
+    assert isinstance(layer, MaxPool)
+    channels = step.result.shape[-1]
+    assert len(windows(step.sources[0].shape[0], layer.size, layer.stride)) > 0
+    return [
+        *_window_loop(step),
+        "    input0_t largest = input0[first];",
+        f"    for (unsigned k = 1; k < {layer.size}; k++) {{",
+        "        #pragma HLS UNROLL",
+        f"        if (input0[first + k * {channels}] > largest)",
+        f"            largest = input0[first + k * {channels}];",
+        "    }",
+        "    output[i] = largest;",
+        "}",
+    ]
+
+
+def _concatenate_lines(step: Step) -> list[str]:
+    lines = []
+    width = step.result.shape[-1]
+    offset = 0
+    for number, source in enumerate(step.sources):
+        own = source.shape[-1]
+        lines += [
+            f"for (unsigned i = 0; i < {source.size}; i++) {{",
+            "    #pragma HLS UNROLL",
+            f"    output[(i / {own}) * {width} + {offset} + i % {own}] = input{number}[i];",
+            "}",
+        ]
+        offset += own
+    return lines

@@ -1,0 +1,163 @@
+"""Golden vectors: integers in, integers out, which every executor of a model must reproduce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import ExportError
+from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.layers import Dense
+from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.ranges import weights_at
+
+__all__ = ["VectorSet", "golden_vectors", "read_vectors", "write_vectors"]
+
+RANDOM_VECTORS = 1000
+DATA_VECTORS = 1000
+SINGLE_EXTREMES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class VectorSet:
+    """Vectors of one origin: inputs and expected outputs by name, shape (vector, …)."""
+
+    name: str
+    inputs: dict[str, Integers]
+    outputs: dict[str, Integers]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+def golden_vectors(
+    model: FixedPointModel, data: npt.NDArray[Any] | Mapping[str, Any] | None = None, seed: int = 1
+) -> tuple[VectorSet, ...]:
+    """Return the golden vectors of *model*: extremes, random ones, and some of *data*.
+
+    The extremes hold every input at its smallest and its largest integer: all together,
+    alternating, each input alone, and the combination that drives each node of the first dense
+    layer to either end. At least 1,000 vectors in all, whatever *data* holds.
+    """
+    sets = {"extremes": _extremes(model), "random": _random(model, seed)}
+    if data is not None:
+        arrays = model.input_arrays(data)
+        events = len(next(iter(arrays.values())))
+        # Spread over the whole data, which may be sorted.
+        chosen = np.unique(np.linspace(0, max(events - 1, 0), DATA_VECTORS).astype(int))[:events]
+        sets["data"] = {name: array[chosen].astype(np.int64) for name, array in arrays.items()}
+    return tuple(
+        VectorSet(name, inputs, model.emulator.run(inputs))
+        for name, inputs in sets.items()
+        if len(next(iter(inputs.values())))
+    )
+
+
+def _random(model: FixedPointModel, seed: int) -> dict[str, Integers]:
+    generator = np.random.default_rng(seed)
+    return {
+        one.name: generator.integers(
+            one.format.minimum, one.format.maximum, (RANDOM_VECTORS, *one.shape), endpoint=True
+        )
+        for one in model.inputs
+    }
+
+
+def _extremes(model: FixedPointModel) -> dict[str, Integers]:
+    lows = np.concatenate([np.full(_size(one), one.format.minimum) for one in model.inputs])
+    highs = np.concatenate([np.full(_size(one), one.format.maximum) for one in model.inputs])
+    rest = np.zeros_like(lows)
+    even = np.arange(len(lows)) % 2 == 0
+    rows = [lows, highs, rest, np.where(even, lows, highs), np.where(even, highs, lows)]
+    for channel in _spread(len(lows), SINGLE_EXTREMES):
+        alone = np.arange(len(lows)) == channel
+        rows += [np.where(alone, lows, rest), np.where(alone, highs, rest)]
+        rows += [np.where(alone, lows, highs), np.where(alone, highs, lows)]
+    for signs in _first_weights(model, len(lows)):
+        rows += [np.where(signs, highs, lows), np.where(signs, lows, highs)]
+    flat = np.unique(np.stack(rows), axis=0)
+    inputs, start = {}, 0
+    for one in model.inputs:
+        inputs[one.name] = flat[:, start : start + _size(one)].reshape(-1, *one.shape)
+        start += _size(one)
+    return inputs
+
+
+def _size(one: Any) -> int:
+    return int(np.prod(one.shape))
+
+
+def _spread(length: int, most: int) -> npt.NDArray[np.int64]:
+    return np.unique(np.linspace(0, length - 1, min(length, most)).astype(np.int64))
+
+
+def _first_weights(model: FixedPointModel, size: int) -> list[npt.NDArray[np.bool_]]:
+    """Return, per node of a first dense layer on all inputs, which weights are positive."""
+    first = model.layers[0]
+    if not isinstance(first, Dense) or len(first.weights) != size:
+        return []
+    weights, _ = weights_at(first)
+    return [weights[:, node] > 0 for node in _spread(weights.shape[1], SINGLE_EXTREMES)]
+
+
+def write_vectors(sets: tuple[VectorSet, ...], directory: str | Path) -> None:
+    """Write vectors as ``vectors.npz`` and as text: one vector a line, decimal integers.
+
+    The text needs no Python: ``inputs_NAME.txt`` and ``expected_NAME.txt`` hold all sets one
+    after the other, in the order and with the lengths of ``sets.txt``.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        f"{one.name}/{kind}/{name}": _narrow(array)
+        for one in sets
+        for kind, part in (("inputs", one.inputs), ("outputs", one.outputs))
+        for name, array in part.items()
+    }
+    # Keyword arguments of savez are its file names; any text is allowed there.
+    np.savez_compressed(directory / "vectors.npz", **arrays)  # type: ignore[arg-type]
+    lines = [f"{one.name} {len(one)}" for one in sets]
+    (directory / "sets.txt").write_text("\n".join(lines) + "\n")
+    for stem, kind in (("inputs", "inputs"), ("expected", "outputs")):
+        for name in getattr(sets[0], kind):
+            rows = np.concatenate([getattr(one, kind)[name].reshape(len(one), -1) for one in sets])
+            text = "\n".join(" ".join(map(str, row)) for row in rows.tolist())
+            (directory / f"{stem}_{name}.txt").write_text(text + "\n")
+
+
+def _narrow(array: Integers) -> npt.NDArray[Any]:
+    """Return *array* in the narrowest signed type that holds it, for a small file."""
+    for kind in (np.int8, np.int16, np.int32):
+        limits = np.iinfo(kind)
+        if array.size and array.min() >= limits.min and array.max() <= limits.max:
+            return array.astype(kind)
+    return array
+
+
+def read_vectors(path: str | Path) -> tuple[VectorSet, ...]:
+    """Read ``vectors.npz``.
+
+    Raises
+    ------
+    ExportError
+        The file is missing or not what `write_vectors` writes.
+    """
+    found: dict[str, dict[str, dict[str, Integers]]] = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for key in archive.files:
+                origin, kind, name = key.split("/")
+                parts = found.setdefault(origin, {"inputs": {}, "outputs": {}})
+                parts[kind][name] = archive[key].astype(np.int64)
+    except FileNotFoundError:
+        raise ExportError("no such file", file=path) from None
+    except Exception as error:  # noqa: BLE001 - a damaged archive fails in many ways
+        raise ExportError(f"cannot be read as golden vectors: {error}", file=path) from None
+    if not found:
+        raise ExportError("holds no vectors", file=path)
+    return tuple(VectorSet(name, part["inputs"], part["outputs"]) for name, part in found.items())

@@ -1,0 +1,257 @@
+"""Verification of an export folder: every executor, every vector, zero differing integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import ExportError, PulsefrontError, VerificationFailed
+from pulsefront.firmware.checksums import changed_files
+from pulsefront.firmware.csim import CSimulation, check_weight_files, require_compiler
+from pulsefront.firmware.onnx import run_onnx
+from pulsefront.firmware.vectors import VectorSet, read_vectors
+from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.model import FixedPointModel
+
+__all__ = ["Mismatch", "Verification", "VerificationRow", "verify_export"]
+
+Results = dict[str, Integers]
+Executor = Callable[[Mapping[str, Integers]], Results]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first integer that differs; *vector* counts within its set."""
+
+    vector: int
+    output: str
+    expected: int
+    got: int
+
+
+@dataclass(frozen=True)
+class VerificationRow:
+    """One executor on one set of vectors.
+
+    *status* is ``equal``, ``DIFFERENT``, or ``not run: …`` with the reason.
+    """
+
+    backend: str
+    vector_set: str
+    vectors: int
+    integers: int
+    mismatches: int
+    status: str
+    first: Mismatch | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result of `verify_export`.
+
+    ``changed`` are the files that no longer fit the checksums, ``broken`` the backends that could
+    not run at all, each with the reason.
+    """
+
+    directory: Path
+    rows: tuple[VerificationRow, ...]
+    changed: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every executor ran and agreed, and no file has changed."""
+        equal = all(row.status == "equal" for row in self.rows)
+        return equal and bool(self.rows) and not self.changed and not self.broken
+
+    def raise_on_failure(self) -> None:
+        """Raise where anything is wrong: a differing integer first, then a changed file.
+
+        Raises
+        ------
+        VerificationFailed
+            Names the backend, the vector, the output and both integers.
+        ExportError
+            A file does not fit its checksum, or a backend cannot run.
+        """
+        for row in self.rows:
+            if row.first is not None:
+                raise VerificationFailed(
+                    row.backend,
+                    vector=row.first.vector,
+                    output=f"{row.first.output} (vectors {row.vector_set!r})",
+                    expected=row.first.expected,
+                    got=row.first.got,
+                    mismatches=row.mismatches,
+                    compared=row.integers,
+                )
+        for name, what in self.changed.items():
+            raise ExportError(
+                f"was {what} after the export: its checksum does not fit",
+                file=self.directory / name,
+                remedy="export again, or restore the file",
+            )
+        for backend, reason in self.broken.items():
+            raise ExportError(f"{backend} cannot run: {reason}", file=self.directory)
+        if not self.passed:
+            raise ExportError("nothing was compared", file=self.directory)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON-ready data."""
+        return {
+            "passed": self.passed,
+            "integers_compared": sum(row.integers for row in self.rows),
+            "mismatches": sum(row.mismatches for row in self.rows),
+            "changed_files": dict(self.changed),
+            "broken_backends": dict(self.broken),
+            "rows": [
+                {
+                    "backend": row.backend,
+                    "vector_set": row.vector_set,
+                    "vectors": row.vectors,
+                    "integers": row.integers,
+                    "mismatches": row.mismatches,
+                    "status": row.status,
+                    "first_mismatch": None if row.first is None else vars(row.first),
+                }
+                for row in self.rows
+            ],
+        }
+
+    def table(self) -> str:
+        """Return the rows as a text table."""
+        head = ("backend", "vectors", "number", "integers", "differing", "status")
+        lines = [head] + [
+            (
+                row.backend,
+                row.vector_set,
+                f"{row.vectors:,}",
+                f"{row.integers:,}",
+                f"{row.mismatches:,}",
+                row.status,
+            )
+            for row in self.rows
+        ]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        right = {2, 3, 4}
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if column in right else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+
+def verify_export(
+    directory: str | Path,
+    *,
+    extra_inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Verification:
+    """Run every executor in an export folder on its golden vectors and compare every integer.
+
+    Parameters
+    ----------
+    directory
+        An export folder; nothing else is needed, and nothing in it is changed.
+    extra_inputs
+        More input integers, for which the model's own emulator gives what is expected.
+
+    Returns
+    -------
+    A table of backends and vector sets; call ``raise_on_failure`` to turn a difference into an
+    error.
+
+    Raises
+    ------
+    ExportError
+        The folder is no export, or its model or vectors cannot be read.
+    ToolMissing
+        The export holds an hls4ml project and g++ is not installed.
+    """
+    directory = Path(directory)
+    changed = changed_files(directory)
+    projects = _projects(directory)
+    if projects:
+        require_compiler()
+    try:
+        model = FixedPointModel.load(directory / "model.json")
+        sets = list(read_vectors(directory / "vectors" / "vectors.npz"))
+        for one in sets:
+            model.input_arrays(one.inputs)
+        if extra_inputs is not None:
+            arrays = {k: a.astype(np.int64) for k, a in model.input_arrays(extra_inputs).items()}
+            sets.append(VectorSet("extra", arrays, model.emulator.run(arrays)))
+    except PulsefrontError as error:
+        if changed:
+            name, what = next(iter(changed.items()))
+            raise ExportError(
+                f"was {what} after the export, and the export cannot be read: {error.problem}",
+                file=directory / name,
+                remedy="export again, or restore the file",
+            ) from error
+        raise
+    rows: list[VerificationRow] = []
+    broken: dict[str, str] = {}
+    _compare("emulator", model.emulator.run, sets, rows, broken)
+    if (directory / "model.onnx").exists():
+        _compare("onnxruntime", lambda x: run_onnx(directory / "model.onnx", x), sets, rows, broken)
+    for backend, project in projects.items():
+        try:
+            check_weight_files(project)
+            with CSimulation(project, model) as simulation:
+                _compare(f"hls4ml {backend}", simulation.run, sets, rows, broken)
+        except ExportError as error:
+            broken[f"hls4ml {backend}"] = str(error)
+    return Verification(directory, tuple(rows), changed, broken)
+
+
+def _projects(directory: Path) -> dict[str, Path]:
+    """Return the hls4ml projects whose C simulation compiles with g++, by back-end."""
+    return {
+        name: directory / f"hls4ml_{name.lower()}"
+        for name in ("Vitis", "Vivado", "Quartus")
+        if (directory / f"hls4ml_{name.lower()}" / "build_lib.sh").exists()
+    }
+
+
+def _compare(
+    backend: str,
+    run: Executor,
+    sets: list[VectorSet],
+    rows: list[VerificationRow],
+    broken: dict[str, str],
+) -> None:
+    for one in sets:
+        try:
+            found = run(one.inputs)
+        except ExportError as error:
+            broken[backend] = str(error)
+            return
+        rows.append(_row(backend, one, found))
+
+
+def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
+    integers = mismatches = 0
+    first: Mismatch | None = None
+    for name, expected in vectors.outputs.items():
+        got = found.get(name)
+        if got is None or got.shape != expected.shape:
+            got_shape = None if got is None else got.shape
+            raise ExportError(
+                f"{backend} gives output {name!r} of the shape {got_shape}, not {expected.shape}"
+            )
+        different = np.argwhere(got != expected)
+        integers += expected.size
+        mismatches += len(different)
+        if len(different) and (first is None or different[0][0] < first.vector):
+            place = tuple(int(index) for index in different[0])
+            label = f"{name}[{', '.join(map(str, place[1:]))}]"
+            first = Mismatch(place[0], label, int(expected[place]), int(got[place]))
+    status = "equal" if mismatches == 0 else "DIFFERENT"
+    return VerificationRow(backend, vectors.name, len(vectors), integers, mismatches, status, first)
