@@ -24,9 +24,9 @@ class MlpSettings(FrozenModel):
     hidden: tuple[int, ...] = (64, 32)
     activation: str = "relu"
     output_activation: str = "linear"
-    weight_bits: int = Field(default=8, ge=2, le=16)
+    weight_bits: int = Field(default=10, ge=2, le=16)
     bias_bits: int = Field(default=16, ge=2, le=24)
-    activation_bits: int = Field(default=8, ge=1, le=16)
+    activation_bits: int = Field(default=12, ge=1, le=16)
     kind: Literal["mlp"] = "mlp"
 
     def check(self) -> None:
@@ -78,6 +78,6 @@ class TrainingSettings(FrozenModel):
 
     epochs: float = Field(default=30.0, gt=0)
     batch: int = Field(default=512, ge=1)
-    learning_rate: float = Field(default=4e-3, gt=0)
+    learning_rate: float = Field(default=8e-3, gt=0)
     warm_up: float = Field(default=0.1, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)

@@ -246,9 +246,16 @@ class _Search:
         stored = self.checkpoint.load("final")
         if stored is not None:
             return stored[0], state_from(stored[1])
-        polished = self._train(base, self.settings.final_training, stage=FINAL_STAGE)
+        trained = self._train(base, self.settings.final_training, stage=FINAL_STAGE)
+        # Training through coarse quantizers can also lose: each initialization keeps its better.
+        polished = [
+            new if new.finite and self._metric(new) < self._metric(old) else old
+            for new, old in zip(trained, base, strict=True)
+        ]
         trial = self._judge("final", "final training", polished)
-        better = not trial.diverged and np.mean(trial.metric) < np.mean(state.path[-1].metric)
+        better = np.mean(trial.metric) < np.mean(state.path[-1].metric) and (
+            trial.non_inferior or not state.path[-1].non_inferior
+        )
         trial = replace(trial, accepted=bool(better))
         state.trials.append(trial)
         if better:
@@ -372,6 +379,9 @@ class _Search:
 
     def _residuals(self, candidate: Candidate) -> NDArray[np.float64]:
         return self.task.residuals(candidate, self.scaling, self.task.selection)
+
+    def _metric(self, candidate: Candidate) -> float:
+        return self.task.metric(self._residuals(candidate))
 
     def _judge(self, stage: str, move: str, candidates: Sequence[Candidate]) -> Trial:
         diverged = not all(c.finite for c in candidates)
