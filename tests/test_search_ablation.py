@@ -171,8 +171,8 @@ def test_a_damaged_stage_is_named(
 
 def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None:
     settings = short(margin=1e-6, max_rounds=1)
-    result = run_ablation(timing_task(1500), settings, Budget(weight_bytes=60))
-    assert result.final_cost.weight_bytes <= 60
+    result = run_ablation(timing_task(1500), settings, Budget(weight_bytes=20))
+    assert result.final_cost.weight_bytes <= 20
     assert result.budget_met
     assert not result.non_inferior
 
