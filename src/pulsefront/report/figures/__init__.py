@@ -1,0 +1,31 @@
+"""Drawings of plain arrays: each function returns a matplotlib figure in the house style."""
+
+from pulsefront.report.figures.accuracy import bias_curves, error_map, residual_histograms
+from pulsefront.report.figures.comparison import (
+    comparison_bars,
+    heat_map,
+    importance_bars,
+    learning_curve,
+    reliability_curve,
+    training_curves,
+)
+from pulsefront.report.figures.events import light_patterns, pulses
+from pulsefront.report.figures.firmware import format_audit
+from pulsefront.report.figures.search import ablation_path, pareto_fronts
+
+__all__ = [
+    "ablation_path",
+    "bias_curves",
+    "comparison_bars",
+    "error_map",
+    "format_audit",
+    "heat_map",
+    "importance_bars",
+    "learning_curve",
+    "light_patterns",
+    "pareto_fronts",
+    "pulses",
+    "reliability_curve",
+    "residual_histograms",
+    "training_curves",
+]

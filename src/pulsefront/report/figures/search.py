@@ -1,0 +1,147 @@
+"""What the search for a small network found: the path of the ablation, fronts of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from pulsefront.report.style import MUTED, colour_of, legend, logarithmic, new_figure
+from pulsefront.report.svg import PALETTE
+
+__all__ = ["PathStep", "ablation_path", "pareto_fronts"]
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One tried step: its cost, its metric with interval, whether it was accepted, and a name."""
+
+    cost: float
+    value: float
+    low: float
+    high: float
+    accepted: bool
+    name: str = ""
+
+
+def ablation_path(
+    steps: Sequence[PathStep],
+    *,
+    cost_label: str,
+    label: str,
+    budget: float | None = None,
+    limit: float | None = None,
+    references: Mapping[str, float] | None = None,
+    named: int = 6,
+) -> Figure:
+    """Draw resolution against cost for every tried step, the accepted ones joined.
+
+    Parameters
+    ----------
+    steps
+        In the order tried; the first is the full model.
+    budget
+        Largest allowed cost, a vertical line.
+    limit
+        Largest metric that is still non-inferior to the full model, a horizontal line.
+    references
+        Name → metric of classical estimators, horizontal lines.
+    named
+        At most this many accepted steps carry their name, evenly spread.
+    """
+    figure, (axes,) = new_figure(7.6, 3.9)
+    refused = [step for step in steps if not step.accepted]
+    kept = [step for step in steps if step.accepted]
+    if refused:
+        x, y = [s.cost for s in refused], [s.value for s in refused]
+        low, high = [s.low for s in refused], [s.high for s in refused]
+        axes.vlines(x, low, high, color=PALETTE["series-8"], linewidth=0.7, alpha=0.45)
+        axes.plot(x, y, "x", color=PALETTE["series-8"], ms=5, mew=1.1, label="refused")
+    if kept:
+        cost = np.array([s.cost for s in kept])
+        axes.vlines(
+            cost, [s.low for s in kept], [s.high for s in kept], color=colour_of(0), linewidth=1.2
+        )
+        values = [s.value for s in kept]
+        axes.plot(cost, values, "o-", color=colour_of(0), ms=5, linewidth=1.3, label="accepted")
+        axes.plot(cost[-1], values[-1], "o", color=PALETTE["good"], ms=9, label="final")
+        places = np.unique(np.linspace(0, len(kept) - 1, min(named, len(kept))).round().astype(int))
+        for place in places:
+            if kept[place].name:
+                axes.annotate(
+                    kept[place].name,
+                    (cost[place], kept[place].high),
+                    xytext=(0, 7),
+                    textcoords="offset points",
+                    ha="center",
+                    color=MUTED,
+                    fontsize=7.5,
+                )
+    for number, (name, value) in enumerate((references or {}).items()):
+        axes.axhline(value, color=colour_of(number + 1), linewidth=1.2, label=name)
+    if limit is not None:
+        axes.axhline(
+            limit, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="non-inferiority limit"
+        )
+    if budget is not None:
+        axes.axvline(
+            budget, color=PALETTE["bad"], linewidth=1.3, linestyle=(0, (5, 3)), label="budget"
+        )
+    if steps and min(s.cost for s in steps) > 0:
+        logarithmic(axes, "x")
+    # Costs fall as the ablation goes on; so does the axis.
+    axes.invert_xaxis()
+    axes.set_xlabel(cost_label)
+    axes.set_ylabel(label)
+    axes.margins(y=0.12)
+    legend(axes, ncols=3, loc="best")
+    return figure
+
+
+def pareto_fronts(
+    points: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    cost_label: str,
+    label: str,
+    budget: float | None = None,
+) -> Figure:
+    """Draw all candidates of each method faintly and its front (smaller is better) as a stair.
+
+    Parameters
+    ----------
+    points
+        Method → (cost, metric), each (candidate,).
+    """
+    figure, (axes,) = new_figure(7.2, 3.6)
+    for number, (name, (costs, metrics)) in enumerate(points.items()):
+        cost, metric = np.asarray(costs, dtype=np.float64), np.asarray(metrics, dtype=np.float64)
+        usable = np.isfinite(cost) & np.isfinite(metric)
+        cost, metric = cost[usable], metric[usable]
+        colour = colour_of(number)
+        axes.plot(cost, metric, "o", color=colour, ms=3, alpha=0.35)
+        order = np.lexsort((metric, cost))
+        best = np.minimum.accumulate(metric[order])
+        first = np.concatenate([[True], np.diff(best) < 0]) if len(best) else np.zeros(0, bool)
+        front = order[first]
+        axes.step(
+            cost[front],
+            metric[front],
+            where="post",
+            color=colour,
+            linewidth=1.7,
+            marker="o",
+            ms=4.5,
+            label=name,
+        )
+    if budget is not None:
+        axes.axvline(
+            budget, color=PALETTE["bad"], linewidth=1.3, linestyle=(0, (5, 3)), label="budget"
+        )
+    logarithmic(axes, "x")
+    axes.set_xlabel(cost_label)
+    axes.set_ylabel(label)
+    legend(axes)
+    return figure
