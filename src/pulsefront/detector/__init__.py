@@ -1,1 +1,26 @@
-""""""
+"""What the hardware is: crystal, photosensor, electronics; frozen, read from TOML."""
+
+from pulsefront.detector.detector import Detector, detector_hash, load_detector
+from pulsefront.detector.electronics import ChargeReadout, Digitizer
+from pulsefront.detector.geometry import Crystal, Layer, SensorPlane, Surface
+from pulsefront.detector.materials import DecayComponent, Material, Wavelengths, load_material
+from pulsefront.detector.photosensor import PMT, Photosensor, SiPM
+
+__all__ = [
+    "PMT",
+    "ChargeReadout",
+    "Crystal",
+    "DecayComponent",
+    "Detector",
+    "Digitizer",
+    "Layer",
+    "Material",
+    "Photosensor",
+    "SensorPlane",
+    "SiPM",
+    "Surface",
+    "Wavelengths",
+    "detector_hash",
+    "load_detector",
+    "load_material",
+]

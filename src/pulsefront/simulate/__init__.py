@@ -1,1 +1,26 @@
-""""""
+"""Physics from the gamma ray to the ADC: interactions, light, photosensor, digitizer, scans.
+
+The kernels are compiled on first use; importing this room loads numba, so import it where it is
+needed.
+"""
+
+from pulsefront.simulate.coincidences import CoincidenceSettings, simulate_coincidences
+from pulsefront.simulate.light_map import (
+    LightMap,
+    LightMapSettings,
+    light_map_for,
+    trace_light_map,
+)
+from pulsefront.simulate.scan import ScanSettings, scan_positions, simulate_scan
+
+__all__ = [
+    "CoincidenceSettings",
+    "LightMap",
+    "LightMapSettings",
+    "ScanSettings",
+    "light_map_for",
+    "scan_positions",
+    "simulate_coincidences",
+    "simulate_scan",
+    "trace_light_map",
+]

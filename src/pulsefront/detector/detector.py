@@ -1,0 +1,117 @@
+"""A whole detector, read from one TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from pulsefront.config import load_toml, validate
+from pulsefront.detector.electronics import ChargeReadout, Digitizer
+from pulsefront.detector.geometry import Crystal, Layer, SensorPlane
+from pulsefront.detector.materials import (
+    Material,
+    SourcedModel,
+    load_material,
+    require_sources,
+    shipped_file,
+)
+from pulsefront.detector.photosensor import Photosensor
+from pulsefront.errors import ConfigError
+from pulsefront.files import hash_json
+
+__all__ = ["Detector", "detector_hash", "load_detector"]
+
+
+class _DetectorFile(SourcedModel):
+    """What stands in the TOML file."""
+
+    name: str
+    description: str
+    temperature_c: Annotated[float, Field(ge=-60, le=80)] = 20.0
+    crystal: Crystal
+    layers: tuple[Layer, ...] = ()
+    sensors: SensorPlane
+    photosensor: Photosensor
+    charge: ChargeReadout | None = None
+    digitizer: Digitizer | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.charge is None and self.digitizer is None:
+            raise ValueError("give a [charge] or a [digitizer] section: nothing is read out")
+        return self
+
+    @model_validator(mode="after")
+    def _sensors_lie_behind_the_last_slab(self) -> Self:
+        slab = self.layers[-1].size_mm if self.layers else self.crystal.size_mm
+        for axis, pitch, count, size in zip(
+            "xy", self.sensors.pitch_mm, self.sensors.grid, slab[:2], strict=True
+        ):
+            extent = pitch * (count - 1) + self.sensors.active_mm
+            if extent > size + 1e-6:
+                raise ValueError(
+                    f"the sensors span {extent:g} mm in {axis}, the slab before them {size:g} mm"
+                )
+        return self
+
+
+class Detector(_DetectorFile):
+    """A detector with the material of its crystal."""
+
+    material: Material
+
+    @property
+    def thickness_mm(self) -> float:
+        """Return the thickness of the crystal."""
+        return self.crystal.size_mm[2]
+
+
+def load_detector(name_or_path: str | Path) -> Detector:
+    """Read a detector by the name of a file in ``sim_data/detectors``, or by path.
+
+    A material that is no shipped name is looked for beside the detector's file.
+
+    Raises
+    ------
+    ConfigError
+        Names the file, the key and the value that does not fit.
+    """
+    path = shipped_file("detectors", name_or_path)
+    content = load_toml(path)
+    description = validate(_DetectorFile, content, file=path)
+    require_sources(description, file=path)
+    material = description.crystal.material
+    beside = path.parent / f"{material}.toml"
+    try:
+        loaded = load_material(beside if beside.exists() else material)
+    except ConfigError as error:
+        if error.file is not None:
+            raise
+        raise ConfigError(
+            error.problem,
+            file=path,
+            field="crystal.material",
+            value=material,
+            remedy=error.remedy,
+        ) from None
+    return Detector.model_construct(
+        _fields_set=description.model_fields_set | {"material"},
+        **{name: getattr(description, name) for name in type(description).model_fields},
+        material=loaded,
+    )
+
+
+def detector_hash(detector: Detector) -> str:
+    """Return the SHA-256 of everything that a detector is, sources and descriptions aside."""
+    return hash_json(_without_words(detector.model_dump(mode="json")))
+
+
+def _without_words(value: object) -> object:
+    if isinstance(value, dict):
+        words = {"sources", "description", "name", "model"}
+        return {key: _without_words(part) for key, part in value.items() if key not in words}
+    if isinstance(value, list):
+        return [_without_words(part) for part in value]
+    return value

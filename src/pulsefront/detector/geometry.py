@@ -1,0 +1,123 @@
+"""Where things are: a crystal, the layers behind it, and a plane of photosensors.
+
+Coordinates in mm: the crystal is centred at x = y = 0, its entrance face lies at z = 0, and the
+photosensors face it behind the last layer. Everything is a stack of slabs along z; a slab may be
+cut into ``elements`` by walls, as pixels or slabs of crystal are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pulsefront.detector.materials import (
+    NonNegative,
+    Positive,
+    Probability,
+    RefractiveIndex,
+    SourcedModel,
+)
+
+__all__ = ["Crystal", "Layer", "SensorPlane", "Surface"]
+
+Count = Annotated[int, Field(ge=1, le=128)]
+
+
+class Surface(SourcedModel):
+    """A face of a crystal or layer, in the terms of the UNIFIED model.
+
+    Reference: A. Levin and C. Moisan, "A more physical approach to model the surface treatment
+    of scintillation counters", IEEE Nuclear Science Symposium 1996.
+
+    Attributes
+    ----------
+    sigma_alpha_deg
+        Spread of the slopes of the micro-facets; 0 is polished.
+    specular_spike, specular_lobe, back_scatter
+        Shares of the light reflected at the face; the remainder is diffuse (Lambertian).
+    reflector, reflectivity
+        What lies behind: nothing (light leaves), a specular foil or a diffuse wrapping or paint.
+    gap_index
+        Refractive index between face and reflector; 1 is an air gap. Absent means that the
+        reflector touches the face, so that there is no refraction in front of it.
+    """
+
+    sigma_alpha_deg: Annotated[float, Field(ge=0, le=45)] = 0.0
+    specular_spike: Probability = 1.0
+    specular_lobe: Probability = 0.0
+    back_scatter: Probability = 0.0
+    reflector: Literal["none", "specular", "diffuse"] = "none"
+    reflectivity: Probability = 0.0
+    gap_index: RefractiveIndex | None = 1.0
+
+    @model_validator(mode="after")
+    def _is_physical(self) -> Self:
+        total = self.specular_spike + self.specular_lobe + self.back_scatter
+        if total > 1 + 1e-9:
+            raise ValueError(
+                f"specular_spike, specular_lobe and back_scatter add up to {total:g}, more than 1"
+            )
+        if self.reflector == "none" and self.reflectivity > 0:
+            raise ValueError("reflectivity needs a reflector: 'specular' or 'diffuse'")
+        return self
+
+
+class Crystal(SourcedModel):
+    """The scintillator: a block, a row of slabs or an array of pixels.
+
+    ``size_mm`` is the outer size of the whole array; ``elements`` counts the pieces along x and
+    y; ``gap_mm`` of reflector lies between them.
+    """
+
+    material: str
+    size_mm: tuple[Positive, Positive, Positive]
+    elements: tuple[Count, Count] = (1, 1)
+    gap_mm: NonNegative = 0.0
+    entrance: Surface
+    sides: Surface
+
+    @model_validator(mode="after")
+    def _elements_have_room(self) -> Self:
+        for size, count in zip(self.size_mm[:2], self.elements, strict=True):
+            if size - (count - 1) * self.gap_mm <= 0:
+                raise ValueError(f"gap_mm leaves no crystal in {size:g} mm of {count} elements")
+        if max(self.elements) > 1 and self.gap_mm == 0:
+            raise ValueError("gap_mm must be above 0 between elements")
+        return self
+
+
+class Layer(SourcedModel):
+    """A slab of clear material behind the crystal: coupling, light guide, window, resin."""
+
+    name: str
+    size_mm: tuple[Positive, Positive, Positive]
+    refractive_index: RefractiveIndex
+    absorption_length_mm: Positive
+    sides: Surface = Surface()
+
+
+class SensorPlane(SourcedModel):
+    """The photosensors behind the last layer: a regular grid centred at x = y = 0.
+
+    ``active_mm`` is the side of the sensitive square, or the diameter where round. Light that
+    falls beside it is reflected diffusely with ``gap_reflectivity`` or lost.
+    """
+
+    grid: tuple[Count, Count]
+    pitch_mm: tuple[Positive, Positive]
+    active_mm: Positive
+    shape: Literal["square", "round"] = "square"
+    gap_reflectivity: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _sensors_do_not_overlap(self) -> Self:
+        for pitch, count in zip(self.pitch_mm, self.grid, strict=True):
+            if count > 1 and self.active_mm > pitch + 1e-9:
+                raise ValueError(f"active_mm {self.active_mm:g} overlaps at a pitch of {pitch:g}")
+        return self
+
+    @property
+    def count(self) -> int:
+        """Return the number of photosensors."""
+        return self.grid[0] * self.grid[1]
