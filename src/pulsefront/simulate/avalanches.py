@@ -79,34 +79,31 @@ def add_secondaries(
     primaries = count
     if cells <= 0.0:
         return count
-    p_crosstalk = 1.0 - math.exp(-row[_CROSSTALK])
-    p_delayed = 1.0 - math.exp(-row[_DELAYED])
-    p_afterpulse = 1.0 - math.exp(-row[_AFTERPULSE])
-    # One draw decides for most avalanches that nothing follows.
-    p_any = 1.0 - (1.0 - p_crosstalk) * (1.0 - p_delayed) * (1.0 - p_afterpulse)
+    crosstalk = row[_CROSSTALK] + row[_DELAYED]
+    every_kind = crosstalk + row[_AFTERPULSE]
+    p_any = -math.expm1(-every_kind)
     n = 0
     while n < count:
         if n < primaries:
             cell[n] = int(uniform(state) * cells)
-        if uniform(state) < p_any:
-            # At least one of three Poisson numbers is above zero: draw until it is so.
-            crosstalk = delayed = after = 0
-            while crosstalk + delayed + after == 0:
-                crosstalk = poisson(state, row[_CROSSTALK])
-                delayed = poisson(state, row[_DELAYED])
-                after = poisson(state, row[_AFTERPULSE])
-            for kind in range(crosstalk + delayed + after):
-                if count >= len(time_ns):
-                    break
-                if kind < crosstalk + delayed:
-                    prompt = kind < crosstalk
-                    delay = 0.0 if prompt else row[_DELAYED_NS] * exponential(state)
-                    cell[count] = int(uniform(state) * cells)
-                else:
-                    delay = row[_AFTERPULSE_NS] * exponential(state)
-                    cell[count] = cell[n]
-                time_ns[count] = time_ns[n] + delay
-                count += 1
+        # Most avalanches have no secondary, which one draw decides; otherwise their number is
+        # Poisson without its zero, by inversion, and each is of a kind by its share of the mean.
+        left = uniform(state) - (1.0 - p_any)
+        term, number = every_kind * (1.0 - p_any), 1
+        while left > 0.0 and count < len(time_ns) and term > 0.0:
+            kind = uniform(state) * every_kind
+            if kind < crosstalk:
+                delayed = kind >= row[_CROSSTALK]
+                delay = row[_DELAYED_NS] * exponential(state) if delayed else 0.0
+                cell[count] = int(uniform(state) * cells)
+            else:
+                delay = row[_AFTERPULSE_NS] * exponential(state)
+                cell[count] = cell[n]
+            time_ns[count] = time_ns[n] + delay
+            count += 1
+            left -= term
+            number += 1
+            term *= every_kind / number
         n += 1
     return count
 

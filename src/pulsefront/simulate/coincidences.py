@@ -68,6 +68,8 @@ __all__ = ["CoincidenceSettings", "simulate_coincidences"]
 
 _SHARD_EVENTS = 512
 _MAX_TRIES = 100_000
+# Below this share of the threshold in true energy no event can reach it in charge.
+_HOPELESS = 0.8
 # Samples before the earliest light, beyond the pre-trigger ones, and after the last recorded one.
 _MARGIN = 24
 Table = NDArray[np.float64]
@@ -408,7 +410,7 @@ def _coincidences(
                     arm[2],
                     deposits[side],
                 )
-                if number[side] == 0 or energy - escaped < 0.6 * trigger_kev:
+                if number[side] == 0 or energy - escaped < _HOPELESS * trigger_kev:
                     good = False
                     break
                 truth[event, side, 1] = deposits[side, 0, 2]

@@ -169,7 +169,7 @@ def trigger_sample(state: State, row: Table, waveform: Table) -> int:
     for k in range(1, len(waveform)):
         if waveform[k] >= threshold > waveform[k - 1]:
             rise = waveform[k] - waveform[k - 1]
-            crossing = k - 1 + (threshold - waveform[k - 1]) / rise
+            crossing: float = k - 1 + (threshold - waveform[k - 1]) / rise
             crossing += row[_TRIGGER_JITTER] / row[_INTERVAL] * normal(state)
             return math.ceil(crossing)
     return -1

@@ -106,4 +106,4 @@ def draw_charge(state: State, mean_photoelectrons: float, gain: float, row: Row)
     scale = gain * row[_COUNTS]
     spread = row[_SPREAD] * scale
     sigma = math.sqrt(fired * spread * spread + row[_NOISE] * row[_NOISE])
-    return scale * (fired + extra) + sigma * normal(state)
+    return float(scale * (fired + extra) + sigma * normal(state))

@@ -19,6 +19,7 @@ _ROTATE_B = np.uint64(45)
 _SHIFT = np.uint64(17)
 _WORD = np.uint64(64)
 _TOP_53 = np.uint64(11)
+_LAYER = np.uint64(255)
 _SMALL_MEAN = 10.0
 
 
@@ -33,8 +34,8 @@ def _rotate_left(word: np.uint64, by: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def uniform(state: NDArray[np.uint64]) -> float:
-    """Return a number in (0, 1): 53 random bits plus one half, so that its logarithm exists.
+def next_word(state: NDArray[np.uint64]) -> np.uint64:
+    """Return 64 random bits.
 
     Generator: Blackman and Vigna 2021, "Scrambled linear pseudorandom number generators",
     xoshiro256++.
@@ -47,24 +48,85 @@ def uniform(state: NDArray[np.uint64]) -> float:
     state[0] ^= state[3]
     state[2] ^= shifted
     state[3] = _rotate_left(state[3], _ROTATE_B)
-    return (float(result >> _TOP_53) + 0.5) * (1.0 / 9007199254740992.0)
+    return result
+
+
+@njit(nogil=True, cache=True)
+def _fraction(word: np.uint64) -> float:
+    """Return a number in (0, 1) of the upper 53 bits, plus one half so that its log exists."""
+    return float((float(word >> _TOP_53) + 0.5) * (1.0 / 9007199254740992.0))
+
+
+@njit(nogil=True, cache=True)
+def uniform(state: NDArray[np.uint64]) -> float:
+    """Return a number in (0, 1)."""
+    return float(_fraction(next_word(state)))
+
+
+def _ziggurat(edge: float, *, gaussian: bool) -> NDArray[np.float64]:
+    """Return the right ends of the 256 layers of equal area under a density, from the widest.
+
+    *edge* is where the base layer's rectangle ends and the tail begins. Method: Marsaglia and
+    Tsang 2000, "The ziggurat method for generating random variables".
+    """
+    if gaussian:
+        height = math.exp(-0.5 * edge * edge)
+        area = edge * height + math.sqrt(math.pi / 2) * math.erfc(edge / math.sqrt(2))
+    else:
+        height = math.exp(-edge)
+        area = edge * height + height
+    ends = [area / height, edge]
+    while len(ends) < 256:
+        height = min(1.0, height + area / ends[-1])
+        ends.append(math.sqrt(-2 * math.log(height)) if gaussian else -math.log(height))
+    return np.array([*ends, 0.0])
+
+
+_NORMAL_EDGE = 3.6541528853610088
+_EXPONENTIAL_EDGE = 7.69711747013104972
+_NORMAL_ENDS = _ziggurat(_NORMAL_EDGE, gaussian=True)
+_EXPONENTIAL_ENDS = _ziggurat(_EXPONENTIAL_EDGE, gaussian=False)
 
 
 @njit(nogil=True, cache=True)
 def exponential(state: NDArray[np.uint64]) -> float:
-    """Return an exponential deviate of mean 1."""
-    return -math.log(uniform(state))
+    """Return an exponential deviate of mean 1 (ziggurat; the layer comes from the low bits)."""
+    shift = 0.0
+    while True:
+        word = next_word(state)
+        layer = int(word & _LAYER)
+        x = _fraction(word) * _EXPONENTIAL_ENDS[layer]
+        if x < _EXPONENTIAL_ENDS[layer + 1]:
+            return float(shift + x)
+        if layer == 0:
+            # The tail has the form of the whole: start again behind the edge.
+            shift += _EXPONENTIAL_EDGE
+            continue
+        low = math.exp(-_EXPONENTIAL_ENDS[layer])
+        high = math.exp(-_EXPONENTIAL_ENDS[layer + 1])
+        if low + uniform(state) * (high - low) < math.exp(-x):
+            return float(shift + x)
 
 
 @njit(nogil=True, cache=True)
 def normal(state: NDArray[np.uint64]) -> float:
-    """Return a standard normal deviate (polar method of Marsaglia and Bray 1964)."""
+    """Return a standard normal deviate (ziggurat; the tail after Marsaglia 1964)."""
     while True:
-        u = 2.0 * uniform(state) - 1.0
-        v = 2.0 * uniform(state) - 1.0
-        square = u * u + v * v
-        if 0.0 < square < 1.0:
-            return u * math.sqrt(-2.0 * math.log(square) / square)
+        word = next_word(state)
+        layer = int(word & _LAYER)
+        side = 2.0 * _fraction(word) - 1.0
+        x = side * _NORMAL_ENDS[layer]
+        if abs(x) < _NORMAL_ENDS[layer + 1]:
+            return float(x)
+        if layer == 0:
+            while True:
+                beyond = -math.log(uniform(state)) / _NORMAL_EDGE
+                if -2.0 * math.log(uniform(state)) > beyond * beyond:
+                    return float(_NORMAL_EDGE + beyond if side > 0.0 else -_NORMAL_EDGE - beyond)
+        low = math.exp(-0.5 * _NORMAL_ENDS[layer] ** 2)
+        high = math.exp(-0.5 * _NORMAL_ENDS[layer + 1] ** 2)
+        if low + uniform(state) * (high - low) < math.exp(-0.5 * x * x):
+            return float(x)
 
 
 @njit(nogil=True, cache=True)

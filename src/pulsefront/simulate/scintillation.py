@@ -86,7 +86,7 @@ def emission_time(state: NDArray[np.uint64], decay: Table) -> float:
         choice = uniform(state)
         while choice > decay[component, 0]:
             component += 1
-    time = decay[component, 1] * exponential(state)
+    time: float = decay[component, 1] * exponential(state)
     if decay[component, 2] > 0.0:
         time += decay[component, 2] * exponential(state)
     return time
