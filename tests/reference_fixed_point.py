@@ -1,0 +1,180 @@
+"""A slow reference of fixed-point models in exact fractions, written from the rules alone.
+
+It shares nothing with the package but the data classes: values are `Fraction`, never raw
+integers, so that a mistake in shifting cannot hide.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from pulsefront.fixed_point import (
+    Assignment,
+    AveragePool,
+    Clip,
+    Concatenate,
+    Conv1d,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Flatten,
+    HardTanh,
+    MaxPool,
+    Overflow,
+    Quantize,
+    Relu,
+    Rounding,
+    WindowSum,
+)
+
+HALF = Fraction(1, 2)
+
+
+def rounded(value: Fraction, rounding: Rounding) -> int:
+    """Round to an integer."""
+    floor = math.floor(value)
+    rest = value - floor
+    if rounding == Rounding.TRN:
+        return floor
+    if rounding == Rounding.TRN_ZERO:
+        return math.trunc(value)
+    if rest != HALF:
+        return floor + (rest > HALF)
+    return {
+        Rounding.RND: floor + 1,
+        Rounding.RND_MIN_INF: floor,
+        Rounding.RND_CONV: floor if floor % 2 == 0 else floor + 1,
+        Rounding.RND_ZERO: floor if value > 0 else floor + 1,
+        Rounding.RND_INF: floor + 1 if value > 0 else floor,
+    }[rounding]
+
+
+def limited(raw: int, one: FixedPointFormat, overflow: Overflow) -> int:
+    """Bring an integer into a format's range."""
+    low = -(2 ** (one.width - 1)) if one.signed else 0
+    high = 2 ** (one.width - 1) - 1 if one.signed else 2**one.width - 1
+    if overflow == Overflow.WRAP:
+        raw %= 2**one.width
+        return raw - 2**one.width if raw > high else raw
+    if overflow == Overflow.SAT_SYM:
+        low = -high if one.signed else 0
+    elif low <= raw <= high:
+        return raw
+    elif overflow == Overflow.SAT_ZERO:
+        return 0
+    return min(max(raw, low), high)
+
+
+def assigned(value: Fraction, one: FixedPointFormat, to: Assignment) -> Fraction:
+    """Assign a value to a format: round first, then overflow."""
+    step = Fraction(2) ** -(one.width - one.integer)
+    return limited(rounded(value / step, to.rounding), one, to.overflow) * step
+
+
+def values_of(raw: Any, formats: Any) -> np.ndarray:
+    """Return the fractions that raw integers stand for."""
+    raw = np.asarray(raw)
+    result = np.empty(raw.shape, dtype=object)
+    for place in np.ndindex(*raw.shape):
+        one = formats if isinstance(formats, FixedPointFormat) else formats[place[-1]]
+        result[place] = int(raw[place]) * Fraction(2) ** -(one.width - one.integer)
+    return result
+
+
+def assign_all(values: np.ndarray, to: Assignment | None) -> np.ndarray:
+    """Assign every element, by channel where there is a format per channel."""
+    if to is None:
+        return values
+    result = np.empty(values.shape, dtype=object)
+    for place in np.ndindex(*values.shape):
+        one = to.format if isinstance(to.format, FixedPointFormat) else to.format[place[-1]]
+        result[place] = assigned(values[place], one, to)
+    return result
+
+
+def product(rows: np.ndarray, layer: Dense | Conv1d) -> np.ndarray:
+    """Return rows · weights + bias, in the accumulator where the layer names one."""
+    weights = values_of(layer.weights, layer.weight_format).reshape(-1, layer.weights.shape[-1])
+    outputs = weights.shape[1]
+    bias = np.array([Fraction(0)] * outputs, dtype=object)
+    if layer.bias is not None:
+        bias = values_of(layer.bias, layer.bias_format)
+    result = np.empty((len(rows), outputs), dtype=object)
+    narrow = layer.accumulator
+    for row, column in np.ndindex(*result.shape):
+        total = bias[column]
+        if narrow is not None:
+            total = assigned(total, narrow.format, narrow)
+        for index in range(len(weights)):
+            term = rows[row, index] * weights[index, column]
+            if narrow is not None:
+                term = assigned(term, narrow.format, narrow)
+            total = total + term
+            if narrow is not None:
+                total = assigned(total, narrow.format, narrow)
+        result[row, column] = total
+    return result
+
+
+def windows_of(values: np.ndarray, size: int, stride: int) -> list[np.ndarray]:
+    """Return the windows along the first axis."""
+    return [values[k : k + size] for k in range(0, len(values) - size + 1, stride)]
+
+
+def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
+    """Return the exact result of one layer for one event."""
+    x = sources[0]
+    match layer:
+        case Dense():
+            return product(x[None, :], layer)[0]
+        case Conv1d():
+            zero = np.full((1, x.shape[1]), Fraction(0), dtype=object)
+            before, after = layer.padding
+            padded = np.concatenate([zero] * before + [x] + [zero] * after)
+            rows = [w.reshape(-1) for w in windows_of(padded, layer.weights.shape[0], layer.stride)]
+            return product(np.array(rows, dtype=object), layer)
+        case WindowSum():
+            return np.array([w.sum(axis=0) for w in windows_of(x, layer.size, layer.stride)])
+        case AveragePool():
+            sums = [w.sum(axis=0) / layer.size for w in windows_of(x, layer.size, layer.stride)]
+            return np.array(sums, dtype=object)
+        case MaxPool():
+            return np.array([w.max(axis=0) for w in windows_of(x, layer.size, layer.stride)])
+        case Relu():
+            return np.maximum(x, Fraction(0))
+        case HardTanh():
+            return np.minimum(np.maximum(x, Fraction(-1)), Fraction(1))
+        case Flatten():
+            return x.reshape(-1)
+        case Concatenate():
+            return np.concatenate(sources, axis=-1)
+        case Quantize():
+            return x
+    raise AssertionError(layer)
+
+
+def run_reference(model: FixedPointModel, event: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Run one event (raw integers by input name) and return raw integers by output name."""
+    tensors: dict[str, np.ndarray] = {}
+    fractions: dict[str, int] = {}
+    for one in model.inputs:
+        tensors[one.name] = values_of(event[one.name], one.format)
+        fractions[one.name] = one.format.width - one.format.integer
+    for layer in model.layers:
+        sources = [tensors[name] for name in layer.inputs]
+        if isinstance(layer, Clip):
+            step = Fraction(2) ** -model.tensors[layer.inputs[0]].format.fraction
+            exact = np.minimum(np.maximum(sources[0], layer.low * step), layer.high * step)
+        else:
+            exact = run_layer(layer, sources)
+        tensors[layer.name] = assign_all(exact, getattr(layer, "to", None))
+    results = {}
+    for name in model.outputs:
+        scaled = tensors[name] * Fraction(2) ** model.tensors[name].format.fraction
+        assert all(Fraction(one).denominator == 1 for one in scaled.flat)
+        results[name] = scaled.astype(np.int64)
+    return results

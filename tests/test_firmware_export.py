@@ -1,0 +1,264 @@
+"""Export folders: complete, whole or absent, reproducible; verified; and defects found."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import ExportError, OverflowPossible, ToolMissing, VerificationFailed
+from pulsefront.firmware import export_model, verify_export
+from pulsefront.firmware.checksums import write_checksums
+from pulsefront.fixed_point import (
+    Assignment,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Input,
+    Relu,
+)
+
+
+def small_model(name: str = "tiny") -> FixedPointModel:
+    rng = np.random.default_rng(7)
+    weight_format = FixedPointFormat(5, 1)
+    layers = (
+        Dense(
+            "hidden",
+            ("adc",),
+            rng.integers(-16, 16, (6, 4)),
+            weight_format,
+            rng.integers(-64, 64, 4),
+            FixedPointFormat(8, 6),
+        ),
+        Relu("act", ("hidden",), Assignment(FixedPointFormat(6, 8, signed=False), "RND", "SAT")),
+        Dense(
+            "position",
+            ("act",),
+            rng.integers(-16, 16, (4, 2)),
+            weight_format,
+            rng.integers(-64, 64, 2),
+            FixedPointFormat(8, 6),
+            Assignment(FixedPointFormat(16, 12), "TRN", "SAT"),
+        ),
+    )
+    source = Input("adc", (6,), FixedPointFormat(10, 10, signed=False))
+    return FixedPointModel(name, (source,), layers, ("position",))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "tiny"
+    data = np.random.default_rng(3).integers(0, 1024, (500, 6)).astype(np.uint16)
+    export_model(small_model(), folder, data_vectors=data, provenance={"study": "unit test"})
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def copy_of(exported: Path, tmp_path: Path, *, without_hls4ml: bool = True) -> Path:
+    folder = tmp_path / "copy"
+    shutil.copytree(exported, folder)
+    if without_hls4ml:
+        shutil.rmtree(folder / "hls4ml_vitis")
+        write_checksums(folder)
+    return folder
+
+
+def flip_one_weight_bit(folder: Path) -> None:
+    document = json.loads((folder / "model.json").read_text())
+    document["layers"][0]["weights"][2][1] ^= 1
+    (folder / "model.json").write_text(json.dumps(document))
+
+
+def test_every_executor_agrees_and_the_export_is_not_touched(exported):
+    before = content(exported)
+    extra = np.random.default_rng(5).integers(0, 1024, (2000, 6))
+    result = verify_export(exported, extra_inputs=extra)
+    result.raise_on_failure()
+    assert result.passed
+    assert {row.backend for row in result.rows} == {"emulator", "onnxruntime", "hls4ml Vitis"}
+    assert {row.vector_set for row in result.rows} == {"extremes", "random", "data", "extra"}
+    assert sum(row.vectors for row in result.rows if row.backend == "hls4ml Vitis") > 3000
+    assert all(row.integers == 2 * row.vectors for row in result.rows)
+    assert content(exported) == before
+    assert "hls4ml Vitis" in result.table()
+    assert json.loads(json.dumps(result.to_json()))["mismatches"] == 0
+
+
+def test_an_export_is_complete_and_its_checksums_fit_sha256sum(exported):
+    names = set(content(exported))
+    assert {
+        "README.md",
+        "SHA256SUMS",
+        "model.json",
+        "model.onnx",
+        "provenance.json",
+        "vectors/vectors.npz",
+        "vectors/inputs_adc.txt",
+        "vectors/expected_position.txt",
+        "hls4ml_vitis/firmware/tiny.cpp",
+        "hls4ml_vitis/build_lib.sh",
+    } <= names
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=exported, check=False)
+    assert done.returncode == 0
+
+
+def test_no_precision_is_left_to_auto_and_no_path_or_stamp_is_left(exported):
+    for name, text in content(exported).items():
+        if "nnet_utils" in name or "ap_types" in name:
+            continue
+        assert str(exported.parent).encode() not in text, name
+        if name.endswith((".yml", "defines.h", "parameters.h")):
+            assert b"auto" not in text, name
+
+
+def test_the_same_model_gives_the_same_bytes(exported, tmp_path):
+    data = np.random.default_rng(3).integers(0, 1024, (500, 6)).astype(np.uint16)
+    export_model(
+        small_model(), tmp_path / "again", data_vectors=data, provenance={"study": "unit test"}
+    )
+    assert content(tmp_path / "again") == content(exported)
+
+
+def test_a_flipped_weight_bit_in_the_model_is_found_and_named(exported, tmp_path):
+    folder = copy_of(exported, tmp_path)
+    flip_one_weight_bit(folder)
+    result = verify_export(folder)
+    assert not result.passed
+    with pytest.raises(VerificationFailed) as caught:
+        result.raise_on_failure()
+    error = caught.value
+    assert error.backend == "emulator"
+    assert error.output.startswith("position[")
+    assert error.expected != error.got
+    for part in ("emulator", f"vector {error.vector}", "position[", str(error.expected)):
+        assert part in str(error)
+
+
+def test_a_flipped_weight_bit_in_the_onnx_file_is_found_and_named(exported, tmp_path):
+    import onnx
+    from onnx import numpy_helper
+
+    folder = copy_of(exported, tmp_path)
+    proto = onnx.load(folder / "model.onnx")
+    weights = next(one for one in proto.graph.initializer if list(one.dims) == [6, 4])
+    array = numpy_helper.to_array(weights).copy()
+    array[0, 0] = int(array[0, 0]) ^ 1
+    weights.CopyFrom(numpy_helper.from_array(array, weights.name))
+    onnx.save(proto, folder / "model.onnx")
+    with pytest.raises(VerificationFailed) as caught:
+        verify_export(folder).raise_on_failure()
+    assert caught.value.backend == "onnxruntime"
+
+
+def test_a_flipped_weight_bit_in_the_hls4ml_project_is_found_and_named(exported, tmp_path):
+    folder = copy_of(exported, tmp_path, without_hls4ml=False)
+    weights = folder / "hls4ml_vitis" / "firmware" / "weights"
+    numbers = (weights / "w2.txt").read_text().split(", ")
+    numbers[3] = f"{float(numbers[3]) + 2**-4:.4f}"
+    (weights / "w2.txt").write_text(", ".join(numbers))
+    with pytest.raises(ExportError, match=r"w2\.txt: was changed|w2\.h: differs"):
+        verify_export(folder).raise_on_failure()
+    header = (weights / "w2.h").read_text()
+    start, end = header.index("{") + 1, header.index("}")
+    (weights / "w2.h").write_text(header[:start] + ", ".join(numbers) + header[end:])
+    write_checksums(folder)
+    with pytest.raises(VerificationFailed) as caught:
+        verify_export(folder).raise_on_failure()
+    assert caught.value.backend == "hls4ml Vitis"
+
+
+@pytest.mark.parametrize("name", ["README.md", "vectors/expected_position.txt", "model.onnx"])
+def test_one_changed_byte_is_an_error_that_names_the_file(exported, tmp_path, name):
+    folder = copy_of(exported, tmp_path)
+    text = bytearray((folder / name).read_bytes())
+    text[len(text) // 2] ^= 0x10
+    (folder / name).write_bytes(bytes(text))
+    with pytest.raises(ExportError):
+        verify_export(folder).raise_on_failure()
+    assert verify_export(folder).changed == {name: "changed"}
+
+
+@pytest.mark.parametrize("name", ["model.json", "vectors/vectors.npz"])
+def test_a_destroyed_file_is_an_error_that_names_the_file(exported, tmp_path, name):
+    folder = copy_of(exported, tmp_path)
+    (folder / name).write_bytes(b"nothing")
+    with pytest.raises(ExportError, match=f"{name}: was changed after the export"):
+        verify_export(folder)
+
+
+def test_missing_and_added_files_are_found(exported, tmp_path):
+    folder = copy_of(exported, tmp_path)
+    (folder / "README.md").unlink()
+    (folder / "more.txt").write_text("?")
+    result = verify_export(folder)
+    assert result.changed == {"README.md": "missing", "more.txt": "added"}
+    with pytest.raises(ExportError, match="was missing after the export"):
+        result.raise_on_failure()
+
+
+def test_a_folder_that_is_no_export_is_refused(tmp_path):
+    with pytest.raises(ExportError, match="no such folder"):
+        verify_export(tmp_path / "absent")
+    with pytest.raises(ExportError, match="has no SHA256SUMS"):
+        verify_export(tmp_path)
+
+
+def test_without_a_compiler_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match=r"g\+\+ is needed .* apt-get install g\+\+"):
+        export_model(small_model(), tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+    export_model(small_model(), tmp_path / "out", targets=["onnx"])
+    verify_export(tmp_path / "out").raise_on_failure()
+
+
+def test_without_a_compiler_verification_says_so(exported, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing):
+        verify_export(exported)
+
+
+def test_an_unknown_target_is_refused(tmp_path):
+    with pytest.raises(ExportError, match="unknown target"):
+        export_model(small_model(), tmp_path / "out", targets=["vhdl"])
+
+
+def test_a_possible_wrap_is_refused_unless_it_is_asked_for_by_name(tmp_path):
+    model = small_model()
+    wrapping = Relu("act", ("hidden",), Assignment(FixedPointFormat(6, 8, signed=False)))
+    model = FixedPointModel(
+        "wraps", model.inputs, (model.layers[0], wrapping, model.layers[2]), model.outputs
+    )
+    with pytest.raises(OverflowPossible, match="layer 'act' can reach") as caught:
+        export_model(model, tmp_path / "out", targets=["onnx"])
+    assert caught.value.missing_bits > 0
+    assert not (tmp_path / "out").exists()
+    export_model(model, tmp_path / "out", targets=["onnx"], allow_wrap=["act"])
+    verify_export(tmp_path / "out").raise_on_failure()
+
+
+def test_an_interrupted_export_leaves_the_old_one(exported, tmp_path, monkeypatch):
+    folder = copy_of(exported, tmp_path)
+    before = content(folder)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ExportError("stopped")
+
+    monkeypatch.setattr("pulsefront.firmware.export.write_onnx", fail)
+    with pytest.raises(ExportError, match="stopped"):
+        export_model(small_model(), folder, targets=["onnx"])
+    assert content(folder) == before
+    assert sorted(os.listdir(tmp_path)) == ["copy"]
