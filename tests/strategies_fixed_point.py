@@ -36,7 +36,7 @@ OVERFLOWS = tuple(Overflow)
 def formats(most_bits: int = 16) -> st.SearchStrategy[FixedPointFormat]:
     """Formats of 1 to *most_bits* bits, with the point inside, above or below them."""
     return st.builds(
-        lambda width, above, signed: FixedPointFormat(width, above, signed),
+        FixedPointFormat,
         st.integers(1, most_bits),
         st.integers(-3, most_bits + 3),
         st.booleans(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -220,7 +219,7 @@ def test_without_a_compiler_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolMissing, match=r"g\+\+ is needed .* apt-get install g\+\+"):
         export_model(small_model(), tmp_path / "out")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
     export_model(small_model(), tmp_path / "out", targets=["onnx"])
     verify_export(tmp_path / "out").raise_on_failure()
 
@@ -261,4 +260,11 @@ def test_an_interrupted_export_leaves_the_old_one(exported, tmp_path, monkeypatc
     with pytest.raises(ExportError, match="stopped"):
         export_model(small_model(), folder, targets=["onnx"])
     assert content(folder) == before
-    assert sorted(os.listdir(tmp_path)) == ["copy"]
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_a_folder_with_other_content_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ExportError, match="exists and is no earlier export"):
+        export_model(small_model(), tmp_path, targets=["onnx"])
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_fixed_point import run_reference
-from strategies_fixed_point import models, random_inputs, random_model
 
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import (
@@ -20,6 +18,8 @@ from pulsefront.fixed_point import (
     Relu,
 )
 from pulsefront.fixed_point.emulator import number_type
+from reference_fixed_point import run_reference
+from strategies_fixed_point import models, random_inputs, random_model
 
 
 def compare(model: FixedPointModel, events: int, seed: int) -> None:

@@ -13,7 +13,7 @@ from pulsefront import __version__
 from pulsefront.errors import ExportError
 from pulsefront.files import atomic_directory, hash_file, hash_json, write_json, write_text
 from pulsefront.firmware.board import Board, load_board
-from pulsefront.firmware.checksums import write_checksums
+from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.csim import require_compiler
 from pulsefront.firmware.hls4ml import write_hls4ml
 from pulsefront.firmware.onnx import write_onnx
@@ -78,6 +78,7 @@ def export_model(
             raise ExportError(
                 "unknown target", value=target, remedy=f"use some of {', '.join(TARGETS)}"
             )
+    _refuse_to_replace(Path(directory))
     model.audit().refuse_wrap(tuple(allow_wrap))
     if "hls4ml" in targets:
         require_compiler()
@@ -108,3 +109,15 @@ def export_model(
         write_text(folder / "README.md", readme(model, targets, board, vectors, reuse_factor))
         write_checksums(folder)
     return Export(Path(directory), targets, vectors)
+
+
+def _refuse_to_replace(directory: Path) -> None:
+    """Refuse a folder with other content: writing an export replaces the folder as a whole."""
+    if directory.is_dir() and (directory / CHECKSUMS).exists():
+        return
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ExportError(
+            "exists and is no earlier export",
+            file=directory,
+            remedy="choose a new folder; an export replaces its folder as a whole",
+        )

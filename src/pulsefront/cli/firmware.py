@@ -1,0 +1,131 @@
+"""Commands for firmware: export and verify."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["export", "verify"]
+
+
+class TargetName(StrEnum):
+    """What an export can hold."""
+
+    onnx = "onnx"
+    hls4ml = "hls4ml"
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A fixed-point model, model.json.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write, whole or not at all.")],
+    *,
+    target: Annotated[
+        list[TargetName] | None,
+        typer.Option("--target", "-t", help="What to write; several allowed; all if not given."),
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option("--board", "-b", help="Name of a shipped board, or a TOML file."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="Input integers for golden vectors: .npy, .npz or text."),
+    ] = None,
+    allow_wrap: Annotated[
+        list[str] | None,
+        typer.Option("--allow-wrap", help="Name of a layer that may wrap around."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Write a complete firmware export of a fixed-point model.
+
+    The folder holds the model, an ONNX file and an hls4ml project that compute the same integers,
+    golden vectors, checksums, and a README for the firmware engineer.
+    """
+    from pulsefront.firmware.export import TARGETS, export_model
+    from pulsefront.fixed_point import FixedPointModel
+
+    loaded = FixedPointModel.load(model)
+    result = export_model(
+        loaded,
+        out,
+        targets=[one.value for one in target] if target else TARGETS,
+        board=board,
+        data_vectors=_read_integers(data, [one.name for one in loaded.inputs]) if data else None,
+        allow_wrap=allow_wrap or (),
+    )
+    if as_json:
+        content = {
+            "directory": str(result.directory),
+            "targets": list(result.targets),
+            "vectors": result.vectors,
+        }
+        typer.echo(json.dumps(content, indent=2))
+        return
+    vectors = ", ".join(f"{count:,} {name}" for name, count in result.vectors.items())
+    typer.echo(f"{result.directory}: {', '.join(result.targets)}; golden vectors: {vectors}")
+    typer.echo(f"check it with: pulsefront verify {result.directory}")
+
+
+def verify(
+    directory: Annotated[Path, typer.Argument(help="An export folder.")],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="More input integers to try: .npy, .npz or text."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Run every executor in an export folder on every vector and compare every integer.
+
+    Exits non-zero on the first integer that differs, and names back-end, vector, output and both
+    integers.
+    """
+    from pulsefront.firmware.verify import verify_export
+    from pulsefront.fixed_point import FixedPointModel
+
+    extra = None
+    if data is not None:
+        model = FixedPointModel.load(directory / "model.json")
+        extra = _read_integers(data, [one.name for one in model.inputs])
+    result = verify_export(directory, extra_inputs=extra)
+    typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
+    result.raise_on_failure()
+    if not as_json:
+        compared = sum(row.integers for row in result.rows)
+        typer.echo(f"{compared:,} integers compared, none differs")
+
+
+def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
+    """Read input integers: one array, or in an .npz one per input name."""
+    import numpy as np
+
+    from pulsefront.errors import DataError
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                absent = [name for name in names if name not in archive.files]
+                if absent:
+                    raise DataError(
+                        "has no array of that name",
+                        file=path,
+                        field=absent[0],
+                        remedy=f"name the arrays {', '.join(names)}",
+                    )
+                return {name: archive[name] for name in names}
+        if path.suffix == ".npy":
+            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+            return array
+        return np.loadtxt(path, dtype=np.int64, ndmin=2)
+    except FileNotFoundError:
+        raise DataError("no such file", file=path) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read as integers: {error}", file=path) from None

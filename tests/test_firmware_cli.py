@@ -1,0 +1,81 @@
+"""The commands export and verify."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pulsefront.cli import firmware
+from pulsefront.errors import DataError, VerificationFailed
+from test_firmware_export import flip_one_weight_bit, small_model
+
+app = typer.Typer()
+app.command()(firmware.export)
+app.command()(firmware.verify)
+runner = CliRunner()
+
+
+def invoke(*arguments: object) -> str:
+    result = runner.invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    path = tmp_path / "model.json"
+    small_model().save(path)
+    return path
+
+
+def test_export_and_verify_with_data(model_file, tmp_path):
+    data = np.random.default_rng(1).integers(0, 1024, (50, 6))
+    np.savetxt(tmp_path / "data.txt", data, fmt="%d")
+    np.save(tmp_path / "data.npy", data)
+    out = tmp_path / "out"
+    text = invoke("export", model_file, "-o", out, "-t", "onnx", "-d", tmp_path / "data.txt")
+    assert "1,000 random, 50 data" in text
+    text = invoke("verify", out, "-d", tmp_path / "data.npy")
+    assert "onnxruntime  extra" in text
+    assert "none differs" in text
+    document = json.loads(invoke("verify", out, "--json"))
+    assert document["passed"]
+    assert document["mismatches"] == 0
+
+
+def test_export_prints_json(model_file, tmp_path):
+    text = invoke("export", model_file, "-o", tmp_path / "out", "-t", "onnx", "--json")
+    assert json.loads(text)["targets"] == ["onnx"]
+
+
+def test_verify_fails_on_a_flipped_bit_and_still_prints_the_table(model_file, tmp_path):
+    invoke("export", model_file, "-o", tmp_path / "out", "-t", "onnx")
+    flip_one_weight_bit(tmp_path / "out")
+    result = runner.invoke(app, ["verify", str(tmp_path / "out")])
+    assert isinstance(result.exception, VerificationFailed)
+    assert "DIFFERENT" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("absent.npy", None, "no such file"),
+        ("text.txt", b"1 2 three", "cannot be read as integers"),
+        ("array.npy", b"not numpy", "cannot be read as integers"),
+    ],
+)
+def test_bad_data_is_one_clear_error(model_file, tmp_path, name, content, problem):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        invoke("export", model_file, "-o", tmp_path / "out", "-d", tmp_path / name)
+
+
+def test_an_archive_needs_the_names_of_the_inputs(model_file, tmp_path):
+    np.savez(tmp_path / "data.npz", wrong=np.zeros((3, 6), dtype=int))
+    with pytest.raises(DataError, match="adc: has no array of that name"):
+        invoke("export", model_file, "-o", tmp_path / "out", "-d", tmp_path / "data.npz")
