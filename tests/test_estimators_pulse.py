@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators import pulse
+from pulsefront.estimators import pulse, pulse_kernels
 from strategies_events import float_pulses, pulses
 
 # --- plain Python, written from the definitions and not from the kernels -------------------------
@@ -76,20 +76,21 @@ def _nearly_ties(wave: np.ndarray, fraction: float, delay: float) -> bool:
 
 def test_the_compiled_kernels_equal_their_python_form() -> None:
     waves = (pulses(20) - 100).astype(np.float32)
+    room = np.empty(waves.shape[1], np.float32)
     for row in waves:
-        peak = pulse.peak_of(row)
-        assert peak == pulse.peak_of.py_func(row)
-        assert pulse.crossing_before(row, peak, 50.0) == pytest.approx(
-            pulse.crossing_before.py_func(row, peak, 50.0), rel=1e-12
+        peak = pulse_kernels.peak_of(row)
+        assert peak == pulse_kernels.peak_of.py_func(row)
+        assert pulse_kernels.crossing_before(row, peak, 50.0) == pytest.approx(
+            pulse_kernels.crossing_before.py_func(row, peak, 50.0), rel=1e-12
         )
-        assert pulse.crossing_after(row, peak, 50.0) == pytest.approx(
-            pulse.crossing_after.py_func(row, peak, 50.0), rel=1e-12
+        assert pulse_kernels.crossing_after(row, peak, 50.0) == pytest.approx(
+            pulse_kernels.crossing_after.py_func(row, peak, 50.0), rel=1e-12
         )
-        assert pulse.constant_fraction_of(row, 0.2, 4.5) == pytest.approx(
-            pulse.constant_fraction_of.py_func(row, 0.2, 4.5), rel=1e-12
+        assert pulse_kernels.constant_fraction_of(row, 0.2, 4.5, room) == pytest.approx(
+            pulse_kernels.constant_fraction_of.py_func(row, 0.2, 4.5, room), rel=1e-12
         )
-        assert pulse.mean_and_rms(row, 0, 30) == pytest.approx(
-            pulse.mean_and_rms.py_func(row, 0, 30), rel=1e-12
+        assert pulse_kernels.mean_and_rms(row[:30]) == pytest.approx(
+            pulse_kernels.mean_and_rms.py_func(row[:30]), rel=1e-12
         )
 
 
@@ -237,3 +238,16 @@ def test_no_events_give_no_numbers() -> None:
     assert pulse.leading_edge(empty, 1.0).shape == (0,)
     assert pulse.constant_fraction(empty, 0.2, 2).shape == (0,)
     assert pulse.baseline(empty).level.shape == (0,)
+
+
+@given(
+    st.lists(st.sampled_from([-3.0, -0.0, 0.0, 1.5, 2.0]), min_size=1, max_size=4),
+    st.integers(1, 90),
+)
+def test_the_first_largest_is_found_in_rows_of_any_length(
+    values: list[float], repeats: int
+) -> None:
+    for dtype in (np.float32, np.float64):
+        row = np.repeat(np.array(values, dtype), repeats)
+        assert pulse_kernels.largest_at(row) == int(np.argmax(row))
+    assert pulse_kernels.largest_at.py_func(np.array(values)) == int(np.argmax(values))

@@ -9,11 +9,11 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators import pulse
 from pulsefront.estimators.pulse_chain import (
     PulseSettings,
-    moving_average,
     process,
     process_table,
-    second_rise,
+    resolve,
 )
+from pulsefront.estimators.pulse_kernels import moving_average, second_rise
 from pulsefront.events.container import EventTable, Quantity, Status
 from strategies_events import pulses
 
@@ -139,16 +139,39 @@ def test_moving_average_equals_scipy_away_from_the_ends() -> None:
     np.testing.assert_allclose(wave[5:-5], expected[5:-5], atol=1e-6)
 
 
-@given(st.lists(st.integers(-9, 9), min_size=1, max_size=30), st.integers(1, 12))
-def test_second_rise_is_its_definition(values: list[int], rise: int) -> None:
-    wave = np.array(values, np.float64)
+@given(
+    st.lists(st.integers(-9, 9), min_size=1, max_size=12),
+    st.integers(1, 12),
+    st.sampled_from([1, 40]),
+)
+def test_second_rise_is_its_definition(values: list[int], rise: int, repeats: int) -> None:
+    wave = np.repeat(np.array(values, np.float32), repeats)
     peak = int(np.argmax(wave))
-    after = any(
-        wave[j] - wave[i] > rise for i in range(peak, len(wave)) for j in range(i, len(wave))
-    )
-    before = any(wave[j] - wave[i] > rise for i in range(peak + 1) for j in range(i))
-    assert second_rise(wave, peak, rise) == (after or before)
-    assert second_rise.py_func(wave, peak, rise) == (after or before)
+    after = wave[peak:] - np.minimum.accumulate(wave[peak:])
+    before = np.maximum.accumulate(wave[: peak + 1]) - wave[: peak + 1]
+    expected = bool((after > rise).any() or (before > rise).any())
+    assert second_rise(wave, peak, rise) == expected
+
+
+def test_what_settings_leave_open_is_decided_once_from_the_first_events() -> None:
+    waves = np.stack([pulses(50), 4000 - pulses(50)], axis=1)
+    decided = resolve(PulseSettings(baseline_stop=30), waves)
+    assert decided.polarity == ("positive", "negative")
+    # Pulses of 3 and 20 samples rise from 10 to 90 % in about 5 samples.
+    assert 3 <= decided.delay_samples <= 8
+    assert resolve(decided, waves[:, ::-1]) == decided
+    with pytest.raises(ConfigError, match="2 polarities for 1"):
+        process(waves[:, 0], decided)
+
+
+def test_a_robust_baseline_ignores_a_stray_photon() -> None:
+    waves = pulses(20)
+    waves[:, 10:14] += 200
+    got, _ = process(waves, SETTINGS.model_copy(update={"baseline_method": "robust"}))
+    base = pulse.baseline(waves, 0, 30, method="robust")
+    np.testing.assert_allclose(got["baseline_adc"], base.level)
+    np.testing.assert_allclose(got["noise_adc"], base.noise_rms)
+    assert np.abs(got["baseline_adc"] - 100).max() < 3
 
 
 def test_a_table_gets_times_in_ns_and_a_joined_status() -> None:

@@ -17,6 +17,15 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.pulse_kernels import (
+    constant_fraction_of,
+    crossing_after,
+    crossing_before,
+    mean_and_rms,
+    median_and_mad,
+    peak_of,
+    total_of,
+)
 
 __all__ = [
     "Baseline",
@@ -104,12 +113,12 @@ def subtract(
 
 def peak_sample(pulses: NDArray[Any]) -> NDArray[np.int64]:
     """Return the index of the first largest sample; −1 where a sample is not finite."""
-    return _peak_samples(_matrix(pulses))
+    return _peak_samples(_pulses(pulses))
 
 
 def amplitude(pulses: NDArray[Any]) -> Floats:
     """Return the largest sample of each pulse, in the unit of the samples."""
-    return _amplitudes(_matrix(pulses))
+    return _amplitudes(_pulses(pulses))
 
 
 def charge(pulses: NDArray[Any], start: int = 0, stop: int | None = None) -> Floats:
@@ -122,7 +131,7 @@ def charge(pulses: NDArray[Any], start: int = 0, stop: int | None = None) -> Flo
     ConfigError
         The gate is empty or leaves the waveform.
     """
-    pulses = _matrix(pulses)
+    pulses = _pulses(pulses)
     start, stop = _gate(start, stop, pulses.shape[1], least=1, name="charge gate")
     return _charges(pulses, start, stop)
 
@@ -153,7 +162,7 @@ def leading_edge(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
     ConfigError
         *threshold* is neither one number nor one per event.
     """
-    pulses = _matrix(pulses)
+    pulses = _pulses(pulses)
     return _leading_edges(pulses, _per_event(threshold, len(pulses), "threshold"))
 
 
@@ -185,7 +194,7 @@ def constant_fraction(pulses: NDArray[Any], fraction: float, delay_samples: floa
     ConfigError
         *fraction* or *delay_samples* lies outside its range.
     """
-    pulses = _matrix(pulses)
+    pulses = _pulses(pulses)
     if not 0 < fraction < 1:
         raise ConfigError("lies outside (0, 1)", field="fraction", value=fraction)
     if not 0 < delay_samples <= pulses.shape[1] - 2:
@@ -207,7 +216,7 @@ def rise_time(pulses: NDArray[Any], low: float = 0.1, high: float = 0.9) -> Floa
     """
     if not 0 < low < high <= 1:
         raise ConfigError("must be 0 < low < high ≤ 1", field="low, high", value=(low, high))
-    pulses = _matrix(pulses)
+    pulses = _pulses(pulses)
     height = _amplitudes(pulses)
     return _leading_edges(pulses, high * height) - _leading_edges(pulses, low * height)
 
@@ -223,7 +232,7 @@ def time_over_threshold(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
     ConfigError
         *threshold* is neither one number nor one per event.
     """
-    pulses = _matrix(pulses)
+    pulses = _pulses(pulses)
     return _times_over_threshold(pulses, _per_event(threshold, len(pulses), "threshold"))
 
 
@@ -237,6 +246,12 @@ def _matrix(waveforms: NDArray[Any]) -> NDArray[Any]:
             "waveforms must be an (event, sample) array", field="shape", value=waveforms.shape
         )
     return np.ascontiguousarray(waveforms)
+
+
+def _pulses(pulses: NDArray[Any]) -> NDArray[Any]:
+    """Return pulses as floats: what is not float64 becomes float32, which holds any ADC count."""
+    pulses = _matrix(pulses)
+    return pulses if pulses.dtype == np.float64 else pulses.astype(np.float32, copy=False)
 
 
 def _gate(start: int, stop: int | None, samples: int, *, least: int, name: str) -> tuple[int, int]:
@@ -268,82 +283,7 @@ def _sign(polarity: str) -> float:
     return 1.0 if polarity == "positive" else -1.0
 
 
-# --- kernels -----------------------------------------------------------------------------------
-# One-event kernels work on a row; the loops over events only call them.
-
-
-@njit(nogil=True, cache=True)
-def peak_of(pulse: NDArray[Any]) -> int:
-    """Return the index of the first largest sample of one pulse; −1 if a sample is not finite."""
-    best = 0
-    finite = np.isfinite(pulse[0])
-    for i in range(1, len(pulse)):
-        finite &= np.isfinite(pulse[i])
-        if pulse[i] > pulse[best]:
-            best = i
-    return best if finite else -1
-
-
-@njit(nogil=True, cache=True)
-def crossing_before(pulse: NDArray[Any], peak: int, threshold: float) -> float:
-    """Return where one pulse last rises through *threshold* before sample *peak*, or NaN."""
-    if peak < 0 or not np.isfinite(threshold) or pulse[peak] < threshold:
-        return np.nan
-    for i in range(peak, 0, -1):
-        below = np.float64(pulse[i - 1])
-        if below < threshold:
-            above = np.float64(pulse[i])
-            return i - 1 + (threshold - below) / (above - below)
-    return np.nan
-
-
-@njit(nogil=True, cache=True)
-def crossing_after(pulse: NDArray[Any], peak: int, threshold: float) -> float:
-    """Return where one pulse first falls below *threshold* after sample *peak*, or NaN."""
-    if peak < 0 or not np.isfinite(threshold) or pulse[peak] < threshold:
-        return np.nan
-    for i in range(peak + 1, len(pulse)):
-        below = np.float64(pulse[i])
-        if below < threshold:
-            above = np.float64(pulse[i - 1])
-            return i - 1 + (above - threshold) / (above - below)
-    return np.nan
-
-
-@njit(nogil=True, cache=True)
-def constant_fraction_of(pulse: NDArray[Any], fraction: float, delay: float) -> float:
-    """Return the constant-fraction time of one pulse, or NaN."""
-    whole = int(np.ceil(delay))
-    part = whole - delay  # the delayed sample lies this far after sample i − whole
-    best = -np.inf
-    peak = -1
-    finite = True
-    for i in range(len(pulse)):
-        finite &= np.isfinite(pulse[i])
-    if not finite:
-        return np.nan
-    for i in range(whole, len(pulse)):
-        shaped = _shaped(pulse, i, whole, part, fraction)
-        if shaped > best:
-            best = shaped
-            peak = i
-    if peak < 0 or best < 0.0:
-        return np.nan
-    above = best
-    for i in range(peak - 1, whole - 1, -1):
-        shaped = _shaped(pulse, i, whole, part, fraction)
-        if shaped < 0.0:
-            return i - shaped / (above - shaped)
-        above = shaped
-    return np.nan
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _shaped(pulse: NDArray[Any], i: int, whole: int, part: float, fraction: float) -> float:
-    delayed = np.float64(pulse[i - whole])
-    if part > 0.0:
-        delayed += part * (np.float64(pulse[i - whole + 1]) - delayed)
-    return delayed - fraction * np.float64(pulse[i])
+# --- loops over events ---------------------------------------------------------------------------
 
 
 @njit(nogil=True, cache=True)
@@ -367,10 +307,7 @@ def _amplitudes(pulses: NDArray[Any]) -> Floats:
 def _charges(pulses: NDArray[Any], start: int, stop: int) -> Floats:
     result = np.empty(len(pulses), np.float64)
     for event in range(len(pulses)):
-        total = 0.0
-        for i in range(start, stop):
-            total += pulses[event, i]
-        result[event] = total
+        result[event] = total_of(pulses[event, start:stop])
     return result
 
 
@@ -396,9 +333,11 @@ def _times_over_threshold(pulses: NDArray[Any], thresholds: Floats) -> Floats:
 
 @njit(nogil=True, cache=True)
 def _constant_fractions(pulses: NDArray[Any], fraction: float, delay: float) -> Floats:
-    result = np.empty(len(pulses), np.float64)
+    result = np.full(len(pulses), np.nan)
+    room = np.empty(pulses.shape[1], np.float32)
     for event in range(len(pulses)):
-        result[event] = constant_fraction_of(pulses[event], fraction, delay)
+        if np.isfinite(total_of(pulses[event])):
+            result[event] = constant_fraction_of(pulses[event], fraction, delay, room)
     return result
 
 
@@ -407,22 +346,8 @@ def _mean_baseline(waveforms: NDArray[Any], start: int, stop: int) -> tuple[Floa
     events = len(waveforms)
     level, noise, slope = np.empty(events), np.empty(events), np.zeros(events)
     for event in range(events):
-        level[event], noise[event] = mean_and_rms(waveforms[event], start, stop)
+        level[event], noise[event] = mean_and_rms(waveforms[event, start:stop])
     return level, noise, slope
-
-
-@njit(nogil=True, cache=True)
-def mean_and_rms(waveform: NDArray[Any], start: int, stop: int) -> tuple[float, float]:
-    """Return mean and standard deviation (divided by n) of the gate of one waveform."""
-    total = 0.0
-    for i in range(start, stop):
-        total += np.float64(waveform[i])
-    mean = total / (stop - start)
-    # A second pass: the difference of squares loses all digits on a high pedestal.
-    squares = 0.0
-    for i in range(start, stop):
-        squares += (np.float64(waveform[i]) - mean) ** 2
-    return mean, np.sqrt(squares / (stop - start))
 
 
 @njit(nogil=True, cache=True)
@@ -431,13 +356,8 @@ def _robust_baseline(
 ) -> tuple[Floats, Floats, Floats]:
     events = len(waveforms)
     level, noise, slope = np.empty(events), np.empty(events), np.zeros(events)
-    gate = np.empty(stop - start, np.float64)
     for event in range(events):
-        for i in range(start, stop):
-            gate[i - start] = waveforms[event, i]
-        middle = np.median(gate)
-        level[event] = middle
-        noise[event] = 1.4826 * np.median(np.abs(gate - middle))
+        level[event], noise[event] = median_and_mad(waveforms[event, start:stop])
     return level, noise, slope
 
 
@@ -449,7 +369,7 @@ def _line_baseline(waveforms: NDArray[Any], start: int, stop: int) -> tuple[Floa
     middle = 0.5 * (start + stop - 1)
     spread = count * (count * count - 1.0) / 12.0  # Σ (i − middle)²
     for event in range(events):
-        mean, rms = mean_and_rms(waveforms[event], start, stop)
+        mean, rms = mean_and_rms(waveforms[event, start:stop])
         moment = 0.0
         for i in range(start, stop):
             moment += (i - middle) * np.float64(waveforms[event, i])

@@ -17,10 +17,21 @@ from pydantic import model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators.pulse import constant_fraction_of, crossing_before, mean_and_rms
+from pulsefront.estimators.pulse_kernels import (
+    constant_fraction_of,
+    crossing_before,
+    largest_at,
+    mean_and_rms,
+    median_and_mad,
+    moving_average,
+    second_rise,
+    total_of,
+)
 from pulsefront.events.container import EventTable, Quantity, Status
 
-__all__ = ["PulseSettings", "process", "process_table", "pulse_quantities"]
+__all__ = ["PulseSettings", "process", "process_table", "pulse_quantities", "resolve"]
+
+Side = Literal["positive", "negative"]
 
 
 class PulseSettings(FrozenModel):
@@ -29,9 +40,12 @@ class PulseSettings(FrozenModel):
     Attributes
     ----------
     polarity
-        ``"auto"`` takes, channel by channel, the side on which the pulses lie (see `process`).
-    baseline_start, baseline_stop
-        Gate of the baseline; it must lie before the pulse.
+        Side of the baseline on which the pulses lie: one for all channels, or one for each;
+        ``"auto"`` is decided by `resolve`.
+    baseline_start, baseline_stop, baseline_method
+        Gate of the baseline, before the pulse. ``"mean"`` takes mean and standard deviation,
+        ``"robust"`` median and median absolute deviation, which an earlier pulse's tail or a
+        stray photon hardly moves.
     smoothing
         Length of a centred moving average before anything but the baseline; 1 is none, and it
         must be odd.
@@ -43,8 +57,8 @@ class PulseSettings(FrozenModel):
         Leading-edge threshold above the baseline: absolute, or in units of the baseline noise of
         the event (used where the absolute one is not given).
     fraction, delay_samples
-        Constant-fraction discriminator. It is armed by the leading edge: a crossing before that
-        is noise on the baseline and does not count.
+        Constant-fraction discriminator; without a delay, `resolve` finds one. It is armed by the
+        leading edge: a crossing before that is noise on the baseline and does not count.
     saturation_low_adc, saturation_high_adc
         A raw sample at or beyond is `Status.SATURATED`; None where it cannot happen.
     pile_up_fraction
@@ -54,9 +68,10 @@ class PulseSettings(FrozenModel):
         A baseline noise above it is `Status.BAD_BASELINE`.
     """
 
-    polarity: Literal["positive", "negative", "auto"] = "auto"
+    polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
     baseline_start: int = 0
     baseline_stop: int = 100
+    baseline_method: Literal["mean", "robust"] = "mean"
     smoothing: int = 1
     charge_start: int = 0
     charge_stop: int | None = None
@@ -64,7 +79,7 @@ class PulseSettings(FrozenModel):
     threshold_adc: float | None = None
     threshold_noise: float = 5.0
     fraction: float = 0.2
-    delay_samples: float = 10.0
+    delay_samples: float | None = None
     saturation_low_adc: float | None = None
     saturation_high_adc: float | None = None
     pile_up_fraction: float = 0.5
@@ -78,7 +93,7 @@ class PulseSettings(FrozenModel):
             raise ValueError("smoothing must be odd and positive")
         if not 0 < self.fraction < 1:
             raise ValueError("fraction must lie between 0 and 1")
-        if self.delay_samples <= 0:
+        if self.delay_samples is not None and self.delay_samples <= 0:
             raise ValueError("delay_samples must be positive")
         if self.charge_stop is not None and self.charge_stop <= self.charge_start:
             raise ValueError("charge_stop must lie after charge_start")
@@ -106,12 +121,16 @@ def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
         else f"{settings.threshold_noise:g} times the baseline noise"
     )
     gate = f"{settings.charge_start} to {settings.charge_stop or 'the end'}"
+    robust = settings.baseline_method == "robust"
+    centre = "median" if robust else "mean"
+    spread = "1.4826 × median absolute deviation" if robust else "standard deviation"
+    delay = "automatic" if settings.delay_samples is None else f"{settings.delay_samples:g} samples"
     return {
         "baseline_adc": Quantity(
             "ADC counts",
-            f"mean of samples {settings.baseline_start} to {settings.baseline_stop}",
+            f"{centre} of samples {settings.baseline_start} to {settings.baseline_stop}",
         ),
-        "noise_adc": Quantity("ADC counts", "standard deviation about the baseline, same samples"),
+        "noise_adc": Quantity("ADC counts", f"{spread} about the baseline, same samples"),
         "amplitude_adc": Quantity("ADC counts", "largest sample above the baseline"),
         "peak_sample": Quantity("samples", "position of the largest sample"),
         "charge_adc_samples": Quantity(
@@ -124,10 +143,52 @@ def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
         ),
         "constant_fraction_samples": Quantity(
             "samples",
-            f"constant-fraction crossing, fraction {settings.fraction:g}, delay "
-            f"{settings.delay_samples:g} samples",
+            f"constant-fraction crossing, fraction {settings.fraction:g}, delay {delay}",
         ),
     }
+
+
+def resolve(settings: PulseSettings, waveforms: NDArray[Any]) -> PulseSettings:
+    """Return *settings* with what they leave open decided from *waveforms*.
+
+    Polarity is decided channel by channel: the side on which the median largest excursion from
+    the baseline is larger. The delay becomes the median time, over all channels, in which pulses
+    rise from 10 to 90 % of their amplitude, at least one sample. The first 1,000 events decide.
+
+    Use it once on the first events of a run, so that every later chunk is measured alike.
+
+    Parameters
+    ----------
+    waveforms
+        (event, sample) or (event, channel, sample).
+
+    Raises
+    ------
+    ConfigError
+        The baseline gate or the smoothing does not fit into the waveform.
+    DataError
+        The array has another number of axes.
+    """
+    rows = _channels(waveforms)[:1000]
+    _check(settings, rows.shape[2])
+    polarity = settings.polarity
+    if polarity == "auto":
+        polarity = tuple(_side(rows[:, c], settings) for c in range(rows.shape[1]))
+    decided = settings.model_copy(update={"polarity": polarity})
+    if decided.delay_samples is not None:
+        return decided
+    delay = 10.0
+    if len(rows):
+        trial = decided.model_copy(update={"delay_samples": 1.0, "pile_up_fraction": 0.0})
+        rises = [
+            _rise_times(rows[:, c], trial, sign)
+            for c, sign in enumerate(_signs(decided, rows.shape[1]))
+        ]
+        known = np.concatenate(rises)
+        if np.isfinite(known).any():
+            delay = float(np.nanmedian(known))
+    longest = max(rows.shape[2] // 2, 1)
+    return decided.model_copy(update={"delay_samples": float(np.clip(round(delay), 1, longest))})
 
 
 def process(
@@ -138,11 +199,9 @@ def process(
     Parameters
     ----------
     waveforms
-        (event, sample) or (event, channel, sample), as digitized. Automatic polarity is decided
-        for each channel from its own waveforms: the side on which the median largest excursion
-        from the baseline is larger.
+        (event, sample) or (event, channel, sample), as digitized.
     settings
-        How to measure; the defaults where None.
+        How to measure; the defaults where None. What they leave open is decided by `resolve`.
 
     Returns
     -------
@@ -154,24 +213,19 @@ def process(
     Raises
     ------
     ConfigError
-        A gate or the delay does not fit into the waveform.
+        A gate, the delay or the number of polarities does not fit the waveforms.
     DataError
         The array has another number of axes.
     """
-    settings = settings or PulseSettings()
-    waveforms = np.asarray(waveforms)
-    if waveforms.ndim == 2:
-        rows = np.ascontiguousarray(waveforms)
-        return _process_rows(rows, settings, _polarity(rows, settings))
-    if waveforms.ndim != 3:
-        raise DataError(
-            "waveforms must be (event, sample) or (event, channel, sample)",
-            field="shape",
-            value=waveforms.shape,
-        )
+    settings = resolve(settings or PulseSettings(), waveforms)
+    rows = _channels(waveforms)
+    _check(settings, rows.shape[2])
     parts = [
-        process(np.ascontiguousarray(waveforms[:, c]), settings) for c in range(waveforms.shape[1])
+        _process_rows(np.ascontiguousarray(rows[:, c]), settings, sign)
+        for c, sign in enumerate(_signs(settings, rows.shape[1]))
     ]
+    if np.asarray(waveforms).ndim == 2:
+        return parts[0]
     quantities = {name: np.stack([part[0][name] for part in parts], axis=1) for name in _NAMES}
     return quantities, np.stack([part[1] for part in parts], axis=1)
 
@@ -189,8 +243,8 @@ def process_table(
     ConfigError, DataError
         As for `process`; or the table has no such column.
     """
-    settings = settings or PulseSettings()
     waveforms = table[column]
+    settings = resolve(settings or PulseSettings(), waveforms)
     columns, status = process(waveforms, settings)
     quantities = pulse_quantities(settings)
     interval_ns = table.provenance.get("sample_interval_ns")
@@ -211,47 +265,87 @@ def process_table(
         {**kept, **columns},
         {**dictionary, **quantities},
         table.status | joined,
-        {**table.provenance, "pulse_settings": settings.model_dump()},
+        {**table.provenance, "pulse_settings": settings.model_dump(mode="json")},
     )
 
 
 # --- inside ------------------------------------------------------------------------------------
 
 
-def _polarity(waveforms: NDArray[Any], settings: PulseSettings) -> float:
-    if settings.polarity != "auto":
-        return 1.0 if settings.polarity == "positive" else -1.0
-    sample = waveforms[:1000].astype(np.float64)
-    if not sample.size:
-        return 1.0
+def _channels(waveforms: NDArray[Any]) -> NDArray[Any]:
+    """Return waveforms as (event, channel, sample)."""
+    waveforms = np.asarray(waveforms)
+    if waveforms.ndim == 2:
+        return waveforms[:, None]
+    if waveforms.ndim == 3 and waveforms.shape[1]:
+        return waveforms
+    raise DataError(
+        "waveforms must be (event, sample) or (event, channel, sample)",
+        field="shape",
+        value=waveforms.shape,
+    )
+
+
+def _check(settings: PulseSettings, samples: int) -> None:
+    for field, most in (
+        ("baseline_stop", samples),
+        ("delay_samples", samples - 2),
+        ("smoothing", samples),
+    ):
+        value = getattr(settings, field)
+        if value is not None and value > most:
+            raise ConfigError(
+                f"does not fit into the {samples} samples of a waveform", field=field, value=value
+            )
+
+
+def _side(waveforms: NDArray[Any], settings: PulseSettings) -> Side:
+    sample = waveforms.astype(np.float64)
+    sample = sample[np.isfinite(sample).all(axis=1)]
+    if not len(sample):
+        return "positive"
     base = np.median(sample[:, settings.baseline_start : settings.baseline_stop], axis=1)
-    up = np.nanmedian(sample.max(axis=1) - base)
-    down = np.nanmedian(base - sample.min(axis=1))
-    return 1.0 if not down > up else -1.0
+    up = np.median(sample.max(axis=1) - base)
+    down = np.median(base - sample.min(axis=1))
+    return "negative" if down > up else "positive"
+
+
+def _signs(settings: PulseSettings, channels: int) -> list[float]:
+    sides = settings.polarity
+    if isinstance(sides, str):
+        sides = ("negative" if sides == "negative" else "positive",) * channels
+    if len(sides) != channels:
+        raise ConfigError(
+            f"gives {len(sides)} polarities for {channels} channel(s)", field="polarity"
+        )
+    return [-1.0 if side == "negative" else 1.0 for side in sides]
+
+
+def _rise_times(
+    waveforms: NDArray[Any], settings: PulseSettings, sign: float
+) -> NDArray[np.float64]:
+    """Return the 10–90 % rise times, in samples, of the pulses without flags."""
+    crossings = []
+    height, status = _process_rows(np.ascontiguousarray(waveforms), settings, sign)
+    good = (status & np.uint16(~Status.NO_CROSSING & 0xFFFF)) == 0
+    for share in (0.1, 0.9):
+        times = np.full(len(waveforms), np.nan)
+        for event in np.flatnonzero(good):
+            pulse = sign * (waveforms[event].astype(np.float64) - height["baseline_adc"][event])
+            if settings.smoothing > 1:
+                smooth = pulse.astype(np.float32)
+                moving_average(smooth, settings.smoothing // 2)
+                pulse = smooth.astype(np.float64)
+            peak = int(height["peak_sample"][event])
+            times[event] = crossing_before(pulse, peak, share * height["amplitude_adc"][event])
+        crossings.append(times)
+    return np.asarray(crossings[1] - crossings[0])
 
 
 def _process_rows(
     waveforms: NDArray[Any], settings: PulseSettings, sign: float
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.uint16]]:
     samples = waveforms.shape[1]
-    if settings.baseline_stop > samples:
-        raise ConfigError(
-            f"lies beyond the {samples} samples of a waveform",
-            field="baseline_stop",
-            value=settings.baseline_stop,
-        )
-    if settings.delay_samples > samples - 2:
-        raise ConfigError(
-            f"is longer than the {samples} samples of a waveform",
-            field="delay_samples",
-            value=settings.delay_samples,
-        )
-    if settings.smoothing > samples:
-        raise ConfigError(
-            f"is longer than the {samples} samples of a waveform",
-            field="smoothing",
-            value=settings.smoothing,
-        )
     nan = np.nan
     low, high = settings.saturation_low_adc, settings.saturation_high_adc
     noise_limit = settings.baseline_noise_limit_adc
@@ -260,6 +354,7 @@ def _process_rows(
         sign,
         settings.baseline_start,
         settings.baseline_stop,
+        settings.baseline_method == "robust",
         settings.smoothing // 2,
         settings.charge_start,
         samples if settings.charge_stop is None else settings.charge_stop,
@@ -267,7 +362,7 @@ def _process_rows(
         nan if settings.threshold_adc is None else settings.threshold_adc,
         settings.threshold_noise,
         settings.fraction,
-        settings.delay_samples,
+        settings.delay_samples or 1.0,
         -np.inf if low is None else low,
         np.inf if high is None else high,
         settings.pile_up_fraction,
@@ -290,6 +385,7 @@ def _chain(
     sign: float,
     base_start: int,
     base_stop: int,
+    robust: bool,  # noqa: FBT001 - numba takes arguments by position
     half: int,
     charge_start: int,
     charge_stop: int,
@@ -307,34 +403,28 @@ def _chain(
     rows = np.full((events, 7), np.nan)
     status = np.zeros(events, np.uint16)
     pulse = np.empty(samples, np.float32)
+    room = np.empty(samples, np.float32)
     for event in range(events):
         raw = waveforms[event]
-        level, noise = mean_and_rms(raw, base_start, base_stop)
+        gate = raw[base_start:base_stop]
+        level, noise = median_and_mad(gate) if robust else mean_and_rms(gate)
         rows[event, 0] = level
         rows[event, 1] = noise
-        flags = 0
-        lowest = raw[0]
-        highest = raw[0]
-        finite = True
-        for i in range(samples):
-            lowest = min(lowest, raw[i])
-            highest = max(highest, raw[i])
-            pulse[i] = sign * (np.float64(raw[i]) - level)
-            finite &= np.isfinite(pulse[i])
-        if not finite:
+        lowest, highest = _upward(raw, level, sign, pulse)
+        total = total_of(pulse)
+        if not np.isfinite(total):
             status[event] = _NOT_FINITE
             continue
+        flags = 0
         if lowest <= saturation_low or highest >= saturation_high:
             flags |= _SATURATED
         if noise > noise_limit:
             flags |= _BAD_BASELINE
         if half > 0:
             moving_average(pulse, half)
+            total = total_of(pulse)
 
-        peak = 0
-        for i in range(1, samples):
-            if pulse[i] > pulse[peak]:
-                peak = i
+        peak = largest_at(pulse)
         height = np.float64(pulse[peak])
         rows[event, 2] = height
         rows[event, 3] = peak
@@ -346,7 +436,7 @@ def _chain(
         else:
             edge = crossing_before(pulse, peak, threshold)
             rows[event, 5] = edge
-            crossing = constant_fraction_of(pulse, fraction, delay)
+            crossing = constant_fraction_of(pulse, fraction, delay, room)
             # The leading edge arms it: a crossing before that is noise on the baseline.
             if crossing >= edge:
                 rows[event, 6] = crossing
@@ -356,44 +446,28 @@ def _chain(
             if pile_up_fraction > 0.0 and second_rise(pulse, peak, rise):
                 flags |= _PILE_UP
 
-        start, stop = charge_start, charge_stop
         if charge_from_edge:
-            origin = int(np.floor(edge)) if np.isfinite(edge) else 0
-            start, stop = start + origin, stop + origin
-        if not charge_from_edge or np.isfinite(edge):
-            total = 0.0
-            for i in range(max(start, 0), min(stop, samples)):
-                total += pulse[i]
+            if np.isfinite(edge):
+                start = max(charge_start + int(np.floor(edge)), 0)
+                stop = min(charge_stop + int(np.floor(edge)), samples)
+                rows[event, 4] = total_of(pulse[start : max(start, stop)])
+        elif charge_start == 0 and charge_stop >= samples:
             rows[event, 4] = total
+        else:
+            rows[event, 4] = total_of(pulse[max(charge_start, 0) : min(charge_stop, samples)])
         status[event] = flags
     return rows, status
 
 
 @njit(nogil=True, cache=True)
-def moving_average(pulse: NDArray[np.float32], half: int) -> None:
-    """Replace one pulse by its mean over 2·half + 1 samples; fewer at its two ends."""
-    samples = len(pulse)
-    sums = np.empty(samples + 1, np.float64)
-    sums[0] = 0.0
-    for i in range(samples):
-        sums[i + 1] = sums[i] + pulse[i]
-    for i in range(samples):
-        first = max(i - half, 0)
-        last = min(i + half + 1, samples)
-        pulse[i] = (sums[last] - sums[first]) / (last - first)
-
-
-@njit(nogil=True, cache=True)
-def second_rise(pulse: NDArray[Any], peak: int, rise: float) -> bool:
-    """Return whether one pulse rises by more than *rise* anywhere but towards its peak."""
-    lowest = np.float64(pulse[peak])
-    for i in range(peak + 1, len(pulse)):
-        lowest = min(lowest, np.float64(pulse[i]))
-        if pulse[i] - lowest > rise:
-            return True
-    lowest = np.float64(pulse[peak])
-    for i in range(peak - 1, -1, -1):
-        lowest = min(lowest, np.float64(pulse[i]))
-        if pulse[i] - lowest > rise:
-            return True
-    return False
+def _upward(
+    raw: NDArray[Any], level: float, sign: float, pulse: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Fill *pulse* with the samples above their baseline; return the raw smallest and largest."""
+    lowest = raw[0]
+    highest = raw[0]
+    for i in range(len(pulse)):
+        lowest = min(lowest, raw[i])
+        highest = max(highest, raw[i])
+        pulse[i] = sign * (np.float64(raw[i]) - level)
+    return np.float64(lowest), np.float64(highest)

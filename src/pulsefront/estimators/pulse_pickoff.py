@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError, ToolMissing
-from pulsefront.estimators.pulse_chain import PulseSettings, process_table
+from pulsefront.estimators.pulse_chain import PulseSettings, process_table, resolve
 from pulsefront.events import store
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
@@ -108,15 +108,18 @@ def pickoff(
         )
     if "waveform_adc" not in source.quantities:
         raise DataError("holds no waveforms", file=source.path, field="waveform_adc")
-    settings = settings or PulseSettings()
+    decided = settings or PulseSettings()
     summary = PickoffSummary()
     shown: list[EventTable] = []
     measured: list[EventTable] = []
     total = source.provenance.get("events") or 0
 
     def tables() -> Iterator[EventTable]:
+        nonlocal decided
         for raw in source.chunks():
-            table = process_table(raw, settings)
+            if summary.events == 0:
+                decided = resolve(decided, raw["waveform_adc"])
+            table = process_table(raw, decided)
             if sum(map(len, shown)) < PULSES_SHOWN:
                 shown.append(raw.select(slice(PULSES_SHOWN)))
                 measured.append(table.select(slice(PULSES_SHOWN)))
@@ -131,7 +134,7 @@ def pickoff(
         write_json(folder / "data_dictionary.json", dictionary)
         content = {
             **summary.as_json(),
-            "settings": settings.model_dump(),
+            "settings": decided.model_dump(mode="json"),
             "provenance": dict(source.provenance),
         }
         write_json(folder / SUMMARY, content)
