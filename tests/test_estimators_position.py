@@ -42,7 +42,7 @@ def test_linearity_correction_and_tuning_earn_their_place(anger: AngerLogic) -> 
     tuned = median_error(anger.estimate(TEST[0]) - TEST[1])
     assert tuned < 0.6 * median_error(plain.estimate(TEST[0]) - TEST[1])
     errors = [row.median_error_mm for row in anger.table]
-    assert len(errors) == 4 * 5 * 3
+    assert len(errors) == 4 * 5 * 4
     chosen = errors[[dict(row.parameters) for row in anger.table].index(anger.parameters)]
     assert chosen == min(errors)
 
@@ -130,3 +130,19 @@ def test_estimators_refuse_another_number_of_sensors(
     for model in (anger, neighbours):
         with pytest.raises(DataError, match="photosensors"):
             model.estimate(np.ones((3, 16)))
+
+
+def test_the_corner_of_the_normal_equations_is_the_fit_of_the_lower_degree() -> None:
+    one = fit_anger(*TRAIN, *SELECTION, sensor_grid(), powers=[1.5], thresholds=[0], degrees=[3])
+    both = fit_anger(
+        *TRAIN, *SELECTION, sensor_grid(), powers=[1.5], thresholds=[0], degrees=[3, 5]
+    )
+    assert both.table[0].median_error_mm == pytest.approx(one.table[0].median_error_mm, rel=1e-9)
+
+
+def test_the_normal_equations_solve_least_squares() -> None:
+    model = fit_anger(*TRAIN, *SELECTION, sensor_grid(), powers=[2], thresholds=[0], degrees=[5])
+    residual = model.estimate(TRAIN[0]) - TRAIN[1]
+    # Least squares leaves nothing that a constant, x, y or their products could still explain.
+    for term in (np.ones(len(residual)), model.estimate(TRAIN[0])[:, 0]):
+        assert np.abs(term @ residual).max() < 1e-6 * np.abs(term).sum()

@@ -7,9 +7,11 @@ the table of candidates: a weak baseline proves nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,7 +32,7 @@ Float32 = NDArray[np.float32]
 
 _POWERS = (1.0, 1.5, 2.0, 3.0)
 _THRESHOLDS = (0.0, 0.005, 0.01, 0.02, 0.04)
-_DEGREES = (1, 3, 5)
+_DEGREES = (1, 3, 5, 7)
 _NEIGHBOURS = (5, 10, 20, 40, 80, 160)
 _CHUNK = 50_000
 
@@ -39,7 +41,7 @@ _CHUNK = 50_000
 class PositionCandidate:
     """One row of a tuning table: median 3-D error on the selection events."""
 
-    parameters: Mapping[str, float | str]
+    parameters: Mapping[str, Any]
     median_error_mm: float
 
 
@@ -92,6 +94,8 @@ class AngerLogic:
         (photosensor, 2) centres.
     power, threshold, degree
         As tuned.
+    centre, scale
+        (3,) shift and divisor that bring centroid and concentration to order 1.
     coefficients
         (term, 3).
     table
@@ -102,6 +106,8 @@ class AngerLogic:
     power: float
     threshold: float
     degree: int
+    centre: Float
+    scale: Float
     coefficients: Float
     table: tuple[PositionCandidate, ...] = field(repr=False)
 
@@ -121,7 +127,8 @@ class AngerLogic:
         light = _charges(charges)
         _same_sensors(light, len(self.sensor_position_mm))
         moments = _light_moments(light, self.sensor_position_mm, self.power, self.threshold)
-        return _polynomial_terms(moments, self.degree) @ self.coefficients
+        scaled = (moments - self.centre) / self.scale
+        return _polynomial_terms(scaled, self.degree) @ self.coefficients
 
 
 def _same_sensors(light: Float32, sensors: int) -> None:
@@ -135,21 +142,47 @@ def _same_sensors(light: Float32, sensors: int) -> None:
 
 
 def _light_moments(light: Float32, sensors_mm: Float, power: float, threshold: float) -> Float:
-    """Return centroid x, y and concentration, scaled to about −1 … 1, (event, 3)."""
+    """Return centroid x and y, in half widths of the array, and concentration, (event, 3)."""
     half_mm = float(np.abs(sensors_mm).max())
     shares = _shares(np.maximum(light, 0))
-    concentration = np.sqrt((shares**2).sum(axis=1, dtype=np.float64))
-    kept = np.where(shares >= threshold, shares, 0) ** np.float32(power)
+    concentration = np.sqrt(np.einsum("es,es->e", shares, shares, dtype=np.float64))
+    if threshold > 0:
+        shares = np.where(shares >= threshold, shares, np.float32(0))
+    kept = shares if power == 1 else shares ** np.float32(power)
     total = np.maximum(kept.sum(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
     centroid = kept.astype(np.float64) @ (sensors_mm / half_mm) / total[:, None]
-    return np.column_stack([centroid, 4 * concentration - 1])
+    return np.column_stack([centroid, concentration])
 
 
 def _polynomial_terms(variables: Float, degree: int) -> Float:
-    """Return all products of up to *degree* of the variables, (event, term), the constant first."""
+    """Return all products of up to *degree* of the variables, (event, term), the constant first.
+
+    Terms are ordered by degree, so that those of a lower degree come first.
+    """
     axes = range(variables.shape[1])
     chosen = [c for order in range(degree + 1) for c in combinations_with_replacement(axes, order)]
-    return np.column_stack([variables[:, list(c)].prod(axis=1) for c in chosen])
+    place = {c: number for number, c in enumerate(chosen)}
+    terms = np.ones((len(chosen), len(variables)))
+    for c in chosen[1:]:
+        # Each product is a shorter one, already there, times its last variable.
+        np.multiply(terms[place[c[:-1]]], variables[:, c[-1]], out=terms[place[c]])
+    return terms.T
+
+
+def _fit_polynomials(variables: Float, targets: Float, degrees: Sequence[int]) -> list[Float]:
+    """Return least-squares coefficients, (term, axis), of each degree.
+
+    Solved through the normal equations of the highest degree, of which those of lower degrees
+    are a corner; *variables* must be of order 1, which keeps them well conditioned.
+    """
+    terms = _polynomial_terms(variables, max(degrees))
+    gram, moments = terms.T @ terms, terms.T @ targets
+    solutions = []
+    for degree in degrees:
+        count = math.comb(degree + variables.shape[1], degree)
+        solution = np.linalg.lstsq(gram[:count, :count], moments[:count], rcond=1e-13)[0]
+        solutions.append(np.asarray(solution, dtype=np.float64))
+    return solutions
 
 
 def fit_anger(
@@ -162,6 +195,8 @@ def fit_anger(
     powers: Sequence[float] = _POWERS,
     thresholds: Sequence[float] = _THRESHOLDS,
     degrees: Sequence[int] = _DEGREES,
+    most_tuning: int = 40_000,
+    seed: int = 0,
 ) -> AngerLogic:
     """Fit Anger logic on training events; choose power, threshold and degree on selection events.
 
@@ -175,6 +210,9 @@ def fit_anger(
         (photosensor, 2).
     thresholds
         As shares of the event's whole light.
+    most_tuning
+        Candidates are fitted on a random subset of this many training events, the chosen one on
+        all.
 
     Raises
     ------
@@ -188,22 +226,29 @@ def fit_anger(
         raise DataError("photosensor positions must be (photosensor, 2)", value=sensors.shape)
     for each in (light, other_light):
         _same_sensors(each, len(sensors))
-    table, fits = [], []
+    few = _subset(np.random.default_rng(seed), len(light), most_tuning)
+    table = []
     for power, threshold in product(powers, thresholds):
-        moments = _light_moments(light, sensors, power, threshold)
+        moments = _light_moments(light[few], sensors, power, threshold)
         other = _light_moments(other_light, sensors, power, threshold)
-        for degree in degrees:
-            terms = _polynomial_terms(moments, degree)
-            coefficients = np.linalg.lstsq(terms, position, rcond=None)[0]
-            found = _polynomial_terms(other, degree) @ coefficients
+        centre, scale = _scaling(moments)
+        fits = _fit_polynomials((moments - centre) / scale, position[few], degrees)
+        for degree, coefficients in zip(degrees, fits, strict=True):
+            found = _polynomial_terms((other - centre) / scale, degree) @ coefficients
+            error = metrics.median_error(found - other_position)
             parameters = {"power": power, "threshold": threshold, "degree": degree}
-            table.append(
-                PositionCandidate(parameters, metrics.median_error(found - other_position))
-            )
-            fits.append((power, threshold, degree, np.asarray(coefficients, np.float64)))
-    best = int(np.argmin([row.median_error_mm for row in table]))
-    power, threshold, degree, coefficients = fits[best]
-    return AngerLogic(sensors, power, threshold, degree, coefficients, tuple(table))
+            table.append(PositionCandidate(parameters, error))
+    best = table[int(np.argmin([row.median_error_mm for row in table]))].parameters
+    power, threshold, degree = best["power"], best["threshold"], int(best["degree"])
+    moments = _light_moments(light, sensors, power, threshold)
+    centre, scale = _scaling(moments)
+    (coefficients,) = _fit_polynomials((moments - centre) / scale, position, [degree])
+    return AngerLogic(sensors, power, threshold, degree, centre, scale, coefficients, tuple(table))
+
+
+def _scaling(moments: Float) -> tuple[Float, Float]:
+    centre = moments.mean(axis=0)
+    return centre, np.maximum(np.abs(moments - centre).max(axis=0), 1e-9)
 
 
 @dataclass(frozen=True)
@@ -286,7 +331,7 @@ def fit_nearest_neighbours(
     transforms: Sequence[str] = ("share", "root share"),
     components: int = 24,
     most_references: int = 50_000,
-    most_selection: int = 10_000,
+    most_selection: int = 5_000,
     seed: int = 0,
 ) -> NearestNeighbours:
     """Choose k and the transform of the light pattern on selection events.
