@@ -55,9 +55,14 @@ def models() -> st.SearchStrategy[FixedPointModel]:
     return st.integers(0, 2**32 - 1).map(random_model)
 
 
-def random_model(seed: int, name: str = "net", *, narrow: bool = True) -> FixedPointModel:
-    """Return the random model of *seed*; *narrow* allows accumulators that lose bits."""
-    return _Builder(np.random.default_rng(seed), name, narrow).build()
+def random_model(
+    seed: int, name: str = "net", *, narrow: bool = True, most: int = 4
+) -> FixedPointModel:
+    """Return the random model of *seed*, up to *most* layers deep.
+
+    *narrow* allows accumulators that lose bits.
+    """
+    return _Builder(np.random.default_rng(seed), name, narrow, most).build()
 
 
 def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, Any]:
@@ -74,10 +79,11 @@ def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, A
 
 
 class _Builder:
-    def __init__(self, rng: np.random.Generator, name: str, narrow: bool) -> None:
+    def __init__(self, rng: np.random.Generator, name: str, narrow: bool, most: int) -> None:
         self.rng = rng
         self.name = name
         self.narrow = narrow
+        self.most = most
         self.inputs: list[Input] = []
         self.layers: list[Any] = []
         self.known: dict[str, Any] = {}
@@ -100,7 +106,7 @@ class _Builder:
         if len(heads) == 2:
             flat = [self.flat(head) for head in heads]
             heads = [self.add(Concatenate(self.label(), tuple(flat)))]
-            heads = [self.branch(heads[0], most=2)]
+            heads = [self.branch(heads[0])]
         outputs = [heads[0]]
         names = [layer.name for layer in self.layers]
         if len(names) > 2 and self.rng.random() < 0.3:
@@ -128,8 +134,8 @@ class _Builder:
             return name
         return self.add(Flatten(self.label(), (name,)))
 
-    def branch(self, name: str, most: int = 4) -> str:
-        for _ in range(self.number(1, most)):
+    def branch(self, name: str) -> str:
+        for _ in range(self.number(1, self.most)):
             # A layer that would need more than 64 bits is not drawn.
             for _ in range(20):
                 try:

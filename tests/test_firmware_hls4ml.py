@@ -1,0 +1,134 @@
+"""hls4ml projects: the C simulation gives the emulator's integers; nothing is left implicit."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import ExportError
+from pulsefront.firmware.board import load_board
+from pulsefront.firmware.csim import CSimulation, check_weight_files
+from pulsefront.firmware.hls4ml import write_hls4ml
+from pulsefront.fixed_point import (
+    Assignment,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Input,
+    Relu,
+)
+from strategies_fixed_point import random_inputs, random_model, side_by_side
+
+
+def mlp(*sizes: int, name: str = "mlp") -> FixedPointModel:
+    rng = np.random.default_rng(0)
+    layers: list[Dense | Relu] = []
+    previous = "x"
+    for number, shape in enumerate(itertools.pairwise(sizes)):
+        weights, bias = rng.integers(-32, 32, shape), rng.integers(-512, 512, shape[1])
+        layers.append(
+            Dense(
+                f"dense{number}",
+                (previous,),
+                weights,
+                FixedPointFormat(6, 1),
+                bias,
+                FixedPointFormat(10, 4),
+            )
+        )
+        to = Assignment(FixedPointFormat(8, 11, signed=False), "RND", "SAT")
+        layers.append(Relu(f"relu{number}", (f"dense{number}",), to))
+        previous = f"relu{number}"
+    source = Input("x", (sizes[0],), FixedPointFormat(12, 12, signed=False))
+    return FixedPointModel(name, (source,), tuple(layers[:-1]), (layers[-2].name,))
+
+
+def compare(model: FixedPointModel, project, events: int, seed: int = 0) -> None:
+    inputs = random_inputs(model, events, seed)
+    expected = model.emulator.run(inputs)
+    with CSimulation(project, model, optimize=False) as simulation:
+        found = simulation.run(inputs)
+    for name, integers in expected.items():
+        np.testing.assert_array_equal(found[name], integers, err_msg=name)
+
+
+def test_a_deterministic_dozen_of_random_models_gives_the_same_integers(tmp_path):
+    # Unconnected in one project: one compilation for all of them.
+    model = side_by_side([random_model(seed, f"net{seed}", most=2) for seed in range(100, 112)])
+    write_hls4ml(model, tmp_path / "project", board=load_board())
+    compare(model, tmp_path / "project", 2000)
+
+
+def test_writing_takes_less_than_a_second_and_says_nothing(tmp_path, capfd):
+    model = mlp(64, 32, 16, 2)
+    write_hls4ml(model, tmp_path / "warm", board=load_board())
+    start = time.perf_counter()
+    write_hls4ml(model, tmp_path / "project", board=load_board())
+    assert time.perf_counter() - start < 1.0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_every_precision_is_by_name(tmp_path):
+    write_hls4ml(mlp(8, 4, 2), tmp_path / "project", board=load_board())
+    firmware = tmp_path / "project" / "firmware"
+    typedefs = re.findall(r"typedef (.+) (\w+);", (firmware / "defines.h").read_text())
+    types = {name: ctype for ctype, name in typedefs}
+    assert types["input_t"] == "ap_ufixed<12,12>"
+    assert types["dense0_weight_t"] == "ap_fixed<6,1>"
+    assert types["dense0_bias_t"] == "ap_fixed<10,4>"
+    assert "ap_ufixed<8,11,AP_RND,AP_SAT,0>" in types.values()
+    assert not any("ap_fixed<1,1>" in ctype for ctype in types.values())
+    assert not any("16,6" in ctype for ctype in types.values())
+
+
+def test_the_accumulator_holds_every_partial_sum(tmp_path):
+    model = mlp(8, 4, 2)
+    write_hls4ml(model, tmp_path / "project", board=load_board())
+    defines = (tmp_path / "project" / "firmware" / "defines.h").read_text()
+    width = int(re.search(r"ap_fixed<(\d+),\d+> dense0_accum_t", defines)[1])
+    assert 2 ** (width - 1) > model.steps[0].magnitude
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"name": "X"}, "does not tell 'X' from 'x'"),
+        ({"name": "float"}, "'float' is a word of C"),
+    ],
+)
+def test_names_that_cannot_be_written_are_refused(tmp_path, changes, problem):
+    model = mlp(4, 3, 2, **changes)
+    with pytest.raises(ExportError, match=problem):
+        write_hls4ml(model, tmp_path / "project", board=load_board())
+
+
+def test_an_output_that_a_double_does_not_hold_is_refused(tmp_path):
+    source = Input("x", (2,), FixedPointFormat(30, 30))
+    layer = Dense("d", ("x",), np.full((2, 2), 2**25), FixedPointFormat(28, 28))
+    model = FixedPointModel("wide", (source,), (layer,), ("d",))
+    with pytest.raises(ExportError, match=r"'d' has 5[67] bits"):
+        write_hls4ml(model, tmp_path / "project", board=load_board())
+
+
+def test_a_project_that_does_not_compile_gives_the_compilers_error(tmp_path):
+    model = mlp(4, 3, 2)
+    write_hls4ml(model, tmp_path / "project", board=load_board())
+    (tmp_path / "project" / "firmware" / "mlp.h").write_text("#error broken on purpose\n")
+    with pytest.raises(ExportError, match=r"does not compile: .*broken on purpose"):
+        CSimulation(tmp_path / "project", model)
+
+
+def test_a_weight_header_that_differs_from_the_simulated_text_is_found(tmp_path):
+    write_hls4ml(mlp(4, 3, 2), tmp_path / "project", board=load_board())
+    check_weight_files(tmp_path / "project")
+    header = tmp_path / "project" / "firmware" / "weights" / "w2.h"
+    text = header.read_text()
+    start = text.index("{") + 1
+    end = text.index(",", start)
+    header.write_text(text[:start] + "0.9375" + text[end:])
+    with pytest.raises(ExportError, match=r"w2\.h: differs from w2\.txt at weight 0"):
+        check_weight_files(tmp_path / "project")
