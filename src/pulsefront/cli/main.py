@@ -44,9 +44,10 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import study
+    from pulsefront.cli import data, firmware, study
 
-    app.command()(study.run)
+    for command in (study.run, data.ingest, data.pickoff, firmware.export, firmware.verify):
+        app.command()(command)
 
 
 _register()

@@ -1,0 +1,35 @@
+"""The main job: run a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["run"]
+
+
+def run(
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="Study file (TOML), or the name of one that ships, such as timing_lyso_pair.",
+            metavar="STUDY.toml",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Run directory. Default: out/ and the study's name."),
+    ] = None,
+) -> None:
+    """Run a study: data, baselines, network, ablation, firmware, proof and report.
+
+    A run that was stopped goes on where it was when the same command is given again; steps that
+    are done are not repeated.
+    """
+    from pulsefront.studies.run import run_study
+
+    directory = run_study(study, out, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"Report: {directory / 'report.html'}")
+    typer.echo(f"Numbers: {directory / 'results.json'}")

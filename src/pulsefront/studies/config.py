@@ -1,0 +1,164 @@
+"""The study file: one TOML that says everything a result depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from pulsefront.config import FrozenModel, load_toml, validate
+from pulsefront.errors import ConfigError
+from pulsefront.files import sim_data_directory
+from pulsefront.networks.settings import LossSettings
+from pulsefront.search.budget import Budget
+from pulsefront.search.settings import SearchSettings
+from pulsefront.simulate.coincidences import CoincidenceSettings
+from pulsefront.simulate.scan import ScanSettings
+
+__all__ = [
+    "ExportSettings",
+    "PositionStudy",
+    "Purpose",
+    "Statistics",
+    "Study",
+    "TimingStudy",
+    "VerificationSettings",
+    "load_study",
+]
+
+
+class Purpose(FrozenModel):
+    """What the study is for and where it ends, in the words of the best-practice checklist."""
+
+    task: str
+    user: str
+    use: str
+    requirement: str
+    risk: str
+    covered: tuple[str, ...] = Field(min_length=1)
+    missing: tuple[str, ...] = Field(min_length=1)
+    limits: tuple[str, ...] = Field(min_length=1)
+
+
+class Statistics(FrozenModel):
+    """Confidence and number of bootstrap replicates of every interval on the test set."""
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    replicates: int = Field(default=1000, ge=100)
+
+
+class ExportSettings(FrozenModel):
+    """Firmware targets, and the board whose part and clock the projects are written for."""
+
+    targets: tuple[Literal["onnx", "hls4ml"], ...] = ("onnx", "hls4ml")
+    board: str = "zcu102"
+
+
+class VerificationSettings(FrozenModel):
+    """How many held-out vectors every executor has to agree on, to the bit.
+
+    At least 1,000 golden vectors with the extremes of every input format come on top.
+    """
+
+    held_out_vectors: int = Field(default=10_000, ge=1)
+
+
+class StudyBase(FrozenModel):
+    """What every study has."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    study_type: Literal["development", "evaluation"]
+    seed: int = Field(ge=0)
+    detector: str
+    purpose: Purpose
+    search: SearchSettings
+    budget: Budget
+    statistics: Statistics = Statistics()
+    export: ExportSettings = ExportSettings()
+    verification: VerificationSettings = VerificationSettings()
+
+
+class PositionEvents(FrozenModel):
+    """Which events of a scan are used, and what x and y are learned from."""
+
+    photopeak_sigmas: float = Field(default=2.0, gt=0)
+    label: Literal["stage", "first_interaction"] = "stage"
+
+
+class PositionBaselines(FrozenModel):
+    """Settings of the classical position estimators; they are tuned on training events."""
+
+    knn_references: int = Field(default=20_000, ge=100)
+    knn_selection: int = Field(default=5_000, ge=100)
+
+
+class PositionStudy(StudyBase):
+    """Position of interaction from the charges of a pixelated photosensor."""
+
+    kind: Literal["position"]
+    scan: ScanSettings
+    loss: LossSettings = LossSettings()
+    events: PositionEvents = PositionEvents()
+    baselines: PositionBaselines = PositionBaselines()
+
+
+class TimingEvents(FrozenModel):
+    """Which coincidences are used, and which samples of a pulse the network sees."""
+
+    photopeak_sigmas: float = Field(default=2.0, gt=0)
+    baseline_samples: int = Field(default=16, ge=1)
+    trigger_adc: int = Field(ge=1)
+    samples_before: int = Field(ge=0)
+    samples_after: int = Field(ge=1)
+
+
+class TimingStudy(StudyBase):
+    """Timing pickoff from the leading edge of two detectors in coincidence."""
+
+    kind: Literal["timing"]
+    coincidences: CoincidenceSettings
+    loss: LossSettings = LossSettings(kind="coincidence")
+    events: TimingEvents
+
+
+Study = Annotated[PositionStudy | TimingStudy, Field(discriminator="kind")]
+
+_KINDS: dict[str, type[PositionStudy] | type[TimingStudy]] = {
+    "position": PositionStudy,
+    "timing": TimingStudy,
+}
+
+
+def load_study(path: str | Path) -> tuple[PositionStudy | TimingStudy, Path]:
+    """Read a study file, or one that ships by its name; returns the study and its path.
+
+    Raises
+    ------
+    ConfigError
+        No such file or shipped study, an unknown key, or a value that does not fit.
+    """
+    file = _find(Path(path))
+    content = load_toml(file)
+    kind = content.get("kind")
+    if kind not in _KINDS:
+        raise ConfigError(
+            "a study needs a kind",
+            file=file,
+            field="kind",
+            value=kind,
+            remedy=f"use one of {', '.join(map(repr, _KINDS))}",
+        )
+    return validate(_KINDS[str(kind)], content, file=file), file
+
+
+def _find(path: Path) -> Path:
+    shipped = sim_data_directory() / "studies" / f"{path}.toml"
+    return shipped if not path.exists() and path.suffix == "" and shipped.is_file() else path
+
+
+def json_schema() -> dict[str, object]:
+    """Return the JSON schema of study files, for editors."""
+    return TypeAdapter(Study).json_schema()

@@ -1,0 +1,131 @@
+"""The pictures of a position study: detector, light patterns, spectrum, errors over position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pulsefront.detector import load_detector
+from pulsefront.evaluate.metrics import euclidean_error
+from pulsefront.events import store
+from pulsefront.report import Block, FigureBlock, Grid, Paragraph, Table
+from pulsefront.report.figures import bias_curves, error_map, light_patterns, residual_histograms
+from pulsefront.report.figures.spectrum import spectrum
+from pulsefront.studies.config import PositionStudy
+from pulsefront.studies.parts import read_split
+
+__all__ = ["data_blocks", "error_blocks"]
+
+SHOWN_EVENTS = 4
+
+
+def data_blocks(
+    study: PositionStudy, results: Mapping[str, Any], folders: Mapping[str, Path]
+) -> list[Block]:
+    """Return detector, light patterns and spectrum."""
+    detector = load_detector(study.detector)
+    data = results["data"]
+    parts = read_split(folders["data"], folders["split"])
+    with np.load(folders["evaluate"] / "arrays.npz") as arrays:
+        truth, found = arrays["truth_mm"], arrays["network_mm"]
+    # Spread over the test events, which lie position by position.
+    shown = np.linspace(0, len(truth) - 1, SHOWN_EVENTS + 2).astype(int)[1:-1]
+    charges = parts.events["charge_adc"][parts.split.test[shown]]
+    nx, ny = detector.sensors.grid
+    half_x, half_y = (
+        0.5 * n * p for n, p in zip(detector.sensors.grid, detector.sensors.pitch_mm, strict=True)
+    )
+    everything = store.read(folders["data"] / "events.h5")["charge_adc"].sum(axis=1)
+    peak, sigma = data["photopeak_adc"], data["photopeak_sigma_adc"]
+    reach = data["photopeak_window_sigmas"] * sigma
+    return [
+        Paragraph(f"{detector.description}."),
+        Table(
+            ("quantity", "value"),
+            [
+                ("crystal (mm)", "×".join(f"{s:g}" for s in detector.crystal.size_mm)),
+                ("material", detector.material.name),
+                ("photosensors", f"{nx}×{ny}, pitch {detector.sensors.pitch_mm[0]:g} mm"),
+                ("energy resolution at 511 keV, FWHM (%)", data["energy_resolution_fwhm_percent"]),
+                ("stage pitch (mm)", study.scan.pitch_mm),
+                ("beam width, FWHM (mm)", study.scan.beam_fwhm_mm),
+            ],
+        ),
+        FigureBlock(
+            light_patterns(
+                [row.reshape(ny, nx).T for row in charges],
+                extent_mm=(-half_x, half_x, -half_y, half_y),
+                titles=[f"depth {truth[i, 2]:.1f} mm" for i in shown],
+                truth_mm=[(float(truth[i, 0]), float(truth[i, 1])) for i in shown],
+                estimate_mm=[(float(found[i, 0]), float(found[i, 1])) for i in shown],
+            ),
+            "Charges of the photosensors for four test events",
+            "Four test events: ring, first interaction; cross, the network's estimate.",
+        ),
+        FigureBlock(
+            spectrum(
+                {"all events": everything},
+                label="charge sum (ADC counts)",
+                windows={"all events": (peak - reach, peak + reach)},
+            ),
+            "Spectrum of the charge sum with the photopeak window",
+            "Charge sum of all events; events in the shaded window are used.",
+        ),
+    ]
+
+
+def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> list[Block]:
+    """Return residual histograms, error over position and bias over depth."""
+    names = ["network", *(row["name"] for row in results["baselines"])]
+    with np.load(folders["evaluate"] / "arrays.npz") as arrays:
+        residuals = {name: arrays[f"residual_{name}_mm"] for name in names}
+        truth, stage = arrays["truth_mm"], arrays["stage_mm"]
+    rows = results["test"]["estimators"]
+    x_residuals = {name: residual[:, 0] for name, residual in residuals.items()}
+    return [
+        FigureBlock(
+            residual_histograms(
+                x_residuals,
+                label="estimated − true x",
+                unit="mm",
+                reach=4.0,
+                fwhm={name: rows[name]["fwhm_2d_mm"] for name in names},
+            ),
+            "Histograms of the residuals in x",
+            "Residuals in x; the widths are those of the 2-D point-spread function.",
+        ),
+        FigureBlock(
+            error_map(stage[:, :2], {n: euclidean_error(r) for n, r in residuals.items()}, bins=24),
+            "Median 3-D error over the face of the crystal",
+            "Median 3-D error at the test positions, which lie between training positions.",
+        ),
+        Grid(
+            [
+                FigureBlock(
+                    bias_curves(
+                        truth[:, 2],
+                        {name: residual[:, 2] for name, residual in residuals.items()},
+                        label="true depth (mm)",
+                        residual_label="depth bias (mm)",
+                        width=4.6,
+                    ),
+                    "Depth bias over depth",
+                    "Bias of the depth over the true depth.",
+                ),
+                FigureBlock(
+                    bias_curves(
+                        truth[:, 0],
+                        x_residuals,
+                        label="true x (mm)",
+                        residual_label="x bias (mm)",
+                        width=4.6,
+                    ),
+                    "Bias in x over x",
+                    "Bias of x over x: pulled inward at the edges.",
+                ),
+            ]
+        ),
+    ]

@@ -1,0 +1,221 @@
+"""``results.json``: every number of the report, with units in the keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pulsefront import __version__
+from pulsefront.evaluate import fill_checklist
+from pulsefront.fixed_point import FixedPointModel
+from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.parts import read_json
+from pulsefront.studies.steps import NUMERICAL_LIBRARIES, source_hash
+
+__all__ = ["collect_results"]
+
+
+def collect_results(
+    study: PositionStudy | TimingStudy, folders: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Return the content of ``results.json``.
+
+    What depends on the machine or the hour stands under ``environment`` and ``seconds`` alone:
+    the rest is the same whenever the study is run again.
+    """
+    plan = read_json(folders["plan"] / "plan.json")
+    split = read_json(folders["split"] / "split.json")
+    search = read_json(folders["search"] / "search.json")
+    evaluation = read_json(folders["evaluate"] / "evaluation.json")
+    baselines = json.loads((folders["baselines"] / "baselines.json").read_text())
+    verification = read_json(folders["verify"] / "verification.json")
+    model = FixedPointModel.load(folders["search"] / "model.json")
+    cost = model.cost()
+    results: dict[str, Any] = {
+        "schema_version": 1,
+        "study": study.name,
+        "kind": study.kind,
+        "study_type": study.study_type,
+        "study_sha256": plan["sha256"],
+        "seed": study.seed,
+        "data": split,
+        "baselines": baselines,
+        "model": {
+            "architecture": search["final_architecture"],
+            "kept_inputs": [search["input_names"][i] for i in search["kept_inputs"]],
+            "weight_bytes": cost.weight_bytes,
+            "activation_bytes": cost.activation_bytes,
+            "macs": cost.macs,
+            "bops": cost.bops,
+            "ebops": cost.ebops,
+            "budget": study.budget.model_dump(exclude_none=True),
+            "layers": _layers(model),
+        },
+        "search": search,
+        "test": evaluation,
+        "verification": verification,
+    }
+    results["checklist"] = checklist_record(study, results)
+    results["environment"] = _environment()
+    results["seconds"] = {
+        name: read_json(folder / "step.json")["seconds"] for name, folder in folders.items()
+    }
+    return results
+
+
+def _layers(model: FixedPointModel) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": step.layer.name,
+            "kind": step.layer.kind,
+            "output_shape": list(step.result.shape),
+            "output_format": str(step.result.format),
+            "weight_format": str(getattr(step.layer, "weight_format", "")),
+            "bias_format": str(getattr(step.layer, "bias_format", "")),
+        }
+        for step in model.steps
+    ]
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "pulsefront": __version__,
+        "source_sha256": source_hash(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cpu_count": os.cpu_count(),
+        "libraries": {name: version(name) for name in NUMERICAL_LIBRARIES},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def checklist_record(
+    study: PositionStudy | TimingStudy, results: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the record that the best-practice checklist is filled from."""
+    purpose = study.purpose
+    data, test, search = results["data"], results["test"], results["search"]
+    initializations = test["initializations"]["final"][test["main_metric"]]
+    gain = test["gain"][test["main_metric"]]
+    return {
+        "task": {
+            "task": purpose.task,
+            "user": purpose.user,
+            "use": purpose.use,
+            "requirement": purpose.requirement,
+        },
+        "study_type": {"study_type": study.study_type},
+        "plan": {"risk": purpose.risk, "plan_sha256": results["study_sha256"]},
+        "bias": {"covered": list(purpose.covered), "missing": list(purpose.missing)},
+        "set_sizes": {
+            name: data[name] for name in ("events_train", "events_selection", "events_test")
+        },
+        "learning_curve": {"not_done": "this study trains on one number of events"},
+        "data_decisions": {"exclusions": _exclusions(data)},
+        "reference": {
+            "reference_standard": test["reference_standard"],
+            "label_uncertainty": _label_uncertainty(study),
+        },
+        "quantity": {
+            "positions": {
+                name: data[f"positions_{name}"] for name in ("train", "selection", "test")
+            },
+            "events_per_position": {
+                name: round(data[f"events_{name}"] / max(data[f"positions_{name}"], 1), 1)
+                for name in ("train", "selection", "test")
+            },
+        },
+        "comparison": {
+            "baselines": [row["name"] for row in results["baselines"]],
+            "baseline_candidates_tried": sum(
+                row["candidates_tried"] for row in results["baselines"]
+            ),
+            "gain_percent_over_the_best": gain["gain_percent"],
+        },
+        "selection": {
+            "candidates_tried": search["candidates_tried"],
+            "chosen_on": "selection events, at positions between the training positions",
+        },
+        "stability": {
+            "initializations": len(initializations["each"]),
+            "spread_over_initializations": {
+                test["main_metric"]: [initializations["mean_low"], initializations["mean_high"]]
+            },
+        },
+        "ablation": {
+            "ablation_steps_tried": search["candidates_tried"],
+            "ablation_steps_accepted": len(search["path"]) - 1,
+        },
+        "cross_validation": {"not_done": "one hold-out split by position; no folds"},
+        "leakage": {
+            "leak_test_passed": data["leak_test_passed"],
+            "minimum_distance_mm": data["minimum_distance_mm"],
+        },
+        "test_set": {
+            "test_set": f"{test['test_events']} events at {test['test_positions']} positions "
+            "between the training positions",
+            "differs_from_use": list(purpose.missing),
+        },
+        "external": {"not_done": "simulated data alone"},
+        "metrics": {
+            "metrics": list(test["gain"]),
+            "interval_method": f"bootstrap, {study.statistics.replicates} replicates, "
+            f"{study.statistics.confidence:.0%}",
+        },
+        "interpretability": {
+            "importance": [name for name, _ in search["input_ranking"][:8]],
+        },
+        "sharing": {
+            "artefacts": ["results.json", "model.json", "firmware export", "events.h5"],
+            "commands": [f"pulsefront run {study.name}"],
+        },
+        "transparency": {"limits": list(purpose.limits)},
+        "reproducibility": {
+            "study_sha256": results["study_sha256"],
+            "seed": study.seed,
+            "versions": f"pulsefront {__version__} and the pinned constraints",
+        },
+        "sham": {"not_done": "the pipeline was not run on randomized labels"},
+        "uncertainty": {"not_done": "the network gives an estimate without its uncertainty"},
+        "monitoring": {"not_done": "nothing is in use"},
+    }
+
+
+def checklist(study: PositionStudy | TimingStudy, results: Mapping[str, Any]) -> Any:
+    """Return the answers of the best-practice checklist."""
+    return fill_checklist(checklist_record(study, results))
+
+
+def _exclusions(data: Mapping[str, Any]) -> dict[str, int]:
+    rules = {
+        name.removeprefix("events_"): count
+        for name, count in data.items()
+        if name.startswith(("events_with", "events_outside"))
+    }
+    return {**rules, **data["excluded_by_split"]}
+
+
+def _label_uncertainty(study: PositionStudy | TimingStudy) -> str:
+    if isinstance(study, PositionStudy):
+        return (
+            f"stage {study.scan.stage_error_mm} mm, beam {study.scan.beam_fwhm_mm} mm FWHM; "
+            "depth from the simulation"
+        )
+    chosen = study.coincidences
+    return f"stage {chosen.stage_error_mm} mm, source {chosen.source_fwhm_mm} mm FWHM"
