@@ -27,14 +27,16 @@ def test_quantizers_assign_as_the_integer_reference_does(
     for signed in (True, False):
         target = FixedPointFormat(bits, bits - fraction, signed)
         expected = assign(raw, 10, Assignment(target, Rounding.RND, Overflow.SAT))
-        function = quantize_weights if signed else quantized_relu
-        got = function(values, width, place).numpy()
+        if signed:
+            got = quantize_weights(values, width, place).numpy()
+        else:
+            got = quantized_relu(values, torch.exp2(place), torch.exp2(width) - 1).numpy()
         assert np.array_equal(np.ldexp(got, fraction), expected)
 
 
 def test_gradients_pass_straight_through_inside_the_range() -> None:
     value = torch.tensor([-1.0, 0.2, 0.9, 5.0], requires_grad=True)
-    quantized_relu(value, torch.tensor(3.0), torch.tensor(2.0)).sum().backward()
+    quantized_relu(value, torch.tensor(4.0), torch.tensor(7.0)).sum().backward()
     assert value.grad is not None
     assert value.grad.tolist() == [0.0, 1.0, 1.0, 0.0]
 
@@ -53,3 +55,20 @@ def test_binary_points_use_the_range_and_never_waste_more_than_a_bit() -> None:
 def test_an_activation_that_is_always_off_gets_a_finite_binary_point() -> None:
     point = activation_fraction(-torch.ones(1, 10, 3), torch.tensor([8.0]))
     assert bool(torch.isfinite(point).all())
+
+
+def test_the_flat_optimizer_steps_as_torch_does() -> None:
+    from pulsefront.networks.adam import FlatAdamW
+
+    random = torch.Generator().manual_seed(1)
+    start = torch.randn(50, generator=random)
+    ours = start.clone()
+    theirs = start.clone().requires_grad_()
+    flat = FlatAdamW(ours, weight_decay=0.01)
+    reference = torch.optim.AdamW([theirs], lr=0.02, weight_decay=0.01)
+    for _ in range(20):
+        gradient = torch.randn(50, generator=random)
+        flat.step(gradient, 0.02)
+        theirs.grad = gradient.clone()
+        reference.step()
+    assert torch.allclose(ours, theirs.detach(), atol=1e-6)

@@ -33,15 +33,10 @@ def saturate_round(value: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -
 def quantize_weights(
     weight: torch.Tensor, bits: torch.Tensor, fraction: torch.Tensor
 ) -> torch.Tensor:
-    """Return *weight* on the grid of a signed format; the gradient passes straight through.
-
-    ``bits`` and ``fraction`` broadcast against ``weight``: one format per candidate and layer,
-    or per output channel.
-    """
+    """Return *weight* on the grid of a signed format (RND, SAT); formats broadcast."""
     scale = torch.exp2(fraction)
     half = torch.exp2(bits - 1)
-    quantized = saturate_round(weight.detach() * scale, -half, half - 1) / scale
-    return weight + (quantized - weight.detach())
+    return saturate_round(weight * scale, -half, half - 1) / scale
 
 
 class _QuantizedRelu(torch.autograd.Function):
@@ -64,11 +59,12 @@ class _QuantizedRelu(torch.autograd.Function):
         return gradient * inside, None, None
 
 
-def quantized_relu(value: torch.Tensor, bits: torch.Tensor, fraction: torch.Tensor) -> torch.Tensor:
-    """Return max(value, 0) on the grid of an unsigned format (RND, SAT), straight-through."""
-    result: torch.Tensor = _QuantizedRelu.apply(  # type: ignore[no-untyped-call]
-        value, torch.exp2(fraction), torch.exp2(bits) - 1
-    )
+def quantized_relu(value: torch.Tensor, scale: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
+    """Return max(value, 0) on the grid of an unsigned format (RND, SAT), straight-through.
+
+    ``scale`` is 2^fraction and ``top`` the largest raw integer, 2^bits − 1; both broadcast.
+    """
+    result: torch.Tensor = _QuantizedRelu.apply(value, scale, top)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -104,11 +100,12 @@ def activation_fraction(value: torch.Tensor, bits: torch.Tensor) -> torch.Tensor
     positive = value.clamp_min(0.0)
     peak = positive.amax((1, 2)).clamp_min(SMALLEST_ACTIVATION)
     first = torch.floor(torch.log2((torch.exp2(bits) - 0.5) / peak))
+    top = torch.exp2(bits)[:, None, None] - 1
     best = first.clone()
     least = torch.full_like(first, torch.inf)
     for extra in range(4):
         fraction = first + extra
-        quantized = quantized_relu(positive, bits[:, None, None], fraction[:, None, None])
+        quantized = quantized_relu(positive, torch.exp2(fraction)[:, None, None], top)
         error = (quantized - positive).square().sum((1, 2))
         better = error < least
         best = torch.where(better, fraction, best)

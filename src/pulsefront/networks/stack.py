@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +14,6 @@ from numpy.typing import NDArray
 from pulsefront.networks.candidate import Candidate, Precision, Scaling
 from pulsefront.networks.quantize import (
     activation_fraction,
-    quantize_weights,
     quantized_relu,
     weight_fraction,
 )
@@ -25,6 +26,11 @@ class Stack:
 
     A padded node has zero weights and a zero bias. It stays at zero, and so do its gradients:
     padding changes no candidate's result.
+
+    The latent weights and biases of all layers are views of one flat tensor, ``latent``. What the
+    forward pass uses is derived from it by `refresh` (quantized, or the same numbers) and kept in
+    leaf tensors whose gradients are views of ``gradient``: with straight-through quantizers that
+    is the latent gradient, and autograd never sees the quantizers.
     """
 
     def __init__(self, candidates: Sequence[Candidate], scaling: Scaling) -> None:
@@ -33,24 +39,29 @@ class Stack:
         self.layers = len(first.weights)
         self.quantized = first.precision is not None
         self.inputs = np.unique(np.concatenate([c.kept_inputs for c in candidates]))
-        place = {int(i): n for n, i in enumerate(self.inputs)}
-        self._rows = [np.array([place[int(i)] for i in c.kept_inputs]) for c in candidates]
+        self._rows = [np.searchsorted(self.inputs, c.kept_inputs) for c in candidates]
         widths = [len(self.inputs)] + [
             max(c.weights[layer].shape[1] for c in candidates) for layer in range(self.layers)
         ]
-        self.weights: list[torch.Tensor] = []
-        self.biases: list[torch.Tensor] = []
-        for layer in range(self.layers):
-            weight = np.zeros((len(candidates), widths[layer], widths[layer + 1]), np.float32)
-            bias = np.zeros((len(candidates), widths[layer + 1]), np.float32)
-            for n, candidate in enumerate(candidates):
-                part = candidate.weights[layer]
-                rows = self._rows[n] if layer == 0 else np.arange(part.shape[0])
-                weight[n, rows, : part.shape[1]] = part
-                bias[n, : part.shape[1]] = candidate.biases[layer]
-            self.weights.append(torch.from_numpy(weight).requires_grad_())
-            self.biases.append(torch.from_numpy(bias).requires_grad_())
-        mask = torch.zeros(len(candidates), widths[0], 1)
+        count = len(candidates)
+        shapes = [(count, n_in, n_out) for n_in, n_out in pairwise(widths)]
+        shapes_all: list[tuple[int, ...]] = [*shapes, *((count, n) for n in widths[1:])]
+        total = sum(math.prod(shape) for shape in shapes_all)
+        self.latent = torch.zeros(total)
+        self.gradient = torch.zeros(total)
+        self.weights, self.biases = self._views(self.latent, shapes_all)
+        used = torch.zeros(total)
+        self._used_weights, self._used_biases = self._views(used, shapes_all)
+        weight_gradients, bias_gradients = self._views(self.gradient, shapes_all)
+        for leaf, slot in zip(
+            (*self._used_weights, *self._used_biases),
+            (*weight_gradients, *bias_gradients),
+            strict=True,
+        ):
+            leaf.requires_grad_()
+            leaf.grad = slot
+        self._load(candidates)
+        mask = torch.zeros(count, widths[0], 1)
         for n, kept in enumerate(self._rows):
             mask[n, kept] = 1.0
         self._input_mask = mask if bool((mask == 0).any()) else None
@@ -63,6 +74,24 @@ class Stack:
             scaling.output_mean / scaling.output_scale, dtype=torch.float32
         )
         self._load_precision()
+        self.refresh()
+
+    def _views(
+        self, flat: torch.Tensor, shapes: Sequence[tuple[int, ...]]
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return the weights and the biases of all layers as views of *flat*."""
+        parts = torch.split(flat, [math.prod(shape) for shape in shapes])
+        # detach: a view of a leaf could not become a leaf itself
+        views = [part.view(shape).detach() for part, shape in zip(parts, shapes, strict=True)]
+        return views[: self.layers], views[self.layers :]
+
+    def _load(self, candidates: Sequence[Candidate]) -> None:
+        for layer in range(self.layers):
+            for n, candidate in enumerate(candidates):
+                part = torch.from_numpy(candidate.weights[layer])
+                rows = self._rows[n] if layer == 0 else np.arange(part.shape[0])
+                self.weights[layer][n, torch.from_numpy(rows), : part.shape[1]] = part
+                self.biases[layer][n, : part.shape[1]] = torch.from_numpy(candidate.biases[layer])
 
     def _load_precision(self) -> None:
         if not self.quantized:
@@ -80,14 +109,23 @@ class Stack:
         self._bias_bits = rows("bias_bits", self.layers)
         self._activation_bits = rows("activation_bits", self.layers - 1)
         self._activation_fraction = rows("activation_fraction", self.layers - 1)
+        self._derive()
+
+    def _derive(self) -> None:
+        """Compute what the quantizers need at every step from widths and binary points."""
+        self._weight_scale = [
+            self._deployed_factor(layer) * torch.exp2(self._weight_fraction[layer])[:, None, None]
+            for layer in range(self.layers)
+        ]
+        self._weight_half = [torch.exp2(bits - 1)[:, None, None] for bits in self._weight_bits]
+        self._bias_half = [torch.exp2(bits - 1)[:, None] for bits in self._bias_bits]
+        self._activation_scale = [
+            torch.exp2(fraction)[:, None, None] for fraction in self._activation_fraction
+        ]
+        self._activation_top = [torch.exp2(b)[:, None, None] - 1 for b in self._activation_bits]
 
     def __len__(self) -> int:
         return len(self._candidates)
-
-    @property
-    def parameters(self) -> list[torch.Tensor]:
-        """The trainable tensors."""
-        return [*self.weights, *self.biases]
 
     def _deployed_factor(self, layer: int) -> torch.Tensor:
         """Return what a latent weight is multiplied by in the network that takes raw counts."""
@@ -98,23 +136,26 @@ class Stack:
             factor = factor * self._output_scale
         return factor
 
-    def _layer(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the weights and biases that the forward pass of *layer* uses."""
-        weight, bias = self.weights[layer], self.biases[layer]
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Derive what the forward pass uses from the latent numbers."""
+        for layer in range(self.layers):
+            self._refresh_layer(layer)
+
+    def _refresh_layer(self, layer: int) -> None:
+        weight, bias = self._used_weights[layer].data, self._used_biases[layer].data
         if layer == 0 and self._input_mask is not None:
-            weight = weight * self._input_mask
+            torch.mul(self.weights[layer], self._input_mask, out=weight)
+        else:
+            weight.copy_(self.weights[layer])
+        bias.copy_(self.biases[layer])
         if not self.quantized:
-            return weight, bias
-        factor = self._deployed_factor(layer)
-        weight = (
-            quantize_weights(
-                weight * factor,
-                self._weight_bits[layer][:, None, None],
-                self._weight_fraction[layer][:, None, None],
-            )
-            / factor
-        )
-        return weight, bias + self._bias_rounding(layer, weight.detach(), bias.detach())
+            return
+        scale, half = self._weight_scale[layer], self._weight_half[layer]
+        weight.mul_(scale).add_(0.5).floor_()
+        torch.clamp(weight, -half, half - 1, out=weight)
+        weight.div_(scale)
+        bias.add_(self._bias_rounding(layer, weight, bias))
 
     def _bias_rounding(self, layer: int, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Return the error that storing the deployed bias adds, in training units.
@@ -122,44 +163,44 @@ class Stack:
         The mean of the inputs is folded with the *quantized* weights, so that rounding a weight
         acts on the deviation from the mean alone.
         """
-        shift = (weight * self._input_ratio).sum(1) if layer == 0 else 0.0
-        scale = self._output_scale if layer == self.layers - 1 else 1.0
-        ratio = self._output_ratio if layer == self.layers - 1 else 0.0
-        deployed = (bias - shift + ratio) * scale
-        peak = deployed.abs().amax(1, keepdim=True).clamp_min(1e-30)
-        half = torch.exp2(self._bias_bits[layer][:, None] - 1)
-        step = torch.exp2(-torch.floor(torch.log2((half - 0.5) / peak)))
-        return (torch.floor(deployed / step + 0.5) * step - deployed) / scale
+        deployed = bias
+        last = layer == self.layers - 1
+        if layer == 0:
+            deployed = deployed - (weight * self._input_ratio).sum(1)
+        if last:
+            deployed = (deployed + self._output_ratio) * self._output_scale
+        peak = deployed.abs().amax(1, keepdim=True).clamp_min_(1e-30)
+        step = torch.exp2(-torch.floor(torch.log2((self._bias_half[layer] - 0.5) / peak)))
+        error = torch.floor(deployed / step + 0.5).mul_(step).sub_(deployed)
+        return error.div_(self._output_scale) if last else error
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return standardized outputs (C, event, n_out).
 
-        ``inputs`` is (event, len(self.inputs)) float32, standardized.
+        ``inputs`` is (event, len(self.inputs)) float32, standardized. Call `refresh` after the
+        latent numbers have changed.
         """
         value = inputs.expand(len(self), -1, -1)
         for layer in range(self.layers):
-            weight, bias = self._layer(layer)
-            value = torch.baddbmm(bias[:, None, :], value, weight)
+            value = self._dense(layer, value)
             if layer < self.layers - 1:
                 value = self._activate(layer, value)
         return value
 
+    def _dense(self, layer: int, value: torch.Tensor) -> torch.Tensor:
+        return torch.baddbmm(self._used_biases[layer][:, None, :], value, self._used_weights[layer])
+
     def _activate(self, layer: int, value: torch.Tensor) -> torch.Tensor:
         if not self.quantized:
             return torch.relu(value)
-        return quantized_relu(
-            value,
-            self._activation_bits[layer][:, None, None],
-            self._activation_fraction[layer][:, None, None],
-        )
+        return quantized_relu(value, self._activation_scale[layer], self._activation_top[layer])
 
     def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """Return what every hidden layer gives, each (C, event, node)."""
         value = inputs.expand(len(self), -1, -1)
         result = []
         for layer in range(self.layers - 1):
-            weight, bias = self._layer(layer)
-            value = self._activate(layer, torch.baddbmm(bias[:, None, :], value, weight))
+            value = self._activate(layer, self._dense(layer, value))
             result.append(value)
         return result
 
@@ -176,12 +217,14 @@ class Stack:
             self._weight_fraction[layer] = weight_fraction(
                 latent * self._deployed_factor(layer), self._weight_bits[layer]
             )
-            weight, bias = self._layer(layer)
-            value = torch.baddbmm(bias[:, None, :], value, weight)
+            self._derive()
+            self._refresh_layer(layer)
+            value = self._dense(layer, value)
             if layer < self.layers - 1:
                 self._activation_fraction[layer] = activation_fraction(
                     value, self._activation_bits[layer]
                 )
+                self._derive()
                 value = self._activate(layer, value)
 
     def unstack(self) -> list[Candidate]:
@@ -193,8 +236,8 @@ class Stack:
             for layer in range(self.layers):
                 shape = candidate.weights[layer].shape
                 rows = self._rows[n] if layer == 0 else np.arange(shape[0])
-                weights.append(self.weights[layer].detach().numpy()[n, rows, : shape[1]].copy())
-                biases.append(self.biases[layer].detach().numpy()[n, : shape[1]].copy())
+                weights.append(self.weights[layer].numpy()[n, rows, : shape[1]].copy())
+                biases.append(self.biases[layer].numpy()[n, : shape[1]].copy())
             result.append(
                 replace(
                     candidate,

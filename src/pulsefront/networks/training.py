@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.settings import LossSettings, TrainingSettings
 from pulsefront.networks.stack import Stack
@@ -143,19 +144,18 @@ def train(
     stack = Stack(candidates, data.scaling)
     inputs = data.inputs[..., torch.from_numpy(stack.inputs)].contiguous()
     stack.calibrate(inputs[:CALIBRATION_EVENTS].reshape(-1, inputs.shape[-1]))
-    optimizer = torch.optim.AdamW(
-        stack.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
     steps = max(1, round(settings.epochs * len(data) / settings.batch))
     for step, rows in enumerate(_minibatches(len(data), settings.batch, steps, seed)):
-        rate = settings.learning_rate * _one_cycle(step / steps, settings.warm_up)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        stack.refresh()
+        stack.gradient.zero_()
+        loss = batch_loss(
+            stack, inputs.index_select(0, rows), data.targets.index_select(0, rows), data.loss
+        )
         # The sum over candidates: each one's gradient is its own loss's alone.
-        loss = batch_loss(stack, inputs[rows], data.targets[rows], data.loss).sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        rate = settings.learning_rate * _one_cycle(step / steps, settings.warm_up)
+        optimizer.step(stack.gradient, rate)
         report(step + 1, steps)
     return stack.unstack()
 
