@@ -41,7 +41,7 @@ def test_data_outside_the_input_format_is_refused():
 def test_the_round_trip_is_exact_and_the_text_is_the_same(tmp_path):
     model = small_model()
     sets = golden_vectors(model)
-    write_vectors(sets, tmp_path)
+    write_vectors(sets, tmp_path, model)
     again = read_vectors(tmp_path / "vectors.npz")
     assert [one.name for one in again] == [one.name for one in sets]
     for one, other in zip(sets, again, strict=True):
@@ -49,6 +49,10 @@ def test_the_round_trip_is_exact_and_the_text_is_the_same(tmp_path):
         np.testing.assert_array_equal(one.outputs["position"], other.outputs["position"])
     text = np.loadtxt(tmp_path / "inputs_adc.txt", dtype=int)
     np.testing.assert_array_equal(model.run(text), np.loadtxt(tmp_path / "expected_position.txt"))
+    lines = (tmp_path / "expected_position.hex").read_text().split()
+    for line, expected in zip(lines, model.run(text), strict=True):
+        assert len(line) == 8
+        assert [int(line[4:], 16), int(line[:4], 16)] == [int(n) & 0xFFFF for n in expected]
     counts = dict(line.split() for line in (tmp_path / "sets.txt").read_text().splitlines())
     assert counts == {one.name: str(len(one)) for one in sets}
 

@@ -18,6 +18,7 @@ from pulsefront.firmware.csim import require_compiler
 from pulsefront.firmware.hls4ml import write_hls4ml
 from pulsefront.firmware.onnx import write_onnx
 from pulsefront.firmware.readme import readme
+from pulsefront.firmware.testbench import write_testbench
 from pulsefront.firmware.vectors import golden_vectors, write_vectors
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -86,7 +87,7 @@ def export_model(
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
-        write_vectors(sets, folder / "vectors")
+        write_vectors(sets, folder / "vectors", model)
         origin = {
             "pulsefront_version": __version__,
             "model_sha256": hash_json(model.to_json()),
@@ -105,6 +106,7 @@ def export_model(
                 strategy=strategy,
                 reuse_factor=reuse_factor,
             )
+            write_testbench(model, folder / "hls4ml_vitis", sets)
         vectors = {one.name: len(one) for one in sets}
         write_text(folder / "README.md", readme(model, targets, board, vectors, reuse_factor))
         write_checksums(folder)

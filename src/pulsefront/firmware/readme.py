@@ -89,7 +89,9 @@ def _files(targets: Sequence[str], vectors: dict[str, int]) -> list[str]:
     sets = ", ".join(f"{count:,} {name}" for name, count in vectors.items())
     lines = [
         "- `model.json`: the specification; every other file is written from it",
-        f"- `vectors/`: golden vectors ({sets}) as `vectors.npz` and as text, one vector a line",
+        f"- `vectors/`: golden vectors ({sets}) as `vectors.npz`, as text, one",
+        "  vector of decimal integers a line, and as `.hex`, one packed word a line, element 0 in",
+        "  the least significant bits, for `$readmemh`; `sets.txt` has the length of each set",
         "- `provenance.json`: where the model comes from",
     ]
     if "onnx" in targets:
@@ -106,6 +108,7 @@ def _build(targets: Sequence[str], board: Board) -> list[str]:
         "## Build",
         "",
         f"Written for {board.name}, part {board.part}, clock period {board.clock_period_ns:g} ns.",
-        "C simulation with g++ alone: `cd hls4ml_vitis && bash build_lib.sh`.",
+        "Test bench with g++ alone: `bash hls4ml_vitis/run_testbench.sh`; it ends with PASS, or",
+        "with FAIL, the vector, the output and both integers, and a non-zero status.",
         "Synthesis with Vitis HLS: `cd hls4ml_vitis && vitis-run --tcl build_prj.tcl --mode hls`.",
     ]

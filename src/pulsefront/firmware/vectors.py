@@ -16,7 +16,13 @@ from pulsefront.fixed_point.layers import Dense
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.ranges import weights_at
 
-__all__ = ["VectorSet", "golden_vectors", "read_vectors", "write_vectors"]
+__all__ = [
+    "VectorSet",
+    "golden_vectors",
+    "read_vectors",
+    "write_text_vectors",
+    "write_vectors",
+]
 
 RANDOM_VECTORS = 1000
 DATA_VECTORS = 1000
@@ -105,11 +111,14 @@ def _first_weights(model: FixedPointModel, size: int) -> list[npt.NDArray[np.boo
     return [weights[:, node] > 0 for node in _spread(weights.shape[1], SINGLE_EXTREMES)]
 
 
-def write_vectors(sets: tuple[VectorSet, ...], directory: str | Path) -> None:
-    """Write vectors as ``vectors.npz`` and as text: one vector a line, decimal integers.
+def write_vectors(
+    sets: tuple[VectorSet, ...], directory: str | Path, model: FixedPointModel
+) -> None:
+    """Write vectors as ``vectors.npz``, as decimal text, and as hexadecimal for HDL.
 
-    The text needs no Python: ``inputs_NAME.txt`` and ``expected_NAME.txt`` hold all sets one
-    after the other, in the order and with the lengths of ``sets.txt``.
+    See `write_text_vectors` for the text. ``*.hex`` holds the same vectors as one packed word a
+    line, element 0 in the least significant bits, two's complement: ``$readmemh`` of Verilog and
+    ``hread`` of VHDL read it.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -119,13 +128,43 @@ def write_vectors(sets: tuple[VectorSet, ...], directory: str | Path) -> None:
         for kind, part in (("inputs", one.inputs), ("outputs", one.outputs))
         for name, array in part.items()
     }
-    # Keyword arguments of savez are its file names; any text is allowed there.
-    np.savez_compressed(directory / "vectors.npz", **arrays)  # type: ignore[arg-type]
+    # Not compressed: the bytes would depend on the version of zlib.
+    np.savez(directory / "vectors.npz", **arrays)  # type: ignore[arg-type]
+    write_text_vectors(sets, directory)
+    for stem, kind in (("inputs", "inputs"), ("expected", "outputs")):
+        for name in getattr(sets[0], kind):
+            width = model.tensors[name].format.width
+            rows = _all_rows(sets, kind, name)
+            digits = -(-rows.shape[1] * width // 4)
+            text = "\n".join(f"{_packed(row, width):0{digits}x}" for row in rows.tolist())
+            (directory / f"{stem}_{name}.hex").write_text(text + "\n")
+
+
+def _packed(row: list[int], width: int) -> int:
+    """Return one word of all elements, element 0 in the least significant bits."""
+    word = 0
+    for place, value in enumerate(row):
+        word |= (value & ((1 << width) - 1)) << (place * width)
+    return word
+
+
+def _all_rows(sets: tuple[VectorSet, ...], kind: str, name: str) -> Integers:
+    return np.concatenate([getattr(one, kind)[name].reshape(len(one), -1) for one in sets])
+
+
+def write_text_vectors(sets: tuple[VectorSet, ...], directory: str | Path) -> None:
+    """Write vectors as text: one vector a line, decimal raw integers.
+
+    ``inputs_NAME.txt`` and ``expected_NAME.txt`` hold all sets one after the other, in the order
+    and with the lengths of ``sets.txt``.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     lines = [f"{one.name} {len(one)}" for one in sets]
     (directory / "sets.txt").write_text("\n".join(lines) + "\n")
     for stem, kind in (("inputs", "inputs"), ("expected", "outputs")):
         for name in getattr(sets[0], kind):
-            rows = np.concatenate([getattr(one, kind)[name].reshape(len(one), -1) for one in sets])
+            rows = _all_rows(sets, kind, name)
             text = "\n".join(" ".join(map(str, row)) for row in rows.tolist())
             (directory / f"{stem}_{name}.txt").write_text(text + "\n")
 

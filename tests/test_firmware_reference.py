@@ -1,0 +1,56 @@
+"""The committed reference export is what the code writes today, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pulsefront.files import firmware_export_directory
+from pulsefront.firmware import export_model, verify_export
+from pulsefront.fixed_point import FixedPointModel
+
+REFERENCE = firmware_export_directory() / "reference"
+# hls4ml's own files are not committed; every project gets them from the installed package.
+OF_HLS4ML = (
+    "hls4ml_vitis/build_lib.sh",
+    "hls4ml_vitis/build_prj.tcl",
+    "hls4ml_vitis/firmware/ap_types/",
+    "hls4ml_vitis/firmware/nnet_utils/",
+    "hls4ml_vitis/vivado_synth.tcl",
+)
+
+
+def names(folder: Path) -> set[str]:
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return {name for name in found if not name.startswith(OF_HLS4ML)}
+
+
+@pytest.fixture(scope="module")
+def regenerated(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("reference") / "reference"
+    provenance = json.loads((REFERENCE / "provenance.json").read_text())
+    model = FixedPointModel.load(REFERENCE / "model.json")
+    export_model(model, folder, provenance=provenance)
+    return folder
+
+
+def test_it_is_regenerated_byte_for_byte(regenerated):
+    assert names(regenerated) == names(REFERENCE)
+    for name in sorted(names(REFERENCE)):
+        assert (regenerated / name).read_bytes() == (REFERENCE / name).read_bytes(), name
+
+
+def test_the_committed_files_with_hls4mls_headers_pass_verification(regenerated, tmp_path):
+    folder = tmp_path / "reference"
+    shutil.copytree(REFERENCE, folder)
+    for path in sorted(regenerated.rglob("*")):
+        name = path.relative_to(regenerated).as_posix()
+        if path.is_file() and name.startswith(OF_HLS4ML):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder / name)
+    result = verify_export(folder)
+    result.raise_on_failure()
+    assert {row.backend for row in result.rows} == {"emulator", "onnxruntime", "hls4ml Vitis"}
