@@ -138,6 +138,14 @@ def test_a_search_killed_after_any_stage_ends_with_the_same_result(
         assert all(np.array_equal(x, y) for x, y in zip(a.weights, b.weights, strict=True))
 
 
+def test_the_result_does_not_depend_on_the_number_of_threads(
+    finished: tuple[Task, AblationResult, Path],
+) -> None:
+    task, result, _ = finished
+    again = run_ablation(task, short(threads=3), Budget(weight_bytes=150))
+    assert again.summary() == result.summary()
+
+
 def test_a_finished_search_is_read_back_without_training(
     finished: tuple[Task, AblationResult, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +154,7 @@ def test_a_finished_search_is_read_back_without_training(
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("pulsefront.search.ablation.train", refuse)
+    monkeypatch.setattr("pulsefront.search.ablation.train_jobs", refuse)
     again = run_ablation(task, short(), Budget(weight_bytes=150), folder)
     assert again.summary() == result.summary()
 

@@ -22,7 +22,7 @@ __all__ = [
     "TrainingData",
     "batch_loss",
     "prepare",
-    "threads",
+    "repeatable",
     "train",
 ]
 
@@ -198,11 +198,15 @@ def _one_cycle(progress: float, warm_up: float) -> float:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run torch with *count* threads and deterministic kernels, then restore what was set."""
+def repeatable() -> Iterator[None]:
+    """Run torch in one thread with deterministic kernels, then restore what was set.
+
+    Small networks gain little from threads inside an operation, and lose much where another
+    program holds one of the cores; jobs run side by side instead (see `parallel`).
+    """
     before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     try:
         yield

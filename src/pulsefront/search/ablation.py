@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,9 @@ from pulsefront.networks.candidate import (
     minimal_cost,
 )
 from pulsefront.networks.lower import lower
+from pulsefront.networks.parallel import train_jobs
 from pulsefront.networks.settings import TrainingSettings
-from pulsefront.networks.training import TrainingData, threads, train
+from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import Checkpoint
@@ -45,6 +48,9 @@ __all__ = ["run_ablation"]
 STAGES_AROUND_ROUNDS = 3
 """Float training, quantized training and final training."""
 
+ARCHITECTURES_PER_JOB = 3
+"""Enough networks in one batch to hide the overhead, few enough to keep two cores busy."""
+
 FINAL_STAGE = 1_000_000
 """Seeds the final training, whatever the number of rounds."""
 
@@ -55,6 +61,8 @@ def run_ablation(
     budget: Budget,
     checkpoint: Path | None = None,
     report: Report = silent,
+    *,
+    executor: Executor | None = None,
 ) -> AblationResult:
     """Train the full network, then remove what it does not need, down to the budget and below.
 
@@ -73,9 +81,12 @@ def run_ablation(
     ----------
     checkpoint
         Folder of finished stages. A search killed at any moment goes on after its last stage and
-        ends with the same result (same machine, same threads).
+        ends with the same result on the same machine.
     report
         Called with (stages done, most stages there can be).
+    executor
+        Where networks are trained; ``settings.threads`` threads where None. The result is the
+        same for any executor on the same kind of machine.
 
     Raises
     ------
@@ -89,8 +100,8 @@ def run_ablation(
         All initializations of the full network diverged.
     """
     search = _Search(task, settings, budget, checkpoint, report)
-    with threads(settings.threads):
-        return search.run()
+    with repeatable(), ThreadPoolExecutor(settings.threads) as local:
+        return search.run(local, executor or local)
 
 
 class _Search:
@@ -119,13 +130,14 @@ class _Search:
             [
                 __version__,
                 task.fingerprint(),
-                settings.model_dump(mode="json"),
+                settings.model_dump(mode="json", exclude={"threads"}),
                 budget.model_dump(mode="json"),
             ]
         )
         self.checkpoint = Checkpoint(checkpoint, fingerprint)
 
-    def run(self) -> AblationResult:
+    def run(self, local: Executor, trainers: Executor) -> AblationResult:
+        self._local, self._trainers = local, trainers
         full = self._full_float()
         self.full_residuals = [self._residuals(c) for c in full]
         self.full_metric = tuple(self.task.metric(r) for r in self.full_residuals)
@@ -224,10 +236,9 @@ class _Search:
         trained = self._train(flat, self.settings.fine_tuning, stage=1 + state.round)
         count = len(base)
         groups = [trained[n * count : (n + 1) * count] for n in range(len(proposals))]
-        trials = [
-            self._judge(f"round {state.round}", " and ".join(map(str, moves)), candidates)
-            for (moves, _), candidates in zip(proposals, groups, strict=True)
-        ]
+        names = [" and ".join(map(str, moves)) for moves, _ in proposals]
+        stage = f"round {state.round}"
+        trials = list(self._local.map(partial(self._judge, stage), names, groups))
         chosen = self._choose(trials, self._cost(base), forced=forced)
         self._update_moves(state, [moves for moves, _ in proposals], trials, chosen)
         if forced and chosen is None:
@@ -375,7 +386,14 @@ class _Search:
         seed = int(
             np.random.SeedSequence([self.settings.seed, stage]).generate_state(1, np.uint32)[0]
         )
-        return train(candidates, self.data, settings, seed=seed)
+        return train_jobs(
+            candidates,
+            self.data,
+            settings,
+            seed=seed,
+            executor=self._trainers,
+            per_job=self.settings.initializations * ARCHITECTURES_PER_JOB,
+        )
 
     def _residuals(self, candidate: Candidate) -> NDArray[np.float64]:
         return self.task.residuals(candidate, self.scaling, self.task.selection)

@@ -39,7 +39,7 @@ class SearchSettings(FrozenModel):
         Training events on which a round ranks inputs and nodes, and selection events for the
         reported ranking of inputs.
     threads
-        CPU threads; results repeat exactly for the same number on the same machine.
+        Networks are trained side by side in this many threads; results do not depend on it.
     """
 
     network: MlpSettings = MlpSettings()

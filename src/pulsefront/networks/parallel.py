@@ -1,0 +1,68 @@
+"""Training jobs on an executor: the same networks for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+
+import torch
+
+from pulsefront.errors import PulsefrontError
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.settings import TrainingSettings
+from pulsefront.networks.training import TrainingData, train
+
+__all__ = ["train_jobs"]
+
+
+def train_jobs(
+    candidates: Sequence[Candidate],
+    data: TrainingData,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    executor: Executor,
+    per_job: int,
+) -> list[Candidate]:
+    """Train *candidates* in jobs of *per_job* and return them in their order.
+
+    A job runs in one thread, and which candidates share a job depends on *per_job* alone: the
+    result depends neither on the number of workers nor on who finishes first. A job whose worker
+    is lost is trained here instead, with the same result.
+    """
+    jobs = [candidates[start : start + per_job] for start in range(0, len(candidates), per_job)]
+    futures: list[Future[list[Candidate]] | None] = []
+    for job in jobs:
+        try:
+            futures.append(executor.submit(_train_job, list(job), data, settings, seed))
+        except RuntimeError:  # the pool is broken or shut down
+            futures.append(None)
+    result: list[Candidate] = []
+    for job, future in zip(jobs, futures, strict=True):
+        result.extend(_result_of(future, job, data, settings, seed))
+    return result
+
+
+def _train_job(
+    candidates: list[Candidate], data: TrainingData, settings: TrainingSettings, seed: int
+) -> list[Candidate]:
+    # More threads would make sums, and so results, depend on their number.
+    torch.set_num_threads(1)
+    return train(candidates, data, settings, seed=seed)
+
+
+def _result_of(
+    future: Future[list[Candidate]] | None,
+    job: Sequence[Candidate],
+    data: TrainingData,
+    settings: TrainingSettings,
+    seed: int,
+) -> list[Candidate]:
+    if future is not None:
+        try:
+            return future.result()
+        except PulsefrontError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever way an executor says that a worker is gone
+            future.cancel()
+    return _train_job(list(job), data, settings, seed)
