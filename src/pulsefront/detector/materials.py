@@ -13,6 +13,7 @@ from pulsefront.files import sim_data_directory
 
 __all__ = [
     "DecayComponent",
+    "Efficiencies",
     "Material",
     "Positive",
     "SourcedModel",
@@ -104,6 +105,12 @@ class Wavelengths(FrozenModel):
         if any(left >= right for left, right in pairs):
             raise ValueError("wavelength_nm must increase")
         return self
+
+
+class Efficiencies(Wavelengths):
+    """A table of probabilities against wavelength."""
+
+    value: tuple[Probability, ...]
 
 
 class Material(SourcedModel):

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pulsefront.detector.materials import (
+    Efficiencies,
     NonNegative,
     Positive,
     Probability,
     SourcedModel,
-    Wavelengths,
 )
 
 __all__ = ["PMT", "Photosensor", "SiPM"]
@@ -48,7 +48,7 @@ class SiPM(SourcedModel):
 
     kind: Literal["sipm"]
     model: str
-    pde: Wavelengths
+    pde: Efficiencies
     cells: Annotated[int, Field(ge=1)]
     sptr_sigma_ps: NonNegative
     dark_count_rate_hz: NonNegative
@@ -72,7 +72,7 @@ class PMT(SourcedModel):
 
     kind: Literal["pmt"]
     model: str
-    pde: Wavelengths
+    pde: Efficiencies
     transit_time_spread_sigma_ps: NonNegative
     dark_count_rate_hz: NonNegative
     gain_spread: NonNegative

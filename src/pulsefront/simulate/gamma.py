@@ -91,11 +91,11 @@ def gamma_table(formula: str, density_g_cm3: float) -> GammaTable:
     compton = xraydb.material_mu(formula, electronvolts, density=density_g_cm3, kind="incoh")
     beyond = energy[energy > _TABULATED_TO_KEV]
     upper = inside >= 600.0
-    slope, level = np.polyfit(np.log(inside[upper]), np.log(photo[upper]), 1)
+    slope = np.polyfit(np.log(inside[upper]), np.log(photo[upper]), 1)[0]
     scale = compton[-1] / klein_nishina_total(inside[-1])
     per_cm = np.column_stack(
         [
-            np.concatenate([photo, np.exp(level + slope * np.log(beyond))]),
+            np.concatenate([photo, photo[-1] * (beyond / inside[-1]) ** slope]),
             np.concatenate([compton, scale * klein_nishina_total(beyond)]),
         ]
     )

@@ -207,10 +207,13 @@ def trace_light_map(
     probability = np.zeros(shape, np.float32)
     transit = np.zeros((*shape, _QUANTILES) if settings.transit_times else (0,) * 5, np.float32)
     for (i, j), (share, quantiles) in zip(nodes, columns, strict=True):
-        for to_i, to_j, order in _images(i, j, len(x_mm), len(y_mm), grid, square=square):
-            probability[to_i, to_j] = share[:, order]
+        images = _images(i, j, len(x_mm), len(y_mm), grid, square=square)
+        for to_i, to_j, _ in images:
+            # A place on an axis of symmetry has several images of itself: their mean is symmetric.
+            orders = [order for *to, order in images if to == [to_i, to_j]]
+            probability[to_i, to_j] = np.mean([share[:, order] for order in orders], axis=0)
             if settings.transit_times:
-                transit[to_i, to_j] = quantiles[:, order]
+                transit[to_i, to_j] = np.mean([quantiles[:, order] for order in orders], axis=0)
     return LightMap(
         x_mm, y_mm, z_mm, probability, transit, settings.photons, optical_hash(detector)
     )

@@ -48,7 +48,7 @@ def next_word(state: NDArray[np.uint64]) -> np.uint64:
     state[0] ^= state[3]
     state[2] ^= shifted
     state[3] = _rotate_left(state[3], _ROTATE_B)
-    return result
+    return np.uint64(result)
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,121 @@
+"""Waveforms against the plain sum of pulses at their exact times."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate
+
+from pulsefront.detector import Digitizer, load_detector
+from pulsefront.simulate.digitizer import (
+    add_noise,
+    digitizer_row,
+    pulse_terms,
+    quantize,
+    single_pulse,
+    sum_pulses,
+    time_order,
+    trigger_sample,
+)
+from pulsefront.simulate.random import new_state
+
+
+def shipped() -> Digitizer:
+    digitizer = load_detector("lyso_pair_3x3x20").digitizer
+    assert digitizer is not None
+    return digitizer
+
+
+times = st.lists(st.floats(-60.0, 130.0), min_size=0, max_size=40)
+
+
+@given(times=times, start=st.floats(-3.0, 3.0), interval=st.sampled_from([0.2, 1.0, 3.7]))
+@settings(max_examples=50, deadline=None)
+def test_the_recursive_sum_equals_the_plain_sum_at_exact_times(
+    times: list[float], start: float, interval: float
+) -> None:
+    terms = pulse_terms(shipped())
+    time_ns = np.array(times, float)
+    amplitude = np.linspace(0.3, 1.7, len(times))
+    waveform = np.empty(64)
+    sum_pulses(time_ns, amplitude, len(times), start, interval, terms, waveform)
+    at = start + np.arange(64) * interval
+    plain = (single_pulse(at[:, None] - time_ns[None, :], terms) * amplitude).sum(axis=1)
+    np.testing.assert_allclose(waveform, plain, atol=1e-9)
+
+
+def test_moving_an_avalanche_by_a_picosecond_moves_the_waveform() -> None:
+    """Times are not rounded to samples: the regression that SimSiPM's users know."""
+    terms = pulse_terms(shipped())
+    one, other = np.empty(32), np.empty(32)
+    sum_pulses(np.array([3.2]), np.ones(1), 1, 0.0, 1.0, terms, one)
+    sum_pulses(np.array([3.201]), np.ones(1), 1, 0.0, 1.0, terms, other)
+    assert one[4] > other[4] > 0.99 * one[4]
+
+
+def test_the_single_pulse_is_the_bare_pulse_through_the_low_pass() -> None:
+    digitizer = shipped()
+    terms = pulse_terms(digitizer)
+    band_ns = 1000.0 / (2 * math.pi * digitizer.bandwidth_mhz)
+
+    def bare(t: float) -> float:
+        s = digitizer.slow_share
+        return (
+            (1 - s) * math.exp(-t / digitizer.fall_ns)
+            + s * math.exp(-t / digitizer.slow_ns)
+            - math.exp(-t / digitizer.rise_ns)
+        )
+
+    filtered = [
+        integrate.quad(lambda u, t=t: bare(u) * math.exp(-(t - u) / band_ns) / band_ns, 0, t)[0]
+        for t in (0.5, 2.0, 7.0, 25.0)
+    ]
+    shape = single_pulse(np.array([0.5, 2.0, 7.0, 25.0]), terms)
+    np.testing.assert_allclose(shape / shape[0], np.array(filtered) / filtered[0], rtol=1e-6)
+    fine = single_pulse(np.linspace(0, 30, 100_001), terms)
+    assert fine.max() == pytest.approx(1.0, abs=1e-6)
+    assert single_pulse(np.array([-0.1, 0.0]), terms) == pytest.approx([0.0, 0.0], abs=1e-9)
+
+
+@given(times=st.lists(st.floats(-10.0, 80.0), max_size=60))
+@settings(max_examples=50, deadline=None)
+def test_time_order_sorts_by_sample_interval(times: list[float]) -> None:
+    time_ns = np.array(times, float)
+    order, begin = np.zeros(len(times), np.int64), np.zeros(65, np.int64)
+    time_order(time_ns, len(times), 0.0, 1.0, order, begin)
+    slots = np.clip(np.trunc(time_ns), 0, 63).astype(int)
+    assert sorted(order) == list(range(len(times)))
+    np.testing.assert_array_equal(order, np.argsort(slots, kind="stable"))
+    assert begin[64] == len(times)
+
+
+def test_noise_has_its_width_and_the_memory_of_the_bandwidth() -> None:
+    digitizer = shipped().model_copy(update={"baseline_wander_adc": 0.0, "bandwidth_mhz": 100.0})
+    waveform = np.zeros(200_000)
+    add_noise(new_state(np.random.SeedSequence(1)), digitizer_row(digitizer), waveform)
+    noise = waveform - digitizer.baseline_adc
+    assert noise.std() == pytest.approx(digitizer.noise_adc, rel=0.02)
+    memory = math.exp(-1.0 * 2 * math.pi * 0.1)
+    assert np.corrcoef(noise[1:], noise[:-1])[0, 1] == pytest.approx(memory, abs=0.01)
+
+
+def test_the_trigger_fires_at_the_first_sample_after_the_crossing() -> None:
+    row = digitizer_row(shipped().model_copy(update={"trigger_jitter_ps": 0.0}))
+    waveform = np.full(50, 200.0)
+    waveform[20:] = 200.0 + 100.0 * np.arange(1, 31)
+    # The threshold is 20 photoelectrons of 5 counts: 300, reached exactly at sample 20.
+    assert trigger_sample(new_state(np.random.SeedSequence(1)), row, waveform) == 20
+    assert trigger_sample(new_state(np.random.SeedSequence(1)), row, waveform[:19]) == -1
+
+
+def test_codes_are_rounded_and_clipped_and_the_clipping_is_told() -> None:
+    row = digitizer_row(shipped())
+    codes = np.zeros(4, np.uint16)
+    assert not quantize(np.array([0.0, 1.4, 1.5, 4095.4]), 0, row, codes)
+    assert codes.tolist() == [0, 1, 2, 4095]
+    assert quantize(np.array([0.0, -3.0, 5000.0, 7.0, 8.0]), 1, row, codes)
+    assert codes.tolist() == [0, 4095, 7, 8]
