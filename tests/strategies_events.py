@@ -76,3 +76,113 @@ def event_tables(draw: st.DrawFn) -> EventTable:
         quantities[name] = Quantity(draw(st.sampled_from(["ns", "mm", "1"])), f"number {number}, µ")
     status = draw(hnp.arrays(np.uint16, events))
     return EventTable(columns, quantities, status, {"seed": 7, "name": "é"})
+
+
+# --- small whole files of every own format -------------------------------------------------------
+
+
+def wavedump_text_bytes(waveforms: np.ndarray) -> bytes:
+    """Return the text of a WaveDump file."""
+    parts = []
+    for number, waveform in enumerate(waveforms):
+        parts.append(
+            f"Record Length: {len(waveform)}\nBoardID: 31\nChannel: 2\nEvent Number: {number}\n"
+            f"Pattern: 0x0001\nTrigger Time Stamp: {1000 + 77 * number}\nDC offset (DAC): 0x0CCC\n"
+        )
+        parts.append("".join(f"{int(sample)}\n" for sample in waveform))
+    return "".join(parts).encode()
+
+
+def compass_bytes(
+    waveforms: np.ndarray | list[np.ndarray], *, content: int = 0b1101, header: bool = True
+) -> bytes:
+    """Return the bytes of a CoMPASS file whose records hold what the bits of *content* say."""
+    parts = [(0xCAE0 | content).to_bytes(2, "little")] if header else []
+    for number, waveform in enumerate(waveforms):
+        parts.append(np.array([1, number % 2], "<u2").tobytes())
+        parts.append(np.array(10**6 * (number + 1), "<u8").tobytes())
+        if content & 1:
+            parts.append(np.array(100 + number, "<u2").tobytes())
+        if content & 2:
+            parts.append(np.array(511.5 + number, "<f8").tobytes())
+        if content & 4:
+            parts.append(np.array(50 + number, "<u2").tobytes())
+        parts.append(np.array(0x4000, "<u4").tobytes())
+        if content & 8:
+            parts.append(b"\x01" + np.array(len(waveform), "<u4").tobytes())
+            parts.append(np.asarray(waveform, "<u2").tobytes())
+    return b"".join(parts)
+
+
+def drs4_bytes(
+    events: int = 3,
+    *,
+    boards: tuple[int, ...] = (1,),
+    widths: np.ndarray | None = None,
+    cells: list[int] | None = None,
+    waveforms: np.ndarray | None = None,
+) -> bytes:
+    """Return the bytes of a DRS4 file; *boards* gives the channels of each board."""
+    random = np.random.default_rng(4)
+    channels = sum(boards)
+    if widths is None:
+        widths = random.uniform(0.1, 0.4, (channels, 1024))
+    if waveforms is None:
+        waveforms = random.integers(30000, 34000, (events, channels, 1024))
+    parts = [b"DRS2TIME"]
+    pairs, number = [], 0
+    for board, count in enumerate(boards):
+        parts.append(b"B#" + np.array(2700 + board, "<u2").tobytes())
+        for channel in range(count):
+            parts.append(f"C00{channel + 1}".encode() + widths[number].astype("<f4").tobytes())
+            pairs.append((board, channel, number))
+            number += 1
+    for event in range(events):
+        date = np.array([2026, 11, 21, 8, 30, 0, event], "<u2").tobytes()
+        parts.append(b"EHDR" + np.array(event + 1, "<u4").tobytes() + date + b"\x00\x00")
+        for board in range(len(boards)):
+            cell = cells[event] if cells else int(random.integers(0, 1024))
+            parts.append(b"B#" + np.array(2700 + board, "<u2").tobytes())
+            parts.append(b"T#" + np.array(cell, "<u2").tobytes())
+            for _, channel, n in [pair for pair in pairs if pair[0] == board]:
+                parts.append(f"C00{channel + 1}".encode() + np.array(9, "<u4").tobytes())
+                parts.append(waveforms[event, n].astype("<u2").tobytes())
+    return b"".join(parts)
+
+
+def wavecatcher_bytes(waveforms: np.ndarray, *, measurements: bool = False) -> bytes:
+    """Return the bytes of a WaveCatcher file of (event, channel, sample) samples."""
+    events, channels, samples = waveforms.shape
+    lines = (
+        "=== DATA FILE SAVED WITH SOFTWARE VERSION: V2.10.1 ===\n"
+        "=== WAVECATCHER SYSTEM OF TYPE 2 WITH 18 CHANNELS AND GAIN: 1.0 ===\n"
+        "=== Rate coincidence masks (4 bits) for ch 0 to 15: 1 2 4 8 ===\n"
+        f"=== DATA SAMPLES [{samples}] in Volts == NB OF CHANNELS ACQUIRED: {channels} == "
+        f"Sampling Period: 312.5 ps == INL Correction: 1 == MEASUREMENTS: {int(measurements)} ===\n"
+    )
+    parts = [lines.encode()]
+    for event in range(events):
+        parts.append(np.array(event + 1, "<i4").tobytes() + np.array(1.6e9 + event).tobytes())
+        parts.append(np.array([2026, 11, 21, 8, 30, 0, event], "<u4").tobytes())
+        parts.append(np.array(10**6 * event, "<u8").tobytes())
+        parts.append(np.array(channels, "<i4").tobytes())
+        for channel in range(channels):
+            parts.append(np.array([channel + 9, event + 1, 16 * event], "<i4").tobytes())
+            if measurements:
+                parts.append(np.arange(6, dtype="<f4").tobytes())
+            parts.append(waveforms[event, channel].astype("<i2").tobytes())
+    return b"".join(parts)
+
+
+def petsys_bytes(events: int = 20, *, form: str = "petsys-single") -> bytes:
+    """Return the bytes of a PETsys list-mode file."""
+    random = np.random.default_rng(5)
+    parts = []
+    for event in range(events):
+        for side in range(2 if form == "petsys-coincidence" else 1):
+            if form != "petsys-single":
+                parts.append(bytes([2, side]))
+            parts.append(np.array(10**9 * (event + 1) + 300 * side, "<i8").tobytes())
+            parts.append(np.array(random.uniform(400, 600), "<f4").tobytes())
+            parts.append(np.array(random.integers(0, 1024), "<i4").tobytes())
+    return b"".join(parts)

@@ -31,8 +31,8 @@ class Status(IntFlag):
     OUTSIDE_WINDOW = 512
 
 
-def mark(status: NDArray[np.uint16], events: NDArray[Any], flag: Status) -> None:
-    """Add *flag* to the *events* (mask or indices) of *status*, in place."""
+def mark(status: NDArray[np.uint16], events: NDArray[Any] | slice, flag: Status) -> None:
+    """Add *flag* to the *events* (mask, indices or slice) of *status*, in place."""
     status[events] |= np.uint16(flag)
 
 

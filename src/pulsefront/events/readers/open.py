@@ -6,7 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pulsefront.errors import ConfigError, UnsupportedFormat
-from pulsefront.events.readers import stored, wavedump
+from pulsefront.events.readers import (
+    compass,
+    drs4,
+    lecroy,
+    petsys,
+    stored,
+    tables,
+    wavecatcher,
+    wavedump,
+    wavedump_text,
+)
 from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
 
 __all__ = ["FORMATS", "open_events", "recognise"]
@@ -17,7 +27,16 @@ Recogniser = Callable[[bytes, Path], bool]
 # In the order in which they are tried: formats with a signature before those without.
 _READERS: dict[str, tuple[Recogniser | None, Opener]] = {
     stored.FORMAT: (stored.recognises, stored.open_file),
+    drs4.FORMAT: (drs4.recognises, drs4.open_file),
+    wavecatcher.FORMAT: (wavecatcher.recognises, wavecatcher.open_file),
+    lecroy.FORMAT: (lecroy.recognises, lecroy.open_file),
+    wavedump_text.FORMAT: (wavedump_text.recognises, wavedump_text.open_file),
+    **{name: (tables.recogniser(name), opener) for name, opener in tables.READERS},
+    compass.FORMAT: (compass.recognises, compass.open_file),
     wavedump.FORMAT: (wavedump.recognises, wavedump.open_file),
+    "petsys-coincidence": (petsys.recogniser("petsys-coincidence"), petsys.open_coincidence),
+    "petsys-group": (petsys.recogniser("petsys-group"), petsys.open_group),
+    "petsys-single": (petsys.recogniser("petsys-single"), petsys.open_single),
     wavedump.HEADERLESS: (None, wavedump.open_headerless),
 }
 

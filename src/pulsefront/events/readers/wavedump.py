@@ -28,6 +28,7 @@ from pulsefront.events.readers.base import (
     incomplete,
     read_head,
 )
+from pulsefront.events.readers.records import map_records
 from pulsefront.events.tags import TagUnwrapper
 
 __all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises"]
@@ -93,12 +94,9 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
 
     sample_type = _sample_type(path, record, size, options)
     dtype = _record_dtype(record - HEADER_BYTES, sample_type, path)
-    records = np.memmap(path, dtype, mode="r", shape=(size // record,))
-    whole, problem = _whole_records(records["header"], record)
-    if problem is None and size % record:
-        problem = "ends inside the record"
-    if problem is not None:
-        incomplete(path, options, byte_offset=whole * record, events_kept=whole, problem=problem)
+    records, whole = map_records(
+        path, dtype, 0, options, lambda part: part["header"][:, 0] == record
+    )
 
     def stream(events: int) -> Iterator[EventTable]:
         unwrap = TagUnwrapper(options.tag_bits)
@@ -185,22 +183,6 @@ def _sane(headers: NDArray[Any], record: int) -> NDArray[np.bool_]:
         & (headers[:, 1] <= HIGHEST_BOARD)
         & (headers[:, 3] <= HIGHEST_CHANNEL)
     )
-
-
-def _whole_records(headers: NDArray[Any], record: int) -> tuple[int, str | None]:
-    """Return how many records can be trusted to lie where they should, and why not more."""
-    step = 1 << 16
-    bad_before = False
-    for start in range(0, len(headers), step):
-        bad = headers[start : start + step, 0] != record
-        pairs = bad & np.concatenate([[bad_before], bad[:-1]])
-        if pairs.any():
-            # The first of the two is where the records stop being where they should.
-            return start + int(np.argmax(pairs)) - 1, "is damaged (no record header)"
-        bad_before = bool(bad[-1])
-    if bad_before:
-        return len(headers) - 1, "is damaged (no record header)"
-    return len(headers), None
 
 
 def _record_dtype(payload: int, sample_type: str, path: Path) -> np.dtype[Any]:

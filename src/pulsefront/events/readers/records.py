@@ -1,0 +1,68 @@
+"""Records of one length in a file: mapped, checked, cut at damage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.events.readers.base import ReadOptions, incomplete
+
+__all__ = ["map_records", "whole_records"]
+
+# Headers are looked at in steps, so that checking a long file takes no memory.
+STEP = 1 << 15
+
+
+def map_records(
+    path: Path,
+    dtype: np.dtype[Any],
+    offset: int,
+    options: ReadOptions,
+    sane: Callable[[NDArray[Any]], NDArray[np.bool_]],
+) -> tuple[NDArray[Any], int]:
+    """Map the records of *dtype* from *offset* to the end of a file; return them and how many hold.
+
+    *sane* says which of some records could be records. A single one that could not is a bad event
+    and is left in. Two in a row, or the last, mean that bytes are missing or too many somewhere
+    before: in the record before the first of them, most likely, so that one is not kept either.
+
+    Raises
+    ------
+    TruncatedFile
+        Not one whole record; or an incomplete or damaged end, if reading is strict.
+    """
+    size = path.stat().st_size
+    count, rest = divmod(max(size - offset, 0), dtype.itemsize)
+    problem = "ends inside the record" if rest or not count else None
+    whole = count
+    records: NDArray[Any] = np.empty(0, dtype)
+    if count:
+        records = np.memmap(path, dtype, mode="r", offset=offset, shape=(count,))
+        whole = whole_records(records, sane)
+        if whole < count:
+            problem = "is damaged (no record header)"
+    if problem is not None:
+        incomplete(
+            path,
+            options,
+            byte_offset=offset + whole * dtype.itemsize,
+            events_kept=whole,
+            problem=problem,
+        )
+    return records, whole
+
+
+def whole_records(records: NDArray[Any], sane: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> int:
+    """Return how many records can be trusted to lie where they should."""
+    bad_before = False
+    for start in range(0, len(records), STEP):
+        bad = ~sane(records[start : start + STEP])
+        pairs = bad & np.concatenate([[bad_before], bad[:-1]])
+        if pairs.any():
+            return max(start + int(np.argmax(pairs)) - 2, 0)
+        bad_before = bool(bad[-1])
+    return max(len(records) - 2, 0) if bad_before else len(records)

@@ -1,0 +1,294 @@
+"""Tables of numbers — CSV, Parquet, NumPy, HDF5, ROOT — read with a mapping file.
+
+Every reader streams: rows of CSV, batches of Parquet and ROOT, slices of mapped NumPy files and of
+HDF5 datasets. Only ``.npz`` archives are unpacked array by array.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import DataError, ToolMissing, UnsupportedFormat
+from pulsefront.events.container import EventTable
+from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers.mapping import (
+    TableMapping,
+    load_mapping,
+    mapped_table,
+    resolve_sources,
+)
+
+__all__ = ["READERS", "recogniser"]
+
+Get = Callable[[str], NDArray[Any]]
+ROOT_TABLES = ("TTree", "ROOT::RNTuple")
+SIGNATURES = {
+    "hdf5": b"\x89HDF\r\n\x1a\n",
+    "npy": b"\x93NUMPY",
+    "npz": b"PK\x03\x04",
+    "parquet": b"PAR1",
+    "root": b"root",
+}
+
+
+def recogniser(name: str) -> Callable[[bytes, Path], bool]:
+    """Return the function that says whether a file is of the named table format."""
+
+    def recognises(head: bytes, path: Path) -> bool:
+        if name in SIGNATURES:
+            signed = head.startswith(SIGNATURES[name])
+            return signed and (name != "npz" or zipfile.is_zipfile(path))
+        try:
+            lines = head.decode("utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            # A character cut by the end of what was looked at is no reason.
+            if error.start < len(head) - 4 or len(head) < 8:
+                return False
+            lines = head[: error.start].decode("utf-8").splitlines()
+        if len(lines) < 2 or "," not in lines[0] or "\x00" in lines[0]:
+            return False
+        return lines[0].count(",") == lines[1].count(",")
+
+    return recognises
+
+
+def _event_file(
+    name: str,
+    path: Path,
+    mapping: TableMapping,
+    event_bytes: int,
+    count: int | None,
+    batches: Callable[[int], Iterator[Get]],
+    sources: dict[str, tuple[str, ...]],
+) -> EventFile:
+    provenance: dict[str, Any] = {"format": name, "file": path.name, **mapping.provenance}
+    if mapping.sample_interval_ns is not None:
+        provenance["sample_interval_ns"] = mapping.sample_interval_ns
+    if count is not None:
+        provenance["events"] = count
+
+    def stream(events: int) -> Iterator[EventTable]:
+        for get in batches(events):
+            yield mapped_table(mapping, sources, get, provenance, path)
+
+    return EventFile(path, name, mapping.quantities, provenance, max(event_bytes, 1), stream)
+
+
+def open_csv(path: Path, options: ReadOptions) -> EventFile:
+    """Open a comma-separated table whose first line names the columns."""
+    import pandas as pd
+
+    head = read_head(path, 1 << 16)
+    names = [word.strip() for word in head.split(b"\n", 1)[0].decode("utf-8", "replace").split(",")]
+    mapping = load_mapping(options.mapping, path, names)
+    sources = resolve_sources(mapping, names, path)
+    wanted = sorted({source for group in sources.values() for source in group})
+
+    def batches(events: int) -> Iterator[Get]:
+        try:
+            with pd.read_csv(
+                path, usecols=wanted, chunksize=events, skipinitialspace=True, encoding="utf-8"
+            ) as reader:
+                for frame in reader:
+                    yield lambda name, frame=frame: frame[name].to_numpy()  # type: ignore[misc]
+        except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+            raise DataError(f"cannot be read as CSV: {error}", file=path) from None
+
+    return _event_file("csv", path, mapping, 16 * len(wanted), None, batches, sources)
+
+
+def open_parquet(path: Path, options: ReadOptions) -> EventFile:
+    """Open a Parquet table; lists of one length become (event, n) columns."""
+    try:
+        pq = import_module("pyarrow.parquet")
+        pa = import_module("pyarrow")
+    except ImportError:
+        raise ToolMissing(
+            "pyarrow", needed_for="Parquet tables", install="pip install pyarrow"
+        ) from None
+    try:
+        file = pq.ParquetFile(path)
+        names = list(file.schema_arrow.names)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable("Parquet", path, error) from None
+    mapping = load_mapping(options.mapping, path, names)
+    sources = resolve_sources(mapping, names, path)
+    wanted = sorted({source for group in sources.values() for source in group})
+
+    def batches(events: int) -> Iterator[Get]:
+        try:
+            for batch in file.iter_batches(batch_size=events, columns=wanted):
+                yield lambda name, batch=batch: _rectangular(  # type: ignore[misc]
+                    batch.column(name).to_numpy(zero_copy_only=False), path, name
+                )
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable("Parquet", path, error) from None
+
+    count = int(file.metadata.num_rows)
+    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+    return _event_file("parquet", path, mapping, size // max(count, 1), count, batches, sources)
+
+
+def open_npy(path: Path, options: ReadOptions) -> EventFile:
+    """Open a NumPy array, mapped; a structured one has its fields, a plain one is ``array``."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise _unreadable("NumPy", path, error) from None
+    fields = array.dtype.names
+    arrays = {name: array[name] for name in fields} if fields else {"array": array}
+    return _open_arrays("npy", path, options, arrays)
+
+
+def open_npz(path: Path, options: ReadOptions) -> EventFile:
+    """Open a NumPy archive; the arrays that the mapping names are unpacked into memory."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = list(archive.files)
+            mapping = load_mapping(options.mapping, path, names)
+            sources = resolve_sources(mapping, names, path)
+            wanted = {source for group in sources.values() for source in group}
+            arrays = {name: archive[name] for name in wanted}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise _unreadable("NumPy archive", path, error) from None
+    return _open_arrays("npz", path, options, arrays)
+
+
+def open_hdf5(path: Path, options: ReadOptions) -> EventFile:
+    """Open a general HDF5 file; arrays are named by their path."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+        datasets: dict[str, Any] = {}
+        file.visititems(
+            lambda name, item: (
+                datasets.__setitem__(name, item) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise _unreadable("HDF5", path, error) from None
+    return _open_arrays("hdf5", path, options, datasets)
+
+
+def open_root(path: Path, options: ReadOptions) -> EventFile:
+    """Open a ROOT tree or RNTuple; branches of one length per event become (event, n) columns."""
+    try:
+        uproot = import_module("uproot")
+    except ImportError:
+        raise ToolMissing(
+            "uproot", needed_for="ROOT files", install="pip install 'pulsefront[root]'"
+        ) from None
+    try:
+        file = uproot.open(path)
+        kinds = file.classnames()
+        trees = sorted({key.split(";")[0] for key in kinds if kinds[key] in ROOT_TABLES})
+    except Exception as error:  # noqa: BLE001 - uproot raises errors of a dozen libraries
+        raise _unreadable("ROOT", path, error) from None
+    wished = None if options.mapping is None else TableMapping.from_toml(options.mapping).tree
+    if wished is None and len(trees) == 1:
+        wished = trees[0]
+    if wished not in trees:
+        raise DataError(
+            "holds no such tree",
+            file=path,
+            field="tree",
+            value=wished,
+            remedy=f"name one of {', '.join(trees) or 'none'} in the mapping file",
+        )
+    try:
+        tree = file[wished]
+        names = list(tree.keys())
+    except Exception as error:  # noqa: BLE001
+        raise _unreadable("ROOT", path, error) from None
+    mapping = load_mapping(options.mapping, path, names)
+    sources = resolve_sources(mapping, names, path)
+    wanted = sorted({source for group in sources.values() for source in group})
+
+    def batches(events: int) -> Iterator[Get]:
+        try:
+            # By branch: a jagged branch is slow as a record, and quick as offsets and content.
+            for start in range(0, tree.num_entries, events):
+                stop = min(start + events, tree.num_entries)
+                arrays = {
+                    name: tree[name].array(library="np", entry_start=start, entry_stop=stop)
+                    for name in wanted
+                }
+                yield lambda name, arrays=arrays: _rectangular(arrays[name], path, name)  # type: ignore[misc]
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise _unreadable("ROOT", path, error) from None
+
+    count = int(tree.num_entries)
+    # An RNTuple does not say how long its fields are.
+    size = sum(int(getattr(tree[name], "uncompressed_bytes", 16 * count)) for name in wanted)
+    return _event_file("root", path, mapping, size // max(count, 1), count, batches, sources)
+
+
+def _open_arrays(name: str, path: Path, options: ReadOptions, arrays: dict[str, Any]) -> EventFile:
+    """Open arrays that can be sliced along the events."""
+    names = [key for key, array in arrays.items() if len(array.shape) > 0]
+    mapping = load_mapping(options.mapping, path, names)
+    sources = resolve_sources(mapping, names, path)
+    wanted = sorted({source for group in sources.values() for source in group})
+    counts = {source: int(arrays[source].shape[0]) for source in wanted}
+    if len(set(counts.values())) != 1:
+        raise DataError("arrays differ in length", file=path, field="columns", value=counts)
+    count = counts[wanted[0]]
+    event_bytes = sum(
+        arrays[source].dtype.itemsize * int(np.prod(arrays[source].shape[1:])) for source in wanted
+    )
+
+    def batches(events: int) -> Iterator[Get]:
+        for start in range(0, count, events):
+            stop = min(start + events, count)
+            yield lambda key, start=start, stop=stop: _slice(  # type: ignore[misc]
+                arrays[key], start, stop, path, key
+            )
+
+    return _event_file(name, path, mapping, event_bytes, count, batches, sources)
+
+
+def _slice(array: Any, start: int, stop: int, path: Path, name: str) -> NDArray[Any]:
+    try:
+        return np.array(array[start:stop])
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"cannot be read back: {error}", file=path, field=name) from None
+
+
+def _rectangular(array: NDArray[Any], path: Path, name: str) -> NDArray[Any]:
+    """Return an array of lists as (event, n), which all must have one length."""
+    if array.dtype != object:
+        return array
+    lengths = {np.shape(row) for row in array}
+    if len(lengths) > 1:
+        raise DataError(
+            "has another length in every event",
+            file=path,
+            field=name,
+            remedy="bring it to one length before, for instance one number per photosensor",
+        )
+    return np.stack([np.asarray(row) for row in array]) if len(array) else np.zeros((0, 0))
+
+
+def _unreadable(kind: str, path: Path, error: Exception) -> UnsupportedFormat:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UnsupportedFormat(f"cannot be read as {kind}: {reason[:200]}", file=path)
+
+
+READERS: Sequence[tuple[str, Callable[[Path, ReadOptions], EventFile]]] = (
+    ("parquet", open_parquet),
+    ("npy", open_npy),
+    ("npz", open_npz),
+    ("hdf5", open_hdf5),
+    ("root", open_root),
+    ("csv", open_csv),
+)
