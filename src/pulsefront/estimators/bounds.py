@@ -60,7 +60,8 @@ class PositionBound:
         """
         root = np.linalg.cholesky(self.covariance_mm2)
         normal = np.random.default_rng(seed).normal(size=(draws, len(root), 3))
-        return np.einsum("pab,dpb->dpa", root, normal).reshape(-1, 3)
+        drawn = np.einsum("pab,dpb->dpa", root, normal)
+        return np.asarray(drawn, dtype=np.float64).reshape(-1, 3)
 
     def fwhm_2d_mm(self, seed: int = 0, draws: int = 10) -> float:
         """Return the 2-D FWHM (see `metrics.point_spread`) of an efficient estimator."""

@@ -45,8 +45,9 @@ class PositionCandidate:
     median_error_mm: float
 
 
-def _checked(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Float32, Float]:
-    light = _charges(charges)
+def check_events(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Float32, Float]:
+    """Return charges and positions of *what* events as arrays, or raise `DataError`."""
+    light = check_charges(charges)
     position = np.asarray(position_mm, dtype=np.float64)
     if position.shape != (len(light), 3) or not np.isfinite(position).all():
         raise DataError(
@@ -60,7 +61,8 @@ def _checked(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Flo
     return light, position
 
 
-def _charges(charges: ArrayLike) -> Float32:
+def check_charges(charges: ArrayLike) -> Float32:
+    """Return (event, photosensor) charges as an array, or raise `DataError`."""
     light = np.asarray(charges, dtype=np.float32)
     if light.ndim != 2 or not np.isfinite(light).all():
         raise DataError(
@@ -124,14 +126,15 @@ class AngerLogic:
         DataError
             Charges of another number of photosensors, or not finite.
         """
-        light = _charges(charges)
-        _same_sensors(light, len(self.sensor_position_mm))
+        light = check_charges(charges)
+        same_sensors(light, len(self.sensor_position_mm))
         moments = _light_moments(light, self.sensor_position_mm, self.power, self.threshold)
         scaled = (moments - self.centre) / self.scale
         return _polynomial_terms(scaled, self.degree) @ self.coefficients
 
 
-def _same_sensors(light: Float32, sensors: int) -> None:
+def same_sensors(light: Float32, sensors: int) -> None:
+    """Raise `DataError` where charges are of another number of photosensors than *sensors*."""
     if light.shape[1] != sensors:
         raise DataError(
             "charges of another number of photosensors than at fitting",
@@ -219,14 +222,16 @@ def fit_anger(
     DataError
         Shapes do not fit, there are no events, or values are not finite.
     """
-    light, position = _checked(charges, position_mm, "training")
-    other_light, other_position = _checked(selection_charges, selection_position_mm, "selection")
+    light, position = check_events(charges, position_mm, "training")
+    other_light, other_position = check_events(
+        selection_charges, selection_position_mm, "selection"
+    )
     sensors = np.asarray(sensor_position_mm, dtype=np.float64)
     if sensors.ndim != 2 or sensors.shape[1] != 2:
         raise DataError("photosensor positions must be (photosensor, 2)", value=sensors.shape)
     for each in (light, other_light):
-        _same_sensors(each, len(sensors))
-    few = _subset(np.random.default_rng(seed), len(light), most_tuning)
+        same_sensors(each, len(sensors))
+    few = subset(np.random.default_rng(seed), len(light), most_tuning)
     table = []
     for power, threshold in product(powers, thresholds):
         moments = _light_moments(light[few], sensors, power, threshold)
@@ -296,16 +301,20 @@ class NearestNeighbours:
         DataError
             Charges of another number of photosensors, or not finite.
         """
-        light = _charges(charges)
-        _same_sensors(light, len(self.mean))
+        light = check_charges(charges)
+        same_sensors(light, len(self.mean))
         queries = _pattern(light, self.transform, self.mean) @ self.axes
         nearest = _nearest(self.references, queries, self.neighbours)
         return np.asarray(self.reference_position_mm[nearest].mean(axis=1))
 
 
+def root_shares(light: Float32) -> Float32:
+    """Return the root of each photosensor's share of the light; negative charges count as none."""
+    return np.asarray(np.sqrt(_shares(np.maximum(light, 0))), dtype=np.float32)
+
+
 def _pattern(light: Float32, transform: str, mean: Float32 | None = None) -> Float32:
-    shares = _shares(np.maximum(light, 0))
-    pattern = np.sqrt(shares) if transform == "root share" else shares
+    pattern = root_shares(light) if transform == "root share" else _shares(np.maximum(light, 0))
     return pattern if mean is None else pattern - mean
 
 
@@ -353,15 +362,17 @@ def fit_nearest_neighbours(
     DataError
         Shapes do not fit, there are no events, or values are not finite; unknown transform.
     """
-    light, position = _checked(charges, position_mm, "training")
-    other_light, other_position = _checked(selection_charges, selection_position_mm, "selection")
-    _same_sensors(other_light, light.shape[1])
+    light, position = check_events(charges, position_mm, "training")
+    other_light, other_position = check_events(
+        selection_charges, selection_position_mm, "selection"
+    )
+    same_sensors(other_light, light.shape[1])
     unknown = sorted(set(transforms) - {"share", "root share"})
     if unknown:
         raise DataError("no such transform", field="transforms", value=unknown[0])
     random = np.random.default_rng(seed)
-    kept = _subset(random, len(light), most_references)
-    tried = _subset(random, len(other_light), most_selection)
+    kept = subset(random, len(light), most_references)
+    tried = subset(random, len(other_light), most_selection)
     light, position = light[kept], position[kept]
     other_light, other_position = other_light[tried], other_position[tried]
     counts = sorted({k for k in neighbours if 0 < k <= len(light)}) or [len(light)]
@@ -381,7 +392,8 @@ def fit_nearest_neighbours(
     return NearestNeighbours(*fits[best], tuple(table))
 
 
-def _subset(random: np.random.Generator, count: int, most: int) -> NDArray[np.int64]:
+def subset(random: np.random.Generator, count: int, most: int) -> NDArray[np.int64]:
+    """Return at most *most* of *count* indices, drawn without replacement, in their order."""
     if count <= most:
         return np.arange(count)
     return np.sort(random.choice(count, most, replace=False))
