@@ -1,0 +1,231 @@
+"""Byte-level fuzzing of the project's own readers.
+
+A reader may give whole events with a warning, or one clear error. It must not crash, hang, allocate
+far beyond the file's size, or give an event that is wrong and not marked. A few seconds by
+default; PULSEFRONT_FUZZ_SECONDS sets how long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import tracemalloc
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import PulsefrontError
+from pulsefront.events.container import EventTable
+from pulsefront.events.readers.base import DataWarning
+from pulsefront.events.readers.open import open_events
+from strategies_events import (
+    compass_bytes,
+    drs4_bytes,
+    petsys_bytes,
+    wavecatcher_bytes,
+    wavedump_bytes,
+    wavedump_text_bytes,
+)
+
+SECONDS = float(os.environ.get("PULSEFRONT_FUZZ_SECONDS", "3"))
+RANDOM = np.random.default_rng(99)
+WAVES = RANDOM.integers(100, 4000, (12, 40)).astype(np.uint16)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A valid file: its format, content, where each record starts, and what marks an event."""
+
+    name: str
+    content: bytes
+    starts: tuple[int, ...]
+    column: str
+
+
+def evenly(name: str, content: bytes, header: int, count: int, column: str) -> Seed:
+    record = (len(content) - header) // count
+    assert header + record * count == len(content)
+    starts = tuple(header + record * i for i in range(count + 1))
+    return Seed(name, content, starts, column)
+
+
+def seeds() -> list[Seed]:
+    catcher = RANDOM.integers(-2000, 2000, (9, 2, 32)).astype(np.int16)
+    catcher_file = wavecatcher_bytes(catcher)
+    text = wavedump_text_bytes(WAVES)
+    text_starts = [i for i in range(len(text)) if text.startswith(b"Record Length", i)]
+    drs = drs4_bytes(5, boards=(1,))
+    return [
+        evenly("wavedump", wavedump_bytes(WAVES), 0, 12, "waveform_adc"),
+        evenly("compass", compass_bytes(WAVES), 2, 12, "waveform_adc"),
+        evenly("compass", compass_bytes(WAVES, content=0b0111), 2, 12, "time_ps"),
+        evenly("drs4", drs, 8 + 4 + 4100, 5, "waveform_adc"),
+        evenly("wavecatcher", catcher_file, catcher_file.index(b"MEAS") + 20, 9, "waveform_adc"),
+        Seed("wavedump-text", text, (*text_starts, len(text)), "waveform_adc"),
+        evenly("petsys-single", petsys_bytes(30), 0, 30, "time_ps"),
+        evenly("petsys-group", petsys_bytes(30, form="petsys-group"), 0, 30, "time_ps"),
+        evenly("petsys-coincidence", petsys_bytes(30, form="petsys-coincidence"), 0, 30, "time_ps"),
+    ]
+
+
+SEEDS = seeds()
+IDS = [f"{number}-{seed.name}" for number, seed in enumerate(SEEDS)]
+
+
+def read(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
+    """Return the events, or None after a clear error, and whether there was a warning."""
+    failure = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            table = open_events(path, format_name=name).read()
+        except PulsefrontError as error:
+            failure = str(error)
+    if failure is not None:
+        assert "\n" not in failure
+        assert path.name in failure
+        return None, True
+    assert all(issubclass(w.category, DataWarning) for w in caught), [str(w) for w in caught]
+    return table, bool(caught)
+
+
+def guarded(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
+    """Read, and check that neither time nor memory runs away."""
+    size = path.stat().st_size
+    tracemalloc.start()
+    start = time.perf_counter()
+    result = read(path, name)
+    seconds = time.perf_counter() - start
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 5
+    assert peak < 4_000_000 + 20 * size, f"{peak} bytes for a file of {size}"
+    return result
+
+
+def original(seed: Seed, folder: Path) -> np.ndarray:
+    path = folder / "original"
+    path.write_bytes(seed.content)
+    table, warned = read(path, seed.name)
+    assert table is not None
+    assert not warned
+    return table[seed.column]
+
+
+def rounds(seconds: float) -> Iterator[np.random.Generator]:
+    end = time.monotonic() + seconds
+    number = 0
+    while number < 10 or time.monotonic() < end:
+        yield np.random.default_rng(number)
+        number += 1
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=IDS)
+def test_truncation_at_every_byte(seed: Seed, tmp_path: Path) -> None:
+    whole = original(seed, tmp_path)
+    path = tmp_path / "cut"
+    every = len(seed.content) if SECONDS > 30 else 100
+    places = sorted({*np.linspace(0, len(seed.content) - 1, every).astype(int).tolist(), *(
+        start + step for start in seed.starts for step in (-1, 0, 1)
+    )} & set(range(len(seed.content))))  # fmt: skip
+    for cut in places:
+        path.write_bytes(seed.content[:cut])
+        table, warned = read(path, seed.name)
+        count = sum(start <= cut for start in seed.starts[1:])
+        if table is None:
+            # An error only where no whole event is left.
+            assert count == 0, cut
+            continue
+        assert len(table) == count, cut
+        assert (table.status == 0).all()
+        np.testing.assert_array_equal(table[seed.column], whole[:count])
+        assert warned == (cut != seed.starts[count]), cut
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=IDS)
+def test_flipped_bits_spoil_only_the_event_they_hit(seed: Seed, tmp_path: Path) -> None:
+    whole = original(seed, tmp_path)
+    path = tmp_path / "flipped"
+    for random in rounds(SECONDS / 20):
+        place = int(random.integers(0, len(seed.content)))
+        content = bytearray(seed.content)
+        content[place] ^= 1 << int(random.integers(0, 8))
+        path.write_bytes(bytes(content))
+        table, warned = guarded(path, seed.name)
+        if table is None:
+            continue
+        if len(table) < len(whole):
+            assert warned, f"byte {place}: events missing without a word"
+        hit = sum(start <= place for start in seed.starts) - 1
+        if hit < 0:
+            continue  # the file's own header: other units or lengths, which nothing contradicts
+        for event in range(min(len(table), len(whole))):
+            if event != hit and table.status[event] == 0:
+                np.testing.assert_array_equal(
+                    table[seed.column][event], whole[event], err_msg=f"byte {place}"
+                )
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=IDS)
+def test_missing_or_added_bytes_never_give_wrong_events(seed: Seed, tmp_path: Path) -> None:
+    if seed.name == "wavedump-text":
+        pytest.skip("a digit more or less in a text file is a number like any other")
+    whole = original(seed, tmp_path)
+    known = {row.tobytes() for row in whole}
+    path = tmp_path / "shifted"
+    for random in rounds(SECONDS / 20):
+        place = int(random.integers(seed.starts[0], len(seed.content)))
+        count = int(random.integers(1, 30))
+        if random.integers(0, 2):
+            content = seed.content[:place] + random.bytes(count) + seed.content[place:]
+        else:
+            content = seed.content[:place] + seed.content[place + count :]
+        path.write_bytes(content)
+        table, warned = guarded(path, seed.name)
+        if table is None:
+            continue
+        assert warned or len(content) == len(seed.content) or _whole_records_more(seed, content)
+        hit = sum(start <= place for start in seed.starts) - 1
+        for event, row in enumerate(table[seed.column]):
+            # The record that was hit may end the file, where nothing behind it can tell.
+            if table.status[event] == 0 and event != hit and seed.column == "waveform_adc":
+                assert row.tobytes() in known, f"{count} bytes at {place}, event {event}"
+
+
+def _whole_records_more(seed: Seed, content: bytes) -> bool:
+    """Return whether just whole records were added or taken away, which nobody can see."""
+    record = seed.starts[1] - seed.starts[0]
+    return abs(len(content) - len(seed.content)) % record == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=IDS)
+def test_wild_numbers_and_mixed_formats(seed: Seed, tmp_path: Path) -> None:
+    path = tmp_path / "wild"
+    words = [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x01000000, 24, 25]
+    for random in rounds(SECONDS / 20):
+        content = bytearray(seed.content)
+        for _ in range(int(random.integers(1, 4))):
+            place = int(random.integers(0, len(content) - 4))
+            word = words[int(random.integers(0, len(words)))]
+            content[place : place + 4] = word.to_bytes(4, "little")
+        if random.integers(0, 3) == 0:
+            other = SEEDS[int(random.integers(0, len(SEEDS)))].content
+            cut = int(random.integers(0, len(content)))
+            content = content[:cut] + bytearray(other)
+        path.write_bytes(bytes(content))
+        for name in (seed.name, None):
+            table, _ = guarded(path, name)
+            assert table is None or len(table) <= len(content)
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=IDS)
+def test_noise_is_no_format(seed: Seed, tmp_path: Path) -> None:
+    path = tmp_path / "noise"
+    for random in rounds(SECONDS / 40):
+        path.write_bytes(random.bytes(int(random.integers(1, 5000))))
+        guarded(path, seed.name)
+        guarded(path, None)
