@@ -1,0 +1,145 @@
+"""What is kept of a scanner's quality control: the columns, their meaning, and what was refused.
+
+Rows travel as pandas frames, one frame per kind of record. All times are whole seconds since
+1970-01-01 UTC; the site's zone is kept with the unit. Every record has two times: when it
+happened (`measured_at`, `occurred_at`, `reported_at`) and when it could first be known
+(`available_at`, `logged_at`). Features look at the second one only.
+
+An empty ``component_id`` stands for the unit as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "EVENT_COLUMNS",
+    "LIMIT_COLUMNS",
+    "MEASUREMENT_COLUMNS",
+    "SERVICE_COLUMNS",
+    "SERVICE_KINDS",
+    "STATUSES",
+    "UNIT_COLUMNS",
+    "Batch",
+    "Reject",
+    "empty_frame",
+    "frame_of",
+]
+
+Kind = Literal["text", "number", "time"]
+
+LIMIT_COLUMNS = ("reference", "action_low", "tolerance_low", "tolerance_high", "action_high")
+"""The reference value and the four limits, in the unit of the value; NaN where there is none."""
+
+UNIT_COLUMNS: Mapping[str, Kind] = {
+    "unit_id": "text",
+    "site": "text",
+    "modality": "text",
+    "vendor": "text",
+    "model": "text",
+    "serial": "text",
+    "installed_on": "time",
+    "timezone": "text",
+    "active_from": "time",
+    "active_to": "time",
+}
+
+MEASUREMENT_COLUMNS: Mapping[str, Kind] = {
+    "unit_id": "text",
+    "component_id": "text",
+    "test": "text",
+    "value": "number",
+    "unit": "text",
+    **dict.fromkeys(LIMIT_COLUMNS, "number"),
+    "status": "text",
+    "measured_at": "time",
+    "available_at": "time",
+    "baseline_id": "text",
+    "software_version": "text",
+    "row": "time",
+}
+
+EVENT_COLUMNS: Mapping[str, Kind] = {
+    "unit_id": "text",
+    "component_id": "text",
+    "code": "text",
+    "severity": "text",
+    "occurred_at": "time",
+    "available_at": "time",
+    "row": "time",
+}
+
+SERVICE_COLUMNS: Mapping[str, Kind] = {
+    "unit_id": "text",
+    "component_id": "text",
+    "kind": "text",
+    "reported_at": "time",
+    "started_at": "time",
+    "completed_at": "time",
+    "logged_at": "time",
+    "downtime_hours": "number",
+    "row": "time",
+}
+
+SERVICE_KINDS = ("corrective", "preventive", "calibration", "upgrade")
+
+STATUSES = ("", "pass", "warn", "fail", "skipped")
+"""What the console or the physicist said of a measurement; empty where nobody said anything."""
+
+_DTYPES: Mapping[Kind, str] = {"text": "object", "number": "float64", "time": "int64"}
+_DEFAULTS: Mapping[Kind, object] = {"text": "", "number": np.nan, "time": 0}
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One row that was not taken, and why.
+
+    ``row`` counts from 1 as a text editor does; 0 stands for the file as a whole.
+    """
+
+    row: int
+    reason: str
+    content: str = ""
+
+
+def empty_frame(columns: Mapping[str, Kind]) -> pd.DataFrame:
+    """Return a frame with no rows and the given columns."""
+    return pd.DataFrame({name: np.empty(0, dtype=_DTYPES[kind]) for name, kind in columns.items()})
+
+
+def frame_of(columns: Mapping[str, Kind], content: Mapping[str, object]) -> pd.DataFrame:
+    """Return a frame with every column of *columns*, in order, filled from *content*.
+
+    A scalar in *content* fills its column; a column that is not given takes its empty value.
+    """
+    lengths = [len(v) for v in content.values() if isinstance(v, (list, np.ndarray, pd.Series))]
+    size = lengths[0] if lengths else 1
+    data: dict[str, object] = {}
+    for name, kind in columns.items():
+        value = content.get(name, _DEFAULTS[kind])
+        column = np.empty(size, dtype=_DTYPES[kind])
+        column[:] = value  # broadcasts a scalar
+        data[name] = column
+    return pd.DataFrame(data)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A piece of a source: rows of each kind, the rows that were refused, and remarks.
+
+    ``done`` and ``total`` say how far the reader has come, in bytes of the file.
+    """
+
+    measurements: pd.DataFrame = field(default_factory=lambda: empty_frame(MEASUREMENT_COLUMNS))
+    units: pd.DataFrame = field(default_factory=lambda: empty_frame(UNIT_COLUMNS))
+    events: pd.DataFrame = field(default_factory=lambda: empty_frame(EVENT_COLUMNS))
+    services: pd.DataFrame = field(default_factory=lambda: empty_frame(SERVICE_COLUMNS))
+    rejects: tuple[Reject, ...] = ()
+    notes: tuple[str, ...] = ()
+    done: int = 0
+    total: int = 0

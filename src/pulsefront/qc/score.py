@@ -1,0 +1,223 @@
+"""The nightly job: score every component of every unit as of a day.
+
+The same store, model and day give the same bytes. What the run is called follows from model, data
+and day; scores are only ever added. Files appear whole, after the scores are in the store, so a
+job killed at any moment is put right by running it again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from pulsefront.errors import ConfigError, PulsefrontError, QCDataError
+from pulsefront.files import hash_json, write_json, write_text
+from pulsefront.progress import Report, silent
+from pulsefront.qc import schema
+from pulsefront.qc.decide import explain, no_decision_reasons
+from pulsefront.qc.features import UnitFeatures, add_peers, fleet_levels, unit_features
+from pulsefront.qc.history import load_history
+from pulsefront.qc.lock import locked
+from pulsefront.qc.model_file import FailureModel, ModelInvalid
+from pulsefront.qc.prometheus import textfile
+from pulsefront.qc.samples import join, rows_of
+from pulsefront.qc.store import Store
+from pulsefront.qc.times import DAY_S, iso_date
+
+__all__ = ["SCORE_COLUMNS", "ScoreRun", "score", "stored_scores"]
+
+SCORE_COLUMNS = tuple(column.name for column in schema.score.columns)
+_DIGITS = 6  # of a probability: more would pretend to know them
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """One run: its rows, as in the score table, and the units that could not be scored."""
+
+    run_id: str
+    as_of_s: int
+    rows: tuple[dict[str, Any], ...]
+    failed_units: dict[str, str]
+    quarantined: int
+    model_hash: str
+    data_hash: str
+
+    @property
+    def alerts(self) -> int:
+        """Components with an alert."""
+        return sum(row["decision"] == "alert" for row in self.rows)
+
+    @property
+    def abstained(self) -> int:
+        """Components without a decision."""
+        return sum(row["decision"] == "no decision" for row in self.rows)
+
+
+def score(
+    store: Store,
+    model: FailureModel,
+    as_of_s: int,
+    out: Path | None,
+    *,
+    false_alerts_per_unit_year: float = 1.0,
+    dry_run: bool = False,
+    report: Report = silent,
+) -> ScoreRun:
+    """Score all units as of an instant; write the score table, CSV, JSON and a metrics file.
+
+    Parameters
+    ----------
+    out
+        Folder of the files, or None for none.
+    dry_run
+        Compute everything and write nothing.
+
+    Raises
+    ------
+    StoreLocked
+        Another job works on the store.
+    QCDataError
+        Nothing was known at that time.
+    ModelInvalid
+        The model's tests are not those of the data.
+    """
+    threshold = _threshold(model, false_alerts_per_unit_year)
+    with locked(store.url):
+        run = _compute(store, model, as_of_s, threshold, report)
+        if not dry_run:
+            _store_rows(store, run)
+            if out is not None:
+                _write_files(run, model, out)
+    return run
+
+
+def _threshold(model: FailureModel, rate: float) -> float:
+    key = f"{rate:g}"
+    if key not in model.thresholds:
+        raise ConfigError(
+            "the model has no threshold for that rate of false alerts",
+            field="false-alerts",
+            value=rate,
+            remedy=f"choose one of {', '.join(model.thresholds)}",
+        )
+    return model.thresholds[key]
+
+
+def _compute(
+    store: Store, model: FailureModel, as_of_s: int, threshold: float, report: Report
+) -> ScoreRun:
+    instants = np.array([as_of_s], dtype=np.int64)
+    computed: list[UnitFeatures] = []
+    hashes: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    names = store.units()["unit_id"].tolist()
+    for done, unit_id in enumerate(names, start=1):
+        try:
+            history = load_history(store, unit_id).known_by(as_of_s)
+            if not len(history.value):
+                continue
+            hashes[unit_id] = history.content_hash()
+            computed.append(unit_features(history, model.schema, instants))
+        except PulsefrontError as error:
+            failed[unit_id] = str(error)
+        report(done, len(names))
+    if not computed:
+        raise QCDataError(
+            f"no QC was known on {iso_date(as_of_s - 1)}",
+            remedy="ingest logs first, or choose a later day",
+        )
+    levels = fleet_levels(computed)
+    for features in computed:
+        add_peers(features, levels, model.schema)
+    samples = join([rows_of(features, k, 0) for k, features in enumerate(computed)])
+    known = samples.values[:, [model.schema.place(f"{t}:level") for t in model.schema.tests]]
+    if np.isnan(known).all():
+        raise ModelInvalid(
+            "the model was trained on other tests than the store holds",
+            field="tests",
+            value=", ".join(model.schema.tests[:5]),
+            remedy="train a model on this store",
+        )
+    no = no_decision_reasons(samples, model.guard, model.schema, model.estimator.columns)
+    log_odds = model.estimator.log_odds(samples.values)
+    probability = model.calibration.probability(log_odds)
+    low, high = model.calibration.interval(log_odds)
+    words = explain(model.estimator, samples.values, model.typical, model.schema.names)
+    data_hash = hash_json(hashes)
+    run_id = hash_json([model.file_hash, data_hash, as_of_s, threshold])[:20]
+    pairs = [(features.unit_id, name) for features in computed for name in features.components]
+    rows = []
+    for k, (unit_id, component) in enumerate(pairs):
+        refused = str(no[k])
+        alert = not refused and probability[k] >= threshold
+        rows.append(
+            {
+                "run_id": run_id,
+                "unit_id": unit_id,
+                "component_id": component,
+                "as_of": as_of_s,
+                "lead_days": model.target.lead_days,
+                "horizon_days": model.target.horizon_days,
+                "probability": None if refused else round(float(probability[k]), _DIGITS),
+                "probability_low": None if refused else round(float(low[k]), _DIGITS),
+                "probability_high": None if refused else round(float(high[k]), _DIGITS),
+                "decision": "no decision" if refused else "alert" if alert else "no alert",
+                "reasons": refused or "; ".join(words[k]) or "nothing unusual",
+                "model_hash": model.file_hash,
+                "data_hash": data_hash,
+            }
+        )
+    quarantined = store.count(schema.quarantine)
+    return ScoreRun(run_id, as_of_s, tuple(rows), failed, quarantined, model.file_hash, data_hash)
+
+
+def _store_rows(store: Store, run: ScoreRun) -> None:
+    with store.writing() as connection:
+        connection.execute(store.insert_new(schema.score), list(run.rows))
+
+
+def _write_files(run: ScoreRun, model: FailureModel, out: Path) -> None:
+    # An as-of instant is the end of a day: the files carry that day.
+    day = iso_date(run.as_of_s - DAY_S)
+    rows = [{**row, "as_of": day} for row in run.rows]
+    write_text(out / f"scores_{day}.csv", _csv(rows))
+    write_json(
+        out / f"scores_{day}.json",
+        {
+            "run_id": run.run_id,
+            "as_of": day,
+            "model": model.name,
+            "model_hash": run.model_hash,
+            "data_hash": run.data_hash,
+            "scored": len(run.rows) - run.abstained,
+            "abstained": run.abstained,
+            "alerts": run.alerts,
+            "quarantined": run.quarantined,
+            "failed_units": run.failed_units,
+            "scores": rows,
+        },
+    )
+    write_text(out / "pulsefront_qc.prom", textfile(run))
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, SCORE_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def stored_scores(store: Store, run_id: str) -> list[dict[str, Any]]:
+    """Return the rows of a run from the store."""
+    table = schema.score
+    query = sa.select(table).where(table.c.run_id == run_id)
+    frame = store.frame(query.order_by(table.c.unit_id, table.c.component_id))
+    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]

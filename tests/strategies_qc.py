@@ -1,0 +1,125 @@
+"""Small QC logs, fleets and histories for the tests of the qc room."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from hypothesis import strategies as st
+
+from pulsefront.qc.fleet import SimulatedUnit, simulate_units
+from pulsefront.qc.fleet_settings import FailureRates, FleetSettings, SiteProfile
+from pulsefront.qc.history import UnitHistory, history_from_frames
+from pulsefront.qc.labels import Target
+from pulsefront.qc.records import MEASUREMENT_COLUMNS, frame_of
+from pulsefront.qc.samples import Fleet, build_fleet
+
+DAY = 86_400
+
+RATES = FailureRates(
+    gain_drift=0.8,
+    efficiency_loss=0.8,
+    high_voltage=0.6,
+    timing_drift=0.5,
+    sudden=0.2,
+    cooling=0.1,
+    slow_sensitivity_loss=0.3,
+)
+
+
+def tiny_fleet(
+    *, scanners: int = 8, years: float = 2.0, modules: int = 3, seed: int = 1
+) -> FleetSettings:
+    """Return a fleet that fails often enough to be judged on."""
+    return FleetSettings(
+        name="tiny",
+        seed=seed,
+        start="2021-01-01",
+        years=years,
+        modules=modules,
+        sites=(
+            SiteProfile(name="east", scanners=scanners // 2),
+            SiteProfile(name="west", scanners=scanners - scanners // 2, weekend_qc=True),
+        ),
+        failures=RATES,
+    )
+
+
+@lru_cache
+def tiny_units(scanners: int = 8, years: float = 2.0, seed: int = 1) -> tuple[SimulatedUnit, ...]:
+    """Return the simulated units of a tiny fleet."""
+    return tuple(simulate_units(tiny_fleet(scanners=scanners, years=years, seed=seed)))
+
+
+def history_of(unit: SimulatedUnit) -> UnitHistory:
+    """Return a simulated unit's history."""
+    return history_from_frames(unit.units, unit.measurements, unit.events, unit.services)
+
+
+@lru_cache
+def tiny_samples(scanners: int = 12, years: float = 3.0) -> Fleet:
+    """Return features and labels of a tiny fleet."""
+    units = tiny_units(scanners, years)
+    return build_fleet([history_of(u) for u in units], Target(2, 28), daily_from=0.45)
+
+
+def measurements(size: int = 5, **columns: object):
+    """Return a frame of daily measurements of one test of one unit."""
+    days = np.arange(size) * DAY
+    content = {
+        "measured_at": days,
+        "available_at": days + 600,
+        "unit_id": "PET1",
+        "component_id": "block1",
+        "test": "gain",
+        "value": np.linspace(1.0, 2.0, size),
+        "unit": "keV",
+        "row": np.arange(2, size + 2),
+        **columns,
+    }
+    return frame_of(MEASUREMENT_COLUMNS, content)
+
+
+def siemens_report(
+    path: Path,
+    *,
+    scan: str = "2014-01-02T08:24:12+01:00",
+    setup: str = "2013-12-30T09:11:24+01:00",
+    blocks: int = 4,
+    values: tuple[float, ...] | None = None,
+    head: str = "",
+) -> Path:
+    """Write a small daily-QC report of the shape that the console writes."""
+    values = values or tuple(0.5 for _ in range(blocks))
+    texts = "".join(f"<bValue>{v:.3f}</bValue>" for v in values)
+    crates = "".join("<cDEA>0</cDEA>" for _ in range(blocks))
+    numbers = "".join(f"<dBlock>{k}</dBlock>" for k in range(blocks))
+
+    def item(tag: str, low: str, high: str, unit: str, value: str, value_unit: str) -> str:
+        return (
+            f"<{tag}><aUpperBound><aValue>{high}</aValue><bMeasure>{unit}</bMeasure></aUpperBound>"
+            f"<bLowerBound><aValue>{low}</aValue><bMeasure>{unit}</bMeasure></bLowerBound>"
+            f"<cBlkValue><aValue>{value}</aValue><bMeasure>{value_unit}</bMeasure></cBlkValue>"
+            f"<dDecision>Passed</dDecision></{tag}>"
+        )
+
+    path.write_text(
+        f'<?xml version="1.0" encoding="utf-8" ?>{head}<SystemQualityReport>'
+        f"<BlockEfficiency><aBlockNumber>{blocks}</aBlockNumber>"
+        f"<bValues>{texts}{crates}{numbers}</bValues></BlockEfficiency>"
+        f"<bScandate>{scan}</bScandate><dInputforComputation><cLastSuccessfulSetup>"
+        f"<LastSetupDateTime>{setup}</LastSetupDateTime></cLastSuccessfulSetup>"
+        "<dICSName>PETCTD1</dICSName><eICSSWVersion>VG40C</eICSSWVersion>"
+        "<fSystemType>1104</fSystemType></dInputforComputation>"
+        "<fDetailedSystemQualityReport><aItem>"
+        + item("bBlockEfficiency", "80", "120", "%", "0", "Block_Outside_Range")
+        + item("fECF", "2e+007", "4e+007", "Bq*s/ECAT counts", "2.767e+007", "Bq*s/ECAT counts")
+        + "</aItem></fDetailedSystemQualityReport></SystemQualityReport>",
+        encoding="utf-8",
+    )
+    return path
+
+
+plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=200)
+"""Any text that a file may hold."""
