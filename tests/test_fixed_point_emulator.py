@@ -17,7 +17,7 @@ from pulsefront.fixed_point import (
     Quantize,
     Relu,
 )
-from pulsefront.fixed_point.emulator import number_type
+from pulsefront.fixed_point.ranges import number_type
 from reference_fixed_point import run_reference
 from strategies_fixed_point import models, random_inputs, random_model
 

@@ -19,7 +19,6 @@ from pulsefront.errors import ExportError
 from pulsefront.files import write_bytes
 from pulsefront.firmware.onnx_assign import assign_nodes, limit_nodes
 from pulsefront.firmware.onnx_graph import GraphBuilder
-from pulsefront.fixed_point.emulator import number_type
 from pulsefront.fixed_point.format import FixedPointFormat, Integers, assign
 from pulsefront.fixed_point.layers import (
     AveragePool,
@@ -38,6 +37,7 @@ from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.ranges import (
     Step,
     bias_at,
+    number_type,
     product_fraction,
     weights_at,
     windows,

@@ -14,12 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError
+from pulsefront.fixed_point import kernels
+from pulsefront.fixed_point.chain import (
+    Chain,
+    Link,
+    build_chain,
+    links_of,
+    matrix_of,
+)
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
     Integers,
-    Overflow,
-    Rounding,
     assign,
     container,
 )
@@ -32,17 +38,24 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     HardTanh,
     MaxPool,
-    Quantize,
     Relu,
     WindowSum,
     assignment_of,
 )
-from pulsefront.fixed_point.ranges import Step, Tensor, bias_at, weights_at, windows
+from pulsefront.fixed_point.ranges import Step, Tensor, bias_at, number_type, weights_at, windows
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["Emulator", "number_type"]
+__all__ = ["Emulator"]
+
+FAST_TYPES = frozenset(np.dtype(one) for one in (np.int16, np.uint16, np.int32, np.int64))
+"""Input types that the compiled chain takes as they are."""
+WIDER = {
+    np.dtype(np.int8): np.int16,
+    np.dtype(np.uint8): np.uint16,
+    np.dtype(np.uint32): np.int64,
+}
 
 CHUNK = 1024
 """Events per pass: activations of small networks then stay in the second-level cache."""
@@ -50,13 +63,6 @@ CHUNK = 1024
 Array = npt.NDArray[Any]
 Values = dict[str, Array]
 Stage = Callable[[Values], None]
-
-
-def number_type(magnitude: int) -> type[np.float32 | np.float64 | np.int64]:
-    """Return the fastest number type in which integers up to *magnitude* are exact."""
-    if magnitude <= 1 << 24:
-        return np.float32
-    return np.float64 if magnitude <= 1 << 53 else np.int64
 
 
 class Emulator:
@@ -67,6 +73,7 @@ class Emulator:
         self._outputs = {name: model.tensors[name].shape for name in model.outputs}
         self._single = len(model.inputs) == len(model.outputs) == 1
         self._stages = _stages(model)
+        self._chain = _chain(model)
         self._model = model
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Integers]:
@@ -84,6 +91,26 @@ class Emulator:
             for name, result in results.items():
                 result[chunk] = values[name]
         return results
+
+    def run_fast(self, array: Array) -> Integers | None:
+        """Run integers (event, n_in) in one compiled call; None where that is not possible.
+
+        That is where the model is no chain of dense layers, or *array* is of another shape or
+        type, or holds a value outside the input's format.
+        """
+        chain = self._chain
+        if chain is None or array.ndim != 2 or array.shape[1] != self._inputs[0].shape[0]:
+            return None
+        if array.dtype not in FAST_TYPES:
+            wider = WIDER.get(array.dtype)
+            if wider is None:
+                return None
+            array = array.astype(wider)
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            # Numba would compile once more for each of these.
+            array = array.copy(order="C")
+        result = np.empty((array.shape[0], chain.outputs), dtype=np.int64)
+        return result if chain.run(array, result) else None
 
     def exact_ranges(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Integers, Integers]]:
         """Return per layer the smallest and largest integer of each channel before assignment."""
@@ -114,6 +141,9 @@ class Emulator:
             )
         source = self._inputs[0]
         array = np.asarray(integers)
+        if array.ndim == 1 and (fast := self.run_fast(array.reshape(1, -1))) is not None:
+            first: Integers = fast[0]
+            return first
         if array.shape != source.shape or array.dtype.kind not in "iu":
             raise PrecisionError(
                 f"input {source.name!r} takes integers of shape {source.shape}",
@@ -129,106 +159,61 @@ class Emulator:
 
 
 def _stages(model: FixedPointModel) -> list[Stage]:
-    """Return one stage per layer; a dense layer and the ReLU behind it become one."""
-    steps = list(model.steps)
-    readers: dict[str, int] = dict.fromkeys(model.outputs, 1)
-    for step in steps:
-        for name in step.layer.inputs:
-            readers[name] = readers.get(name, 0) + 1
+    """Return one stage per layer; a matrix and what is fused to it become one."""
+    steps = {step.layer.name: step for step in model.steps}
     stages: list[Stage] = []
-    while steps:
-        step = steps.pop(0)
-        after = steps[0] if steps else None
-        if (
-            after is not None
-            and isinstance(step.layer, (Dense, Conv1d))
-            and isinstance(after.layer, (Relu, Quantize))
-            and after.layer.inputs == (step.layer.name,)
-            and readers[step.layer.name] == 1
-            and step.layer.to is None
-            and (fused := _fused(step, after)) is not None
-        ):
-            stages.append(fused)
-            steps.pop(0)
+    for one in links_of(model.steps, model.outputs):
+        if isinstance(one, Step):
+            stages.append(_stage(one))
         else:
-            stages.append(_stage(step))
+            result = steps[one.result]
+            matrix = result if isinstance(result.layer, (Dense, Conv1d)) else None
+            matrix = matrix or steps[result.layer.inputs[0]]
+            stages.append(_link_stage(one, matrix, result.result))
     return stages
 
 
-def _fused(step: Step, after: Step) -> Stage | None:
-    """Return matrix product, bias, ReLU and quantization as one float stage, where exact."""
-    to = assignment_of(after.layer)
-    if to is None or step.layer.accumulator is not None:  # type: ignore[attr-defined]
+def _chain(model: FixedPointModel) -> Chain | None:
+    """Return the model as one compiled chain, where it is one."""
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 1 or len(model.outputs) != 1:
         return None
-    return _float_matrix(step, after.result, to, relu=isinstance(after.layer, Relu))
+    links = links_of(model.steps, model.outputs)
+    previous = model.inputs[0].name
+    steps = {step.layer.name: step for step in model.steps}
+    for one in links:
+        if isinstance(one, Step):
+            return None
+        result = steps[one.result].layer
+        first = result if isinstance(result, Dense) else steps[result.inputs[0]].layer
+        if not isinstance(first, Dense) or first.inputs != (previous,):
+            return None
+        previous = one.result
+    if previous != model.outputs[0]:
+        return None
+    chain = [one for one in links if isinstance(one, Link)]
+    # No link is made of sums beyond 2^53, so that there are only two types to choose from.
+    kind = np.float32 if max(one.magnitude for one in chain) <= 1 << 24 else np.float64
+    return build_chain(chain, model.inputs[0].format, kind)
 
 
-def _float_matrix(step: Step, result: Tensor, to: Assignment, *, relu: bool) -> Stage | None:
-    """Return a stage that ends in floor and clip, or None where that is not exact."""
-    from pulsefront.fixed_point import kernels
-
-    saturates = to.overflow in (Overflow.SAT, Overflow.SAT_SYM)
-    if to.rounding not in (Rounding.TRN, Rounding.RND) or not isinstance(
-        to.format, FixedPointFormat
-    ):
-        return None
-    if not saturates and not _fits(step, to, relu=relu):
-        return None
-    layer = step.layer
-    assert isinstance(layer, (Dense, Conv1d))
-    fraction = step.exact.format.fraction
-    shift = fraction - to.format.fraction
-    half = (1 << (shift - 1)) if shift > 0 and to.rounding is Rounding.RND else 0
-    # A left shift scales the sum: what must be exact is then the scaled one.
-    magnitude = (step.magnitude + half) << max(-shift, 0)
-    kind = number_type(max(magnitude, abs(to.format.minimum), to.format.maximum))
-    if kind is np.int64 or shift > 60:
-        return None
-    weights, bias = _matrix(step)
-    matrix = weights.astype(kind)
-    scale = np.full(bias.size, 2.0**-shift, dtype=kind)
-    offset = ((bias + half).astype(np.float64) * 2.0**-shift).astype(kind)
-    low = -to.format.maximum if to.overflow is Overflow.SAT_SYM else to.format.minimum
-    if relu or not to.format.signed:
-        low = max(low, 0)
-    lows = np.full(bias.size, low, dtype=kind)
-    highs = np.full(bias.size, to.format.maximum, dtype=kind)
+def _link_stage(link: Link, step: Step, result: Tensor) -> Stage:
+    """Return a matrix product, bias, rounding and limits as one float stage."""
+    kind = number_type(link.magnitude)
+    matrix = link.weights.astype(kind)
+    columns = matrix.shape[1]
+    scale, low, high = (
+        np.full(columns, value, dtype=kind) for value in (link.scale, link.low, link.high)
+    )
+    offset = link.offset.astype(kind)
     rows = _rows(step)
-    shape = result.shape
+    source, shape = step.layer.inputs[0], result.shape
 
     def stage(values: Values) -> None:
-        source = rows(values[layer.inputs[0]])
-        product = np.matmul(source.astype(kind, copy=False), matrix)
-        kernels.assign_floats(product, scale, offset, lows, highs)
+        product = np.matmul(rows(values[source]).astype(kind, copy=False), matrix)
+        kernels.assign_floats(product, scale, offset, low, high)
         values[result.name] = product.reshape(-1, *shape)
 
     return stage
-
-
-def _fits(step: Step, to: Assignment, *, relu: bool) -> bool:
-    """Whether the exact result, rounded, is within the format: then overflow never happens."""
-    wide = Assignment(to.format, to.rounding, Overflow.SAT)
-    low, high = step.exact.low, step.exact.high
-    if relu:
-        low, high = np.maximum(low, 0), np.maximum(high, 0)
-    target = to.container
-    grown = FixedPointFormat(min(target.width + 2, 62), target.integer + 2, signed=True)
-    if grown.fraction != target.fraction:
-        return False
-    rounded = Assignment(grown, wide.rounding, Overflow.SAT)
-    fraction = step.exact.format.fraction
-    ends = assign(low, fraction, rounded), assign(high, fraction, rounded)
-    return target.holds(int(ends[0].min()), int(ends[1].max()))
-
-
-def _matrix(step: Step) -> tuple[Integers, Integers]:
-    """Return weights (n_in, n_out) and bias at the fractions that give the exact result."""
-    layer = step.layer
-    assert isinstance(layer, (Dense, Conv1d))
-    fraction = step.exact.format.fraction
-    weights, own = weights_at(layer)
-    weights = weights.reshape(-1, weights.shape[-1])
-    return weights << (fraction - own - step.sources[0].format.fraction), bias_at(layer, fraction)
 
 
 def _rows(step: Step) -> Callable[[Array], Array]:
@@ -252,10 +237,6 @@ def _stage(step: Step) -> Stage:
     """Return the stage of one layer in its general form."""
     layer = step.layer
     to = assignment_of(layer)
-    if isinstance(layer, (Dense, Conv1d)) and to is not None and layer.accumulator is None:
-        fast = _float_matrix(step, step.result, to, relu=False)
-        if fast is not None:
-            return fast
     exact = exact_stage(step)
     if to is None:
         return exact
@@ -278,11 +259,9 @@ def exact_stage(step: Step) -> Stage:
 
 
 def _exact_matrix(step: Step) -> Stage:
-    from pulsefront.fixed_point import kernels
-
     layer = step.layer
     assert isinstance(layer, (Dense, Conv1d))
-    weights, bias = _matrix(step)
+    weights, bias = matrix_of(step)
     rows = _rows(step)
     shape = step.exact.shape
     kind = number_type(step.magnitude)
@@ -308,8 +287,6 @@ def _exact_matrix(step: Step) -> Stage:
 
 
 def _accumulated(step: Step) -> Stage:
-    from pulsefront.fixed_point import kernels
-
     layer = step.layer
     assert isinstance(layer, (Dense, Conv1d))
     accumulator = layer.accumulator
@@ -345,8 +322,6 @@ def _accumulated(step: Step) -> Stage:
 
 def _assignment(fraction: int, channels: int, to: Assignment) -> Callable[[Array], Array]:
     """Return the function that assigns a tensor (event, …, channel) to its format."""
-    from pulsefront.fixed_point import kernels
-
     formats = (to.format,) * channels if isinstance(to.format, FixedPointFormat) else to.format
     whole = to.container.fraction
     shift = np.array([min(fraction - one.fraction, 63) for one in formats])

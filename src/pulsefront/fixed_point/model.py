@@ -127,6 +127,10 @@ class FixedPointModel:
         PrecisionError
             A shape does not fit, or a value lies outside the input's format.
         """
+        if isinstance(integers, np.ndarray):
+            fast = self.emulator.run_fast(integers)
+            if fast is not None:
+                return fast
         results = self.emulator.run(self.input_arrays(integers))
         return results[self.outputs[0]] if len(self.outputs) == 1 else results
 

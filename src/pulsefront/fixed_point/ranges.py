@@ -48,6 +48,7 @@ __all__ = [
     "Tensor",
     "accumulator_reach",
     "bias_at",
+    "number_type",
     "product_fraction",
     "trace",
     "weights_at",
@@ -189,6 +190,13 @@ def _assigned_one(
         zero_high = np.maximum(np.clip(high, target.minimum, target.maximum), 0)
         return np.where(outside, zero_low, low), np.where(outside, zero_high, high)
     return np.where(outside, target.minimum, low), np.where(outside, target.maximum, high)
+
+
+def number_type(magnitude: int) -> type[np.float32 | np.float64 | np.int64]:
+    """Return the fastest number type in which integers up to *magnitude* are exact."""
+    if magnitude <= 1 << 24:
+        return np.float32
+    return np.float64 if magnitude <= 1 << 53 else np.int64
 
 
 def working_magnitude(step: Step) -> int:

@@ -1,0 +1,171 @@
+"""The compiled chain: the same integers as the general emulator, for every type and batch."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.errors import PrecisionError
+from pulsefront.fixed_point import (
+    Assignment,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Input,
+    Quantize,
+    Relu,
+)
+from pulsefront.fixed_point.tiles import BLOCK, ROWS
+from reference_fixed_point import run_reference
+
+
+def chain_model(seed: int, *, bits: int = 5, sizes: tuple[int, ...] = ()) -> FixedPointModel:
+    """Return a random chain: ReLU or quantization after each layer, a linear or exact end."""
+    rng = np.random.default_rng(seed)
+    sizes = sizes or tuple(int(n) for n in rng.integers(1, 40, rng.integers(2, 5)))
+    weight_format = FixedPointFormat(bits, int(rng.integers(0, 3)))
+    layers: list = []
+    previous = "x"
+    for number, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+        low, high = weight_format.minimum, weight_format.maximum
+        layer = Dense(
+            f"d{number}",
+            (previous,),
+            rng.integers(low, high, (n_in, n_out), endpoint=True),
+            weight_format,
+            rng.integers(-100, 100, n_out) if rng.random() < 0.8 else None,
+            FixedPointFormat(8, 3),
+        )
+        layers.append(layer)
+        previous = layer.name
+        if number < len(sizes) - 2 or rng.random() < 0.5:
+            to = Assignment(
+                FixedPointFormat(8, int(rng.integers(2, 14)), bool(rng.integers(2))),
+                rng.choice(["TRN", "RND"]),
+                rng.choice(["SAT", "SAT_SYM"]),
+            )
+            kind = Relu if rng.random() < 0.7 else Quantize
+            layers.append(kind(f"a{number}", (previous,), to))
+            previous = layers[-1].name
+    signed = bool(rng.integers(2))
+    source = Input("x", (sizes[0],), FixedPointFormat(10, 10, signed))
+    return FixedPointModel("chain", (source,), tuple(layers), (previous,))
+
+
+def inputs_of(model: FixedPointModel, events: int, seed: int = 0) -> np.ndarray:
+    one = model.inputs[0]
+    rng = np.random.default_rng(seed)
+    return rng.integers(one.format.minimum, one.format.maximum, (events, *one.shape), endpoint=True)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 3 * ROWS))
+@settings(max_examples=60, deadline=None)
+def test_random_chains_equal_the_general_emulator(seed, events):
+    model = chain_model(seed)
+    x = inputs_of(model, events, seed)
+    fast = model.emulator.run_fast(x)
+    assert fast is not None
+    np.testing.assert_array_equal(fast, model.emulator.run({"x": x})[model.outputs[0]])
+
+
+def test_a_chain_equals_the_reference_in_fractions():
+    model = chain_model(3, sizes=(9, 17, 3))
+    x = inputs_of(model, 30)
+    for event, found in zip(x, model.run(x), strict=True):
+        np.testing.assert_array_equal(run_reference(model, {"x": event})[model.outputs[0]], found)
+
+
+@pytest.mark.parametrize("bits", [4, 12, 26])
+def test_float32_or_float64_as_the_proof_allows(bits):
+    model = chain_model(8, bits=bits, sizes=(20, 33, 5))
+    x = inputs_of(model, 50)
+    assert model.emulator.run_fast(x) is not None
+    kind = model.emulator._chain.constants.dtype
+    assert kind == (np.float32 if bits < 10 else np.float64)
+    np.testing.assert_array_equal(
+        model.emulator.run_fast(x), model.emulator.run({"x": x})[model.outputs[0]]
+    )
+
+
+@pytest.mark.parametrize("events", [1, 2, 3, ROWS - 1, ROWS, ROWS + 1, ROWS + 2, ROWS + 3])
+@pytest.mark.parametrize("before", [0, BLOCK])
+def test_every_remainder_of_a_block(events, before):
+    model = chain_model(5, sizes=(7, 35, 4))
+    x = inputs_of(model, before + events)
+    np.testing.assert_array_equal(model.run(x), model.emulator.run({"x": x})[model.outputs[0]])
+
+
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i2", ">u4"])
+def test_every_integer_type_in_every_layout(kind):
+    model = chain_model(6, sizes=(7, 5, 2))
+    x = np.abs(inputs_of(model, 12)) % 100
+    expected = model.run(x)
+    typed = x.astype(kind)
+    np.testing.assert_array_equal(model.run(typed), expected)
+    np.testing.assert_array_equal(model.run(np.asfortranarray(typed)), expected)
+    typed.setflags(write=False)
+    np.testing.assert_array_equal(model.run(typed), expected)
+    wide = np.zeros((24, 7), typed.dtype)
+    wide[::2] = typed
+    np.testing.assert_array_equal(model.run(wide[::2]), expected)
+
+
+@pytest.mark.parametrize("bad", [-1, 1024])
+@pytest.mark.parametrize("place", [(0, 0), (130, 6)])
+def test_a_value_outside_is_found_wherever_it_is(bad, place):
+    model = chain_model(2, sizes=(7, 5, 2))
+    model = FixedPointModel(
+        "chain",
+        (Input("x", (7,), FixedPointFormat(10, 10, signed=False)),),
+        model.layers,
+        model.outputs,
+    )
+    x = np.zeros((131, 7), dtype=np.int32)
+    x[place] = bad
+    assert model.emulator.run_fast(x) is None
+    with pytest.raises(PrecisionError, match=r"lies outside ufixed<10,10>"):
+        model.run(x)
+
+
+def test_a_large_unsigned_value_does_not_slip_through():
+    model = chain_model(2, sizes=(7, 5, 2))
+    with pytest.raises(PrecisionError, match="lies outside"):
+        model.run(np.full((1, 7), 2**64 - 1, dtype=np.uint64))
+
+
+def test_no_events_give_no_results():
+    model = chain_model(1, sizes=(7, 5, 2))
+    assert model.run(np.zeros((0, 7), dtype=int)).shape == (0, 2)
+
+
+def test_one_chain_may_run_in_several_threads():
+    model = chain_model(9, sizes=(32, 24, 3))
+    parts = [inputs_of(model, 500, seed) for seed in range(16)]
+    expected = [model.run(part) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(model.run, parts), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_what_is_no_chain_takes_the_general_path():
+    source = Input("x", (4,), FixedPointFormat(6, 6))
+    dense = Dense("d", ("x",), np.eye(4, dtype=int), FixedPointFormat(2, 2))
+    rounding = Quantize("q", ("d",), Assignment(FixedPointFormat(4, 6), "RND_CONV", "SAT"))
+    for layers, outputs in [
+        ((dense, rounding), ("q",)),
+        ((dense, Relu("r", ("d",))), ("d", "r")),
+        ((Relu("r", ("x",)),), ("r",)),
+        ((dense, Dense("e", ("x",), np.eye(4, dtype=int), FixedPointFormat(2, 2))), ("e",)),
+    ]:
+        model = FixedPointModel("net", (source,), layers, outputs)
+        x = inputs_of(model, 9)
+        assert model.emulator.run_fast(x) is None
+        found = model.emulator.run({"x": x})
+        for event in range(9):
+            for name, wanted in run_reference(model, {"x": x[event]}).items():
+                np.testing.assert_array_equal(found[name][event], wanted)
