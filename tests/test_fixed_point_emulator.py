@@ -104,6 +104,30 @@ def test_chunks_do_not_show(events):
             np.testing.assert_array_equal(result[-1:], alone[name])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_number_of_threads_does_not_show(threads, monkeypatch):
+    monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", threads)
+    monkeypatch.setattr("pulsefront.fixed_point.emulator.EVENTS_PER_THREAD", 100)
+    for model in (dense(12, 6), random_model(5)):
+        inputs = random_inputs(model, 1001, 2)
+        single = {
+            name: np.concatenate(
+                [
+                    model.emulator.run({k: v[i : i + 50] for k, v in inputs.items()})[name]
+                    for i in range(0, 1001, 50)
+                ]
+            )
+            for name in model.outputs
+        }
+        for name, found in model.emulator.run(inputs).items():
+            np.testing.assert_array_equal(found, single[name])
+    x = random_inputs(dense(12, 6), 1001, 2)["x"]
+    np.testing.assert_array_equal(dense(12, 6).run(x), dense(12, 6).emulator.run({"x": x})["y"])
+    x[900, 3] = 4096
+    with pytest.raises(PrecisionError, match=r"at \(900, 3\) lies outside"):
+        dense(12, 6).run(x)
+
+
 @pytest.mark.parametrize("rounding", ["TRN", "RND"])
 @pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM", "WRAP"])
 @pytest.mark.parametrize("after", [Relu, Quantize])

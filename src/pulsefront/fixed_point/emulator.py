@@ -8,8 +8,10 @@ and 64-bit integers carry the rest. Results are integers in every case, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -60,6 +62,9 @@ WIDER = {
 CHUNK = 1024
 """Events per pass: activations of small networks then stay in the second-level cache."""
 
+EVENTS_PER_THREAD = 16384
+"""Fewer events are not worth a thread of their own."""
+
 Array = npt.NDArray[Any]
 Values = dict[str, Array]
 Stage = Callable[[Values], None]
@@ -83,13 +88,18 @@ class Emulator:
             name: np.empty((events, *shape), dtype=np.int64)
             for name, shape in self._outputs.items()
         }
-        for start in range(0, events, CHUNK):
-            chunk = slice(start, min(start + CHUNK, events))
-            values: Values = {name: array[chunk] for name, array in arrays.items()}
-            for stage in self._stages:
-                stage(values)
-            for name, result in results.items():
-                result[chunk] = values[name]
+
+        def part(first: int, last: int) -> bool:
+            for start in range(first, last, CHUNK):
+                chunk = slice(start, min(start + CHUNK, last))
+                values: Values = {name: array[chunk] for name, array in arrays.items()}
+                for stage in self._stages:
+                    stage(values)
+                for name, result in results.items():
+                    result[chunk] = values[name]
+            return True
+
+        _in_threads(part, events)
         return results
 
     def run_fast(self, array: Array) -> Integers | None:
@@ -110,7 +120,13 @@ class Emulator:
             # Numba would compile once more for each of these.
             array = array.copy(order="C")
         result = np.empty((array.shape[0], chain.outputs), dtype=np.int64)
-        return result if chain.run(array, result) else None
+        if array.shape[0] < 2 * EVENTS_PER_THREAD:
+            return result if chain.run(array, result) else None
+
+        def part(first: int, last: int) -> bool:
+            return chain.run(array[first:last], result[first:last])
+
+        return result if _in_threads(part, array.shape[0]) else None
 
     def exact_ranges(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Integers, Integers]]:
         """Return per layer the smallest and largest integer of each channel before assignment."""
@@ -156,6 +172,19 @@ class Emulator:
             )
         result: Integers = next(iter(self.run({source.name: array[None]}).values()))[0]
         return result
+
+
+def _in_threads(part: Callable[[int, int], bool], events: int) -> bool:
+    """Call *part* on ranges of events, in threads where there are enough events for it.
+
+    The number of threads is numba's: the processors at hand, or ``NUMBA_NUM_THREADS``.
+    """
+    threads = min(numba.config.NUMBA_NUM_THREADS, events // EVENTS_PER_THREAD)
+    if threads < 2:
+        return part(0, events)
+    edges = [events * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        return all(list(pool.map(part, edges[:-1], edges[1:])))
 
 
 def _stages(model: FixedPointModel) -> list[Stage]:
