@@ -1,0 +1,215 @@
+"""How many events a study needs: power of a paired comparison, learning curves.
+
+The spread of a metric over resampled pilot events falls with the root of their number; from it
+follows how many test events show a given gain, or bring an interval to a given width. Where
+events cluster, numbers of clusters take the place of events throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from pulsefront.errors import DataError
+from pulsefront.evaluate.intervals import (
+    Interval,
+    Statistic,
+    bootstrap_replicates,
+    difference,
+    t_interval,
+)
+
+__all__ = [
+    "LearningPoint",
+    "PowerPlan",
+    "events_for_half_width",
+    "learning_curve",
+    "plan_paired_test",
+    "power_of_paired_test",
+    "training_subsets",
+]
+
+
+@dataclass(frozen=True)
+class PowerPlan:
+    """What a pilot says about the size of a test set.
+
+    ``standard_error`` is that of the paired difference at ``pilot`` events (or clusters);
+    ``needed`` are the events that show ``gain`` with ``power`` at a one-sided ``significance``.
+    """
+
+    pilot: int
+    standard_error: float
+    gain: float
+    power: float
+    significance: float
+    needed: int
+
+
+def plan_paired_test(
+    candidate: Statistic,
+    reference: Statistic,
+    events: int,
+    *,
+    gain: float,
+    power: float = 0.9,
+    significance: float = 0.025,
+    groups: ArrayLike | None = None,
+    replicates: int = 500,
+    seed: int = 0,
+) -> PowerPlan:
+    """Return how many events a paired test needs to show *gain*, from pilot events.
+
+    Parameters
+    ----------
+    candidate, reference
+        Prepared from the same *events*; smaller is better.
+    gain
+        The difference reference − candidate that must not be missed, in the metric's unit.
+    groups
+        (event,) clusters; numbers are of clusters then.
+
+    Raises
+    ------
+    DataError
+        A gain that is not positive, or shares beyond 0 … 1.
+    """
+    if not (gain > 0 and 0 < power < 1 and 0 < significance < 1):
+        raise DataError(
+            "gain must be positive, power and significance within 0 … 1",
+            value=(gain, power, significance),
+        )
+    replicated = bootstrap_replicates(
+        difference(reference, candidate), events, groups=groups, replicates=replicates, seed=seed
+    )
+    pilot = events
+    if groups is not None:
+        labels = np.asarray(groups)
+        pilot = len(np.unique(labels.reshape(len(labels), -1), axis=0))
+    error = float(np.std(replicated, ddof=1))
+    quantiles = float(stats.norm.ppf(1 - significance) + stats.norm.ppf(power))
+    needed = max(2, math.ceil(pilot * (quantiles * error / gain) ** 2))
+    return PowerPlan(pilot, error, gain, power, significance, needed)
+
+
+def power_of_paired_test(plan: PowerPlan, events: int) -> float:
+    """Return the chance that a test with *events* (or clusters) shows the planned gain."""
+    error = plan.standard_error * math.sqrt(plan.pilot / events)
+    return float(stats.norm.sf(stats.norm.ppf(1 - plan.significance) - plan.gain / error))
+
+
+def events_for_half_width(
+    statistic: Statistic,
+    events: int,
+    *,
+    half_width: float,
+    confidence: float = 0.95,
+    replicates: int = 500,
+    seed: int = 0,
+) -> int:
+    """Return how many events bring the interval of a metric to ± *half_width*.
+
+    Raises
+    ------
+    DataError
+        A half width that is not positive.
+    """
+    if not half_width > 0:
+        raise DataError("must be positive", field="half_width", value=half_width)
+    replicated = bootstrap_replicates(statistic, events, replicates=replicates, seed=seed)
+    z = float(stats.norm.ppf((1 + confidence) / 2))
+    return max(2, math.ceil(events * (z * float(np.std(replicated, ddof=1)) / half_width) ** 2))
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """The metric at one number of training events: each repetition and their t interval."""
+
+    events: int
+    values: tuple[float, ...]
+    interval: Interval
+
+
+def learning_curve(
+    train_and_score: Callable[[NDArray[np.int64], int], float],
+    training: ArrayLike,
+    sizes: Sequence[int],
+    *,
+    groups: ArrayLike | None = None,
+    repeats: int = 3,
+    seed: int = 0,
+) -> tuple[LearningPoint, ...]:
+    """Train on growing parts of the training set and measure each on the same other events.
+
+    Parameters
+    ----------
+    train_and_score
+        From (indices of training events, seed of the repetition) to the metric on events that
+        never change.
+    training
+        (n,) indices of all training events.
+    sizes
+        Numbers of training events, at most n.
+    groups
+        (n,) labels, such as positions, that each part holds in equal shares.
+    repeats
+        At least two, each with its own draw of events and seed.
+
+    Raises
+    ------
+    DataError
+        Sizes that do not fit, or fewer than two repeats.
+    """
+    everything = np.asarray(training, dtype=np.int64)
+    if repeats < 2:
+        raise DataError("needs at least two", field="repeats", value=repeats)
+    drawn = [
+        training_subsets(everything, sizes, groups=groups, seed=seed + repeat)
+        for repeat in range(repeats)
+    ]
+    points = []
+    for place, size in enumerate(sizes):
+        values = tuple(
+            float(train_and_score(drawn[repeat][place], seed + repeat)) for repeat in range(repeats)
+        )
+        points.append(LearningPoint(size, values, t_interval(values)))
+    return tuple(points)
+
+
+def training_subsets(
+    training: ArrayLike, sizes: Sequence[int], *, groups: ArrayLike | None = None, seed: int = 0
+) -> tuple[NDArray[np.int64], ...]:
+    """Return nested parts of the training events, each spread evenly over the groups.
+
+    Raises
+    ------
+    DataError
+        A size below one or above the number of training events.
+    """
+    everything = np.asarray(training, dtype=np.int64)
+    wrong = [size for size in sizes if not 1 <= size <= len(everything)]
+    if wrong:
+        raise DataError(
+            "no such number of training events",
+            field="sizes",
+            value=wrong[0],
+            remedy=f"there are {len(everything)}",
+        )
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(everything))
+    if groups is not None:
+        labels = np.asarray(groups)
+        _, coded = np.unique(labels.reshape(len(labels), -1), axis=0, return_inverse=True)
+        index = np.asarray(coded).reshape(-1)[order]
+        by_group = np.argsort(index, kind="stable")
+        counts = np.bincount(index)
+        rank = np.empty(len(order), np.int64)
+        rank[by_group] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        # First one event of every group, then a second of every group, and so on.
+        order = order[np.argsort(rank, kind="stable")]
+    return tuple(np.sort(everything[order[:size]]) for size in sizes)

@@ -1,0 +1,73 @@
+"""Inputs that matter grow the loss, inputs that do not leave it as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import DataError
+from pulsefront.evaluate.importance import occlusion_importance, permutation_importance
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(4_000, 4))
+TRUTH = 2 * INPUTS[:, 0] + INPUTS[:, 1]
+COLUMNS = {"strong": [0], "weak": [1], "unused": [2], "pair": [2, 3]}
+
+
+def predict(inputs: np.ndarray) -> np.ndarray:
+    return 2 * inputs[:, 0] + inputs[:, 1]
+
+
+def loss(estimates: np.ndarray) -> np.ndarray:
+    return (estimates - TRUTH) ** 2
+
+
+def test_shuffling_an_input_of_weight_w_costs_twice_its_variance() -> None:
+    found = permutation_importance(predict, INPUTS, loss, COLUMNS)
+    growth = {item.name: item.growth for item in found}
+    assert [item.name for item in found[:2]] == ["strong", "weak"]
+    assert growth["strong"].value == pytest.approx(8, rel=0.08)
+    assert growth["weak"].value == pytest.approx(2, rel=0.08)
+    assert growth["strong"].low < 8 < growth["strong"].high + 0.3
+    assert growth["unused"].value == growth["pair"].value == 0
+
+
+def test_covering_an_input_costs_its_mean_square() -> None:
+    found = {i.name: i.growth.value for i in occlusion_importance(predict, INPUTS, loss, COLUMNS)}
+    assert found["strong"] == pytest.approx(4 * (INPUTS[:, 0] ** 2).mean())
+    cover = INPUTS.mean(axis=0)
+    better = occlusion_importance(predict, INPUTS, loss, {"strong": [0]}, cover=cover)
+    assert better[0].growth.value == pytest.approx(4 * INPUTS[:, 0].var())
+
+
+def test_inputs_are_not_changed() -> None:
+    before = INPUTS.copy()
+    permutation_importance(predict, INPUTS, loss, {"strong": [0]}, repeats=1, replicates=10)
+    occlusion_importance(predict, INPUTS, loss, {"strong": [0]}, replicates=10)
+    np.testing.assert_array_equal(INPUTS, before)
+
+
+def test_redundant_inputs_matter_only_together() -> None:
+    copies = np.column_stack([INPUTS[:, 0], INPUTS[:, 0]])
+
+    def either(inputs: np.ndarray) -> np.ndarray:
+        # An estimator that takes the input nearer to the truth: one copy suffices.
+        return np.where(np.abs(inputs[:, 0] - copies[:, 0]) < 1e-9, inputs[:, 0], inputs[:, 1])
+
+    found = permutation_importance(
+        either,
+        copies,
+        lambda e: (e - copies[:, 0]) ** 2,
+        {"first": [0], "second": [1], "both": [0, 1]},
+    )
+    growth = {item.name: item.growth.value for item in found}
+    assert growth["first"] == pytest.approx(0, abs=1e-6)
+    assert growth["second"] == 0
+    assert growth["both"] > 1
+
+
+def test_unusable_requests_raise() -> None:
+    with pytest.raises(DataError, match="no such input"):
+        permutation_importance(predict, INPUTS, loss, {"beyond": [4]})
+    with pytest.raises(DataError, match="loss"):
+        occlusion_importance(predict, INPUTS, lambda e: e[:10], {"strong": [0]})
