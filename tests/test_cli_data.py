@@ -129,7 +129,7 @@ def test_a_truncated_file_keeps_its_events_with_a_warning(tmp_path: Path) -> Non
     ("content", "options", "error"),
     [
         (b"", (), DataError),
-        (b"time,energy\n1,2\n", (), DataError),
+        (b"time energy\n1 2\n", (), DataError),
         (wavedump_bytes(np.ones((3, 20), np.uint16))[:-5], ("--strict",), TruncatedFile),
         (wavedump_bytes(np.ones((1, 20), np.uint16))[:-5], (), TruncatedFile),
     ],
@@ -145,6 +145,46 @@ def test_bad_files_give_one_line_and_write_nothing(
     assert "wave.dat" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["wave.dat"]
+
+
+def test_inspect_prints_dictionary_status_and_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = pair(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = invoke("inspect", files[0], "--tag-interval-ns", 8)
+    assert "wavedump, 30 events" in result.stdout
+    assert "status: 30 without flags" in result.stdout
+    assert "waveform_adc[120] uint16, ADC counts" in result.stdout
+    assert (tmp_path / "wave0_inspect.png").read_bytes().startswith(b"\x89PNG")
+    invoke("ingest", *files, "--out", "s.h5")
+    result = invoke("inspect", "s.h5", "--figure", "drawn.svg")
+    assert "store, 30 events" in result.stdout
+    assert "<svg" in (tmp_path / "drawn.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "events"),
+    [
+        ("toward_bgo_sipm/hpge_wave0.dat", ("--baseline-samples", 1000), 8),
+        ("legend_compass/compass_test_data.BIN", ("--baseline-samples", 30), 102),
+        ("wavecatcher_sipm/exampledata.bin", ("--polarity", "negative"), 300),
+        ("drs4_pydrs4/test.dat", ("--polarity", "negative"), 1000),
+        ("lecroy_trc/pulse_sequence.trc", ("--baseline-samples", 50), 20),
+    ],
+)
+def test_every_measured_sample_goes_through_pickoff(
+    shared_data: Callable[[str], Path], tmp_path: Path, name: str, options: tuple, events: int
+) -> None:
+    if name.endswith(".trc"):
+        pytest.importorskip("lecroyscope")
+    invoke("pickoff", shared_data(name), "--out", tmp_path / "out", *options)
+    frame = pd.read_csv(tmp_path / "out" / "events.csv")
+    assert len(frame) == events
+    first = "_0" if "amplitude_adc_0" in frame else ""
+    assert np.isfinite(frame[f"amplitude_adc{first}"]).all()
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert sum(summary["events_by_status"].values()) >= events
 
 
 def test_pickoff_does_not_replace_a_folder_of_something_else(tmp_path: Path) -> None:

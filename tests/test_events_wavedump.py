@@ -74,6 +74,16 @@ def test_sample_types_are_seen(tmp_path: Path, dtype: type) -> None:
     np.testing.assert_array_equal(opened.read()["waveform_adc"], waves)
 
 
+def test_a_flipped_bit_in_the_first_record_does_not_change_the_sample_type(tmp_path: Path) -> None:
+    waves = np.random.default_rng(0).integers(100, 4000, (4, 64)).astype(np.uint16)
+    waves[0, 20] |= 0x8000
+    assert open_events(written(tmp_path, wavedump_bytes(waves))).provenance["sample_type"] == "u16"
+    floats = waves.astype(np.float32)
+    floats[0, 5] = np.nan
+    opened = open_events(written(tmp_path, wavedump_bytes(floats)))
+    assert opened.provenance["sample_type"] == "f32"
+
+
 def test_sample_types_can_be_said(tmp_path: Path) -> None:
     waves = np.full((3, 10), 7, np.uint8)  # could be u16 just as well
     path = written(tmp_path, wavedump_bytes(waves))

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from pulsefront.estimators.pulse_chain import PulseSettings
     from pulsefront.events.readers.base import ReadOptions
 
-__all__ = ["ingest", "pickoff"]
+__all__ = ["ingest", "inspect", "pickoff"]
 
 
 class SampleTypeName(StrEnum):
@@ -121,6 +123,41 @@ def ingest(
     typer.echo(f"{out}: {count} events {'added' if append else 'written'}")
 
 
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A measured file, a store or a detector (TOML).")],
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Where to draw it; by default beside you, named after the file."),
+    ] = None,
+    format_name: Format = None,
+    sample_interval_ns: SampleInterval = None,
+    tag_interval_ns: TagInterval = None,
+    sample_type: Samples = SampleTypeName.auto,
+    record_samples: RecordSamples = None,
+    mapping: Mapping = None,
+    *,
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw nothing.")] = False,
+    strict: Strict = False,
+) -> None:
+    """Show what a file holds: columns, units, status counts, rates; draw its pulses."""
+    from pulsefront.files import atomic_path
+
+    if file.suffix == ".toml":
+        lines, drawn = _inspected_detector(file)
+    else:
+        options = _options(
+            sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
+        )
+        lines, drawn = _inspected_events(file, options, format_name)
+    for line in lines:
+        typer.echo(line)
+    if drawn is not None and not no_figure:
+        target = figure or Path(f"{file.stem}_inspect.png")
+        with atomic_path(target) as temporary:
+            drawn.savefig(temporary, dpi=120, format=target.suffix.lstrip(".") or "png")
+        typer.echo(f"figure: {target}")
+
+
 def pickoff(
     files: Files,
     out: Annotated[Path, typer.Option("--out", help="Folder for table and figures.")],
@@ -176,14 +213,54 @@ def pickoff(
     with _warnings_on_stderr(), progress("pickoff", "events") as report:
         source = open_sources(files, options, format_name=format_name, join=join.value)
         summary = run(source, out, chain, table_format=table.value, report=report)
-    flags = ", ".join(
-        f"{count} {name.replace('_', ' ').lower() if name != 'OK' else 'without flags'}"
-        for name, count in summary.status.items()
+    typer.echo(
+        f"{out}: {summary.events} events, {summary.channels} channel(s); {_counted(summary.status)}"
     )
-    typer.echo(f"{out}: {summary.events} events, {summary.channels} channel(s); {flags}")
     for name, values in summary.as_json()["time_difference_channel_0_minus_1"].items():
         told = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
         typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
+
+
+def _inspected_detector(file: Path) -> tuple[list[str], Figure | None]:
+    from pulsefront.simulate.inspect import describe_detector
+
+    rows, figure = describe_detector(file)
+    return ["  ".join(str(part) for part in row) for row in rows], figure
+
+
+def _inspected_events(
+    file: Path, options: ReadOptions, format_name: str | None
+) -> tuple[list[str], Figure | None]:
+    from pulsefront.estimators.pulse_inspect import inspect_events
+    from pulsefront.events.readers.open import open_events
+    from pulsefront.progress import progress
+
+    with _warnings_on_stderr(), progress("inspect", "events") as report:
+        found = inspect_events(open_events(file, options, format_name=format_name), report=report)
+    lines = [f"{file}: {found.format}, {found.events} events"]
+    if found.duration_s is not None:
+        rate = f", {found.rate_per_s:.4g} events/s" if found.rate_per_s else ""
+        lines.append(f"from first to last {found.duration_s:.4g} s{rate}")
+    lines.append(f"status: {_counted(found.status)}")
+    if found.pulse_status:
+        lines.append(f"first pulses, measured: {_counted(found.pulse_status)}")
+    for column in found.columns:
+        shape = "".join(f"[{length}]" for length in column.shape)
+        lines.append(
+            f"  {column.name}{shape} {column.dtype}, {column.unit}: {column.description}; "
+            f"{column.lowest:.6g} to {column.highest:.6g}"
+        )
+    for name, value in found.provenance.items():
+        told = str(value)
+        lines.append(f"  {name} = {told if len(told) <= 120 else told[:117] + '…'}")
+    return lines, found.figure
+
+
+def _counted(status: dict[str, int]) -> str:
+    return ", ".join(
+        f"{count} {name.replace('_', ' ').lower() if name != 'OK' else 'without flags'}"
+        for name, count in status.items()
+    )
 
 
 def _options(

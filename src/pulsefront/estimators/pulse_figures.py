@@ -100,12 +100,13 @@ def _overlay(
     axis: Axes, time: NDArray[np.float64], pulses: NDArray[np.float64], status: NDArray[np.uint16]
 ) -> None:
     good = np.flatnonzero(status == 0)
-    for event in good[:30]:
+    told = "without flags" if len(good) else "(all have flags)"
+    chosen = good if len(good) else np.arange(len(pulses))
+    for event in chosen[:30]:
         axis.plot(time, pulses[event], color="0.6", linewidth=0.4, alpha=0.6)
-    if len(good):
-        axis.plot(time, pulses[good].mean(axis=0), color="C0", linewidth=1.2, label="mean")
-        axis.legend(frameon=False, loc="upper right")
-    axis.set_title(f"{min(len(good), 30)} pulses without flags and mean of {len(good)}", fontsize=9)
+    axis.plot(time, pulses[chosen].mean(axis=0), color="C0", linewidth=1.2, label="mean")
+    axis.legend(frameon=False)
+    axis.set_title(f"{min(len(chosen), 30)} pulses {told} and mean of {len(chosen)}", fontsize=9)
 
 
 def _typical_and_worst(
@@ -138,5 +139,5 @@ def _single(
         crossing = columns[f"{name}_samples"][event]
         if np.isfinite(crossing):
             axis.axvline(crossing * scale, color=colour, linewidth=1, label=LABELS[name])
-    axis.legend(frameon=False, fontsize=7, loc="upper right")
+    axis.legend(fontsize=7, framealpha=0.7)
     axis.set_title(f"event {event}, {title}", fontsize=9)

@@ -167,7 +167,7 @@ def _count(summary: PickoffSummary, table: EventTable) -> None:
     summary.events += len(table)
     for name, count in status_counts(table.status).items():
         summary.status[name] = summary.status.get(name, 0) + count
-    if table["amplitude_adc"].ndim == 1:
+    if table["amplitude_adc"].ndim == 1 or table["amplitude_adc"].shape[1] < 2:
         return
     summary.channels = table["amplitude_adc"].shape[1]
     summary.time_unit = "ns" if "leading_edge_ns" in table.columns else "samples"

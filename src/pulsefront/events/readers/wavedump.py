@@ -200,17 +200,18 @@ def _sample_type(path: Path, record: int, size: int, options: ReadOptions) -> st
     """Return how the samples are written, from the first record unless it was said.
 
     ADC counts of up to 14 bits never have their top two bits set, which two 8-bit counts side by
-    side near or above half range do, and a f32 of more than 2 does in its upper half.
+    side near or above half range do, and a f32 of more than 2 does in its upper half. Most samples
+    decide, so that a damaged one does not. 8-bit data below a quarter of the range must be named.
     """
     if options.sample_type != "auto":
         return options.sample_type
     payload = min(record, size) - HEADER_BYTES
     raw = np.fromfile(path, np.uint8, count=payload, offset=HEADER_BYTES)
     if payload % 4 == 0:
-        floats = np.abs(raw.view("<f4"))
-        if np.isfinite(floats).all() and floats.max() < 1e5 and np.median(floats) > 2:
+        floats = np.abs(raw.view("<f4").astype(np.float64))
+        if np.mean(np.isfinite(floats) & (floats < 1e5)) > 0.9 and np.median(floats) > 2:
             return "f32"
-    if payload % 2 or raw.view("<u2").max() > 0x3FFF:
+    if payload % 2 or np.median(raw.view("<u2")) > 0x3FFF:
         return "u8"
     return "u16"
 

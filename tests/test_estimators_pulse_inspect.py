@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import DataError
+from pulsefront.estimators.pulse_inspect import inspect_events
+from pulsefront.events.readers.base import DataWarning, ReadOptions
+from pulsefront.events.readers.open import open_events
+from strategies_events import petsys_bytes, pulses, wavedump_bytes
+
+
+def test_what_is_found_is_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "w.dat"
+    content = bytearray(wavedump_bytes(pulses(40, height=1500).astype(np.uint16)))
+    record = len(content) // 40
+    content[7 * record + 8] = 1  # pattern
+    content[9 * record + 12] = 60  # another channel
+    path.write_bytes(bytes(content))
+    options = ReadOptions(sample_interval_ns=1.0, tag_interval_ns=8.0)
+    found = inspect_events(open_events(path, options))
+    assert (found.format, found.events) == ("wavedump", 40)
+    assert found.status == {"OK": 39, "BAD_HEADER": 1}
+    columns = {column.name: column for column in found.columns}
+    assert columns["waveform_adc"].shape == (120,)
+    assert columns["event_counter"].highest == 39
+    assert columns["time_ns"].unit == "ns"
+    # Tags are 77 ticks of 8 ns apart.
+    assert found.duration_s == pytest.approx(39 * 77 * 8e-9)
+    assert found.rate_per_s == pytest.approx(1 / (77 * 8e-9))
+    assert found.pulse_status["OK"] >= 38
+    assert found.figure is not None
+    assert len(found.figure.axes) == 3
+
+
+def test_list_mode_has_rates_and_no_pulses(tmp_path: Path) -> None:
+    path = tmp_path / "p.bin"
+    path.write_bytes(petsys_bytes(50))
+    found = inspect_events(open_events(path))
+    assert found.figure is None
+    assert found.rate_per_s == pytest.approx(1e3)
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "rate_per_s"),
+    [
+        ("toward_bgo_sipm/coincidence_wave0.dat", 41, None),
+        ("toward_bgo_sipm/hpge_wave0.dat", 8, None),
+        ("legend_compass/compass_test_data.BIN", 102, 20.2),
+        ("wavecatcher_sipm/exampledata.bin", 300, 0.2073),
+        ("drs4_pydrs4/test.dat", 1000, None),
+        ("lecroy_trc/pulse_sequence.trc", 20, 97.19),
+        ("lecroy_trc/issue_1.trc", 1, None),
+    ],
+)
+def test_every_measured_sample(
+    shared_data: Callable[[str], Path], name: str, events: int, rate_per_s: float | None
+) -> None:
+    if name.endswith(".trc"):
+        pytest.importorskip("lecroyscope")
+    found = inspect_events(open_events(shared_data(name)))
+    assert found.events == events
+    assert found.status == {"OK": events}
+    assert found.figure is not None
+    if rate_per_s is None:
+        assert found.rate_per_s is None
+    else:
+        assert found.rate_per_s == pytest.approx(rate_per_s, rel=1e-3)
+
+
+def test_the_measured_truncated_file_is_inspected_with_a_warning(
+    shared_data: Callable[[str], Path],
+) -> None:
+    path = shared_data("toward_bgo_sipm") / "sipm_2006272158_wave0.dat"
+    with pytest.warns(DataWarning, match="293 whole events"):
+        assert inspect_events(open_events(path)).events == 293
+
+
+def test_an_empty_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "e.dat").write_bytes(b"")
+    with pytest.raises(DataError, match="empty"):
+        open_events(tmp_path / "e.dat")
