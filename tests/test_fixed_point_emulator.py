@@ -110,17 +110,12 @@ def test_the_number_of_threads_does_not_show(threads, monkeypatch):
     monkeypatch.setattr("pulsefront.fixed_point.emulator.EVENTS_PER_THREAD", 100)
     for model in (dense(12, 6), random_model(5)):
         inputs = random_inputs(model, 1001, 2)
-        single = {
-            name: np.concatenate(
-                [
-                    model.emulator.run({k: v[i : i + 50] for k, v in inputs.items()})[name]
-                    for i in range(0, 1001, 50)
-                ]
-            )
-            for name in model.outputs
-        }
+        parts = [
+            model.emulator.run({name: array[i : i + 50] for name, array in inputs.items()})
+            for i in range(0, 1001, 50)
+        ]
         for name, found in model.emulator.run(inputs).items():
-            np.testing.assert_array_equal(found, single[name])
+            np.testing.assert_array_equal(found, np.concatenate([one[name] for one in parts]))
     x = random_inputs(dense(12, 6), 1001, 2)["x"]
     np.testing.assert_array_equal(dense(12, 6).run(x), dense(12, 6).emulator.run({"x": x})["y"])
     x[900, 3] = 4096

@@ -174,12 +174,16 @@ class Emulator:
         return result
 
 
+def _most_threads() -> int:
+    return int(getattr(numba.config, "NUMBA_NUM_THREADS", 1))
+
+
 def _in_threads(part: Callable[[int, int], bool], events: int) -> bool:
     """Call *part* on ranges of events, in threads where there are enough events for it.
 
     The number of threads is numba's: the processors at hand, or ``NUMBA_NUM_THREADS``.
     """
-    threads = min(numba.config.NUMBA_NUM_THREADS, events // EVENTS_PER_THREAD)
+    threads = min(_most_threads(), events // EVENTS_PER_THREAD)
     if threads < 2:
         return part(0, events)
     edges = [events * k // threads for k in range(threads + 1)]
