@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
 
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import LossSettings, MlpSettings, initial_candidate, prepare
 from pulsefront.networks.stack import Stack
 from pulsefront.search.importance import importance
-from pulsefront.search.moves import Move, apply, drop_nodes, shrink, starting_moves
+from pulsefront.search.moves import (
+    Moments,
+    Move,
+    apply,
+    drop_inputs,
+    drop_nodes,
+    shrink,
+    starting_moves,
+)
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -67,19 +76,34 @@ def test_the_inputs_that_carry_least_go_first(base: tuple) -> None:
     assert gone == set(order[:2].tolist())
 
 
-def test_removing_a_node_puts_its_mean_in_the_next_bias(base: tuple) -> None:
+def test_the_others_stand_in_for_a_node_that_is_gone(base: tuple) -> None:
     candidates, data = base
-    candidate = candidates[0]
-    float_candidate = type(candidate)(
-        candidate.kept_inputs, candidate.weights, candidate.biases, None, candidate.seed
+    candidate = replace(candidates[0], precision=None)
+    stack = Stack([candidate], data.scaling)
+    signals = stack.activations(data.inputs)[1][0].double().detach().numpy()
+    before = stack.forward(data.inputs)[0].detach().numpy()
+    keep = np.array([0, 2, 3])
+    moments = Moments.of(signals)
+    helped = drop_nodes(candidate, 1, keep, moments)
+    outputs = Stack([helped], data.scaling).forward(data.inputs)[0].detach().numpy()
+    # by hand: least squares of the lost node on the others and a constant
+    design = np.column_stack([signals[:, keep], np.ones(len(signals))])
+    fit = np.linalg.lstsq(design, signals[:, 1], rcond=None)[0]
+    lost = (signals[:, 1] - design @ fit)[:, None] * candidate.weights[2][1]
+    assert np.allclose(before - outputs, lost, atol=2e-3)
+
+
+def test_an_input_that_another_one_repeats_costs_nothing(base: tuple) -> None:
+    candidates, data = base
+    data.inputs[:, 7] = data.inputs[:, 20]
+    candidate = replace(candidates[0], precision=None)
+    moments = Moments.of(data.inputs.double().numpy())
+    keep = np.delete(np.arange(64), 7)
+    before = Stack([candidate], data.scaling).forward(data.inputs)
+    after = Stack([drop_inputs(candidate, keep, moments)], data.scaling).forward(
+        data.inputs[:, keep]
     )
-    stack = Stack([float_candidate], data.scaling)
-    hidden = stack.activations(data.inputs)
-    mean = hidden[1][0].double().mean(0).detach().numpy()
-    before = stack.forward(data.inputs)[0].mean(0)
-    after_candidate = drop_nodes(float_candidate, 1, np.array([0, 2, 3]), mean)
-    after = Stack([after_candidate], data.scaling).forward(data.inputs)[0].mean(0)
-    assert torch.allclose(before, after, atol=1e-5)
+    assert float((before - after).detach().abs().max()) < 0.01
 
 
 def test_a_move_that_would_leave_nothing_is_impossible(base: tuple) -> None:

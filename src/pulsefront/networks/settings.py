@@ -69,7 +69,7 @@ class LossSettings(FrozenModel):
     """
 
     kind: Literal["regression", "coincidence"] = "regression"
-    huber: float = Field(default=0.1, gt=0)
+    huber: float = Field(default=0.05, gt=0)
     output_weights: tuple[float, ...] | None = None
 
 
@@ -78,6 +78,6 @@ class TrainingSettings(FrozenModel):
 
     epochs: float = Field(default=30.0, gt=0)
     batch: int = Field(default=512, ge=1)
-    learning_rate: float = Field(default=8e-3, gt=0)
+    learning_rate: float = Field(default=1.2e-2, gt=0)
     warm_up: float = Field(default=0.1, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)

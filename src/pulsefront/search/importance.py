@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import TrainingData, batch_loss
-from pulsefront.search.moves import Importance, drop_inputs, drop_nodes
+from pulsefront.search.moves import Importance, Moments, drop_inputs, drop_nodes
 from pulsefront.search.task import Task
 
 __all__ = ["importance", "rank_inputs"]
@@ -26,27 +26,46 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
     ``events`` of the training set are enough: the result ranks, it decides nothing.
     """
     part = TrainingData(data.inputs[:events], data.targets[:events], data.scaling, data.loss)
+    kept = candidates[0].kept_inputs
+    signals = part.inputs[..., torch.from_numpy(kept)].reshape(-1, len(kept)).double()
+    input_moments = Moments.of(signals.numpy())
     inputs = []
     nodes = []
-    means = []
+    moments = []
     for candidate in candidates:
-        mean = _mean_activations(candidate, part)
+        own = _activation_moments(candidate, part)
         whole = _losses([candidate], part)[0]
-        count = len(candidate.kept_inputs)
-        without_input = [
-            drop_inputs(candidate, np.delete(np.arange(count), i)) for i in range(count)
-        ]
-        inputs.append(_losses(without_input, part) - whole if count > 1 else np.full(1, np.inf))
-        per_layer = []
-        for layer, width in enumerate(candidate.hidden):
-            without = [
-                drop_nodes(candidate, layer, np.delete(np.arange(width), j), mean[layer])
-                for j in range(width)
-            ]
-            per_layer.append(_losses(without, part) - whole if width > 1 else np.full(1, np.inf))
-        nodes.append(tuple(per_layer))
-        means.append(mean)
-    return Importance(np.mean(inputs, axis=0), tuple(nodes), tuple(means))
+        inputs.append(
+            _rises(
+                [drop_inputs(candidate, keep, input_moments) for keep in _all_but_one(len(kept))],
+                part,
+                whole,
+            )
+        )
+        nodes.append(
+            tuple(
+                _rises(
+                    [drop_nodes(candidate, layer, k, own[layer]) for k in _all_but_one(width)],
+                    part,
+                    whole,
+                )
+                for layer, width in enumerate(candidate.hidden)
+            )
+        )
+        moments.append(own)
+    return Importance(np.mean(inputs, axis=0), input_moments, tuple(nodes), tuple(moments))
+
+
+def _all_but_one(count: int) -> list[NDArray[np.intp]]:
+    """Return the places left when each one is left out in turn; none where there is only one."""
+    return [np.delete(np.arange(count), place) for place in range(count)] if count > 1 else []
+
+
+def _rises(
+    candidates: Sequence[Candidate], data: TrainingData, whole: float
+) -> NDArray[np.float64]:
+    # The only unit of its kind cannot go.
+    return _losses(candidates, data) - whole if candidates else np.full(1, np.inf)
 
 
 def rank_inputs(
@@ -81,8 +100,8 @@ def _losses(candidates: Sequence[Candidate], data: TrainingData) -> NDArray[np.f
     return np.concatenate(parts)
 
 
-def _mean_activations(candidate: Candidate, data: TrainingData) -> tuple[NDArray[np.float64], ...]:
+def _activation_moments(candidate: Candidate, data: TrainingData) -> tuple[Moments, ...]:
     stack = Stack([candidate], data.scaling)
     inputs = data.inputs[..., torch.from_numpy(stack.inputs)]
     inputs = inputs.reshape(-1, inputs.shape[-1])
-    return tuple(value[0].double().mean(0).numpy() for value in stack.activations(inputs))
+    return tuple(Moments.of(value[0].double().numpy()) for value in stack.activations(inputs))

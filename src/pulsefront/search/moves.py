@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate
 
-__all__ = ["Importance", "Move", "apply", "drop_inputs", "drop_nodes", "shrink", "starting_moves"]
+__all__ = [
+    "Importance",
+    "Moments",
+    "Move",
+    "apply",
+    "drop_inputs",
+    "drop_nodes",
+    "shrink",
+    "starting_moves",
+]
+
+RIDGE = 1e-4
+"""Share of the mean variance that steadies the least squares between correlated signals."""
 
 MoveKind = Literal["inputs", "nodes", "weight_bits", "bias_bits", "activation_bits"]
 
@@ -30,17 +42,51 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Importance:
-    """Rise of the training loss when one unit is replaced by its mean, without retraining.
+class Moments:
+    """Mean (n,) and covariance (n, n) of the signals that enter a dense layer."""
 
-    ``inputs`` (n_kept,) is the mean over initializations, whose inputs are common;
-    ``nodes[k][layer]`` (nodes,) belongs to initialization k, whose nodes are its own, and
-    ``means[k][layer]`` (nodes,) are the mean activations that stand in for them.
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @staticmethod
+    def of(signals: NDArray[np.float64]) -> Moments:
+        """Return the moments of *signals* (event, n)."""
+        mean = signals.mean(0)
+        centred = signals - mean
+        return Moments(mean, centred.T @ centred / len(signals))
+
+    def part(self, places: NDArray[np.intp]) -> Moments:
+        """Return the moments of the signals at *places*."""
+        return Moments(self.mean[places], self.covariance[np.ix_(places, places)])
+
+    def stand_in(
+        self, keep: NDArray[np.intp], gone: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (keep, gone) and (gone,): the least-squares estimate of what is gone.
+
+        gone ≈ keep @ first + second, fitted over the events of these moments.
+        """
+        among = self.covariance[np.ix_(keep, keep)]
+        steady = RIDGE * float(np.trace(self.covariance)) / len(self.mean) + 1e-12
+        across = self.covariance[np.ix_(keep, gone)]
+        slope: NDArray[np.float64] = np.linalg.solve(among + steady * np.eye(len(keep)), across)
+        return slope, self.mean[gone] - self.mean[keep] @ slope
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Rise of the training loss without one unit, before any retraining.
+
+    The other units of its layer stand in for it (`Moments.stand_in`). ``inputs`` (n_kept,) is
+    the mean over initializations, whose inputs are common, and ``input_moments`` belongs to
+    these; ``nodes[k][layer]`` (nodes,) and ``moments[k][layer]`` belong to initialization k,
+    whose nodes are its own.
     """
 
     inputs: NDArray[np.float64]
+    input_moments: Moments
     nodes: tuple[tuple[NDArray[np.float64], ...], ...]
-    means: tuple[tuple[NDArray[np.float64], ...], ...]
+    moments: tuple[tuple[Moments, ...], ...]
 
 
 def starting_moves(candidate: Candidate, fraction: float) -> list[Move]:
@@ -79,7 +125,7 @@ def apply(
         if left < 1:
             return None
         keep = np.sort(np.argsort(-importance.inputs, kind="stable")[:left])
-        return [drop_inputs(candidate, keep) for candidate in candidates]
+        return [drop_inputs(c, keep, importance.input_moments) for c in candidates]
     assert move.layer is not None  # only inputs have no layer
     if move.kind == "nodes":
         left = first.hidden[move.layer] - move.amount
@@ -89,8 +135,8 @@ def apply(
         for k, candidate in enumerate(candidates):
             rank = np.argsort(-importance.nodes[k][move.layer], kind="stable")
             keep = np.sort(rank[:left])
-            mean = importance.means[k][move.layer]
-            result.append(drop_nodes(candidate, move.layer, keep, mean))
+            moments = importance.moments[k][move.layer]
+            result.append(drop_nodes(candidate, move.layer, keep, moments))
         return result
     assert first.precision is not None  # bits are removed from quantized networks
     bits = list(getattr(first.precision, move.kind))
@@ -104,31 +150,45 @@ def apply(
     ]
 
 
-def drop_inputs(candidate: Candidate, keep: NDArray[np.intp]) -> Candidate:
+def drop_inputs(
+    candidate: Candidate, keep: NDArray[np.intp], moments: Moments | None = None
+) -> Candidate:
     """Return *candidate* with the inputs at *keep* (places among its kept ones) alone.
 
-    Standardized inputs have mean zero: a dropped one is thereby replaced by its mean.
+    With the *moments* of its inputs, the kept inputs take over what they can tell of the dropped
+    ones. Without, a dropped input is replaced by its mean, which is zero once standardized.
     """
+    first = candidate.weights[0]
+    weight = first[keep]
+    bias = candidate.biases[0]
+    if moments is not None:
+        gone = np.setdiff1d(np.arange(len(first)), keep)
+        slope, offset = moments.stand_in(keep, gone)
+        weight = (weight + slope @ first[gone]).astype(np.float32)
+        bias = (bias + offset @ first[gone]).astype(np.float32)
     return replace(
         candidate,
         kept_inputs=candidate.kept_inputs[keep],
-        weights=(candidate.weights[0][keep], *candidate.weights[1:]),
+        weights=(weight, *candidate.weights[1:]),
+        biases=(bias, *candidate.biases[1:]),
     )
 
 
 def drop_nodes(
-    candidate: Candidate, layer: int, keep: NDArray[np.intp], mean: NDArray[np.float64]
+    candidate: Candidate, layer: int, keep: NDArray[np.intp], moments: Moments
 ) -> Candidate:
     """Return *candidate* with the nodes *keep* of hidden *layer* alone.
 
-    The mean activation of the others moves into the next layer's biases.
+    *moments* are those of the layer's activations: the kept nodes and the next layer's biases
+    take over what they can tell of the dropped ones.
     """
     weights = list(candidate.weights)
     biases = list(candidate.biases)
+    after = weights[layer + 1]
     gone = np.setdiff1d(np.arange(weights[layer].shape[1]), keep)
-    shift = mean[gone] @ weights[layer + 1][gone].astype(np.float64)
-    biases[layer + 1] = (biases[layer + 1] + shift).astype(np.float32)
+    slope, offset = moments.stand_in(keep, gone)
+    weights[layer + 1] = (after[keep] + slope @ after[gone]).astype(np.float32)
+    biases[layer + 1] = (biases[layer + 1] + offset @ after[gone]).astype(np.float32)
     weights[layer] = weights[layer][:, keep]
     biases[layer] = biases[layer][keep]
-    weights[layer + 1] = weights[layer + 1][keep]
     return replace(candidate, weights=tuple(weights), biases=tuple(biases))
