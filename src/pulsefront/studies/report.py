@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from pulsefront.evaluate.intervals import Interval
 from pulsefront.files import write_json, write_text
 from pulsefront.report import (
     Block,
@@ -25,42 +21,21 @@ from pulsefront.report import (
     Tiles,
     render,
 )
-from pulsefront.report.figures import (
-    ablation_path,
-    comparison_bars,
-    format_audit,
-    importance_bars,
-)
-from pulsefront.report.figures.firmware import AuditRow
-from pulsefront.report.figures.search import PathStep
+from pulsefront.report.figures import comparison_bars
 from pulsefront.studies import report_position, report_timing
 from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.report_network import (
+    METRICS,
+    Results,
+    ablation_blocks,
+    interval,
+    metric_words,
+    network_blocks,
+    proof_blocks,
+)
 from pulsefront.studies.results import checklist, collect_results
 
-__all__ = ["metric_words", "write_report"]
-
-Results = Mapping[str, Any]
-
-METRICS = {
-    "median_error_3d_mm": ("median 3-D error", "mm"),
-    "mean_error_3d_mm": ("mean 3-D error", "mm"),
-    "fwhm_2d_mm": ("2-D FWHM", "mm"),
-    "fwtm_2d_mm": ("2-D FWTM", "mm"),
-    "mean_absolute_x_error_mm": ("mean |x error|", "mm"),
-    "mean_absolute_y_error_mm": ("mean |y error|", "mm"),
-    "mean_absolute_depth_error_mm": ("mean |depth error|", "mm"),
-    "ctr_fwhm_ps": ("CTR FWHM", "ps"),
-    "ctr_fwtm_ps": ("CTR FWTM", "ps"),
-    "central_width_ps": ("central 76.1 % width", "ps"),
-    "central_width_ns": ("central 76.1 % width", "ns"),
-    "bias_ps_per_10_ps": ("bias per 10 ps of offset", "ps"),
-}
-
-
-def metric_words(key: str) -> str:
-    """Return a metric's name with its unit."""
-    name, unit = METRICS[key]
-    return f"{name} ({unit})"
+__all__ = ["write_report"]
 
 
 def write_report(
@@ -72,11 +47,6 @@ def write_report(
     write_text(directory / "report.html", render(_page(study, results, folders)))
 
 
-def interval(row: Mapping[str, Any], key: str) -> Interval:
-    """Return a metric of a row of results with its interval."""
-    return Interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
-
-
 def _page(
     study: PositionStudy | TimingStudy, results: Results, folders: Mapping[str, Path]
 ) -> Page:
@@ -84,18 +54,20 @@ def _page(
     if isinstance(study, PositionStudy):
         data_blocks = report_position.data_blocks(study, results, folders)
         error_blocks = report_position.error_blocks(results, folders)
+        ranking = report_position.ranking_figure(study)
     else:
         data_blocks = report_timing.data_blocks(study, results, folders)
-        error_blocks = report_timing.error_blocks(study, results, folders)
+        error_blocks = report_timing.error_blocks(results, folders)
+        ranking = report_timing.ranking_figure
     sections = [
         Section("What came out", _summary(study, results)),
         Section("Detector and data", [*data_blocks, _split_table(results)]),
         Section("Resolution beside the classical estimators", _resolution(results)),
         Section("Where the errors lie", [*error_blocks, _subgroups(results)]),
         Section("Stability over initializations", [_stability(results)]),
-        Section("Ablation", _ablation(results)),
-        Section("The network", _network(results)),
-        Section("Firmware and proof", _proof(results)),
+        Section("Ablation", ablation_blocks(results, ranking)),
+        Section("The network", network_blocks(results)),
+        Section("Firmware and proof", proof_blocks(results)),
         Section("Limits", [Callout(text, "warning") for text in study.purpose.limits]),
         Section("Best-practice checklist", [_checklist(study, results)]),
         Section("To repeat it", _repeat(study, results)),
@@ -214,13 +186,14 @@ def _resolution(results: Results) -> list[Block]:
         ),
         FigureBlock(
             comparison_bars(values, label=metric_words(key), emphasized=("network",)),
-            f"{METRICS[key][0]} of every estimator with its interval",
+            f"The {METRICS[key][0]} of every estimator with its interval",
         ),
         Table(
-            ("metric", f"improvement on {test['best_baseline']}", "gain (%)", "excludes zero"),
+            ("metric", "best classical", "improvement on it", "gain (%)", "excludes zero"),
             [
                 (
                     metric_words(k),
+                    g["baseline"],
                     interval(g, "improvement"),
                     interval(g, "gain_percent"),
                     g["excludes_zero"],
@@ -239,12 +212,10 @@ def _subgroups(results: Results) -> Table:
     rows = test["subgroups"]
     keys = [k for k in rows[0] if k.startswith(("network_", "baseline_"))]
     names = [k for k in keys if f"{k}_low" in keys]
-    words = {
-        k: k.replace("network_", "network, ").replace("baseline_", f"{test['best_baseline']}, ")
-        for k in names
-    }
+    owners = {"network": "network", "baseline": test["best_baseline"]}
+    words = {k: f"{owners[k.split('_')[0]]}, {metric_words(k.split('_', 1)[1])}" for k in names}
     return Table(
-        ("subgroup", "events", *(words[k].replace("_", " ") for k in names)),
+        ("subgroup", "events", *(words[k] for k in names)),
         [
             (
                 row["subgroup"],
@@ -275,130 +246,6 @@ def _stability(results: Results) -> Table:
         caption="Test events; the exported network is the initialization that was best on "
         "selection events.",
     )
-
-
-def _ablation(results: Results) -> list[Block]:
-    search = results["search"]
-    full = float(np.mean(search["full"]))
-    limit = results["model"]["budget"].get("weight_bytes")
-    words = metric_words(search["metric"]) if search["metric"] in METRICS else search["metric"]
-
-    def step(trial: Mapping[str, Any], *, accepted: bool) -> PathStep:
-        comparison = trial["comparison"]
-        value, low, high = (full * (1.0 + comparison[k]) for k in ("value", "low", "high"))
-        cost = trial["cost"]["weight_bytes"]
-        return PathStep(cost, value, low, high, accepted, str(trial["move"]))
-
-    steps = [
-        step(trial, accepted=False)
-        for trial in search["candidates"]
-        if not trial["accepted"] and trial["comparison"]["value"] is not None
-    ]
-    steps += [step(point, accepted=True) for point in search["path"]]
-    figure = ablation_path(
-        steps,
-        cost_label="weight bytes",
-        label=f"{words}, selection events",
-        budget=limit,
-        limit=full * (1.0 + search["margin"]),
-    )
-    return [
-        Paragraph(
-            f"{search['candidates_tried']} architectures ({search['networks_trained']} networks) "
-            f"were trained. A removal counts as not worse where the {words} over "
-            f"{len(search['full'])} initializations stays within {search['margin']:.0%} of the "
-            "full float network's at one-sided 95 % confidence."
-        ),
-        FigureBlock(
-            figure,
-            "Metric against weight bytes of every candidate; accepted steps are joined",
-            "Every candidate that was tried. The search starts at the full network on the left.",
-        ),
-        Table(
-            ("step", "removed", "bytes saved", "MACs saved", "change of the metric (%)"),
-            [
-                (
-                    row["step"],
-                    row["removed"],
-                    row["weight_bytes_saved"],
-                    row["macs_saved"],
-                    Interval(*(100.0 * row["change"][k] for k in ("value", "low", "high"))),
-                )
-                for row in search["attribution"]
-            ],
-            caption="What each accepted removal cost, relative to the step before it.",
-        ),
-        FigureBlock(
-            importance_bars(
-                {name: (100 * rise,) * 3 for name, rise in search["input_ranking"]},
-                label=f"rise of the {words} without the input (%)",
-            ),
-            "Inputs by how much the metric rises without them",
-            "The full network with one input replaced by its mean; selection events.",
-        ),
-    ]
-
-
-def _network(results: Results) -> list[Block]:
-    model = results["model"]
-    rows = [
-        AuditRow(
-            row["layer"],
-            (float(row["format_low"]), float(row["format_high"])),
-            (float(row["proven_low"]), float(row["proven_high"])),
-            None if row["seen_low"] is None else (float(row["seen_low"]), float(row["seen_high"])),
-            1.0,
-        )
-        for row in results["test"]["audit"]
-    ]
-    return [
-        Table(
-            ("layer", "kind", "output", "output format", "weights", "biases"),
-            [
-                (
-                    layer["name"],
-                    layer["kind"],
-                    "×".join(map(str, layer["output_shape"])),
-                    layer["output_format"],
-                    layer["weight_format"],
-                    layer["bias_format"],
-                )
-                for layer in model["layers"]
-            ],
-            caption=f"{model['weight_bytes']:,} bytes of weights and biases, "
-            f"{model['activation_bytes']:,} bytes of activations, {model['macs']:,} MACs, "
-            f"{model['bops']:,.0f} BOPs, {model['ebops']:,} EBOPs per event.",
-        ),
-        FigureBlock(
-            format_audit(rows),
-            "Bits of each layer's format, of its proven range and of the range in data",
-            "No layer can wrap: the proven range of every sum lies within its format or is "
-            "saturated by name.",
-        ),
-    ]
-
-
-def _proof(results: Results) -> list[Block]:
-    verification = results["verification"]
-    names = {"extra": "held-out events", "data": "golden, from data"}
-    return [
-        Table(
-            ("backend", "vectors", "number", "integers", "differing", "result"),
-            [
-                (
-                    row["backend"],
-                    names.get(row["vector_set"], f"golden, {row['vector_set']}"),
-                    row["vectors"],
-                    row["integers"],
-                    row["mismatches"],
-                    row["status"],
-                )
-                for row in verification["rows"]
-            ],
-            caption="Every executor against the project's emulator. The export folder is "
-            "steps/export/firmware; pulsefront verify repeats the check on it alone.",
-        )
-    ]
 
 
 def _checklist(study: PositionStudy | TimingStudy, results: Results) -> Checklist:

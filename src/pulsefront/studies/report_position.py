@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from pulsefront.detector import load_detector
 from pulsefront.evaluate.metrics import euclidean_error
 from pulsefront.events import store
 from pulsefront.report import Block, FigureBlock, Grid, Paragraph, Table
-from pulsefront.report.figures import bias_curves, error_map, light_patterns, residual_histograms
+from pulsefront.report.figures import (
+    bias_curves,
+    error_map,
+    heat_map,
+    light_patterns,
+    residual_histograms,
+)
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.studies.config import PositionStudy
 from pulsefront.studies.parts import read_split
 
-__all__ = ["data_blocks", "error_blocks"]
+__all__ = ["data_blocks", "error_blocks", "ranking_figure"]
 
 SHOWN_EVENTS = 4
 
@@ -98,7 +105,11 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
             "Residuals in x; the widths are those of the 2-D point-spread function.",
         ),
         FigureBlock(
-            error_map(stage[:, :2], {n: euclidean_error(r) for n, r in residuals.items()}, bins=24),
+            error_map(
+                stage[:, :2],
+                {name: euclidean_error(residual) for name, residual in residuals.items()},
+                bins=len(np.unique(stage[:, 0])),
+            ),
             "Median 3-D error over the face of the crystal",
             "Median 3-D error at the test positions, which lie between training positions.",
         ),
@@ -129,3 +140,17 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
             ]
         ),
     ]
+
+
+def ranking_figure(study: PositionStudy) -> Callable[[Sequence[tuple[str, float]]], Figure]:
+    """Return the drawing of the inputs' ranking: a map of the photosensors."""
+    nx, ny = load_detector(study.detector).sensors.grid
+
+    def draw(ranking: Sequence[tuple[str, float]]) -> Figure:
+        rise = {int(name.removeprefix("sensor_")): 100.0 * value for name, value in ranking}
+        # The highest y comes first, as on the detector.
+        matrix = np.array([rise[k] for k in range(nx * ny)]).reshape(ny, nx)[::-1]
+        rows = [f"y {k}" for k in range(ny)][::-1]
+        return heat_map(matrix, rows, [f"x {k}" for k in range(nx)], label="rise (%)")
+
+    return draw

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from pulsefront.detector import load_detector
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.events import store
 from pulsefront.report import Block, FigureBlock, Paragraph, Table
-from pulsefront.report.figures import bias_curves, pulses, residual_histograms
+from pulsefront.report.figures import (
+    bias_curves,
+    importance_bars,
+    pulses,
+    residual_histograms,
+)
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.studies import timing
 from pulsefront.studies.config import TimingStudy
 from pulsefront.studies.parts import read_split
 
-__all__ = ["data_blocks", "error_blocks"]
+__all__ = ["data_blocks", "error_blocks", "ranking_figure"]
 
 
 def data_blocks(
@@ -82,9 +88,7 @@ def data_blocks(
     ]
 
 
-def error_blocks(
-    study: TimingStudy, results: Mapping[str, Any], folders: Mapping[str, Path]
-) -> list[Block]:
+def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> list[Block]:
     """Return residual histograms, bias over the source offset and the check against truth."""
     names = ["network", *(row["name"] for row in results["baselines"])]
     with np.load(folders["evaluate"] / "arrays.npz") as arrays:
@@ -92,7 +96,6 @@ def error_blocks(
         offsets = arrays["known_difference_ps"]
     rows = results["test"]["estimators"]
     check = results["test"]["truth_check"]
-    del study
     return [
         FigureBlock(
             residual_histograms(
@@ -133,3 +136,9 @@ def error_blocks(
             f"the two detectors correlate by {check['correlation_of_errors']:.3f}."
         ),
     ]
+
+
+def ranking_figure(ranking: Sequence[tuple[str, float]]) -> Figure:
+    """Draw the ranking of the samples as bars."""
+    values = {name.replace("_", " "): (100.0 * rise,) * 3 for name, rise in ranking}
+    return importance_bars(values, label="rise (%)")

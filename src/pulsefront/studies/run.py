@@ -17,7 +17,7 @@ from pulsefront.events import store
 from pulsefront.files import hash_json, write_json, write_text
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
-from pulsefront.studies import position, timing
+from pulsefront.studies import measure_position, measure_timing, position, timing
 from pulsefront.studies.config import PositionStudy, TimingStudy, load_study
 from pulsefront.studies.parts import Baseline, SplitEvents, read_split, save_arrays, write_split
 from pulsefront.studies.proof import export_step, verify_step
@@ -247,7 +247,7 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
     answers = _answers(model, inputs)
     if isinstance(study, PositionStudy):
-        found = position.evaluate(
+        found = measure_position.evaluate(
             study,
             parts,
             {"network": answers, **estimates},
@@ -256,13 +256,13 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
     else:
         difference = [timing.network_estimate(study, parts, o) for o in (answers, *final, *full)]
         middle = 1 + len(final)
-        found = timing.evaluate(
+        found = measure_timing.evaluate(
             study,
             parts,
             {"network": difference[0], **estimates},
             {"final": np.stack(difference[1:middle]), "full": np.stack(difference[middle:])},
         )
-        found.record["truth_check"] = timing.check_against_truth(study, parts, answers)
+        found.record["truth_check"] = measure_timing.check_against_truth(study, parts, answers)
     audit = model.audit(inputs)
     found.record["audit"] = [
         {

@@ -33,15 +33,16 @@ def spectrum(
     figure, (axes,) = new_figure(width, 2.9)
     arrays = {name: np.asarray(v, dtype=np.float64) for name, v in values.items()}
     top = 1.05 * max(float(np.quantile(v, 0.999)) for v in arrays.values())
+    bottom = 0.95 * min(float(v.min()) for v in arrays.values())
     for number, (name, array) in enumerate(arrays.items()):
-        counts, edges = np.histogram(array, bins=bins, range=(0.0, top))
+        counts, edges = np.histogram(array, bins=bins, range=(bottom, top))
         axes.stairs(counts, edges, color=colour_of(number), linewidth=1.3, label=name)
         if windows and name in windows:
             low, high = windows[name]
             axes.axvspan(low, high, color=colour_of(number), alpha=0.12, linewidth=0)
             axes.axvline(low, color=MUTED, linewidth=0.7)
             axes.axvline(high, color=MUTED, linewidth=0.7)
-    axes.set_xlim(0.0, top)
+    axes.set_xlim(bottom, top)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label)
     axes.set_ylabel("events per bin")
