@@ -102,6 +102,26 @@ def test_a_range_beyond_its_format_has_the_colour_of_errors() -> None:
     assert colours.count(PALETTE["bad"]) == 1
 
 
+def test_what_is_saturated_by_name_is_no_error() -> None:
+    row = AuditRow("output", (-8, 7), (-20, 9), None, 2**-4, saturates=True)
+    colours = [to_hex(bar.get_facecolor()) for bar in figures.format_audit([row]).axes[0].patches]
+    assert PALETTE["bad"] not in colours
+    assert len(colours) == 2
+
+
+def test_names_on_the_path_keep_their_distance() -> None:
+    crowd = [
+        PathStep(1000 - step, 0.5, 0.49, 0.51, accepted=True, name=f"step {step}")
+        for step in range(50)
+    ]
+    crowd.append(PathStep(100, 0.5, 0.49, 0.51, accepted=True, name="a very long name " * 4))
+    texts = figures.ablation_path(crowd, cost_label="b", label="m").axes[0].texts
+    names = [text.get_text() for text in texts]
+    assert names[0] == "step 0"
+    assert len(names) == 2
+    assert len(names[1]) <= 26
+
+
 def test_bars_of_the_audit_are_bits_of_magnitude() -> None:
     widths = [bar.get_width() for bar in DRAWINGS["audit"]().axes[0].patches]
     expected = [11, np.log2(1600), np.log2(480), 7, np.log2(320)]

@@ -120,7 +120,9 @@ def logarithmic(axes: Axes, which: Literal["x", "y"]) -> None:
     steps = (1.0, 2.0, 5.0) if high < 300 * max(low, 1e-300) else (1.0,)
     axis.set_major_locator(LogLocator(subs=steps, numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.12g}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
+    )
 
 
 def colour_bar(image: AxesImage, axes: Axes | Sequence[Axes], label: str, **options: Any) -> None:

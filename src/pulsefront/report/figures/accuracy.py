@@ -61,7 +61,7 @@ def residual_histograms(
         counts, _ = np.histogram(values, edges)
         density = counts / max(len(values), 1) / (edges[1] - edges[0])
         width = (fwhm or {}).get(name)
-        text = name if width is None else f"{name}: {width:#.3g} {unit} FWHM"
+        text = name if width is None else f"{name}: {_digits(width)} {unit} FWHM"
         for axes in panels:
             axes.stairs(density, edges, color=colour_of(number), linewidth=1.5, label=text)
         if width is not None and counts.any():
@@ -88,6 +88,11 @@ def residual_histograms(
     return figure
 
 
+def _digits(value: float) -> str:
+    """Return three significant digits, without a bare point at the end."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 def _finite(values: ArrayLike) -> Float:
     flat = np.asarray(values, dtype=np.float64).ravel()
     return flat[np.isfinite(flat)]
@@ -97,7 +102,7 @@ def error_map(
     position_mm: ArrayLike,
     errors_mm: Mapping[str, ArrayLike],
     *,
-    bins: int = 25,
+    bins: int | None = None,
     training_mm: ArrayLike | None = None,
     quantity: str = "median error",
 ) -> Figure:
@@ -109,10 +114,15 @@ def error_map(
         (event, 2) true positions.
     errors_mm
         Name → (event,) error.
+    bins
+        Squares along each side; left out, one per distinct position of a scan, or 25.
     training_mm
         (position, 2) positions used in training, marked with dots.
     """
     place = np.asarray(position_mm, dtype=np.float64)
+    if bins is None:
+        distinct = len(np.unique(place[:, 0]))
+        bins = distinct if 1 < distinct <= 60 else 25
     maps = {name: _binned_median(place, np.asarray(e), bins) for name, e in errors_mm.items()}
     limits = percentile_limits(np.concatenate([grid.ravel() for grid, _ in maps.values()]), 2, 98)
     figure, panels = new_figure(min(2.7 * len(maps) + 0.7, 9.6), 2.9, columns=len(maps))

@@ -19,7 +19,8 @@ class AuditRow:
     """A quantity of the model, in real values.
 
     ``range`` is what the format can hold, ``proven`` what can occur for any input, ``seen`` what
-    occurred in data, or None; ``step`` the least significant bit.
+    occurred in data, or None; ``step`` the least significant bit. ``saturates`` says that values
+    beyond the range are clipped because the model asks for it by name.
     """
 
     name: str
@@ -27,21 +28,35 @@ class AuditRow:
     proven: tuple[float, float]
     seen: tuple[float, float] | None
     step: float
+    saturates: bool = False
 
 
 def format_audit(rows: Sequence[AuditRow]) -> Figure:
     """Draw, per quantity, how many bits its format has and how many of them can be and were used.
 
     The horizontal axis counts bits above the least significant one of each format: the magnitude
-    in steps, in powers of two. A proven range beyond the format is drawn in the colour of errors.
+    in steps, in powers of two. A proven range beyond the format has its own colour where it is
+    saturated by name, and that of errors where it is not.
     """
     figure, (axes,) = new_figure(7.6, 1.1 + 0.36 * len(rows))
     style_axes(axes, grid="x")
-    labels = {"format": "format", "proven": "proven range", "seen": "seen in data"}
+    labels = {
+        "format": "format",
+        "proven": "proven range",
+        "saturated": "proven range, saturated by name",
+        "outside": "beyond the format",
+        "seen": "seen in data",
+    }
+    colours = {
+        "proven": colour_of(0),
+        "saturated": PALETTE["series-5"],
+        "outside": PALETTE["bad"],
+    }
     for number, row in enumerate(rows):
         holds = _bits(row.range, row.step)
         proven = _bits(row.proven, row.step)
         outside = row.proven[0] < row.range[0] or row.proven[1] > row.range[1]
+        kind = "proven" if not outside else "saturated" if row.saturates else "outside"
         axes.barh(
             number, holds, 0.72, color=PALETTE["rule"], label=labels.pop("format", None), zorder=1
         )
@@ -49,8 +64,8 @@ def format_audit(rows: Sequence[AuditRow]) -> Figure:
             number,
             proven,
             0.4,
-            color=PALETTE["bad"] if outside else colour_of(0),
-            label=None if outside else labels.pop("proven", None),
+            color=colours[kind],
+            label=labels.pop(kind, None),
             zorder=2,
         )
         if row.seen is not None:

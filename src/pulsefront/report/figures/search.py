@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.report.style import MUTED, colour_of, legend, logarithmic, new_figure
 from pulsefront.report.svg import PALETTE
@@ -50,7 +50,7 @@ def ablation_path(
     references
         Name → metric of classical estimators, horizontal lines.
     named
-        At most this many accepted steps carry their name, evenly spread.
+        At most this many accepted steps carry their name, far enough apart to be read.
     """
     figure, (axes,) = new_figure(7.6, 3.9)
     refused = [step for step in steps if not step.accepted]
@@ -68,15 +68,14 @@ def ablation_path(
         values = [s.value for s in kept]
         axes.plot(cost, values, "o-", color=colour_of(0), ms=5, linewidth=1.3, label="accepted")
         axes.plot(cost[-1], values[-1], "o", color=PALETTE["good"], ms=9, label="final")
-        places = np.unique(np.linspace(0, len(kept) - 1, min(named, len(kept))).round().astype(int))
-        for place in places:
+        for place in _apart(cost, named):
             if kept[place].name:
                 axes.annotate(
-                    kept[place].name,
+                    _short(kept[place].name),
                     (cost[place], kept[place].high),
                     xytext=(0, 7),
                     textcoords="offset points",
-                    ha="center",
+                    ha="left" if place == 0 else "center",
                     color=MUTED,
                     fontsize=7.5,
                 )
@@ -99,6 +98,22 @@ def ablation_path(
     axes.margins(y=0.12)
     legend(axes, ncols=3, loc="best")
     return figure
+
+
+def _apart(cost: NDArray[np.float64], most: int) -> list[int]:
+    """Return at most *most* places whose costs lie far enough apart, the first among them."""
+    axis = np.log(np.maximum(cost, 1e-12))
+    room = 0.2 * max(float(np.ptp(axis)), 1e-12)
+    chosen: list[int] = []
+    # The ends say most; what lies between them fills the room that is left.
+    for place in [0, len(cost) - 1, *range(1, len(cost) - 1)]:
+        if len(chosen) < most and all(abs(axis[place] - axis[other]) > room for other in chosen):
+            chosen.append(place)
+    return chosen
+
+
+def _short(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def pareto_fronts(
