@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from pulsefront.errors import DataError
-from pulsefront.estimators.position import (
+from pulsefront.estimators.patterns import (
     PositionCandidate,
     check_charges,
     check_events,

@@ -8,15 +8,23 @@ the table of candidates: a weak baseline proves nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.estimators.patterns import (
+    PositionCandidate,
+    check_charges,
+    check_events,
+    light_shares,
+    root_shares,
+    same_sensors,
+    subset,
+)
 from pulsefront.evaluate import metrics
 
 __all__ = [
@@ -35,51 +43,6 @@ _THRESHOLDS = (0.0, 0.005, 0.01, 0.02, 0.04)
 _DEGREES = (1, 3, 5, 7)
 _NEIGHBOURS = (5, 10, 20, 40, 80, 160)
 _CHUNK = 50_000
-
-
-@dataclass(frozen=True)
-class PositionCandidate:
-    """One row of a tuning table: median 3-D error on the selection events."""
-
-    parameters: Mapping[str, Any]
-    median_error_mm: float
-
-
-def check_events(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Float32, Float]:
-    """Return charges and positions of *what* events as arrays, or raise `DataError`."""
-    light = check_charges(charges)
-    position = np.asarray(position_mm, dtype=np.float64)
-    if position.shape != (len(light), 3) or not np.isfinite(position).all():
-        raise DataError(
-            f"{what} positions must be finite x, y, z of each event",
-            field="position_mm",
-            value=position.shape,
-            remedy=f"there are {len(light)} events",
-        )
-    if len(light) == 0:
-        raise DataError(f"there are no {what} events", field="charges")
-    return light, position
-
-
-def check_charges(charges: ArrayLike) -> Float32:
-    """Return (event, photosensor) charges as an array, or raise `DataError`."""
-    light = np.asarray(charges, dtype=np.float32)
-    if light.ndim != 2 or not np.isfinite(light).all():
-        raise DataError(
-            "charges must be finite numbers of shape (event, photosensor)",
-            field="charges",
-            value=light.shape,
-        )
-    return light
-
-
-def _shares(light: Float32) -> Float32:
-    """Return each photosensor's share of the event's light; equal shares where there is none."""
-    total = light.sum(axis=1, keepdims=True)
-    even = np.float32(1 / light.shape[1])
-    shares = np.full(light.shape, even, np.float32)
-    np.divide(light, total, out=shares, where=total > 0)
-    return shares
 
 
 @dataclass(frozen=True)
@@ -133,21 +96,10 @@ class AngerLogic:
         return _polynomial_terms(scaled, self.degree) @ self.coefficients
 
 
-def same_sensors(light: Float32, sensors: int) -> None:
-    """Raise `DataError` where charges are of another number of photosensors than *sensors*."""
-    if light.shape[1] != sensors:
-        raise DataError(
-            "charges of another number of photosensors than at fitting",
-            field="charges",
-            value=light.shape[1],
-            remedy=f"give {sensors}",
-        )
-
-
 def _light_moments(light: Float32, sensors_mm: Float, power: float, threshold: float) -> Float:
     """Return centroid x and y, in half widths of the array, and concentration, (event, 3)."""
     half_mm = float(np.abs(sensors_mm).max())
-    shares = _shares(np.maximum(light, 0))
+    shares = light_shares(np.maximum(light, 0))
     concentration = np.sqrt(np.einsum("es,es->e", shares, shares, dtype=np.float64))
     if threshold > 0:
         shares = np.where(shares >= threshold, shares, np.float32(0))
@@ -308,13 +260,10 @@ class NearestNeighbours:
         return np.asarray(self.reference_position_mm[nearest].mean(axis=1))
 
 
-def root_shares(light: Float32) -> Float32:
-    """Return the root of each photosensor's share of the light; negative charges count as none."""
-    return np.asarray(np.sqrt(_shares(np.maximum(light, 0))), dtype=np.float32)
-
-
 def _pattern(light: Float32, transform: str, mean: Float32 | None = None) -> Float32:
-    pattern = root_shares(light) if transform == "root share" else _shares(np.maximum(light, 0))
+    pattern = (
+        root_shares(light) if transform == "root share" else light_shares(np.maximum(light, 0))
+    )
     return pattern if mean is None else pattern - mean
 
 
@@ -390,13 +339,6 @@ def fit_nearest_neighbours(
             fits.append((references, position, mean, axes, k, transform))
     best = int(np.argmin([row.median_error_mm for row in table]))
     return NearestNeighbours(*fits[best], tuple(table))
-
-
-def subset(random: np.random.Generator, count: int, most: int) -> NDArray[np.int64]:
-    """Return at most *most* of *count* indices, drawn without replacement, in their order."""
-    if count <= most:
-        return np.arange(count)
-    return np.sort(random.choice(count, most, replace=False))
 
 
 def _principal_axes(centred: Float32, components: int) -> Float32:

@@ -1,0 +1,93 @@
+"""Light patterns of many photosensors: checks, shares of the light, rows of tuning tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsefront.errors import DataError
+
+__all__ = [
+    "PositionCandidate",
+    "check_charges",
+    "check_events",
+    "light_shares",
+    "root_shares",
+    "same_sensors",
+    "subset",
+]
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PositionCandidate:
+    """One row of a tuning table: median 3-D error on the selection events."""
+
+    parameters: Mapping[str, Any]
+    median_error_mm: float
+
+
+def check_events(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Float32, Float]:
+    """Return charges and positions of *what* events as arrays, or raise `DataError`."""
+    light = check_charges(charges)
+    position = np.asarray(position_mm, dtype=np.float64)
+    if position.shape != (len(light), 3) or not np.isfinite(position).all():
+        raise DataError(
+            f"{what} positions must be finite x, y, z of each event",
+            field="position_mm",
+            value=position.shape,
+            remedy=f"there are {len(light)} events",
+        )
+    if len(light) == 0:
+        raise DataError(f"there are no {what} events", field="charges")
+    return light, position
+
+
+def check_charges(charges: ArrayLike) -> Float32:
+    """Return (event, photosensor) charges as an array, or raise `DataError`."""
+    light = np.asarray(charges, dtype=np.float32)
+    if light.ndim != 2 or not np.isfinite(light).all():
+        raise DataError(
+            "charges must be finite numbers of shape (event, photosensor)",
+            field="charges",
+            value=light.shape,
+        )
+    return light
+
+
+def same_sensors(light: Float32, sensors: int) -> None:
+    """Raise `DataError` where charges are of another number of photosensors than *sensors*."""
+    if light.shape[1] != sensors:
+        raise DataError(
+            "charges of another number of photosensors than at fitting",
+            field="charges",
+            value=light.shape[1],
+            remedy=f"give {sensors}",
+        )
+
+
+def light_shares(light: Float32) -> Float32:
+    """Return each photosensor's share of the event's light; equal shares where there is none."""
+    total = light.sum(axis=1, keepdims=True)
+    even = np.float32(1 / light.shape[1])
+    shares = np.full(light.shape, even, np.float32)
+    np.divide(light, total, out=shares, where=total > 0)
+    return shares
+
+
+def root_shares(light: Float32) -> Float32:
+    """Return the root of each photosensor's share of the light; negative charges count as none."""
+    return np.asarray(np.sqrt(light_shares(np.maximum(light, 0))), dtype=np.float32)
+
+
+def subset(random: np.random.Generator, count: int, most: int) -> NDArray[np.int64]:
+    """Return at most *most* of *count* indices, drawn without replacement, in their order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(random.choice(count, most, replace=False))
