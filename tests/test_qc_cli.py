@@ -112,8 +112,11 @@ def test_unknown_path_is_an_error(tmp_path):
 
 
 def test_report_is_drawn_again_from_json(fleet, tmp_path):
-    code, output = call("backtest", "--db", fleet / "qc.db", "--out", tmp_path, "--folds", 2,
-                        "--models", "age,ewma,hazard", "--null-repeats", 2, "--truth", fleet / "failures.csv")  # fmt: skip
+    code, output = call(
+        *("backtest", "--db", fleet / "qc.db", "--out", tmp_path, "--folds", 2),
+        *("--models", "age,ewma,hazard", "--null-repeats", 2),
+        *("--truth", fleet / "failures.csv"),
+    )
     assert code == 0, output
     first = (tmp_path / "backtest.html").read_text()
     assert "No public longitudinal set" in first

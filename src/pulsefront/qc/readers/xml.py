@@ -73,4 +73,6 @@ def read_xml(path: Path) -> ET.Element:
         if depth and error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]:
             raise TruncatedFile(path, byte_offset=len(raw), events_kept=0) from None
         raise UnsupportedFormat(f"is not well-formed XML: {error}", file=path) from None
+    except (LookupError, ValueError) as error:  # an encoding that nobody knows, or a wrong one
+        raise UnsupportedFormat(f"is in an unusable encoding: {error}", file=path) from None
     return builder.close()
