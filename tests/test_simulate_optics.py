@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from pulsefront.detector import Detector, Surface, load_detector
-from pulsefront.simulate.optics import LIGHT_MM_PER_NS, optical_world, trace_photons
+from pulsefront.simulate.optics import (
+    LIGHT_MM_PER_NS,
+    optical_world,
+    trace_photon,
+    trace_photons,
+)
 from pulsefront.simulate.random import new_state
 from pulsefront.simulate.surfaces import fresnel_reflectance
 from strategies_detector import BARE, clear_block
@@ -109,3 +114,12 @@ def test_photons_stay_in_their_element() -> None:
     crystal = block.crystal.model_copy(update={"elements": (8, 8), "gap_mm": 0.25})
     sensor, _ = trace(block.model_copy(update={"crystal": crystal}), (3.0, 3.0, 8.0), 20_000)
     assert set(np.unique(sensor[sensor >= 0])) == {36}
+
+
+def test_light_exactly_along_an_axis_is_followed() -> None:
+    world = optical_world(clear_block(window_index=1.82))
+    state = new_state(np.random.SeedSequence(1))
+    arrays = (world.slabs, world.surfaces, world.sensors)
+    sensor, transit, steps = trace_photon(state, 3.0, 3.0, 6.0, 0.0, 0.0, 1.0, *arrays)
+    assert (sensor, steps) == (36, 1)
+    assert transit == pytest.approx(10.001 * 1.82 / LIGHT_MM_PER_NS)

@@ -16,6 +16,7 @@ from pulsefront.simulate.surfaces import (
     ESCAPED,
     INSIDE,
     fresnel_reflectance,
+    lambertian,
     meet_surface,
     surface_row,
 )
@@ -100,7 +101,7 @@ def _lattice(
     return [*halves, *pitches, *widths, float(elements[0]), float(elements[1])]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _element(x: float, half: float, pitch: float, width: float, count: float) -> int:
     """Return which element *x* lies in, or -1 for a gap or the outside."""
     along = x + half
@@ -112,7 +113,7 @@ def _element(x: float, half: float, pitch: float, width: float, count: float) ->
     return cell
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def sensor_at(x: float, y: float, sensors: Table) -> int:
     """Return the photosensor at a point of their plane, or -1."""
     nx, ny = sensors[_GRID_X], sensors[_GRID_Y]
@@ -131,18 +132,7 @@ def sensor_at(x: float, y: float, sensors: Table) -> int:
     return int(iy * nx + ix) if inside else -1
 
 
-@njit(nogil=True, cache=True)
-def _wall_distance(x: float, d: float, half: float, pitch: float, width: float, cell: int) -> float:
-    """Return the way to the wall of the element that a photon flies towards along one axis."""
-    low = cell * pitch - half
-    if d > 0.0:
-        return max(0.0, (low + width - x) / d)
-    if d < 0.0:
-        return max(0.0, (low - x) / d)
-    return math.inf
-
-
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def trace_photon(
     state: State,
     x: float,
@@ -172,17 +162,15 @@ def trace_photon(
         return ESCAPED, 0.0, 0
     transit = 0.0
     depth = exponential(state)
+    left, front = cell_x * row[_PITCH_X] - row[_HALF_X], cell_y * row[_PITCH_Y] - row[_HALF_Y]
+    right, rear = left + row[_WIDTH_X], front + row[_WIDTH_Y]
+    bottom, top = row[_BOTTOM], row[_TOP]
+    attenuation = row[_ABSORPTION] + row[_SCATTER]
     for step in range(_MAX_STEPS):
-        way_x = _wall_distance(x, dx, row[_HALF_X], row[_PITCH_X], row[_WIDTH_X], cell_x)
-        way_y = _wall_distance(y, dy, row[_HALF_Y], row[_PITCH_Y], row[_WIDTH_Y], cell_y)
-        if dz > 0.0:
-            way_z = max(0.0, (row[_TOP] - z) / dz)
-        elif dz < 0.0:
-            way_z = max(0.0, (row[_BOTTOM] - z) / dz)
-        else:
-            way_z = math.inf
+        way_x = max(0.0, ((right if dx > 0.0 else left) - x) / dx) if dx != 0.0 else math.inf
+        way_y = max(0.0, ((rear if dy > 0.0 else front) - y) / dy) if dy != 0.0 else math.inf
+        way_z = max(0.0, ((top if dz > 0.0 else bottom) - z) / dz) if dz != 0.0 else math.inf
         way = min(way_x, way_y, way_z)
-        attenuation = row[_ABSORPTION] + row[_SCATTER]
         if way * attenuation > depth:
             way = depth / attenuation
             transit += way * row[_GROUP] / LIGHT_MM_PER_NS
@@ -214,10 +202,7 @@ def trace_photon(
                 return sensor, transit, step
             if uniform(state) >= sensors[_GAP_REFLECTIVITY]:
                 return ABSORBED, transit, step
-            cosine = math.sqrt(uniform(state))
-            sine = math.sqrt(1.0 - cosine * cosine)
-            phi = 2.0 * math.pi * uniform(state)
-            dx, dy, dz = sine * math.cos(phi), sine * math.sin(phi), -cosine
+            dx, dy, dz = lambertian(state)
         elif dz < 0.0 and slab == 0:
             status, dx, dy, c = meet_surface(state, dx, dy, -dz, row[_INDEX], surfaces[0])
             dz = -c
@@ -239,13 +224,18 @@ def trace_photon(
                 ratio = row[_INDEX] / to[_INDEX]
                 dx, dy = dx * ratio, dy * ratio
                 dz = side * math.sqrt(max(0.0, 1.0 - dx * dx - dy * dy))
-                slab, row, cell_x, cell_y = beyond, to, to_x, to_y
+                slab, row = beyond, to
+                left = to_x * row[_PITCH_X] - row[_HALF_X]
+                front = to_y * row[_PITCH_Y] - row[_HALF_Y]
+                right, rear = left + row[_WIDTH_X], front + row[_WIDTH_Y]
+                bottom, top = row[_BOTTOM], row[_TOP]
+                attenuation = row[_ABSORPTION] + row[_SCATTER]
         if status != INSIDE:
             return status, transit, step
     return ABSORBED, transit, _MAX_STEPS
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _trace_many(
     state: State,
     position_mm: Table,

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Surface
-from pulsefront.simulate.random import uniform
+from pulsefront.simulate.random import disc, uniform
 
 __all__ = ["ABSORBED", "ESCAPED", "INSIDE", "fresnel_reflectance", "meet_surface", "surface_row"]
 
@@ -45,7 +45,7 @@ def surface_row(surface: Surface) -> Row:
     return row
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def fresnel_reflectance(n_from: float, n_to: float, cosine: float) -> float:
     """Return the reflectance for unpolarized light, 1 where it is totally reflected."""
     sine_squared = (n_from / n_to) ** 2 * (1.0 - cosine * cosine)
@@ -57,29 +57,33 @@ def fresnel_reflectance(n_from: float, n_to: float, cosine: float) -> float:
     return 0.5 * (perpendicular * perpendicular + parallel * parallel)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def lambertian(state: State) -> Vector:
-    """Return a direction leaving the face inwards with a density proportional to its cosine."""
-    cosine = math.sqrt(uniform(state))
-    sine = math.sqrt(1.0 - cosine * cosine)
-    phi = 2.0 * math.pi * uniform(state)
-    return sine * math.cos(phi), sine * math.sin(phi), -cosine
+    """Return a direction leaving the face inwards with a density proportional to its cosine.
+
+    Its projection on the face is uniform in the unit disc.
+    """
+    a, b, square = disc(state)
+    return a, b, -math.sqrt(1.0 - square)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def facet(state: State, sigma: float) -> Vector:
     """Return the outward normal of a micro-facet: slope angle with density sin α e^(−α²/2σ²)."""
     if sigma <= 0.0:
         return 0.0, 0.0, 1.0
     while True:
-        alpha = sigma * math.sqrt(-2.0 * math.log(uniform(state)))
-        if alpha < 0.5 * math.pi and uniform(state) * alpha <= math.sin(alpha):
-            phi = 2.0 * math.pi * uniform(state)
+        # The squared radius of the disc's point serves as the uniform number, its angle as φ.
+        a, b, square = disc(state)
+        alpha = sigma * math.sqrt(-2.0 * math.log(square))
+        if alpha < 0.5 * math.pi:
             sine = math.sin(alpha)
-            return sine * math.cos(phi), sine * math.sin(phi), math.cos(alpha)
+            if uniform(state) * alpha <= sine:
+                scale = sine / math.sqrt(square)
+                return scale * a, scale * b, math.sqrt(1.0 - sine * sine)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _reflect_in_crystal(state: State, a: float, b: float, c: float, f: Vector, row: Row) -> Vector:
     """Return the direction after reflection at a facet; it may still point outwards."""
     choice = uniform(state)
@@ -93,7 +97,7 @@ def _reflect_in_crystal(state: State, a: float, b: float, c: float, f: Vector, r
     return lambertian(state)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _refract(v: Vector, f: Vector, cosine: float, ratio: float) -> Vector:
     """Return *v* refracted at a facet it meets under *cosine*; *ratio* is n_from / n_to."""
     beyond = math.sqrt(max(0.0, 1.0 - ratio * ratio * (1.0 - cosine * cosine)))
@@ -103,7 +107,7 @@ def _refract(v: Vector, f: Vector, cosine: float, ratio: float) -> Vector:
     return ratio * v[0] + scale * f[0], ratio * v[1] + scale * f[1], ratio * v[2] + scale * f[2]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _return_from_gap(state: State, v: Vector, index: float, row: Row) -> tuple[int, Vector]:
     """Follow a photon between face and reflector until it is back inside or absorbed."""
     gap = row[_GAP_INDEX]
@@ -134,7 +138,7 @@ def _return_from_gap(state: State, v: Vector, index: float, row: Row) -> tuple[i
     return ABSORBED, v
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def meet_surface(
     state: State, a: float, b: float, c: float, index: float, row: Row
 ) -> tuple[int, float, float, float]:
@@ -153,6 +157,11 @@ def meet_surface(
             return INSIDE, a, b, -c
         a, b, c = lambertian(state)
         return INSIDE, a, b, c
+    if row[_SIGMA] == 0.0 and row[_SPIKE] == 1.0:
+        ratio = index / row[_GAP_INDEX]
+        if (1.0 - c * c) * ratio * ratio >= 1.0:
+            # Total reflection at a polished face: most of what happens, and it needs no draw.
+            return INSIDE, a, b, -c
     for _ in range(_ATTEMPTS):
         f = facet(state, row[_SIGMA])
         cosine = a * f[0] + b * f[1] + c * f[2]
