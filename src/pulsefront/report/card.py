@@ -1,0 +1,87 @@
+"""A model card: what a model is for, what it was made from, how good it is, where it fails.
+
+Plain Markdown beside the model file, for those who get the model without the report. Like the
+checklist it is filled from a record; a part that the record lacks is named as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulsefront.report.render import format_cell
+
+__all__ = ["CARD_PARTS", "CardPart", "model_card"]
+
+
+@dataclass(frozen=True)
+class CardPart:
+    """A part of the card: its key in the record and its heading."""
+
+    key: str
+    title: str
+
+
+CARD_PARTS = (
+    CardPart("model", "Model"),
+    CardPart("intended_use", "Intended use"),
+    CardPart("data", "Data it was made from"),
+    CardPart("performance", "Performance"),
+    CardPart("subgroups", "Subgroups"),
+    CardPart("formats", "Formats and cost"),
+    CardPart("verification", "Verification"),
+    CardPart("limits", "Limits, and where it should not be used"),
+    CardPart("reproduction", "How to repeat it"),
+)
+
+
+def model_card(title: str, record: Mapping[str, Any]) -> str:
+    """Return the card as Markdown.
+
+    Parameters
+    ----------
+    title
+        Heading of the card.
+    record
+        Part key → text, list of texts, or mapping of names to values; a list of mappings becomes
+        a table. Parts beyond `CARD_PARTS` follow at the end under their own names.
+    """
+    known = {part.key for part in CARD_PARTS}
+    others = [CardPart(key, _words(key).capitalize()) for key in record if key not in known]
+    lines = [f"# {title}", ""]
+    for part in (*CARD_PARTS, *others):
+        content = record.get(part.key)
+        body = _body(content) if content else ["Not recorded."]
+        lines += [f"## {part.title}", "", *body, ""]
+    return "\n".join(lines)
+
+
+def _body(content: Any) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    if isinstance(content, Mapping):
+        return [f"- {_words(key)}: {_cell(value)}" for key, value in content.items()]
+    if isinstance(content, Sequence) and all(isinstance(row, Mapping) for row in content):
+        return _table(content)
+    if isinstance(content, Sequence):
+        return [f"- {_cell(item)}" for item in content]
+    return [_cell(content)]
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_words(column) for column in columns], ["---"] * len(columns)]
+    cells += [[_cell(row.get(column)) for column in columns] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in cells]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    # A pipe would end the cell of a table, a line break its row.
+    return " ".join(format_cell(value).replace("|", "\\|").split())
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
