@@ -15,6 +15,7 @@ from pulsefront.detector import detector_hash, load_detector
 from pulsefront.errors import ToolMissing
 from pulsefront.events import store
 from pulsefront.files import hash_json, write_json, write_text
+from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.studies import measure_position, measure_timing, position, timing
@@ -50,7 +51,7 @@ def run_study(path: str | Path, out: str | Path | None, say: Callable[[str], Non
         A step failed, or another run holds the directory.
     """
     study, file = load_study(path)
-    _require_tools(study)
+    _check(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
         folders = run_steps(_steps(study), directory, say)
@@ -61,7 +62,11 @@ def run_study(path: str | Path, out: str | Path | None, say: Callable[[str], Non
     return directory
 
 
-def _require_tools(study: AnyStudy) -> None:
+def _check(study: AnyStudy) -> None:
+    """Find now what would otherwise stop the run after minutes of work."""
+    study.search.network.check()
+    load_detector(study.detector)
+    load_board(study.export.board)
     if "hls4ml" in study.export.targets and shutil.which("g++") is None:
         raise ToolMissing(
             "g++",

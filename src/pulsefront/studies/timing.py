@@ -102,6 +102,12 @@ def split(study: TimingStudy, events: EventTable) -> tuple[NDArray[np.int64], Sp
         raise DataError("no coincidence passes the selection", field="charge, window")
     kept = events.select(selected)
     parts = split_offsets(kept["offset_index"], seed=study.seed)
+    if len(np.unique(kept["offset_index"][parts.test])) < 2:
+        raise DataError(
+            "the test set holds one source offset, over which no bias can be measured",
+            field="coincidences.offsets_mm",
+            remedy="give at least 7 offsets",
+        )
     leaks = check_leaks(
         parts,
         positions_mm=kept["source_offset_mm"],

@@ -1,0 +1,199 @@
+"""Small studies run from file to report; killed runs resume to the same numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulsefront.errors import BudgetError, ConfigError, DataError, ToolMissing, UnsupportedLayer
+from pulsefront.files import sim_data_directory
+from pulsefront.studies.config import load_study
+from pulsefront.studies.run import run_study
+
+TRAINING = """
+[search.float_training]
+epochs = 4
+batch = 256
+[search.quantized_training]
+epochs = 1
+[search.fine_tuning]
+epochs = 0.5
+[search.final_training]
+epochs = 1
+"""
+
+TIMING_CHANGES = {
+    "offsets_mm": "[-60, -40, -20, 0, 20, 40, 60]",
+    "events_per_offset": "120",
+    "held_out_vectors": "100",
+    "replicates": "100",
+    "hidden": "[4, 3]",
+}
+
+POSITION_CHANGES = {
+    "pitch_mm": "6.0",
+    "half_extent_mm": "21.0",
+    "events_even_even": "120",
+    "events_odd_odd": "60",
+    "held_out_vectors": "100",
+    "replicates": "100",
+    "hidden": "[8, 6]",
+}
+
+
+def shipped(name: str) -> str:
+    return (sim_data_directory() / "studies" / f"{name}.toml").read_text()
+
+
+def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> str:
+    """Return a shipped study with small numbers, so that it runs in seconds."""
+    text = shipped(name)
+    text = re.sub(r"\[search\.float_training\]\n(?:\w+ = .*\n)+", "", text)
+    for key, value in changes.items():
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        if not count:
+            assert key == "held_out_vectors"
+            text += f"\n[verification]\n{key} = {value}\n"
+    text = re.sub(r"^(\[search\])$", r"\1\nmax_rounds = 1\nproposals = 2", text, flags=re.MULTILINE)
+    return text + TRAINING + f"\n[export]\ntargets = {targets}\n"
+
+
+def without_host(path: Path) -> dict[str, object]:
+    content = json.loads((path / "results.json").read_text())
+    return {k: v for k, v in content.items() if k not in ("environment", "seconds")}
+
+
+@pytest.fixture(scope="module")
+def timing_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("timing")
+    (folder / "study.toml").write_text(small("timing_lyso_pair", TIMING_CHANGES))
+    return run_study(folder / "study.toml", folder / "run", lambda _: None)
+
+
+def test_one_test_offset_is_refused(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        small("timing_lyso_pair", {**TIMING_CHANGES, "offsets_mm": "[-20, -10, 0, 10, 20]"})
+    )
+    with pytest.raises(DataError, match="at least 7 offsets"):
+        run_study(study, tmp_path / "run", lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["position_lyso_monolithic", "timing_lyso_pair"])
+def test_shipped_studies_are_valid(name: str) -> None:
+    study, path = load_study(name)
+    assert study.name == name == path.stem
+
+
+def test_report_opens_offline_and_results_are_whole(timing_run: Path) -> None:
+    page = (timing_run / "report.html").read_text()
+    addresses = set(re.findall(r"""(?:src|href)=["'](?!#|data:)([^"']+)""", page))
+    assert addresses == set()
+    results = json.loads((timing_run / "results.json").read_text())
+    assert results["verification"]["passed"]
+    assert results["verification"]["mismatches"] == 0
+    assert results["model"]["weight_bytes"] <= results["model"]["budget"]["weight_bytes"]
+    assert results["data"]["leak_test_passed"]
+    assert len(results["test"]["initializations"]["final"]["ctr_fwhm_ps"]["each"]) >= 3
+
+
+def test_test_events_lie_at_untrained_offsets(timing_run: Path) -> None:
+    data = json.loads((timing_run / "results.json").read_text())["data"]
+    assert data["minimum_distance_mm"] == pytest.approx(20.0)
+    assert data["positions_test"] == 2
+
+
+def test_second_run_repeats_no_step(timing_run: Path) -> None:
+    lines: list[str] = []
+    before = without_host(timing_run)
+    run_study(timing_run / "study.toml", timing_run, lines.append)
+    assert len(lines) == 8
+    assert all(line.endswith("done before") for line in lines)
+    assert without_host(timing_run) == before
+
+
+@pytest.mark.parametrize("step", ["Simulating events", "Training and ablating", "Measuring on"])
+def test_killed_run_resumes_to_the_same_results(
+    timing_run: Path, tmp_path: Path, step: str
+) -> None:
+    study = tmp_path / "study.toml"
+    shutil.copy(timing_run / "study.toml", study)
+    command = [sys.executable, "-m", "pulsefront", "run", str(study), "--out", str(tmp_path / "r")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if step in line and line.rstrip().endswith("…"):
+                break
+        process.send_signal(signal.SIGKILL)
+        # The pipe is not read any more; the process is gone.
+        process.stderr.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "r" / "results.json").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    assert without_host(tmp_path / "r") == without_host(timing_run)
+    leftovers = list((tmp_path / "r").rglob("*.tmp"))
+    assert leftovers == []
+
+
+def test_position_study_runs_with_every_backend(tmp_path: Path) -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("g++ is not on this machine")
+    study = tmp_path / "study.toml"
+    text = small("position_lyso_monolithic", POSITION_CHANGES, targets='["onnx", "hls4ml"]')
+    study.write_text(text)
+    run = run_study(study, tmp_path / "run", lambda _: None)
+    rows = json.loads((run / "results.json").read_text())["verification"]["rows"]
+    assert {row["backend"] for row in rows} == {"emulator", "onnxruntime", "hls4ml Vitis"}
+    assert all(row["mismatches"] == 0 and row["integers"] > 0 for row in rows)
+
+
+def test_budget_that_nothing_meets_says_how_near(tmp_path: Path, timing_run: Path) -> None:
+    study = tmp_path / "study.toml"
+    text = (timing_run / "study.toml").read_text()
+    study.write_text(re.sub(r"^weight_bytes = .*$", "weight_bytes = 1", text, flags=re.MULTILINE))
+    run = tmp_path / "run"
+    shutil.copytree(timing_run, run)
+    with pytest.raises(BudgetError, match=r"weight_bytes ≤ 1: the best came to"):
+        run_study(study, run, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ("events_per_offset", "events_per_ofset", ConfigError, "did you mean 'events_per_offset'"),
+        ('kind = "timing"', 'kind = "tming"', ConfigError, "use one of 'position', 'timing'"),
+        ("hidden = [4, 3]", 'hidden = [4]\nactivation = "tanh"', UnsupportedLayer, "relu"),
+        ('detector = "lyso_pair_3x3x20"', 'detector = "nonesuch"', ConfigError, "nonesuch"),
+    ],
+)
+def test_bad_study_is_one_clear_line_before_any_work(
+    tmp_path: Path, old: str, new: str, error: type[Exception], message: str
+) -> None:
+    text = small("timing_lyso_pair", TIMING_CHANGES)
+    assert old in text
+    study = tmp_path / "study.toml"
+    study.write_text(text.replace(old, new))
+    with pytest.raises(error, match=message):
+        run_study(study, tmp_path / "run", lambda _: None)
+    assert not (tmp_path / "run" / "steps").exists()
+
+
+def test_missing_compiler_is_said_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match=r"g\+\+.*apt-get install g\+\+"):
+        run_study("timing_lyso_pair", tmp_path / "run", lambda _: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_study_names_itself(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml: no such file"):
+        run_study(tmp_path / "nothing.toml", tmp_path / "run", lambda _: None)
