@@ -60,20 +60,24 @@ def test_every_move_removes_its_amount(base: tuple) -> None:
             assert getattr(one.precision, move.kind)[move.layer] == before - move.amount
 
 
-def test_the_inputs_that_carry_least_go_first(base: tuple) -> None:
+def test_an_input_without_weight_changes_nothing_when_it_goes(base: tuple) -> None:
     candidates, data = base
-    dead = {5, 40}
     for candidate in candidates:
-        for place in dead:
-            candidate.weights[0][place] = 0.0
+        candidate.weights[0][[5, 40]] = 0.0
     ranking = importance(candidates, data, events=300)
-    assert all(abs(ranking.inputs[place]) < 1e-6 for place in dead)
-    after = apply(Move("inputs", None, 2), candidates, ranking, floor_bits=3)
-    assert after is not None
-    # other inputs may by chance help when removed, but the two dead ones change nothing at all
-    order = np.argsort(ranking.inputs)
-    gone = set(range(64)) - set(after[0].kept_inputs.tolist())
-    assert gone == set(order[:2].tolist())
+    assert np.abs(ranking.inputs[[5, 40]]).max() < 1e-6
+
+
+def test_the_least_needed_signals_go_and_of_twins_only_one() -> None:
+    random = np.random.default_rng(0)
+    signals = random.normal(size=(5000, 4))
+    signals[:, 1] = signals[:, 0] + 0.01 * random.normal(size=5000)
+    moments = Moments.of(signals)
+    # either twin is cheap while the other one stays; signal 3 is needed a little, 2 a lot
+    rises = np.array([0.001, 0.0011, 5.0, 0.5])
+    assert moments.least_needed(rises, 1).tolist() == [1, 2, 3]
+    assert moments.least_needed(rises, 2).tolist() == [1, 2]
+    assert moments.least_needed(rises, 3).tolist() == [2]
 
 
 def test_the_others_stand_in_for_a_node_that_is_gone(base: tuple) -> None:
@@ -90,7 +94,7 @@ def test_the_others_stand_in_for_a_node_that_is_gone(base: tuple) -> None:
     design = np.column_stack([signals[:, keep], np.ones(len(signals))])
     fit = np.linalg.lstsq(design, signals[:, 1], rcond=None)[0]
     lost = (signals[:, 1] - design @ fit)[:, None] * candidate.weights[2][1]
-    assert np.allclose(before - outputs, lost, atol=2e-3)
+    assert np.allclose(before - outputs, lost, atol=2e-2)
 
 
 def test_an_input_that_another_one_repeats_costs_nothing(base: tuple) -> None:

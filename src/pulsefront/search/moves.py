@@ -59,6 +59,30 @@ class Moments:
         """Return the moments of the signals at *places*."""
         return Moments(self.mean[places], self.covariance[np.ix_(places, places)])
 
+    @property
+    def _steady(self) -> float:
+        return RIDGE * float(np.trace(self.covariance)) / len(self.mean) + 1e-12
+
+    def least_needed(self, rises: NDArray[np.float64], amount: int) -> NDArray[np.intp]:
+        """Return the places to keep, ascending, when *amount* of the signals go.
+
+        They go one by one. The first is the one whose loss *rises* least without it; when it is
+        gone, those that could have stood in for it, or it for them, are needed more: a rise
+        grows with the variance of the signal that the others left do not tell,
+        1 / (inverse covariance)_ii.
+        """
+        inverse = np.linalg.inv(self.covariance + self._steady * np.eye(len(self.mean)))
+        own = 1.0 / np.diag(inverse)
+        left = np.ones(len(self.mean), dtype=bool)
+        for _ in range(amount):
+            growth = np.where(left, 1.0 / np.where(left, np.diag(inverse), 1.0), 0.0) / own
+            needed = np.where(rises > 0, rises * growth, rises)
+            gone = int(np.argmin(np.where(left, needed, np.inf)))
+            left[gone] = False
+            column = inverse[:, gone : gone + 1]
+            inverse = inverse - column @ column.T / inverse[gone, gone]
+        return np.flatnonzero(left)
+
     def stand_in(
         self, keep: NDArray[np.intp], gone: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,9 +91,10 @@ class Moments:
         gone ≈ keep @ first + second, fitted over the events of these moments.
         """
         among = self.covariance[np.ix_(keep, keep)]
-        steady = RIDGE * float(np.trace(self.covariance)) / len(self.mean) + 1e-12
         across = self.covariance[np.ix_(keep, gone)]
-        slope: NDArray[np.float64] = np.linalg.solve(among + steady * np.eye(len(keep)), across)
+        slope = np.asarray(
+            np.linalg.solve(among + self._steady * np.eye(len(keep)), across), dtype=np.float64
+        )
         return slope, self.mean[gone] - self.mean[keep] @ slope
 
 
@@ -121,21 +146,18 @@ def apply(
     """
     first = candidates[0]
     if move.kind == "inputs":
-        left = len(first.kept_inputs) - move.amount
-        if left < 1:
+        if move.amount >= len(first.kept_inputs):
             return None
-        keep = np.sort(np.argsort(-importance.inputs, kind="stable")[:left])
+        keep = importance.input_moments.least_needed(importance.inputs, move.amount)
         return [drop_inputs(c, keep, importance.input_moments) for c in candidates]
     assert move.layer is not None  # only inputs have no layer
     if move.kind == "nodes":
-        left = first.hidden[move.layer] - move.amount
-        if left < 1:
+        if move.amount >= first.hidden[move.layer]:
             return None
         result = []
         for k, candidate in enumerate(candidates):
-            rank = np.argsort(-importance.nodes[k][move.layer], kind="stable")
-            keep = np.sort(rank[:left])
             moments = importance.moments[k][move.layer]
+            keep = moments.least_needed(importance.nodes[k][move.layer], move.amount)
             result.append(drop_nodes(candidate, move.layer, keep, moments))
         return result
     assert first.precision is not None  # bits are removed from quantized networks
