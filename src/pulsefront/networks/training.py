@@ -21,6 +21,8 @@ from pulsefront.progress import Report, silent
 __all__ = [
     "TrainingData",
     "batch_loss",
+    "minibatches",
+    "one_cycle",
     "prepare",
     "repeatable",
     "train",
@@ -146,7 +148,7 @@ def train(
     stack.calibrate(inputs[:CALIBRATION_EVENTS].reshape(-1, inputs.shape[-1]))
     optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
     steps = max(1, round(settings.epochs * len(data) / settings.batch))
-    for step, rows in enumerate(_minibatches(len(data), settings.batch, steps, seed)):
+    for step, rows in enumerate(minibatches(len(data), settings.batch, steps, seed)):
         stack.refresh()
         stack.gradient.zero_()
         loss = batch_loss(
@@ -154,7 +156,7 @@ def train(
         )
         # The sum over candidates: each one's gradient is its own loss's alone.
         loss.sum().backward()  # type: ignore[no-untyped-call]
-        rate = settings.learning_rate * _one_cycle(step / steps, settings.warm_up)
+        rate = settings.learning_rate * one_cycle(step / steps, settings.warm_up)
         optimizer.step(stack.gradient, rate)
         report(step + 1, steps)
     return stack.unstack()
@@ -178,7 +180,8 @@ def batch_loss(
     return value.mean((1, 2))
 
 
-def _minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
+def minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
+    """Yield the event indices of *steps* minibatches; every epoch has its own order."""
     random = torch.Generator().manual_seed(seed)
     batch = min(batch, events)
     order = torch.empty(0, dtype=torch.int64)
@@ -191,7 +194,8 @@ def _minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[tor
         place += batch
 
 
-def _one_cycle(progress: float, warm_up: float) -> float:
+def one_cycle(progress: float, warm_up: float) -> float:
+    """Return the learning rate at *progress* 0 … 1, relative to its peak."""
     if progress < warm_up:
         return (progress + 1e-3) / (warm_up + 1e-3)
     return 0.5 * (1.0 + float(np.cos(np.pi * (progress - warm_up) / max(1.0 - warm_up, 1e-9))))
