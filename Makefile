@@ -1,16 +1,23 @@
 # Every target makes its own virtual environment in .venv where there is none.
 PYTHON ?= python3
+OUT ?= out
+FUZZ_SECONDS ?= 120
 BIN := .venv/bin
-# One BLAS thread per process unless the user says otherwise: results then do not depend on cores.
-export PYTHONHASHSEED ?= 0
 
 .PHONY: demo test check bench peers fuzz studies clean
 
+# The main job: both shipped studies from simulation to proved firmware, and a small QC fleet.
 demo: .venv/installed
-	$(BIN)/python -m pulsefront.demo --out out/demo
+	$(BIN)/pulsefront run position_lyso_monolithic --out $(OUT)/position_lyso_monolithic
+	$(BIN)/pulsefront run timing_lyso_pair --out $(OUT)/timing_lyso_pair
+	$(BIN)/pulsefront qc demo --out $(OUT)/qc
+	@echo
+	@echo "Open these pages:"
+	@ls $(OUT)/position_lyso_monolithic/report.html $(OUT)/timing_lyso_pair/report.html $(OUT)/qc/*.html
 
+# All tests that need nothing but this package; slow proofs have targets of their own.
 test: .venv/installed-dev
-	$(BIN)/pytest --ignore=tests/peers --ignore=tests/benchmarks -m "not slow" -n auto
+	$(BIN)/pytest -n auto --dist loadfile --ignore=tests/peers --ignore=tests/benchmarks -m "not slow"
 
 check: .venv/installed-dev
 	$(BIN)/ruff check src tests
@@ -18,27 +25,39 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Speed beside peers, one thread against one thread; equality is asserted before timing.
 bench: .venv/installed-dev
-	$(BIN)/pytest tests/benchmarks -o addopts="-ra --strict-markers" --benchmark-only
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest tests/benchmarks -s -o addopts="-ra --strict-markers"
 
-peers: .venv/installed-dev
+# Comparison with outside programs and packages; those that are absent are named as skipped.
+peers: .venv/installed-peers
 	$(BIN)/pytest tests/peers -s
 
 fuzz: .venv/installed-dev
-	$(BIN)/pytest tests -m fuzz
+	PULSEFRONT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz -s
 
+# Every study in sim_data/studies, at full length.
 studies: .venv/installed
+	@set -e; for study in sim_data/studies/*.toml; do \
+	    name=$$(basename $$study .toml); \
+	    $(BIN)/pulsefront run $$name --out $(OUT)/$$name; \
+	done
 
-.venv/bin/python:
+.venv/python:
 	$(PYTHON) -m venv .venv
+	touch $@
 
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt torch numpy
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+.venv/installed: .venv/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+.venv/installed-peers: .venv/installed-dev
+	-$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[peers]"
 	touch $@
 
 clean:
