@@ -135,9 +135,9 @@ class Material(SourcedModel):
         Bulk attenuation at the peak of the emission; no scattering where the second is absent.
     emission
         Emission spectrum in any unit.
-    cherenkov_per_511_kev
-        Mean number of Cherenkov photons of an electron of 511 keV inside the range of the
-        emission table's transparency; prompt and isotropic after electron scattering.
+    cherenkov_per_511_kev, transparent_from_nm
+        Mean number of Cherenkov photons of an electron of 511 keV between the absorption edge
+        of the material and 800 nm; prompt, and isotropic because the electron scatters.
     background_becquerel_per_cm3
         Activity of the material itself.
     """
@@ -155,6 +155,7 @@ class Material(SourcedModel):
     scatter_length_mm: Positive | None = None
     emission: Wavelengths
     cherenkov_per_511_kev: NonNegative = 0.0
+    transparent_from_nm: Annotated[float, Field(ge=150, lt=800)] = 300.0
     background_becquerel_per_cm3: NonNegative = 0.0
 
     @model_validator(mode="after")

@@ -55,6 +55,8 @@ from pulsefront.simulate.photosensor import crosstalk_mean
 from pulsefront.simulate.random import new_state, normal, poisson, uniform
 from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
+    cherenkov_photons,
+    cherenkov_row,
     decay_rows,
     draw_photons,
     emission_time,
@@ -253,8 +255,6 @@ def _arm(detector: Detector, light_map: LightMap, settings: CoincidenceSettings)
     light = light_row(material, mean_detection_efficiency(material, detector.photosensor))
     middle = light_map.probabilities(np.array([[0.0, 0.0, detector.thickness_mm / 2]])).sum()
     per_kev = light[0, 0] * relative_yield(settings.energy_kev, light) * float(middle)
-    cherenkov = material.cherenkov_per_511_kev / 511.0
-    cherenkov *= mean_detection_efficiency(material, detector.photosensor)
     sensor = detector.photosensor
     descendants = 1.0
     if sensor.kind == "sipm":
@@ -265,7 +265,7 @@ def _arm(detector: Detector, light_map: LightMap, settings: CoincidenceSettings)
         gammas.per_mm,
         light,
         decay_rows(material),
-        np.array([per_kev * descendants, cherenkov]),
+        np.array([per_kev * descendants, *cherenkov_row(material, detector.photosensor)]),
         avalanche_row(detector),
         digitizer_row(digitizer),
         pulse_terms(digitizer),
@@ -333,7 +333,7 @@ def _avalanches_of(
         mean[:] = 0.0
         interpolate_one(x, y, z, arm[9], arm[10], arm[11], arm[12], 1.0, mean)
         photons = draw_photons(state, deposits[d, 3], light)
-        prompt = scale[1] * deposits[d, 3]
+        prompt = cherenkov_photons(deposits[d, 3], scale[1:])
         for sensor in range(len(mean)):
             scintillation = poisson(state, photons * mean[sensor])
             cherenkov = poisson(state, prompt * mean[sensor])

@@ -49,10 +49,14 @@ class GammaTable:
         (n,) from 5 to 3000 keV.
     per_mm
         (n, 2): photoelectric and Compton attenuation, per mm.
+    coherent_at_511_kev
+        Attenuation per mm by coherent scattering, which is not simulated; for comparison with
+        tables of the total.
     """
 
     energy_kev: Table
     per_mm: Table
+    coherent_at_511_kev: float
 
     def at(self, energy_kev: float) -> tuple[float, float]:
         """Return photoelectric and Compton attenuation per mm at an energy."""
@@ -99,7 +103,8 @@ def gamma_table(formula: str, density_g_cm3: float) -> GammaTable:
             np.concatenate([compton, scale * klein_nishina_total(beyond)]),
         ]
     )
-    return GammaTable(energy, per_cm / 10.0)
+    coherent = xraydb.material_mu(formula, 511e3, density=density_g_cm3, kind="coh")
+    return GammaTable(energy, per_cm / 10.0, float(coherent) / 10.0)
 
 
 @njit(nogil=True, cache=True)

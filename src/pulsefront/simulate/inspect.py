@@ -1,0 +1,159 @@
+"""What a detector description amounts to: derived numbers, and a drawing to scale."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pulsefront.detector import Detector, SiPM, load_detector
+from pulsefront.simulate.gamma import gamma_table
+from pulsefront.simulate.optics import optical_world, trace_photons
+from pulsefront.simulate.photosensor import crosstalk_mean
+from pulsefront.simulate.random import new_state
+from pulsefront.simulate.scintillation import (
+    FWHM_PER_SIGMA,
+    gate_fraction,
+    light_row,
+    mean_detection_efficiency,
+    relative_yield,
+)
+
+__all__ = ["derived_numbers", "describe_detector", "draw_detector"]
+
+_ENERGY_KEV = 511.0
+_PHOTONS = 20_000
+
+
+def describe_detector(name_or_path: str | Path) -> tuple[list[tuple[str, str, str]], Any]:
+    """Return derived numbers and a drawing of a detector.
+
+    Returns
+    -------
+    rows, figure
+        Rows of (quantity, value, unit), all as text; a matplotlib figure.
+
+    Raises
+    ------
+    ConfigError
+        The file names what does not fit.
+    """
+    detector = load_detector(name_or_path)
+    return derived_numbers(detector), draw_detector(detector)
+
+
+def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
+    """Return (quantity, value, unit) rows: what follows from the description at 511 keV.
+
+    The light collection comes from tracing 20,000 photons from the middle of the crystal (of its
+    central element); the resolution adds the statistics of the detected photons, the excess noise
+    of crosstalk and gain, and the material's intrinsic spread in quadrature.
+    """
+    material, sensor = detector.material, detector.photosensor
+    gammas = gamma_table(material.formula, material.density_g_cm3)
+    photo, compton = gammas.at(_ENERGY_KEV)
+    mu = photo + compton + gammas.coherent_at_511_kev
+    thickness = detector.thickness_mm
+    collection = _collection(detector)
+    efficiency = mean_detection_efficiency(material, sensor)
+    gate = gate_fraction(material, detector.charge.gate_ns) if detector.charge else 1.0
+    light = light_row(material, 1.0)
+    photons = float(light[0, 0]) * _ENERGY_KEV * relative_yield(_ENERGY_KEV, light)
+    detected = photons * collection * efficiency * gate
+    lam = crosstalk_mean(sensor.crosstalk) if isinstance(sensor, SiPM) else 0.0
+    # Borel-distributed crosstalk: F = 1/(1 − λ); single-avalanche gain spread adds its square.
+    excess = 1 / (1 - lam) + sensor.gain_spread**2
+    statistics = FWHM_PER_SIGMA * math.sqrt(excess / detected) if detected > 0 else math.inf
+    resolution = math.hypot(statistics, material.intrinsic_resolution_fwhm)
+    rows = [
+        ("crystal", material.name, ""),
+        ("size", " × ".join(f"{s:g}" for s in detector.crystal.size_mm), "mm"),
+        ("elements", " × ".join(str(n) for n in detector.crystal.elements), ""),
+        ("photosensors", f"{detector.sensors.count} × {sensor.model}", ""),
+        ("attenuation at 511 keV, coherent scattering included", f"{10 * mu:.3f}", "1/cm"),
+        ("photofraction at 511 keV", f"{photo / mu:.3f}", ""),
+        (
+            "interacting at 511 keV",
+            f"{100 * (1 - math.exp(-(photo + compton) * thickness)):.1f}",
+            "%",
+        ),
+        ("scintillation photons at 511 keV", f"{photons:,.0f}", ""),
+        ("light collection", f"{100 * collection:.1f}", "%"),
+        ("detection efficiency over the emission", f"{100 * efficiency:.1f}", "%"),
+        ("emitted within the gate", f"{100 * gate:.1f}", "%"),
+        ("detected photons at 511 keV", f"{detected:,.0f}", ""),
+        ("excess noise factor", f"{excess:.3f}", ""),
+        ("energy resolution at 511 keV, FWHM", f"{100 * resolution:.1f}", "%"),
+    ]
+    activity = material.background_becquerel_per_cm3 * math.prod(detector.crystal.size_mm) / 1000
+    if activity > 0:
+        rows.append(("activity of the crystal", f"{activity:.3g}", "Bq"))
+    return rows
+
+
+def _collection(detector: Detector) -> float:
+    """Return the share of light from mid-crystal that reaches a sensitive face."""
+    crystal = detector.crystal
+    middle = []
+    for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True):
+        pitch = (size + crystal.gap_mm) / count
+        middle.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
+    at = np.tile([*middle, detector.thickness_mm / 2], (_PHOTONS, 1))
+    sensor, _ = trace_photons(optical_world(detector), at, new_state(np.random.SeedSequence(1)))
+    return float((sensor >= 0).mean())
+
+
+def draw_detector(detector: Detector) -> Any:
+    """Return a matplotlib figure: side view along y, and the photosensors from the front."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle, Rectangle
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    side, front = figure.subplots(1, 2)
+    crystal = detector.crystal
+    pitch = (crystal.size_mm[0] + crystal.gap_mm) / crystal.elements[0]
+    for element in range(crystal.elements[0]):
+        left = -crystal.size_mm[0] / 2 + element * pitch
+        side.add_patch(
+            Rectangle((left, 0), pitch - crystal.gap_mm, crystal.size_mm[2], fc="#a8c8e8", ec="k")
+        )
+    z = crystal.size_mm[2]
+    for layer in detector.layers:
+        half = layer.size_mm[0] / 2
+        side.add_patch(Rectangle((-half, z), 2 * half, layer.size_mm[2], fc="#e8e0b8", ec="k"))
+        z += layer.size_mm[2]
+    plane = detector.sensors
+    depth = 0.03 * max(crystal.size_mm)
+    for ix in range(plane.grid[0]):
+        x = (ix + 0.5 - plane.grid[0] / 2) * plane.pitch_mm[0]
+        left = x - plane.active_mm / 2
+        side.add_patch(Rectangle((left, z), plane.active_mm, depth, fc="#555555", ec="none"))
+        for iy in range(plane.grid[1]):
+            y = (iy + 0.5 - plane.grid[1] / 2) * plane.pitch_mm[1]
+            if plane.shape == "round":
+                patch: Any = Circle((x, y), plane.active_mm / 2, fc="#bbbbbb", ec="k")
+            else:
+                low = y - plane.active_mm / 2
+                size = plane.active_mm
+                patch = Rectangle((left, low), size, size, fc="#bbbbbb", ec="k")
+            front.add_patch(patch)
+            if plane.count <= 64:
+                front.text(x, y, iy * plane.grid[0] + ix, ha="center", va="center", size=7)
+    pitch_y = (crystal.size_mm[1] + crystal.gap_mm) / crystal.elements[1]
+    for i in range(crystal.elements[0]):
+        for j in range(crystal.elements[1]):
+            corner = (-crystal.size_mm[0] / 2 + i * pitch, -crystal.size_mm[1] / 2 + j * pitch_y)
+            size_x, size_y = pitch - crystal.gap_mm, pitch_y - crystal.gap_mm
+            front.add_patch(Rectangle(corner, size_x, size_y, fill=False, ec="#2060a0", lw=0.8))
+    margin = 0.06 * max(crystal.size_mm)
+    half = max(crystal.size_mm[0], crystal.size_mm[1]) / 2 + margin
+    side.set(xlim=(-half, half), ylim=(-margin, z + depth + margin))
+    side.set(xlabel="x / mm", ylabel="z / mm, entrance face at 0", title="Side view")
+    side.invert_yaxis()
+    front.set(xlim=(-half, half), ylim=(-half, half))
+    front.set(xlabel="x / mm", ylabel="y / mm", title="Photosensors and crystal elements")
+    for axes in (side, front):
+        axes.set_aspect("equal")
+    return figure
