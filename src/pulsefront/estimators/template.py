@@ -1,0 +1,226 @@
+"""A template of the pulse shape from measured pulses, and its fit to single pulses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pulsefront.errors import ConfigError, DataError
+
+__all__ = ["Template", "TemplateFit", "build_template", "fit_template"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Template:
+    """Shape of a pulse of height 1, finer than the samples.
+
+    Attributes
+    ----------
+    values
+        Shape at ``start + k / oversampling`` samples from the pulse's own time 0.
+    start
+        In samples; negative where the template begins before time 0.
+    oversampling
+        Points per sample.
+    """
+
+    values: Floats
+    start: float
+    oversampling: int
+
+
+class TemplateFit(NamedTuple):
+    """Result of `fit_template`, each (event,); NaN where the fit did not converge.
+
+    ``time_samples`` is where the template's time 0 lies; ``residual_rms`` is over the samples
+    fitted.
+    """
+
+    time_samples: Floats
+    amplitude: Floats
+    offset: Floats
+    residual_rms: Floats
+
+
+def build_template(
+    pulses: NDArray[Any],
+    times_samples: Floats,
+    amplitudes: Floats,
+    *,
+    before: int,
+    after: int,
+    oversampling: int = 8,
+) -> Template:
+    """Return the mean shape of pulses laid over each other by their own times.
+
+    Since pulses start anywhere between two samples, together they sample the shape finely: a
+    point of the template is the mean of the samples that fall into its bin.
+
+    Parameters
+    ----------
+    pulses
+        (event, sample), baseline-subtracted, upward, clean.
+    times_samples, amplitudes
+        (event,) time and height of each; events where one is not finite are left out.
+    before, after
+        How far the template reaches, in samples before and after the time.
+    oversampling
+        Points per sample.
+
+    Raises
+    ------
+    DataError
+        Too few pulses to fill every bin.
+    ConfigError
+        A length is not positive.
+    """
+    if before < 1 or after < 1 or oversampling < 1:
+        raise ConfigError("must be at least 1", field="before, after, oversampling")
+    good = np.isfinite(times_samples) & np.isfinite(amplitudes) & (amplitudes > 0)
+    heights = np.asarray(pulses, np.float64)[good] / amplitudes[good, None]
+    place = np.arange(heights.shape[1])[None] - times_samples[good, None]
+    # Bin k is centred at start + k / oversampling.
+    index = np.rint((place + before) * oversampling).astype(np.int64)
+    points = (before + after) * oversampling + 1
+    inside = (index >= 0) & (index < points)
+    counts = np.bincount(index[inside], minlength=points)
+    if (counts == 0).any():
+        raise DataError(
+            f"{int((counts == 0).sum())} of {points} points of the template get no sample",
+            field="pulses",
+            value=int(good.sum()),
+            remedy="give more pulses, a shorter template or less oversampling",
+        )
+    sums = np.bincount(index[inside], weights=heights[inside], minlength=points)
+    return Template(sums / counts, -float(before), oversampling)
+
+
+def fit_template(
+    pulses: NDArray[Any],
+    template: Template,
+    times_samples: Floats,
+    *,
+    most_steps: int = 30,
+) -> TemplateFit:
+    """Fit time, amplitude and offset of *template* to each pulse by least squares.
+
+    Gauss–Newton steps from the given times; the template is cubic between its points. Only
+    samples under the template are used, the same ones in all steps.
+
+    Parameters
+    ----------
+    pulses
+        (event, sample).
+    times_samples
+        (event,) where to start, within a sample or two of the truth.
+    most_steps
+        Steps before a fit is given up.
+    """
+    pulses = np.ascontiguousarray(np.asarray(pulses))
+    if pulses.ndim != 2 or len(times_samples) != len(pulses):
+        raise DataError("pulses must be (event, sample), with one time each", field="pulses")
+    columns = _fit(
+        pulses,
+        np.ascontiguousarray(template.values, np.float64),
+        float(template.start),
+        int(template.oversampling),
+        np.ascontiguousarray(times_samples, np.float64),
+        most_steps,
+    )
+    return TemplateFit(*columns.T.copy())
+
+
+@njit(nogil=True, cache=True)
+def _at(values: Floats, place: float) -> tuple[float, float]:
+    """Return template and slope per point at *place* points from its start; flat beyond it.
+
+    Cubic between the points, with the slopes of their neighbours (Catmull and Rom 1974): a fit
+    that steps along kinks would not settle.
+    """
+    last = len(values) - 1
+    if place <= 0.0:
+        return values[0], 0.0
+    if place >= last:
+        return values[last], 0.0
+    k = int(place)
+    u = place - k
+    low, high = values[k], values[k + 1]
+    rise_low = 0.5 * (high - values[max(k - 1, 0)])
+    rise_high = 0.5 * (values[min(k + 2, last)] - low)
+    bend = 3.0 * (high - low) - 2.0 * rise_low - rise_high
+    twist = 2.0 * (low - high) + rise_low + rise_high
+    value = low + u * (rise_low + u * (bend + u * twist))
+    return value, rise_low + u * (2.0 * bend + 3.0 * u * twist)
+
+
+@njit(nogil=True, cache=True)
+def _fit(
+    pulses: NDArray[Any],
+    values: Floats,
+    start: float,
+    oversampling: int,
+    times: Floats,
+    most_steps: int,
+) -> Floats:
+    result = np.full((len(pulses), 4), np.nan)
+    length = (len(values) - 1) / oversampling
+    normal = np.empty((3, 3))
+    right = np.empty(3)
+    row = np.empty(3)
+    for event in range(len(pulses)):
+        pulse = pulses[event]
+        time = times[event]
+        if not np.isfinite(time):
+            continue
+        first = max(int(np.ceil(time + start)) + 1, 0)
+        last = min(int(np.floor(time + start + length)) - 1, len(pulse))
+        if last - first < 4:
+            continue
+        amplitude = 0.0
+        for i in range(first, last):
+            amplitude = max(amplitude, np.float64(pulse[i]))
+        offset = 0.0
+        converged = False
+        for number in range(most_steps):
+            normal[:] = 0.0
+            right[:] = 0.0
+            for i in range(first, last):
+                shape, slope = _at(values, (i - time - start) * oversampling)
+                row[0] = -amplitude * slope * oversampling
+                row[1] = shape
+                row[2] = 1.0
+                residual = np.float64(pulse[i]) - amplitude * shape - offset
+                for a in range(3):
+                    right[a] += row[a] * residual
+                    for b in range(3):
+                        normal[a, b] += row[a] * row[b]
+            scale = normal[0, 0] * normal[1, 1] * normal[2, 2]
+            if not (np.isfinite(scale) and abs(np.linalg.det(normal)) > 1e-12 * scale):
+                break
+            step = np.linalg.solve(normal, right)
+            # A step beyond a sample leaves the range in which the shape is known to be linear.
+            step[0] = min(max(step[0], -1.0), 1.0)
+            if number >= most_steps // 3:
+                step *= 0.5  # it goes to and fro about the best
+            time += step[0]
+            amplitude += step[1]
+            offset += step[2]
+            if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-6 * abs(amplitude):
+                converged = True
+                break
+        if converged and abs(time - times[event]) < length:
+            squares = 0.0
+            for i in range(first, last):
+                shape, _ = _at(values, (i - time - start) * oversampling)
+                squares += (np.float64(pulse[i]) - amplitude * shape - offset) ** 2
+            result[event, 0] = time
+            result[event, 1] = amplitude
+            result[event, 2] = offset
+            result[event, 3] = np.sqrt(squares / (last - first))
+    return result
