@@ -209,7 +209,8 @@ def _sample_type(path: Path, record: int, size: int, options: ReadOptions) -> st
     raw = np.fromfile(path, np.uint8, count=payload, offset=HEADER_BYTES)
     if payload % 4 == 0:
         floats = np.abs(raw.view("<f4").astype(np.float64))
-        if np.mean(np.isfinite(floats) & (floats < 1e5)) > 0.9 and np.median(floats) > 2:
+        usable = floats[np.isfinite(floats) & (floats < 1e5)]
+        if len(usable) > 0.9 * len(floats) and np.median(usable) > 2:
             return "f32"
     if payload % 2 or np.median(raw.view("<u2")) > 0x3FFF:
         return "u8"
