@@ -32,13 +32,14 @@ def test_a_candidate_trains_the_same_alone_and_beside_others_of_other_shapes() -
         initial_candidate(MlpSettings(hidden=hidden), 64, 3, seed=s)
         for s, hidden in enumerate([(6, 4), (12, 3), (9, 8)])
     ]
-    together = train(start, data, SHORT, seed=1)
+    gentle = TrainingSettings(epochs=1, learning_rate=2e-3)
+    together = train(start, data, gentle, seed=1)
     for one, beside in zip(start, together, strict=True):
-        alone = train([one], data, SHORT, seed=1)[0]
+        alone = train([one], data, gentle, seed=1)[0]
         # float32 sums may differ in their order between batch shapes, nothing more
         for a, b in zip(alone.weights, beside.weights, strict=True):
             assert a.shape == b.shape
-            assert np.abs(a - b).max() < 2e-3
+            assert np.abs(a - b).max() < 1e-4
 
 
 def test_training_repeats_to_the_bit() -> None:

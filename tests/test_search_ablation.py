@@ -217,21 +217,3 @@ def test_a_position_task_gives_position_and_depth_within_budget() -> None:
     assert outputs.shape == (1000, 3)
     blind = mean_distance(position[4000:] - position[:4000].mean(0))
     assert mean_distance(outputs - position[4000:]) < 0.4 * blind
-
-
-def test_overlapping_training_and_selection_is_refused() -> None:
-    counts, position = light_response(20)
-    with pytest.raises(DataError, match="overlap"):
-        Task(
-            "p", counts, position, np.arange(12), np.arange(10, 20), ADC, OUT,
-            LossSettings(), mean_distance, "mean",
-        )  # fmt: skip
-
-
-def test_inputs_outside_their_format_are_refused() -> None:
-    counts, position = light_response(20)
-    with pytest.raises(DataError, match=r"inputs reach .* outside ufixed<4,4>"):
-        Task(
-            "p", counts, position, np.arange(10), np.arange(10, 20),
-            FixedPointFormat(4, 4, signed=False), OUT, LossSettings(), mean_distance, "mean",
-        )  # fmt: skip

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulsefront.networks.candidate import Candidate, Cost, Scaling, cost_of, initial_candidate
 from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
+from pulsefront.networks.front_end import FrontEnd, row_column_sums, window_sums
 from pulsefront.networks.lower import lower, lower_deployed
 from pulsefront.networks.settings import LossSettings, MlpSettings, TrainingSettings
 
@@ -14,6 +15,7 @@ __all__ = [
     "Candidate",
     "Cost",
     "Deployed",
+    "FrontEnd",
     "LossSettings",
     "MlpSettings",
     "Scaling",
@@ -26,8 +28,10 @@ __all__ = [
     "lower_deployed",
     "predict",
     "prepare",
+    "row_column_sums",
     "run_float64",
     "train",
+    "window_sums",
 ]
 
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.settings import MlpSettings
 
 __all__ = [
@@ -147,18 +149,24 @@ class Cost:
     bops: int
 
 
-def cost_of(candidate: Candidate, input_bits: int) -> Cost:
-    """Return the cost of *candidate* on inputs of *input_bits*."""
+def cost_of(candidate: Candidate, input_bits: int, front_end: FrontEnd | None = None) -> Cost:
+    """Return the cost of *candidate* on inputs of *input_bits*.
+
+    The sums of a *front_end* count as a dense layer of one-bit weights on raw inputs of
+    *input_bits*, as firmware that does not look into the matrix would build it.
+    """
     layers = len(candidate.weights)
     precision = candidate.precision
     weight_bits = precision.weight_bits if precision else (FULL_PRECISION_BITS,) * layers
     bias_bits = precision.bias_bits if precision else (FULL_PRECISION_BITS,) * layers
     hidden_bits = precision.activation_bits if precision else (FULL_PRECISION_BITS,) * (layers - 1)
+    sizes = (len(candidate.kept_inputs), *(w.shape[1] for w in candidate.weights))
+    if front_end is None:
+        return _cost(sizes, weight_bits, bias_bits, (input_bits, *hidden_bits))
+    raw = len(front_end.raw_inputs(candidate.kept_inputs))
+    sum_bits = front_end.sum_format(FixedPointFormat(input_bits, input_bits)).width
     return _cost(
-        (len(candidate.kept_inputs), *(w.shape[1] for w in candidate.weights)),
-        weight_bits,
-        bias_bits,
-        (input_bits, *hidden_bits),
+        (raw, *sizes), (1, *weight_bits), (0, *bias_bits), (input_bits, sum_bits, *hidden_bits)
     )
 
 

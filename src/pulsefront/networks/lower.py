@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Overflow, Rounding
 from pulsefront.fixed_point.layers import Dense, Input, Layer, Relu
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import Deployed, deploy
+from pulsefront.networks.front_end import FrontEnd
 
 __all__ = ["lower", "lower_deployed"]
 
@@ -18,6 +21,7 @@ def lower(
     output_format: FixedPointFormat,
     *,
     name: str,
+    front_end: FrontEnd | None = None,
 ) -> FixedPointModel:
     """Return the integer model of a quantized candidate.
 
@@ -25,18 +29,43 @@ def lower(
     output scaling are folded into its first and last layer, accumulators are exact, and
     ``model.run`` gives the same integers as `networks.run_float64`.
 
+    With a *front_end* the candidate's inputs are sums: the model forms them itself from the raw
+    counts of ``front_end.raw_inputs(candidate.kept_inputs)``, and *input_format* is that of the
+    raw counts.
+
     Raises
     ------
     PrecisionError
         The candidate is a float network, or its weights are not finite.
     """
-    return lower_deployed(deploy(candidate, scaling, input_format, output_format), name=name)
+    network_format = front_end.sum_format(input_format) if front_end else input_format
+    network = deploy(candidate, scaling, network_format, output_format)
+    return lower_deployed(network, name=name, front_end=front_end, raw_format=input_format)
 
 
-def lower_deployed(network: Deployed, *, name: str) -> FixedPointModel:
-    """Return the integer model of a deployed network."""
+def lower_deployed(
+    network: Deployed,
+    *,
+    name: str,
+    front_end: FrontEnd | None = None,
+    raw_format: FixedPointFormat | None = None,
+) -> FixedPointModel:
+    """Return the integer model of a deployed network, behind a front end where given."""
     layers: list[Layer] = []
     source = "counts"
+    kept = network.kept_inputs
+    width = len(kept)
+    if front_end is not None:
+        raw = front_end.raw_inputs(kept)
+        layers.append(
+            Dense(
+                "sums",
+                (source,),
+                weights=front_end.matrix[np.ix_(raw, kept)].astype(np.int64),
+                weight_format=FixedPointFormat(1, 1, signed=False),
+            )
+        )
+        source, width = "sums", len(raw)
     last = len(network.weights) - 1
     for index, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         is_last = index == last
@@ -59,7 +88,7 @@ def lower_deployed(network: Deployed, *, name: str) -> FixedPointModel:
             )
             layers.append(relu)
             source = relu.name
-    inputs = (Input("counts", (len(network.kept_inputs),), network.input_format),)
+    inputs = (Input("counts", (width,), raw_format or network.input_format),)
     return FixedPointModel(name=name, inputs=inputs, layers=tuple(layers), outputs=(source,))
 
 

@@ -63,12 +63,16 @@ class LossSettings(FrozenModel):
 
     ``regression``: per-output Huber loss on standardized outputs. ``coincidence``: a shared
     network corrects the coarse time of both detectors, and the Huber loss acts on the
-    difference of the corrected times minus the known difference. ``huber`` is the residual, in
-    standard deviations of the target, at which squared turns into absolute error: small values
-    ignore tails.
+    difference of the corrected times minus the known difference. ``classification``: cross
+    entropy of one linear output per class, such as the crystal of first interaction in a
+    pixelated array.
+
+    ``huber`` is the residual, in standard deviations of the target, at which squared turns into
+    absolute error: small values ignore tails. ``output_weights`` weigh the outputs of a
+    regression.
     """
 
-    kind: Literal["regression", "coincidence"] = "regression"
+    kind: Literal["regression", "coincidence", "classification"] = "regression"
     huber: float = Field(default=0.05, gt=0)
     output_weights: tuple[float, ...] | None = None
 

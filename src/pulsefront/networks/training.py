@@ -36,8 +36,9 @@ INPUT_SCALE_FLOOR = 0.1
 class TrainingData:
     """Training events as float32 tensors in standardized units, with what standardized them.
 
-    ``inputs`` is (event, n_in) for regression and (event, 2, n_in) for coincidences; ``targets``
-    is (event, n_out), for coincidences the difference that the two corrections must have.
+    ``inputs`` is (event, n_in), for coincidences (event, 2, n_in). ``targets`` is (event, n_out);
+    for coincidences the difference that the two corrections must have; for classification the
+    class (event, 1) int64.
     """
 
     inputs: torch.Tensor
@@ -65,7 +66,8 @@ def prepare(
     inputs
         Raw integers of *input_format*: (event, n_in), or (event, 2, n_in) for coincidences.
     targets
-        (event, n_out) or, for coincidences, the known difference t0 − t1 (event,).
+        (event, n_out); for coincidences the known difference t0 − t1 (event,); for
+        classification the class (event,), 0, 1, ….
     coarse
         (event, 2) time that the network corrects, in the target's unit; coincidences only.
     scaling
@@ -86,6 +88,8 @@ def prepare(
                 value=None if coarse is None else values.shape,
             )
         goal = (goal.reshape(-1) - (coarse[:, 0] - coarse[:, 1]))[:, None]
+    elif loss.kind == "classification":
+        goal = _classes(goal)
     elif values.ndim != 2 or goal.ndim != 2:
         raise DataError(
             "a regression task needs inputs (event, n_in) and targets (event, n_out)",
@@ -100,13 +104,28 @@ def prepare(
     if scaling is None:
         scaling = _fit_scaling(values.reshape(-1, values.shape[-1]), goal, loss)
     standard_inputs = (values - scaling.input_mean) / scaling.input_scale
-    mean = 0.0 if loss.kind == "coincidence" else scaling.output_mean
+    if loss.kind == "classification":
+        standard_targets = torch.from_numpy(goal.astype(np.int64))
+    else:
+        mean = 0.0 if loss.kind == "coincidence" else scaling.output_mean
+        standard_targets = torch.from_numpy(
+            ((goal - mean) / scaling.output_scale).astype(np.float32)
+        )
     return TrainingData(
-        torch.from_numpy(standard_inputs.astype(np.float32)),
-        torch.from_numpy(((goal - mean) / scaling.output_scale).astype(np.float32)),
-        scaling,
-        loss,
+        torch.from_numpy(standard_inputs.astype(np.float32)), standard_targets, scaling, loss
     )
+
+
+def _classes(goal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return class labels (event, 1) after a check."""
+    labels = goal.reshape(-1)
+    if len(labels) != len(goal) or (labels != np.floor(labels)).any() or (labels < 0).any():
+        raise DataError(
+            "a classification task needs one class 0, 1, … per event",
+            field="targets",
+            value=goal.shape,
+        )
+    return labels[:, None]
 
 
 def _fit_scaling(
@@ -114,8 +133,11 @@ def _fit_scaling(
 ) -> Scaling:
     deviation = inputs.std(0, dtype=np.float64)
     typical = float(np.sqrt(np.mean(deviation**2))) or 1.0
-    output_scale = goal.std(0)
-    output_mean = goal.mean(0)
+    if loss.kind == "classification":
+        classes = int(goal.max()) + 1
+        output_scale, output_mean = np.ones(classes), np.zeros(classes)
+    else:
+        output_scale, output_mean = goal.std(0), goal.mean(0)
     if loss.kind == "coincidence":
         # A correction's own spread is 1/√2 of a difference's, and its mean cannot be observed.
         output_scale = output_scale / np.sqrt(2.0)
@@ -166,6 +188,9 @@ def batch_loss(
     stack: Stack, inputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings
 ) -> torch.Tensor:
     """Return the mean loss (C,) of each candidate on standardized events."""
+    if loss.kind == "classification":
+        chances = torch.log_softmax(stack.forward(inputs), dim=2)
+        return -chances.gather(2, targets.expand(len(stack), -1, -1)).mean((1, 2))
     if loss.kind == "coincidence":
         outputs = stack.forward(torch.cat((inputs[:, 0], inputs[:, 1])))
         residual = outputs[:, : len(inputs)] - outputs[:, len(inputs) :] - targets

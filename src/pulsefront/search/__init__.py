@@ -11,6 +11,7 @@ from pulsefront.search.task import (
     central_width,
     mean_distance,
     median_distance,
+    misclassified,
     root_mean_square,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "compare",
     "mean_distance",
     "median_distance",
+    "misclassified",
     "root_mean_square",
     "run_ablation",
 ]

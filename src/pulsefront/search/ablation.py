@@ -424,7 +424,7 @@ class _Search:
         )
 
     def _cost(self, candidates: Sequence[Candidate]) -> Cost:
-        return cost_of(candidates[0], self.task.input_format.width)
+        return cost_of(candidates[0], self.task.input_format.width, self.task.front_end)
 
     def _fits(self, candidates: Sequence[Candidate]) -> bool:
         return self.budget.fits(self._cost(candidates))
@@ -471,14 +471,22 @@ class _Search:
             final_comparison=comparison,
             final_cost=cost,
             best=best,
-            final_model=lower(
-                final[best],
-                self.scaling,
-                self.task.input_format,
-                self.task.output_format,
-                name=self.task.name,
+            final_models=tuple(
+                lower(
+                    candidate,
+                    self.scaling,
+                    self.task.input_format,
+                    self.task.output_format,
+                    name=self.task.name,
+                    front_end=self.task.front_end,
+                )
+                for candidate in final
             ),
-            kept_inputs=final[best].kept_inputs,
+            kept_inputs=(
+                self.task.front_end.raw_inputs(final[best].kept_inputs)
+                if self.task.front_end
+                else final[best].kept_inputs
+            ),
             budget_met=self.budget.fits(cost),
             non_inferior=comparison.non_inferior(self.settings.margin),
         )

@@ -108,6 +108,11 @@ def _differences(
     references: Sequence[NDArray[np.float64]],
     metric: Metric,
 ) -> NDArray[np.float64]:
-    return np.array(
-        [metric(c) / metric(r) - 1.0 for c, r in zip(candidates, references, strict=True)]
-    )
+    pairs = zip(candidates, references, strict=True)
+    return np.array([_relative(metric(c), metric(r)) for c, r in pairs])
+
+
+def _relative(candidate: float, reference: float) -> float:
+    if reference == 0.0:  # a reference without error: as good or infinitely worse
+        return 0.0 if candidate == 0.0 else float("inf")
+    return candidate / reference - 1.0

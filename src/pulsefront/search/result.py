@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Cost, Scaling
-from pulsefront.networks.deploy import predict
 from pulsefront.search.noninferiority import Comparison
 from pulsefront.search.task import Task
 
@@ -113,9 +112,11 @@ class AblationResult:
         worst loss first.
     final, final_metric, final_comparison
         The final architecture's networks per initialization, their metric, and the test against
-        the full float network. ``best`` is the place of the one that ``final_model`` is.
+        the full float network.
+    final_models, best
+        The same networks lowered to integers, and the place of the one with the smallest metric.
     kept_inputs
-        Indices of the inputs that ``final_model`` reads, in its order.
+        Indices of the raw inputs that ``final_model`` reads, in its order.
     budget_met, non_inferior
         Whether the final network keeps the budget (always true: otherwise `BudgetError`) and the
         margin.
@@ -137,10 +138,15 @@ class AblationResult:
     final_comparison: Comparison
     final_cost: Cost
     best: int
-    final_model: FixedPointModel
+    final_models: tuple[FixedPointModel, ...]
     kept_inputs: NDArray[np.intp]
     budget_met: bool
     non_inferior: bool
+
+    @property
+    def final_model(self) -> FixedPointModel:
+        """The lowered network of the best initialization."""
+        return self.final_models[self.best]
 
     @property
     def attribution(self) -> tuple[AttributionRow, ...]:
@@ -178,12 +184,7 @@ class AblationResult:
     def _predict(
         self, candidates: tuple[Candidate, ...], task: Task, integers: NDArray[np.integer]
     ) -> NDArray[np.float64]:
-        return np.stack(
-            [
-                predict(c, self.scaling, integers, task.input_format, task.output_format)
-                for c in candidates
-            ]
-        )
+        return np.stack([task.predict(c, self.scaling, integers) for c in candidates])
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the networks as plain JSON values; infinite becomes None."""

@@ -13,13 +13,21 @@ from pulsefront.files import hash_json
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import predict
+from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.settings import LossSettings
 from pulsefront.search.noninferiority import Metric
 
 if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData
 
-__all__ = ["Task", "central_width", "mean_distance", "median_distance", "root_mean_square"]
+__all__ = [
+    "Task",
+    "central_width",
+    "mean_distance",
+    "median_distance",
+    "misclassified",
+    "root_mean_square",
+]
 
 GAUSSIAN_FWHM_FRACTION = 0.7610
 """Share of a Gaussian within its full width at half maximum: erf(√ln 2)."""
@@ -45,6 +53,11 @@ def median_distance(residuals: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.median((residuals**2).sum(1))))
 
 
+def misclassified(residuals: NDArray[np.float64]) -> float:
+    """Return the share of events given the wrong class; residuals as of a classification."""
+    return float(residuals[:, 0].mean())
+
+
 def root_mean_square(residuals: NDArray[np.float64]) -> float:
     """Return the root mean square over events and outputs."""
     return float(np.sqrt((residuals**2).mean()))
@@ -61,7 +74,8 @@ class Task:
     inputs
         Raw integers of ``input_format``: (event, n_in), or (event, 2, n_in) for coincidences.
     targets
-        (event, n_out); for coincidences the known difference t0 − t1 (event,).
+        (event, n_out); for coincidences the known difference t0 − t1 (event,); for
+        classification the class (event,).
     train, selection
         Event indices. Training and every choice use these alone: keep the test set out of the
         task.
@@ -77,7 +91,9 @@ class Task:
     groups
         (event,) label, such as the source position, of events that share a bias.
     input_names, output_names
-        For reports.
+        For reports. Inputs are those of the network: sums where there is a front end.
+    front_end
+        Sums of the raw inputs that the network reads in their place.
 
     Raises
     ------
@@ -100,6 +116,7 @@ class Task:
     output_names: tuple[str, ...] = ()
     coarse: NDArray[np.floating] | None = None
     groups: NDArray[np.integer] | None = None
+    front_end: FrontEnd | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -121,8 +138,15 @@ class Task:
             )
         if not len(self.train) or not len(self.selection):
             raise DataError("no training or no selection events", field="train, selection")
+        if self.front_end is not None and self.front_end.n_raw != self.inputs.shape[-1]:
+            raise DataError(
+                f"the front end sums {self.front_end.n_raw} inputs",
+                field="inputs",
+                value=self.inputs.shape,
+            )
         if not self.input_names:
             names = tuple(f"input_{i}" for i in range(self.n_in))
+            names = self.front_end.names if self.front_end is not None else names
             object.__setattr__(self, "input_names", names)
         if not self.output_names:
             names = tuple(f"output_{i}" for i in range(self.n_out))
@@ -131,12 +155,30 @@ class Task:
     @property
     def n_in(self) -> int:
         """Inputs of the network."""
-        return int(self.inputs.shape[-1])
+        return self.front_end.n_sums if self.front_end else int(self.inputs.shape[-1])
 
     @property
     def n_out(self) -> int:
         """Outputs of the network."""
+        if self.loss.kind == "classification":
+            return int(self.targets[self.train].max()) + 1
         return 1 if self.loss.kind == "coincidence" else int(self.targets.shape[1])
+
+    @property
+    def network_format(self) -> FixedPointFormat:
+        """Format of the network's inputs, behind the front end."""
+        return self.front_end.sum_format(self.input_format) if self.front_end else self.input_format
+
+    def network_inputs(self, integers: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Return the network's inputs (…, n_in) for raw integers."""
+        return self.front_end.apply(integers) if self.front_end else integers
+
+    def predict(
+        self, candidate: Candidate, scaling: Scaling, integers: NDArray[np.integer]
+    ) -> NDArray[np.float64]:
+        """Return outputs (event, n_out) in the target's unit for raw integers (event, n_raw)."""
+        inputs = self.network_inputs(integers)
+        return predict(candidate, scaling, inputs, self.network_format, self.output_format)
 
     def training_data(self) -> TrainingData:
         """Return the training events, standardized on themselves."""
@@ -144,9 +186,9 @@ class Task:
 
         rows = self.train
         return prepare(
-            self.inputs[rows],
+            self.network_inputs(self.inputs[rows]),
             self.targets[rows],
-            self.input_format,
+            self.network_format,
             self.loss,
             coarse=None if self.coarse is None else self.coarse[rows],
         )
@@ -154,10 +196,15 @@ class Task:
     def residuals(
         self, candidate: Candidate, scaling: Scaling, rows: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        """Return what *candidate* gets wrong, (event, n_out) in the target's unit."""
+        """Return what *candidate* gets wrong, (event, n_out) in the target's unit.
+
+        For classification (event, 1): 1 where the largest output is not the class, else 0.
+        """
         inputs = self.inputs[rows]
-        flat = inputs.reshape(-1, self.n_in)
-        outputs = predict(candidate, scaling, flat, self.input_format, self.output_format)
+        outputs = self.predict(candidate, scaling, inputs.reshape(-1, inputs.shape[-1]))
+        if self.loss.kind == "classification":
+            wrong = outputs.argmax(1) != np.asarray(self.targets[rows]).reshape(-1)
+            return np.asarray(wrong, dtype=np.float64)[:, None]
         if self.loss.kind == "coincidence":
             assert self.coarse is not None  # training_data has refused the task without it
             times = outputs.reshape(-1, 2) + self.coarse[rows]
@@ -180,6 +227,7 @@ class Task:
                 self.name,
                 *map(digest, (self.inputs, self.targets, self.train, self.selection)),
                 *map(digest, (self.coarse, self.groups)),
+                digest(self.front_end.matrix if self.front_end else None),
                 str(self.input_format),
                 str(self.output_format),
                 self.loss.model_dump(mode="json"),

@@ -1,0 +1,104 @@
+"""Tasks: what they refuse, and a search of every kind of task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import DataError
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks import (
+    LossSettings,
+    MlpSettings,
+    TrainingSettings,
+    row_column_sums,
+)
+from pulsefront.search import (
+    Budget,
+    SearchSettings,
+    Task,
+    mean_distance,
+    misclassified,
+    run_ablation,
+)
+from strategies_networks import light_response
+
+ADC = FixedPointFormat(12, 12, signed=False)
+OUT = FixedPointFormat(16, 6)
+BRIEF = SearchSettings(
+    network=MlpSettings(hidden=(10,), weight_bits=8, activation_bits=10),
+    float_training=TrainingSettings(epochs=8, batch=128),
+    quantized_training=TrainingSettings(epochs=2, batch=128, learning_rate=2e-3),
+    fine_tuning=TrainingSettings(epochs=1, batch=128, learning_rate=2e-3),
+    final_training=TrainingSettings(epochs=2, batch=128, learning_rate=2e-3),
+    max_rounds=1,
+    margin=0.3,
+)
+
+
+def task(**changes: object) -> Task:
+    counts, position = light_response(3000)
+    given = {
+        "name": "position",
+        "inputs": counts,
+        "targets": position,
+        "train": np.arange(2200),
+        "selection": np.arange(2200, 3000),
+        "input_format": ADC,
+        "output_format": OUT,
+        "loss": LossSettings(),
+        "metric": mean_distance,
+        "metric_name": "mean 3-D error [mm]",
+    }
+    return Task(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_training_and_selection_must_not_overlap() -> None:
+    with pytest.raises(DataError, match="overlap"):
+        task(selection=np.arange(2000, 3000))
+
+
+def test_inputs_outside_their_format_are_refused() -> None:
+    with pytest.raises(DataError, match=r"inputs reach .* outside ufixed<4,4>"):
+        task(input_format=FixedPointFormat(4, 4, signed=False))
+
+
+def test_a_front_end_for_another_array_is_refused() -> None:
+    with pytest.raises(DataError, match="sums 12 inputs"):
+        task(front_end=row_column_sums(3, 4))
+
+
+def test_a_search_behind_row_and_column_sums_gives_a_model_of_raw_counts() -> None:
+    rows = task(front_end=row_column_sums(8, 8))
+    result = run_ablation(rows, BRIEF, Budget(weight_bytes=600))
+    assert rows.input_names[0] == "row_0"
+    integers = result.final_model.run(rows.inputs[:, result.kept_inputs])
+    expected = result.predict_final(rows, rows.inputs)[result.best]
+    assert np.array_equal(OUT.values(integers), expected)
+    assert result.final_model.cost().weight_bytes == result.final_cost.weight_bytes
+
+
+def test_a_head_of_crystals_picks_the_right_one_in_most_events() -> None:
+    """A 4×4 array with light spread over its photosensors: the crystal of the flash is learned."""
+    counts, position = light_response(3000, channels=4)
+    crystal = (np.digitize(position[:, 0], [-12.5, 0, 12.5]) * 4) + np.digitize(
+        position[:, 1], [-12.5, 0, 12.5]
+    )
+    classes = task(
+        inputs=counts,
+        targets=crystal,
+        loss=LossSettings(kind="classification"),
+        metric=misclassified,
+        metric_name="share of wrong crystals",
+        output_format=FixedPointFormat(12, 7),
+    )
+    result = run_ablation(classes, BRIEF, Budget(weight_bytes=500))
+    chosen = result.final_model.run(counts[2200:][:, result.kept_inputs]).argmax(1)
+    assert (chosen == crystal[2200:]).mean() == 1.0 - result.final_metric[result.best]
+    assert (chosen == crystal[2200:]).mean() > 0.8
+
+
+def test_classes_that_are_no_whole_numbers_are_refused() -> None:
+    halves = task(targets=np.full(3000, 0.5), loss=LossSettings(kind="classification"))
+    with pytest.raises(DataError, match="one class 0, 1, … per event"):
+        halves.training_data()
