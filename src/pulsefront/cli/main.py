@@ -44,10 +44,19 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import data, firmware, study
+    from pulsefront.cli import data, firmware, qc, study
 
-    for command in (study.run, data.ingest, data.pickoff, firmware.export, firmware.verify):
+    commands = (
+        study.run,
+        data.ingest,
+        data.inspect,
+        data.pickoff,
+        firmware.export,
+        firmware.verify,
+    )
+    for command in commands:
         app.command()(command)
+    app.add_typer(qc.app, name="qc")
 
 
 _register()
