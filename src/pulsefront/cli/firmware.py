@@ -19,7 +19,28 @@ class TargetName(StrEnum):
     """What an export can hold."""
 
     onnx = "onnx"
+    onnx_float = "onnx_float"
+    onnx_qdq = "onnx_qdq"
     hls4ml = "hls4ml"
+    hls4ml_vivado = "hls4ml_vivado"
+    hls4ml_quartus = "hls4ml_quartus"
+    hls4ml_oneapi = "hls4ml_oneapi"
+    hls4ml_catapult = "hls4ml_catapult"
+
+
+class StrategyName(StrEnum):
+    """How hls4ml multiplies."""
+
+    latency = "Latency"
+    resource = "Resource"
+    distributed_arithmetic = "distributed_arithmetic"
+
+
+class IoName(StrEnum):
+    """How events enter an hls4ml design."""
+
+    parallel = "io_parallel"
+    stream = "io_stream"
 
 
 def export(
@@ -28,7 +49,9 @@ def export(
     *,
     target: Annotated[
         list[TargetName] | None,
-        typer.Option("--target", "-t", help="What to write; several allowed; all if not given."),
+        typer.Option(
+            "--target", "-t", help="What to write; several allowed.", show_default="onnx, hls4ml"
+        ),
     ] = None,
     board: Annotated[
         str | None,
@@ -42,6 +65,19 @@ def export(
         list[str] | None,
         typer.Option("--allow-wrap", help="Name of a layer that may wrap around."),
     ] = None,
+    strategy: Annotated[
+        StrategyName, typer.Option("--strategy", help="How the hls4ml projects multiply.")
+    ] = StrategyName.latency,
+    reuse_factor: Annotated[
+        int, typer.Option("--reuse-factor", min=1, help="Uses of one multiplier per event.")
+    ] = 1,
+    io: Annotated[
+        IoName, typer.Option("--io", help="How events enter the hls4ml designs.")
+    ] = IoName.parallel,
+    synthesize: Annotated[
+        bool,
+        typer.Option("--synthesize", help="Then run the vendor's tools and read their reports."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a complete firmware export of a fixed-point model.
@@ -49,29 +85,42 @@ def export(
     The folder holds the model, an ONNX file and an hls4ml project that compute the same integers,
     golden vectors, checksums, and a README for the firmware engineer.
     """
-    from pulsefront.firmware.export import TARGETS, export_model
+    from pulsefront.firmware.export import DEFAULT_TARGETS, export_model, synthesize_export
     from pulsefront.fixed_point import FixedPointModel
 
     loaded = FixedPointModel.load(model)
     result = export_model(
         loaded,
         out,
-        targets=[one.value for one in target] if target else TARGETS,
+        targets=[one.value for one in target] if target else DEFAULT_TARGETS,
         board=board,
         data_vectors=_read_integers(data, [one.name for one in loaded.inputs]) if data else None,
         allow_wrap=allow_wrap or (),
+        strategy=strategy.value,
+        reuse_factor=reuse_factor,
+        io_type=io.value,
     )
+    reports = synthesize_export(result) if synthesize else {}
     if as_json:
-        content = {
+        content: dict[str, Any] = {
             "directory": str(result.directory),
             "targets": list(result.targets),
             "vectors": result.vectors,
         }
+        if synthesize:
+            content["synthesis"] = {name: vars(one) for name, one in reports.items()}
         typer.echo(json.dumps(content, indent=2))
         return
     vectors = ", ".join(f"{count:,} {name}" for name, count in result.vectors.items())
     typer.echo(f"{result.directory}: {', '.join(result.targets)}; golden vectors: {vectors}")
     typer.echo(f"check it with: pulsefront verify {result.directory}")
+    for name, report in reports.items():
+        resources = ", ".join(f"{count:,} {kind}" for kind, count in report.resources.items())
+        typer.echo(
+            f"{name}: {resources}; latency {report.latency_cycles[1]} cycles, "
+            f"initiation interval {report.initiation_interval[1]}, "
+            f"clock {report.clock_period_ns:g} ns (estimated by {report.tool} {report.version})"
+        )
 
 
 def verify(

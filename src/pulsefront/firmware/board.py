@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,9 +11,10 @@ from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
 
-__all__ = ["Board", "load_board"]
+__all__ = ["Board", "board_for", "load_board"]
 
 DEFAULT_BOARD = "zcu102"
+DEFAULT_OF_VENDOR = {"amd": "zcu102", "intel": "arria10_gx"}
 
 
 class Board(FrozenModel):
@@ -22,7 +24,7 @@ class Board(FrozenModel):
     """
 
     name: str
-    vendor: str
+    vendor: Literal["amd", "intel"]
     part: str
     clock_period_ns: float = Field(gt=0)
     clock_uncertainty: str = Field(pattern=r"^\d+(\.\d+)?%$")
@@ -55,3 +57,8 @@ def load_board(board: str | Path | None = None) -> Board:
             remedy=f"use one of {', '.join(shipped)}, or the path of a TOML file",
         )
     return Board.from_toml(shipped[str(board)])
+
+
+def board_for(vendor: str, board: Board) -> Board:
+    """Return *board* if it is of *vendor*, else the vendor's default board."""
+    return board if board.vendor == vendor else load_board(DEFAULT_OF_VENDOR[vendor])

@@ -6,10 +6,10 @@ what is checked are the files in the folder and nothing that Python remembers.
 
 from __future__ import annotations
 
-import ctypes
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,12 +65,12 @@ class CSimulation:
         self._model = model
         self._folder = tempfile.TemporaryDirectory(prefix="pulsefront-csim-")
         try:
-            copy = Path(self._folder.name) / "project"
+            copy = self._copy = Path(self._folder.name) / "project"
             shutil.copytree(project, copy)
             if not optimize:
                 script = copy / "build_lib.sh"
                 script.write_text(script.read_text().replace("-O3", "-O1"))
-            self._library = ctypes.CDLL(str(_build(copy, Path(project))))
+            self._library = _build(copy, Path(project))
         except BaseException:
             self._folder.cleanup()
             raise
@@ -87,28 +87,44 @@ class CSimulation:
         Raises
         ------
         ExportError
-            The project's function is missing, or an output is no multiple of its format's step.
+            The simulation stops, or an output is no multiple of its format's step.
         """
         model = self._model
-        try:
-            function = getattr(self._library, f"{model.name}_double")
-        except AttributeError:
-            raise ExportError(f"the C simulation has no function {model.name}_double") from None
         events = len(next(iter(arrays.values())))
         # In doubles every input and output of up to 53 bits is exact.
-        sources = [
-            np.ascontiguousarray(one.format.values(arrays[one.name]).reshape(events, -1))
+        columns = {
+            f"in_{one.name}": one.format.values(arrays[one.name]).reshape(events, -1)
             for one in model.inputs
-        ]
-        results = {name: np.zeros((events, model.tensors[name].size)) for name in model.outputs}
-        columns = [*sources, *results.values()]
-        function.restype = None
-        function.argtypes = [ctypes.c_void_p] * len(columns)
-        starts = [one.ctypes.data for one in columns]
-        strides = [one.strides[0] for one in columns]
-        for event in range(events):
-            function(*(a + event * b for a, b in zip(starts, strides, strict=True)))
-        return {name: self._integers(name, values) for name, values in results.items()}
+        }
+        columns |= {
+            f"out_{name}": np.zeros((events, model.tensors[name].size)) for name in model.outputs
+        }
+        folder = Path(self._folder.name)
+        files = [folder / f"{name}.npy" for name in columns]
+        for file, values in zip(files, columns.values(), strict=True):
+            np.save(file, np.ascontiguousarray(values))
+        self._call([f"{model.name}_double", str(len(model.inputs)), *map(str, files)])
+        return {
+            name: self._integers(name, np.load(folder / f"out_{name}.npy"))
+            for name in model.outputs
+        }
+
+    def _call(self, arguments: list[str]) -> None:
+        worker = Path(__file__).with_name("csim_worker.py")
+        done = subprocess.run(  # noqa: S603 - this file's neighbour, in isolated mode
+            [sys.executable, "-I", str(worker), str(self._library), *arguments],
+            cwd=self._copy,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            raise ExportError(
+                f"the C simulation stopped with status {done.returncode}"
+                f"{': ' + said[-1] if said else ''}"
+            )
 
     def _integers(self, name: str, values: npt.NDArray[np.float64]) -> Integers:
         tensor = self._model.tensors[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +13,35 @@ import numpy.typing as npt
 from pulsefront import __version__
 from pulsefront.errors import ExportError
 from pulsefront.files import atomic_directory, hash_file, hash_json, write_json, write_text
-from pulsefront.firmware.board import Board, load_board
+from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.csim import require_compiler
 from pulsefront.firmware.hls4ml import write_hls4ml
+from pulsefront.firmware.hls4ml_settings import BACKENDS, HlsSettings, refuse_unwritable
 from pulsefront.firmware.onnx import write_onnx
-from pulsefront.firmware.readme import readme
+from pulsefront.firmware.onnx_real import measure_difference, write_real_onnx
+from pulsefront.firmware.readme import Project, readme
+from pulsefront.firmware.synthesis import SynthesisReport, find_tool, synthesize
 from pulsefront.firmware.testbench import write_testbench
-from pulsefront.firmware.vectors import golden_vectors, write_vectors
+from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["Export", "export_model"]
+__all__ = ["Export", "export_model", "synthesize_export"]
 
-TARGETS = ("onnx", "hls4ml")
+HLS_TARGETS = {
+    "hls4ml": "Vitis",
+    "hls4ml_vivado": "Vivado",
+    "hls4ml_quartus": "Quartus",
+    "hls4ml_oneapi": "oneAPI",
+    "hls4ml_catapult": "Catapult",
+}
+"""Targets that are hls4ml projects, with the back-end of each."""
+
+DEFAULT_TARGETS = ("onnx", "hls4ml")
+REAL_TARGETS = {"onnx_float": "model_float.onnx", "onnx_qdq": "model_int8_qdq.onnx"}
+"""Targets for generic runtimes, not bit-exact, with the file of each."""
+
+TARGETS = ("onnx", *REAL_TARGETS, *HLS_TARGETS)
 
 
 @dataclass(frozen=True)
@@ -34,28 +51,33 @@ class Export:
     directory: Path
     targets: tuple[str, ...]
     vectors: dict[str, int]
+    model: FixedPointModel
+    projects: tuple[Project, ...] = ()
 
 
 def export_model(
     model: FixedPointModel,
     directory: str | Path,
     *,
-    targets: Sequence[str] = TARGETS,
+    targets: Sequence[str] = DEFAULT_TARGETS,
     board: str | Path | Board | None = None,
     data_vectors: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
     provenance: Mapping[str, Any] | None = None,
     allow_wrap: Sequence[str] = (),
     strategy: str = "Latency",
     reuse_factor: int = 1,
+    io_type: str = "io_parallel",
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
 
     Parameters
     ----------
     targets
-        ``onnx`` and ``hls4ml`` (the Vitis back-end).
+        ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
+        back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``.
     board
-        Name of a shipped board, path of a TOML file, or a `Board`.
+        Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
+        is written for that vendor's default board.
     data_vectors
         Input integers from data; up to 1,000 of them become golden vectors.
     provenance
@@ -63,6 +85,9 @@ def export_model(
         the values are text, into the ONNX file's metadata.
     allow_wrap
         Layers that may wrap around, by name.
+    strategy, reuse_factor, io_type
+        Of the hls4ml projects: ``Latency``, ``Resource`` or ``distributed_arithmetic``; how often
+        one multiplier is used per event; ``io_parallel`` or ``io_stream``.
 
     Raises
     ------
@@ -81,8 +106,15 @@ def export_model(
             )
     _refuse_to_replace(Path(directory))
     model.audit().refuse_wrap(tuple(allow_wrap))
-    if "hls4ml" in targets:
+    settings = [
+        HlsSettings(backend, strategy, reuse_factor, io_type)
+        for target, backend in HLS_TARGETS.items()
+        if target in targets
+    ]
+    if settings:
         require_compiler()
+    for one in settings:
+        refuse_unwritable(model, one)
     board = board if isinstance(board, Board) else load_board(board)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
@@ -98,19 +130,62 @@ def export_model(
         if "onnx" in targets:
             texts = {f"pulsefront.{k}": v for k, v in origin.items() if isinstance(v, str)}
             write_onnx(model, folder / "model.onnx", texts)
-        if "hls4ml" in targets:
-            write_hls4ml(
-                model,
-                folder / "hls4ml_vitis",
-                board=board,
-                strategy=strategy,
-                reuse_factor=reuse_factor,
-            )
-            write_testbench(model, folder / "hls4ml_vitis", sets)
+        differences = {}
+        for target, name in REAL_TARGETS.items():
+            if target in targets:
+                write_real_onnx(model, folder / name, int8=target == "onnx_qdq")
+                differences[name] = [
+                    (one.name, difference)
+                    for one in sets
+                    for difference in measure_difference(
+                        folder / name, model, one.inputs, one.outputs
+                    )
+                ]
+        projects = [_write_project(model, folder, one, board, sets) for one in settings]
         vectors = {one.name: len(one) for one in sets}
-        write_text(folder / "README.md", readme(model, targets, board, vectors, reuse_factor))
+        write_text(folder / "README.md", readme(model, targets, projects, vectors, differences))
         write_checksums(folder)
-    return Export(Path(directory), targets, vectors)
+    return Export(Path(directory), targets, vectors, model, tuple(projects))
+
+
+def synthesize_export(export: Export) -> dict[str, SynthesisReport]:
+    """Run the vendors' tools on copies of the projects of an *export*; reports by back-end.
+
+    The reports go beside the export, into ``DIRECTORY-synthesis``, so that its checksums hold.
+
+    Raises
+    ------
+    ToolMissing
+        A tool is not on PATH; the export is complete and builds where the tool is.
+    ExportError
+        A tool fails; its log is in the folder of the reports.
+    """
+    for project in export.projects:
+        find_tool(project.settings.backend)
+    reports = {}
+    for project in export.projects:
+        settings = project.settings
+        work = export.directory.with_name(f"{export.directory.name}-synthesis") / settings.folder
+        shutil.copytree(export.directory / settings.folder, work, dirs_exist_ok=True)
+        report = synthesize(export.model, work, settings)
+        if report is not None:
+            reports[settings.backend] = report
+    return reports
+
+
+def _write_project(
+    model: FixedPointModel,
+    folder: Path,
+    settings: HlsSettings,
+    board: Board,
+    sets: tuple[VectorSet, ...],
+) -> Project:
+    project = folder / settings.folder
+    own = board_for(BACKENDS[settings.backend], board)
+    reuse = write_hls4ml(model, project, board=own, settings=settings)
+    if settings.has_stages:
+        write_testbench(model, project, sets)
+    return Project(settings, own, reuse)
 
 
 def _refuse_to_replace(directory: Path) -> None:

@@ -15,22 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pulsefront.errors import ExportError
 from pulsefront.firmware.board import Board
-from pulsefront.firmware.hls4ml_stage import STAGE, ap_type, register_stage, stage_code
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat, container
-from pulsefront.fixed_point.layers import Conv1d, Dense, Relu, aligned, assignment_of
+from pulsefront.firmware.hls4ml_layers import layer_list, output_layers, precisions
+from pulsefront.firmware.hls4ml_settings import HlsSettings, refuse_unwritable
+from pulsefront.firmware.hls4ml_stage import register_stage
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import Step, product_fraction
 
 __all__ = ["STAMP", "write_hls4ml"]
 
 STAMP = "pulsefront"
 """In place of hls4ml's random stamp, so that the same model gives the same files."""
 
-EXACT_IN_DOUBLE = 53
+DEFAULT_SETTINGS = HlsSettings()
 
 
 def write_hls4ml(
@@ -38,93 +35,73 @@ def write_hls4ml(
     directory: str | Path,
     *,
     board: Board,
-    backend: str = "Vitis",
-    strategy: str = "Latency",
-    reuse_factor: int = 1,
-    io_type: str = "io_parallel",
-) -> None:
+    settings: HlsSettings = DEFAULT_SETTINGS,
+) -> dict[str, int]:
     """Write a complete hls4ml project of *model* into *directory*.
+
+    Returns
+    -------
+    The reuse factor of each dense and convolution layer: hls4ml takes the nearest one that
+    divides the layer.
 
     Raises
     ------
-    ExportError
+    ExportError, UnsupportedLayer
         The model has what this back-end cannot express; the message names the layer.
     """
     directory = Path(directory)
-    _check(model)
+    refuse_unwritable(model, settings)
+    archive = directory.with_name(f"{directory.name}.tar.gz")
     with _quiet() as said:
-        from hls4ml.backends import get_backend
         from hls4ml.model.graph import ModelGraph
 
         register_stage()
-        config = get_backend(backend).create_initial_config(
-            part=board.part,
-            clock_period=board.clock_period_ns,
-            clock_uncertainty=board.clock_uncertainty,
-            io_type=io_type,
-        )
-        config |= {
-            "Backend": backend,
-            "ProjectName": model.name,
-            "OutputDir": str(directory),
-            "HLSConfig": {
-                "Model": {
-                    # Every type is given by name below; this one would show in the output.
-                    "Precision": {"default": "ap_fixed<1,1>"},
-                    "ReuseFactor": reuse_factor,
-                    "Strategy": strategy,
-                },
-                "LayerName": _precisions(model, reuse_factor, strategy),
-            },
-        }
         try:
             graph = ModelGraph.from_layer_list(
-                config,
-                _layer_list(model),
+                _configuration(model, directory, board, settings),
+                layer_list(model, settings),
                 inputs=[one.name for one in model.inputs],
-                outputs=_output_layers(model),
+                outputs=output_layers(model),
             )
             graph.write()
         except Exception as error:
             last = said.getvalue().strip().splitlines()
             raise ExportError(
-                f"hls4ml cannot write {model.name!r} for {backend}: {error}",
+                f"hls4ml cannot write {model.name!r} for {settings.backend}: {error}",
                 value=last[-1] if last else None,
             ) from error
+    archive.unlink(missing_ok=True)  # Catapult's writer leaves one, asked or not
     _make_reproducible(directory, graph.config.config["Stamp"])
+    return {
+        layer.name: int(layer.get_attr("reuse_factor"))
+        for layer in graph.get_layers()
+        if layer.class_name in ("Dense", "Conv1D")
+    }
 
 
-def _check(model: FixedPointModel) -> None:
-    names = [model.name, *(one.name for one in model.inputs), *(one.name for one in model.layers)]
-    lowered: dict[str, str] = {}
-    for name in names:
-        if name.lower() in lowered:
-            raise ExportError(
-                f"hls4ml does not tell {lowered[name.lower()]!r} from {name!r}",
-                remedy="use names that differ in more than case",
-            )
-        lowered[name.lower()] = name
-        if name in RESERVED:
-            raise ExportError(f"{name!r} is a word of C++ or of hls4ml", remedy="use another name")
-    formats = {one.name: one.format for one in model.inputs} | model.output_formats
-    for name, one in formats.items():
-        if one.width > EXACT_IN_DOUBLE:
-            raise ExportError(
-                f"{name!r} has {one.width} bits and hls4ml's C simulation passes doubles",
-                remedy=f"give it an output format of at most {EXACT_IN_DOUBLE} bits",
-            )
+def _configuration(
+    model: FixedPointModel, directory: Path, board: Board, settings: HlsSettings
+) -> dict[str, Any]:
+    from hls4ml.backends import get_backend
 
-
-# Words of C++ that are also lower-case identifiers, and hls4ml's own type names.
-RESERVED = frozenset(
-    """
-    alignas alignof and asm auto bool break case catch char class const constexpr continue default
-    delete do double else enum explicit export extern false float for friend goto if inline int
-    long main namespace new nnet not nullptr operator or private protected public register return
-    short signed sizeof static struct switch template this throw true try typedef union unsigned
-    using virtual void volatile while xor input_t result_t
-    """.split()  # noqa: SIM905 - a list of ninety quoted words reads worse
-)
+    # Catapult takes no clock uncertainty, and no argument that it does not know.
+    known = {} if settings.backend == "Catapult" else {"clock_uncertainty": board.clock_uncertainty}
+    config: dict[str, Any] = get_backend(settings.backend).create_initial_config(
+        part=board.part, clock_period=board.clock_period_ns, io_type=settings.io_type, **known
+    )
+    whole = {
+        # Every type is given by name; this one would show in the output if it were used.
+        "Precision": {"default": "ap_fixed<1,1>"},
+        "ReuseFactor": settings.reuse_factor,
+        "Strategy": settings.strategy,
+    }
+    return config | {
+        "Backend": settings.backend,
+        "ProjectName": model.name,
+        "OutputDir": str(directory),
+        "WriterConfig": {**config.get("WriterConfig", {}), "WriteTar": False},
+        "HLSConfig": {"Model": whole, "LayerName": precisions(model, settings)},
+    }
 
 
 @contextlib.contextmanager
@@ -133,152 +110,6 @@ def _quiet() -> Iterator[io.StringIO]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as said:
         warnings.simplefilter("ignore")
         yield said
-
-
-def _precisions(model: FixedPointModel, reuse_factor: int, strategy: str) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        one.name: {"Precision": {"result": ap_type(one.format)}} for one in model.inputs
-    }
-    for step in model.steps:
-        layer = step.layer
-        if isinstance(layer, (Dense, Conv1d)):
-            entry = {"result": _result_type(step), "accum": _accumulator_type(step)}
-            entry["weight"] = ap_type(container(layer.weight_format))
-            entry["bias"] = ap_type(container(layer.bias_format or FixedPointFormat(1, 1)))
-            config[layer.name] = {
-                "Precision": entry,
-                "ReuseFactor": reuse_factor,
-                "Strategy": strategy,
-            }
-            if _needs_stage(step):
-                config[_stage_name(step)] = {"Precision": {"result": ap_type(step.result.format)}}
-        elif _is_plain_relu(step):
-            table = ap_type(step.result.format)
-            config[layer.name] = {"Precision": {"result": _result_type(step), "table": table}}
-        else:
-            config[layer.name] = {"Precision": {"result": ap_type(step.result.format)}}
-    return config
-
-
-def _needs_stage(step: Step) -> bool:
-    """Whether an assignment per channel follows hls4ml's own layer."""
-    to = assignment_of(step.layer)
-    return to is not None and not isinstance(to.format, FixedPointFormat)
-
-
-def _stage_name(step: Step) -> str:
-    return f"{step.layer.name}_channels"
-
-
-def _output_layers(model: FixedPointModel) -> list[str]:
-    """Return the names that the outputs have in the project."""
-    steps = {step.layer.name: step for step in model.steps}
-    return [
-        _stage_name(steps[name])
-        if isinstance(steps[name].layer, (Dense, Conv1d)) and _needs_stage(steps[name])
-        else name
-        for name in model.outputs
-    ]
-
-
-def _is_plain_relu(step: Step) -> bool:
-    return isinstance(step.layer, Relu) and not _needs_stage(step)
-
-
-def _result_type(step: Step) -> str:
-    to = assignment_of(step.layer)
-    if to is None or _needs_stage(step):
-        return ap_type(step.exact.format)
-    return ap_type(to.container, to)
-
-
-def _accumulator_type(step: Step) -> str:
-    layer = step.layer
-    assert isinstance(layer, (Dense, Conv1d))
-    if isinstance(layer.accumulator, Assignment):
-        return ap_type(layer.accumulator.container, layer.accumulator)
-    # Wide enough for every partial sum in any order, so that nothing is lost in it.
-    _, fraction = product_fraction(layer, step.sources[0])
-    width = step.magnitude.bit_length() + 1
-    return f"ap_fixed<{width},{width - fraction}>"
-
-
-def _layer_list(model: FixedPointModel) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = [
-        {"class_name": "Input", "name": one.name, "input_shape": list(one.shape)}
-        for one in model.inputs
-    ]
-    renamed: dict[str, str] = {}
-    for step in model.steps:
-        layer = step.layer
-        common = {"name": layer.name, "inputs": [renamed.get(one, one) for one in layer.inputs]}
-        if isinstance(layer, Dense):
-            entries.append({**common, **_dense(layer)})
-        elif isinstance(layer, Conv1d):
-            entries.append({**common, **_conv1d(layer, step)})
-        elif _is_plain_relu(step):
-            size = step.exact.size
-            entries.append(
-                {**common, "class_name": "Activation", "activation": "relu", "n_in": size}
-            )
-        else:
-            code = stage_code(step, layer.name)
-            shape = list(step.result.shape)
-            entries.append({**common, "class_name": STAGE, "code_cpp": code, "out_shape": shape})
-        if isinstance(layer, (Dense, Conv1d)) and _needs_stage(step):
-            name = _stage_name(step)
-            entries.append(
-                {
-                    "name": name,
-                    "inputs": [layer.name],
-                    "class_name": STAGE,
-                    "code_cpp": stage_code(step, name, only_assignment=True),
-                    "out_shape": list(step.result.shape),
-                }
-            )
-            renamed[layer.name] = name
-    return entries
-
-
-def _values(integers: Any, formats: Any) -> Any:
-    """Return the real values of raw integers, exact in float64."""
-    return np.ldexp(aligned(integers, formats).astype(np.float64), -container(formats).fraction)
-
-
-def _bias(layer: Dense | Conv1d) -> Any:
-    if layer.bias is None or layer.bias_format is None:
-        return np.zeros(layer.weights.shape[-1])
-    return _values(layer.bias, layer.bias_format)
-
-
-def _dense(layer: Dense) -> dict[str, Any]:
-    n_in, n_out = layer.weights.shape
-    return {
-        "class_name": "Dense",
-        "n_in": n_in,
-        "n_out": n_out,
-        "weight_data": _values(layer.weights, layer.weight_format),
-        "bias_data": _bias(layer),
-    }
-
-
-def _conv1d(layer: Conv1d, step: Step) -> dict[str, Any]:
-    kernel, channels, filters = layer.weights.shape
-    return {
-        "class_name": "Conv1D",
-        "data_format": "channels_last",
-        "in_width": step.sources[0].shape[0],
-        "out_width": step.exact.shape[0],
-        "n_chan": channels,
-        "n_filt": filters,
-        "filt_width": kernel,
-        "stride_width": layer.stride,
-        "pad_left": layer.padding[0],
-        "pad_right": layer.padding[1],
-        "padding": "valid" if layer.padding == (0, 0) else "same",
-        "weight_data": _values(layer.weights, layer.weight_format),
-        "bias_data": _bias(layer),
-    }
 
 
 def _make_reproducible(directory: Path, stamp: str) -> None:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pulsefront.firmware.board import Board
+from pulsefront.firmware.hls4ml_settings import HlsSettings
+from pulsefront.firmware.onnx_real import Difference
+from pulsefront.firmware.synthesis import COMMANDS
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["readme"]
+__all__ = ["Project", "readme"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """An hls4ml project of an export: how it was written, for which board."""
+
+    settings: HlsSettings
+    board: Board
+    reuse_factors: dict[str, int]
 
 
 def readme(
     model: FixedPointModel,
     targets: Sequence[str],
-    board: Board,
+    projects: Sequence[Project],
     vectors: dict[str, int],
-    reuse_factor: int,
+    differences: Mapping[str, Sequence[tuple[str, Difference]]],
 ) -> str:
     """Return the text of ``README.md``: ports, formats, files, how to build and to check."""
     cost = model.cost()
@@ -62,11 +75,19 @@ def readme(
         lines.append(
             f"| {row.layer} | {row.kind} | {row.format} | {modes} | {low} … {high} | {spare} |"
         )
-    lines += ["", "## Files", "", *_files(targets, vectors), "", *_build(targets, board)]
-    if "hls4ml" in targets:
-        lines.append(
-            f"The design is pipelined; it takes a new event every {reuse_factor} cycle(s)."
-        )
+    lines += ["", "## Files", "", *_files(targets, projects, vectors)]
+    for name, measured in differences.items():
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            "For generic runtimes, with real values in and out. It is **not** bit-exact; measured",
+            "on the golden vectors with ONNX Runtime, in steps of the output:",
+            "",
+            *(f"- {origin}: {difference}" for origin, difference in measured),
+        ]
+    for project in projects:
+        lines += ["", *_build(project, model.name)]
     lines += [
         "",
         "## Check",
@@ -85,7 +106,9 @@ def _port(name: str, direction: str, shape: str, one: FixedPointFormat) -> str:
     )
 
 
-def _files(targets: Sequence[str], vectors: dict[str, int]) -> list[str]:
+def _files(
+    targets: Sequence[str], projects: Sequence[Project], vectors: dict[str, int]
+) -> list[str]:
     sets = ", ".join(f"{count:,} {name}" for name, count in vectors.items())
     lines = [
         "- `model.json`: the specification; every other file is written from it",
@@ -96,19 +119,27 @@ def _files(targets: Sequence[str], vectors: dict[str, int]) -> list[str]:
     ]
     if "onnx" in targets:
         lines.append("- `model.onnx`: raw integers in and out, bit-exact in any ONNX runtime")
-    if "hls4ml" in targets:
-        lines.append("- `hls4ml_vitis/`: HLS project of hls4ml, every precision by name")
+    for project in projects:
+        folder, backend = project.settings.folder, project.settings.backend
+        lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
     return lines
 
 
-def _build(targets: Sequence[str], board: Board) -> list[str]:
-    if "hls4ml" not in targets:
-        return []
-    return [
-        "## Build",
+def _build(project: Project, name: str) -> list[str]:
+    settings, board = project.settings, project.board
+    lines = [
+        f"## {settings.backend}",
         "",
-        f"Written for {board.name}, part {board.part}, clock period {board.clock_period_ns:g} ns.",
-        "Test bench with g++ alone: `bash hls4ml_vitis/run_testbench.sh`; it ends with PASS, or",
-        "with FAIL, the vector, the output and both integers, and a non-zero status.",
-        "Synthesis with Vitis HLS: `cd hls4ml_vitis && vitis-run --tcl build_prj.tcl --mode hls`.",
+        f"Written for {board.name}, part {board.part}, clock period {board.clock_period_ns:g} ns,",
+        f"strategy {settings.strategy}, {settings.io_type}.",
     ]
+    if project.reuse_factors:
+        reuse = ", ".join(f"{layer} {factor}" for layer, factor in project.reuse_factors.items())
+        lines.append(f"Reuse factors: {reuse}; the largest is the design's initiation interval.")
+    if settings.has_stages:
+        lines += [
+            f"Test bench with g++ alone: `bash {settings.folder}/run_testbench.sh`; it ends with",
+            "PASS, or with FAIL, the vector, the output and both integers, and a non-zero status.",
+        ]
+    command = COMMANDS[settings.backend].format(name=name)
+    return [*lines, f"Synthesis: `cd {settings.folder} && {command}`."]
