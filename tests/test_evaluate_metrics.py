@@ -140,3 +140,20 @@ def test_one_event_far_away_does_not_stretch_the_histogram() -> None:
     values = np.append(np.random.default_rng(0).normal(size=10_000), 1e12)
     assert metrics.choose_binning(values).count < 500
     assert metrics.fwhm(values) == pytest.approx(GAUSSIAN_FWHM, rel=0.1)
+
+
+@pytest.mark.parametrize("steps_per_sigma", [2, 3, 5, 7, 11, 16, 40])
+def test_steps_of_a_fixed_point_output_do_not_make_a_comb(steps_per_sigma: int) -> None:
+    values = np.random.default_rng(7).normal(0.3, 1.0, 50_000)
+    stepped = np.rint(values * steps_per_sigma) / steps_per_sigma
+    step = 1 / steps_per_sigma
+    binning = metrics.choose_binning(stepped)
+    counts = binning.histogram(stepped)
+    # The histogram rises to its maximum and falls behind it, but for the noise of its counts.
+    noise = 5 * np.sqrt(2 * counts.max())
+    top = int(np.argmax(counts))
+    assert (np.diff(counts[: top + 1]) > -noise).all()
+    assert (np.diff(counts[top:]) < noise).all()
+    ratio = binning.width * steps_per_sigma
+    assert ratio == pytest.approx(round(ratio)) or step < binning.width / 20
+    assert metrics.fwhm(stepped) == pytest.approx(GAUSSIAN_FWHM, rel=0.06)

@@ -102,7 +102,8 @@ def choose_binning(values: ArrayLike, bin_width: float | None = None) -> Binning
     The default is 1.3 n^(1/5) bins within `central_width`, at least 4 and at most 10 (which it
     is from 27,000 values on): finer bins make the highest one stand out by chance and the width
     too small, coarser ones smear it. On Gaussian values the FWHM is then right within 2 % on
-    average. Bins reach 10 central widths to both sides at most; the outermost hold what lies
+    average. Where values come in steps (a fixed-point output), the width is an odd number of
+    steps. Bins reach 10 central widths to both sides at most; the outermost hold what lies
     beyond.
 
     Raises
@@ -124,7 +125,8 @@ def choose_binning(values: ArrayLike, bin_width: float | None = None) -> Binning
                 remedy="they are (nearly) all equal; a histogram's FWHM is undefined",
             )
         bins = np.clip(1.3 * flat.size**0.2, _FEWEST_BINS, _MOST_BINS)
-        bin_width = float(central / bins)
+        inner = flat[(flat >= low) & (flat <= high)]
+        bin_width = _whole_steps(inner, float(central / bins))
     if not (np.isfinite(bin_width) and bin_width > 0):
         raise DataError("the bin width must be positive", field="bin_width", value=bin_width)
     reach = 10 * central if central > 0 else most - least
@@ -138,6 +140,21 @@ def choose_binning(values: ArrayLike, bin_width: float | None = None) -> Binning
             remedy="leave it out to have it chosen",
         )
     return Binning(float(middle - below * bin_width), float(bin_width), below + above + 1)
+
+
+def _whole_steps(values: Float, width: float) -> float:
+    """Return *width*, or the nearest odd multiple of the step between values where they have one.
+
+    Bins that hold now one and now two of the values that a fixed-point output can take would
+    make a comb of the histogram. An odd multiple, centred on a value, leaves none at an edge.
+    """
+    gaps = np.diff(np.unique(values))
+    # Smaller gaps are rounding, not steps.
+    gaps = gaps[gaps > 1e-6 * width]
+    step = float(np.median(gaps)) if gaps.size else 0.0
+    if step < width / 20:
+        return width
+    return step * (2 * max(round((width / step - 1) / 2), 0) + 1)
 
 
 def profile_width(counts: ArrayLike, bin_width: float, level: float = 0.5) -> float:
