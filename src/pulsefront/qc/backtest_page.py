@@ -157,7 +157,8 @@ def _models(result: Mapping[str, Any]) -> Section:
         (
             _NAMES[c["model"]],
             _NAMES[c["against"]],
-            Interval(c["gain_average_precision"], c["low"], c["high"]),
+            Interval(1000.0 * c["gain_log_loss"], 1000.0 * c["low"], 1000.0 * c["high"]),
+            c["gain_average_precision"],
             c["better"],
         )
         for c in result["choice"]
@@ -184,7 +185,7 @@ def _models(result: Mapping[str, Any]) -> Section:
                 "Precision against recall on unseen scanners at later times. Dotted: a guess.",
             ),
             Table(
-                ("model", "against", "gain in area under PR curve", "better"),
+                ("model", "against", "gain in log loss × 1000", "gain in area under PR", "better"),
                 choice,
                 "A model is used only where it beats the simpler one on unseen scanners, in the "
                 "part of the time that precedes the test.",
@@ -259,7 +260,6 @@ def _alerts(result: Mapping[str, Any]) -> Section:
         )
     if "simulation_truth" in result:
         truth = result["simulation_truth"]
-        slow = truth["slow_sensitivity_loss_before_5_percent"]
         blocks.append(
             Table(
                 ("true cause", "failures", "found"),
@@ -267,11 +267,35 @@ def _alerts(result: Mapping[str, Any]) -> Section:
                     (c.replace("_", " "), e["failures"], e["found"])
                     for c, e in truth["by_cause"].items()
                 ],
-                "The fleet is simulated, so the causes are known; sudden failures give no warning. "
-                f"Slow losses of sensitivity seen before 5 %: {slow['found_before_limit']} of "
-                f"{slow['cases']}.",
+                "The fleet is simulated, so the causes are known; sudden failures give no warning.",
             )
         )
+    drift = result["slow_drift"]
+    drift_rows = [
+        (
+            name,
+            test["crossings"],
+            test["seen_before"],
+            test["median_lead_days"],
+            test["false_watches_per_unit_year"],
+        )
+        for name, test in drift["tests"].items()
+    ]
+    text = (
+        f"Readings of the whole scanner whose smoothed level passes {drift['watch_level']:g} "
+        "limit-units are watched, long before they leave their tolerance."
+    )
+    if "simulated_sensitivity_losses" in drift:
+        known = drift["simulated_sensitivity_losses"]
+        text += (
+            f" Of {known['cases']} slow losses of sensitivity that were simulated, "
+            f"{known['found_before_5_percent']} were seen before 5 % was lost."
+        )
+    columns = (
+        *("test", "left its tolerance", "watched before"),
+        *("median lead / days", "watches for nothing per scanner-year"),
+    )
+    blocks.append(Table(columns, drift_rows, text))
     return Section("Alerts", blocks)
 
 

@@ -58,6 +58,8 @@ def fit_model(
             value=name,
             remedy=f"choose one of {', '.join(settings.candidates)}",
         )
+    if name:  # nothing to choose: the folds serve for the thresholds alone
+        settings = settings.model_copy(update={"candidates": (name,)})
     scores = score_folds(fleet, settings, need_test=False, report=report)
     chosen, comparison = choose(fleet, scores, settings)
     chosen = name or chosen

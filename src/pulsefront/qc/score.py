@@ -22,6 +22,7 @@ from pulsefront.files import hash_json, write_json, write_text
 from pulsefront.progress import Report, silent
 from pulsefront.qc import schema
 from pulsefront.qc.decide import explain, no_decision_reasons
+from pulsefront.qc.drift import watched_tests
 from pulsefront.qc.features import UnitFeatures, add_peers, fleet_levels, unit_features
 from pulsefront.qc.history import load_history
 from pulsefront.qc.lock import locked
@@ -150,6 +151,7 @@ def _compute(
     probability = model.calibration.probability(log_odds)
     low, high = model.calibration.interval(log_odds)
     words = explain(model.estimator, samples.values, model.typical, model.schema.names)
+    watched = watched_tests(samples.values, model.schema)
     data_hash = hash_json(hashes)
     run_id = hash_json([model.file_hash, data_hash, as_of_s, threshold])[:20]
     pairs = [(features.unit_id, name) for features in computed for name in features.components]
@@ -157,6 +159,8 @@ def _compute(
     for k, (unit_id, component) in enumerate(pairs):
         refused = str(no[k])
         alert = not refused and probability[k] >= threshold
+        watch = not refused and not alert and bool(watched[k])
+        because = [f"{test} drifting slowly" for test in watched[k]] if watch else []
         rows.append(
             {
                 "run_id": run_id,
@@ -168,14 +172,20 @@ def _compute(
                 "probability": None if refused else round(float(probability[k]), _DIGITS),
                 "probability_low": None if refused else round(float(low[k]), _DIGITS),
                 "probability_high": None if refused else round(float(high[k]), _DIGITS),
-                "decision": "no decision" if refused else "alert" if alert else "no alert",
-                "reasons": refused or "; ".join(words[k]) or "nothing unusual",
+                "decision": _decision(refused=bool(refused), alert=bool(alert), watch=watch),
+                "reasons": refused or "; ".join([*because, *words[k]]) or "nothing unusual",
                 "model_hash": model.file_hash,
                 "data_hash": data_hash,
             }
         )
     quarantined = store.count(schema.quarantine)
     return ScoreRun(run_id, as_of_s, tuple(rows), failed, quarantined, model.file_hash, data_hash)
+
+
+def _decision(*, refused: bool, alert: bool, watch: bool) -> str:
+    if refused:
+        return "no decision"
+    return "alert" if alert else "watch" if watch else "no alert"
 
 
 def _store_rows(store: Store, run: ScoreRun) -> None:

@@ -247,8 +247,18 @@ class Store:
             }
             for s, m, a, v, c in zip(*columns, strict=True)
         ]
-        result = connection.execute(self.insert_new(schema.measurement), content)
-        return int(result.rowcount)
+        return self._insert_counted(connection, schema.measurement, content)
+
+    def _insert_counted(
+        self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]
+    ) -> int:
+        """Insert what is not there yet; return how many rows were new."""
+        statement = self.insert_new(table)
+        if self.engine.dialect.name == "postgresql":
+            # psycopg does not count over many statements: let the server say what it took.
+            statement = statement.returning(next(iter(table.primary_key.columns)))
+            return len(connection.execute(statement, rows).fetchall())
+        return int(connection.execute(statement, rows).rowcount)
 
     def _stored_values(self, connection: sa.Connection, keys: pd.DataFrame) -> pd.DataFrame:
         """Return what is stored of the given series in the span of time that *keys* covers."""
@@ -315,7 +325,7 @@ class Store:
             {n: _none(v) for n, v in row.items() if n != "row"} | {"source_id": source_id}
             for row in _rows_of(frame)
         ]
-        new = int(connection.execute(self.insert_new(table), rows).rowcount)
+        new = self._insert_counted(connection, table, rows)
         return Counts(new=new, duplicate=len(rows) - new)
 
     def _add_rejects(

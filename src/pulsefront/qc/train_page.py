@@ -95,7 +95,14 @@ def train_page(model: FailureModel, model_hash: str) -> Page:
     """Return the report of a training run."""
     facts = model.training
     rows = [
-        (c["model"], c["against"], c["gain_average_precision"], c["low"], c["high"], c["better"])
+        (
+            c["model"],
+            c["against"],
+            1e3 * c["gain_log_loss"],
+            1e3 * c["low"],
+            1e3 * c["high"],
+            c["better"],
+        )
         for c in facts["comparison"]
     ]
     answers = fill_checklist(training_record(model, model_hash))
@@ -122,7 +129,7 @@ def train_page(model: FailureModel, model_hash: str) -> Page:
                         (
                             "model",
                             "against",
-                            "gain in area under PR curve",
+                            "gain in log loss × 1000",
                             "low",
                             "high",
                             "better",
