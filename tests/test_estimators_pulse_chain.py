@@ -193,6 +193,20 @@ def test_a_table_gets_times_in_ns_and_a_joined_status() -> None:
     assert measured.provenance["pulse_settings"]["delay_samples"] == 4.5
 
 
+def test_times_are_read_on_an_uneven_axis() -> None:
+    waves = pulses(6)[:, None]
+    axes = np.cumsum(np.random.default_rng(0).uniform(0.2, 0.8, waves.shape), axis=2)
+    table = EventTable(
+        {"waveform_adc": waves, "sample_time_ns": axes},
+        {name: Quantity("ns", name) for name in ("waveform_adc", "sample_time_ns")},
+    )
+    measured = process_table(table, SETTINGS)
+    assert "sample_time_ns" not in measured.columns
+    crossing = measured["leading_edge_samples"][:, 0]
+    expected = [np.interp(c, np.arange(120), a) for c, a in zip(crossing, axes[:, 0], strict=True)]
+    np.testing.assert_allclose(measured["leading_edge_ns"][:, 0], expected)
+
+
 def test_no_events_give_no_numbers() -> None:
     got, status = process(np.zeros((0, 120), np.uint16))
     assert len(got["amplitude_adc"]) == len(status) == 0

@@ -17,6 +17,7 @@ from pydantic import model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.cells import crossing_times_ns
 from pulsefront.estimators.pulse_kernels import (
     constant_fraction_of,
     crossing_before,
@@ -235,8 +236,11 @@ def process_table(
 ) -> EventTable:
     """Return *table* without its waveforms and with their pulse quantities.
 
-    Times are added in ns where the provenance holds ``sample_interval_ns``. The status of an event
-    is what it was, and what any of its channels got.
+    Times are added in ns where the provenance holds ``sample_interval_ns``, or read on the time
+    axis of each event where the table has one in ``sample_time_ns``, which is then left out too. (A
+    discriminator with a delay in samples is only as good as that axis is even: for better, see
+    `pulsefront.estimators.cells.to_even_grid`.) The status of an event is what it was, and what any
+    of its channels got.
 
     Raises
     ------
@@ -248,18 +252,25 @@ def process_table(
     columns, status = process(waveforms, settings)
     quantities = pulse_quantities(settings)
     interval_ns = table.provenance.get("sample_interval_ns")
-    if interval_ns is not None:
-        for name in ("leading_edge", "constant_fraction"):
-            columns[f"{name}_ns"] = columns[f"{name}_samples"] * float(interval_ns)
-            told = quantities[f"{name}_samples"].description
+    axes = table.columns.get("sample_time_ns")
+    for name in ("leading_edge", "constant_fraction"):
+        samples = columns[f"{name}_samples"]
+        told = quantities[f"{name}_samples"].description
+        if axes is not None and axes.shape == waveforms.shape:
+            times = crossing_times_ns(samples.ravel(), axes.reshape(-1, axes.shape[-1]))
+            columns[f"{name}_ns"] = times.reshape(samples.shape)
+            quantities[f"{name}_ns"] = Quantity("ns", f"{told}, on the event's own time axis")
+        elif interval_ns is not None:
+            columns[f"{name}_ns"] = samples * float(interval_ns)
             quantities[f"{name}_ns"] = Quantity("ns", f"{told}, from the first sample")
     joined = status if status.ndim == 1 else np.bitwise_or.reduce(status, axis=1)
     if status.ndim == 2:
         columns["channel_status"] = status  # type: ignore[assignment]
         quantities["channel_status"] = Quantity("1", "status flags of each channel")
-    kept = {name: values for name, values in table.columns.items() if name != column}
+    left_out = (column, "sample_time_ns")
+    kept = {name: values for name, values in table.columns.items() if name not in left_out}
     dictionary: Mapping[str, Quantity] = {
-        name: told for name, told in table.quantities.items() if name != column
+        name: told for name, told in table.quantities.items() if name not in left_out
     }
     return EventTable(
         {**kept, **columns},

@@ -28,7 +28,7 @@ def open_sources(
     format_name: str | None = None,
     join: Join = "auto",
 ) -> EventFile:
-    """Open one or several files (stores among them) as one stream of events.
+    """Open one or several files (stores among them), or a manifest, as one stream of events.
 
     Raises
     ------
@@ -39,6 +39,13 @@ def open_sources(
     """
     if not paths:
         raise ConfigError("no files given", field="files")
+    manifests = [path for path in paths if Path(path).suffix.lower() == ".toml"]
+    if manifests:
+        from pulsefront.events.scans import open_scan_set  # which opens its files through here
+
+        if len(paths) > 1:
+            raise ConfigError("a manifest is opened alone: list the files in it", file=manifests[0])
+        return open_scan_set(manifests[0], strict=bool(options and options.strict))
     files = [open_events(path, options, format_name=format_name) for path in paths]
     return combine(files, join)
 

@@ -1,0 +1,172 @@
+"""Splits of measured point-source sets that share no run, neighbourhood or detector as asked.
+
+`pulsefront.evaluate.splits` splits by position. Measured sets have more that can leak: the same
+run on both sides shares temperature and gain, the same detector shares its flaws. Runs and
+detectors are given to one part as a whole; the events that then lie in the wrong place are left
+out, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.evaluate.splits import LeakReport, Split, check_leaks, split_grid, split_offsets
+from pulsefront.events.container import EventTable
+
+__all__ = ["split_scan_set"]
+
+Apart = Literal["run", "detector", "source"]
+PARTS = ("train", "selection", "test")
+
+
+def split_scan_set(
+    table: EventTable,
+    *,
+    seed: int,
+    apart: Sequence[Apart] = ("run",),
+    least_distance_mm: float = 0.0,
+    selection_fraction: float = 0.3,
+) -> tuple[Split, LeakReport]:
+    """Split a labelled point-source set into training, selection and test, and prove it.
+
+    Positions are split as simulated sets are (even ones train, selection and test lie between).
+    Then each group of runs, detectors or sources that cannot be parted goes to the part in which
+    it has most events, as long as every part gets one.
+
+    Parameters
+    ----------
+    table
+        Events from `pulsefront.events.scans.open_scan_set`.
+    seed
+        Of the draw of selection positions.
+    apart
+        What training, selection and test may not share, beside positions.
+    least_distance_mm
+        Selection and test positions nearer than this to a training position are left out.
+    selection_fraction
+        Share of the positions between that go to selection.
+
+    Returns
+    -------
+    split, report
+        ``split.excluded`` counts what was left out by rule; the report has passed.
+
+    Raises
+    ------
+    ConfigError
+        An unknown label in *apart*.
+    DataError
+        The set is too small: too few positions, or fewer groups than parts.
+    """
+    unknown = sorted(set(apart) - {"run", "detector", "source"})
+    if unknown:
+        raise ConfigError(
+            "cannot be kept apart", field="apart", value=unknown[0], remedy="run, detector, source"
+        )
+    if "grid_index" in table.columns:
+        places = np.asarray(table["stage_position_mm"], np.float64)
+        split = split_grid(
+            table["grid_index"].astype(np.int64), seed=seed, selection_fraction=selection_fraction
+        )
+    else:
+        places = np.asarray(table["source_offset_mm"], np.float64)[:, None]
+        split = split_offsets(
+            table["offset_index"].astype(np.int64),
+            seed=seed,
+            selection_fraction=selection_fraction,
+        )
+    part = np.full(len(table), -1, np.int64)
+    for number, index in enumerate(split.parts().values()):
+        part[index] = number
+    excluded = dict(split.excluded)
+    if apart:
+        groups = _connected([table[name] for name in apart])
+        of_group = _parts_of_groups(groups, part, ", ".join(apart))
+        wrong = (part >= 0) & (of_group[groups] != part)
+        excluded[f"{' or '.join(apart)} belongs to another part"] = int(wrong.sum())
+        part[wrong] = -1
+    if least_distance_mm > 0 and (part == 0).any():
+        near = _near_training(places, part, least_distance_mm)
+        excluded[f"nearer than {least_distance_mm:g} mm to a training position"] = int(near.sum())
+        part[near] = -1
+    train, selection, test = (np.flatnonzero(part == number) for number in range(3))
+    result = Split(train, selection, test, excluded)
+    report = check_leaks(
+        result,
+        positions_mm=places,
+        groups={name: table[name] for name in apart},
+        required_distance_mm=least_distance_mm,
+    )
+    report.raise_on_leak()
+    return result, report
+
+
+def _connected(labels: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return a number per event; events that share any label, directly or by others, share it."""
+    group = np.unique(labels[0], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    for values in labels[1:]:
+        other = np.unique(values, return_inverse=True)[1].reshape(-1)
+        while True:
+            # Each label takes the smallest group number of its events, and back, until it rests.
+            lowest = np.full(int(other.max()) + 1, np.iinfo(np.int64).max)
+            np.minimum.at(lowest, other, group)
+            merged = lowest[other]
+            back = np.full(int(group.max()) + 1, np.iinfo(np.int64).max)
+            np.minimum.at(back, group, merged)
+            new = back[group]
+            if (new == group).all():
+                break
+            group = new
+    return np.unique(group, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _parts_of_groups(
+    groups: NDArray[np.int64], part: NDArray[np.int64], name: str
+) -> NDArray[np.int64]:
+    """Return the part of each group: where it has most of its events, none left empty."""
+    number = int(groups.max()) + 1
+    counts = np.zeros((number, 3), np.int64)
+    inside = part >= 0
+    np.add.at(counts, (groups[inside], part[inside]), 1)
+    if (counts.sum(axis=1) > 0).sum() < 3:
+        raise DataError(
+            "too few groups to keep training, selection and test apart",
+            field=name,
+            value=number,
+            remedy="measure in at least three runs that each cover positions of every part, or "
+            "ask for less to be kept apart",
+        )
+    # In shares of each part, or training, the largest part, would take every group.
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    chosen = np.argmax(share, axis=1)
+    for target in range(3):
+        if (chosen == target).any() and counts[chosen == target, target].sum() > 0:
+            continue
+        sizes = np.bincount(chosen, minlength=3)
+        movable = np.flatnonzero((sizes[chosen] > 1) & (counts[:, target] > 0))
+        if not len(movable):
+            raise DataError(
+                f"no group is left for {PARTS[target]}",
+                field=name,
+                remedy="measure positions of every part in every run",
+            )
+        chosen[movable[np.argmax(share[movable, target])]] = target
+    return np.asarray(chosen, np.int64)
+
+
+def _near_training(
+    places: NDArray[np.float64], part: NDArray[np.int64], distance_mm: float
+) -> NDArray[np.bool_]:
+    """Return which selection and test events lie nearer than the distance to training."""
+    training = np.unique(places[part == 0], axis=0)
+    others = part > 0
+    distance = np.full(len(places), np.inf)
+    distance[others] = cKDTree(training).query(places[others])[0]
+    # A distance of exactly the pitch is what was asked for, rounding or not.
+    return np.asarray(distance < distance_mm * (1 - 1e-9))
