@@ -1,14 +1,13 @@
 """Intervals by resampling: of one metric, of a paired difference, over initializations.
 
-A metric is prepared once as a `Statistic`, a function of event weights; a bootstrap draws the
-weights (how often each event, or each whole group of events, was resampled). Two statistics under
-the same weights are paired, whatever the metric.
+A bootstrap draws event weights (how often each event, or each whole group of events, was
+resampled) and evaluates a `Statistic` (see `statistics`) under each.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate import metrics
+from pulsefront.evaluate.statistics import (
+    Statistic,
+    central_width_statistic,
+    difference,
+    fwhm_statistic,
+    mean_statistic,
+    median_statistic,
+    of_resampled,
+    point_spread_statistic,
+    quantile_statistic,
+    ratio,
+    relative_gain,
+)
 
 __all__ = [
     "Interval",
@@ -40,8 +51,6 @@ __all__ = [
 ]
 
 Float = NDArray[np.float64]
-Statistic = Callable[[Float], float]
-"""From event weights, (event,) and not negative, to the metric of the so weighted events."""
 
 _JACKKNIFE_BLOCKS = 200
 
@@ -76,107 +85,6 @@ class Interval:
             return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
         digits = max(0, 1 - math.floor(math.log10(spread)))
         return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
-
-
-def mean_statistic(values: ArrayLike) -> Statistic:
-    """Return the weighted mean of *values* as a statistic."""
-    data = np.asarray(values, dtype=np.float64)
-    return lambda weights: float(weights @ data / weights.sum())
-
-
-def quantile_statistic(values: ArrayLike, *probabilities: float) -> Statistic:
-    """Return a quantile as a statistic, or the difference of the second and first of two.
-
-    The quantile is the smallest value whose cumulated weight reaches the probability.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    order = np.argsort(data, kind="stable")
-    ordered = data[order]
-    wanted = np.asarray(probabilities)
-
-    def statistic(weights: Float) -> float:
-        cumulated = np.cumsum(weights[order])
-        place = np.searchsorted(cumulated, wanted * cumulated[-1])
-        found = ordered[np.minimum(place, len(ordered) - 1)]
-        return float(found[-1] - found[0]) if len(found) == 2 else float(found[0])
-
-    return statistic
-
-
-def median_statistic(values: ArrayLike) -> Statistic:
-    """Return the weighted median as a statistic."""
-    return quantile_statistic(values, 0.5)
-
-
-def central_width_statistic(
-    values: ArrayLike, fraction: float = metrics.GAUSSIAN_FWHM_FRACTION
-) -> Statistic:
-    """Return `metrics.central_width` as a statistic."""
-    return quantile_statistic(values, (1 - fraction) / 2, (1 + fraction) / 2)
-
-
-def fwhm_statistic(
-    values: ArrayLike, bin_width: float | None = None, *, level: float = 0.5
-) -> Statistic:
-    """Return the histogram's FWHM (or width at another level) as a statistic.
-
-    The bins are chosen once from all events, so that replicates differ in counts alone.
-
-    Raises
-    ------
-    DataError
-        As `metrics.choose_binning`.
-    """
-    data = np.asarray(values, dtype=np.float64).ravel()
-    binning = metrics.choose_binning(data, bin_width)
-    index = binning.index(data)
-
-    def statistic(weights: Float) -> float:
-        counts = np.bincount(index, weights, minlength=binning.count)
-        return metrics.profile_width(counts, binning.width, level)
-
-    return statistic
-
-
-def point_spread_statistic(residual_mm: ArrayLike, bin_width_mm: float | None = None) -> Statistic:
-    """Return the 2-D FWHM of `metrics.point_spread` as a statistic.
-
-    Bands and bins are chosen once from all events.
-
-    Raises
-    ------
-    DataError
-        As `metrics.point_spread`.
-    """
-    prepared = [
-        (within, fwhm_statistic(values[within], bin_width_mm))
-        for values, within in metrics.profile_bands(residual_mm)
-    ]
-    return lambda weights: float(np.mean([width(weights[within]) for within, width in prepared]))
-
-
-def of_resampled(values: ArrayLike, function: Callable[[NDArray[np.float64]], float]) -> Statistic:
-    """Return any *function* of an array as a statistic of whole-number weights.
-
-    The first axis of *values* is the event; each event is repeated as often as it was drawn.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    return lambda weights: float(function(np.repeat(data, weights.astype(np.int64), axis=0)))
-
-
-def difference(first: Statistic, second: Statistic) -> Statistic:
-    """Return first − second, paired by event."""
-    return lambda weights: first(weights) - second(weights)
-
-
-def ratio(first: Statistic, second: Statistic) -> Statistic:
-    """Return first / second, paired by event."""
-    return lambda weights: first(weights) / second(weights)
-
-
-def relative_gain(candidate: Statistic, reference: Statistic) -> Statistic:
-    """Return 1 − candidate/reference: positive where the candidate's width or error is smaller."""
-    return lambda weights: 1 - candidate(weights) / reference(weights)
 
 
 def _group_index(groups: ArrayLike | None, events: int) -> NDArray[np.int64]:
