@@ -119,7 +119,6 @@ def test_the_photopeak_resolves_eight_to_ten_percent(table: EventTable) -> None:
     [
         ({"half_extent_mm": 30.0}, "half_extent_mm"),
         ({"trigger_kev": 600.0}, "trigger_kev"),
-        ({"events_even_even": 0, "events_odd_odd": 0}, "events_even_even"),
     ],
 )
 def test_a_scan_that_cannot_be_is_refused_before_work_starts(
@@ -159,3 +158,8 @@ def test_the_map_is_kept_where_the_caller_says_and_used_again(
     second = simulate_scan(detector, scan, 1, cache=tmp_path)
     np.testing.assert_array_equal(first["charge_adc"], second["charge_adc"])
     assert kept.stat().st_mtime_ns == written
+
+
+def test_a_scan_without_events_is_refused() -> None:
+    with pytest.raises(ValueError, match="the scan has no events"):
+        ScanSettings(events_even_even=0, events_odd_odd=0)

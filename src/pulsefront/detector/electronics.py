@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,16 +14,19 @@ Bits = Annotated[int, Field(ge=4, le=16)]
 
 
 class ChargeReadout(SourcedModel):
-    """One gated integrator and ADC per photosensor, pedestal subtracted.
+    """One gated integrator and ADC per readout channel, pedestal subtracted.
 
     ``counts_per_photoelectron`` is the charge of a mean avalanche in ADC counts, ``noise_adc``
-    the standard deviation of the electronic noise of a channel.
+    the standard deviation of the electronic noise of a channel. ``multiplexing`` says whether
+    each photosensor has a channel of its own ("pixels"), or the charges are summed by row and
+    column ("row_column") or divided between four corners ("charge_division").
     """
 
     gate_ns: Positive
     counts_per_photoelectron: Positive
     noise_adc: NonNegative
     adc_bits: Bits
+    multiplexing: Literal["pixels", "row_column", "charge_division"] = "pixels"
 
 
 class Digitizer(SourcedModel):

@@ -101,7 +101,8 @@ class SensorPlane(SourcedModel):
     """The photosensors behind the last layer: a regular grid centred at x = y = 0.
 
     ``active_mm`` is the side of the sensitive square, or the diameter where round. Light that
-    falls beside it is reflected diffusely with ``gap_reflectivity`` or lost.
+    falls beside it is reflected diffusely with ``gap_reflectivity`` or lost. ``offset_mm`` is how
+    far the centre of the plane lies from that of the crystal: a misalignment.
     """
 
     grid: tuple[Count, Count]
@@ -109,6 +110,7 @@ class SensorPlane(SourcedModel):
     active_mm: Positive
     shape: Literal["square", "round"] = "square"
     gap_reflectivity: Probability = 0.0
+    offset_mm: tuple[float, float] = (0.0, 0.0)
 
     @model_validator(mode="after")
     def _sensors_do_not_overlap(self) -> Self:

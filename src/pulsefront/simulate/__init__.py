@@ -11,14 +11,17 @@ from pulsefront.simulate.light_map import (
     light_map_for,
     trace_light_map,
 )
-from pulsefront.simulate.scan import ScanSettings, scan_positions, simulate_scan
+from pulsefront.simulate.scan import scan_plan, simulate_scan
+from pulsefront.simulate.source import ScanSettings, default_scan, scan_positions
 
 __all__ = [
     "CoincidenceSettings",
     "LightMap",
     "LightMapSettings",
     "ScanSettings",
+    "default_scan",
     "light_map_for",
+    "scan_plan",
     "scan_positions",
     "simulate_coincidences",
     "simulate_scan",

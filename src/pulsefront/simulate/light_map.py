@@ -187,11 +187,13 @@ def trace_light_map(
         for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True)
     )
     z_mm = _depth_nodes(crystal.size_mm[2], settings)
-    square = _is_square(detector)
+    mirrored = detector.sensors.offset_mm == (0.0, 0.0)
+    square = mirrored and _is_square(detector)
+    parts = 2 if mirrored else 1
     nodes = [
         (i, j)
-        for i in range((len(x_mm) + 1) // 2)
-        for j in range((len(y_mm) + 1) // 2)
+        for i in range(-(-len(x_mm) // parts))
+        for j in range(-(-len(y_mm) // parts))
         if not square or j <= i
     ]
     arrays = (world.slabs, world.surfaces, world.sensors)
@@ -207,7 +209,7 @@ def trace_light_map(
     probability = np.zeros(shape, np.float32)
     transit = np.zeros((*shape, _QUANTILES) if settings.transit_times else (0,) * 5, np.float32)
     for (i, j), (share, quantiles) in zip(nodes, columns, strict=True):
-        images = _images(i, j, len(x_mm), len(y_mm), grid, square=square)
+        images = _images(i, j, len(x_mm), len(y_mm), grid, square=square, mirrored=mirrored)
         for to_i, to_j, _ in images:
             # A place on an axis of symmetry has several images of itself: their mean is symmetric.
             orders = [order for *to, order in images if to == [to_i, to_j]]
@@ -249,7 +251,7 @@ def _depth_nodes(thickness: float, settings: LightMapSettings) -> Table:
 
 
 def _images(
-    i: int, j: int, nx: int, ny: int, grid: tuple[int, int], *, square: bool
+    i: int, j: int, nx: int, ny: int, grid: tuple[int, int], *, square: bool, mirrored: bool = True
 ) -> list[tuple[int, int, NDArray[np.intp]]]:
     """Return the grid positions that mirror (i, j), each with the order of its sensors."""
     sensors = np.arange(grid[0] * grid[1]).reshape(grid[1], grid[0])
@@ -257,8 +259,8 @@ def _images(
     for swap in (False, True) if square else (False,):
         plane = sensors.T if swap else sensors
         at = (j, i) if swap else (i, j)
-        for flip_x in (False, True):
-            for flip_y in (False, True):
+        for flip_x in (False, True) if mirrored else (False,):
+            for flip_y in (False, True) if mirrored else (False,):
                 order = plane[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
                 to = (nx - 1 - at[0] if flip_x else at[0], ny - 1 - at[1] if flip_y else at[1])
                 images.append((*to, order.ravel()))

@@ -27,7 +27,17 @@ LIGHT_MM_PER_NS = 299.792458
 
 _BOTTOM, _TOP, _INDEX, _GROUP, _ABSORPTION, _SCATTER = range(6)
 _HALF_X, _HALF_Y, _PITCH_X, _PITCH_Y, _WIDTH_X, _WIDTH_Y, _COUNT_X, _COUNT_Y = range(6, 14)
-_GRID_X, _GRID_Y, _SENSOR_PITCH_X, _SENSOR_PITCH_Y, _ACTIVE, _ROUND, _GAP_REFLECTIVITY = range(7)
+(
+    _GRID_X,
+    _GRID_Y,
+    _SENSOR_PITCH_X,
+    _SENSOR_PITCH_Y,
+    _ACTIVE,
+    _ROUND,
+    _GAP_REFLECTIVITY,
+    _OFFSET_X,
+    _OFFSET_Y,
+) = range(9)
 _MAX_STEPS = 100_000
 State = NDArray[np.uint64]
 Table = NDArray[np.float64]
@@ -45,7 +55,7 @@ class OpticalWorld:
     surfaces
         (slab + 1, 7): the entrance face, then the sides of each slab; see `surface_row`.
     sensors
-        (7,): grid, pitch, active size, shape and reflectivity of the gaps.
+        (9,): grid, pitch, active size, shape, reflectivity of the gaps, offset.
     """
 
     slabs: Table
@@ -86,6 +96,7 @@ def optical_world(detector: Detector) -> OpticalWorld:
             plane.active_mm,
             float(plane.shape == "round"),
             plane.gap_reflectivity,
+            *plane.offset_mm,
         ],
         np.float64,
     )
@@ -118,6 +129,7 @@ def sensor_at(x: float, y: float, sensors: Table) -> int:
     """Return the photosensor at a point of their plane, or -1."""
     nx, ny = sensors[_GRID_X], sensors[_GRID_Y]
     px, py = sensors[_SENSOR_PITCH_X], sensors[_SENSOR_PITCH_Y]
+    x, y = x - sensors[_OFFSET_X], y - sensors[_OFFSET_Y]
     ix = math.floor(x / px + 0.5 * nx)
     iy = math.floor(y / py + 0.5 * ny)
     if ix < 0 or iy < 0 or ix >= nx or iy >= ny:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from pulsefront.detector import PMT, ChargeReadout, Detector, SiPM
 from pulsefront.simulate.random import normal, poisson
 
-__all__ = ["charge_row", "crosstalk_mean", "draw_avalanches", "draw_charge", "fired_cells"]
+__all__ = [
+    "charge_of",
+    "charge_row",
+    "crosstalk_mean",
+    "draw_avalanches",
+    "draw_charge",
+    "fired_cells",
+]
 
 _CELLS, _CROSSTALK, _DARK, _AFTERPULSE, _AFTERPULSE_SHARE, _SPREAD, _NOISE, _COUNTS = range(8)
 _LOSS_BY_POISSON_BELOW = 10.0
@@ -96,8 +103,13 @@ def fired_cells(state: State, avalanches: int, cells: float) -> float:
 
 @njit(nogil=True, cache=True)
 def draw_charge(state: State, mean_photoelectrons: float, gain: float, row: Row) -> float:
-    """Return the charge of one channel in ADC counts, before the ADC rounds and clips it."""
-    primaries = poisson(state, mean_photoelectrons + row[_DARK])
+    """Return the charge of one photosensor in ADC counts, without electronic noise."""
+    return charge_of(state, poisson(state, mean_photoelectrons + row[_DARK]), gain, row)
+
+
+@njit(nogil=True, cache=True)
+def charge_of(state: State, primaries: int, gain: float, row: Row) -> float:
+    """Return the charge of *primaries* detected photons and dark counts, noise aside."""
     avalanches = draw_avalanches(state, primaries, row[_CROSSTALK])
     fired = fired_cells(state, avalanches, row[_CELLS])
     extra = 0.0
@@ -105,5 +117,4 @@ def draw_charge(state: State, mean_photoelectrons: float, gain: float, row: Row)
         extra = row[_AFTERPULSE_SHARE] * poisson(state, row[_AFTERPULSE] * fired)
     scale = gain * row[_COUNTS]
     spread = row[_SPREAD] * scale
-    sigma = math.sqrt(fired * spread * spread + row[_NOISE] * row[_NOISE])
-    return float(scale * (fired + extra) + sigma * normal(state))
+    return float(scale * (fired + extra) + math.sqrt(fired) * spread * normal(state))

@@ -1,4 +1,4 @@
-"""Point-source scans: a pencil beam stepped over the entrance face of a detector.
+"""Point-source scans: a collimated source stepped over a detector.
 
 Stage positions form a square grid of ``pitch_mm``. ``grid_index`` (ix, iy) counts them from the
 corner at −x, −y. Positions whose indices are both even make one sub-lattice of twice the pitch,
@@ -9,95 +9,43 @@ position; each sub-lattice has its own number of events.
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
-from pydantic import Field
 
 import pulsefront
-from pulsefront.config import FrozenModel
-from pulsefront.detector import ChargeReadout, Detector, detector_hash
+from pulsefront.detector import ChargeReadout, Detector, SiPM, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
-from pulsefront.simulate.gamma import MAX_DEPOSITS, gamma_table, trace_gamma
-from pulsefront.simulate.light_map import (
-    LightMap,
-    LightMapSettings,
-    interpolate_one,
-    light_map_for,
-)
+from pulsefront.simulate.gamma import gamma_table
+from pulsefront.simulate.light_map import LightMap, light_map_for
+from pulsefront.simulate.multiplex import multiplexing
 from pulsefront.simulate.optics import optical_world
-from pulsefront.simulate.photosensor import charge_row, crosstalk_mean, draw_charge
-from pulsefront.simulate.random import new_state, normal
+from pulsefront.simulate.photosensor import charge_row, crosstalk_mean
+from pulsefront.simulate.plan import Plan
+from pulsefront.simulate.random import new_state
+from pulsefront.simulate.scan_events import GEOMETRIES, MAX_TRIES, scan_events
 from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
-    draw_photons,
     gate_fraction,
     light_row,
     mean_detection_efficiency,
     relative_yield,
 )
-from pulsefront.simulate.shards import run_shards, spawn_seeds
+from pulsefront.simulate.shards import child_seed, shard_sizes
+from pulsefront.simulate.source import ScanSettings, check_scan, gamma_lines, scan_positions
 
-__all__ = ["ScanSettings", "scan_positions", "simulate_scan"]
+__all__ = ["ScanSettings", "scan_plan", "scan_positions", "simulate_scan"]
 
 _SHARD_EVENTS = 4096
 # Below this share of the trigger threshold in true energy no event can reach it in charge.
 _HOPELESS = 0.6
-_MAX_TRIES = 10_000
 Table = NDArray[np.float64]
-
-
-class ScanSettings(FrozenModel):
-    """A pencil-beam scan.
-
-    Attributes
-    ----------
-    pitch_mm, half_extent_mm
-        The grid of stage positions reaches from −half_extent to +half_extent in x and y.
-    events_even_even, events_odd_odd, events_mixed
-        Events recorded per stage position, by the parity of its two indices.
-    energy_kev
-        Of the gamma rays.
-    beam_fwhm_mm
-        Gaussian width of the beam at the entrance face.
-    stage_error_mm
-        Standard deviation, per axis, of where the stage really stands; one error per position.
-    trigger_kev
-        Threshold on the sum of the charges, in keV of a deposit in the middle of the crystal.
-    light_map
-        How finely the light map is traced.
-    """
-
-    pitch_mm: Annotated[float, Field(gt=0)] = 1.0
-    half_extent_mm: Annotated[float, Field(gt=0)] = 24.0
-    events_even_even: Annotated[int, Field(ge=0)] = 200
-    events_odd_odd: Annotated[int, Field(ge=0)] = 100
-    events_mixed: Annotated[int, Field(ge=0)] = 0
-    energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
-    beam_fwhm_mm: Annotated[float, Field(ge=0)] = 0.5
-    stage_error_mm: Annotated[float, Field(ge=0)] = 0.02
-    trigger_kev: Annotated[float, Field(ge=0)] = 350.0
-    light_map: LightMapSettings = LightMapSettings()
-
-
-def scan_positions(
-    scan: ScanSettings,
-) -> tuple[NDArray[np.int16], NDArray[np.float64], NDArray[np.int64]]:
-    """Return grid index (position, 2), position in mm (position, 2) and events (position,)."""
-    steps = math.floor(2 * scan.half_extent_mm / scan.pitch_mm + 1e-9)
-    axis = (np.arange(steps + 1) - steps / 2) * scan.pitch_mm
-    index = np.stack(np.meshgrid(*[np.arange(steps + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
-    odd = (index % 2).sum(axis=1)
-    events = np.array([scan.events_even_even, scan.events_mixed, scan.events_odd_odd])[odd]
-    visited = events > 0
-    return index[visited].astype(np.int16), axis[index[visited]], events[visited]
 
 
 def simulate_scan(
@@ -110,7 +58,7 @@ def simulate_scan(
     light_map: LightMap | None = None,
     cache: str | Path | None = None,
 ) -> EventTable:
-    """Simulate a pencil-beam scan with one charge per photosensor.
+    """Simulate a point-source scan with one charge per readout channel.
 
     The result depends on the arguments alone, not on *executor* or its number of workers.
 
@@ -135,60 +83,53 @@ def simulate_scan(
     Raises
     ------
     ConfigError
-        The scan leaves the detector, or the detector has no charge readout.
+        The scan leaves the detector, nothing can trigger, or there is no charge readout.
     """
-    readout = _check(detector, scan)
+    plan = scan_plan(detector, scan, seed, light_map=light_map, cache=cache, executor=executor)
+    return plan.run(executor=executor, report=report)
+
+
+def scan_plan(
+    detector: Detector,
+    scan: ScanSettings,
+    seed: int,
+    *,
+    events: int | None = None,
+    light_map: LightMap | None = None,
+    cache: str | Path | None = None,
+    executor: Executor | None = None,
+) -> Plan:
+    """Return a scan as shards; see `simulate_scan`.
+
+    *events* in all are shared out between the positions in proportion to what *scan* gives them;
+    None takes the numbers of *scan* as they are.
+    """
+    readout = _readout(detector)
+    check_scan(detector, scan)
+    index, position_mm, ends = _positions(scan, events)
     if light_map is None:
         light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
-    index, position_mm, events = scan_positions(scan)
-    seeds = spawn_seeds(seed, 2)
-    stage_rng, gain_rng = (np.random.default_rng(s) for s in spawn_seeds(seeds[0], 2))
+    stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
     standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
     gain = _channel_gain(detector, gain_rng)
-    which = np.repeat(np.arange(len(index)), events)
-    starts = range(0, len(which), _SHARD_EVENTS)
     arrays = _arrays(detector, scan, readout, light_map)
-    shards = [
-        (standing_mm[which[start : start + _SHARD_EVENTS]], gain, arrays, shard_seed)
-        for start, shard_seed in zip(starts, spawn_seeds(seeds[1], len(starts)), strict=True)
-    ]
-    weights = [len(shard[0]) for shard in shards]
-    parts = run_shards(_scan_shard, shards, executor=executor, weights=weights, report=report)
-    charge, truth, counts = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    status = np.where((charge == 2**readout.adc_bits - 1).any(axis=1), Status.SATURATED, Status.OK)
-    columns = {
-        "charge_adc": charge,
-        "stage_position_mm": position_mm[which].astype(np.float32),
-        "grid_index": index[which],
-        "first_interaction_mm": truth[:, :3],
-        "depth_mm": truth[:, 2].copy(),
-        "energy_deposited_kev": truth[:, 3],
-        "light_centroid_mm": truth[:, 4:7],
-        "compton_scatters": counts[:, 0],
-        "deposits": counts[:, 1],
-    }
-    return EventTable(
-        columns,
-        {name: _QUANTITIES[name] for name in columns},
-        status.astype(np.uint16),
-        _provenance(detector, scan, seed, gain),
-    )
+    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
+
+    def which(shard: int) -> NDArray[np.intp]:
+        start = shard * _SHARD_EVENTS
+        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
+
+    def arguments(shard: int) -> tuple[Any, ...]:
+        at = standing_mm[which(shard)]
+        return at, gain, scan.keep_deposits, arrays, child_seed(seed, 1, shard)
+
+    provenance = _provenance(detector, scan, seed, gain)
+    table = partial(_table, which, index, position_mm, readout, provenance)
+    identity = {**provenance, "events": int(ends[-1]), "map": light_map.optics}
+    return Plan(sizes, _scan_shard, arguments, table, identity)
 
 
-_QUANTITIES = {
-    "charge_adc": Quantity("ADC counts", "charge per photosensor iy·nx + ix, pedestal subtracted"),
-    "stage_position_mm": Quantity("mm", "nominal x, y of the beam on the entrance face"),
-    "grid_index": Quantity("1", "index (ix, iy) of the stage position on the scan grid"),
-    "first_interaction_mm": Quantity("mm", "truth: x, y, z of the first interaction"),
-    "depth_mm": Quantity("mm", "truth: z of the first interaction from the entrance face"),
-    "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
-    "light_centroid_mm": Quantity("mm", "truth: x, y, z of the deposits weighted by energy"),
-    "compton_scatters": Quantity("1", "truth: Compton scatters in the crystal"),
-    "deposits": Quantity("1", "truth: interactions in the crystal"),
-}
-
-
-def _check(detector: Detector, scan: ScanSettings) -> ChargeReadout:
+def _readout(detector: Detector) -> ChargeReadout:
     if detector.charge is None:
         raise ConfigError(
             "has no charge readout",
@@ -196,22 +137,35 @@ def _check(detector: Detector, scan: ScanSettings) -> ChargeReadout:
             value=detector.name,
             remedy="add a [charge] section to the detector",
         )
-    half = min(detector.crystal.size_mm[:2]) / 2
-    if scan.half_extent_mm > half:
+    return detector.charge
+
+
+def _positions(
+    scan: ScanSettings, events: int | None
+) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
+    """Return index and position of the stage, and the running sum of events over positions."""
+    if scan.geometry in {"flood", "internal"}:
+        count = scan.events_even_even or scan.events_odd_odd or scan.events_mixed
+        index, position, counts = np.zeros((1, 2), np.int16), np.zeros((1, 2)), np.array([count])
+    else:
+        index, position, counts = scan_positions(scan)
+    if scan.geometry == "fan":
+        # The slit covers all of y: one row of positions is all there is.
+        row = index[:, 1] == 0
+        index, position, counts = index[row], position[row] * [1.0, 0.0], counts[row]
+    if len(counts) == 0:
         raise ConfigError(
-            f"the scan leaves the crystal, which ends at ±{half:g} mm",
+            "no stage position has events",
             field="half_extent_mm",
             value=scan.half_extent_mm,
+            remedy="widen the scan, or give the visited parities events",
         )
-    if scan.trigger_kev >= scan.energy_kev:
-        raise ConfigError(
-            f"no event of {scan.energy_kev:g} keV can trigger",
-            field="trigger_kev",
-            value=scan.trigger_kev,
-        )
-    if not scan.events_even_even + scan.events_odd_odd + scan.events_mixed:
-        raise ConfigError("the scan has no events", field="events_even_even", value=0)
-    return detector.charge
+    ends = np.cumsum(counts)
+    if events is not None:
+        if events < 1:
+            raise ConfigError("must be at least 1", field="events", value=events)
+        ends = (ends * events) // ends[-1]
+    return index, position, ends
 
 
 def _channel_gain(detector: Detector, rng: np.random.Generator) -> Table:
@@ -222,119 +176,105 @@ def _channel_gain(detector: Detector, rng: np.random.Generator) -> Table:
 def _arrays(
     detector: Detector, scan: ScanSettings, readout: ChargeReadout, light_map: LightMap
 ) -> tuple[Any, ...]:
-    material = detector.material
+    """Return the tables that the kernel reads, in its order."""
+    material, sensor = detector.material, detector.photosensor
     gammas = gamma_table(material.formula, material.density_g_cm3)
-    efficiency = mean_detection_efficiency(material, detector.photosensor)
+    lines = gamma_lines(scan)
+    efficiency = mean_detection_efficiency(material, sensor)
     light = light_row(material, efficiency * gate_fraction(material, readout.gate_ns))
-    charge = charge_row(detector, readout)
     middle = light_map.probabilities(np.array([[0.0, 0.0, detector.thickness_mm / 2]])).sum()
-    descendants = 1.0
-    if detector.photosensor.kind == "sipm":
-        descendants = 1.0 / (1.0 - crosstalk_mean(detector.photosensor.crosstalk))
-    trigger_adc = (
-        scan.trigger_kev
-        * light[0, 0]
-        * relative_yield(scan.energy_kev, light)
-        * float(middle)
-        * descendants
-        * readout.counts_per_photoelectron
+    descendants = 1 / (1 - crosstalk_mean(sensor.crosstalk)) if isinstance(sensor, SiPM) else 1.0
+    per_kev = light[0, 0] * relative_yield(lines[0, 0], light) * float(middle) * descendants
+    trigger_adc = scan.trigger_kev * per_kev * readout.counts_per_photoelectron
+    world = optical_world(detector)
+    beam = np.array(
+        [
+            scan.beam_fwhm_mm / FWHM_PER_SIGMA,
+            GEOMETRIES[scan.geometry],
+            float(scan.full_tracing),
+            _HOPELESS * scan.trigger_kev,
+            trigger_adc,
+            2.0**readout.adc_bits - 1,
+            readout.noise_adc,
+        ]
     )
-    slab = optical_world(detector).slabs[0]
-    beam = np.array([scan.beam_fwhm_mm / FWHM_PER_SIGMA, scan.energy_kev])
-    limits = np.array([_HOPELESS * scan.trigger_kev, trigger_adc, 2.0**readout.adc_bits - 1])
+    weights = multiplexing(detector) if readout.multiplexing != "pixels" else np.zeros((0, 0))
     grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm, light_map.probability)
-    return (beam, limits, slab, gammas.energy_kev, gammas.per_mm, light, charge, *grid)
+    tables = (gammas.energy_kev, gammas.per_mm, light, charge_row(detector, readout), weights)
+    return (beam, lines, *tables, world.slabs, world.surfaces, world.sensors, *grid)
 
 
 def _scan_shard(
-    standing_mm: Table, gain: Table, arrays: tuple[Any, ...], seed: np.random.SeedSequence
-) -> tuple[NDArray[np.uint16], NDArray[np.float32], NDArray[np.uint8]]:
-    charge = np.zeros((len(standing_mm), len(gain)), np.uint16)
-    truth = np.zeros((len(standing_mm), 7), np.float32)
-    counts = np.zeros((len(standing_mm), 2), np.uint8)
-    done = _scan_events(new_state(seed), standing_mm, gain, charge, truth, counts, *arrays)
-    if not done:
+    standing_mm: Table,
+    gain: Table,
+    keep: int,
+    arrays: tuple[Any, ...],
+    seed: np.random.SeedSequence,
+) -> tuple[NDArray[Any], ...]:
+    count, weights = len(standing_mm), arrays[6]
+    charge = np.zeros((count, len(weights) if len(weights) else len(gain)), np.uint16)
+    truth = np.zeros((count, 7), np.float32)
+    counts = np.zeros((count, 4), np.int16)
+    deposits = np.zeros((count, keep, 4), np.float32)
+    state = new_state(seed)
+    if not scan_events(state, standing_mm, gain, charge, truth, counts, deposits, arrays):
         raise ConfigError(
-            f"less than one gamma ray in {_MAX_TRIES:,} triggers",
+            f"less than one event in {MAX_TRIES:,} gamma rays triggers",
             field="trigger_kev",
             remedy="lower trigger_kev, or scan inside the crystal",
         )
-    return charge, truth, counts
+    return charge, truth, counts, deposits
 
 
-@njit(nogil=True, cache=True)
-def _scan_events(
-    state: NDArray[np.uint64],
-    standing_mm: Table,
-    gain: Table,
-    charge: NDArray[np.uint16],
-    truth: NDArray[np.float32],
-    counts: NDArray[np.uint8],
-    beam: Table,
-    limits: Table,
-    slab: Table,
-    energy_kev: Table,
-    per_mm: Table,
-    light: Table,
-    charge_numbers: Table,
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    probability: NDArray[np.float32],
-) -> bool:
-    """Fill one triggering event per row of *standing_mm*; return whether all were found."""
-    sensors = charge.shape[1]
-    deposits = np.zeros((MAX_DEPOSITS, 6))
-    mean = np.zeros(sensors, np.float32)
-    analog = np.zeros(sensors)
-    for event in range(len(standing_mm)):
-        found = False
-        for _ in range(_MAX_TRIES):
-            x = standing_mm[event, 0] + beam[0] * normal(state)
-            y = standing_mm[event, 1] + beam[0] * normal(state)
-            number, scatters, escaped = trace_gamma(
-                state, x, y, -1.0, 0.0, 0.0, 1.0, beam[1], slab, energy_kev, per_mm, deposits
-            )
-            if number == 0 or beam[1] - escaped < limits[0]:
-                continue
-            mean[:] = 0.0
-            for d in range(number):
-                photons = draw_photons(state, deposits[d, 3], light)
-                interpolate_one(
-                    deposits[d, 0],
-                    deposits[d, 1],
-                    deposits[d, 2],
-                    x_mm,
-                    y_mm,
-                    z_mm,
-                    probability,
-                    photons,
-                    mean,
-                )
-            total = 0.0
-            for sensor in range(sensors):
-                analog[sensor] = draw_charge(state, mean[sensor], gain[sensor], charge_numbers)
-                total += analog[sensor]
-            if total >= limits[1]:
-                found = True
-                break
-        if not found:
-            return False
-        for sensor in range(sensors):
-            charge[event, sensor] = int(min(limits[2], max(0.0, analog[sensor] + 0.5)))
-        truth[event, :3] = deposits[0, :3]
-        deposited = 0.0
-        for d in range(number):
-            deposited += deposits[d, 3]
-        truth[event, 3] = deposited
-        for axis in range(3):
-            weighted = 0.0
-            for d in range(number):
-                weighted += deposits[d, 3] * deposits[d, axis]
-            truth[event, 4 + axis] = weighted / deposited
-        counts[event, 0] = scatters
-        counts[event, 1] = number
-    return True
+def _table(
+    which: Any,
+    index: NDArray[np.int16],
+    position_mm: Table,
+    readout: ChargeReadout,
+    provenance: dict[str, Any],
+    shard: int,
+    result: tuple[NDArray[Any], ...],
+) -> EventTable:
+    charge, truth, counts, deposits = result
+    at = which(shard)
+    columns = {
+        "charge_adc": charge,
+        "stage_position_mm": position_mm[at].astype(np.float32),
+        "grid_index": index[at],
+        "first_interaction_mm": truth[:, :3],
+        "depth_mm": truth[:, 2].copy(),
+        "energy_deposited_kev": truth[:, 3],
+        "light_centroid_mm": truth[:, 4:7],
+        "compton_scatters": counts[:, 0].astype(np.uint8),
+        "deposits": counts[:, 1].astype(np.uint8),
+        "element": counts[:, 2],
+        "elements_hit": counts[:, 3].astype(np.uint8),
+    }
+    if deposits.shape[1]:
+        columns["deposit_mm"], columns["deposit_kev"] = deposits[:, :, :3], deposits[:, :, 3]
+    clipped = (charge == 2**readout.adc_bits - 1).any(axis=1)
+    status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
+    quantities = {name: _QUANTITIES[name] for name in columns}
+    return EventTable(columns, quantities, status, provenance)
+
+
+_QUANTITIES = {
+    "charge_adc": Quantity(
+        "ADC counts", "charge per channel (photosensor iy·nx + ix), pedestal subtracted"
+    ),
+    "stage_position_mm": Quantity("mm", "nominal x, y of the beam (y, z from mid-depth: side)"),
+    "grid_index": Quantity("1", "index (ix, iy) of the stage position on the scan grid"),
+    "first_interaction_mm": Quantity("mm", "truth: x, y, z of the first interaction"),
+    "depth_mm": Quantity("mm", "truth: z of the first interaction from the entrance face"),
+    "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
+    "light_centroid_mm": Quantity("mm", "truth: x, y, z of the deposits weighted by energy"),
+    "compton_scatters": Quantity("1", "truth: Compton scatters in the crystal"),
+    "deposits": Quantity("1", "truth: interactions in the crystal"),
+    "element": Quantity("1", "truth: crystal element of the first interaction, iy·nx + ix"),
+    "elements_hit": Quantity("1", "truth: crystal elements with a deposit; above 1: scatter"),
+    "deposit_mm": Quantity("mm", "truth: x, y, z of each deposit; zeros where there is none"),
+    "deposit_kev": Quantity("keV", "truth: energy of each deposit; zero where there is none"),
+}
 
 
 def _provenance(detector: Detector, scan: ScanSettings, seed: int, gain: Table) -> dict[str, Any]:
