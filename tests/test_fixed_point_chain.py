@@ -160,7 +160,7 @@ def test_what_is_no_chain_takes_the_general_path():
         ((dense, rounding), ("q",)),
         ((dense, Relu("r", ("d",))), ("d", "r")),
         ((Relu("r", ("x",)),), ("r",)),
-        ((dense, Dense("e", ("x",), np.eye(4, dtype=int), FixedPointFormat(2, 2))), ("e",)),
+        ((dense, Dense("e", ("x",), np.eye(4, dtype=int), FixedPointFormat(2, 2))), ("d", "e")),
     ]:
         model = FixedPointModel("net", (source,), layers, outputs)
         x = inputs_of(model, 9)

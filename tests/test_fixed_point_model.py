@@ -71,6 +71,13 @@ def test_outputs_must_be_layers():
         model(outputs=())
 
 
+def test_what_leads_nowhere_is_refused():
+    with pytest.raises(PrecisionError, match="layer 'r' leads to no output"):
+        model(outputs=("d",))
+    with pytest.raises(PrecisionError, match="no layer of model 'net' reads input 'y'"):
+        model(inputs=(Input("x", (3,), ADC), Input("y", (1,), ADC)))
+
+
 def test_several_inputs_and_outputs_go_by_name():
     inputs = (Input("charge", (2,), ADC), Input("time", (1,), FixedPointFormat(6, 2)))
     layers = (Concatenate("both", ("charge", "time")), Relu("positive", ("both",)))

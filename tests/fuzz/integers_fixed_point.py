@@ -115,7 +115,7 @@ def product(rows: Value, layer: Dense | Conv1d) -> Value:
     weights = weights.reshape(-1, weights.shape[-1])
     integers, fraction = rows
     narrow = layer.accumulator
-    total: Value = objects(np.zeros(weights.shape[1], dtype=int)), 0
+    total: Value = objects(np.zeros(weights.shape[1], dtype=int)), fraction + weight_fraction
     if layer.bias is not None:
         total = constants(layer.bias, layer.bias_format)
     if narrow is not None:
@@ -182,6 +182,5 @@ def run_integers(model: FixedPointModel, inputs: dict[str, Any]) -> dict[str, np
     for name in model.outputs:
         integers, own = values[name]
         wanted = model.tensors[name].format.fraction
-        # The model may know that the last bits of a sum are always there; never fewer.
         found[name] = at((integers, own), wanted).astype(np.int64)
     return found

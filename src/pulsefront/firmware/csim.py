@@ -48,7 +48,8 @@ def require_compiler() -> str:
 class CSimulation:
     """A compiled C simulation; a context manager that removes the temporary copy.
 
-    *optimize* false compiles with ``-O1``: in half the time, for a few thousand vectors.
+    ``library`` is the path of the compiled library. *optimize* false compiles with ``-O1``: in
+    half the time, for a few thousand vectors.
 
     Raises
     ------
@@ -70,7 +71,7 @@ class CSimulation:
             if not optimize:
                 script = copy / "build_lib.sh"
                 script.write_text(script.read_text().replace("-O3", "-O1"))
-            self._library = _build(copy, Path(project))
+            self.library = _build(copy, Path(project))
         except BaseException:
             self._folder.cleanup()
             raise
@@ -112,7 +113,7 @@ class CSimulation:
     def _call(self, arguments: list[str]) -> None:
         worker = Path(__file__).with_name("csim_worker.py")
         done = subprocess.run(  # noqa: S603 - this file's neighbour, in isolated mode
-            [sys.executable, "-I", str(worker), str(self._library), *arguments],
+            [sys.executable, "-I", str(worker), str(self.library), *arguments],
             cwd=self._copy,
             capture_output=True,
             text=True,

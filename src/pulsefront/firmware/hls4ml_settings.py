@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulsefront.errors import ExportError, UnsupportedLayer
-from pulsefront.fixed_point.format import FixedPointFormat, Overflow
+from pulsefront.fixed_point.format import FixedPointFormat, Overflow, container
 from pulsefront.fixed_point.layers import Conv1d, Dense, Flatten, Relu, assignment_of
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -138,11 +138,15 @@ def _refuse_names(model: FixedPointModel) -> None:
 
 def _refuse_formats(model: FixedPointModel) -> None:
     formats = {one.name: one.format for one in model.inputs} | model.output_formats
+    for layer in model.layers:
+        if isinstance(layer, (Dense, Conv1d)):
+            formats[f"{layer.name} weights"] = container(layer.weight_format)
+            formats[f"{layer.name} bias"] = container(layer.bias_format or layer.weight_format)
     for name, one in formats.items():
         if one.width > EXACT_IN_DOUBLE:
             raise ExportError(
                 f"{name!r} has {one.width} bits and hls4ml's C simulation passes doubles",
-                remedy=f"give it an output format of at most {EXACT_IN_DOUBLE} bits",
+                remedy=f"give it a format of at most {EXACT_IN_DOUBLE} bits",
             )
 
 

@@ -175,7 +175,10 @@ def _layer(graph: GraphBuilder, step: Step) -> str:
     to = assignment_of(layer)
     if to is None:
         return value
-    return assign_nodes(graph, value, step.exact.format.fraction, to)
+    try:
+        return assign_nodes(graph, value, step.exact.format.fraction, to)
+    except ExportError as error:
+        raise ExportError(f"layer {layer.name!r}: {error.problem}", remedy=error.remedy) from None
 
 
 def _rows(graph: GraphBuilder, step: Step) -> str:

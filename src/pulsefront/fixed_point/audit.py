@@ -44,6 +44,8 @@ class AuditRow:
         missing, so that overflow can happen.
     missing_bits
         Integer bits that would make every overflow impossible; 0 where none can happen.
+    reads
+        The tensors that the layer reads, with the proven range of each.
     """
 
     layer: str
@@ -54,6 +56,7 @@ class AuditRow:
     rounding: str | None
     overflow: str | None
     headroom_bits: int
+    reads: str = ""
 
     @property
     def missing_bits(self) -> int:
@@ -78,6 +81,33 @@ class Audit:
     model: str
     rows: tuple[AuditRow, ...]
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the rows as JSON-ready data: for a table, or a figure of ranges against formats.
+
+        Bits are counted from the value 1 upwards, as in a format's integer bits, without the sign:
+        the proven and the seen range need ``proven_bits`` and ``seen_bits`` of them, the format
+        has ``format_bits``.
+        """
+        return [
+            {
+                "layer": row.layer,
+                "kind": row.kind,
+                "format": str(row.format),
+                "rounding": row.rounding,
+                "overflow": row.overflow,
+                "proven": list(row.proven),
+                "seen": None if row.seen is None else list(row.seen),
+                "format_bits": row.format.integer - int(row.format.signed),
+                "proven_bits": _bits(row.proven) - row.format.fraction,
+                "seen_bits": None if row.seen is None else _bits(row.seen) - row.format.fraction,
+                "lowest_bit": -row.format.fraction,
+                "headroom_bits": row.headroom_bits,
+                "can_overflow": row.can_overflow,
+                "can_wrap": row.can_wrap,
+            }
+            for row in self.rows
+        ]
+
     def refuse_wrap(self, allowed: tuple[str, ...] = ()) -> None:
         """Raise where a layer can wrap that is not named in *allowed*.
 
@@ -92,7 +122,8 @@ class Audit:
                     row.layer,
                     interval=row.proven,
                     missing_bits=row.missing_bits,
-                    detail=f"{row.format} holds {row.format.minimum} … {row.format.maximum}",
+                    detail=f"{row.format} holds {row.format.minimum} … {row.format.maximum}, "
+                    f"and the layer reads {row.reads}",
                 )
 
 
@@ -116,7 +147,7 @@ def _row(step: Step, seen: tuple[Integers, Integers] | None) -> AuditRow:
     if to is None:
         ends = None if seen is None else (int(seen[0].min()), int(seen[1].max()))
         return AuditRow(
-            layer.name, layer.kind, exact.interval, ends, exact.format, None, None, headroom_bits=0
+            layer.name, layer.kind, exact.interval, ends, exact.format, None, None, 0, _reads(step)
         )
     channel, target = _worst(exact, to)
     fraction = exact.format.fraction
@@ -125,9 +156,17 @@ def _row(step: Step, seen: tuple[Integers, Integers] | None) -> AuditRow:
     if seen is not None:
         ends = _rounded(seen[0][channel], seen[1][channel], fraction, target, to)
     headroom = _headroom(proven, target)
-    return AuditRow(
-        layer.name, layer.kind, proven, ends, target, to.rounding, to.overflow, headroom
-    )
+    modes = str(to.rounding), str(to.overflow)
+    return AuditRow(layer.name, layer.kind, proven, ends, target, *modes, headroom, _reads(step))
+
+
+def _reads(step: Step) -> str:
+    """Return what a layer reads, and within which proven range."""
+    parts = []
+    for source in step.sources:
+        low, high = source.interval
+        parts.append(f"{source.name!r} within {low} … {high} of {source.format}")
+    return " and ".join(parts)
 
 
 def _worst(exact: Tensor, to: Assignment) -> tuple[Any, FixedPointFormat]:
@@ -151,10 +190,15 @@ def _rounded(
     return int(assign(low, fraction, rounded).min()), int(assign(high, fraction, rounded).max())
 
 
-def _headroom(interval: tuple[int, int], target: FixedPointFormat) -> int:
+def _bits(interval: tuple[int, int]) -> int:
+    """Return the bits that an interval needs, without the sign."""
     low, high = interval
-    magnitude = max(high, ~low if low < 0 else 0)
-    needed = magnitude.bit_length()
+    return max(high, ~low if low < 0 else 0).bit_length()
+
+
+def _headroom(interval: tuple[int, int], target: FixedPointFormat) -> int:
+    low, _ = interval
+    needed = _bits(interval)
     if low < 0 and not target.signed:
         # A negative value needs a sign, whatever the width.
         return min(target.width - needed, 0) - 1
@@ -172,7 +216,8 @@ def _accumulator_row(layer: Dense | Conv1d, step: Step) -> AuditRow:
         reach,
         None,
         target,
-        to.rounding,
-        to.overflow,
+        str(to.rounding),
+        str(to.overflow),
         _headroom(reach, target),
+        _reads(step),
     )

@@ -130,22 +130,29 @@ class Emulator:
 
     def exact_ranges(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Integers, Integers]]:
         """Return per layer the smallest and largest integer of each channel before assignment."""
-        steps = self._model.steps
+        stages = [
+            (
+                step,
+                exact_stage(step),
+                None
+                if (to := assignment_of(step.layer)) is None
+                else _assignment(step.exact.format.fraction, step.exact.shape[-1], to),
+            )
+            for step in self._model.steps
+        ]
         found: dict[str, tuple[Integers, Integers]] = {}
         events = len(next(iter(arrays.values())))
         for start in range(0, events, CHUNK):
             values: Values = {name: array[start : start + CHUNK] for name, array in arrays.items()}
-            for step in steps:
+            for step, stage, finish in stages:
                 name = step.layer.name
-                exact_stage(step)(values)
+                stage(values)
                 rows = values[name].reshape(-1, step.exact.shape[-1])
                 low, high = rows.min(axis=0), rows.max(axis=0)
                 if name in found:
                     low, high = np.minimum(low, found[name][0]), np.maximum(high, found[name][1])
                 found[name] = low.astype(np.int64), high.astype(np.int64)
-                to = assignment_of(step.layer)
-                if to is not None:
-                    finish = _assignment(step.exact.format.fraction, step.exact.shape[-1], to)
+                if finish is not None:
                     values[name] = finish(values[name])
         return found
 

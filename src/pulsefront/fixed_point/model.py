@@ -79,6 +79,7 @@ class FixedPointModel:
         if len(set(outputs)) != len(outputs):
             raise PrecisionError(f"model {self.name!r} names an output twice", value=outputs)
         _ = self.steps  # checks shapes and ranges now, not at the first run
+        _refuse_dangling(self)
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
@@ -210,6 +211,19 @@ class FixedPointModel:
         from pulsefront.fixed_point.document import load
 
         return load(cls, path)
+
+
+def _refuse_dangling(model: FixedPointModel) -> None:
+    """Refuse inputs and layers that lead nowhere: firmware would carry them for nothing."""
+    used = {name for layer in model.layers for name in layer.inputs} | set(model.outputs)
+    for one in model.inputs:
+        if one.name not in used:
+            raise PrecisionError(f"no layer of model {model.name!r} reads input {one.name!r}")
+    for layer in model.layers:
+        if layer.name not in used:
+            raise PrecisionError(
+                f"layer {layer.name!r} leads to no output", remedy="leave it out or name it one"
+            )
 
 
 def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
