@@ -80,14 +80,14 @@ class _TileCode:
         count, source_stride, weight_stride, target_stride = arguments[8:]
         word = source.type
         sums = self._products(builder, source, weights, count, source_stride, weight_stride)
-        fma, floor = self._function(builder, "fma", 3), self._function(builder, "floor", 1)
+        floor = self._function(builder, "floor", 1)
         for v in range(self.vectors):
             at = word(VECTOR_BYTES * v)
             limits = [self._load(builder, builder.add(one, at)) for one in (low, high)]
             factor, term = (self._load(builder, builder.add(one, at)) for one in (scale, offset))
             place = builder.add(target, at)
             for row in range(self.rows):
-                value = builder.call(fma, [sums[row * self.vectors + v], factor, term])
+                value = self._product_sum(builder, sums[row * self.vectors + v], factor, term)
                 value = builder.call(floor, [value])
                 above = builder.fcmp_ordered(">", value, limits[0])
                 value = builder.select(above, value, limits[0])
@@ -114,6 +114,12 @@ class _TileCode:
         known = builder.module.globals.get(full)
         kind = ir.FunctionType(self._vector, [self._vector] * inputs)
         return known or ir.Function(builder.module, kind, full)
+
+    @staticmethod
+    def _product_sum(builder: Any, a: Any, b: Any, c: Any) -> Any:
+        """Return a · b + c; one instruction where the processor has one for it."""
+        product = builder.fmul(a, b, flags=("contract",))
+        return builder.fadd(product, c, flags=("contract",))
 
     def _pointer(self, builder: Any, address: Any) -> Any:
         return builder.inttoptr(address, self._vector.as_pointer())
@@ -143,7 +149,6 @@ class _TileCode:
         starts = [source]
         for _ in range(self.rows - 1):
             starts.append(builder.add(starts[-1], source_stride))
-        fma = self._function(builder, "fma", 3)
         before = builder.block
         body = builder.append_basic_block("products")
         after = builder.append_basic_block("rounding")
@@ -159,7 +164,7 @@ class _TileCode:
             value = self._spread(builder, builder.add(starts[row], shift))
             for v in range(self.vectors):
                 known = sums[row * self.vectors + v]
-                results.append(builder.call(fma, [value, columns[v], known]))
+                results.append(self._product_sum(builder, value, columns[v], known))
         following = builder.add(index, word(1))
         index.add_incoming(word(0), before)
         index.add_incoming(following, body)
