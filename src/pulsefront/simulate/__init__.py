@@ -4,7 +4,11 @@ The kernels are compiled on first use; importing this room loads numba, so impor
 needed.
 """
 
-from pulsefront.simulate.coincidences import CoincidenceSettings, simulate_coincidences
+from pulsefront.simulate.coincidences import (
+    CoincidenceSettings,
+    coincidence_plan,
+    simulate_coincidences,
+)
 from pulsefront.simulate.light_map import (
     LightMap,
     LightMapSettings,
@@ -19,6 +23,7 @@ __all__ = [
     "LightMap",
     "LightMapSettings",
     "ScanSettings",
+    "coincidence_plan",
     "default_scan",
     "light_map_for",
     "scan_plan",

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -25,55 +25,28 @@ from pulsefront.detector import Detector, Digitizer, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
-from pulsefront.simulate.avalanches import (
-    add_dark_counts,
-    add_secondaries,
-    apply_recovery,
-    avalanche_row,
-    time_jitter,
-)
-from pulsefront.simulate.digitizer import (
-    add_noise,
-    digitizer_row,
-    pulse_terms,
-    quantize,
-    sum_pulses,
-    time_order,
-    trigger_sample,
-)
-from pulsefront.simulate.gamma import MAX_DEPOSITS, gamma_table, trace_gamma
-from pulsefront.simulate.light_map import (
-    LightMap,
-    LightMapSettings,
-    draw_transit,
-    interpolate_one,
-    interpolate_transit,
-    light_map_for,
-)
+from pulsefront.simulate.avalanches import avalanche_row
+from pulsefront.simulate.coincidence_events import MAX_TRIES, coincidence_events
+from pulsefront.simulate.digitizer import digitizer_row, pulse_terms
+from pulsefront.simulate.gamma import gamma_table
+from pulsefront.simulate.light_map import LightMap, LightMapSettings, light_map_for
 from pulsefront.simulate.optics import LIGHT_MM_PER_NS, optical_world
 from pulsefront.simulate.photosensor import crosstalk_mean
-from pulsefront.simulate.random import new_state, normal, poisson, uniform
+from pulsefront.simulate.plan import Plan
+from pulsefront.simulate.random import new_state
 from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
-    cherenkov_photons,
     cherenkov_row,
     decay_rows,
-    draw_photons,
-    emission_time,
     light_row,
     mean_detection_efficiency,
     relative_yield,
 )
-from pulsefront.simulate.shards import run_shards, spawn_seeds
+from pulsefront.simulate.shards import child_seed, shard_sizes
 
-__all__ = ["CoincidenceSettings", "simulate_coincidences"]
+__all__ = ["CoincidenceSettings", "coincidence_plan", "simulate_coincidences"]
 
 _SHARD_EVENTS = 512
-_MAX_TRIES = 100_000
-# Below this share of the threshold in true energy no event can reach it in charge.
-_HOPELESS = 0.8
-# Samples before the earliest light, beyond the pre-trigger ones, and after the last recorded one.
-_MARGIN = 24
 Table = NDArray[np.float64]
 
 
@@ -98,6 +71,12 @@ class CoincidenceSettings(FrozenModel):
         Of both gamma rays.
     trigger_kev
         Threshold on the charge of both detectors, in keV of a deposit in mid-crystal.
+    random_fraction, window_ns
+        Share of random coincidences: detector 1 fires at any time within ± window_ns, which must
+        be less than what the recorded window holds.
+    scatter_fraction, scatterer_radius_mm
+        Share of coincidences of which one photon scattered at this distance from the source
+        (those that still pass the threshold), in the direction of the detector.
     light_map
         How finely the light map is traced; transit times are always kept.
     """
@@ -112,6 +91,10 @@ class CoincidenceSettings(FrozenModel):
     noncollinearity_deg: Annotated[float, Field(ge=0, le=2)] = 0.5
     energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
     trigger_kev: Annotated[float, Field(ge=0)] = 400.0
+    random_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    window_ns: Annotated[float, Field(gt=0)] = 4.0
+    scatter_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    scatterer_radius_mm: Annotated[float, Field(ge=0)] = 30.0
     light_map: LightMapSettings = LightMapSettings(
         pitch_mm=0.75, depth_pitch_mm=1.25, fine_depth_mm=2.5, photons=10_000, transit_times=True
     )
@@ -153,20 +136,41 @@ def simulate_coincidences(
     ConfigError
         The source is not between the detectors, or a detector has no digitizer.
     """
+    plan = coincidence_plan(detector, settings, seed, other=other, cache=cache, executor=executor)
+    return plan.run(executor=executor, report=report)
+
+
+def coincidence_plan(
+    detector: Detector,
+    settings: CoincidenceSettings,
+    seed: int,
+    *,
+    events: int | None = None,
+    other: Detector | None = None,
+    cache: str | Path | None = None,
+    executor: Executor | None = None,
+) -> Plan:
+    """Return coincidences as shards; see `simulate_coincidences`.
+
+    *events* in all are shared out between the offsets; None takes ``events_per_offset`` of each.
+    """
     detectors = (detector, other or detector)
     digitizer = _check(detectors, settings)
     map_settings = settings.light_map.model_copy(update={"transit_times": True})
-    maps = [light_map_for(d, map_settings, cache=cache, executor=executor) for d in detectors[:1]]
+    maps = [light_map_for(detector, map_settings, cache=cache, executor=executor)]
     maps.append(
         maps[0]
         if other is None
         else light_map_for(other, map_settings, cache=cache, executor=executor)
     )
-    seeds = spawn_seeds(seed, 2)
     nominal = np.array(settings.offsets_mm)
-    errors = np.random.default_rng(seeds[0]).normal(0.0, settings.stage_error_mm, len(nominal))
-    which = np.repeat(np.arange(len(nominal)), settings.events_per_offset)
-    starts = range(0, len(which), _SHARD_EVENTS)
+    rng = np.random.default_rng(child_seed(seed, 0))
+    standing = nominal + rng.normal(0.0, settings.stage_error_mm, len(nominal))
+    ends = settings.events_per_offset * np.arange(1, len(nominal) + 1)
+    if events is not None:
+        if events < 1:
+            raise ConfigError("must be at least 1", field="events", value=events)
+        ends = (ends * events) // ends[-1]
     source = np.array(
         [
             settings.distance_mm,
@@ -174,30 +178,51 @@ def simulate_coincidences(
             math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
             settings.energy_kev,
             settings.trigger_kev,
+            settings.random_fraction,
+            settings.scatter_fraction,
+            settings.window_ns,
+            settings.scatterer_radius_mm,
         ]
     )
     arms = [_arm(d, m, settings) for d, m in zip(detectors, maps, strict=True)]
-    standing = (nominal + errors)[which]
-    shards = [
-        (standing[start : start + _SHARD_EVENTS], source, *arms, digitizer.samples, shard_seed)
-        for start, shard_seed in zip(starts, spawn_seeds(seeds[1], len(starts)), strict=True)
-    ]
-    weights = [len(standing[start : start + _SHARD_EVENTS]) for start in starts]
-    parts = run_shards(_shard, shards, executor=executor, weights=weights, report=report)
-    waveform, truth, clipped = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
+
+    def which(shard: int) -> NDArray[np.intp]:
+        start = shard * _SHARD_EVENTS
+        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
+
+    def arguments(shard: int) -> tuple[Any, ...]:
+        at = standing[which(shard)]
+        return at, source, *arms, digitizer.samples, child_seed(seed, 1, shard)
+
+    provenance = _provenance(detectors, digitizer, settings, seed)
+    table = partial(_table, which, nominal, provenance)
+    identity = {**provenance, "events": int(ends[-1]), "maps": [m.optics for m in maps]}
+    return Plan(sizes, _shard, arguments, table, identity)
+
+
+def _table(
+    which: Any,
+    nominal: Table,
+    provenance: dict[str, Any],
+    shard: int,
+    result: tuple[NDArray[Any], ...],
+) -> EventTable:
+    waveform, truth, clipped, kind = result
+    at = which(shard)
     columns = {
         "waveform_adc": waveform,
-        "source_offset_mm": nominal[which],
-        "offset_index": which.astype(np.int16),
-        "known_difference_ns": 2.0 * nominal[which] / LIGHT_MM_PER_NS,
+        "source_offset_mm": nominal[at],
+        "offset_index": at.astype(np.int16),
+        "known_difference_ns": 2.0 * nominal[at] / LIGHT_MM_PER_NS,
         "true_arrival_ns": truth[:, :, 0],
         "depth_mm": truth[:, :, 1].astype(np.float32),
         "energy_deposited_kev": truth[:, :, 2].astype(np.float32),
         "avalanches": truth[:, :, 3].astype(np.float32),
+        "coincidence_kind": kind,
     }
     status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
     quantities = {name: _QUANTITIES[name] for name in columns}
-    provenance = _provenance(detectors, digitizer, settings, seed)
     return EventTable(columns, quantities, status, provenance)
 
 
@@ -210,6 +235,7 @@ _QUANTITIES = {
     "depth_mm": Quantity("mm", "truth: depth of the first interaction"),
     "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
     "avalanches": Quantity("1", "truth: charge in units of a mean avalanche"),
+    "coincidence_kind": Quantity("1", "truth: 0 true, 1 scattered, 2 random"),
 }
 
 
@@ -244,6 +270,19 @@ def _check(detectors: tuple[Detector, Detector], settings: CoincidenceSettings) 
             value=settings.trigger_kev,
         )
     assert first is not None
+    if settings.random_fraction + settings.scatter_fraction > 1:
+        raise ConfigError(
+            "random_fraction and scatter_fraction add up to more than 1",
+            field="scatter_fraction",
+            value=settings.scatter_fraction,
+        )
+    held_ns = 0.5 * first.sample_interval_ns * first.pre_trigger_samples
+    if settings.random_fraction > 0 and settings.window_ns > held_ns:
+        raise ConfigError(
+            f"the recorded window holds pulses up to {held_ns:g} ns apart",
+            field="window_ns",
+            value=settings.window_ns,
+        )
     return first
 
 
@@ -284,190 +323,20 @@ def _shard(
     second: tuple[Any, ...],
     samples: int,
     seed: np.random.SeedSequence,
-) -> tuple[NDArray[np.uint16], Table, NDArray[np.bool_]]:
-    waveform = np.zeros((len(standing_mm), 2, samples), np.uint16)
-    truth = np.zeros((len(standing_mm), 2, 4))
-    clipped = np.zeros(len(standing_mm), np.bool_)
+) -> tuple[NDArray[Any], ...]:
+    count = len(standing_mm)
+    waveform = np.zeros((count, 2, samples), np.uint16)
+    truth = np.zeros((count, 2, 4))
+    clipped, kind = np.zeros(count, np.bool_), np.zeros(count, np.uint8)
     state = new_state(seed)
-    if not _coincidences(state, standing_mm, source, first, second, waveform, truth, clipped):
+    arms = (first, second)
+    if not coincidence_events(state, standing_mm, source, *arms, waveform, truth, clipped, kind):
         raise ConfigError(
-            f"less than one coincidence in {_MAX_TRIES:,} decays",
+            f"less than one coincidence in {MAX_TRIES:,} decays",
             field="trigger_kev",
             remedy="lower trigger_kev",
         )
-    return waveform, truth, clipped
-
-
-@njit(nogil=True, cache=True)
-def _aim(
-    state: NDArray[np.uint64], x: float, y: float, z: float, distance: float, half: Table
-) -> tuple[float, float, float]:
-    """Return a direction from the source to a random place on the farther entrance face."""
-    face = -0.5 * distance if z > 0.0 else 0.5 * distance
-    dx = half[0] * (2.0 * uniform(state) - 1.0) - x
-    dy = half[1] * (2.0 * uniform(state) - 1.0) - y
-    dz = face - z
-    length = math.sqrt(dx * dx + dy * dy + dz * dz)
-    # The direction towards detector 0, which lies at negative z.
-    sign = 1.0 if dz < 0.0 else -1.0
-    return sign * dx / length, sign * dy / length, sign * dz / length
-
-
-@njit(nogil=True, cache=True)
-def _avalanches_of(
-    state: NDArray[np.uint64],
-    deposits: Table,
-    number: int,
-    arrival: float,
-    stop: float,
-    arm: tuple[Any, ...],
-    mean: NDArray[np.float32],
-    quantiles: NDArray[np.float32],
-    time_ns: Table,
-) -> int:
-    """Fill *time_ns* with the detection times of scintillation and Cherenkov light."""
-    light, decay, scale, row = arm[3], arm[4], arm[5], arm[6]
-    count = 0
-    for d in range(number):
-        x, y, z = deposits[d, 0], deposits[d, 1], deposits[d, 2]
-        mean[:] = 0.0
-        interpolate_one(x, y, z, arm[9], arm[10], arm[11], arm[12], 1.0, mean)
-        photons = draw_photons(state, deposits[d, 3], light)
-        prompt = cherenkov_photons(deposits[d, 3], scale[1:])
-        for sensor in range(len(mean)):
-            scintillation = poisson(state, photons * mean[sensor])
-            cherenkov = poisson(state, prompt * mean[sensor])
-            if scintillation + cherenkov == 0:
-                continue
-            interpolate_transit(x, y, z, sensor, arm[9], arm[10], arm[11], arm[13], quantiles)
-            for photon in range(scintillation + cherenkov):
-                time = arrival + deposits[d, 4]
-                if photon < scintillation:
-                    time += emission_time(state, decay)
-                if time > stop or count >= len(time_ns):
-                    continue
-                time_ns[count] = time + draw_transit(state, quantiles) + time_jitter(state, row)
-                count += 1
-    return count
-
-
-@njit(nogil=True, cache=True)
-def _coincidences(
-    state: NDArray[np.uint64],
-    standing_mm: Table,
-    source: Table,
-    first: tuple[Any, ...],
-    second: tuple[Any, ...],
-    waveform: NDArray[np.uint16],
-    truth: Table,
-    clipped: NDArray[np.bool_],
-) -> bool:
-    """Fill one coincidence per source position; return whether all were found."""
-    distance, source_sigma, angle_sigma, energy, trigger_kev = source
-    interval = first[7][0]
-    samples = waveform.shape[2]
-    before = int(first[7][10])
-    length = samples + before + 2 * _MARGIN
-    most = 200_000
-    time_ns, amplitude = np.zeros(most), np.zeros(most)
-    cell, order = np.zeros(most, np.int32), np.zeros(most, np.int64)
-    begin = np.zeros(length + 1, np.int64)
-    analog = np.zeros((2, length))
-    last_fired = np.zeros(max(1, int(max(first[6][0], second[6][0]))))
-    deposits = np.zeros((2, MAX_DEPOSITS, 6))
-    number = np.zeros(2, np.int64)
-    sensors = max(first[12].shape[3], second[12].shape[3])
-    means = np.zeros(sensors, np.float32)
-    quantiles = np.zeros(first[13].shape[4], np.float32)
-    half = np.array([max(first[0][6], second[0][6]), max(first[0][7], second[0][7])])
-    for event in range(len(standing_mm)):
-        found = False
-        for _ in range(_MAX_TRIES):
-            x, y = source_sigma * normal(state), source_sigma * normal(state)
-            z = standing_mm[event] + source_sigma * normal(state)
-            dx, dy, dz = _aim(state, x, y, z, distance, half)
-            good = True
-            for side in range(2):
-                arm = first if side == 0 else second
-                sign = 1.0 if side == 0 else -1.0
-                # In the frame of the detector the depth grows away from the source.
-                gx, gy, gz = sign * dx, sign * dy, abs(dz)
-                if side == 1:
-                    gx += angle_sigma * normal(state)
-                    gy += angle_sigma * normal(state)
-                    gz = math.sqrt(max(0.0, 1.0 - gx * gx - gy * gy))
-                number[side], _scatters, escaped = trace_gamma(
-                    state,
-                    x,
-                    y,
-                    -(0.5 * distance + sign * z),
-                    gx,
-                    gy,
-                    gz,
-                    energy,
-                    arm[0],
-                    arm[1],
-                    arm[2],
-                    deposits[side],
-                )
-                if number[side] == 0 or energy - escaped < _HOPELESS * trigger_kev:
-                    good = False
-                    break
-                truth[event, side, 1] = deposits[side, 0, 2]
-                truth[event, side, 2] = energy - escaped
-            if not good:
-                continue
-            start = -interval * (before + _MARGIN + uniform(state))
-            stop = start + interval * length
-            for side in range(2):
-                arm = first if side == 0 else second
-                row = arm[6]
-                # The flight is in the deposit times; on average light arrives half the gap late.
-                arrival = -0.5 * distance / LIGHT_MM_PER_NS
-                mean = means[: arm[12].shape[3]]
-                count = _avalanches_of(
-                    state,
-                    deposits[side],
-                    number[side],
-                    arrival,
-                    stop,
-                    arm,
-                    mean,
-                    quantiles,
-                    time_ns,
-                )
-                lead = 5.0 * arm[8][1, 1]
-                dark_row = row.copy()
-                dark_row[9] *= len(mean)
-                count = add_dark_counts(state, dark_row, start - lead, stop, time_ns, count)
-                count = add_secondaries(state, row, time_ns, cell, count)
-                time_order(time_ns, count, start, interval, order, begin)
-                apply_recovery(state, row, time_ns, cell, order, count, last_fired, amplitude)
-                total = 0.0
-                for n in range(count):
-                    total += amplitude[n]
-                truth[event, side, 3] = total
-                truth[event, side, 0] = arrival + deposits[side, 0, 4]
-                if total < trigger_kev * arm[5][0]:
-                    good = False
-                    break
-                sum_pulses(time_ns, amplitude, count, start, interval, arm[8], analog[side])
-                add_noise(state, arm[7], analog[side])
-            if not good:
-                continue
-            at = trigger_sample(state, first[7], analog[0]) - before
-            if at < 0 or at + samples > length:
-                continue
-            for side in range(2):
-                truth[event, side, 0] -= start + at * interval
-                row = first[7] if side == 0 else second[7]
-                if quantize(analog[side], at, row, waveform[event, side]):
-                    clipped[event] = True
-            found = True
-            break
-        if not found:
-            return False
-    return True
+    return waveform, truth, clipped, kind
 
 
 def _provenance(
