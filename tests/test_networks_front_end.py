@@ -87,5 +87,6 @@ def test_a_network_behind_sums_takes_raw_counts_and_equals_the_emulator() -> Non
         assert len(raw) == raw_count
         expected = run_float64(network, front_end.apply(vectors))
         assert np.array_equal(model.run(vectors[:, raw]), expected)
-        assert model.cost().weight_bytes == cost_of(candidate, 12, front_end).weight_bytes
-        assert model.cost().macs == cost_of(candidate, 12, front_end).macs
+        price = cost_of(candidate, data.scaling, ADC, OUT, front_end)
+        assert price.weight_bytes == model.cost().weight_bytes
+        assert price.macs == model.cost().macs

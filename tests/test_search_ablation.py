@@ -185,6 +185,34 @@ def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None
     assert not result.non_inferior
 
 
+def test_effective_bit_operations_are_a_hard_budget_too() -> None:
+    result = run_ablation(timing_task(1500), short(max_rounds=1), Budget(ebops=1200))
+    assert result.final_cost.ebops <= 1200
+    assert all(model.cost().ebops <= 1200 for model in result.final_models)
+    assert result.path[1].cost.ebops > 1200
+
+
+def test_a_candidate_that_diverges_is_marked_and_the_search_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pulsefront.search import ablation
+
+    real = ablation.train_jobs
+
+    def poison(candidates, *arguments, **options):  # type: ignore[no-untyped-def]
+        trained = real(candidates, *arguments, **options)
+        if len(trained) > 3:
+            trained[3].weights[0][:] = np.nan  # the second proposal, first initialization
+        return trained
+
+    monkeypatch.setattr(ablation, "train_jobs", poison)
+    result = run_ablation(timing_task(1500), short(max_rounds=2), Budget(weight_bytes=200))
+    marked = [trial for trial in result.candidates if trial.diverged]
+    assert marked
+    assert not any(trial.accepted for trial in marked)
+    assert result.budget_met
+
+
 def test_a_budget_that_nothing_meets_is_refused_before_training() -> None:
     with pytest.raises(BudgetError, match="weight_bytes ≤ 1: the best came to"):
         run_ablation(timing_task(200), short(), Budget(weight_bytes=1))

@@ -8,7 +8,9 @@ from pulsefront.errors import BudgetError, ConfigError
 from pulsefront.networks import Cost
 from pulsefront.search import Budget
 
-COST = Cost(weight_bytes=600, activation_bytes=50, macs=1000, bops=64000)
+COST = Cost(
+    weight_bytes=600, activation_bytes=50, macs=1000, bops=64000.0, ebops=9000, latency_cycles=12
+)
 
 
 def test_a_cost_fits_when_no_limit_is_passed() -> None:

@@ -87,7 +87,7 @@ class Problem:
             )
 
         return Point(
-            cost_of(candidates[0], ADC.width).weight_bytes,
+            cost_of(candidates[0], self.data.scaling, ADC, self.task.output_format).weight_bytes,
             figure(self.task.selection),
             figure(self.test),
         )

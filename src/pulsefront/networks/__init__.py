@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pulsefront.networks.candidate import Candidate, Cost, Scaling, cost_of, initial_candidate
+from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
+from pulsefront.networks.cost import Cost, cost_of
 from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
 from pulsefront.networks.front_end import FrontEnd, row_column_sums, window_sums
 from pulsefront.networks.lower import lower, lower_deployed

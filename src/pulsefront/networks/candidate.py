@@ -9,21 +9,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.settings import MlpSettings
 
 __all__ = [
     "Candidate",
-    "Cost",
     "Precision",
     "Scaling",
-    "cost_of",
     "initial_candidate",
-    "minimal_cost",
 ]
-
-FULL_PRECISION_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -132,68 +125,3 @@ def initial_candidate(settings: MlpSettings, n_in: int, n_out: int, seed: int) -
         spread = 0.0 if layer == len(sizes) - 2 else 0.5
         biases.append((random.standard_normal(fan_out) * spread).astype(np.float32))
     return Candidate(np.arange(n_in), tuple(weights), tuple(biases), None, seed)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network asks of the hardware.
-
-    ``weight_bytes`` counts weights and biases at their widths (32 bits where unquantized),
-    ``activation_bytes`` the input and every hidden layer, ``macs`` multiply-accumulates per
-    event, ``bops`` the products' bit operations Σ weight bits · input bits.
-    """
-
-    weight_bytes: int
-    activation_bytes: int
-    macs: int
-    bops: int
-
-
-def cost_of(candidate: Candidate, input_bits: int, front_end: FrontEnd | None = None) -> Cost:
-    """Return the cost of *candidate* on inputs of *input_bits*.
-
-    The sums of a *front_end* count as a dense layer of one-bit weights on raw inputs of
-    *input_bits*, as firmware that does not look into the matrix would build it.
-    """
-    layers = len(candidate.weights)
-    precision = candidate.precision
-    weight_bits = precision.weight_bits if precision else (FULL_PRECISION_BITS,) * layers
-    bias_bits = precision.bias_bits if precision else (FULL_PRECISION_BITS,) * layers
-    hidden_bits = precision.activation_bits if precision else (FULL_PRECISION_BITS,) * (layers - 1)
-    sizes = (len(candidate.kept_inputs), *(w.shape[1] for w in candidate.weights))
-    if front_end is None:
-        return _cost(sizes, weight_bits, bias_bits, (input_bits, *hidden_bits))
-    raw = len(front_end.raw_inputs(candidate.kept_inputs))
-    sum_bits = front_end.sum_format(FixedPointFormat(input_bits, input_bits)).width
-    return _cost(
-        (raw, *sizes), (1, *weight_bits), (0, *bias_bits), (input_bits, sum_bits, *hidden_bits)
-    )
-
-
-def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> Cost:
-    """Return the cost of the smallest network an ablation could end with."""
-    return _cost(
-        (1,) * layers + (n_out,),
-        (floor_bits,) * layers,
-        (floor_bits,) * layers,
-        (input_bits, *(floor_bits,) * (layers - 1)),
-    )
-
-
-def _cost(
-    sizes: Sequence[int],
-    weight_bits: Sequence[int],
-    bias_bits: Sequence[int],
-    source_bits: Sequence[int],
-) -> Cost:
-    macs = [a * b for a, b in pairwise(sizes)]
-    stored = sum(n * bits for n, bits in zip(macs, weight_bits, strict=True)) + sum(
-        n * bits for n, bits in zip(sizes[1:], bias_bits, strict=True)
-    )
-    activations = sum(n * bits for n, bits in zip(sizes[:-1], source_bits, strict=True))
-    return Cost(
-        weight_bytes=-(-stored // 8),
-        activation_bytes=-(-activations // 8),
-        macs=sum(macs),
-        bops=sum(n * w * x for n, w, x in zip(macs, weight_bits, source_bits, strict=True)),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +14,8 @@ from numpy.typing import NDArray
 from pulsefront import __version__
 from pulsefront.errors import BudgetError, PulsefrontError
 from pulsefront.files import hash_json
-from pulsefront.networks.candidate import (
-    Candidate,
-    Cost,
-    Scaling,
-    cost_of,
-    initial_candidate,
-    minimal_cost,
-)
+from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
+from pulsefront.networks.cost import Cost, cost_of, minimal_cost
 from pulsefront.networks.lower import lower
 from pulsefront.networks.parallel import train_jobs
 from pulsefront.networks.settings import TrainingSettings
@@ -199,8 +193,8 @@ class _Search:
             for c in full
         ]
         base = self._train(start, self.settings.quantized_training, stage=1)
-        float_trial = self._judge("float", "full float network", full)
-        trial = self._judge("quantized", "quantization-aware training", base)
+        float_trial = self._judge("float", "full float network", full, full)
+        trial = self._judge("quantized", "quantization-aware training", base, start)
         if trial.diverged:
             raise PulsefrontError(
                 "quantization-aware training of the full network diverged",
@@ -238,7 +232,11 @@ class _Search:
         groups = [trained[n * count : (n + 1) * count] for n in range(len(proposals))]
         names = [" and ".join(map(str, moves)) for moves, _ in proposals]
         stage = f"round {state.round}"
-        trials = list(self._local.map(partial(self._judge, stage), names, groups))
+        trials = list(
+            self._local.map(
+                partial(self._judge, stage), names, groups, [start for _, start in proposals]
+            )
+        )
         chosen = self._choose(trials, self._cost(base), forced=forced)
         self._update_moves(state, [moves for moves, _ in proposals], trials, chosen)
         if forced and chosen is None:
@@ -263,7 +261,7 @@ class _Search:
             new if new.finite and self._metric(new) < self._metric(old) else old
             for new, old in zip(trained, base, strict=True)
         ]
-        trial = self._judge("final", "final training", polished)
+        trial = self._judge("final", "final training", polished, base)
         better = np.mean(trial.metric) < np.mean(state.path[-1].metric) and (
             trial.non_inferior or not state.path[-1].non_inferior
         )
@@ -401,7 +399,14 @@ class _Search:
     def _metric(self, candidate: Candidate) -> float:
         return self.task.metric(self._residuals(candidate))
 
-    def _judge(self, stage: str, move: str, candidates: Sequence[Candidate]) -> Trial:
+    def _judge(
+        self,
+        stage: str,
+        move: str,
+        candidates: Sequence[Candidate],
+        untrained: Sequence[Candidate],
+    ) -> Trial:
+        """Measure trained *candidates*; those that diverged are priced as they were before."""
         diverged = not all(c.finite for c in candidates)
         if diverged:
             bad = (float("inf"),) * len(candidates)
@@ -415,7 +420,7 @@ class _Search:
             stage=stage,
             move=move,
             architecture=Architecture.of(candidates[0]),
-            cost=self._cost(candidates),
+            cost=self._cost(untrained if diverged else candidates),
             metric=metric,
             comparison=comparison,
             non_inferior=comparison.non_inferior(self.settings.margin),
@@ -424,7 +429,13 @@ class _Search:
         )
 
     def _cost(self, candidates: Sequence[Candidate]) -> Cost:
-        return cost_of(candidates[0], self.task.input_format.width, self.task.front_end)
+        """Return the largest cost of any initialization: they differ in EBOPs alone, if at all."""
+        task = self.task
+        costs = [
+            asdict(cost_of(c, self.scaling, task.input_format, task.output_format, task.front_end))
+            for c in candidates
+        ]
+        return Cost(**{name: max(cost[name] for cost in costs) for name in costs[0]})
 
     def _fits(self, candidates: Sequence[Candidate]) -> bool:
         return self.budget.fits(self._cost(candidates))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import BudgetError, ConfigError
-from pulsefront.networks.candidate import Cost
+from pulsefront.networks.cost import Cost
 
 __all__ = ["Budget"]
 
@@ -14,14 +14,17 @@ __all__ = ["Budget"]
 class Budget(FrozenModel):
     """Limits that the searched network must keep; what is None is not limited.
 
-    ``weight_bytes`` counts weights and biases at their bit widths, ``activation_bytes`` the
-    inputs and hidden layers, ``macs`` multiply-accumulates per event, ``bops`` bit operations.
+    ``weight_bytes`` counts weights and biases at their bit widths, ``activation_bytes`` inputs and
+    all results, ``macs`` multiply-accumulates per event, ``bops`` and ``ebops`` bit operations and
+    effective ones (`fixed_point.cost`), ``latency_cycles`` is estimated (`networks.Cost`).
     """
 
     weight_bytes: int | None = Field(default=None, ge=1)
     activation_bytes: int | None = Field(default=None, ge=1)
     macs: int | None = Field(default=None, ge=1)
     bops: int | None = Field(default=None, ge=1)
+    ebops: int | None = Field(default=None, ge=1)
+    latency_cycles: int | None = Field(default=None, ge=1)
 
     @property
     def limits(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pulsefront.networks.candidate import Cost
+from pulsefront.networks.cost import Cost
 from pulsefront.search.moves import Move
 from pulsefront.search.noninferiority import Comparison
 from pulsefront.search.result import Architecture, PathPoint, Trial

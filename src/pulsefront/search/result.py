@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.networks.candidate import Candidate, Cost, Scaling
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.cost import Cost
 from pulsefront.search.noninferiority import Comparison
 from pulsefront.search.task import Task
 

@@ -1,0 +1,128 @@
+"""What a network asks of the hardware, read off the model that would be deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point.layers import Conv1d, Dense
+from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.front_end import FrontEnd
+from pulsefront.networks.lower import lower
+
+__all__ = ["Cost", "cost_of", "minimal_cost"]
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a network; the first five as `fixed_point.cost` defines them.
+
+    ``weight_bytes`` counts weights and biases at their widths, ``activation_bytes`` inputs and
+    all results, ``macs`` multiply-accumulates per event, ``bops`` bit operations, ``ebops``
+    effective bit operations. ``latency_cycles`` is *estimated*, not synthesized: a fully
+    parallel pipeline with one cycle for the products of a layer, one for every level of its adder
+    tree, and one for rounding and saturation.
+    """
+
+    weight_bytes: int
+    activation_bytes: int
+    macs: int
+    bops: float
+    ebops: int
+    latency_cycles: int
+
+
+def cost_of(
+    candidate: Candidate,
+    scaling: Scaling,
+    input_format: FixedPointFormat,
+    output_format: FixedPointFormat,
+    front_end: FrontEnd | None = None,
+) -> Cost:
+    """Return the cost of *candidate*: that of its lowered model.
+
+    A float network is counted as if every number had 32 bits.
+    """
+    if candidate.precision is None:
+        raw = len(candidate.kept_inputs)
+        if front_end is not None:
+            raw = len(front_end.raw_inputs(candidate.kept_inputs))
+        return _float_cost(candidate, raw, input_format.width)
+    model = lower(
+        candidate, scaling, input_format, output_format, name="candidate", front_end=front_end
+    )
+    whole = model.cost()
+    return Cost(
+        weight_bytes=whole.weight_bytes,
+        activation_bytes=whole.activation_bytes,
+        macs=whole.macs,
+        bops=whole.bops,
+        ebops=whole.ebops,
+        latency_cycles=_latency_cycles(model),
+    )
+
+
+def _latency_cycles(model: FixedPointModel) -> int:
+    fan_ins = [
+        layer.weights.size // layer.weights.shape[-1]
+        for layer in model.layers
+        if isinstance(layer, (Dense, Conv1d))
+    ]
+    return sum(map(_layer_cycles, fan_ins))
+
+
+def _layer_cycles(fan_in: int) -> int:
+    # the bias is one more number to add
+    return 2 + int(np.ceil(np.log2(fan_in + 1)))
+
+
+def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
+    sizes = (len(candidate.kept_inputs), *(weight.shape[1] for weight in candidate.weights))
+    bits = (FLOAT_BITS,) * (len(sizes) - 1)
+    source_bits = (input_bits, *bits[:-1])
+    least = _from_shape(sizes, bits, bits, source_bits)
+    return Cost(
+        weight_bytes=least.weight_bytes,
+        activation_bytes=-(-(raw * input_bits + 2 * FLOAT_BITS * sum(sizes[1:])) // 8),
+        macs=least.macs,
+        bops=least.bops,
+        ebops=sum(
+            a * b * FLOAT_BITS * x for (a, b), x in zip(pairwise(sizes), source_bits, strict=True)
+        ),
+        latency_cycles=least.latency_cycles,
+    )
+
+
+def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> Cost:
+    """Return a lower bound of what an ablation of *layers* dense layers could end with.
+
+    One input and one node per hidden layer, *floor_bits* everywhere; activations and EBOPs,
+    which depend on the weights, are bounded by zero.
+    """
+    bits = (floor_bits,) * layers
+    return _from_shape((1,) * layers + (n_out,), bits, bits, (input_bits, *bits[1:]))
+
+
+def _from_shape(
+    sizes: Sequence[int],
+    weight_bits: Sequence[int],
+    bias_bits: Sequence[int],
+    source_bits: Sequence[int],
+) -> Cost:
+    macs = [a * b for a, b in pairwise(sizes)]
+    stored = sum(n * bits for n, bits in zip(macs, weight_bits, strict=True)) + sum(
+        n * bits for n, bits in zip(sizes[1:], bias_bits, strict=True)
+    )
+    bops = sum(
+        n * (w * x + w + x + float(np.log2(fan_in)))
+        for n, w, x, fan_in in zip(macs, weight_bits, source_bits, sizes[:-1], strict=True)
+    )
+    cycles = sum(map(_layer_cycles, sizes[:-1]))
+    return Cost(-(-stored // 8), 0, sum(macs), bops, 0, cycles)

@@ -1,0 +1,60 @@
+"""Costs of networks: by hand, and never below the bound that refuses a budget."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks import Candidate, Cost, MlpSettings, Scaling, cost_of, initial_candidate
+from pulsefront.networks.cost import minimal_cost
+
+ADC = FixedPointFormat(12, 12, signed=False)
+OUT = FixedPointFormat(16, 6)
+
+
+def price(candidate: Candidate, n_in: int, n_out: int) -> Cost:
+    scaling = Scaling(np.zeros(n_in), np.ones(n_in), np.zeros(n_out), np.ones(n_out))
+    return cost_of(candidate, scaling, ADC, OUT)
+
+
+def test_a_float_network_counts_32_bits_a_number() -> None:
+    cost = price(initial_candidate(MlpSettings(hidden=(5, 3)), 7, 2, seed=0), 7, 2)
+    assert cost.weight_bytes == 4 * (35 + 15 + 6 + 5 + 3 + 2)
+    assert cost.macs == 35 + 15 + 6
+
+
+def test_a_quantized_network_counts_its_widths() -> None:
+    candidate = initial_candidate(MlpSettings(hidden=(5, 3)), 7, 2, seed=0).with_bits(
+        weight_bits=(6, 5, 4), bias_bits=(16, 12, 10), activation_bits=(8, 7)
+    )
+    cost = price(candidate, 7, 2)
+    stored = 35 * 6 + 15 * 5 + 6 * 4 + 5 * 16 + 3 * 12 + 2 * 10
+    assert cost.weight_bytes == -(-stored // 8)
+    assert cost.macs == 35 + 15 + 6
+    products = ((35, 6, 12, 7), (15, 5, 8, 5), (6, 4, 7, 3))
+    assert np.isclose(cost.bops, sum(n * (w * a + w + a + np.log2(k)) for n, w, a, k in products))
+    # per layer: products, adder levels of fan-in + bias (3, 3, 2), rounding
+    assert cost.latency_cycles == (2 + 3) + (2 + 3) + (2 + 2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple),
+    n_in=st.integers(1, 5),
+    n_out=st.integers(1, 3),
+    bits=st.integers(2, 8),
+)
+def test_no_network_is_cheaper_than_the_smallest(
+    hidden: tuple[int, ...], n_in: int, n_out: int, bits: int
+) -> None:
+    layers = len(hidden) + 1
+    candidate = initial_candidate(MlpSettings(hidden=hidden), n_in, n_out, seed=1).with_bits(
+        weight_bits=(bits,) * layers,
+        bias_bits=(bits,) * layers,
+        activation_bits=(bits,) * (layers - 1),
+    )
+    cost, least = price(candidate, n_in, n_out), minimal_cost(layers, n_out, 12, 2)
+    for name in ("weight_bytes", "activation_bytes", "macs", "bops", "ebops", "latency_cycles"):
+        assert getattr(cost, name) >= getattr(least, name)
