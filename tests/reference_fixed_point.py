@@ -61,7 +61,8 @@ def limited(raw: int, one: FixedPointFormat, overflow: Overflow) -> int:
         raw %= 2**one.width
         return raw - 2**one.width if raw > high else raw
     if overflow == Overflow.SAT_SYM:
-        low = -high if one.signed else 0
+        # One bit and a sign: ap_fixed leaves −1 in the range.
+        low = -max(high, 1) if one.signed else 0
     elif low <= raw <= high:
         return raw
     elif overflow == Overflow.SAT_ZERO:

@@ -249,6 +249,27 @@ def test_a_possible_wrap_is_refused_unless_it_is_asked_for_by_name(tmp_path):
     verify_export(tmp_path / "out").raise_on_failure()
 
 
+def test_units_and_provenance_reach_readme_and_onnx_metadata(tmp_path):
+    import onnx
+
+    units = {"adc": "ADC counts", "position": "mm"}
+    provenance = {"training_sha256": "abc", "seeds": [1, 2]}
+    export_model(
+        small_model(), tmp_path / "out", targets=["onnx"], units=units, provenance=provenance
+    )
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| position | out | 2 | fixed<16,12> | -32768 … 32767 | 2^-4 mm |" in text
+    properties = {
+        one.key: one.value for one in onnx.load(tmp_path / "out" / "model.onnx").metadata_props
+    }
+    assert properties["pulsefront.training_sha256"] == "abc"
+    assert json.loads(properties["pulsefront.seeds"]) == [1, 2]
+    assert json.loads(properties["pulsefront.units"]) == units
+    assert len(properties["pulsefront.vectors_sha256"]) == 64
+    with pytest.raises(ExportError, match="charge: is no input or output"):
+        export_model(small_model(), tmp_path / "no", targets=["onnx"], units={"charge": "pC"})
+
+
 def test_an_interrupted_export_leaves_the_old_one(exported, tmp_path, monkeypatch):
     folder = copy_of(exported, tmp_path)
     before = content(folder)

@@ -87,6 +87,11 @@ def test_each_overflow_mode_by_hand(overflow, expected):
     assert assign(values, 0, to).tolist() == expected
 
 
+def test_one_signed_bit_keeps_minus_one_under_symmetric_saturation_as_ap_fixed_does():
+    to = Assignment(FixedPointFormat(1, 1), Rounding.TRN, Overflow.SAT_SYM)
+    assert assign([-5, -1, 0, 1, 5], 0, to).tolist() == [-1, -1, 0, 0, 0]
+
+
 def test_rounding_comes_before_overflow():
     # 7.5 rounds to 8, which no longer fits.
     to = Assignment(FixedPointFormat(4, 4), Rounding.RND, Overflow.WRAP)

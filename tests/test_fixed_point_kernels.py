@@ -34,7 +34,7 @@ def test_assign_integers_equals_assign_in_every_mode(rounding, overflow):
                 np.array([fraction - one.fraction]),
                 np.array([one.minimum]),
                 np.array([one.maximum]),
-                np.array([-one.maximum if one.signed else 0]),
+                np.array([one.symmetric_minimum]),
                 np.array([0]),
                 kernels.ROUNDING_CODE[rounding],
                 kernels.OVERFLOW_CODE[overflow],

@@ -81,7 +81,7 @@ def assign_one(value: Value, one: FixedPointFormat, to: Assignment) -> Value:
     elif to.overflow == "SAT_ZERO":
         limited = np.where((rounded < low) | (rounded > high), 0, rounded)
     else:
-        floor = low if to.overflow == "SAT" or not one.signed else -high
+        floor = low if to.overflow == "SAT" or not one.signed else -max(high, 1)
         limited = np.minimum(np.maximum(rounded, floor), high)
     return limited, own
 

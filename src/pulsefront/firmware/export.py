@@ -12,7 +12,14 @@ import numpy.typing as npt
 
 from pulsefront import __version__
 from pulsefront.errors import ExportError
-from pulsefront.files import atomic_directory, hash_file, hash_json, write_json, write_text
+from pulsefront.files import (
+    atomic_directory,
+    canonical_json,
+    hash_file,
+    hash_json,
+    write_json,
+    write_text,
+)
 from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.csim import require_compiler
@@ -63,6 +70,7 @@ def export_model(
     board: str | Path | Board | None = None,
     data_vectors: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    units: Mapping[str, str] | None = None,
     allow_wrap: Sequence[str] = (),
     strategy: str = "Latency",
     reuse_factor: int = 1,
@@ -81,8 +89,10 @@ def export_model(
     data_vectors
         Input integers from data; up to 1,000 of them become golden vectors.
     provenance
-        JSON-ready data on where the model comes from; written to ``provenance.json`` and, where
-        the values are text, into the ONNX file's metadata.
+        JSON-ready data on where the model comes from; written to ``provenance.json`` and into the
+        ONNX file's metadata.
+    units
+        Unit of the real value of inputs and outputs, by name, such as ``mm``.
     allow_wrap
         Layers that may wrap around, by name.
     strategy, reuse_factor, io_type
@@ -105,6 +115,12 @@ def export_model(
                 "unknown target", value=target, remedy=f"use some of {', '.join(TARGETS)}"
             )
     _refuse_to_replace(Path(directory))
+    ports = {one.name for one in model.inputs} | set(model.outputs)
+    for name in units or {}:
+        if name not in ports:
+            raise ExportError(
+                "is no input or output", field=name, remedy=f"the model has {sorted(ports)}"
+            )
     model.audit().refuse_wrap(tuple(allow_wrap))
     settings = [
         HlsSettings(backend, strategy, reuse_factor, io_type)
@@ -125,10 +141,14 @@ def export_model(
             "model_sha256": hash_json(model.to_json()),
             "vectors_sha256": hash_file(folder / "vectors" / "vectors.npz"),
             **(provenance or {}),
+            **({"units": dict(units)} if units else {}),
         }
         write_json(folder / "provenance.json", origin)
         if "onnx" in targets:
-            texts = {f"pulsefront.{k}": v for k, v in origin.items() if isinstance(v, str)}
+            texts = {
+                f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
+                for key, value in origin.items()
+            }
             write_onnx(model, folder / "model.onnx", texts)
         differences = {}
         for target, name in REAL_TARGETS.items():
@@ -143,7 +163,10 @@ def export_model(
                 ]
         projects = [_write_project(model, folder, one, board, sets) for one in settings]
         vectors = {one.name: len(one) for one in sets}
-        write_text(folder / "README.md", readme(model, targets, projects, vectors, differences))
+        write_text(
+            folder / "README.md",
+            readme(model, targets, projects, vectors, differences, units or {}),
+        )
         write_checksums(folder)
     return Export(Path(directory), targets, vectors, model, tuple(projects))
 

@@ -118,7 +118,7 @@ def _limited(
         case Overflow.SAT:
             return graph.node("Min", [graph.node("Max", [value, low]), high])
         case Overflow.SAT_SYM:
-            low = graph.number(_channels([-one.maximum if one.signed else 0 for one in formats]))
+            low = graph.number(_channels([one.symmetric_minimum for one in formats]))
             return graph.node("Min", [graph.node("Max", [value, low]), high])
         case Overflow.SAT_ZERO:
             outside = graph.node(

@@ -122,7 +122,8 @@ class _RealGraph(GraphBuilder):
             return value
         whole = to.container
         if to.overflow in (Overflow.SAT, Overflow.SAT_SYM):
-            low = -whole.maximum if to.overflow is Overflow.SAT_SYM else whole.minimum
+            symmetric = to.overflow is Overflow.SAT_SYM
+            low = whole.symmetric_minimum if symmetric else whole.minimum
             value = self._limit(value, low * whole.step, whole.maximum * whole.step)
         # An output is wanted as fine as the sums give it.
         return value if last else self.eight_bits(value, whole)

@@ -30,6 +30,7 @@ def readme(
     projects: Sequence[Project],
     vectors: dict[str, int],
     differences: Mapping[str, Sequence[tuple[str, Difference]]],
+    units: Mapping[str, str],
 ) -> str:
     """Return the text of ``README.md``: ports, formats, files, how to build and to check."""
     cost = model.cost()
@@ -46,10 +47,10 @@ def readme(
     ]
     for one in model.inputs:
         shape = " × ".join(map(str, one.shape))
-        lines.append(_port(one.name, "in", shape, one.format))
+        lines.append(_port(one.name, "in", shape, one.format, units))
     for name, one_format in model.output_formats.items():
         shape = " × ".join(map(str, model.tensors[name].shape))
-        lines.append(_port(name, "out", shape, one_format))
+        lines.append(_port(name, "out", shape, one_format, units))
     lines += [
         "",
         "A raw integer n of the format fixed<W,I> stands for the value n · 2^−(W−I).",
@@ -99,11 +100,11 @@ def readme(
     return "\n".join(lines) + "\n"
 
 
-def _port(name: str, direction: str, shape: str, one: FixedPointFormat) -> str:
-    return (
-        f"| {name} | {direction} | {shape} | {one} | {one.minimum} … {one.maximum} "
-        f"| 2^{-one.fraction} |"
-    )
+def _port(
+    name: str, direction: str, shape: str, one: FixedPointFormat, units: Mapping[str, str]
+) -> str:
+    step = f"2^{-one.fraction} {units.get(name, '')}".rstrip()
+    return f"| {name} | {direction} | {shape} | {one} | {one.minimum} … {one.maximum} | {step} |"
 
 
 def _files(

@@ -80,7 +80,8 @@ def link_of(step: Step, after: Step | None = None) -> Link | None:
         return None
     shift = step.exact.format.fraction - to.format.fraction
     half = (1 << (shift - 1)) if shift > 0 and to.rounding is Rounding.RND else 0
-    low = -to.format.maximum if to.overflow is Overflow.SAT_SYM else to.format.minimum
+    symmetric = to.overflow is Overflow.SAT_SYM
+    low = to.format.symmetric_minimum if symmetric else to.format.minimum
     if relu or not to.format.signed:
         low = max(low, 0)
     # A left shift scales the sum: what must be exact is then the scaled one.

@@ -343,7 +343,7 @@ def _accumulated(step: Step) -> Stage:
     limits = (
         target_format.minimum,
         target_format.maximum,
-        -target_format.maximum if target_format.signed else 0,
+        target_format.symmetric_minimum,
         kernels.ROUNDING_CODE[accumulator.rounding],
         kernels.OVERFLOW_CODE[accumulator.overflow],
     )
@@ -367,7 +367,7 @@ def _assignment(fraction: int, channels: int, to: Assignment) -> Callable[[Array
     shift = np.array([min(fraction - one.fraction, 63) for one in formats])
     low = np.array([one.minimum for one in formats])
     high = np.array([one.maximum for one in formats])
-    symmetric_low = np.array([-one.maximum if one.signed else 0 for one in formats])
+    symmetric_low = np.array([one.symmetric_minimum for one in formats])
     up = np.array([whole - one.fraction for one in formats])
     rounding = kernels.ROUNDING_CODE[to.rounding]
     overflow = kernels.OVERFLOW_CODE[to.overflow]

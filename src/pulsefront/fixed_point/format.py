@@ -120,6 +120,14 @@ class FixedPointFormat:
         return (1 << (self.width - int(self.signed))) - 1
 
     @property
+    def symmetric_minimum(self) -> int:
+        """Smallest raw integer under ``SAT_SYM``.
+
+        A signed format of one bit holds −1 and 0: ``ap_fixed`` and ``ac_fixed`` keep its −1.
+        """
+        return self.minimum + int(self.signed and self.width > 1)
+
+    @property
     def step(self) -> float:
         """Value of the least significant bit, 2^−F."""
         return float(2.0**-self.fraction)
@@ -296,7 +304,7 @@ def _limit(raw: Integers, target: FixedPointFormat, overflow: Overflow) -> Integ
         case Overflow.SAT:
             limited = np.clip(raw, low, high)
         case Overflow.SAT_SYM:
-            limited = np.clip(raw, -high if target.signed else 0, high)
+            limited = np.clip(raw, target.symmetric_minimum, high)
         case Overflow.SAT_ZERO:
             limited = np.where((raw < low) | (raw > high), 0, raw)
         case Overflow.WRAP:
