@@ -120,6 +120,8 @@ def _signals(
     noise = np.ones((modules, size))
     for part in life.degradations:
         share = part.progress(days)
+        if part.module >= 0:  # the part that is put in has an efficiency of its own
+            efficiency[part.module, part.end_day :] = 100.0 + random.normal(0.0, 1.2)
         sign = 1.0 if random.random() < 0.3 else -1.0
         if part.cause == "gain_drift":
             gain[part.module] += sign * 36.0 * share**1.5
@@ -136,7 +138,7 @@ def _signals(
             gain -= 4.5 * share
         elif part.cause == "slow_sensitivity_loss":
             sensitivity = sensitivity - 6.0 * share
-    _correct(settings, life, gain, timing, efficiency)
+    _correct(settings, life, gain, timing)
     for day in life.upgrade_days:  # a new definition of the same number
         efficiency[:, day:] += random.normal(0.0, 1.5)
     activity = _activity(life, days)
@@ -163,7 +165,6 @@ def _correct(
     life: Timeline,
     gain: np.ndarray,
     timing: np.ndarray,
-    efficiency: np.ndarray,
 ) -> None:
     """Apply calibrations, which pull readings back, and replacements, in place."""
     for day in life.calibration_days:
@@ -174,7 +175,6 @@ def _correct(
             rest = slice(part.end_day, None)
             gain[part.module, rest] -= gain[part.module, part.end_day]
             timing[part.module, rest] -= timing[part.module, part.end_day]
-            efficiency[part.module, rest] = 100.0
 
 
 def _activity(life: Timeline, days: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from hashlib import sha256
@@ -41,6 +42,12 @@ FORMAT = "pulsefront-qc-model"
 FORMAT_VERSION = 1
 
 _KINDS = {"linear": Linear, "network": Network, "trees": Trees, "rule": Rule}
+# What zipfile, NumPy and json raise over damaged bytes; RuntimeError covers false encryption flags
+# and unknown compression.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError,
+    RuntimeError, AttributeError,
+)  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAX_MEMBER_BYTES = 512 * 2**20
 
@@ -177,7 +184,7 @@ def load_model(path: Path) -> FailureModel:
             manifest["training"],
             hash_file(path),
         )
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise ModelInvalid(
             f"is no usable model: {error}", file=path, remedy="train it again"
         ) from None

@@ -2,7 +2,9 @@
 
 Two sham labels. *Shifted*: each unit's failures are moved round its history by a random time, so
 that what came before them no longer fits, while units that fail often still do: above 0.5 only as
-far as units differ in risk. *Swapped*: failures go to another unit altogether: 0.5.
+far as units differ in risk. *Swapped*: failures go to the same component of
+another unit: 0.5 but for what the kind of component tells (a unit as a whole fails more often than
+one of its modules).
 """
 
 from __future__ import annotations
@@ -70,8 +72,9 @@ def _derangement(size: int, random: np.random.Generator) -> npt.NDArray[np.int64
 def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict[str, Any]:
     """Return the ROC AUC of the hazard model trained and judged on sham labels.
 
-    ``expected`` is the range that holds where the pipeline leaks nothing: around 0.5 for swapped
-    labels; for shifted ones from 0.5 up to what knowing every unit's own failure rate would give.
+    ``expected`` is the range that holds where the pipeline leaks nothing: from 0.5 up to what
+    knowing the failure rates would give, of the kinds of component for swapped labels, of every
+    unit and kind for shifted ones.
     """
     if settings.null_repeats < 2:
         return {}
@@ -81,6 +84,8 @@ def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict
     thin = (samples.as_of_s // DAY_S) % 7 == 0
     early = samples.as_of_s <= first_cut  # weekly rows already
     late = scores.test & thin
+    is_whole = np.array([name == "" for _, name in fleet.components])
+    whole = is_whole[samples.component].astype(np.int64)
     result: dict[str, Any] = {}
     for kind in ("swapped", "shifted"):
         found, ceiling = [], []
@@ -98,13 +103,14 @@ def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict
                 columns=columns, seed=repeat,
             )  # fmt: skip
             found.append(roc_auc(model.log_odds(samples.values[judged]), label[judged] == 1))
-            rate = np.bincount(samples.unit, label == 1, len(fleet.units))
-            ceiling.append(roc_auc(rate[samples.unit[judged]], label[judged] == 1))
+            group = whole if kind == "swapped" else 2 * samples.unit + whole
+            failed = np.bincount(group, label == 1) / np.maximum(np.bincount(group), 1)
+            ceiling.append(roc_auc(failed[group[judged]], label[judged] == 1))
         if len(found) < 2:
             result[kind] = {"repeats": len(found)}
             continue
         interval = t_interval(found, 0.99)
-        top = 0.5 if kind == "swapped" else max(float(np.mean(ceiling)), 0.5)
+        top = max(float(np.mean(ceiling)), 0.5)
         result[kind] = {
             "repeats": len(found),
             "roc_auc": interval.value,
