@@ -3,7 +3,13 @@
 from pulsefront.detector.detector import Detector, detector_hash, load_detector
 from pulsefront.detector.electronics import ChargeReadout, Digitizer
 from pulsefront.detector.geometry import Crystal, Layer, SensorPlane, Surface
-from pulsefront.detector.materials import DecayComponent, Material, Wavelengths, load_material
+from pulsefront.detector.materials import (
+    DecayComponent,
+    Efficiencies,
+    Material,
+    Wavelengths,
+    load_material,
+)
 from pulsefront.detector.photosensor import PMT, Photosensor, SiPM
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "DecayComponent",
     "Detector",
     "Digitizer",
+    "Efficiencies",
     "Layer",
     "Material",
     "Photosensor",

@@ -6,13 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pulsefront.detector import Detector, SiPM, load_detector
 from pulsefront.simulate.gamma import gamma_table
-from pulsefront.simulate.optics import optical_world, trace_photons
+from pulsefront.simulate.optics import collection
 from pulsefront.simulate.photosensor import crosstalk_mean
-from pulsefront.simulate.random import new_state
 from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
     gate_fraction,
@@ -24,7 +21,6 @@ from pulsefront.simulate.scintillation import (
 __all__ = ["derived_numbers", "describe_detector", "draw_detector"]
 
 _ENERGY_KEV = 511.0
-_PHOTONS = 20_000
 
 
 def describe_detector(name_or_path: str | Path) -> tuple[list[tuple[str, str, str]], Any]:
@@ -56,12 +52,12 @@ def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
     photo, compton = gammas.at(_ENERGY_KEV)
     mu = photo + compton + gammas.coherent_at_511_kev
     thickness = detector.thickness_mm
-    collection = _collection(detector)
+    collected = collection(detector)
     efficiency = mean_detection_efficiency(material, sensor)
     gate = gate_fraction(material, detector.charge.gate_ns) if detector.charge else 1.0
     light = light_row(material, 1.0)
     photons = float(light[0, 0]) * _ENERGY_KEV * relative_yield(_ENERGY_KEV, light)
-    detected = photons * collection * efficiency * gate
+    detected = photons * collected * efficiency * gate
     lam = crosstalk_mean(sensor.crosstalk) if isinstance(sensor, SiPM) else 0.0
     # Borel-distributed crosstalk: F = 1/(1 − λ); single-avalanche gain spread adds its square.
     excess = 1 / (1 - lam) + sensor.gain_spread**2
@@ -80,7 +76,7 @@ def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
             "%",
         ),
         ("scintillation photons at 511 keV", f"{photons:,.0f}", ""),
-        ("light collection", f"{100 * collection:.1f}", "%"),
+        ("light collection", f"{100 * collected:.1f}", "%"),
         ("detection efficiency over the emission", f"{100 * efficiency:.1f}", "%"),
         ("emitted within the gate", f"{100 * gate:.1f}", "%"),
         ("detected photons at 511 keV", f"{detected:,.0f}", ""),
@@ -91,18 +87,6 @@ def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
     if activity > 0:
         rows.append(("activity of the crystal", f"{activity:.3g}", "Bq"))
     return rows
-
-
-def _collection(detector: Detector) -> float:
-    """Return the share of light from mid-crystal that reaches a sensitive face."""
-    crystal = detector.crystal
-    middle = []
-    for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True):
-        pitch = (size + crystal.gap_mm) / count
-        middle.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
-    at = np.tile([*middle, detector.thickness_mm / 2], (_PHOTONS, 1))
-    sensor, _ = trace_photons(optical_world(detector), at, new_state(np.random.SeedSequence(1)))
-    return float((sensor >= 0).mean())
 
 
 def draw_detector(detector: Detector) -> Any:

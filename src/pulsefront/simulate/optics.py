@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
-from pulsefront.simulate.random import direction, exponential, uniform
+from pulsefront.simulate.random import direction, exponential, new_state, uniform
 from pulsefront.simulate.surfaces import (
     ABSORBED,
     ESCAPED,
@@ -21,7 +21,14 @@ from pulsefront.simulate.surfaces import (
     surface_row,
 )
 
-__all__ = ["LIGHT_MM_PER_NS", "OpticalWorld", "optical_world", "trace_photon", "trace_photons"]
+__all__ = [
+    "LIGHT_MM_PER_NS",
+    "OpticalWorld",
+    "collection",
+    "optical_world",
+    "trace_photon",
+    "trace_photons",
+]
 
 LIGHT_MM_PER_NS = 299.792458
 
@@ -287,3 +294,15 @@ def trace_photons(
     points = np.ascontiguousarray(position_mm, np.float64)
     _trace_many(state, points, world.slabs, world.surfaces, world.sensors, sensor, transit)
     return sensor, transit
+
+
+def collection(detector: Detector, photons: int = 20_000) -> float:
+    """Return the share of light from the middle of the central element that is collected."""
+    crystal = detector.crystal
+    middle = []
+    for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True):
+        pitch = (size + crystal.gap_mm) / count
+        middle.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
+    at = np.tile([*middle, detector.thickness_mm / 2], (photons, 1))
+    sensor, _ = trace_photons(optical_world(detector), at, new_state(np.random.SeedSequence(1)))
+    return float((sensor >= 0).mean())

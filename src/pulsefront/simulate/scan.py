@@ -23,9 +23,9 @@ from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.gamma import gamma_table
-from pulsefront.simulate.light_map import LightMap, light_map_for
+from pulsefront.simulate.light_map import LightMap, light_map_for, optical_hash
 from pulsefront.simulate.multiplex import multiplexing
-from pulsefront.simulate.optics import optical_world
+from pulsefront.simulate.optics import collection, optical_world
 from pulsefront.simulate.photosensor import charge_row, crosstalk_mean
 from pulsefront.simulate.plan import Plan
 from pulsefront.simulate.random import new_state
@@ -107,7 +107,9 @@ def scan_plan(
     readout = _readout(detector)
     check_scan(detector, scan)
     index, position_mm, ends = _positions(scan, events)
-    if light_map is None:
+    if scan.full_tracing:
+        light_map = _no_map(detector)
+    elif light_map is None:
         light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
     standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
@@ -182,9 +184,9 @@ def _arrays(
     lines = gamma_lines(scan)
     efficiency = mean_detection_efficiency(material, sensor)
     light = light_row(material, efficiency * gate_fraction(material, readout.gate_ns))
-    middle = light_map.probabilities(np.array([[0.0, 0.0, detector.thickness_mm / 2]])).sum()
+    middle = collection(detector) if scan.full_tracing else _middle(detector, light_map)
     descendants = 1 / (1 - crosstalk_mean(sensor.crosstalk)) if isinstance(sensor, SiPM) else 1.0
-    per_kev = light[0, 0] * relative_yield(lines[0, 0], light) * float(middle) * descendants
+    per_kev = light[0, 0] * relative_yield(lines[0, 0], light) * middle * descendants
     trigger_adc = scan.trigger_kev * per_kev * readout.counts_per_photoelectron
     world = optical_world(detector)
     beam = np.array(
@@ -202,6 +204,20 @@ def _arrays(
     grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm, light_map.probability)
     tables = (gammas.energy_kev, gammas.per_mm, light, charge_row(detector, readout), weights)
     return (beam, lines, *tables, world.slabs, world.surfaces, world.sensors, *grid)
+
+
+def _middle(detector: Detector, light_map: LightMap) -> float:
+    at = np.array([[0.0, 0.0, detector.thickness_mm / 2]])
+    return float(light_map.probabilities(at).sum())
+
+
+def _no_map(detector: Detector) -> LightMap:
+    """Return an empty light map, for full tracing."""
+    ends = np.array([0.0, 1.0])
+    shape = (2, 2, 2, detector.sensors.count)
+    empty = np.zeros((0,) * 5, np.float32)
+    nothing = np.zeros(shape, np.float32)
+    return LightMap(ends, ends, ends, nothing, empty, 1, optical_hash(detector))
 
 
 def _scan_shard(

@@ -1,0 +1,126 @@
+"""The command that simulates a detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["simulate"]
+
+
+class What(StrEnum):
+    """What is recorded."""
+
+    auto = "auto"
+    scan = "scan"
+    coincidences = "coincidences"
+
+
+def simulate(
+    detector: Annotated[
+        str, typer.Argument(help="A detector TOML file, or the name of one that ships.")
+    ],
+    out: Annotated[Path, typer.Option(help="The event store to write (HDF5).")],
+    events: Annotated[int, typer.Option(help="Events in all, shared between the positions.")],
+    *,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    what: Annotated[
+        What,
+        typer.Option(help="Charges of a scan, waveforms of a pair, or what the detector reads."),
+    ] = What.auto,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with the settings of the scan or the coincidences."),
+    ] = None,
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a mismatch, e.g. gain_map or misalignment; may be repeated."),
+    ] = None,
+    full_tracing: Annotated[
+        bool,
+        typer.Option("--full-tracing", help="Trace every photon: no light map; slow; scans only."),
+    ] = False,
+    light_maps: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps light maps for other runs; else they are removed."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; threads on all cores if not given.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786.")
+    ] = None,
+) -> None:
+    """Simulate DETECTOR: gamma rays, light, photosensors, ADC. Goes on where it was killed."""
+    from pulsefront.progress import progress
+    from pulsefront.simulate.campaign import run_to_file, shard_folder
+    from pulsefront.simulate.choose import choose_plan
+
+    cache = light_maps if light_maps is not None else shard_folder(out) / "light_maps"
+    with _executor(workers, scheduler) as executor:
+        with progress("light map", "photons") as report:
+            plan = choose_plan(
+                detector,
+                what=what.value,
+                settings=settings,
+                perturbations=perturb or [],
+                full_tracing=full_tracing,
+                seed=seed,
+                events=events,
+                cache=cache,
+                executor=executor,
+                report=report,
+            )
+        with progress("simulate", "events") as report:
+            count = run_to_file(plan, out, executor=executor, report=report)
+    typer.echo(f"{count:,} events in {out}")
+
+
+@contextmanager
+def _executor(workers: int | None, scheduler: str | None) -> Iterator[Executor | None]:
+    """Yield the executor that the options ask for."""
+    from pulsefront.errors import ConfigError, ToolMissing
+
+    if workers is not None and scheduler is not None:
+        raise ConfigError(
+            "cannot be used together with --workers", field="--scheduler", value=scheduler
+        )
+    if scheduler is not None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ToolMissing(
+                "distributed",
+                needed_for="--scheduler",
+                install="pip install 'pulsefront[cluster]'",
+            ) from None
+        try:
+            client = Client(scheduler, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"no scheduler answers there: {error}",
+                field="--scheduler",
+                value=scheduler,
+                remedy="start one with: dask scheduler",
+            ) from None
+        with client:
+            yield client.get_executor()
+        return
+    if workers is not None:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        if workers < 1:
+            raise ConfigError("must be at least 1", field="--workers", value=workers)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield pool
+        return
+    yield None
