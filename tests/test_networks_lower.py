@@ -95,6 +95,7 @@ def test_a_trained_timing_network_equals_the_emulator_on_every_vector() -> None:
     activation_bits=st.integers(1, 12),
     signed=st.booleans(),
     fraction=st.integers(-3, 5),
+    per_channel=st.booleans(),
 )
 def test_any_network_of_any_widths_equals_the_emulator(
     seed: int,
@@ -104,6 +105,7 @@ def test_any_network_of_any_widths_equals_the_emulator(
     activation_bits: int,
     signed: bool,
     fraction: int,
+    per_channel: bool,
 ) -> None:
     random = np.random.default_rng(seed)
     input_format = FixedPointFormat(10, 10 - fraction, signed)
@@ -117,6 +119,7 @@ def test_any_network_of_any_widths_equals_the_emulator(
         weight_bits=(weight_bits,) * layers,
         bias_bits=(bias_bits,) * layers,
         activation_bits=(activation_bits,) * (layers - 1),
+        per_channel=per_channel,
     )
     candidate = train([start], data, TrainingSettings(epochs=1, batch=256), seed=seed)[0]
     assert_same_integers(candidate, data.scaling, vectors, input_format)

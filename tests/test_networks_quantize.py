@@ -46,10 +46,27 @@ def test_binary_points_use_the_range_and_never_waste_more_than_a_bit() -> None:
     weight = torch.randn(2, 40, 30, generator=random) * torch.tensor([1.0, 16.0])[:, None, None]
     bits = torch.tensor([6.0, 6.0])
     point = weight_fraction(weight, bits)
-    assert float(point[0] - point[1]) == 4.0
-    quantized = quantize_weights(weight, bits[:, None, None], point[:, None, None])
+    assert point.shape == (2, 1)
+    assert float(point[0, 0] - point[1, 0]) == 4.0
+    quantized = quantize_weights(weight, bits[:, None, None], point[:, None, :])
     error = ((quantized - weight).square().mean() / weight.square().mean()).sqrt()
     assert float(error) < 0.06
+
+
+def test_channels_get_their_own_binary_points_within_the_spread() -> None:
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(1, 40, 4, generator=random)
+    weight = weight * torch.tensor([1.0, 0.25, 4.0, 0.0])
+    bits = torch.tensor([5.0])
+    whole, own = (weight_fraction(weight, bits, per_channel=p)[0].tolist() for p in (False, True))
+    assert own[1] > own[0] > own[2]
+    assert own[3] == whole[0] + 3
+
+    def error(points: list[float]) -> float:
+        rounded = quantize_weights(weight, bits[:, None, None], torch.tensor([[points]]))
+        return float((rounded - weight).square().sum())
+
+    assert error(own) < 0.7 * error(whole * 4)
 
 
 def test_an_activation_that_is_always_off_gets_a_finite_binary_point() -> None:

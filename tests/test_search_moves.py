@@ -25,13 +25,16 @@ from strategies_networks import light_response
 ADC = FixedPointFormat(12, 12, signed=False)
 
 
-@pytest.fixture
-def base() -> tuple[list, object]:
+@pytest.fixture(params=[False, True], ids=["per_layer", "per_channel"])
+def base(request: pytest.FixtureRequest) -> tuple[list, object]:
     counts, position = light_response(600)
     data = prepare(counts, position, ADC, LossSettings())
     candidates = [
         initial_candidate(MlpSettings(hidden=(6, 4)), 64, 3, seed=s).with_bits(
-            weight_bits=(8, 8, 8), bias_bits=(12, 12, 12), activation_bits=(8, 8)
+            weight_bits=(8, 8, 8),
+            bias_bits=(12, 12, 12),
+            activation_bits=(8, 8),
+            per_channel=request.param,
         )
         for s in range(3)
     ]
@@ -50,6 +53,8 @@ def test_every_move_removes_its_amount(base: tuple) -> None:
         assert after is not None
         assert len(after) == 3
         one = after[0]
+        for weight, fractions in zip(one.weights, one.precision.weight_fraction, strict=True):
+            assert len(fractions) in (1, weight.shape[1])
         if move.kind == "inputs":
             assert len(one.kept_inputs) == 64 - move.amount
             assert all(np.array_equal(a.kept_inputs, one.kept_inputs) for a in after)

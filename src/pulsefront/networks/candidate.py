@@ -39,14 +39,16 @@ class Precision:
 
     ``weight_bits``, ``weight_fraction`` and ``bias_bits`` have L entries, ``activation_bits``
     and ``activation_fraction`` L − 1 (one per ReLU, unsigned). A stored integer n stands for
-    n · 2^−fraction. The binary point of the biases follows from their largest value.
+    n · 2^−fraction. ``weight_fraction[layer]`` has one entry for the layer, or one per output
+    where ``per_channel``. The binary point of the biases follows from their largest value.
     """
 
     weight_bits: tuple[int, ...]
-    weight_fraction: tuple[int, ...]
+    weight_fraction: tuple[tuple[int, ...], ...]
     bias_bits: tuple[int, ...]
     activation_bits: tuple[int, ...]
     activation_fraction: tuple[int, ...]
+    per_channel: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Candidate:
         weight_bits: Sequence[int],
         bias_bits: Sequence[int],
         activation_bits: Sequence[int],
+        per_channel: bool = False,
     ) -> Candidate:
         """Return the network with these widths; the binary points are still to be calibrated."""
         layers = len(self.weights)
@@ -95,10 +98,11 @@ class Candidate:
             self,
             precision=Precision(
                 tuple(weight_bits),
-                (0,) * layers,
+                tuple((0,) * (w.shape[1] if per_channel else 1) for w in self.weights),
                 tuple(bias_bits),
                 tuple(activation_bits),
                 (0,) * (layers - 1),
+                per_channel,
             ),
         )
 

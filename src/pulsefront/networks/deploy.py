@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point.format import FixedPointFormat, Formats
 from pulsefront.networks.candidate import Candidate, Scaling
 
 __all__ = ["Deployed", "deploy", "predict", "run_float64"]
@@ -29,7 +29,7 @@ class Deployed:
     weights, biases
         Per layer (n_in, n_out) and (n_out,) int64; value = integer · 2^−fraction.
     weight_formats, bias_formats
-        Per layer, signed.
+        Per layer, signed; weights may have one format per output.
     activation_formats
         Per hidden layer, unsigned; assigned with RND and SAT after the ReLU.
     input_format, output_format
@@ -39,7 +39,7 @@ class Deployed:
     kept_inputs: NDArray[np.intp]
     weights: tuple[Integers, ...]
     biases: tuple[Integers, ...]
-    weight_formats: tuple[FixedPointFormat, ...]
+    weight_formats: tuple[Formats, ...]
     bias_formats: tuple[FixedPointFormat, ...]
     activation_formats: tuple[FixedPointFormat, ...]
     input_format: FixedPointFormat
@@ -91,7 +91,7 @@ def deploy(
     bias_formats = []
     for layer in range(len(candidate.weights)):
         weight, bias = real_parameters(candidate, scaling, layer)
-        bits, fraction = precision.weight_bits[layer], precision.weight_fraction[layer]
+        bits, fraction = precision.weight_bits[layer], np.array(precision.weight_fraction[layer])
         raw = _round_to(weight, fraction, bits)
         weights.append(raw)
         if layer == 0:
@@ -99,7 +99,9 @@ def deploy(
             bias = bias - mean @ np.ldexp(raw.astype(np.float64), -fraction)
         bias_bits = precision.bias_bits[layer]
         # Finer than every other tensor of the layer, a bias would only widen the accumulator.
-        finest = SPARE_BIAS_BITS + max(fraction + sources[layer].fraction, targets[layer].fraction)
+        finest = SPARE_BIAS_BITS + max(
+            int(fraction.max()) + sources[layer].fraction, targets[layer].fraction
+        )
         bias_fraction = min(_largest_fraction(bias, bias_bits), finest)
         biases.append(_round_to(bias, bias_fraction, bias_bits))
         bias_formats.append(FixedPointFormat(bias_bits, bias_bits - bias_fraction))
@@ -108,8 +110,10 @@ def deploy(
         weights=tuple(weights),
         biases=tuple(biases),
         weight_formats=tuple(
-            FixedPointFormat(bits, bits - fraction)
-            for bits, fraction in zip(precision.weight_bits, precision.weight_fraction, strict=True)
+            _formats(bits, fractions)
+            for bits, fractions in zip(
+                precision.weight_bits, precision.weight_fraction, strict=True
+            )
         ),
         bias_formats=tuple(bias_formats),
         activation_formats=hidden_formats,
@@ -118,7 +122,22 @@ def deploy(
     )
 
 
-def _round_to(values: NDArray[np.float64], fraction: int, bits: int) -> Integers:
+def _formats(bits: int, fractions: tuple[int, ...]) -> Formats:
+    formats = tuple(FixedPointFormat(bits, bits - fraction) for fraction in fractions)
+    return formats[0] if len(set(formats)) == 1 else formats
+
+
+def _values(raw: Integers, formats: Formats) -> NDArray[np.float64]:
+    """Return the real values of raw integers (n_in, n_out)."""
+    if isinstance(formats, FixedPointFormat):
+        return formats.values(raw)
+    fractions = np.array([one.fraction for one in formats])
+    return np.asarray(np.ldexp(raw.astype(np.float64), -fractions))
+
+
+def _round_to(
+    values: NDArray[np.float64], fraction: int | NDArray[np.integer], bits: int
+) -> Integers:
     half = 2 ** (bits - 1)
     return np.clip(np.floor(np.ldexp(values, fraction) + 0.5), -half, half - 1).astype(np.int64)
 
@@ -146,7 +165,7 @@ def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
     )
     last = len(network.weights) - 1
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        real_weight = network.weight_formats[layer].values(weight)
+        real_weight = _values(weight, network.weight_formats[layer])
         real_bias = network.bias_formats[layer].values(bias)
         value = torch.addmm(torch.from_numpy(real_bias), value, torch.from_numpy(real_weight))
         target = network.output_format if layer == last else network.activation_formats[layer]

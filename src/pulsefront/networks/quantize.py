@@ -15,6 +15,8 @@ __all__ = [
     "weight_fraction",
 ]
 
+CHANNEL_SPREAD = 3
+
 SMALLEST_WEIGHT = 2.0**-24
 SMALLEST_ACTIVATION = 2.0**-8
 """Peaks below these count as these: a layer that is all zero still gets a usable format."""
@@ -68,24 +70,35 @@ def quantized_relu(value: torch.Tensor, scale: torch.Tensor, top: torch.Tensor) 
     return result
 
 
-def weight_fraction(weight: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
-    """Return per candidate (C,) the binary point with the least squared rounding error.
+def weight_fraction(
+    weight: torch.Tensor, bits: torch.Tensor, *, per_channel: bool = False
+) -> torch.Tensor:
+    """Return the binary points with the least squared rounding error, (C, 1) or (C, n_out).
 
     ``weight`` is (C, n_in, n_out) and ``bits`` (C,). Tried are the finest point that clips
-    nothing and the two beyond it, which clip the tails and round the rest more finely.
+    nothing and the two beyond it, which clip the tails and round the rest more finely. Points of
+    channels lie at most `CHANNEL_SPREAD` bits beyond their layer's: a channel that is all but
+    zero would only widen the accumulators.
     """
-    peak = weight.abs().amax((1, 2)).clamp_min(SMALLEST_WEIGHT)
-    first = torch.floor(torch.log2((torch.exp2(bits - 1) - 0.5) / peak))
+    wide_bits = bits[:, None, None]
+    best = _best_fraction(weight, wide_bits, (1, 2))
+    if per_channel:
+        own = _best_fraction(weight, wide_bits, (1,))
+        best = torch.minimum(own, best + CHANNEL_SPREAD)
+    return best[:, 0]
+
+
+def _best_fraction(
+    weight: torch.Tensor, wide_bits: torch.Tensor, over: tuple[int, ...]
+) -> torch.Tensor:
+    peak = weight.abs().amax(over, keepdim=True).clamp_min(SMALLEST_WEIGHT)
+    first = torch.floor(torch.log2((torch.exp2(wide_bits - 1) - 0.5) / peak))
     best = first.clone()
     least = torch.full_like(first, torch.inf)
-    wide_bits = bits[:, None, None]
     for extra in range(3):
         fraction = first + extra
-        error = (
-            (quantize_weights(weight, wide_bits, fraction[:, None, None]) - weight)
-            .square()
-            .sum((1, 2))
-        )
+        rounded = quantize_weights(weight, wide_bits, fraction)
+        error = (rounded - weight).square().sum(over, keepdim=True)
         better = error < least
         best = torch.where(better, fraction, best)
         least = torch.where(better, error, least)

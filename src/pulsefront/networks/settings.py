@@ -18,7 +18,8 @@ class MlpSettings(FrozenModel):
     """A multi-layer perceptron: dense layers with ReLU between them and a linear output.
 
     ``hidden`` holds the nodes of each hidden layer. ``weight_bits``, ``bias_bits`` and
-    ``activation_bits`` are the widths that quantization-aware training starts from.
+    ``activation_bits`` are the widths that quantization-aware training starts from. With
+    ``per_channel`` every node has its own binary point for its weights, at no cost in bytes.
     """
 
     hidden: tuple[int, ...] = (64, 32)
@@ -27,6 +28,7 @@ class MlpSettings(FrozenModel):
     weight_bits: int = Field(default=10, ge=2, le=16)
     bias_bits: int = Field(default=16, ge=2, le=24)
     activation_bits: int = Field(default=12, ge=1, le=16)
+    per_channel: bool = False
     kind: Literal["mlp"] = "mlp"
 
     def check(self) -> None:

@@ -105,7 +105,14 @@ class Stack:
             ]
 
         self._weight_bits = rows("weight_bits", self.layers)
-        self._weight_fraction = rows("weight_fraction", self.layers)
+        self._per_channel = formats[0] is not None and formats[0].per_channel
+        self._weight_fraction = [
+            torch.zeros(len(formats), width if self._per_channel else 1)
+            for width in (weight.shape[2] for weight in self.weights)
+        ]
+        for n, own in enumerate(formats):
+            for layer, fractions in enumerate(own.weight_fraction if own else ()):
+                self._weight_fraction[layer][n, : len(fractions)] = torch.tensor(fractions)
         self._bias_bits = rows("bias_bits", self.layers)
         self._activation_bits = rows("activation_bits", self.layers - 1)
         self._activation_fraction = rows("activation_fraction", self.layers - 1)
@@ -114,7 +121,7 @@ class Stack:
     def _derive(self) -> None:
         """Compute what the quantizers need at every step from widths and binary points."""
         self._weight_scale = [
-            self._deployed_factor(layer) * torch.exp2(self._weight_fraction[layer])[:, None, None]
+            self._deployed_factor(layer) * torch.exp2(self._weight_fraction[layer])[:, None, :]
             for layer in range(self.layers)
         ]
         self._weight_half = [torch.exp2(bits - 1)[:, None, None] for bits in self._weight_bits]
@@ -215,7 +222,9 @@ class Stack:
             if layer == 0 and self._input_mask is not None:
                 latent = latent * self._input_mask
             self._weight_fraction[layer] = weight_fraction(
-                latent * self._deployed_factor(layer), self._weight_bits[layer]
+                latent * self._deployed_factor(layer),
+                self._weight_bits[layer],
+                per_channel=self._per_channel,
             )
             self._derive()
             self._refresh_layer(layer)
@@ -253,14 +262,21 @@ class Stack:
             return None
         return replace(
             precision,
-            weight_fraction=_integers(self._weight_fraction, n),
-            activation_fraction=_integers(self._activation_fraction, n),
+            weight_fraction=tuple(
+                _integers(fraction[n, : len(own)])
+                for fraction, own in zip(
+                    self._weight_fraction, precision.weight_fraction, strict=True
+                )
+            ),
+            activation_fraction=tuple(
+                _integers(fraction[n : n + 1])[0] for fraction in self._activation_fraction
+            ),
         )
 
 
-def _integers(fractions: Sequence[torch.Tensor], n: int) -> tuple[int, ...]:
+def _integers(fractions: torch.Tensor) -> tuple[int, ...]:
     # A candidate that diverged has NaN here; its weights say so already.
-    return tuple(int(torch.nan_to_num(fraction[n])) for fraction in fractions)
+    return tuple(int(fraction) for fraction in torch.nan_to_num(fractions))
 
 
 def _column(values: NDArray[np.float64]) -> torch.Tensor:

@@ -189,6 +189,7 @@ class _Search:
                 weight_bits=(network.weight_bits,) * layers,
                 bias_bits=(network.bias_bits,) * layers,
                 activation_bits=(network.activation_bits,) * (layers - 1),
+                per_channel=network.per_channel,
             )
             for c in full
         ]

@@ -18,6 +18,8 @@ from pulsefront.networks.candidate import Candidate, Precision
 
 __all__ = ["Checkpoint"]
 
+SIMPLE_FORMATS = ("weight_bits", "bias_bits", "activation_bits", "activation_fraction")
+
 
 class Checkpoint:
     """A folder with one ``.npz`` per finished stage and the fingerprint of the search.
@@ -101,5 +103,9 @@ class Checkpoint:
         return candidates, content["record"]
 
 
-def _precision(stored: dict[str, list[int]] | None) -> Precision | None:
-    return None if stored is None else Precision(**{k: tuple(v) for k, v in stored.items()})
+def _precision(stored: dict[str, Any] | None) -> Precision | None:
+    if stored is None:
+        return None
+    fractions = tuple(tuple(layer) for layer in stored["weight_fraction"])
+    simple = {key: tuple(stored[key]) for key in SIMPLE_FORMATS}
+    return Precision(**simple, weight_fraction=fractions, per_channel=stored["per_channel"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,8 +165,9 @@ def apply(
     bits[move.layer] -= move.amount
     if bits[move.layer] < floor_bits:
         return None
+    changed: dict[str, Any] = {move.kind: tuple(bits)}
     return [
-        replace(c, precision=replace(c.precision, **{move.kind: tuple(bits)}))
+        replace(c, precision=replace(c.precision, **changed))
         for c in candidates
         if c.precision is not None
     ]
@@ -213,4 +214,9 @@ def drop_nodes(
     biases[layer + 1] = (biases[layer + 1] + offset @ after[gone]).astype(np.float32)
     weights[layer] = weights[layer][:, keep]
     biases[layer] = biases[layer][keep]
-    return replace(candidate, weights=tuple(weights), biases=tuple(biases))
+    precision = candidate.precision
+    if precision is not None and precision.per_channel:
+        fractions = list(precision.weight_fraction)
+        fractions[layer] = tuple(fractions[layer][place] for place in keep)
+        precision = replace(precision, weight_fraction=tuple(fractions))
+    return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
