@@ -124,3 +124,23 @@ def test_a_coincidence_task_without_coarse_times_is_refused() -> None:
     events = coincidences(10)
     with pytest.raises(DataError, match="coarse"):
         prepare(events.windows, events.known_ns, ADC, LossSettings(kind="coincidence"))
+
+
+def test_cauchy_loss_is_not_steered_by_wrong_labels() -> None:
+    inputs, targets = light_response(4000, seed=5)
+    wrong = targets.copy()
+    # Four labels in ten are wrong, all to one side: their mean and their median are biased.
+    wrong[::5, 0] += 15.0
+    wrong[1::5, 0] += 15.0
+    settings = TrainingSettings(epochs=12, batch=128, learning_rate=8e-3)
+    errors = {}
+    for name, loss in {
+        "absolute": LossSettings(huber=0.01),
+        "cauchy": LossSettings(cauchy=0.05),
+    }.items():
+        data = prepare(inputs, wrong, ADC, loss)
+        start = initial_candidate(MlpSettings(hidden=(24,)), inputs.shape[1], targets.shape[1], 1)
+        (candidate,) = train([start], data, settings, seed=1)
+        found = predict(candidate, data.scaling, inputs, ADC, OUT)
+        errors[name] = float(np.median(np.abs(found - targets)[:, 0]))
+    assert errors["cauchy"] < 0.7 * errors["absolute"]

@@ -71,11 +71,14 @@ class LossSettings(FrozenModel):
 
     ``huber`` is the residual, in standard deviations of the target, at which squared turns into
     absolute error: small values ignore tails. ``output_weights`` weigh the outputs of a
-    regression.
+    regression. With ``cauchy`` the loss is log(1 + d²/cauchy²) of the distance d over all outputs
+    instead, which all but leaves out events far off (the likelihood of a Lorentzian): for labels
+    of which many are wrong, as those of scattered gamma rays are.
     """
 
     kind: Literal["regression", "coincidence", "classification"] = "regression"
     huber: float = Field(default=0.05, gt=0)
+    cauchy: float | None = Field(default=None, gt=0)
     output_weights: tuple[float, ...] | None = None
 
 

@@ -196,6 +196,11 @@ def batch_loss(
         residual = outputs[:, : len(inputs)] - outputs[:, len(inputs) :] - targets
     else:
         residual = stack.forward(inputs) - targets
+    if loss.cauchy is not None:
+        if loss.output_weights is not None:
+            residual = residual * torch.tensor(loss.output_weights).sqrt()
+        # All outputs together: an event that is far off in one says little in the others.
+        return torch.log1p(residual.square().sum(2) / loss.cauchy**2).mean(1)
     size = residual.abs()
     near = size.clamp_max(loss.huber)
     # Huber 1964: near²/2 + δ·(size − near), divided by δ so that far slopes are one.

@@ -91,7 +91,7 @@ class PositionEvents(FrozenModel):
 class PositionBaselines(FrozenModel):
     """Settings of the classical position estimators; they are tuned on training events."""
 
-    knn_references: int = Field(default=20_000, ge=100)
+    knn_references: int = Field(default=60_000, ge=100)
     knn_selection: int = Field(default=5_000, ge=100)
 
 

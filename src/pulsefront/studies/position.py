@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
+from pulsefront.estimators.light_response import fit_light_response
 from pulsefront.estimators.photopeak import find_photopeak
 from pulsefront.estimators.position import fit_anger, fit_nearest_neighbours
 from pulsefront.evaluate import check_leaks, split_grid
@@ -31,6 +32,7 @@ __all__ = [
     "truth_mm",
 ]
 
+LIKELIHOOD = "light-response likelihood"
 OUTPUT_FORMAT = FixedPointFormat(16, 7)
 """Position in mm: ±64 mm in steps of 2 µm."""
 
@@ -129,28 +131,38 @@ def sensor_centres_mm(detector: Detector) -> NDArray[np.float64]:
 
 
 def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
-    """Fit and tune Anger logic and k-NN on training and selection events; estimate the test set."""
+    """Fit and tune the classical estimators on training and selection events; apply to the test.
+
+    Anger logic and k-NN, and the strongest that is known: maximum likelihood with a light
+    response fitted to the training events, which iterates for every event.
+    """
     charges = parts.events["charge_adc"]
     labels = labels_mm(study, parts.events)
     train, selection, test = parts.split.train, parts.split.selection, parts.split.test
-    sensors = sensor_centres_mm(load_detector(study.detector))
+    detector = load_detector(study.detector)
     data = (charges[train], labels[train], charges[selection], labels[selection])
-    anger = fit_anger(*data, sensors)
-    neighbours = fit_nearest_neighbours(
-        *data,
-        most_references=study.baselines.knn_references,
-        most_selection=study.baselines.knn_selection,
-        seed=study.seed,
-    )
+    half_x, half_y, depth = (size / 2 for size in detector.crystal.size_mm)
+    fitted = {
+        "Anger logic": fit_anger(*data, sensor_centres_mm(detector)),
+        "k-NN": fit_nearest_neighbours(
+            *data,
+            most_references=study.baselines.knn_references,
+            most_selection=study.baselines.knn_selection,
+            seed=study.seed,
+        ),
+        LIKELIHOOD: fit_light_response(
+            *data, extent_mm=((-half_x, half_x), (-half_y, half_y), (0.0, 2 * depth))
+        ),
+    }
     return [
         Baseline(
             name,
-            fitted.estimate(charges[test]),
-            fitted.parameters,
+            estimator.estimate(charges[test]),
+            estimator.parameters,
             tuple(
                 {**row.parameters, "median_error_3d_mm": row.median_error_mm}
-                for row in fitted.table
+                for row in estimator.table
             ),
         )
-        for name, fitted in (("Anger logic", anger), ("k-NN", neighbours))
+        for name, estimator in fitted.items()
     ]

@@ -139,7 +139,20 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
                 ),
             ]
         ),
+        _limit(results["test"]["limit"]),
     ]
+
+
+def _limit(limit: Mapping[str, Any]) -> Table:
+    return Table(
+        ("", "median 3-D error (mm)", "FWHM of x and y (mm)"),
+        [
+            (name, limit[f"{who}_median_error_3d_mm"], limit[f"{who}_fwhm_xy_mm"])
+            for who, name in (("network", "network"), ("bound", "Cramér–Rao bound"))
+        ],
+        caption=f"{limit['events']:,} test events of {limit['events_are']}: the network beside "
+        "an ideal unbiased estimator that knows the light map.",
+    )
 
 
 def ranking_figure(study: PositionStudy) -> Callable[[Sequence[tuple[str, float]]], Figure]:

@@ -19,6 +19,7 @@ from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.studies import measure_position, measure_timing, position, timing
+from pulsefront.studies.bounds import position_limit, timing_limit
 from pulsefront.studies.config import PositionStudy, TimingStudy, load_study
 from pulsefront.studies.parts import Baseline, SplitEvents, read_split, save_arrays, write_split
 from pulsefront.studies.proof import export_step, verify_step
@@ -258,6 +259,7 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
             {"network": answers, **estimates},
             {"final": np.stack(final), "full": full},
         )
+        found.record["limit"] = position_limit(study, parts, answers, context.cache)
     else:
         difference = [timing.network_estimate(study, parts, o) for o in (answers, *final, *full)]
         middle = 1 + len(final)
@@ -266,6 +268,13 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
             parts,
             {"network": difference[0], **estimates},
             {"final": np.stack(difference[1:middle]), "full": np.stack(difference[middle:])},
+        )
+        rows = found.record["estimators"]
+        found.record["limit"] = timing_limit(
+            study,
+            parts,
+            rows["network"][measure_timing.MAIN_METRIC],
+            rows[found.record["best_baseline"]][measure_timing.MAIN_METRIC],
         )
         found.record["truth_check"] = measure_timing.check_against_truth(study, parts, answers)
     audit = model.audit(inputs)
