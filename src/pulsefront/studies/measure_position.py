@@ -22,7 +22,7 @@ from pulsefront.events.container import EventTable
 from pulsefront.studies.config import PositionStudy
 from pulsefront.studies.measure import compare, over_initializations, rows
 from pulsefront.studies.parts import Evaluation, SplitEvents
-from pulsefront.studies.position import labels_mm, truth_mm
+from pulsefront.studies.position import LIKELIHOOD, labels_mm, truth_mm
 
 __all__ = ["MAIN_METRIC", "evaluate"]
 
@@ -105,6 +105,13 @@ def evaluate(
         "estimators": table,
         "best_baseline": best,
         "gain": compare(statistics, table, len(truth), options),
+        # The likelihood iterates for every event; no front end runs it.
+        "gain_front_end": compare(
+            {name: s for name, s in statistics.items() if name != LIKELIHOOD},
+            table,
+            len(truth),
+            options,
+        ),
         "initializations": {
             name: over_initializations(
                 [

@@ -78,6 +78,7 @@ def evaluate(
             "events_without_estimate": int((~np.isfinite(estimates[name])).sum()),
         }
     best = min((n for n in estimates if n != "network"), key=lambda n: table[n][MAIN_METRIC])
+    gain = compare(statistics, table, events, options)
     record = {
         "main_metric": MAIN_METRIC,
         "reference_standard": "known difference from the source offset",
@@ -86,7 +87,9 @@ def evaluate(
         "test_positions": len(np.unique(test["offset_index"])),
         "estimators": table,
         "best_baseline": best,
-        "gain": compare(statistics, table, events, options),
+        "gain": gain,
+        # All of them are front-end estimators.
+        "gain_front_end": gain,
         "initializations": {
             name: over_initializations(
                 [

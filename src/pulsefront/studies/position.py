@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.light_response import fit_light_response
+from pulsefront.estimators.light_response import LightResponse, fit_light_response
 from pulsefront.estimators.photopeak import find_photopeak
-from pulsefront.estimators.position import fit_anger, fit_nearest_neighbours
+from pulsefront.estimators.position import (
+    AngerLogic,
+    NearestNeighbours,
+    fit_anger,
+    fit_nearest_neighbours,
+)
 from pulsefront.evaluate import check_leaks, split_grid
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
@@ -22,6 +27,7 @@ from pulsefront.studies.config import PositionStudy
 from pulsefront.studies.parts import Baseline, SplitEvents
 
 __all__ = [
+    "LIKELIHOOD",
     "OUTPUT_FORMAT",
     "baselines",
     "generate",
@@ -142,7 +148,7 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
     detector = load_detector(study.detector)
     data = (charges[train], labels[train], charges[selection], labels[selection])
     half_x, half_y, depth = (size / 2 for size in detector.crystal.size_mm)
-    fitted = {
+    fitted: dict[str, AngerLogic | NearestNeighbours | LightResponse] = {
         "Anger logic": fit_anger(*data, sensor_centres_mm(detector)),
         "k-NN": fit_nearest_neighbours(
             *data,

@@ -127,6 +127,7 @@ def network_blocks(results: Results) -> list[Block]:
             (float(row["proven_low"]), float(row["proven_high"])),
             None if row["seen_low"] is None else (float(row["seen_low"]), float(row["seen_high"])),
             1.0,
+            saturates=row["overflow"] not in (None, "WRAP"),
         )
         for row in results["test"]["audit"]
     ]
