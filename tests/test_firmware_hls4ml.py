@@ -106,6 +106,24 @@ def test_names_that_cannot_be_written_are_refused(tmp_path, changes, problem):
         write_hls4ml(model, tmp_path / "project", board=load_board())
 
 
+def test_dropping_more_bits_than_there_are_is_no_assertion_of_ap_types(tmp_path):
+    # Seen in fuzzing: a bias of one bit assigned to an accumulator four bits coarser.
+    narrow = Assignment(FixedPointFormat(13, 15), "TRN_ZERO", "SAT")
+    layer = Dense(
+        "d",
+        ("x",),
+        np.array([[7], [-5]]),
+        FixedPointFormat(5, 3),
+        np.array([-1]),
+        FixedPointFormat(1, -1),
+        accumulator=narrow,
+    )
+    source = Input("x", (2,), FixedPointFormat(13, 14))
+    model = FixedPointModel("coarse", (source,), (layer,), ("d",))
+    write_hls4ml(model, tmp_path / "project", board=load_board())
+    compare(model, tmp_path / "project", 300)
+
+
 def test_an_output_that_a_double_does_not_hold_is_refused(tmp_path):
     source = Input("x", (2,), FixedPointFormat(30, 30))
     layer = Dense("d", ("x",), np.full((2, 2), 2**25), FixedPointFormat(28, 28))

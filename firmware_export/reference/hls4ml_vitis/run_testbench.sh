@@ -6,6 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]:-$0}")"
 build="$(mktemp -d)"
 trap 'rm -rf "$build"' EXIT
 name="$(basename ./*_bridge.cpp _bridge.cpp)"
-"${CXX:-g++}" -O1 -std=c++11 -w -Ifirmware/ap_types -D "WEIGHTS_DIR=\"$PWD/firmware/weights\"" \
+"${CXX:-g++}" -O1 -DNDEBUG -std=c++11 -w -Ifirmware/ap_types -D "WEIGHTS_DIR=\"$PWD/firmware/weights\"" \
     "firmware/$name.cpp" "${name}_test.cpp" -o "$build/testbench"
 "$build/testbench"
