@@ -14,6 +14,7 @@ from pulsefront.detector import Digitizer, load_detector
 from pulsefront.simulate.digitizer import (
     add_noise,
     digitizer_row,
+    phase_steps,
     pulse_terms,
     quantize,
     single_pulse,
@@ -42,7 +43,16 @@ def test_the_recursive_sum_equals_the_plain_sum_at_exact_times(
     time_ns = np.array(times, float)
     amplitude = np.linspace(0.3, 1.7, len(times))
     waveform = np.empty(64)
-    sum_pulses(time_ns, amplitude, len(times), start, interval, terms, waveform)
+    sum_pulses(
+        time_ns,
+        amplitude,
+        len(times),
+        start,
+        interval,
+        terms,
+        phase_steps(terms, interval),
+        waveform,
+    )
     at = start + np.arange(64) * interval
     plain = (single_pulse(at[:, None] - time_ns[None, :], terms) * amplitude).sum(axis=1)
     np.testing.assert_allclose(waveform, plain, atol=1e-9)
@@ -52,8 +62,9 @@ def test_moving_an_avalanche_by_a_picosecond_moves_the_waveform() -> None:
     """Times are not rounded to samples: the regression that SimSiPM's users know."""
     terms = pulse_terms(shipped())
     one, other = np.empty(32), np.empty(32)
-    sum_pulses(np.array([3.2]), np.ones(1), 1, 0.0, 1.0, terms, one)
-    sum_pulses(np.array([3.201]), np.ones(1), 1, 0.0, 1.0, terms, other)
+    steps = phase_steps(terms, 1.0)
+    sum_pulses(np.array([3.2]), np.ones(1), 1, 0.0, 1.0, terms, steps, one)
+    sum_pulses(np.array([3.201]), np.ones(1), 1, 0.0, 1.0, terms, steps, other)
     assert one[4] > other[4] > 0.99 * one[4]
 
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import PMT, Detector, SiPM
 from pulsefront.simulate.photosensor import crosstalk_mean
-from pulsefront.simulate.random import exponential, normal, poisson, uniform
+from pulsefront.simulate.random import exponential, next_word, normal, poisson, uniform
 
 __all__ = ["add_dark_counts", "add_secondaries", "apply_recovery", "avalanche_row"]
 
 _CELLS, _CROSSTALK, _DELAYED, _DELAYED_NS, _AFTERPULSE, _AFTERPULSE_NS = range(6)
 _RECOVERY, _SPREAD, _JITTER, _DARK_PER_NS = range(6, 10)
+_HALF_WORD, _LOW_WORD = np.uint64(32), np.uint64(0xFFFFFFFF)
+_PER_HALF_WORD = 1.0 / 4294967296.0
 Row = NDArray[np.float64]
 State = NDArray[np.uint64]
 Times = NDArray[np.float64]
@@ -61,6 +63,20 @@ def add_dark_counts(
 
 
 @njit(nogil=True, cache=True)
+def neighbour(state: State, cell: int, side: int, cells: int) -> int:
+    """Return one of the eight cells around a cell of a square array, or itself if it has none."""
+    row, column = cell // side, cell % side
+    for _ in range(100):
+        step = int(9.0 * uniform(state))
+        to_row, to_column = row + step // 3 - 1, column + step % 3 - 1
+        to = to_row * side + to_column
+        inside = to_row >= 0 and 0 <= to_column < side and to < cells
+        if step != 4 and inside:
+            return to
+    return cell
+
+
+@njit(nogil=True, cache=True)
 def add_secondaries(
     state: State,
     row: Row,
@@ -71,9 +87,9 @@ def add_secondaries(
     """Give every avalanche a cell, and append crosstalk and afterpulses.
 
     Secondaries have secondaries themselves: the list is walked to its growing end. An afterpulse
-    falls into the cell of its parent, crosstalk into a random one. Returns the new number; what
-    no longer fits into the arrays is left out, which at their size does not happen below a mean
-    occupancy of several avalanches per cell.
+    falls into the cell of its parent, crosstalk into one of the eight around it. Returns the new
+    number; what no longer fits into the arrays is left out, which at their size does not happen
+    below a mean occupancy of several avalanches per cell.
     """
     cells = row[_CELLS]
     primaries = count
@@ -82,20 +98,23 @@ def add_secondaries(
     crosstalk = row[_CROSSTALK] + row[_DELAYED]
     every_kind = crosstalk + row[_AFTERPULSE]
     p_any = -math.expm1(-every_kind)
+    side = max(1, round(math.sqrt(cells)))
     n = 0
     while n < count:
+        # One word serves two draws: its upper half the cell, its lower half what follows.
+        word = next_word(state)
         if n < primaries:
-            cell[n] = int(uniform(state) * cells)
+            cell[n] = int(float(word >> _HALF_WORD) * _PER_HALF_WORD * cells)
         # Most avalanches have no secondary, which one draw decides; otherwise their number is
         # Poisson without its zero, by inversion, and each is of a kind by its share of the mean.
-        left = uniform(state) - (1.0 - p_any)
+        left = float(word & _LOW_WORD) * _PER_HALF_WORD - (1.0 - p_any)
         term, number = every_kind * (1.0 - p_any), 1
         while left > 0.0 and count < len(time_ns) and term > 0.0:
             kind = uniform(state) * every_kind
             if kind < crosstalk:
                 delayed = kind >= row[_CROSSTALK]
                 delay = row[_DELAYED_NS] * exponential(state) if delayed else 0.0
-                cell[count] = int(uniform(state) * cells)
+                cell[count] = neighbour(state, cell[n], side, int(cells))
             else:
                 delay = row[_AFTERPULSE_NS] * exponential(state)
                 cell[count] = cell[n]

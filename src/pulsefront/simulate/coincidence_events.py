@@ -17,6 +17,7 @@ from pulsefront.simulate.avalanches import (
 )
 from pulsefront.simulate.digitizer import (
     add_noise,
+    phase_steps,
     quantize,
     sum_pulses,
     time_order,
@@ -133,6 +134,7 @@ def coincidence_events(
     cell, order = np.zeros(most, np.int32), np.zeros(most, np.int64)
     begin = np.zeros(length + 1, np.int64)
     analog = np.zeros((2, length))
+    steps = (phase_steps(first[8], interval), phase_steps(second[8], interval))
     last_fired = np.zeros(max(1, int(max(first[6][0], second[6][0]))))
     deposits = np.zeros((2, MAX_DEPOSITS, 6))
     number = np.zeros(2, np.int64)
@@ -227,7 +229,9 @@ def coincidence_events(
                 if total < trigger_kev * arm[5][0]:
                     good = False
                     break
-                sum_pulses(time_ns, amplitude, count, start, interval, arm[8], analog[side])
+                sum_pulses(
+                    time_ns, amplitude, count, start, interval, arm[8], steps[side], analog[side]
+                )
                 add_noise(state, arm[7], analog[side])
             if not good:
                 continue

@@ -16,10 +16,21 @@ from numpy.typing import NDArray
 from pulsefront.detector import Digitizer
 from pulsefront.simulate.random import normal
 
-__all__ = ["add_noise", "digitizer_row", "pulse_terms", "single_pulse", "sum_pulses", "time_order"]
+__all__ = [
+    "add_noise",
+    "digitizer_row",
+    "phase_steps",
+    "pulse_terms",
+    "quantize",
+    "single_pulse",
+    "sum_pulses",
+    "time_order",
+    "trigger_sample",
+]
 
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
+_PHASES = 256
 _INTERVAL, _COUNTS, _NOISE, _NOISE_MEMORY, _WANDER, _BASELINE, _LARGEST = range(7)
 _TRIGGER, _TRIGGER_JITTER, _SAMPLES, _PRE_TRIGGER = range(7, 11)
 
@@ -112,6 +123,16 @@ def time_order(
 
 
 @njit(nogil=True, cache=True)
+def phase_steps(terms: Table, interval: float) -> Table:
+    """Return (256, term): how far each exponential has fallen at each 256th of a sample."""
+    steps = np.empty((_PHASES, len(terms)))
+    for phase in range(_PHASES):
+        for part in range(len(terms)):
+            steps[phase, part] = math.exp(-interval / terms[part, 1] * phase / _PHASES)
+    return steps
+
+
+@njit(nogil=True, cache=True)
 def sum_pulses(
     time_ns: Table,
     amplitude: Table,
@@ -119,30 +140,42 @@ def sum_pulses(
     start: float,
     interval: float,
     terms: Table,
+    steps: Table,
     waveform: Table,
 ) -> None:
     """Fill *waveform* with the sum of the responses, sampled at start + k·interval.
 
     An avalanche enters each exponential at the first sample at or after its time; those before
-    *start* enter with what is left of them at *start*.
+    *start* enter with what is left of them at *start*. *steps* is of `phase_steps`.
     """
     samples = len(waveform)
     waveform[:] = 0.0
     parts = terms.shape[0]
-    entering = np.zeros((parts, samples))
+    entering = np.zeros((samples, parts))
+    rate = interval / terms[:, 1]
     for n in range(count):
         place = (time_ns[n] - start) / interval
-        first = 0 if place <= 0.0 else math.ceil(place)
+        if place <= 0.0:
+            for part in range(parts):
+                entering[0, part] += amplitude[n] * math.exp(place * rate[part])
+            continue
+        first = math.ceil(place)
         if first >= samples:
             continue
-        after = (first - place) * interval
+        # e^-x to 10 digits from its value at the next smaller of 256 phases and three terms of
+        # its series: exact for the purpose, and several times faster than four exponentials.
+        after = first - place
+        phase = min(int(after * _PHASES), _PHASES - 1)
+        rest = after - phase / _PHASES
         for part in range(parts):
-            entering[part, first] += amplitude[n] * math.exp(-after / terms[part, 1])
+            x = rest * rate[part]
+            series = 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0)))
+            entering[first, part] += amplitude[n] * steps[phase, part] * series
     for part in range(parts):
-        keep = math.exp(-interval / terms[part, 1])
+        keep = math.exp(-rate[part])
         level = 0.0
         for k in range(samples):
-            level = level * keep + entering[part, k]
+            level = level * keep + entering[k, part]
             waveform[k] += terms[part, 0] * level
 
 

@@ -12,7 +12,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["direction", "disc", "exponential", "new_state", "normal", "poisson", "uniform"]
+__all__ = [
+    "direction",
+    "disc",
+    "exponential",
+    "new_state",
+    "next_word",
+    "normal",
+    "poisson",
+    "uniform",
+]
 
 _ROTATE_A = np.uint64(23)
 _ROTATE_B = np.uint64(45)
