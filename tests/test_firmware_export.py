@@ -230,6 +230,13 @@ def test_without_a_compiler_verification_says_so(exported, tmp_path, monkeypatch
         verify_export(exported)
 
 
+def test_distributed_arithmetic_without_da4ml_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ToolMissing, match="da4ml is needed for the strategy"):
+        export_model(small_model(), tmp_path / "out", strategy="distributed_arithmetic")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_target_is_refused(tmp_path):
     with pytest.raises(ExportError, match="unknown target"):
         export_model(small_model(), tmp_path / "out", targets=["vhdl"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -95,6 +98,16 @@ def test_several_inputs_and_outputs_go_by_name():
         net.run({"charge": np.zeros((3, 2), int), "time": data["time"]})
     with pytest.raises(PrecisionError, match="one input and one output"):
         net.run_one(np.array([1, 2]))
+
+
+def test_a_model_that_has_run_can_be_pickled_and_copied():
+    net = model()
+    counts = np.array([[10, 20, 30]])
+    expected = net.run(counts).tolist()
+    net.audit(counts)
+    for again in (pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+        assert again.run(counts).tolist() == expected
+        assert again.to_json() == net.to_json()
 
 
 def test_output_formats_are_stated():

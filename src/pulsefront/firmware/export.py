@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from pulsefront import __version__
-from pulsefront.errors import ExportError
+from pulsefront.errors import ExportError, ToolMissing
 from pulsefront.files import (
     atomic_directory,
     canonical_json,
@@ -104,7 +105,8 @@ def export_model(
     OverflowPossible
         A layer can wrap that *allow_wrap* does not name.
     ToolMissing
-        g++ is missing, without which the hls4ml project could not be checked; nothing is written.
+        g++ is missing, without which the hls4ml project could not be checked, or da4ml for the
+        distributed arithmetic; nothing is written.
     ExportError
         A target is not known, or the model does not fit it.
     """
@@ -129,6 +131,12 @@ def export_model(
     ]
     if settings:
         require_compiler()
+    if strategy == "distributed_arithmetic" and importlib.util.find_spec("da4ml") is None:
+        raise ToolMissing(
+            "da4ml",
+            needed_for="the strategy distributed_arithmetic",
+            install="install it with: pip install da4ml",
+        )
     for one in settings:
         refuse_unwritable(model, one)
     board = board if isinstance(board, Board) else load_board(board)

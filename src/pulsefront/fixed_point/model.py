@@ -7,7 +7,7 @@ check compares with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -80,6 +80,10 @@ class FixedPointModel:
             raise PrecisionError(f"model {self.name!r} names an output twice", value=outputs)
         _ = self.steps  # checks shapes and ranges now, not at the first run
         _refuse_dangling(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is derived, so that a model that has run can go to another process."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
