@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.errors import PrecisionError
+from pulsefront.errors import ConfigError, PrecisionError, UnsupportedLayer
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import (
+    Convolution,
     LossSettings,
     MlpSettings,
     TrainingSettings,
@@ -19,6 +20,7 @@ from pulsefront.networks import (
     prepare,
     run_float64,
     train,
+    window_sums,
 )
 from pulsefront.networks.candidate import Candidate, Scaling
 from strategies_networks import coincidences, light_response
@@ -123,6 +125,52 @@ def test_any_network_of_any_widths_equals_the_emulator(
     )
     candidate = train([start], data, TrainingSettings(epochs=1, batch=256), seed=seed)[0]
     assert_same_integers(candidate, data.scaling, vectors, input_format)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    kernel=st.integers(1, 5),
+    channels=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    per_channel=st.booleans(),
+)
+def test_any_convolution_equals_the_emulator(
+    seed: int, kernel: int, channels: int, stride: int, per_channel: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    vectors = np.concatenate([random.integers(0, 4096, (200, 9)), extremes(9, ADC, seed)])
+    targets = random.normal(0.0, 5.0, (len(vectors), 2))
+    data = prepare(vectors, targets, ADC, LossSettings(), common_scale=True)
+    shape = MlpSettings(
+        hidden=(4,),
+        convolution=Convolution(kernel=kernel, channels=channels, stride=stride),
+    )
+    start = initial_candidate(shape, 9, 2, seed=seed).with_bits(
+        weight_bits=(6, 5, 6),
+        bias_bits=(14, 12, 10),
+        activation_bits=(7, 8),
+        per_channel=per_channel,
+    )
+    candidate = train([start], data, TrainingSettings(epochs=2, batch=128), seed=seed)[0]
+    network = deploy(candidate, data.scaling, ADC, OUT)
+    model = lower(candidate, data.scaling, ADC, OUT, name="net")
+    assert np.array_equal(run_float64(network, vectors), model.run(vectors[..., None]))
+
+
+def test_a_convolution_behind_a_front_end_is_refused() -> None:
+    shape = MlpSettings(hidden=(2,), convolution=Convolution(kernel=2))
+    candidate = initial_candidate(shape, 4, 1, seed=0).with_bits(
+        weight_bits=(6, 6, 6), bias_bits=(8, 8, 8), activation_bits=(6, 6)
+    )
+    scaling = Scaling(np.zeros(4), np.ones(4), np.zeros(1), np.ones(1))
+    with pytest.raises(UnsupportedLayer, match=r"'conv_1'.*not sums"):
+        lower(candidate, scaling, ADC, OUT, name="net", front_end=window_sums(8, 2))
+
+
+def test_a_kernel_longer_than_the_samples_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"convolution.kernel: the kernel does not fit 4"):
+        initial_candidate(MlpSettings(convolution=Convolution(kernel=5)), 4, 1, seed=0)
 
 
 def test_a_float_network_cannot_be_lowered() -> None:

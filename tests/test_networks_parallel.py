@@ -102,3 +102,19 @@ def test_an_error_of_the_data_is_not_taken_for_a_lost_worker(
 ) -> None:
     with pytest.raises(DataError, match="no label"):
         run(work, Refuses())
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_trains_the_same_networks(
+    work: tuple[list[Candidate], TrainingData],
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with ThreadPoolExecutor(1) as one:
+        expected = run(work, one)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert_same(expected, run(work, client.get_executor()))

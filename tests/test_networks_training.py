@@ -10,6 +10,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import (
+    Convolution,
     LossSettings,
     MlpSettings,
     TrainingSettings,
@@ -111,6 +112,35 @@ def test_coincidence_training_is_unbiased_over_the_source_offset() -> None:
     slope = np.polyfit(known, residual, 1)[0]
     slope_error = residual.std() / known.std() / np.sqrt(len(known))
     assert abs(slope) < 4 * slope_error + 0.02
+
+
+def test_a_convolution_trains_beside_others_of_fewer_channels_as_alone() -> None:
+    events = coincidences(2000)
+    data = prepare(
+        events.windows,
+        events.known_ns,
+        ADC,
+        LossSettings(kind="coincidence"),
+        coarse=events.coarse_ns,
+        common_scale=True,
+    )
+    start = [
+        initial_candidate(
+            MlpSettings(hidden=(6,), convolution=Convolution(kernel=3, channels=channels)),
+            12,
+            1,
+            seed=channels,
+        )
+        for channels in (2, 5)
+    ]
+    gentle = TrainingSettings(epochs=1, learning_rate=2e-3)
+    together = train(start, data, gentle, seed=1)
+    for one, beside in zip(start, together, strict=True):
+        alone = train([one], data, gentle, seed=1)[0]
+        for a, b in zip(alone.weights, beside.weights, strict=True):
+            assert a.shape == b.shape
+            assert np.abs(a - b).max() < 1e-4
+        assert np.abs(alone.weights[0] - one.weights[0]).max() > 1e-3
 
 
 def test_a_target_that_is_not_finite_is_refused() -> None:

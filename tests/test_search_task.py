@@ -8,6 +8,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import (
+    Convolution,
     LossSettings,
     MlpSettings,
     TrainingSettings,
@@ -17,11 +18,12 @@ from pulsefront.search import (
     Budget,
     SearchSettings,
     Task,
+    central_width,
     mean_distance,
     misclassified,
     run_ablation,
 )
-from strategies_networks import light_response
+from strategies_networks import coincidences, light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
 OUT = FixedPointFormat(16, 6)
@@ -76,6 +78,31 @@ def test_a_search_behind_row_and_column_sums_gives_a_model_of_raw_counts() -> No
     expected = result.predict_final(rows, rows.inputs)[result.best]
     assert np.array_equal(OUT.values(integers), expected)
     assert result.final_model.cost().weight_bytes == result.final_cost.weight_bytes
+
+
+def test_a_search_over_a_convolution_removes_channels_and_nodes() -> None:
+    events = coincidences(3000)
+    pulses = task(
+        inputs=events.windows,
+        targets=events.known_ns,
+        coarse=events.coarse_ns,
+        loss=LossSettings(kind="coincidence"),
+        metric=central_width,
+        metric_name="central width [ns]",
+    )
+    shape = MlpSettings(
+        hidden=(8,),
+        weight_bits=8,
+        convolution=Convolution(kernel=4, channels=4, stride=2),
+    )
+    settings = BRIEF.model_copy(update={"network": shape, "max_rounds": 3})
+    result = run_ablation(pulses, settings, Budget(weight_bytes=200))
+    flat = pulses.inputs[pulses.selection].reshape(-1, 12)
+    integers = result.final_model.run(flat[..., None])
+    assert np.array_equal(OUT.values(integers), result.predict_final(pulses, flat)[result.best])
+    assert result.final_cost.weight_bytes <= 200
+    channels, hidden = result.final_candidates[0].hidden
+    assert channels * hidden < 4 * 8
 
 
 def test_a_head_of_crystals_picks_the_right_one_in_most_events() -> None:

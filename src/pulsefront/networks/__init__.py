@@ -7,13 +7,14 @@ from pulsefront.networks.cost import Cost, cost_of
 from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
 from pulsefront.networks.front_end import FrontEnd, row_column_sums, window_sums
 from pulsefront.networks.lower import lower, lower_deployed
-from pulsefront.networks.settings import LossSettings, MlpSettings, TrainingSettings
+from pulsefront.networks.settings import Convolution, LossSettings, MlpSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData, prepare, train
 
 __all__ = [
     "Candidate",
+    "Convolution",
     "Cost",
     "Deployed",
     "FrontEnd",

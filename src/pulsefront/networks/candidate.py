@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.networks.settings import MlpSettings
+from pulsefront.errors import ConfigError
+from pulsefront.networks.settings import Convolution, MlpSettings
 
 __all__ = [
     "Candidate",
@@ -60,7 +61,9 @@ class Candidate:
     kept_inputs
         (n_kept,) ascending indices into the task's inputs.
     weights, biases
-        Per dense layer (n_in, n_out) and (n_out,) float32, unquantized ("latent").
+        Per dense layer (n_in, n_out) and (n_out,) float32, unquantized ("latent"). With a
+        convolution the first are its filters (kernel, channel), and the second layer reads
+        (position · channel), the channel running fastest.
     precision
         Formats of the quantized network; None while it is a float network.
     seed
@@ -72,6 +75,12 @@ class Candidate:
     biases: tuple[NDArray[np.float32], ...]
     precision: Precision | None
     seed: int
+    convolution: Convolution | None = None
+
+    @property
+    def positions(self) -> int:
+        """Places of the convolution's kernel; 1 without one."""
+        return self.convolution.positions(len(self.kept_inputs)) if self.convolution else 1
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -114,18 +123,30 @@ def initial_candidate(settings: MlpSettings, n_in: int, n_out: int, seed: int) -
     ------
     UnsupportedLayer
         The settings ask for a layer outside the allow-list.
+    ConfigError
+        A convolution's kernel is longer than the inputs.
     """
     settings.check()
     random = np.random.default_rng(np.random.SeedSequence([0x6E6574, seed]))
-    sizes = (n_in, *settings.hidden, n_out)
+    shapes = list(pairwise((n_in, *settings.hidden, n_out)))
+    filters = settings.convolution
+    if filters is not None:
+        if filters.kernel > n_in:
+            raise ConfigError(
+                f"the kernel does not fit {n_in} samples",
+                field="convolution.kernel",
+                value=filters.kernel,
+            )
+        flat = filters.positions(n_in) * filters.channels
+        shapes = [(filters.kernel, filters.channels), (flat, shapes[0][1]), *shapes[1:]]
     weights = []
     biases = []
-    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        gain = 1.0 if layer == len(sizes) - 2 else 2.0
+    for layer, (fan_in, fan_out) in enumerate(shapes):
+        gain = 1.0 if layer == len(shapes) - 1 else 2.0
         weights.append(
             (random.standard_normal((fan_in, fan_out)) * np.sqrt(gain / fan_in)).astype(np.float32)
         )
         # Spread-out thresholds: with zero biases all nodes would bend at the mean input.
-        spread = 0.0 if layer == len(sizes) - 2 else 0.5
+        spread = 0.0 if layer == len(shapes) - 1 else 0.5
         biases.append((random.standard_normal(fan_out) * spread).astype(np.float32))
-    return Candidate(np.arange(n_in), tuple(weights), tuple(biases), None, seed)
+    return Candidate(np.arange(n_in), tuple(weights), tuple(biases), None, seed, filters)

@@ -84,19 +84,23 @@ def _layer_cycles(fan_in: int) -> int:
 
 
 def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
-    sizes = (len(candidate.kept_inputs), *(weight.shape[1] for weight in candidate.weights))
-    bits = (FLOAT_BITS,) * (len(sizes) - 1)
-    source_bits = (input_bits, *bits[:-1])
-    least = _from_shape(sizes, bits, bits, source_bits)
+    places = [candidate.positions, *(1 for _ in candidate.weights[1:])]
+    shapes = [weight.shape for weight in candidate.weights]
+    source_bits = (input_bits, *(FLOAT_BITS for _ in shapes[1:]))
+    numbers = sum(weight.size for weight in candidate.weights)
+    numbers += sum(bias.size for bias in candidate.biases)
+    results = sum(n * shape[1] for n, shape in zip(places, shapes, strict=True))
+    macs = [n * shape[0] * shape[1] for n, shape in zip(places, shapes, strict=True)]
     return Cost(
-        weight_bytes=least.weight_bytes,
-        activation_bytes=-(-(raw * input_bits + 2 * FLOAT_BITS * sum(sizes[1:])) // 8),
-        macs=least.macs,
-        bops=least.bops,
-        ebops=sum(
-            a * b * FLOAT_BITS * x for (a, b), x in zip(pairwise(sizes), source_bits, strict=True)
+        weight_bytes=numbers * FLOAT_BITS // 8,
+        activation_bytes=-(-(raw * input_bits + 2 * FLOAT_BITS * results) // 8),
+        macs=sum(macs),
+        bops=sum(
+            n * (FLOAT_BITS * x + FLOAT_BITS + x + float(np.log2(shape[0])))
+            for n, x, shape in zip(macs, source_bits, shapes, strict=True)
         ),
-        latency_cycles=least.latency_cycles,
+        ebops=sum(n * FLOAT_BITS * x for n, x in zip(macs, source_bits, strict=True)),
+        latency_cycles=sum(_layer_cycles(shape[0]) for shape in shapes),
     )
 
 

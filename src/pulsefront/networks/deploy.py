@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point.format import FixedPointFormat, Formats
 from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.settings import Convolution
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Deployed", "deploy", "predict", "run_float64"]
 
@@ -37,6 +42,7 @@ class Deployed:
     """
 
     kept_inputs: NDArray[np.intp]
+    convolution: Convolution | None
     weights: tuple[Integers, ...]
     biases: tuple[Integers, ...]
     weight_formats: tuple[Formats, ...]
@@ -53,11 +59,24 @@ def real_parameters(
     weight = candidate.weights[layer].astype(np.float64)
     bias = candidate.biases[layer].astype(np.float64)
     if layer == 0:
-        weight = weight / scaling.input_scale[candidate.kept_inputs][:, None]
+        weight = weight / _entering(candidate, scaling.input_scale)[:, None]
     if layer == len(candidate.weights) - 1:
         weight = weight * scaling.output_scale
         bias = bias * scaling.output_scale + scaling.output_mean
     return weight, bias
+
+
+def _entering(candidate: Candidate, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scaling *values* of the rows of the first layer."""
+    kept = candidate.kept_inputs
+    if candidate.convolution is not None:
+        kept = kept[: candidate.convolution.kernel]
+    return values[kept]
+
+
+def _windows(value: torch.Tensor, filters: Convolution) -> torch.Tensor:
+    """Return (event · position, kernel) of samples (event, sample)."""
+    return value.unfold(1, filters.kernel, filters.stride).reshape(-1, filters.kernel)
 
 
 def deploy(
@@ -95,7 +114,7 @@ def deploy(
         raw = _round_to(weight, fraction, bits)
         weights.append(raw)
         if layer == 0:
-            mean = scaling.input_mean[candidate.kept_inputs]
+            mean = _entering(candidate, scaling.input_mean)
             bias = bias - mean @ np.ldexp(raw.astype(np.float64), -fraction)
         bias_bits = precision.bias_bits[layer]
         # Finer than every other tensor of the layer, a bias would only widen the accumulator.
@@ -107,6 +126,7 @@ def deploy(
         bias_formats.append(FixedPointFormat(bias_bits, bias_bits - bias_fraction))
     return Deployed(
         kept_inputs=candidate.kept_inputs,
+        convolution=candidate.convolution,
         weights=tuple(weights),
         biases=tuple(biases),
         weight_formats=tuple(
@@ -164,6 +184,9 @@ def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
         )
     )
     last = len(network.weights) - 1
+    events = len(value)
+    if network.convolution is not None:
+        value = _windows(value, network.convolution)
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         real_weight = _values(weight, network.weight_formats[layer])
         real_bias = network.bias_formats[layer].values(bias)
@@ -174,6 +197,8 @@ def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
         value.clamp_(target.minimum, target.maximum)
         if layer < last:
             value.mul_(2.0**-target.fraction)
+        # Positions of a convolution are rows until here; from now on an event is a row.
+        value = value.reshape(events, -1)
     result: Integers = value.numpy().astype(np.int64)
     return result
 
@@ -206,10 +231,14 @@ def _predict_float(
         - scaling.input_mean[kept]
     )
     last = len(candidate.weights) - 1
+    events = len(value)
+    if candidate.convolution is not None:
+        value = _windows(value, candidate.convolution)
     for layer in range(last + 1):
         weight, bias = real_parameters(candidate, scaling, layer)
         value = torch.addmm(torch.from_numpy(bias), value, torch.from_numpy(weight))
         if layer < last:
             value.clamp_min_(0.0)
+        value = value.reshape(events, -1)
     result: NDArray[np.float64] = value.numpy()
     return result

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pulsefront.errors import UnsupportedLayer
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Overflow, Rounding
-from pulsefront.fixed_point.layers import Dense, Input, Layer, Relu
+from pulsefront.fixed_point.layers import Conv1d, Dense, Flatten, Input, Layer, Relu
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import Deployed, deploy
@@ -31,7 +32,7 @@ def lower(
 
     With a *front_end* the candidate's inputs are sums: the model forms them itself from the raw
     counts of ``front_end.raw_inputs(candidate.kept_inputs)``, and *input_format* is that of the
-    raw counts.
+    raw counts. With a convolution the model's input has the shape (sample, 1).
 
     Raises
     ------
@@ -50,7 +51,19 @@ def lower_deployed(
     front_end: FrontEnd | None = None,
     raw_format: FixedPointFormat | None = None,
 ) -> FixedPointModel:
-    """Return the integer model of a deployed network, behind a front end where given."""
+    """Return the integer model of a deployed network, behind a front end where given.
+
+    Raises
+    ------
+    UnsupportedLayer
+        A convolution behind a front end.
+    """
+    if front_end is not None and network.convolution is not None:
+        raise UnsupportedLayer(
+            "conv_1",
+            problem="a convolution reads samples, not sums of a front end",
+            remedy="leave out the front end or the convolution",
+        )
     layers: list[Layer] = []
     source = "counts"
     kept = network.kept_inputs
@@ -69,6 +82,10 @@ def lower_deployed(
     last = len(network.weights) - 1
     for index, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         is_last = index == last
+        if index == 0 and network.convolution is not None:
+            layers += _convolution(network, source)
+            source = layers[-1].name
+            continue
         dense = Dense(
             f"dense_{index + 1}",
             (source,),
@@ -88,8 +105,28 @@ def lower_deployed(
             )
             layers.append(relu)
             source = relu.name
-    inputs = (Input("counts", (width,), raw_format or network.input_format),)
+    shape = (width, 1) if network.convolution is not None else (width,)
+    inputs = (Input("counts", shape, raw_format or network.input_format),)
     return FixedPointModel(name=name, inputs=inputs, layers=tuple(layers), outputs=(source,))
+
+
+def _convolution(network: Deployed, source: str) -> list[Layer]:
+    """Return convolution, ReLU and flattening; the model's input is (sample, 1)."""
+    filters = network.convolution
+    assert filters is not None
+    return [
+        Conv1d(
+            "conv_1",
+            (source,),
+            weights=network.weights[0][:, None, :],
+            weight_format=network.weight_formats[0],
+            bias=network.biases[0],
+            bias_format=network.bias_formats[0],
+            stride=filters.stride,
+        ),
+        Relu("relu_1", ("conv_1",), to=_rounded(network.activation_formats[0])),
+        Flatten("flat", ("relu_1",)),
+    ]
 
 
 def _rounded(target: FixedPointFormat) -> Assignment:

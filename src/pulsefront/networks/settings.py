@@ -9,13 +9,31 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.errors import UnsupportedLayer
 
-__all__ = ["LossSettings", "MlpSettings", "TrainingSettings"]
+__all__ = ["Convolution", "LossSettings", "MlpSettings", "TrainingSettings"]
 
 FIRMWARE_ACTIVATIONS = ("relu",)
 
 
+class Convolution(FrozenModel):
+    """A one-dimensional convolution over the inputs (samples), without padding, before the rest.
+
+    ``channels`` filters of ``kernel`` samples, ``stride`` apart, with ReLU. All samples share one
+    standardization, which is what lets it be folded into a filter.
+    """
+
+    kernel: int = Field(default=4, ge=1)
+    channels: int = Field(default=4, ge=1)
+    stride: int = Field(default=2, ge=1)
+
+    def positions(self, samples: int) -> int:
+        """Return how often the kernel fits into *samples*."""
+        return (samples - self.kernel) // self.stride + 1
+
+
 class MlpSettings(FrozenModel):
     """A multi-layer perceptron: dense layers with ReLU between them and a linear output.
+
+    With ``convolution`` it is a 1D-CNN: a convolution over the samples comes first.
 
     ``hidden`` holds the nodes of each hidden layer. ``weight_bits``, ``bias_bits`` and
     ``activation_bits`` are the widths that quantization-aware training starts from. With
@@ -29,6 +47,7 @@ class MlpSettings(FrozenModel):
     bias_bits: int = Field(default=16, ge=2, le=24)
     activation_bits: int = Field(default=12, ge=1, le=16)
     per_channel: bool = False
+    convolution: Convolution | None = None
     kind: Literal["mlp"] = "mlp"
 
     def check(self) -> None:

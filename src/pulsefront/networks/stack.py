@@ -44,7 +44,12 @@ class Stack:
             max(c.weights[layer].shape[1] for c in candidates) for layer in range(self.layers)
         ]
         count = len(candidates)
+        self._filters = first.convolution
+        self._positions = first.positions
         shapes = [(count, n_in, n_out) for n_in, n_out in pairwise(widths)]
+        if self._filters is not None:
+            shapes[0] = (count, self._filters.kernel, widths[1])
+            shapes[1] = (count, self._positions * widths[1], widths[2])
         shapes_all: list[tuple[int, ...]] = [*shapes, *((count, n) for n in widths[1:])]
         total = sum(math.prod(shape) for shape in shapes_all)
         self.latent = torch.zeros(total)
@@ -65,10 +70,10 @@ class Stack:
         for n, kept in enumerate(self._rows):
             mask[n, kept] = 1.0
         self._input_mask = mask if bool((mask == 0).any()) else None
-        self._input_scale = _column(scaling.input_scale[self.inputs])
-        self._input_ratio = _column(
-            scaling.input_mean[self.inputs] / scaling.input_scale[self.inputs]
-        )
+        # A convolution's samples share one scaling: any of them stands for its kernel.
+        entering = self.inputs[: self._filters.kernel] if self._filters else self.inputs
+        self._input_scale = _column(scaling.input_scale[entering])
+        self._input_ratio = _column(scaling.input_mean[entering] / scaling.input_scale[entering])
         self._output_scale = torch.tensor(scaling.output_scale, dtype=torch.float32)
         self._output_ratio = torch.tensor(
             scaling.output_mean / scaling.output_scale, dtype=torch.float32
@@ -89,9 +94,20 @@ class Stack:
         for layer in range(self.layers):
             for n, candidate in enumerate(candidates):
                 part = torch.from_numpy(candidate.weights[layer])
-                rows = self._rows[n] if layer == 0 else np.arange(part.shape[0])
-                self.weights[layer][n, torch.from_numpy(rows), : part.shape[1]] = part
+                rows = torch.from_numpy(self._rows_of(n, layer))
+                self.weights[layer][n, rows, : part.shape[1]] = part
                 self.biases[layer][n, : part.shape[1]] = torch.from_numpy(candidate.biases[layer])
+
+    def _rows_of(self, n: int, layer: int) -> NDArray[np.intp]:
+        """Return where the rows of candidate *n* lie among the padded rows of *layer*."""
+        own = self._candidates[n].weights[layer].shape[0]
+        if self._filters is None:
+            return self._rows[n] if layer == 0 else np.arange(own)
+        if layer == 1:
+            channels = np.arange(own // self._positions)
+            padded = self.weights[0].shape[2]
+            return (np.arange(self._positions)[:, None] * padded + channels).reshape(-1)
+        return np.arange(own)
 
     def _load_precision(self) -> None:
         if not self.quantized:
@@ -195,12 +211,22 @@ class Stack:
         return value
 
     def _dense(self, layer: int, value: torch.Tensor) -> torch.Tensor:
+        """Return the result of *layer* before its ReLU; the convolution's is still by position."""
+        if layer == 0 and self._filters is not None:
+            windows = value[0].unfold(1, self._filters.kernel, self._filters.stride)
+            rows = windows.reshape(-1, self._filters.kernel)
+            value = rows.expand(len(self), -1, -1)
         return torch.baddbmm(self._used_biases[layer][:, None, :], value, self._used_weights[layer])
 
     def _activate(self, layer: int, value: torch.Tensor) -> torch.Tensor:
-        if not self.quantized:
-            return torch.relu(value)
-        return quantized_relu(value, self._activation_scale[layer], self._activation_top[layer])
+        if self.quantized:
+            scale, top = self._activation_scale[layer], self._activation_top[layer]
+            value = quantized_relu(value, scale, top)
+        else:
+            value = torch.relu(value)
+        if layer == 0 and self._filters is not None:
+            value = value.reshape(len(self), -1, self._positions * value.shape[2])
+        return value
 
     def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """Return what every hidden layer gives, each (C, event, node)."""
@@ -244,7 +270,7 @@ class Stack:
             biases = []
             for layer in range(self.layers):
                 shape = candidate.weights[layer].shape
-                rows = self._rows[n] if layer == 0 else np.arange(shape[0])
+                rows = self._rows_of(n, layer)
                 weights.append(self.weights[layer].numpy()[n, rows, : shape[1]].copy())
                 biases.append(self.biases[layer].numpy()[n, : shape[1]].copy())
             result.append(

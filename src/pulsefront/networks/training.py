@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -58,6 +58,7 @@ def prepare(
     *,
     coarse: NDArray[np.floating] | None = None,
     scaling: Scaling | None = None,
+    common_scale: bool = False,
 ) -> TrainingData:
     """Standardize training events.
 
@@ -72,6 +73,8 @@ def prepare(
         (event, 2) time that the network corrects, in the target's unit; coincidences only.
     scaling
         Use this one instead of fitting it on these events.
+    common_scale
+        Give all inputs one mean and scale, as a convolution over them needs.
 
     Raises
     ------
@@ -103,6 +106,8 @@ def prepare(
         )
     if scaling is None:
         scaling = _fit_scaling(values.reshape(-1, values.shape[-1]), goal, loss)
+        if common_scale:
+            scaling = _common(scaling, values)
     standard_inputs = (values - scaling.input_mean) / scaling.input_scale
     if loss.kind == "classification":
         standard_targets = torch.from_numpy(goal.astype(np.int64))
@@ -148,6 +153,15 @@ def _fit_scaling(
         input_scale=np.maximum(deviation, INPUT_SCALE_FLOOR * typical),
         output_mean=output_mean,
         output_scale=np.where(output_scale > 0, output_scale, 1.0),
+    )
+
+
+def _common(scaling: Scaling, inputs: NDArray[np.float32]) -> Scaling:
+    same = np.ones_like(scaling.input_mean)
+    return replace(
+        scaling,
+        input_mean=same * inputs.mean(dtype=np.float64),
+        input_scale=same * (inputs.std(dtype=np.float64) or 1.0),
     )
 
 

@@ -111,12 +111,13 @@ class _Search:
         self.settings = settings
         self.budget = budget
         self.report = report
-        layers = len(settings.network.hidden) + 1
+        layers = self._layers
         settings.network.check()
         budget.require_possible(
             minimal_cost(layers, task.n_out, task.input_format.width, settings.floor_bits)
         )
-        self.data: TrainingData = task.training_data()
+        filters = settings.network.convolution
+        self.data: TrainingData = task.training_data(common_scale=filters is not None)
         self.scaling: Scaling = self.data.scaling
         labels = None if task.groups is None else task.groups[task.selection]
         self.groups = event_groups(len(task.selection), labels, seed=settings.seed)
@@ -129,6 +130,11 @@ class _Search:
             ]
         )
         self.checkpoint = Checkpoint(checkpoint, fingerprint)
+
+    @property
+    def _layers(self) -> int:
+        network = self.settings.network
+        return len(network.hidden) + 1 + (network.convolution is not None)
 
     def run(self, local: Executor, trainers: Executor) -> AblationResult:
         self._local, self._trainers = local, trainers
@@ -183,7 +189,7 @@ class _Search:
         if stored is not None:
             return stored[0], state_from(stored[1])
         network = self.settings.network
-        layers = len(network.hidden) + 1
+        layers = self._layers
         start = [
             c.with_bits(
                 weight_bits=(network.weight_bits,) * layers,

@@ -15,6 +15,7 @@ import numpy as np
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.files import write_bytes, write_json
 from pulsefront.networks.candidate import Candidate, Precision
+from pulsefront.networks.settings import Convolution
 
 __all__ = ["Checkpoint"]
 
@@ -65,6 +66,9 @@ class Checkpoint:
                     "seed": candidate.seed,
                     "layers": len(candidate.weights),
                     "precision": asdict(candidate.precision) if candidate.precision else None,
+                    "convolution": (
+                        candidate.convolution.model_dump() if candidate.convolution else None
+                    ),
                 }
             )
         text = json.dumps({"candidates": described, "record": record})
@@ -93,6 +97,7 @@ class Checkpoint:
                         tuple(stored[f"{n}_bias_{i}"] for i in range(one["layers"])),
                         _precision(one["precision"]),
                         one["seed"],
+                        Convolution(**one["convolution"]) if one["convolution"] else None,
                     )
                     for n, one in enumerate(content["candidates"])
                 ]

@@ -29,6 +29,8 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
     kept = candidates[0].kept_inputs
     signals = part.inputs[..., torch.from_numpy(kept)].reshape(-1, len(kept)).double()
     input_moments = Moments.of(signals.numpy())
+    # No input of a convolution can go: its filters slide over all of them.
+    places = [] if candidates[0].convolution else _all_but_one(len(kept))
     inputs = []
     nodes = []
     moments = []
@@ -37,7 +39,7 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
         whole = _losses([candidate], part)[0]
         inputs.append(
             _rises(
-                [drop_inputs(candidate, keep, input_moments) for keep in _all_but_one(len(kept))],
+                [drop_inputs(candidate, keep, input_moments) for keep in places],
                 part,
                 whole,
             )
@@ -74,8 +76,10 @@ def rank_inputs(
     """Return (name, relative rise of the metric without the input), most needed first.
 
     The input's mean stands in for it, nothing is retrained; mean over *candidates* on the first
-    *events* of the selection set.
+    *events* of the selection set. Empty for a convolution, whose filters slide over all inputs.
     """
+    if candidates[0].convolution is not None:
+        return ()
     rows = task.selection[:events]
     rises = np.zeros(task.n_in)
     for candidate in candidates:

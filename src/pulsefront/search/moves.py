@@ -118,6 +118,8 @@ def starting_moves(candidate: Candidate, fraction: float) -> list[Move]:
     """Return one move of every kind and layer; units go in steps of *fraction* of them."""
     layers = len(candidate.weights)
     moves = [Move("inputs", None, max(1, round(fraction * len(candidate.kept_inputs))))]
+    if candidate.convolution is not None:
+        moves = []  # its filters slide over all samples
     moves += [
         Move("nodes", layer, max(1, round(fraction * nodes)))
         for layer, nodes in enumerate(candidate.hidden)
@@ -157,7 +159,9 @@ def apply(
         result = []
         for k, candidate in enumerate(candidates):
             moments = importance.moments[k][move.layer]
-            keep = moments.least_needed(importance.nodes[k][move.layer], move.amount)
+            keep = _nodes_to_keep(
+                candidate, move.layer, importance.nodes[k][move.layer], moments, move.amount
+            )
             result.append(drop_nodes(candidate, move.layer, keep, moments))
         return result
     assert first.precision is not None  # bits are removed from quantized networks
@@ -171,6 +175,19 @@ def apply(
         for c in candidates
         if c.precision is not None
     ]
+
+
+def _nodes_to_keep(
+    candidate: Candidate,
+    layer: int,
+    rises: NDArray[np.float64],
+    moments: Moments,
+    amount: int,
+) -> NDArray[np.intp]:
+    if layer == 0 and candidate.convolution is not None:
+        # A channel is many signals, one per position: rank the channels by their own rise.
+        return np.sort(np.argsort(-rises, kind="stable")[: len(rises) - amount])
+    return moments.least_needed(rises, amount)
 
 
 def drop_inputs(
@@ -209,9 +226,12 @@ def drop_nodes(
     biases = list(candidate.biases)
     after = weights[layer + 1]
     gone = np.setdiff1d(np.arange(weights[layer].shape[1]), keep)
-    slope, offset = moments.stand_in(keep, gone)
-    weights[layer + 1] = (after[keep] + slope @ after[gone]).astype(np.float32)
-    biases[layer + 1] = (biases[layer + 1] + offset @ after[gone]).astype(np.float32)
+    places = candidate.positions if layer == 0 else 1
+    rows = np.arange(len(after)).reshape(places, -1)
+    left, lost = rows[:, keep].reshape(-1), rows[:, gone].reshape(-1)
+    slope, offset = moments.stand_in(left, lost)
+    weights[layer + 1] = (after[left] + slope @ after[lost]).astype(np.float32)
+    biases[layer + 1] = (biases[layer + 1] + offset @ after[lost]).astype(np.float32)
     weights[layer] = weights[layer][:, keep]
     biases[layer] = biases[layer][keep]
     precision = candidate.precision

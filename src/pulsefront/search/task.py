@@ -180,8 +180,8 @@ class Task:
         inputs = self.network_inputs(integers)
         return predict(candidate, scaling, inputs, self.network_format, self.output_format)
 
-    def training_data(self) -> TrainingData:
-        """Return the training events, standardized on themselves."""
+    def training_data(self, *, common_scale: bool = False) -> TrainingData:
+        """Return the training events, standardized on themselves (see `networks.prepare`)."""
         from pulsefront.networks.training import prepare
 
         rows = self.train
@@ -191,6 +191,7 @@ class Task:
             self.network_format,
             self.loss,
             coarse=None if self.coarse is None else self.coarse[rows],
+            common_scale=common_scale,
         )
 
     def residuals(
