@@ -78,6 +78,16 @@ def test_a_sum_beyond_64_bits_is_refused_with_the_layer():
         dense(40, 30)
 
 
+def test_the_other_byte_order_is_taken_by_every_kind_of_first_layer():
+    for seed in range(12):
+        model = random_model(seed)
+        inputs = random_inputs(model, 5, seed)
+        swapped = {name: array.astype(">i8") for name, array in inputs.items()}
+        found = model.emulator.run(model.input_arrays(swapped))
+        for name, expected in model.emulator.run(inputs).items():
+            np.testing.assert_array_equal(found[name], expected)
+
+
 def test_run_one_equals_run():
     model = dense(12, 6)
     x = np.random.default_rng(0).integers(0, 4096, (20, 8)).astype(np.uint16)

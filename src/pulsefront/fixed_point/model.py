@@ -237,6 +237,8 @@ def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
             value=str(array.dtype),
             remedy="pass ADC counts as integers, or quantize real values first",
         )
+    # Compiled loops take the machine's own byte order only.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.shape[1:] != source.shape:
         raise PrecisionError(
             f"input {source.name!r} has the shape (event, {', '.join(map(str, source.shape))})",
