@@ -147,7 +147,7 @@ def _next_within(times: Ints, alerts: Ints, span_s: int) -> npt.NDArray[np.bool_
 
 
 def threshold_at_rate(
-    table: AlertTable, false_per_unit_year: float, *, candidates: int = 60
+    table: AlertTable, false_per_unit_year: float, *, candidates: int = 400
 ) -> Judged:
     """Return the lowest threshold whose false alerts stay within a rate, judged.
 

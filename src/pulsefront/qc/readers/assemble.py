@@ -302,7 +302,7 @@ class Assembler:
 
 
 def _stripped(column: Sequence[str]) -> Texts:
-    return np.array([text.strip() for text in column], dtype=object)
+    return np.array(list(map(str.strip, column)), dtype=object)
 
 
 def _words(table: _Table, name: str, words: Table[str, str], what: str) -> Texts:

@@ -90,11 +90,13 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield the rows after the header in chunks; rows of another width become rejects."""
     done = 0
+    broken = False  # whether any line held bytes outside the encoding: rare, and slow to look for
 
     def counted() -> Iterator[str]:
-        nonlocal done
+        nonlocal done, broken
         for line in lines:
             done += len(line)
+            broken = broken or "\ufffd" in line
             yield line
 
     reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
@@ -110,7 +112,7 @@ def read_rows(
             rejects.append(Reject(reader.line_num + 1, f"is no row of text: {error}"))
             continue
         number = reader.line_num + 1
-        if len(row) == width and not any("\ufffd" in cell for cell in row):
+        if len(row) == width and not (broken and any("\ufffd" in cell for cell in row)):
             rows.append(row)
             numbers.append(number)
         elif any(cell.strip() for cell in row):
