@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pulsefront import __version__
 from pulsefront.errors import BudgetError, PulsefrontError
 from pulsefront.files import hash_json
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
-from pulsefront.networks.cost import Cost, cost_of, minimal_cost
+from pulsefront.networks.cost import minimal_cost
 from pulsefront.networks.lower import lower
 from pulsefront.networks.parallel import train_jobs
 from pulsefront.networks.settings import TrainingSettings
@@ -23,17 +22,12 @@ from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import Checkpoint
-from pulsefront.search.importance import importance, rank_inputs
-from pulsefront.search.moves import Move, apply, shrink, starting_moves
-from pulsefront.search.noninferiority import Comparison, compare, event_groups
+from pulsefront.search.importance import rank_inputs
+from pulsefront.search.judge import Judge
+from pulsefront.search.moves import starting_moves
+from pulsefront.search.proposals import choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
-from pulsefront.search.result import (
-    AblationResult,
-    Architecture,
-    PathPoint,
-    Trial,
-    pareto_front,
-)
+from pulsefront.search.result import AblationResult, pareto_front
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
 
@@ -119,8 +113,6 @@ class _Search:
         filters = settings.network.convolution
         self.data: TrainingData = task.training_data(common_scale=filters is not None)
         self.scaling: Scaling = self.data.scaling
-        labels = None if task.groups is None else task.groups[task.selection]
-        self.groups = event_groups(len(task.selection), labels, seed=settings.seed)
         fingerprint = hash_json(
             [
                 __version__,
@@ -139,8 +131,9 @@ class _Search:
     def run(self, local: Executor, trainers: Executor) -> AblationResult:
         self._local, self._trainers = local, trainers
         full = self._full_float()
-        self.full_residuals = [self._residuals(c) for c in full]
-        self.full_metric = tuple(self.task.metric(r) for r in self.full_residuals)
+        self.judge = Judge(
+            self.task, self.scaling, full, margin=self.settings.margin, seed=self.settings.seed
+        )
         base, state = self._full_quantized(full)
         while not state.finished:
             stage = f"round_{state.round:03d}"
@@ -200,8 +193,8 @@ class _Search:
             for c in full
         ]
         base = self._train(start, self.settings.quantized_training, stage=1)
-        float_trial = self._judge("float", "full float network", full, full)
-        trial = self._judge("quantized", "quantization-aware training", base, start)
+        float_trial = self.judge.trial("float", "full float network", full, full)
+        trial = self.judge.trial("quantized", "quantization-aware training", base, start)
         if trial.diverged:
             raise PulsefrontError(
                 "quantization-aware training of the full network diverged",
@@ -217,8 +210,8 @@ class _Search:
             path=[],
             finished=self.settings.max_rounds == 0 and self._fits(base),
         )
-        state.path.append(self._step(state, float_trial, full, full))
-        state.path.append(self._step(state, trial, full, base))
+        state.path.append(self.judge.step(0, float_trial, full, full))
+        state.path.append(self.judge.step(1, trial, full, base))
         self.checkpoint.save("quantized", base, record_of(state))
         self.report(2, self.settings.max_rounds + STAGES_AROUND_ROUNDS)
         return base, state
@@ -229,29 +222,32 @@ class _Search:
         forced = state.round >= self.settings.max_rounds or not state.moves
         if forced:
             state.moves = starting_moves(base[0], self.settings.step_fraction)
-        proposals = self._proposals(base, state)
+        proposals = propose(base, state, self.data, self.settings, self.judge.cost)
         if not proposals and forced:
             raise self._budget_error(base)
         state.round += 1
-        flat = [c for _, candidates in proposals for c in candidates]
+        flat = [candidate for proposal in proposals for candidate in proposal.candidates]
         trained = self._train(flat, self.settings.fine_tuning, stage=1 + state.round)
         count = len(base)
         groups = [trained[n * count : (n + 1) * count] for n in range(len(proposals))]
-        names = [" and ".join(map(str, moves)) for moves, _ in proposals]
-        stage = f"round {state.round}"
         trials = list(
             self._local.map(
-                partial(self._judge, stage), names, groups, [start for _, start in proposals]
+                partial(self.judge.trial, f"round {state.round}"),
+                map(str, proposals),
+                groups,
+                [proposal.candidates for proposal in proposals],
             )
         )
-        chosen = self._choose(trials, self._cost(base), forced=forced)
-        self._update_moves(state, [moves for moves, _ in proposals], trials, chosen)
+        chosen = choose(trials, self.judge.cost(base), margin=self.settings.margin, forced=forced)
+        update_moves(state, proposals, trials, chosen)
         if forced and chosen is None:
             raise self._budget_error(base)
         trials = [replace(trial, accepted=n == chosen) for n, trial in enumerate(trials)]
         state.trials.extend(trials)
         if chosen is not None:
-            state.path.append(self._step(state, trials[chosen], base, groups[chosen]))
+            state.path.append(
+                self.judge.step(len(state.path), trials[chosen], base, groups[chosen])
+            )
             base = groups[chosen]
         over = not self._fits(base)
         exhausted = not state.moves or state.round >= self.settings.max_rounds
@@ -265,123 +261,23 @@ class _Search:
         trained = self._train(base, self.settings.final_training, stage=FINAL_STAGE)
         # Training through coarse quantizers can also lose: each initialization keeps its better.
         polished = [
-            new if new.finite and self._metric(new) < self._metric(old) else old
+            new if new.finite and self.judge.metric(new) < self.judge.metric(old) else old
             for new, old in zip(trained, base, strict=True)
         ]
-        trial = self._judge("final", "final training", polished, base)
-        better = np.mean(trial.metric) < np.mean(state.path[-1].metric) and (
-            trial.non_inferior or not state.path[-1].non_inferior
+        trial = self.judge.trial("final", "final training", polished, base)
+        before = state.path[-1]
+        better = (
+            float(np.mean(trial.metric)) < float(np.mean(before.metric))
+            and (trial.non_inferior or not before.non_inferior)
+            and self._fits(polished)
         )
-        trial = replace(trial, accepted=bool(better))
+        trial = replace(trial, accepted=better)
         state.trials.append(trial)
         if better:
-            state.path.append(self._step(state, trial, base, polished))
+            state.path.append(self.judge.step(len(state.path), trial, base, polished))
             base = polished
         self.checkpoint.save("final", base, record_of(state))
         return base, state
-
-    def _step(
-        self, state: State, trial: Trial, before: Sequence[Candidate], after: Sequence[Candidate]
-    ) -> PathPoint:
-        """Return the path point of an accepted trial, with what it changed."""
-        change = compare(
-            [self._residuals(c) for c in after],
-            [self._residuals(c) for c in before],
-            self.task.metric,
-            self.groups,
-        )
-        gone = np.setdiff1d(before[0].kept_inputs, after[0].kept_inputs)
-        return PathPoint(
-            step=len(state.path),
-            move=trial.move,
-            architecture=trial.architecture,
-            cost=trial.cost,
-            metric=trial.metric,
-            comparison=trial.comparison,
-            non_inferior=trial.non_inferior,
-            change=change,
-            removed_inputs=tuple(self.task.input_names[i] for i in gone),
-        )
-
-    # --- parts of a round -----------------------------------------------------------------------
-
-    def _proposals(
-        self, base: list[Candidate], state: State
-    ) -> list[tuple[list[Move], list[Candidate]]]:
-        """Return up to ``settings.proposals`` removals, those that save most first.
-
-        Moves that have become impossible are halved, or given up.
-        """
-        ranking = importance(base, self.data, events=self.settings.importance_events)
-        floor = self.settings.floor_bits
-        before = self._cost(base)
-        proposals: list[tuple[list[Move], list[Candidate]]] = []
-        possible = []
-        for move in state.moves:
-            smaller: Move | None = move
-            candidates = apply(move, base, ranking, floor_bits=floor)
-            while candidates is None and smaller is not None:
-                smaller = shrink(smaller)
-                candidates = apply(smaller, base, ranking, floor_bits=floor) if smaller else None
-            if smaller is not None and candidates is not None:
-                possible.append(smaller)
-                proposals.append(([smaller], candidates))
-        state.moves = possible
-        proposals.sort(key=lambda p: -self._saving(before, self._cost(p[1])))
-        proposals = proposals[: self.settings.proposals]
-        together = [m for m in state.approved if m in possible]
-        if len(together) > 1:
-            candidates = self._apply_all(together, base)
-            if candidates is not None:
-                proposals.append((together, candidates))
-        return proposals
-
-    def _apply_all(self, moves: Sequence[Move], base: list[Candidate]) -> list[Candidate] | None:
-        for move in moves:
-            ranking = importance(base, self.data, events=self.settings.importance_events)
-            after = apply(move, base, ranking, floor_bits=self.settings.floor_bits)
-            if after is None:
-                return None
-            base = after
-        return base
-
-    def _choose(self, trials: Sequence[Trial], before: Cost, *, forced: bool) -> int | None:
-        """Return the place of the removal to accept: non-inferior ones first, None if none is."""
-        allowed = [n for n, trial in enumerate(trials) if trial.non_inferior]
-        if forced and not allowed:
-            allowed = [n for n, trial in enumerate(trials) if not trial.diverged]
-        return max(allowed, key=lambda n: self._merit(trials[n], before), default=None)
-
-    def _merit(self, trial: Trial, before: Cost) -> float:
-        """Return what a removal saves for what it harms; a tenth of the margin is no harm."""
-        harm = max(trial.comparison.value, 0.0) + 0.1 * self.settings.margin
-        return self._saving(before, trial.cost) / harm
-
-    def _saving(self, before: Cost, after: Cost) -> float:
-        """Return the relative saving in weight bytes and in bit operations, mean of both."""
-        left = after.weight_bytes / before.weight_bytes + after.bops / before.bops
-        return 1.0 - 0.5 * left
-
-    def _update_moves(
-        self,
-        state: State,
-        tried: Sequence[Sequence[Move]],
-        trials: Sequence[Trial],
-        chosen: int | None,
-    ) -> None:
-        """Halve the moves that were rejected and remember those that could go together."""
-        rejected = {
-            moves[0]
-            for moves, trial in zip(tried, trials, strict=True)
-            if len(moves) == 1 and not trial.non_inferior
-        }
-        halved = [shrink(m) if m in rejected else m for m in state.moves]
-        state.moves = [m for m in halved if m is not None]
-        state.approved = [
-            moves[0]
-            for n, (moves, trial) in enumerate(zip(tried, trials, strict=True))
-            if len(moves) == 1 and trial.non_inferior and n != chosen
-        ]
 
     # --- shared ---------------------------------------------------------------------------------
 
@@ -400,55 +296,11 @@ class _Search:
             per_job=self.settings.initializations * ARCHITECTURES_PER_JOB,
         )
 
-    def _residuals(self, candidate: Candidate) -> NDArray[np.float64]:
-        return self.task.residuals(candidate, self.scaling, self.task.selection)
-
-    def _metric(self, candidate: Candidate) -> float:
-        return self.task.metric(self._residuals(candidate))
-
-    def _judge(
-        self,
-        stage: str,
-        move: str,
-        candidates: Sequence[Candidate],
-        untrained: Sequence[Candidate],
-    ) -> Trial:
-        """Measure trained *candidates*; those that diverged are priced as they were before."""
-        diverged = not all(c.finite for c in candidates)
-        if diverged:
-            bad = (float("inf"),) * len(candidates)
-            comparison = Comparison(float("inf"), float("inf"), float("inf"), bad)
-            metric = bad
-        else:
-            residuals = [self._residuals(c) for c in candidates]
-            metric = tuple(self.task.metric(r) for r in residuals)
-            comparison = compare(residuals, self.full_residuals, self.task.metric, self.groups)
-        return Trial(
-            stage=stage,
-            move=move,
-            architecture=Architecture.of(candidates[0]),
-            cost=self._cost(untrained if diverged else candidates),
-            metric=metric,
-            comparison=comparison,
-            non_inferior=comparison.non_inferior(self.settings.margin),
-            accepted=False,
-            diverged=diverged,
-        )
-
-    def _cost(self, candidates: Sequence[Candidate]) -> Cost:
-        """Return the largest cost of any initialization: they differ in EBOPs alone, if at all."""
-        task = self.task
-        costs = [
-            asdict(cost_of(c, self.scaling, task.input_format, task.output_format, task.front_end))
-            for c in candidates
-        ]
-        return Cost(**{name: max(cost[name] for cost in costs) for name in costs[0]})
-
     def _fits(self, candidates: Sequence[Candidate]) -> bool:
-        return self.budget.fits(self._cost(candidates))
+        return self.budget.fits(self.judge.cost(candidates))
 
     def _budget_error(self, base: Sequence[Candidate]) -> BudgetError:
-        cost = self._cost(base)
+        cost = self.judge.cost(base)
         limits = self.budget.limits
         name = max(limits, key=lambda n: getattr(cost, n) / limits[n])
         return BudgetError(
@@ -461,17 +313,14 @@ class _Search:
     def _result(
         self, full: list[Candidate], final: list[Candidate], state: State
     ) -> AblationResult:
-        residuals = [self._residuals(c) for c in final]
-        metric = tuple(self.task.metric(r) for r in residuals)
-        comparison = compare(residuals, self.full_residuals, self.task.metric, self.groups)
-        best = int(np.argmin(metric))
-        cost = self._cost(final)
+        verdict = self.judge.trial("final", "final network", final, final)
+        best = int(np.argmin(verdict.metric))
         trials = state.trials
         return AblationResult(
             task_name=self.task.name,
             metric_name=self.task.metric_name,
             margin=self.settings.margin,
-            full=self.full_metric,
+            full=self.judge.full_metric,
             full_quantized=state.path[1].metric,
             path=tuple(state.path),
             candidates=tuple(trials),
@@ -485,9 +334,9 @@ class _Search:
             scaling=self.scaling,
             full_candidates=tuple(full),
             final_candidates=tuple(final),
-            final_metric=metric,
-            final_comparison=comparison,
-            final_cost=cost,
+            final_metric=verdict.metric,
+            final_comparison=verdict.comparison,
+            final_cost=verdict.cost,
             best=best,
             final_models=tuple(
                 lower(
@@ -505,6 +354,6 @@ class _Search:
                 if self.task.front_end
                 else final[best].kept_inputs
             ),
-            budget_met=self.budget.fits(cost),
-            non_inferior=comparison.non_inferior(self.settings.margin),
+            budget_met=self.budget.fits(verdict.cost),
+            non_inferior=verdict.non_inferior,
         )

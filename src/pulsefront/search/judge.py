@@ -1,0 +1,114 @@
+"""The judge of a search: metric, margin test and cost of one architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.cost import Cost, cost_of
+from pulsefront.search.noninferiority import Comparison, compare, event_groups
+from pulsefront.search.result import Architecture, PathPoint, Trial
+from pulsefront.search.task import Task
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Judges architectures, each given as its initializations, against the full float network.
+
+    Parameters
+    ----------
+    full
+        The full float network's initializations.
+    margin
+        Relative non-inferiority margin.
+    seed
+        Of the jackknife groups of the selection set.
+    """
+
+    def __init__(
+        self, task: Task, scaling: Scaling, full: Sequence[Candidate], *, margin: float, seed: int
+    ) -> None:
+        self.task = task
+        self.scaling = scaling
+        self.margin = margin
+        labels = None if task.groups is None else task.groups[task.selection]
+        self._groups = event_groups(len(task.selection), labels, seed=seed)
+        self._full = [self.residuals(candidate) for candidate in full]
+        self.full_metric = tuple(task.metric(residual) for residual in self._full)
+
+    def residuals(self, candidate: Candidate) -> NDArray[np.float64]:
+        """Return residuals on the selection set, (event, n_out)."""
+        return self.task.residuals(candidate, self.scaling, self.task.selection)
+
+    def metric(self, candidate: Candidate) -> float:
+        """Return the deciding figure on the selection set."""
+        return self.task.metric(self.residuals(candidate))
+
+    def trial(
+        self,
+        stage: str,
+        move: str,
+        candidates: Sequence[Candidate],
+        untrained: Sequence[Candidate],
+    ) -> Trial:
+        """Measure trained *candidates*; those that diverged are priced as they were before."""
+        diverged = not all(candidate.finite for candidate in candidates)
+        if diverged:
+            metric = (float("inf"),) * len(candidates)
+            comparison = Comparison(float("inf"), float("inf"), float("inf"), metric)
+        else:
+            residuals = [self.residuals(candidate) for candidate in candidates]
+            metric = tuple(self.task.metric(residual) for residual in residuals)
+            comparison = compare(residuals, self._full, self.task.metric, self._groups)
+        return Trial(
+            stage=stage,
+            move=move,
+            architecture=Architecture.of(candidates[0]),
+            cost=self.cost(untrained if diverged else candidates),
+            metric=metric,
+            comparison=comparison,
+            non_inferior=comparison.non_inferior(self.margin),
+            accepted=False,
+            diverged=diverged,
+        )
+
+    def step(
+        self,
+        number: int,
+        trial: Trial,
+        before: Sequence[Candidate],
+        after: Sequence[Candidate],
+    ) -> PathPoint:
+        """Return the path point of an accepted trial, with what it changed."""
+        change = compare(
+            [self.residuals(candidate) for candidate in after],
+            [self.residuals(candidate) for candidate in before],
+            self.task.metric,
+            self._groups,
+        )
+        gone = np.setdiff1d(before[0].kept_inputs, after[0].kept_inputs)
+        return PathPoint(
+            step=number,
+            move=trial.move,
+            architecture=trial.architecture,
+            cost=trial.cost,
+            metric=trial.metric,
+            comparison=trial.comparison,
+            non_inferior=trial.non_inferior,
+            change=change,
+            removed_inputs=tuple(self.task.input_names[i] for i in gone),
+        )
+
+    def cost(self, candidates: Sequence[Candidate]) -> Cost:
+        """Return the largest cost of any initialization: they differ in EBOPs alone, if at all."""
+        task = self.task
+        costs = [
+            asdict(cost_of(c, self.scaling, task.input_format, task.output_format, task.front_end))
+            for c in candidates
+        ]
+        return Cost(**{name: max(cost[name] for cost in costs) for name in costs[0]})
