@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import PulsefrontError
-from pulsefront.events.container import EventTable
+from pulsefront.events import store
+from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.events.readers.open import open_events
 from strategies_events import (
@@ -229,3 +230,28 @@ def test_noise_is_no_format(seed: Seed, tmp_path: Path) -> None:
         path.write_bytes(random.bytes(int(random.integers(1, 5000))))
         guarded(path, seed.name)
         guarded(path, None)
+
+
+def test_a_store_with_flipped_bits_is_an_error_or_unharmed(tmp_path: Path) -> None:
+    path = tmp_path / "s.h5"
+    columns = {"waveform_adc": WAVES, "time_ns": np.arange(12) * 1.5}
+    told = {name: Quantity("1", name) for name in columns}
+    store.write(EventTable(columns, told, np.arange(12, dtype=np.uint16)), path)
+    content = path.read_bytes()
+    unharmed = 0
+    for random in rounds(SECONDS / 4):
+        place = int(random.integers(0, len(content)))
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(random.integers(0, 8))
+        path.write_bytes(bytes(changed))
+        try:
+            table = store.read(path)
+        except PulsefrontError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+            continue
+        unharmed += 1
+        assert set(table.columns) == set(columns)
+        for name, values in columns.items():
+            np.testing.assert_array_equal(table[name], values, err_msg=f"byte {place}")
+        np.testing.assert_array_equal(table.status, np.arange(12))
+    assert unharmed > 0  # bytes that nothing uses

@@ -3,8 +3,8 @@
 Layout, also readable with any HDF5 viewer::
 
     /                attributes: format, format_version, provenance (JSON)
-    /events/<name>   (event, …) chunked along the event axis, shuffled, gzip; attributes: unit,
-                     description
+    /events/<name>   (event, …) chunked along the event axis, shuffled, gzip, with checksums;
+                     attributes: unit, description
     /events/status   (event,) uint16 of `Status` flags; attribute: flags (JSON name → value)
     /committed       one integer: the events that are wholly written
 
@@ -39,7 +39,7 @@ FORMAT = "pulsefront-events"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 1 << 20
 # What h5py raises on a damaged file depends on where the damage is.
-_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 STATUS = Quantity("1", "flags of what is wrong with the event; 0 means nothing is")
 
 
@@ -298,6 +298,7 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
             compression="gzip",
             compression_opts=1,
             shuffle=True,
+            fletcher32=True,
         )
         quantity = STATUS if name == "status" else table.quantities[name]
         dataset.attrs["unit"] = quantity.unit
@@ -362,36 +363,54 @@ def _check_format(path: Path) -> None:
     if signature != b"\x89HDF\r\n\x1a\n":
         raise UnsupportedFormat("is not an event store (not HDF5)", file=path, remedy=remedy)
     with _open_for_reading(path) as file:
-        if _text(file.attrs.get("format")) != FORMAT:
-            raise UnsupportedFormat("is HDF5, but not an event store", file=path, remedy=remedy)
-        version = file.attrs.get("format_version")
-        if version != FORMAT_VERSION:
-            raise UnsupportedFormat(
-                "is an event store of another version",
-                file=path,
-                field="format_version",
-                value=int(version) if isinstance(version, np.integer) else version,
-                remedy="read it with the pulsefront that wrote it",
-            )
+        try:
+            name = _text(file.attrs.get("format"))
+            version = int(file.attrs.get("format_version", -1))
+        except _HDF5_ERRORS as error:
+            raise DataError(f"is damaged: {_reason(error)}", file=path) from None
+    if name != FORMAT:
+        raise UnsupportedFormat("is HDF5, but not an event store", file=path, remedy=remedy)
+    if version != FORMAT_VERSION:
+        raise UnsupportedFormat(
+            "is an event store of another version",
+            file=path,
+            field="format_version",
+            value=version,
+            remedy="read it with the pulsefront that wrote it",
+        )
 
 
 def _open_for_reading(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except _HDF5_ERRORS as first:
-        # A writer is at work, or was killed: single-writer mode can still be read.
-        try:
-            return h5py.File(path, "r", libver="latest", swmr=True)
-        except _HDF5_ERRORS:
+        # Single-writer mode reads beside a writer, and after one that was killed. It also waits
+        # for data to settle, for ever on a damaged file, so nothing else is tried with it.
+        if not _being_written(path, first):
             raise DataError(f"is damaged: {_reason(first)}", file=path) from None
+    try:
+        return h5py.File(path, "r", libver="latest", swmr=True)
+    except _HDF5_ERRORS as error:
+        raise DataError(f"is damaged: {_reason(error)}", file=path) from None
 
 
 def _left_open(path: Path) -> bool:
     try:
         with h5py.File(path, "r"):
             return False
-    except _HDF5_ERRORS:
+    except _HDF5_ERRORS as error:
+        return _being_written(path, error)
+
+
+def _being_written(path: Path, error: Exception) -> bool:
+    """Return whether a file cannot be opened only because its writer has not closed it."""
+    if "already open for write" in str(error):
         return True
+    # A writer that met a full disk leaves a file shorter than it says. HDF5 finds that out after
+    # it has checked the superblock, so the flags in its byte 11 can be trusted.
+    with open(path, "rb") as raw:
+        superblock = raw.read(12)
+    return "truncated file" in str(error) and len(superblock) == 12 and superblock[11] & 5 != 0
 
 
 def _stored_events(path: Path, file: h5py.File) -> StoredEvents:

@@ -208,7 +208,8 @@ def _sample_type(path: Path, record: int, size: int, options: ReadOptions) -> st
     payload = min(record, size) - HEADER_BYTES
     raw = np.fromfile(path, np.uint8, count=payload, offset=HEADER_BYTES)
     if payload % 4 == 0:
-        floats = np.abs(raw.view("<f4").astype(np.float64))
+        with np.errstate(invalid="ignore"):
+            floats = np.abs(raw.view("<f4").astype(np.float64))
         usable = floats[np.isfinite(floats) & (floats < 1e5)]
         if len(usable) > 0.9 * len(floats) and np.median(usable) > 2:
             return "f32"
