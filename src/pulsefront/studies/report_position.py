@@ -21,6 +21,7 @@ from pulsefront.report.figures import (
     residual_histograms,
 )
 from pulsefront.report.figures.spectrum import spectrum
+from pulsefront.simulate.inspect import describe_detector
 from pulsefront.studies.config import PositionStudy
 from pulsefront.studies.parts import read_split
 
@@ -34,6 +35,7 @@ def data_blocks(
 ) -> list[Block]:
     """Return detector, light patterns and spectrum."""
     detector = load_detector(study.detector)
+    numbers, drawing = describe_detector(study.detector)
     data = results["data"]
     parts = read_split(folders["data"], folders["split"])
     with np.load(folders["evaluate"] / "arrays.npz") as arrays:
@@ -51,16 +53,19 @@ def data_blocks(
     return [
         Paragraph(f"{detector.description}."),
         Table(
-            ("quantity", "value"),
+            ("quantity", "value", "unit"),
             [
-                ("crystal (mm)", "×".join(f"{s:g}" for s in detector.crystal.size_mm)),
-                ("material", detector.material.name),
-                ("photosensors", f"{nx}×{ny}, pitch {detector.sensors.pitch_mm[0]:g} mm"),
-                ("energy resolution at 511 keV, FWHM (%)", data["energy_resolution_fwhm_percent"]),
-                ("stage pitch (mm)", study.scan.pitch_mm),
-                ("beam width, FWHM (mm)", study.scan.beam_fwhm_mm),
+                *numbers,
+                (
+                    "energy resolution in these data, FWHM",
+                    f"{data['energy_resolution_fwhm_percent']:.1f}",
+                    "%",
+                ),
+                ("stage pitch", f"{study.scan.pitch_mm:g}", "mm"),
+                ("beam width, FWHM", f"{study.scan.beam_fwhm_mm:g}", "mm"),
             ],
         ),
+        FigureBlock(drawing, "Side view of the detector, and its photosensors from the front"),
         FigureBlock(
             light_patterns(
                 [row.reshape(ny, nx).T for row in charges],

@@ -20,6 +20,7 @@ from pulsefront.report.figures import (
     residual_histograms,
 )
 from pulsefront.report.figures.spectrum import spectrum
+from pulsefront.simulate.inspect import describe_detector
 from pulsefront.studies import timing
 from pulsefront.studies.config import TimingStudy
 from pulsefront.studies.parts import read_split
@@ -32,6 +33,7 @@ def data_blocks(
 ) -> list[Block]:
     """Return detector, pulses and spectra."""
     detector = load_detector(study.detector)
+    numbers, drawing = describe_detector(study.detector)
     assert detector.digitizer is not None  # simulate_coincidences has refused other detectors
     data = results["data"]
     parts = read_split(folders["data"], folders["split"])
@@ -54,19 +56,20 @@ def data_blocks(
     return [
         Paragraph(f"{detector.description}."),
         Table(
-            ("quantity", "value"),
+            ("quantity", "value", "unit"),
             [
-                ("crystal (mm)", "×".join(f"{s:g}" for s in detector.crystal.size_mm)),
-                ("material", detector.material.name),
-                ("sampling interval (ns)", interval),
-                ("converter (bits)", detector.digitizer.adc_bits),
+                *numbers,
                 (
-                    "energy resolution at 511 keV, FWHM (%)",
-                    data["energy_resolution_0_fwhm_percent"],
+                    "energy resolution in these data, FWHM",
+                    f"{data['energy_resolution_0_fwhm_percent']:.1f}",
+                    "%",
                 ),
-                ("source offsets (mm)", ", ".join(f"{o:g}" for o in offsets)),
+                ("sampling interval", f"{interval:g}", "ns"),
+                ("converter", detector.digitizer.adc_bits, "bits"),
+                ("source offsets", ", ".join(f"{o:g}" for o in offsets), "mm"),
             ],
         ),
+        FigureBlock(drawing, "Side view of one detector, and its photosensor from the front"),
         FigureBlock(
             pulses(
                 time,
