@@ -251,3 +251,34 @@ def test_the_first_largest_is_found_in_rows_of_any_length(
         row = np.repeat(np.array(values, dtype), repeats)
         assert pulse_kernels.largest_at(row) == int(np.argmax(row))
     assert pulse_kernels.largest_at.py_func(np.array(values)) == int(np.argmax(values))
+
+
+def test_the_loops_over_events_equal_their_python_form() -> None:
+    waves = np.asarray(pulses(6), np.float32)
+    up = (waves - 100).astype(np.float32)
+    thresholds = np.full(6, 40.0)
+    calls = [
+        (pulse._peak_samples, (up,)),
+        (pulse._amplitudes, (up,)),
+        (pulse._charges, (up, 3, 90)),
+        (pulse._leading_edges, (up, thresholds)),
+        (pulse._times_over_threshold, (up, thresholds)),
+        (pulse._constant_fractions, (up, 0.3, 4.5)),
+        (pulse._mean_baseline, (waves, 0, 30)),
+        (pulse._robust_baseline, (waves, 0, 30)),
+        (pulse._line_baseline, (waves, 0, 30)),
+        (pulse._subtract, (waves, np.full(6, 100.0), np.zeros(6), -1.0)),
+    ]
+    for kernel, arguments in calls:
+        compiled, plain = kernel(*arguments), kernel.py_func(*arguments)
+        np.testing.assert_allclose(compiled, plain, rtol=1e-6, atol=1e-9, err_msg=kernel.__name__)
+    assert pulse_kernels.largest_at(up[0]) == pulse_kernels.largest_at.py_func(up[0])
+    for half in (0, 3):
+        left, right = up[0].copy(), up[0].copy()
+        pulse_kernels.moving_average(left, half)
+        pulse_kernels.moving_average.py_func(right, half)
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-5)
+    assert pulse_kernels._range_of(up[0]) == (float(up[0].min()), float(up[0].max()))
+    assert pulse_kernels.median_and_mad(waves[0]) == pytest.approx(
+        pulse_kernels.median_and_mad.py_func(waves[0])
+    )

@@ -240,3 +240,13 @@ def test_settings_that_do_not_fit_the_waveform_are_refused(settings: dict[str, o
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(DataError, match="event, channel, sample"):
         process(np.zeros(5))
+
+
+def test_the_compiled_chain_equals_its_python_form() -> None:
+    from pulsefront.estimators import pulse_chain
+
+    waves = pulses(5).astype(np.uint16)
+    arguments = (waves, 1.0, 0, 30, True, 1, -2, 40, True, 40.0, 5.0, 0.3, 4.5, 0.0, 4e3, 0.5, 9.0)
+    compiled, plain = pulse_chain._chain(*arguments), pulse_chain._chain.py_func(*arguments)
+    np.testing.assert_allclose(compiled[0], plain[0], rtol=1e-6)
+    np.testing.assert_array_equal(compiled[1], plain[1])
