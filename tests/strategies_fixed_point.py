@@ -27,7 +27,8 @@ from pulsefront.fixed_point import (
     Rounding,
     WindowSum,
 )
-from pulsefront.fixed_point.ranges import Step, step_of, trace
+from pulsefront.fixed_point.ranges import step_of, trace
+from pulsefront.fixed_point.tensors import Step
 
 ROUNDINGS = tuple(Rounding)
 OVERFLOWS = tuple(Overflow)

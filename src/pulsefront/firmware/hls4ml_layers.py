@@ -8,10 +8,11 @@ import numpy as np
 
 from pulsefront.firmware.hls4ml_settings import HlsSettings
 from pulsefront.firmware.hls4ml_stage import STAGE, ap_type, stage_code
+from pulsefront.fixed_point.bounds import product_fraction
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, container
 from pulsefront.fixed_point.layers import Conv1d, Dense, Flatten, Relu, aligned, assignment_of
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import Step, product_fraction
+from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["layer_list", "output_layers", "precisions"]
 

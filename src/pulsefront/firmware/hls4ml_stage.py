@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pulsefront.fixed_point.bounds import windows
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_holding
 from pulsefront.fixed_point.layers import (
     AveragePool,
@@ -19,7 +20,7 @@ from pulsefront.fixed_point.layers import (
     WindowSum,
     assignment_of,
 )
-from pulsefront.fixed_point.ranges import Step, windows
+from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["STAGE", "ap_type", "register_stage", "stage_code"]
 

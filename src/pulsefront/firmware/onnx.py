@@ -19,6 +19,7 @@ from pulsefront.errors import ExportError
 from pulsefront.files import write_bytes
 from pulsefront.firmware.onnx_assign import assign_nodes, limit_nodes
 from pulsefront.firmware.onnx_graph import GraphBuilder
+from pulsefront.fixed_point.bounds import bias_at, product_fraction, weights_at, windows
 from pulsefront.fixed_point.format import FixedPointFormat, Integers, assign
 from pulsefront.fixed_point.layers import (
     AveragePool,
@@ -34,15 +35,8 @@ from pulsefront.fixed_point.layers import (
     assignment_of,
 )
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import (
-    Step,
-    bias_at,
-    number_type,
-    product_fraction,
-    weights_at,
-    windows,
-    working_magnitude,
-)
+from pulsefront.fixed_point.ranges import number_type, working_magnitude
+from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["build_onnx", "run_onnx", "write_onnx"]
 

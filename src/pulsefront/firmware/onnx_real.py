@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pulsefront.errors import ExportError
 from pulsefront.files import write_bytes
 from pulsefront.firmware.onnx_graph import GraphBuilder
+from pulsefront.fixed_point.bounds import bias_at, weights_at, windows
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -43,7 +44,7 @@ from pulsefront.fixed_point.layers import (
     assignment_of,
 )
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import Step, bias_at, weights_at, windows
+from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["Difference", "measure_difference", "write_real_onnx"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError
+from pulsefront.fixed_point.bounds import weights_at
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import Dense
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import weights_at
 
 __all__ = [
     "VectorSet",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pulsefront.errors import OverflowPossible
+from pulsefront.fixed_point.bounds import accumulator_reach
 from pulsefront.fixed_point.format import (
     MAX_WIDTH,
     Assignment,
@@ -17,7 +18,7 @@ from pulsefront.fixed_point.format import (
     assign,
 )
 from pulsefront.fixed_point.layers import Conv1d, Dense, assignment_of
-from pulsefront.fixed_point.ranges import Step, Tensor, accumulator_reach
+from pulsefront.fixed_point.tensors import Step, Tensor
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point.model import Arrays, FixedPointModel

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.fixed_point import tiles
+from pulsefront.fixed_point.bounds import bias_at, weights_at
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -24,7 +25,8 @@ from pulsefront.fixed_point.format import (
     assign,
 )
 from pulsefront.fixed_point.layers import Conv1d, Dense, Quantize, Relu, assignment_of
-from pulsefront.fixed_point.ranges import Step, bias_at, number_type, weights_at
+from pulsefront.fixed_point.ranges import number_type
+from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["Chain", "Link", "build_chain", "links_of", "matrix_of"]
 

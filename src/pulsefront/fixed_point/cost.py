@@ -14,7 +14,7 @@ import numpy as np
 
 from pulsefront.fixed_point.format import FixedPointFormat, Formats
 from pulsefront.fixed_point.layers import Conv1d, Dense
-from pulsefront.fixed_point.ranges import Step
+from pulsefront.fixed_point.tensors import Step
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point.model import FixedPointModel

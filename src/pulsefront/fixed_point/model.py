@@ -18,7 +18,8 @@ import numpy.typing as npt
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.layers import Input, Layer
-from pulsefront.fixed_point.ranges import Step, Tensor, trace
+from pulsefront.fixed_point.ranges import trace
+from pulsefront.fixed_point.tensors import Step, Tensor
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point.audit import Audit
