@@ -9,6 +9,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators import pulse
 from pulsefront.estimators.pulse_chain import (
     PulseSettings,
+    add_charges,
     process,
     process_table,
     resolve,
@@ -250,3 +251,21 @@ def test_the_compiled_chain_equals_its_python_form() -> None:
     compiled, plain = pulse_chain._chain(*arguments), pulse_chain._chain.py_func(*arguments)
     np.testing.assert_allclose(compiled[0], plain[0], rtol=1e-6)
     np.testing.assert_array_equal(compiled[1], plain[1])
+
+
+def test_charges_of_photosensors_from_their_waveforms() -> None:
+    waves = np.stack([pulses(6, height=h, noise=0.1) for h in (500.0, 250.0, 1.0)], axis=1)
+    waves[4, 1, 7] = np.nan
+    table = EventTable(
+        {"waveform_adc": waves, "run": np.zeros(6, np.int32)},
+        {name: Quantity("1", name) for name in ("waveform_adc", "run")},
+    )
+    found = add_charges(table, SETTINGS)
+    assert found["charge_adc"].shape == (6, 3)
+    good = np.arange(6) != 4
+    ratio = found["charge_adc"][good, 0] / found["charge_adc"][good, 1]
+    np.testing.assert_allclose(ratio, 2.0, rtol=0.1)
+    assert found.status.tolist() == [0, 0, 0, 0, Status.NOT_FINITE, 0]
+    assert "waveform_adc" not in found.columns
+    with pytest.raises(DataError, match="event, channel, sample"):
+        add_charges(table.with_columns({"waveform_adc": waves[:, 0]}, {}), SETTINGS)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
+from pulsefront.estimators.pulse_gallery import measured_gallery
 from pulsefront.estimators.pulse_inspect import inspect_events
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events
@@ -83,3 +84,35 @@ def test_an_empty_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "e.dat").write_bytes(b"")
     with pytest.raises(DataError, match="empty"):
         open_events(tmp_path / "e.dat")
+
+
+def test_a_gallery_shows_every_file_and_no_bad_one_stops_it(tmp_path: Path) -> None:
+    waves = pulses(10).astype(np.uint16)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "good.dat").write_bytes(wavedump_bytes(waves))
+    (tmp_path / "cut.dat").write_bytes(wavedump_bytes(waves)[:-3])
+    (tmp_path / "damaged.dat").write_bytes(wavedump_bytes(waves[:1])[:-3])
+    (tmp_path / "empty.dat").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("not data")
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    items = {item.name: item for item in measured_gallery(tmp_path)}
+    assert set(items) == {"a/good.dat", "cut.dat", "damaged.dat", "empty.dat"}
+    assert items["a/good.dat"].figure is not None
+    assert "9 whole events" in items["cut.dat"].facts["warning"]
+    assert "error" in items["damaged.dat"].facts
+    assert "empty" in items["empty.dat"].facts["error"]
+    assert str(tmp_path) not in items["cut.dat"].facts["warning"]
+
+
+def test_the_gallery_of_the_measured_samples(shared_data: Callable[[str], Path]) -> None:
+    pytest.importorskip("lecroyscope")
+    items = measured_gallery(shared_data("."))
+    assert len(items) == 9
+    assert {item.facts["format"] for item in items} == {
+        "compass",
+        "drs4",
+        "lecroy",
+        "wavecatcher",
+        "wavedump",
+    }
+    assert all(item.figure is not None for item in items)

@@ -8,14 +8,12 @@ leading edge and constant fraction while it is in the cache; what each quantity 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from pydantic import model_validator
 
-from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.cells import crossing_times_ns
 from pulsefront.estimators.pulse_kernels import (
@@ -28,125 +26,17 @@ from pulsefront.estimators.pulse_kernels import (
     second_rise,
     total_of,
 )
-from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.estimators.pulse_settings import NAMES, PulseSettings, Side, pulse_quantities
+from pulsefront.events.container import EventTable, Quantity, Status, mark
 
-__all__ = ["PulseSettings", "process", "process_table", "pulse_quantities", "resolve"]
-
-Side = Literal["positive", "negative"]
-
-
-class PulseSettings(FrozenModel):
-    """How pulses are measured. Levels are in ADC counts, positions in samples.
-
-    Attributes
-    ----------
-    polarity
-        Side of the baseline on which the pulses lie: one for all channels, or one for each;
-        ``"auto"`` is decided by `resolve`.
-    baseline_start, baseline_stop, baseline_method
-        Gate of the baseline, before the pulse. ``"mean"`` takes mean and standard deviation,
-        ``"robust"`` median and median absolute deviation, which an earlier pulse's tail or a
-        stray photon hardly moves.
-    smoothing
-        Length of a centred moving average before anything but the baseline; 1 is none, and it
-        must be odd.
-    charge_start, charge_stop
-        Gate of the charge. Counted from the first sample, or from the leading edge.
-    charge_from
-        What the charge gate counts from. A gate that leaves the waveform is cut at its end.
-    threshold_adc, threshold_noise
-        Leading-edge threshold above the baseline: absolute, or in units of the baseline noise of
-        the event (used where the absolute one is not given).
-    fraction, delay_samples
-        Constant-fraction discriminator; without a delay, `resolve` finds one. It is armed by the
-        leading edge: a crossing before that is noise on the baseline and does not count.
-    saturation_low_adc, saturation_high_adc
-        A raw sample at or beyond is `Status.SATURATED`; None where it cannot happen.
-    pile_up_fraction
-        A second rise of more than this share of the amplitude (and of the threshold) above the
-        lowest point between it and the peak is `Status.PILE_UP`. 0 switches the check off.
-    baseline_noise_limit_adc
-        A baseline noise above it is `Status.BAD_BASELINE`.
-    """
-
-    polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
-    baseline_start: int = 0
-    baseline_stop: int = 100
-    baseline_method: Literal["mean", "robust"] = "mean"
-    smoothing: int = 1
-    charge_start: int = 0
-    charge_stop: int | None = None
-    charge_from: Literal["first_sample", "leading_edge"] = "first_sample"
-    threshold_adc: float | None = None
-    threshold_noise: float = 5.0
-    fraction: float = 0.2
-    delay_samples: float | None = None
-    saturation_low_adc: float | None = None
-    saturation_high_adc: float | None = None
-    pile_up_fraction: float = 0.5
-    baseline_noise_limit_adc: float | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> PulseSettings:
-        if self.baseline_start < 0 or self.baseline_stop < self.baseline_start + 2:
-            raise ValueError("the baseline gate needs at least two samples")
-        if self.smoothing < 1 or self.smoothing % 2 == 0:
-            raise ValueError("smoothing must be odd and positive")
-        if not 0 < self.fraction < 1:
-            raise ValueError("fraction must lie between 0 and 1")
-        if self.delay_samples is not None and self.delay_samples <= 0:
-            raise ValueError("delay_samples must be positive")
-        if self.charge_stop is not None and self.charge_stop <= self.charge_start:
-            raise ValueError("charge_stop must lie after charge_start")
-        if self.charge_from == "leading_edge" and self.charge_stop is None:
-            raise ValueError("a charge gate from the leading edge needs charge_stop")
-        return self
-
-
-_NAMES = (
-    "baseline_adc",
-    "noise_adc",
-    "amplitude_adc",
-    "peak_sample",
-    "charge_adc_samples",
-    "leading_edge_samples",
-    "constant_fraction_samples",
-)
-
-
-def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
-    """Return the data dictionary of the columns that `process` gives, with the settings told."""
-    threshold = (
-        f"{settings.threshold_adc:g} ADC counts"
-        if settings.threshold_adc is not None
-        else f"{settings.threshold_noise:g} times the baseline noise"
-    )
-    gate = f"{settings.charge_start} to {settings.charge_stop or 'the end'}"
-    robust = settings.baseline_method == "robust"
-    centre = "median" if robust else "mean"
-    spread = "1.4826 × median absolute deviation" if robust else "standard deviation"
-    delay = "automatic" if settings.delay_samples is None else f"{settings.delay_samples:g} samples"
-    return {
-        "baseline_adc": Quantity(
-            "ADC counts",
-            f"{centre} of samples {settings.baseline_start} to {settings.baseline_stop}",
-        ),
-        "noise_adc": Quantity("ADC counts", f"{spread} about the baseline, same samples"),
-        "amplitude_adc": Quantity("ADC counts", "largest sample above the baseline"),
-        "peak_sample": Quantity("samples", "position of the largest sample"),
-        "charge_adc_samples": Quantity(
-            "ADC counts × samples",
-            f"sum above the baseline over samples {gate} from the "
-            f"{settings.charge_from.replace('_', ' ')}",
-        ),
-        "leading_edge_samples": Quantity(
-            "samples", f"upward crossing of {threshold} that leads to the peak"
-        ),
-        "constant_fraction_samples": Quantity(
-            "samples",
-            f"constant-fraction crossing, fraction {settings.fraction:g}, delay {delay}",
-        ),
-    }
+__all__ = [
+    "PulseSettings",
+    "add_charges",
+    "process",
+    "process_table",
+    "pulse_quantities",
+    "resolve",
+]
 
 
 def resolve(settings: PulseSettings, waveforms: NDArray[Any]) -> PulseSettings:
@@ -227,7 +117,7 @@ def process(
     ]
     if np.asarray(waveforms).ndim == 2:
         return parts[0]
-    quantities = {name: np.stack([part[0][name] for part in parts], axis=1) for name in _NAMES}
+    quantities = {name: np.stack([part[0][name] for part in parts], axis=1) for name in NAMES}
     return quantities, np.stack([part[1] for part in parts], axis=1)
 
 
@@ -277,6 +167,45 @@ def process_table(
         {**dictionary, **quantities},
         table.status | joined,
         {**table.provenance, "pulse_settings": settings.model_dump(mode="json")},
+    )
+
+
+def add_charges(table: EventTable, settings: PulseSettings | None = None) -> EventTable:
+    """Return *table* with ``charge_adc`` (event, channel) float32 in place of its waveforms.
+
+    For a position set measured with digitizers: the charge of every photosensor from its pulse.
+    Flags of single channels are no flags of the event here, since most photosensors see little
+    light; only a sample that is not finite spoils it.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As for `process_table`; or the waveforms are not (event, channel, sample).
+    """
+    if table["waveform_adc"].ndim != 3:
+        raise DataError(
+            "charges per photosensor take (event, channel, sample)",
+            field="waveform_adc",
+            value=table["waveform_adc"].shape,
+        )
+    decided = resolve(settings or PulseSettings(), table["waveform_adc"])
+    columns, status = process(table["waveform_adc"], decided)
+    spoilt = np.asarray((status & np.uint16(Status.NOT_FINITE)).any(axis=1))
+    joined = table.status.copy()
+    mark(joined, spoilt, Status.NOT_FINITE)
+    told = pulse_quantities(decided)["charge_adc_samples"]
+    left_out = ("waveform_adc", "sample_time_ns")
+    return EventTable(
+        {
+            **{name: values for name, values in table.columns.items() if name not in left_out},
+            "charge_adc": columns["charge_adc_samples"].astype(np.float32),
+        },
+        {
+            **{name: unit for name, unit in table.quantities.items() if name not in left_out},
+            "charge_adc": told,
+        },
+        joined,
+        {**table.provenance, "pulse_settings": decided.model_dump(mode="json")},
     )
 
 
@@ -379,7 +308,7 @@ def _process_rows(
         settings.pile_up_fraction,
         np.inf if noise_limit is None else noise_limit,
     )
-    return dict(zip(_NAMES, rows.T.copy(), strict=True)), status
+    return dict(zip(NAMES, rows.T.copy(), strict=True)), status
 
 
 _SATURATED = int(Status.SATURATED)
