@@ -24,6 +24,30 @@ def block_map() -> LightMap:
     return trace_light_map(load_detector("lyso_monolithic_50x50x16"), SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def map_with_direct_light() -> LightMap:
+    settings = LightMapSettings(pitch_mm=2.5, depth_pitch_mm=2.0, photons=20_000)
+    return trace_light_map(load_detector("lyso_monolithic_50x50x16"), settings)
+
+
+def test_off_the_grid_the_map_is_the_full_tracing(map_with_direct_light: LightMap) -> None:
+    """At 20 random places and 10⁵ photons: chi-square per sensor near that of statistics."""
+    world = optical_world(load_detector("lyso_monolithic_50x50x16"))
+    rng = np.random.default_rng(4)
+    places = rng.uniform((-24.5, -24.5, 0.2), (24.5, 24.5, 15.8), (20, 3))
+    mapped = map_with_direct_light.probabilities(places) * 100_000
+    reduced = []
+    for number, place in enumerate(places):
+        state = new_state(np.random.SeedSequence(number))
+        sensor, _ = trace_photons(world, np.tile(place, (100_000, 1)), state)
+        counts = np.bincount(sensor[sensor >= 0], minlength=64)
+        # The traced grid has an error of its own: at most that of its photons at one position.
+        variance = mapped[number] * (1 + 100_000 / map_with_direct_light.photons)
+        reduced.append(((counts - mapped[number]) ** 2 / variance).mean())
+    assert np.mean(reduced) < 1.0
+    assert max(reduced) < 1.6
+
+
 def test_mirrored_places_see_mirrored_sensors(block_map: LightMap) -> None:
     plane = block_map.probabilities(np.array([[7.0, -11.0, 9.0]])).reshape(8, 8)
     for at, image in (

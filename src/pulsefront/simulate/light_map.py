@@ -1,7 +1,8 @@
 """The light map: what every photosensor sees of light from every place in the crystal.
 
 Traced once per detector on a grid of positions, folded by the detector's mirror symmetry, saved
-in HDF5 under the hash of what it depends on, and interpolated linearly ever after.
+in HDF5 under the hash of what it depends on, and interpolated linearly ever after. Of one block
+of crystal the direct light is left out of the grid and integrated (`pulsefront.simulate.direct`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import h5py
 import numpy as np
@@ -23,6 +25,13 @@ from pulsefront.detector import Detector
 from pulsefront.errors import DataError
 from pulsefront.files import atomic_path, hash_json
 from pulsefront.progress import Report, silent
+from pulsefront.simulate.direct import (
+    DirectLight,
+    add_direct,
+    direct_light,
+    has_direct_light,
+    no_direct_light,
+)
 from pulsefront.simulate.optics import optical_world, trace_photon
 from pulsefront.simulate.random import new_state, uniform
 from pulsefront.simulate.shards import run_shards, spawn_seeds
@@ -40,7 +49,9 @@ class LightMapSettings(FrozenModel):
 
     ``pitch_mm`` is the largest distance of grid positions along x and y, ``depth_pitch_mm`` along
     z; within ``fine_depth_mm`` of the photosensors the depth pitch is halved. ``photons`` are
-    traced from each position. ``transit_times`` keeps the distribution of transit times.
+    traced from each position. ``transit_times`` keeps the distribution of transit times, and
+    all light in the grid; without it ``direct_light`` takes the unreflected light of one block of
+    crystal from an integral.
     """
 
     pitch_mm: Annotated[float, Field(gt=0)] = 2.0
@@ -48,6 +59,7 @@ class LightMapSettings(FrozenModel):
     fine_depth_mm: Annotated[float, Field(ge=0)] = 4.0
     photons: Annotated[int, Field(ge=100)] = 40_000
     transit_times: bool = False
+    direct_light: bool = True
     seed: Annotated[int, Field(ge=0)] = 1
 
 
@@ -60,7 +72,8 @@ class LightMap:
     x_mm, y_mm, z_mm
         Grid positions; each element of the crystal has its own, from wall to wall.
     probability
-        (x, y, z, sensor) float32: that a photon emitted there reaches the sensitive face.
+        (x, y, z, sensor) float32: that a photon emitted there reaches the sensitive face, direct
+        light aside where there is a table of it.
     transit_ns
         (x, y, z, sensor, k) float32: quantiles 1 − (1 − k/128)² of its transit time, denser
         towards the long tail; of size 0 where the map was traced without.
@@ -69,6 +82,10 @@ class LightMap:
         p is sqrt(p (1 − p) / photons).
     optics
         `optical_hash` of the detector it was traced for.
+    direct
+        Table of the direct light; of size 0 where the grid holds all.
+    thickness_mm
+        Of the crystal: direct light depends on the height above its exit face.
     """
 
     x_mm: Table
@@ -78,6 +95,8 @@ class LightMap:
     transit_ns: NDArray[np.float32]
     photons: int
     optics: str
+    direct: DirectLight
+    thickness_mm: float
 
     def probabilities(self, position_mm: Table) -> NDArray[np.float32]:
         """Return the detection probability per photosensor at positions in the crystal.
@@ -94,8 +113,15 @@ class LightMap:
         """
         points = np.ascontiguousarray(np.atleast_2d(position_mm), np.float64)
         result = np.empty((len(points), self.probability.shape[3]), np.float32)
-        _interpolate(points, self.x_mm, self.y_mm, self.z_mm, self.probability, result)
+        grid = (self.x_mm, self.y_mm, self.z_mm, self.probability)
+        _interpolate(points, result, *grid, self.thickness_mm, *self.direct_arrays)
         return result
+
+    @property
+    def direct_arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return the table of direct light in the order of `add_direct`."""
+        d = self.direct
+        return d.height_mm, d.shift_mm, d.probability, d.centre_x_mm, d.centre_y_mm
 
     def standard_errors(self, position_mm: Table) -> NDArray[np.float32]:
         """Return the statistical error of a grid value at those positions, (n, sensors)."""
@@ -105,11 +131,12 @@ class LightMap:
     def save(self, path: str | Path) -> None:
         """Write the map to an HDF5 file, atomically."""
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs["format"] = "pulsefront light map 1"
+            file.attrs["format"] = "pulsefront light map 2"
             file.attrs["optics_sha256"] = self.optics
             file.attrs["photons_per_position"] = self.photons
+            file.attrs["thickness_mm"] = self.thickness_mm
             for name, unit in _DATASETS.items():
-                array = getattr(self, name)
+                array = attrgetter(name)(self)
                 packed = {"compression": "gzip", "shuffle": True} if array.size > 1000 else {}
                 file.create_dataset(name, data=array, **packed)
                 file[name].attrs["unit"] = unit
@@ -125,9 +152,10 @@ class LightMap:
         """
         try:
             with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != "pulsefront light map 1":
+                if file.attrs.get("format") != "pulsefront light map 2":
                     raise DataError("is not a light map", file=path)
                 arrays = {name: file[name][...] for name in _DATASETS}
+                thickness_mm = float(file.attrs["thickness_mm"])
                 photons = int(file.attrs["photons_per_position"])
                 optics = str(file.attrs["optics_sha256"])
         except (OSError, KeyError) as error:
@@ -140,10 +168,29 @@ class LightMap:
                 value=optics[:12],
                 remedy=f"trace one for {detector.name} ({optical_hash(detector)[:12]})",
             )
-        return cls(photons=photons, optics=optics, **arrays)
+        direct = DirectLight(
+            **{name.removeprefix("direct."): arrays.pop(name) for name in _DIRECT_DATASETS}
+        )
+        return cls(
+            photons=photons, optics=optics, direct=direct, thickness_mm=thickness_mm, **arrays
+        )
 
 
-_DATASETS = {"x_mm": "mm", "y_mm": "mm", "z_mm": "mm", "probability": "1", "transit_ns": "ns"}
+_DIRECT_DATASETS = {
+    "direct.height_mm": "mm",
+    "direct.shift_mm": "mm",
+    "direct.probability": "1",
+    "direct.centre_x_mm": "mm",
+    "direct.centre_y_mm": "mm",
+}
+_DATASETS = {
+    "x_mm": "mm",
+    "y_mm": "mm",
+    "z_mm": "mm",
+    "probability": "1",
+    "transit_ns": "ns",
+    **_DIRECT_DATASETS,
+}
 
 
 def optical_hash(detector: Detector) -> str:
@@ -196,7 +243,10 @@ def trace_light_map(
         for j in range(-(-len(y_mm) // parts))
         if not square or j <= i
     ]
-    arrays = (world.slabs, world.surfaces, world.sensors)
+    apart = settings.direct_light and not settings.transit_times and has_direct_light(detector)
+    # Direct light meets the boundaries between slabs and nothing else.
+    direct_steps = len(detector.layers) if apart else -1
+    arrays = (world.slabs, world.surfaces, world.sensors, direct_steps)
     seeds = spawn_seeds(settings.seed, len(nodes))
     shards = [
         (x_mm[i], y_mm[j], z_mm, settings.photons, settings.transit_times, *arrays, seed)
@@ -217,7 +267,15 @@ def trace_light_map(
             if settings.transit_times:
                 transit[to_i, to_j] = np.mean([quantiles[:, order] for order in orders], axis=0)
     return LightMap(
-        x_mm, y_mm, z_mm, probability, transit, settings.photons, optical_hash(detector)
+        x_mm,
+        y_mm,
+        z_mm,
+        probability,
+        transit,
+        settings.photons,
+        optical_hash(detector),
+        direct_light(detector) if apart else no_direct_light(),
+        detector.thickness_mm,
     )
 
 
@@ -276,6 +334,7 @@ def _trace_column(
     slabs: Table,
     surfaces: Table,
     sensors: Table,
+    direct_steps: int,
     seed: np.random.SeedSequence,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return probability (z, sensor) and quantiles (z, sensor, quantile) below one (x, y)."""
@@ -288,7 +347,20 @@ def _trace_column(
     for k, z in enumerate(z_mm):
         counts = np.zeros(count, np.int64)
         histogram = np.zeros((count, _TIME_BINS), np.int64)
-        _trace_node(state, x, y, z, photons, slabs, surfaces, sensors, counts, histogram, edges[-1])
+        _trace_node(
+            state,
+            x,
+            y,
+            z,
+            photons,
+            slabs,
+            surfaces,
+            sensors,
+            direct_steps,
+            counts,
+            histogram,
+            edges[-1],
+        )
         share[k] = counts / photons
         if transit_times:
             for sensor in range(count):
@@ -317,11 +389,12 @@ def _trace_node(
     slabs: Table,
     surfaces: Table,
     sensors: Table,
+    direct_steps: int,
     counts: NDArray[np.int64],
     histogram: NDArray[np.int64],
     last_edge: float,
 ) -> None:
-    """Count photons per sensor and bin of transit time.
+    """Count photons per sensor and bin of transit time, those of *direct_steps* steps aside.
 
     Directions are stratified: cosines one per stratum, azimuths by the golden ratio. The direct
     light is then counted almost without noise.
@@ -333,7 +406,7 @@ def _trace_node(
         cosine = 2.0 * (photon + uniform(state)) / photons - 1.0
         sine = math.sqrt(max(0.0, 1.0 - cosine * cosine))
         phi = 2.0 * math.pi * ((phase + photon * 0.6180339887498949) % 1.0)
-        sensor, transit, _ = trace_photon(
+        sensor, transit, steps = trace_photon(
             state,
             x,
             y,
@@ -345,7 +418,7 @@ def _trace_node(
             surfaces,
             sensors,
         )
-        if sensor >= 0:
+        if sensor >= 0 and steps != direct_steps:
             counts[sensor] += 1
             slot = int(math.asinh(transit / 0.6) / per_bin)
             histogram[sensor, min(slot, bins - 1)] += 1
@@ -433,11 +506,17 @@ def draw_transit(state: NDArray[np.uint64], quantiles: NDArray[np.float32]) -> f
 @njit(nogil=True, cache=True)
 def _interpolate(
     points: Table,
+    result: NDArray[np.float32],
     x_mm: Table,
     y_mm: Table,
     z_mm: Table,
     probability: NDArray[np.float32],
-    result: NDArray[np.float32],
+    thickness: float,
+    height_mm: Table,
+    shift_mm: Table,
+    direct: NDArray[np.float32],
+    centre_x_mm: Table,
+    centre_y_mm: Table,
 ) -> None:
     for n in range(len(points)):
         result[n] = 0.0
@@ -449,6 +528,18 @@ def _interpolate(
             y_mm,
             z_mm,
             probability,
+            1.0,
+            result[n],
+        )
+        add_direct(
+            points[n, 0],
+            points[n, 1],
+            thickness - points[n, 2],
+            height_mm,
+            shift_mm,
+            direct,
+            centre_x_mm,
+            centre_y_mm,
             1.0,
             result[n],
         )

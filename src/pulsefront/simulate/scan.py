@@ -22,6 +22,7 @@ from pulsefront.detector import ChargeReadout, Detector, SiPM, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
+from pulsefront.simulate.direct import no_direct_light
 from pulsefront.simulate.gamma import gamma_table
 from pulsefront.simulate.light_map import LightMap, light_map_for, optical_hash
 from pulsefront.simulate.multiplex import multiplexing
@@ -202,6 +203,7 @@ def _arrays(
     )
     weights = multiplexing(detector) if readout.multiplexing != "pixels" else np.zeros((0, 0))
     grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm, light_map.probability)
+    grid += light_map.direct_arrays
     tables = (gammas.energy_kev, gammas.per_mm, light, charge_row(detector, readout), weights)
     return (beam, lines, *tables, world.slabs, world.surfaces, world.sensors, *grid)
 
@@ -217,7 +219,17 @@ def _no_map(detector: Detector) -> LightMap:
     shape = (2, 2, 2, detector.sensors.count)
     empty = np.zeros((0,) * 5, np.float32)
     nothing = np.zeros(shape, np.float32)
-    return LightMap(ends, ends, ends, nothing, empty, 1, optical_hash(detector))
+    return LightMap(
+        ends,
+        ends,
+        ends,
+        nothing,
+        empty,
+        1,
+        optical_hash(detector),
+        no_direct_light(),
+        detector.thickness_mm,
+    )
 
 
 def _scan_shard(

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.simulate.background import lutetium_decay
+from pulsefront.simulate.direct import add_direct
 from pulsefront.simulate.gamma import MAX_DEPOSITS, trace_gamma
 from pulsefront.simulate.light_map import interpolate_one
 from pulsefront.simulate.optics import trace_photon
@@ -24,6 +25,7 @@ _FAN, _SIDE, _FLOOD, _INTERNAL = 1.0, 2.0, 3.0, 4.0
 # Order of the tables in *arrays*, and of the numbers in the first of them.
 _BEAM, _LINES, _ENERGY, _PER_MM, _LIGHT, _CHARGE, _WEIGHTS = range(7)
 _SLABS, _SURFACES, _SENSORS, _X, _Y, _Z, _PROBABILITY = range(7, 14)
+_HEIGHT, _SHIFT, _DIRECT, _CENTRE_X, _CENTRE_Y = range(14, 19)
 _SIGMA, _GEOMETRY, _FULL, _HOPELESS, _TRIGGER, _LARGEST, _NOISE = range(7)
 _DARK = 2
 Table = NDArray[np.float64]
@@ -82,6 +84,18 @@ def _light(
         if beam[_FULL] == 0.0:
             interpolate_one(
                 x, y, z, arrays[_X], arrays[_Y], arrays[_Z], arrays[_PROBABILITY], photons, seen
+            )
+            add_direct(
+                x,
+                y,
+                arrays[_SLABS][0, 1] - z,
+                arrays[_HEIGHT],
+                arrays[_SHIFT],
+                arrays[_DIRECT],
+                arrays[_CENTRE_X],
+                arrays[_CENTRE_Y],
+                photons,
+                seen,
             )
             continue
         # The photosensor's efficiency is in the number already: what arrives is detected.
