@@ -178,7 +178,7 @@ def test_a_damaged_stage_is_named(
 
 
 def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None:
-    settings = short(margin=1e-6, max_rounds=1, step_fraction=0.4)
+    settings = short(margin=1e-6, max_rounds=1, step_fraction=0.5, proposals=2)
     result = run_ablation(timing_task(2000), settings, Budget(weight_bytes=14))
     assert result.final_cost.weight_bytes <= 14
     assert result.budget_met
@@ -186,7 +186,9 @@ def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None
 
 
 def test_effective_bit_operations_are_a_hard_budget_too() -> None:
-    result = run_ablation(timing_task(700), short(max_rounds=1), Budget(ebops=1200))
+    result = run_ablation(
+        timing_task(700), short(max_rounds=1, step_fraction=0.3, proposals=3), Budget(ebops=1200)
+    )
     assert result.final_cost.ebops <= 1200
     assert all(model.cost().ebops <= 1200 for model in result.final_models)
     assert result.path[1].cost.ebops > 1200
