@@ -44,10 +44,11 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import data, firmware, qc, study
+    from pulsefront.cli import data, firmware, qc, simulation, study
 
     commands = (
         study.run,
+        simulation.simulate,
         data.ingest,
         data.inspect,
         data.pickoff,
