@@ -149,10 +149,26 @@ def test_redundant_feature_is_named_and_left_out():
     assert correlation.shape == (4, 4)
 
 
-@pytest.fixture(scope="module", params=["hazard", "network", "boosting", "ewma"])
-def model(request):
+@pytest.fixture(scope="module")
+def hazard():
+    """A whole model, fitted as the command does it."""
     fleet = tiny_samples(8, 2.0)
-    return fit_model(fleet, BacktestSettings(folds=2, bootstrap_replicates=20), name=request.param)
+    return fit_model(fleet, BacktestSettings(folds=2, bootstrap_replicates=20), name="hazard")
+
+
+@pytest.fixture(scope="module", params=["hazard", "network", "boosting", "ewma"])
+def model(request, hazard):
+    """The same with each kind of estimator."""
+    if request.param == "hazard":
+        return hazard
+    samples = tiny_samples(8, 2.0).samples
+    labelled = np.flatnonzero(samples.label >= 0)[::4]
+    columns = usable_columns(samples.values[labelled])[:40]
+    estimator = train(
+        request.param, samples.values[labelled], samples.label[labelled], hazard.schema,
+        columns=columns, seed=0,
+    )  # fmt: skip
+    return replace(hazard, name=request.param, estimator=estimator)
 
 
 def test_model_comes_back_the_same_from_its_file(model, tmp_path):

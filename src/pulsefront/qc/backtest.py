@@ -329,7 +329,8 @@ def _judge_model(
     statistic = pr_auc_statistic(probability, label)
     points = reliability(probability, label, bins=_CALIBRATION_BINS)
     precision, recall, _ = precision_recall(probability, label)
-    some = np.unique(np.linspace(0, len(recall) - 1, 200).astype(int))
+    # Half of the curve lies within the first few hundred of many thousand thresholds.
+    some = np.unique(np.geomspace(1, len(recall), 300).astype(int)) - 1
     return {
         "average_precision": _interval(statistic, len(label), unit, settings),
         "roc_auc": roc_auc(probability, label),

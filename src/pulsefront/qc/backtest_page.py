@@ -225,11 +225,12 @@ def _alerts(result: Mapping[str, Any]) -> Section:
         Table(
             (
                 "model",
-                *(f"failures found / % at ≤ {r} false" for r in rates),
-                f"median lead / days at {rates[0]}",
+                *(f"found / % at ≤ {r}" for r in rates),
+                "median lead / days",
             ),
             rows,
-            "False alerts per scanner-year. Every model and chart is judged by the same rule; an "
+            "Share of failures found at a rate of false alerts per scanner-year; the lead is at "
+            f"{rates[0]}. Every model and chart is judged by the same rule; an "
             "alert is right when its component fails within the horizon, with the lead to spare.",
         ),
         FigureBlock(
@@ -285,7 +286,7 @@ def _alerts(result: Mapping[str, Any]) -> Section:
         f"Readings of the whole scanner whose smoothed level passes {drift['watch_level']:g} "
         "limit-units are watched, long before they leave their tolerance."
     )
-    if "simulated_sensitivity_losses" in drift:
+    if drift.get("simulated_sensitivity_losses", {}).get("cases"):
         known = drift["simulated_sensitivity_losses"]
         text += (
             f" Of {known['cases']} slow losses of sensitivity that were simulated, "
@@ -371,8 +372,8 @@ def _nulls(result: Mapping[str, Any]) -> Section:
         [
             Paragraph(
                 "The same pipeline on labels that mean nothing. Swapped between scanners it should "
-                "see 0.5; moved round in time within a scanner, no more than the scanners differ "
-                "in risk."
+                "see 0.5, or what the kind of component tells; moved round in time within a "
+                "scanner, no more than the scanners differ in risk."
             ),
             Table(("labels", "area under ROC curve", "expected", "within", "repeats"), rows),
         ],
