@@ -109,3 +109,28 @@ def test_detectors_of_a_pair_must_share_the_clock(detector: Detector) -> None:
 def test_a_detector_without_digitizer_is_refused() -> None:
     with pytest.raises(ConfigError, match="no digitizer"):
         simulate_coincidences(load_detector("lyso_monolithic_50x50x16"), SETTINGS, 1)
+
+
+def test_random_and_scattered_coincidences_come_in_their_shares(
+    detector: Detector, cache: Path
+) -> None:
+    settings = SETTINGS.model_copy(
+        update={"random_fraction": 0.3, "scatter_fraction": 0.2, "window_ns": 4.0}
+    )
+    table = simulate_coincidences(detector, settings, 6, cache=cache)
+    kind = table["coincidence_kind"]
+    shares = np.bincount(kind, minlength=3) / len(kind)
+    assert np.abs(shares - [0.5, 0.2, 0.3]).max() < 4 * np.sqrt(0.25 / len(kind))
+    arrival = table["true_arrival_ns"]
+    off = arrival[:, 0] - arrival[:, 1] - table["known_difference_ns"]
+    assert off[kind == 2].std() == pytest.approx(4.0 / np.sqrt(3), rel=0.1)
+    assert off[kind == 0].std() < 0.1
+    lowest = table["energy_deposited_kev"].min(axis=1)
+    assert (lowest[kind == 1] < 510.9).mean() > 0.9
+
+
+def test_a_random_window_beyond_the_record_is_refused(detector: Detector) -> None:
+    settings = SETTINGS.model_copy(update={"random_fraction": 0.1, "window_ns": 50.0})
+    with pytest.raises(ConfigError) as caught:
+        simulate_coincidences(detector, settings, 1)
+    assert caught.value.field == "window_ns"
