@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,7 +96,8 @@ def _executor(workers: int | None, scheduler: str | None) -> Iterator[Executor |
         )
     if scheduler is not None:
         try:
-            from distributed import Client
+            # By name: its types are known only where it is installed.
+            distributed = import_module("distributed")
         except ImportError:
             raise ToolMissing(
                 "distributed",
@@ -103,7 +105,7 @@ def _executor(workers: int | None, scheduler: str | None) -> Iterator[Executor |
                 install="pip install 'pulsefront[cluster]'",
             ) from None
         try:
-            client = Client(scheduler, timeout="10s")
+            client = distributed.Client(scheduler, timeout="10s")
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"no scheduler answers there: {error}",

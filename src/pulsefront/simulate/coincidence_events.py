@@ -34,14 +34,14 @@ from pulsefront.simulate.optics import LIGHT_MM_PER_NS
 from pulsefront.simulate.random import normal, poisson, uniform
 from pulsefront.simulate.scintillation import cherenkov_photons, draw_photons, emission_time
 
-__all__ = ["MAX_TRIES", "RANDOM", "SCATTERED", "TRUE", "coincidence_events"]
+__all__ = ["MARGIN", "MAX_TRIES", "RANDOM", "SCATTERED", "TRUE", "coincidence_events"]
 
 MAX_TRIES = 100_000
 TRUE, SCATTERED, RANDOM = 0, 1, 2
 # Below this share of the threshold in true energy no event can reach it in charge.
 _HOPELESS = 0.8
 # Samples before the earliest light, beyond the pre-trigger ones, and after the last recorded one.
-_MARGIN = 24
+MARGIN = 24
 Table = NDArray[np.float64]
 
 
@@ -128,7 +128,7 @@ def coincidence_events(
     interval = first[7][0]
     samples = waveform.shape[2]
     before = int(first[7][10])
-    length = samples + before + 2 * _MARGIN
+    length = samples + before + 2 * MARGIN
     most = 200_000
     time_ns, amplitude = np.zeros(most), np.zeros(most)
     cell, order = np.zeros(most, np.int32), np.zeros(most, np.int64)
@@ -195,7 +195,7 @@ def coincidence_events(
                 truth[event, side, 2] = kev[side] - escaped
             if not good:
                 continue
-            start = -interval * (before + _MARGIN + uniform(state))
+            start = -interval * (before + MARGIN + uniform(state))
             stop = start + interval * length
             for side in range(2):
                 arm = first if side == 0 else second

@@ -26,7 +26,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.avalanches import avalanche_row
-from pulsefront.simulate.coincidence_events import MAX_TRIES, coincidence_events
+from pulsefront.simulate.coincidence_events import MARGIN, MAX_TRIES, coincidence_events
 from pulsefront.simulate.digitizer import digitizer_row, pulse_terms
 from pulsefront.simulate.gamma import gamma_table
 from pulsefront.simulate.light_map import LightMap, LightMapSettings, light_map_for
@@ -38,6 +38,7 @@ from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
     cherenkov_row,
     decay_rows,
+    gate_fraction,
     light_row,
     mean_detection_efficiency,
     relative_yield,
@@ -294,6 +295,9 @@ def _arm(detector: Detector, light_map: LightMap, settings: CoincidenceSettings)
     light = light_row(material, mean_detection_efficiency(material, detector.photosensor))
     middle = light_map.probabilities(np.array([[0.0, 0.0, detector.thickness_mm / 2]])).sum()
     per_kev = light[0, 0] * relative_yield(settings.energy_kev, light) * float(middle)
+    # Only light of the simulated stretch counts: slow scintillators give most of it later.
+    stretch_ns = (digitizer.samples + MARGIN) * digitizer.sample_interval_ns
+    per_kev *= gate_fraction(material, stretch_ns)
     sensor = detector.photosensor
     descendants = 1.0
     if sensor.kind == "sipm":
