@@ -40,13 +40,19 @@ def export_step(
         "training_sha256": read_json(folder / "step.json")["key"],
         "input_names": names,
     }
+    model = FixedPointModel.load(folder / "model.json")
+    unit = "mm" if isinstance(study, PositionStudy) else "ns"
     export_model(
-        FixedPointModel.load(folder / "model.json"),
+        model,
         context.folder / FIRMWARE,
         targets=study.export.targets,
         board=study.export.board,
         data_vectors=inputs,
         provenance=provenance,
+        units={
+            **{port.name: "ADC counts" for port in model.inputs},
+            **dict.fromkeys(model.outputs, unit),
+        },
     )
 
 

@@ -198,7 +198,6 @@ def _task(study: AnyStudy, parts: SplitEvents) -> Any:
 
 
 def _search(study: AnyStudy, context: Context) -> None:
-    from pulsefront.networks.lower import lower
     from pulsefront.search import run_ablation
 
     parts = _parts(context)
@@ -206,10 +205,7 @@ def _search(study: AnyStudy, context: Context) -> None:
     with progress("Ablation", "stages") as report:
         result = run_ablation(task, study.search, study.budget, context.checkpoint, report)
     result.final_model.save(context.folder / "model.json")
-    for number, candidate in enumerate(result.final_candidates):
-        model = lower(
-            candidate, result.scaling, task.input_format, task.output_format, name=study.name
-        )
+    for number, model in enumerate(result.final_models):
         model.save(context.folder / "initializations" / f"{number}.json")
     # The choice is made: from here on the networks only answer, and see inputs without labels.
     inputs = task.inputs[parts.split.test].reshape(-1, task.n_in)
