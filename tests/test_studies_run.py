@@ -55,7 +55,7 @@ def shipped(name: str) -> str:
 def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> str:
     """Return a shipped study with small numbers, so that it runs in seconds."""
     text = shipped(name)
-    text = re.sub(r"\[search\.float_training\]\n(?:\w+ = .*\n)+", "", text)
+    text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     for key, value in changes.items():
         text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
         if not count:
