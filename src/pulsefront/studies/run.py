@@ -98,7 +98,7 @@ def _steps(study: AnyStudy) -> list[Step]:
             "Selecting and splitting events",
             lambda c: _split(study, c),
             pick("events"),
-            after=("plan", "data"),
+            after=("data",),
         ),
         Step(
             "baselines",
