@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -12,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from pulsefront.errors import BudgetError, ConfigError, DataError, ToolMissing, UnsupportedLayer
+from pulsefront.errors import (
+    BudgetError,
+    ConfigError,
+    DataError,
+    PulsefrontError,
+    ToolMissing,
+    UnsupportedLayer,
+)
 from pulsefront.files import sim_data_directory
 from pulsefront.studies.config import load_study
 from pulsefront.studies.run import run_study
@@ -183,6 +191,23 @@ def test_bad_study_is_one_clear_line_before_any_work(
     with pytest.raises(error, match=message):
         run_study(study, tmp_path / "run", lambda _: None)
     assert not (tmp_path / "run" / "steps").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_full_disk_is_one_clear_line(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        study = tmp_path / "study.toml"
+        study.write_text(small("timing_lyso_pair", TIMING_CHANGES))
+        with pytest.raises(PulsefrontError, match=r"no space left.*free some space"):
+            run_study(study, disk / "run", lambda _: None)
+        assert not (disk / "run" / "steps" / "data").exists()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_missing_compiler_is_said_before_any_work(

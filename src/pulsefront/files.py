@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ __all__ = [
     "firmware_export_directory",
     "hash_file",
     "hash_json",
+    "hdf5_disk_errors",
     "sim_data_directory",
     "write_bytes",
     "write_json",
@@ -100,6 +102,29 @@ def _explained(error: OSError, target: Path) -> Exception:
         return error
     reason = (error.strerror or str(error)).lower()
     return PulsefrontError(f"cannot be written: {reason}", file=target, remedy=remedy)
+
+
+@contextmanager
+def hdf5_disk_errors(target: str | Path) -> Iterator[None]:
+    """Turn HDF5's write errors into one line.
+
+    HDF5 hides the system's reason in its text, and h5py may raise a second error, without it,
+    when the broken file is closed: the reason is looked for along the chain.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        link: BaseException | None = error
+        while link is not None:
+            match = re.search(r"errno = (\d+), error message = '([^']*)'", str(link))
+            if match is not None:
+                raise PulsefrontError(
+                    f"cannot be written: {match[2].lower()}",
+                    file=target,
+                    remedy=REMEDIES.get(int(match[1]), "check the disk and try again"),
+                ) from error
+            link = link.__context__
+        raise
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

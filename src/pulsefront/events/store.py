@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pulsefront.errors import DataError, PulsefrontError
+from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.store_read import (
     FORMAT,
@@ -39,7 +38,7 @@ from pulsefront.events.store_read import (
     open_store,
     read,
 )
-from pulsefront.files import atomic_path
+from pulsefront.files import atomic_path, hdf5_disk_errors
 
 __all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", "write_stream"]
 
@@ -80,7 +79,7 @@ def write_stream(
     count = 0
     with (
         atomic_path(path) as temporary,
-        _disk_errors(path),
+        hdf5_disk_errors(path),
         h5py.File(temporary, "w", libver=("v110", "v110")) as file,
     ):
         for table in tables:
@@ -115,7 +114,7 @@ def append(path: str | Path) -> Iterator[Appender]:
         with open_store(path) as stored:
             write_stream(stored.chunks(), path, provenance=stored.provenance)
     appender = Appender(path)
-    with _disk_errors(path):
+    with hdf5_disk_errors(path):
         try:
             yield appender
         finally:
@@ -234,19 +233,3 @@ def _let_go(file: h5py.File) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, file.id.get_vfd_handle())
     os.close(nowhere)
-
-
-@contextmanager
-def _disk_errors(path: str | Path) -> Iterator[None]:
-    """Turn HDF5's write errors, which hide the system's reason in their text, into one line."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        match = re.search(r"errno = (\d+), error message = '([^']*)'", str(error))
-        if match is None:
-            raise
-        raise PulsefrontError(
-            f"cannot be written: {match[2].lower()}",
-            file=path,
-            remedy="free some space on that disk or choose another folder",
-        ) from error

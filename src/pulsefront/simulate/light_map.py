@@ -23,7 +23,7 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.detector import Detector
 from pulsefront.errors import DataError
-from pulsefront.files import atomic_path, hash_json
+from pulsefront.files import atomic_path, hash_json, hdf5_disk_errors
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.direct import (
     DirectLight,
@@ -130,7 +130,11 @@ class LightMap:
 
     def save(self, path: str | Path) -> None:
         """Write the map to an HDF5 file, atomically."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with (
+            atomic_path(path) as temporary,
+            hdf5_disk_errors(path),
+            h5py.File(temporary, "w") as file,
+        ):
             file.attrs["format"] = "pulsefront light map 2"
             file.attrs["optics_sha256"] = self.optics
             file.attrs["photons_per_position"] = self.photons

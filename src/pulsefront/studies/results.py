@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pulsefront import __version__
+from pulsefront.detector import load_detector
 from pulsefront.evaluate import fill_checklist
 from pulsefront.fixed_point import FixedPointModel
+from pulsefront.simulate.inspect import derived_numbers
 from pulsefront.studies.config import PositionStudy, TimingStudy
 from pulsefront.studies.parts import read_json
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, source_hash
@@ -44,6 +46,10 @@ def collect_results(
         "study_type": study.study_type,
         "study_sha256": plan["sha256"],
         "seed": study.seed,
+        "detector": {
+            f"{quantity}, {unit}" if unit else quantity: value
+            for quantity, value, unit in derived_numbers(load_detector(study.detector))
+        },
         "data": split,
         "baselines": baselines,
         "model": {
