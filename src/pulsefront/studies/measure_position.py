@@ -105,8 +105,8 @@ def evaluate(
         "estimators": table,
         "best_baseline": best,
         "gain": compare(statistics, table, len(truth), options),
-        # The likelihood iterates for every event; no front end runs it.
-        "gain_front_end": compare(
+        # The likelihood iterates for every event: a reference beside the baselines.
+        "gain_over_baselines": compare(
             {name: s for name, s in statistics.items() if name != LIKELIHOOD},
             table,
             len(truth),

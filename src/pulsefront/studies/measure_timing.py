@@ -88,8 +88,8 @@ def evaluate(
         "estimators": table,
         "best_baseline": best,
         "gain": gain,
-        # All of them are front-end estimators.
-        "gain_front_end": gain,
+        # Here no stronger reference stands beside the baselines.
+        "gain_over_baselines": gain,
         "initializations": {
             name: over_initializations(
                 [

@@ -90,10 +90,10 @@ def _summary(study: PositionStudy | TimingStudy, results: Results) -> list[Block
     test, model = results["test"], results["model"]
     key = test["main_metric"]
     name, unit = METRICS[key]
-    front_end, overall = test["gain_front_end"][key], test["gain"][key]
-    rival = front_end["baseline"]
+    over_baselines, overall = test["gain_over_baselines"][key], test["gain"][key]
+    rival = over_baselines["baseline"]
     ours, theirs = test["estimators"]["network"], test["estimators"][rival]
-    better = front_end["excludes_zero"]
+    better = over_baselines["excludes_zero"]
     verification = results["verification"]
     limit = model["budget"].get("weight_bytes")
     architecture = model["architecture"]
@@ -126,12 +126,14 @@ def _summary(study: PositionStudy | TimingStudy, results: Results) -> list[Block
             ]
         ),
         Callout(
-            _verdict(front_end, key, "the best classical estimator that runs in a front end"),
+            _verdict(over_baselines, key, "the best of the tuned baselines"),
             "good" if better else "bad",
         ),
     ]
     if overall["baseline"] != rival:
-        text = _verdict(overall, key, "which iterates for every event and runs in no front end")
+        text = _verdict(
+            overall, key, "the strongest classical estimator, which iterates for every event"
+        )
         blocks.append(Callout(text, "good" if overall["excludes_zero"] else "warning"))
     blocks.append(
         Paragraph(
@@ -200,9 +202,9 @@ def _resolution(results: Results) -> list[Block]:
                     interval(g, "gain_percent"),
                     g["excludes_zero"],
                 )
-                for gains in ("gain_front_end", "gain")
+                for gains in ("gain_over_baselines", "gain")
                 for k, g in test[gains].items()
-                if gains == "gain_front_end" or g != test["gain_front_end"][k]
+                if gains == "gain_over_baselines" or g != test["gain_over_baselines"][k]
             ],
             caption="Paired by event. Parameters of the classical estimators were tuned over "
             + ", ".join(f"{count} settings of {name}" for name, count in tried.items())
