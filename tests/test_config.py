@@ -50,6 +50,7 @@ def test_good_file_is_read(tmp_path: Path) -> None:
             ["source.beam.with_mm", "did you mean 'width_mm'"],
         ),
         (GOOD + "layers = [{widthmm = 1.0}]", ["layers.0", "width_mm"]),
+        (GOOD.replace("name", "nmae"), ["nmae", "unknown key", "did you mean 'name'"]),
         ('name = "a"\nsource = {kind = "beam", width_mm = -1.0}', ["source.beam.width_mm", "-1.0"]),
         (
             'name = "a"\nsource = {kind = "beam", width_mm = inf}',

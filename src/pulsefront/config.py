@@ -78,7 +78,9 @@ def validate(model: type[Model], content: Mapping[str, Any], *, file: str | Path
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        # A misspelt key is both unknown and missing: the unknown one says more.
+        first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
         location = tuple(first["loc"])
         field = ".".join(str(part) for part in location) or None
         if first["type"] == "extra_forbidden":
