@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.evaluate import metrics
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Candidate, Scaling
@@ -29,18 +30,13 @@ __all__ = [
     "root_mean_square",
 ]
 
-GAUSSIAN_FWHM_FRACTION = 0.7610
-"""Share of a Gaussian within its full width at half maximum: erf(√ln 2)."""
-
 
 def central_width(residuals: NDArray[np.float64]) -> float:
-    """Return the width of the central 76.1 % of the first output's residuals.
+    """Return `metrics.central_width` of the first output's residuals.
 
     It equals the FWHM for a Gaussian and, unlike a histogram's, varies smoothly with the events.
     """
-    tail = (1.0 - GAUSSIAN_FWHM_FRACTION) / 2.0
-    low, high = np.quantile(residuals[:, 0], [tail, 1.0 - tail])
-    return float(high - low)
+    return metrics.central_width(residuals[:, 0])
 
 
 def mean_distance(residuals: NDArray[np.float64]) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
@@ -21,7 +21,6 @@ __all__ = [
     "PositionStudy",
     "Purpose",
     "Statistics",
-    "Study",
     "TimingStudy",
     "VerificationSettings",
     "load_study",
@@ -124,8 +123,6 @@ class TimingStudy(StudyBase):
     events: TimingEvents
 
 
-Study = Annotated[PositionStudy | TimingStudy, Field(discriminator="kind")]
-
 _KINDS: dict[str, type[PositionStudy] | type[TimingStudy]] = {
     "position": PositionStudy,
     "timing": TimingStudy,
@@ -157,8 +154,3 @@ def load_study(path: str | Path) -> tuple[PositionStudy | TimingStudy, Path]:
 def _find(path: Path) -> Path:
     shipped = sim_data_directory() / "studies" / f"{path}.toml"
     return shipped if not path.exists() and path.suffix == "" and shipped.is_file() else path
-
-
-def json_schema() -> dict[str, object]:
-    """Return the JSON schema of study files, for editors."""
-    return TypeAdapter(Study).json_schema()
