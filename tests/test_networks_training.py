@@ -174,3 +174,21 @@ def test_cauchy_loss_is_not_steered_by_wrong_labels() -> None:
         found = predict(candidate, data.scaling, inputs, ADC, OUT)
         errors[name] = float(np.median(np.abs(found - targets)[:, 0]))
     assert errors["cauchy"] < 0.7 * errors["absolute"]
+
+
+def test_a_pruned_weight_stays_zero_and_costs_no_other_candidate_anything() -> None:
+    counts, position = light_response(1500)
+    data = prepare(counts, position, ADC, LossSettings())
+    shapes = ((6, 4), (5, 3))
+    first, second = (
+        initial_candidate(MlpSettings(hidden=h), 64, 3, seed=s) for s, h in enumerate(shapes)
+    )
+    pruned = replace(first, weights=tuple(w * (np.abs(w) > 0.1) for w in first.weights))
+    settings = TrainingSettings(epochs=2, batch=128)
+    trained, beside = train([pruned, second], data, settings, seed=1)
+    for before, after in zip(pruned.weights, trained.weights, strict=True):
+        assert np.array_equal(before == 0, after == 0)
+    alone = train([second], data, settings, seed=1)[0]
+    assert all(
+        np.allclose(a, b, atol=1e-5) for a, b in zip(alone.weights, beside.weights, strict=True)
+    )

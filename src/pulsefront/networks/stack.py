@@ -25,7 +25,8 @@ class Stack:
     """Candidates of one depth, padded to common layer widths.
 
     A padded node has zero weights and a zero bias. It stays at zero, and so do its gradients:
-    padding changes no candidate's result.
+    padding changes no candidate's result. A weight that is exactly zero has been pruned: it stays
+    zero too, once `hold_pruned` has cleared its gradient.
 
     The latent weights and biases of all layers are views of one flat tensor, ``latent``. What the
     forward pass uses is derived from it by `refresh` (quantized, or the same numbers) and kept in
@@ -66,10 +67,7 @@ class Stack:
             leaf.requires_grad_()
             leaf.grad = slot
         self._load(candidates)
-        mask = torch.zeros(count, widths[0], 1)
-        for n, kept in enumerate(self._rows):
-            mask[n, kept] = 1.0
-        self._input_mask = mask if bool((mask == 0).any()) else None
+        self._trained = self._trained_mask()
         # A convolution's samples share one scaling: any of them stands for its kernel.
         entering = self.inputs[: self._filters.kernel] if self._filters else self.inputs
         self._input_scale = _column(scaling.input_scale[entering])
@@ -108,6 +106,22 @@ class Stack:
             padded = self.weights[0].shape[2]
             return (np.arange(self._positions)[:, None] * padded + channels).reshape(-1)
         return np.arange(own)
+
+    def _trained_mask(self) -> torch.Tensor | None:
+        """Return 1 where a number is trained and 0 where a weight stays zero; None if all are."""
+        padded = any(len(rows) < len(self.inputs) for rows in self._rows)
+        pruned = any(bool((weight == 0).any()) for c in self._candidates for weight in c.weights)
+        if not padded and not pruned:
+            return None
+        mask = torch.ones_like(self.latent)
+        weights = sum(weight.numel() for weight in self.weights)
+        mask[:weights] = (self.latent[:weights] != 0).float()
+        return mask
+
+    def hold_pruned(self) -> None:
+        """Clear the gradients of weights that are pruned, or of inputs a candidate lacks."""
+        if self._trained is not None:
+            self.gradient.mul_(self._trained)
 
     def _load_precision(self) -> None:
         if not self.quantized:
@@ -167,10 +181,7 @@ class Stack:
 
     def _refresh_layer(self, layer: int) -> None:
         weight, bias = self._used_weights[layer].data, self._used_biases[layer].data
-        if layer == 0 and self._input_mask is not None:
-            torch.mul(self.weights[layer], self._input_mask, out=weight)
-        else:
-            weight.copy_(self.weights[layer])
+        weight.copy_(self.weights[layer])
         bias.copy_(self.biases[layer])
         if not self.quantized:
             return
@@ -244,11 +255,8 @@ class Stack:
             return
         value = inputs.expand(len(self), -1, -1)
         for layer in range(self.layers):
-            latent = self.weights[layer]
-            if layer == 0 and self._input_mask is not None:
-                latent = latent * self._input_mask
             self._weight_fraction[layer] = weight_fraction(
-                latent * self._deployed_factor(layer),
+                self.weights[layer] * self._deployed_factor(layer),
                 self._weight_bits[layer],
                 per_channel=self._per_channel,
             )

@@ -192,6 +192,7 @@ def train(
         )
         # The sum over candidates: each one's gradient is its own loss's alone.
         loss.sum().backward()  # type: ignore[no-untyped-call]
+        stack.hold_pruned()
         rate = settings.learning_rate * one_cycle(step / steps, settings.warm_up)
         optimizer.step(stack.gradient, rate)
         report(step + 1, steps)
