@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators import calibration, coincidence
+from pulsefront.estimators import calibration, channels, coincidence, peaks
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.open import open_events
 
@@ -126,7 +126,7 @@ def test_errors_of_the_fit_are_what_they_say() -> None:
     pulls = []
     for _ in range(60):
         values = np.concatenate([random.normal(100, 5, 1500), random.uniform(70, 130, 1500)])
-        fit = calibration.fit_peak(values, 70, 130)
+        fit = peaks.fit_peak(values, 70, 130)
         pulls.append((fit.centre - 100) / fit.centre_error)
         assert 0.4 < fit.chi_square < 2.0
     assert abs(np.mean(pulls)) < 0.5
@@ -135,9 +135,9 @@ def test_errors_of_the_fit_are_what_they_say() -> None:
 
 def test_no_peak_is_an_error() -> None:
     with pytest.raises(DataError, match="only 10 values"):
-        calibration.fit_peak(np.full(10, 5.0), 0, 10)
+        peaks.fit_peak(np.full(10, 5.0), 0, 10)
     with pytest.raises(ConfigError):
-        calibration.fit_peak(np.zeros(100), 5, 5)
+        peaks.fit_peak(np.zeros(100), 5, 5)
     with pytest.raises(ConfigError, match="rise"):
         calibration.calibrate_energy(sodium(), (1275.0, 511.0))
 
@@ -146,20 +146,20 @@ def test_gains_bring_channels_together() -> None:
     random = np.random.default_rng(0)
     true = random.uniform(0.7, 1.3, 16)
     charges = random.exponential(100, (20_000, 16)) / true
-    found = calibration.channel_gains(charges)
+    found = channels.channel_gains(charges)
     np.testing.assert_allclose(found / found.mean(), true / true.mean(), rtol=0.05)
     charges[:, 3] = 0
     with pytest.raises(DataError, match="channel 3"):
-        calibration.channel_gains(charges)
+        channels.channel_gains(charges)
 
 
 def test_offsets_come_from_pairs() -> None:
     true = np.array([0.3, -0.2, 0.1, -0.2])
     pairs = [(0, 1), (1, 2), (2, 0), (2, 3)]
     measured = [(i, j, float(true[i] - true[j]), 0.01) for i, j in pairs]
-    found = calibration.channel_time_offsets(measured, 5)
+    found = channels.channel_time_offsets(measured, 5)
     np.testing.assert_allclose(found[:4], true - true.mean(), atol=1e-9)
     assert np.isnan(found[4])
     for bad in ((0, 9, 0.0, 0.1), (0, 0, 0.0, 0.1), (0, 1, 0.0, 0.0)):
         with pytest.raises(ConfigError):
-            calibration.channel_time_offsets([bad], 5)
+            channels.channel_time_offsets([bad], 5)

@@ -1,4 +1,4 @@
-"""Energy calibration from known peaks, photopeak selection, gains and time offsets of channels."""
+"""Energy calibration from known peaks, and the selection of photopeak events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.peaks import PeakFit, fit_peak, spectrum_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NA22_PEAKS_KEV",
     "EnergyCalibration",
-    "PeakFit",
     "calibrate_energy",
     "calibration_figure",
-    "channel_gains",
-    "channel_time_offsets",
-    "fit_peak",
     "in_photopeak",
 ]
 
@@ -30,46 +27,8 @@ Floats = NDArray[np.float64]
 NA22_PEAKS_KEV = (510.999, 1274.537)
 """Annihilation photons, and the gamma of ²²Na."""
 
-SIGMA_TO_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
-
-
-@dataclass(frozen=True)
-class PeakFit:
-    """A Gaussian on a straight background, fitted to a spectrum.
-
-    Attributes
-    ----------
-    centre, sigma
-        In the unit of the spectrum, with their standard errors.
-    counts
-        Area of the Gaussian.
-    chi_square
-        Per degree of freedom.
-    low, high
-        Range of the fit.
-    """
-
-    centre: float
-    centre_error: float
-    sigma: float
-    sigma_error: float
-    counts: float
-    background: tuple[float, float]
-    chi_square: float
-    low: float
-    high: float
-    bin_width: float
-
-    @property
-    def resolution_fwhm(self) -> float:
-        """FWHM over centre, under the Gaussian that was fitted."""
-        return float(SIGMA_TO_FWHM * self.sigma / self.centre)
-
-    def density(self, values: Floats) -> Floats:
-        """Return the fitted counts per bin of width ``bin_width`` at *values*."""
-        return _shape(values - self.centre, self.counts * self.bin_width, self.sigma) + (
-            self.background[0] + self.background[1] * (values - self.centre)
-        )
+OUT_OF_PROPORTION = 0.06
+"""How far bumps lie from the proportion of their energies, as a sigma: offsets, saturation."""
 
 
 @dataclass(frozen=True)
@@ -106,92 +65,6 @@ class EnergyCalibration:
         }
 
 
-def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None = None) -> PeakFit:
-    """Fit a Gaussian on a straight background between *low* and *high*.
-
-    Binned least squares, weighted with the Poisson errors of the model of the step before.
-
-    Parameters
-    ----------
-    values
-        (event,) charges or energies; those not finite are left out.
-    low, high
-        Range, which must hold the whole peak and some background.
-    bins
-        Number of bins; by default about four per standard deviation of what is in the range.
-
-    Raises
-    ------
-    DataError
-        Fewer than 50 values in the range, or no peak can be fitted.
-    ConfigError
-        The range is empty.
-    """
-    from scipy.optimize import curve_fit
-
-    if not low < high:
-        raise ConfigError("must have low < high", field="low, high", value=(low, high))
-    values = np.asarray(values, np.float64)
-    inside = values[np.isfinite(values) & (values >= low) & (values < high)]
-    if len(inside) < 50:
-        raise DataError(
-            f"only {len(inside)} values between {low:g} and {high:g}",
-            field="peak",
-            remedy="give more events or another range",
-        )
-    bins = bins or int(np.clip(np.sqrt(len(inside)), 20, 120))
-    counts, edges = np.histogram(inside, bins, (low, high))
-    centres = (edges[:-1] + edges[1:]) / 2
-    width = float(edges[1] - edges[0])
-
-    reach = high - low
-    top = float(centres[np.argmax(_smooth(counts))])
-    most = float(max(counts.max(), 1))
-
-    # In units of the range and of the highest bin, so that all parameters are of the order of one.
-    def model(
-        x: Floats, centre: float, sigma: float, height: float, level: float, slope: float
-    ) -> Floats:
-        u = (x - top) / reach - centre
-        return np.asarray(most * (height * np.exp(-0.5 * (u / sigma) ** 2) + level + slope * u))
-
-    level = float(np.percentile(counts, 20)) / most
-    start = [0.0, float(np.clip(inside.std() / reach, 0.02, 0.3)), 1.0 - level, level, 0.0]
-    bounds = (
-        [(low - top) / reach, 0.5 * width / reach, 0.0, -10.0, -50.0],
-        [(high - top) / reach, 0.5, 10.0, 10.0, 50.0],
-    )
-    errors = np.sqrt(np.maximum(counts, 1.0))
-    try:
-        for _ in range(5):
-            solution, covariance = curve_fit(
-                model, centres, counts, start, errors, absolute_sigma=True, bounds=bounds
-            )
-            start = [float(value) for value in solution]
-            errors = np.sqrt(np.maximum(model(centres, *solution), 1.0))
-    except (RuntimeError, ValueError):
-        raise DataError("no peak could be fitted", field="peak", value=(low, high)) from None
-    spread = np.sqrt(np.diag(covariance))
-    centre, sigma = top + reach * start[0], reach * start[1]
-    height, level, slope = most * start[2], most * start[3], most * start[4] / reach
-    at_bound = sigma > 0.49 * reach or centre - low < width or high - centre < width
-    if at_bound or not np.isfinite(spread).all() or start[2] < 3 * spread[2]:
-        raise DataError("no peak could be fitted", field="peak", value=(low, high))
-    chi_square = float(np.sum(((counts - model(centres, *start)) / errors) ** 2) / (bins - 5))
-    return PeakFit(
-        centre,
-        float(reach * spread[0]),
-        sigma,
-        float(reach * spread[1]),
-        height * sigma * np.sqrt(2 * np.pi) / width,
-        (level + slope * (centre - top), slope),
-        chi_square,
-        low,
-        high,
-        width,
-    )
-
-
 def calibrate_energy(
     charges: NDArray[Any],
     peaks_kev: Sequence[float] = NA22_PEAKS_KEV,
@@ -207,8 +80,8 @@ def calibrate_energy(
     peaks_kev
         Energies, rising; by default those of ²²Na.
     ranges
-        Range of each fit. Without them the first peak is taken to be the highest bump of the
-        spectrum above a tenth of its reach, and the others to lie in proportion.
+        Range of each fit. Without them the peaks are those bumps of the spectrum that lie in the
+        proportion of the energies and together stand out most.
 
     Raises
     ------
@@ -223,13 +96,13 @@ def calibrate_energy(
     if ranges is not None and len(ranges) != len(energies):
         raise ConfigError("needs one range per peak", field="ranges", value=len(ranges))
     charges = np.asarray(charges, np.float64)
+    places = _places(charges, energies) if ranges is None else []
     fits: list[PeakFit] = []
-    for number, energy in enumerate(energies):
+    for number in range(len(energies)):
         if ranges is not None:
             low, high = ranges[number]
         else:
-            ratio = energy / energies[0]
-            place = fits[0].centre * ratio if fits else _highest_bump(charges)
+            place = places[number]
             low, high = 0.75 * place, 1.25 * place
         fit = fit_peak(charges, low, high)
         # The background under the edge of a wide range bends: once more, close to the peak.
@@ -287,100 +160,40 @@ def calibration_figure(charges: NDArray[Any], calibration: EnergyCalibration) ->
     return figure
 
 
-def channel_gains(charges: NDArray[Any], *, least_events: int = 100) -> Floats:
-    """Return factors that bring the channels of a point-source set to one gain.
+def _places(charges: Floats, energies: tuple[float, ...]) -> list[float]:
+    """Return about where each peak lies: the bumps in proportion that stand out most together.
 
-    In a flood or a scan that treats all channels alike, their charges have one distribution, and
-    its upper part is light that the channel saw directly. The factor of a channel is the mean
-    over channels of the 95th percentile, divided by its own.
-
-    Parameters
-    ----------
-    charges
-        (event, channel).
-    least_events
-        Finite charges that a channel needs.
-
-    Raises
-    ------
-    DataError
-        A channel is dead or has too few events.
+    A single energy is that of the most prominent bump above a tenth of the axis, below which there
+    is noise.
     """
-    charges = np.asarray(charges, np.float64)
-    if charges.ndim != 2:
-        raise DataError("must be (event, channel)", field="charges", value=charges.shape)
-    finite = np.isfinite(charges)
-    few = np.flatnonzero(finite.sum(axis=0) < least_events)
-    if len(few):
+    spectrum = spectrum_of(charges)
+    prominent = [bump for bump in spectrum.bumps if bump.position > 0.1 * spectrum.edges[-1]]
+    if len(energies) == 1 and prominent:
+        return [max(prominent, key=lambda bump: bump.prominence).position]
+    best: tuple[float, list[float]] = (-1.0, [])
+    for first in prominent:
+        score, places = first.prominence, [first.position]
+        for energy in energies[1:]:
+            expected = first.position * energy / energies[0]
+            off = [(bump.position / expected - 1.0) / OUT_OF_PROPORTION for bump in prominent]
+            weights = [
+                bump.prominence * np.exp(-0.5 * distance**2) if abs(distance) < 3 else 0.0
+                for bump, distance in zip(prominent, off, strict=True)
+            ]
+            match = int(np.argmax(weights))
+            if not weights[match] > 0:
+                break
+            # As a product: two fair bumps in proportion beat one high bump and a ripple.
+            score *= weights[match]
+            places.append(prominent[match].position)
+        else:
+            if score > best[0]:
+                best = (score, places)
+    if not best[1]:
         raise DataError(
-            "too few events", field=f"channel {few[0]}", value=int(finite[:, few[0]].sum())
+            "no peaks in the proportion of the energies",
+            field="peaks_kev",
+            value=energies,
+            remedy="name the peaks that the source has, or give the range of each",
         )
-    upper = np.nanpercentile(np.where(finite, charges, np.nan), 95, axis=0)
-    dead = np.flatnonzero(~(upper > 0))
-    if len(dead):
-        raise DataError("has no charge", field=f"channel {dead[0]}", remedy="leave it out")
-    return np.asarray(upper.mean() / upper)
-
-
-def channel_time_offsets(
-    differences: Sequence[tuple[int, int, float, float]], channels: int
-) -> Floats:
-    """Return the time offset of each channel from measured differences between pairs.
-
-    Weighted least squares of ``o_i − o_j = d``; the offsets of each connected set of channels add
-    up to zero.
-
-    Parameters
-    ----------
-    differences
-        (i, j, median of t_i − t_j minus the expected difference, its uncertainty) per pair.
-    channels
-        Number of channels.
-
-    Returns
-    -------
-    offsets
-        (channel,) in the unit of the differences; NaN for a channel in no pair.
-
-    Raises
-    ------
-    ConfigError
-        A pair names a channel that is not there, or an uncertainty is not positive.
-    """
-    rows, values, seen = [], [], np.zeros(channels, np.bool_)
-    for i, j, difference, uncertainty in differences:
-        if not (0 <= i < channels and 0 <= j < channels and i != j):
-            raise ConfigError("names no pair of channels", field="differences", value=(i, j))
-        if not uncertainty > 0:
-            raise ConfigError("must be positive", field="uncertainty", value=uncertainty)
-        row = np.zeros(channels)
-        row[i], row[j] = 1.0 / uncertainty, -1.0 / uncertainty
-        rows.append(row)
-        values.append(difference / uncertainty)
-        seen[[i, j]] = True
-    if not rows:
-        return np.full(channels, np.nan)
-    # The least-squares solution of smallest norm is the one whose connected sets add up to zero.
-    solution = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)[0]
-    return np.where(seen, solution, np.nan)
-
-
-def _shape(distance: Floats, area: float, sigma: float) -> Floats:
-    sigma = abs(sigma) + 1e-300
-    return np.asarray(area / (sigma * np.sqrt(2 * np.pi)) * np.exp(-0.5 * (distance / sigma) ** 2))
-
-
-def _smooth(counts: NDArray[Any]) -> Floats:
-    padded = np.pad(np.asarray(counts, np.float64), 2, mode="edge")
-    return np.asarray(np.convolve(padded, np.ones(5) / 5, mode="valid"))
-
-
-def _highest_bump(charges: Floats) -> float:
-    """Return where the spectrum is highest above a tenth of its reach."""
-    finite = charges[np.isfinite(charges)]
-    if len(finite) < 50:
-        raise DataError("too few charges to find a peak", field="charges", value=len(finite))
-    reach = float(np.percentile(finite, 99))
-    counts, edges = np.histogram(finite, 200, (0.1 * reach, reach))
-    best = int(np.argmax(_smooth(_smooth(counts))))
-    return float((edges[best] + edges[best + 1]) / 2)
+    return best[1]
