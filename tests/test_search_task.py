@@ -20,8 +20,10 @@ from pulsefront.search import (
     Task,
     central_width,
     mean_distance,
+    mean_misplacement,
     misclassified,
     run_ablation,
+    scaled_distance,
 )
 from strategies_networks import coincidences, light_response
 
@@ -126,6 +128,66 @@ def test_a_head_of_crystals_picks_the_right_one_in_most_events() -> None:
 
 
 def test_classes_that_are_no_whole_numbers_are_refused() -> None:
-    halves = task(targets=np.full(3000, 0.5), loss=LossSettings(kind="classification"))
     with pytest.raises(DataError, match="one class 0, 1, … per event"):
-        halves.training_data()
+        task(targets=np.full(3000, 0.5), loss=LossSettings(kind="classification"))
+
+
+def test_a_wrong_crystal_counts_by_how_far_off_it_is() -> None:
+    """Two crystals in a row of four: the network's choice is judged in crystal pitches."""
+    counts, position = light_response(3000, channels=4)
+    column = np.digitize(position[:, 0], [-12.5, 0, 12.5])
+    centres = np.array([[-18.75], [-6.25], [6.25], [18.75]])
+    placed = task(
+        inputs=counts,
+        targets=column,
+        loss=LossSettings(kind="classification"),
+        metric=mean_misplacement,
+        metric_name="mean misplacement [mm]",
+        output_format=FixedPointFormat(12, 7),
+        class_positions=centres,
+    )
+    result = run_ablation(placed, BRIEF, Budget(weight_bytes=300))
+    chosen = result.final_model.run(counts[2200:][:, result.kept_inputs]).argmax(1)
+    off = np.abs(centres[chosen] - centres[column[2200:]]).mean()
+    assert off == pytest.approx(result.final_metric[result.best], rel=1e-12)
+    assert off < 0.1 * 12.5
+
+
+def test_a_class_without_training_events_or_a_place_is_refused() -> None:
+    crystal = np.repeat([0, 1, 2], 1000)
+    kind = LossSettings(kind="classification")
+    with pytest.raises(DataError, match=r"there are 2 classes in training events \(got 2\)"):
+        task(targets=crystal, loss=kind, train=np.arange(2000), selection=np.arange(2000, 3000))
+    with pytest.raises(DataError, match=r"there are 2 classes \(got 2\)"):
+        task(targets=crystal, loss=kind, class_positions=np.zeros((2, 2)))
+
+
+def test_events_without_a_label_are_refused_before_training() -> None:
+    _, position = light_response(3000)
+    position[[5, 2500], 2] = np.nan
+    with pytest.raises(DataError, match=r"targets: events have no label \(got 2\)"):
+        task(targets=position)
+    with pytest.raises(DataError, match="coarse: a coincidence task needs the coarse times"):
+        task(targets=position[:, 0] * 0, loss=LossSettings(kind="coincidence"))
+    with pytest.raises(DataError, match="targets: there are 3000 events"):
+        task(targets=np.zeros((10, 3)))
+    with pytest.raises(DataError, match="train, selection: there are 3000 events"):
+        task(selection=np.arange(2990, 3001))
+
+
+def test_outputs_of_different_units_are_judged_together() -> None:
+    """Position in mm and energy in keV: one scale each."""
+    counts, position = light_response(3000)
+    energy = 511.0 * counts.sum(1, dtype=np.float64) / counts.sum(1).mean()
+    both = task(
+        targets=np.column_stack([position, energy]),
+        metric=scaled_distance((1.0, 1.0, 1.0, 20.0)),
+        metric_name="scaled distance",
+        output_format=FixedPointFormat(20, 11),
+        output_names=("x_mm", "y_mm", "depth_mm", "energy_kev"),
+    )
+    result = run_ablation(both, BRIEF, Budget(weight_bytes=900))
+    outputs = result.predict_final(both, counts[2200:])[result.best]
+    residual = outputs - both.targets[2200:]
+    assert np.median(np.abs(residual[:, 3])) < 0.5 * np.median(np.abs(energy - energy.mean()))
+    assert both.metric(residual) == result.final_metric[result.best]

@@ -4,16 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 from pulsefront.search.budget import Budget
 from pulsefront.search.noninferiority import Comparison, compare
-from pulsefront.search.result import AblationResult, Architecture, AttributionRow, PathPoint, Trial
-from pulsefront.search.settings import SearchSettings
-from pulsefront.search.task import (
-    Task,
+from pulsefront.search.residual_metrics import (
     central_width,
     mean_distance,
+    mean_misplacement,
     median_distance,
     misclassified,
     root_mean_square,
+    scaled_distance,
 )
+from pulsefront.search.result import AblationResult, Architecture, AttributionRow, PathPoint, Trial
+from pulsefront.search.settings import SearchSettings
+from pulsefront.search.task import Task
 
 if TYPE_CHECKING:
     from pulsefront.search.ablation import run_ablation
@@ -31,10 +33,12 @@ __all__ = [
     "central_width",
     "compare",
     "mean_distance",
+    "mean_misplacement",
     "median_distance",
     "misclassified",
     "root_mean_square",
     "run_ablation",
+    "scaled_distance",
 ]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Comparison", "Metric", "compare", "event_groups"]
+from pulsefront.search.residual_metrics import Metric
 
-Metric = Callable[[NDArray[np.float64]], float]
-"""From residuals (event, n_out) to one figure, smaller is better."""
+__all__ = ["Comparison", "compare", "event_groups"]
 
 JACKKNIFE_GROUPS = 20
 

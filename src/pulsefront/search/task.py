@@ -9,14 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate import metrics
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import predict
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.settings import LossSettings
-from pulsefront.search.noninferiority import Metric
+from pulsefront.search.residual_metrics import (
+    Metric,
+    central_width,
+    mean_distance,
+    mean_misplacement,
+    median_distance,
+    misclassified,
+    root_mean_square,
+    scaled_distance,
+)
 
 if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData
@@ -25,38 +33,12 @@ __all__ = [
     "Task",
     "central_width",
     "mean_distance",
+    "mean_misplacement",
     "median_distance",
     "misclassified",
     "root_mean_square",
+    "scaled_distance",
 ]
-
-
-def central_width(residuals: NDArray[np.float64]) -> float:
-    """Return `metrics.central_width` of the first output's residuals.
-
-    It equals the FWHM for a Gaussian and, unlike a histogram's, varies smoothly with the events.
-    """
-    return metrics.central_width(residuals[:, 0])
-
-
-def mean_distance(residuals: NDArray[np.float64]) -> float:
-    """Return the mean Euclidean length of the residuals (event, n_out)."""
-    return float(np.sqrt((residuals**2).sum(1)).mean())
-
-
-def median_distance(residuals: NDArray[np.float64]) -> float:
-    """Return the median Euclidean length of the residuals (event, n_out)."""
-    return float(np.sqrt(np.median((residuals**2).sum(1))))
-
-
-def misclassified(residuals: NDArray[np.float64]) -> float:
-    """Return the share of events given the wrong class; residuals as of a classification."""
-    return float(residuals[:, 0].mean())
-
-
-def root_mean_square(residuals: NDArray[np.float64]) -> float:
-    """Return the root mean square over events and outputs."""
-    return float(np.sqrt((residuals**2).mean()))
 
 
 @dataclass(frozen=True)
@@ -78,7 +60,7 @@ class Task:
     input_format, output_format
         Of the deployed network's ends; outputs are in the target's unit.
     loss
-        Its ``kind`` says which of the two tasks this is.
+        Its ``kind`` says which sort of task this is.
     metric, metric_name
         Figure on residuals (event, n_out), smaller is better, and its name with unit.
     coarse
@@ -90,12 +72,15 @@ class Task:
         For reports. Inputs are those of the network: sums where there is a front end.
     front_end
         Sums of the raw inputs that the network reads in their place.
+    class_positions
+        (class, axis) place of every class, such as the centres of the crystals of an array in
+        mm; classification only. Residuals then say how far off a wrong choice is.
 
     Raises
     ------
     DataError
-        Shapes disagree, a label is missing, an input is outside its format, or training and
-        selection overlap.
+        Shapes disagree, a label or a coarse time is missing, an input is outside its format, or
+        training and selection overlap.
     """
 
     name: str
@@ -113,6 +98,7 @@ class Task:
     coarse: NDArray[np.floating] | None = None
     groups: NDArray[np.integer] | None = None
     front_end: FrontEnd | None = None
+    class_positions: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -134,6 +120,7 @@ class Task:
             )
         if not len(self.train) or not len(self.selection):
             raise DataError("no training or no selection events", field="train, selection")
+        self._check_labels()
         if self.front_end is not None and self.front_end.n_raw != self.inputs.shape[-1]:
             raise DataError(
                 f"the front end sums {self.front_end.n_raw} inputs",
@@ -148,6 +135,59 @@ class Task:
             names = tuple(f"output_{i}" for i in range(self.n_out))
             object.__setattr__(self, "output_names", names)
 
+    def _check_labels(self) -> None:
+        """Refuse what training would trip over, or what would spoil the choice silently."""
+        events = len(self.inputs)
+        for field in ("targets", "coarse", "groups"):
+            array = getattr(self, field)
+            if array is not None and len(array) != events:
+                raise DataError(
+                    f"there are {events} events", field=field, value=f"{len(array)} entries"
+                )
+        used = np.concatenate([self.train, self.selection])
+        if used.min() < 0 or used.max() >= events:
+            raise DataError(
+                f"there are {events} events", field="train, selection", value=int(used.max())
+            )
+        labels = np.asarray(self.targets[used], dtype=np.float64)
+        missing = int((~np.isfinite(labels)).reshape(len(used), -1).any(1).sum())
+        if missing:
+            raise DataError(
+                "events have no label",
+                field="targets",
+                value=missing,
+                remedy="select events that have one",
+            )
+        if self.loss.kind == "coincidence" and self.coarse is None:
+            raise DataError(
+                "a coincidence task needs the coarse times (event, 2) that it corrects",
+                field="coarse",
+            )
+        if self.loss.kind == "regression" and labels.ndim != 2:
+            raise DataError(
+                "a regression task needs targets (event, n_out)",
+                field="targets",
+                value=self.targets.shape,
+            )
+        if self.loss.kind == "classification":
+            self._check_classes(labels)
+
+    def _check_classes(self, labels: NDArray[np.float64]) -> None:
+        if labels.size != len(labels) or (labels != np.floor(labels)).any() or labels.min() < 0:
+            raise DataError(
+                "a classification task needs one class 0, 1, … per event",
+                field="targets",
+                value=self.targets.shape,
+            )
+        if labels.max() >= self.n_out:
+            raise DataError(
+                f"there are {self.n_out} classes"
+                + (" in training events" if self.class_positions is None else ""),
+                field="targets",
+                value=int(labels.max()),
+                remedy="give every class training events and a place",
+            )
+
     @property
     def n_in(self) -> int:
         """Inputs of the network."""
@@ -157,6 +197,8 @@ class Task:
     def n_out(self) -> int:
         """Outputs of the network."""
         if self.loss.kind == "classification":
+            if self.class_positions is not None:
+                return len(self.class_positions)
             return int(self.targets[self.train].max()) + 1
         return 1 if self.loss.kind == "coincidence" else int(self.targets.shape[1])
 
@@ -195,13 +237,19 @@ class Task:
     ) -> NDArray[np.float64]:
         """Return what *candidate* gets wrong, (event, n_out) in the target's unit.
 
-        For classification (event, 1): 1 where the largest output is not the class, else 0.
+        For classification (event, 1 + axis): 1 where the largest output is not the class, else
+        0, then the chosen class's place minus the true one's where ``class_positions`` are known.
         """
         inputs = self.inputs[rows]
         outputs = self.predict(candidate, scaling, inputs.reshape(-1, inputs.shape[-1]))
         if self.loss.kind == "classification":
-            wrong = outputs.argmax(1) != np.asarray(self.targets[rows]).reshape(-1)
-            return np.asarray(wrong, dtype=np.float64)[:, None]
+            chosen = outputs.argmax(1)
+            true = np.asarray(self.targets[rows]).reshape(-1).astype(np.intp)
+            wrong = np.asarray(chosen != true, dtype=np.float64)[:, None]
+            if self.class_positions is None:
+                return wrong
+            places = np.asarray(self.class_positions, dtype=np.float64)
+            return np.hstack([wrong, places[chosen] - places[true]])
         if self.loss.kind == "coincidence":
             assert self.coarse is not None  # training_data has refused the task without it
             times = outputs.reshape(-1, 2) + self.coarse[rows]
@@ -223,7 +271,7 @@ class Task:
             [
                 self.name,
                 *map(digest, (self.inputs, self.targets, self.train, self.selection)),
-                *map(digest, (self.coarse, self.groups)),
+                *map(digest, (self.coarse, self.groups, self.class_positions)),
                 digest(self.front_end.matrix if self.front_end else None),
                 str(self.input_format),
                 str(self.output_format),
