@@ -67,3 +67,39 @@ def coincidences(
     first = above - samples // 3
     windows = np.take_along_axis(counts, first[..., None] + np.arange(samples), axis=-1)
     return Coincidences(windows, above * interval_ns, known, offset)
+
+
+def scattered_array(
+    events: int, *, rows: int = 8, columns: int = 8, seed: int = 0
+) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Return counts (event, rows · columns) and the crystal of first interaction (event,).
+
+    A toy array of 3 mm crystals, one photosensor each: four in ten gamma rays of 511 keV scatter
+    once, with the recoil energies of Klein and Nishina (1929), and are absorbed a few crystals
+    further; one count is 0.25 keV, resolution 12 % FWHM at 511 keV, 2 % of the light crosses to
+    each of the four neighbours.
+    """
+    random = np.random.default_rng(seed)
+    first = np.stack([random.integers(2, n - 2, events) for n in (rows, columns)], 1)
+    cosine = random.uniform(-1, 1, 8 * events)
+    ratio = 1.0 / (2.0 - cosine)
+    chance = ratio**2 * (ratio + 1.0 / ratio - 1.0 + cosine**2) / 2.0
+    cosine = cosine[random.uniform(0, 1, len(cosine)) < chance][:events]
+    left = 511.0 / (2.0 - cosine)
+    # A softer gamma ray is absorbed sooner; across the axis it moves by the sine of its angle.
+    path = random.exponential(4.0 * (left / 300.0) ** 1.5)
+    across = path * np.sqrt(1.0 - cosine**2)
+    turn = random.uniform(0, 2 * np.pi, events)
+    move = np.stack([across * np.cos(turn), across * np.sin(turn)], 1) / 3.0
+    second = np.clip(np.rint(first + move), 0, (rows - 1, columns - 1)).astype(int)
+    scatters = random.uniform(0, 1, events) < 0.4
+    deposit = np.zeros((events, rows, columns))
+    place = np.arange(events)
+    deposit[place, first[:, 0], first[:, 1]] = np.where(scatters, 511.0 - left, 511.0)
+    deposit[place, second[:, 0], second[:, 1]] += np.where(scatters, left, 0.0)
+    padded = np.pad(deposit, ((0, 0), (1, 1), (1, 1)))
+    beside = padded[:, 2:, 1:-1] + padded[:, :-2, 1:-1] + padded[:, 1:-1, 2:] + padded[:, 1:-1, :-2]
+    light = 0.92 * deposit + 0.02 * beside
+    light = light + random.normal(0, 1, light.shape) * 26.0 * np.sqrt(light / 511.0)
+    counts = np.clip(np.rint(4.0 * light + random.normal(0, 8, light.shape)), 0, 4095)
+    return counts.reshape(events, -1).astype(np.uint16), first[:, 0] * columns + first[:, 1]

@@ -4,6 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
 from pulsefront.networks.cost import Cost, cost_of
+from pulsefront.networks.crystals import (
+    NO_CRYSTAL,
+    CandidateCrystals,
+    brightest_crystals,
+    crystal_window,
+)
 from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
 from pulsefront.networks.front_end import FrontEnd, row_column_sums, window_sums
 from pulsefront.networks.lower import lower, lower_deployed
@@ -13,7 +19,9 @@ if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData, prepare, train
 
 __all__ = [
+    "NO_CRYSTAL",
     "Candidate",
+    "CandidateCrystals",
     "Convolution",
     "Cost",
     "Deployed",
@@ -23,7 +31,9 @@ __all__ = [
     "Scaling",
     "TrainingData",
     "TrainingSettings",
+    "brightest_crystals",
     "cost_of",
+    "crystal_window",
     "deploy",
     "initial_candidate",
     "lower",
