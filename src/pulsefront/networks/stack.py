@@ -270,6 +270,15 @@ class Stack:
                 self._derive()
                 value = self._activate(layer, value)
 
+    def used_weights(self, n: int) -> list[NDArray[np.float32]]:
+        """Return the weights of candidate *n* as its forward pass uses them, padding removed."""
+        return [
+            used.detach().numpy()[n, self._rows_of(n, layer), : own.shape[1]].copy()
+            for layer, (used, own) in enumerate(
+                zip(self._used_weights, self._candidates[n].weights, strict=True)
+            )
+        ]
+
     def unstack(self) -> list[Candidate]:
         """Return the candidates with their present weights and formats, padding removed."""
         result = []
