@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.qc.features import (
-    FeatureSchema,
-    add_peers,
-    daily_as_of,
-    fleet_levels,
-    schema_of,
-    unit_features,
-)
+from pulsefront.qc.feature_schema import FeatureSchema, schema_of
+from pulsefront.qc.features import daily_as_of, unit_features
 from pulsefront.qc.history import history_from_frames
+from pulsefront.qc.peers import fill_peers, fleet_levels
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
     SERVICE_COLUMNS,
@@ -174,14 +169,14 @@ def test_peer_residual_needs_five_units_and_is_zero_for_the_median_one():
     schema = schema_of(histories)
     as_of = daily_as_of(int(histories[0].measured_at.min()), int(histories[0].measured_at.max()))
     units = [unit_features(h, schema, as_of) for h in histories]
-    levels = fleet_levels(units)
+    levels = fleet_levels([u.levels for u in units], [u.model for u in units])
     for unit in units:
-        add_peers(unit, levels, schema)
+        fill_peers(unit.values, unit.levels, levels, unit.model, schema)
     place = schema.place("sensitivity:peer")
     residual = np.stack([u.values[0, 300:, place] for u in units])
     assert np.nanmin(residual) >= 0
     assert np.nanmedian(residual) < 0.5
-    few = fleet_levels(units[:4])
+    few = fleet_levels([u.levels for u in units[:4]], [u.model for u in units[:4]])
     assert np.isnan(next(iter(few.values()))).all()
 
 

@@ -9,7 +9,7 @@ import pytest
 from pulsefront.errors import ConfigError
 from pulsefront.qc.fleet import simulate_units, write_fleet
 from pulsefront.qc.fleet_settings import FleetSettings, load_fleet
-from pulsefront.qc.history import load_history
+from pulsefront.qc.history_store import load_history
 from pulsefront.qc.ingest import find_files, ingest
 from pulsefront.qc.site import Site
 from pulsefront.qc.store import Store

@@ -16,7 +16,7 @@ import pytest
 from pulsefront.qc.features import add_peers, daily_as_of, fleet_levels, schema_of, unit_features
 from pulsefront.qc.fleet import simulate_units, write_fleet
 from pulsefront.qc.fleet_settings import load_fleet
-from pulsefront.qc.history import load_history
+from pulsefront.qc.history_store import load_history
 from pulsefront.qc.ingest import find_files, ingest
 from pulsefront.qc.site import Site
 from pulsefront.qc.store import Store

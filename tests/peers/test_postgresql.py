@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from pulsefront.qc import schema
-from pulsefront.qc.history import load_history
+from pulsefront.qc.history_store import load_history
 from pulsefront.qc.lock import StoreLocked, locked
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import Counts, Store, store_url
@@ -161,7 +161,7 @@ def test_schema_version_1_is_migrated(database):
 def test_whole_path_ends_with_the_scores_of_sqlite(database, tmp_path):
     from pulsefront.qc.fit import fit_model
     from pulsefront.qc.fleet import write_fleet
-    from pulsefront.qc.history import load_histories
+    from pulsefront.qc.history_store import load_histories
     from pulsefront.qc.ingest import find_files, ingest
     from pulsefront.qc.labels import Target
     from pulsefront.qc.model_file import load_model, save_model

@@ -244,7 +244,7 @@ def demo(
 
 
 def _fleet(db: str, lead_days: int, horizon_days: int, daily_from: float):  # type: ignore[no-untyped-def]
-    from pulsefront.qc.history import load_histories
+    from pulsefront.qc.history_store import load_histories, outline
     from pulsefront.qc.labels import Target
     from pulsefront.qc.samples import build_fleet
     from pulsefront.qc.store import Store
@@ -252,7 +252,7 @@ def _fleet(db: str, lead_days: int, horizon_days: int, daily_from: float):  # ty
     with Store(db, must_exist=True) as store, progress("features", "units") as report:
         return build_fleet(
             load_histories(store), Target(lead_days, horizon_days),
-            daily_from=daily_from, report=report,
+            daily_from=daily_from, outline=outline(store), report=report,
         )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ class AlertTable:
     """
 
     score: npt.NDArray[np.float64]
-    component: Ints
+    component: npt.NDArray[np.integer[Any]]
     unit_of: Ints
     as_of_s: Ints
     failures_s: Sequence[Ints]
@@ -78,7 +79,7 @@ class Judged:
     failure_found: npt.NDArray[np.bool_]
     failure_lead_days: npt.NDArray[np.float64]
     false_unit: Ints
-    alert_component: Ints
+    alert_component: npt.NDArray[np.integer[Any]]
     alert_s: Ints
     unit_years: float
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.estimators import Estimator
-from pulsefront.qc.features import FeatureSchema
+from pulsefront.qc.feature_schema import FeatureSchema
 from pulsefront.qc.samples import Samples
 
 __all__ = ["Guard", "explain", "fit_guard", "no_decision_reasons", "phrase"]

@@ -15,7 +15,7 @@ from pulsefront.qc.backtest_page import backtest_page, score_section
 from pulsefront.qc.fit import fit_model
 from pulsefront.qc.fleet import write_fleet
 from pulsefront.qc.fleet_settings import load_fleet
-from pulsefront.qc.history import load_histories
+from pulsefront.qc.history_store import load_histories, outline
 from pulsefront.qc.ingest import find_files, ingest
 from pulsefront.qc.labels import Target
 from pulsefront.qc.model_file import load_model, save_model
@@ -47,7 +47,9 @@ def demo(out: Path, *, fleet_name: str = "demo", report: Report = silent) -> dic
         ingested = ingest(store, files, site, site_folder=out / "fleet")
         report(2, _STEPS)
         plan = BacktestSettings(folds=4, null_repeats=8, bootstrap_replicates=200)
-        fleet = build_fleet(load_histories(store), Target(), daily_from=plan.train_until)
+        fleet = build_fleet(
+            load_histories(store), Target(), daily_from=plan.train_until, outline=outline(store)
+        )
         truth = pd.read_csv(out / "fleet" / "failures.csv", keep_default_na=False)
         result = backtest(fleet, plan, truth=_with_seconds(truth))
         write_json(out / "backtest.json", result)

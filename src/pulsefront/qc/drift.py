@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pulsefront.qc.features import FeatureSchema
+from pulsefront.qc.feature_schema import FeatureSchema
 from pulsefront.qc.samples import Fleet
 from pulsefront.qc.times import DAY_S
 

@@ -6,68 +6,34 @@ with the neighbours in the same unit and with the fleet, and joined by counts an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pulsefront.qc.feature_schema import UNIT_STATISTICS, FeatureSchema
+from pulsefront.qc.feature_times import fill_ages, fill_counts, in_service, latest_software
 from pulsefront.qc.history import UnitHistory
+from pulsefront.qc.peers import fill_neighbours
 from pulsefront.qc.times import DAY_S
-from pulsefront.qc.trailing import LAST_MEASURED, LEVEL, RECORDS, STATISTICS, trailing_statistics
+from pulsefront.qc.trailing import (
+    CARRIED,
+    LAST_MEASURED,
+    LEVEL,
+    RECORDS,
+    STATISTICS,
+    fresh_state,
+    trailing_statistics,
+)
 
-__all__ = [
-    "FeatureSchema",
-    "UnitFeatures",
-    "add_peers",
-    "daily_as_of",
-    "fleet_levels",
-    "schema_of",
-    "unit_features",
-]
+__all__ = ["UnitFeatures", "daily_as_of", "series_states", "unit_features"]
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
-_UNIT_STATISTICS = ("level_mean", "slope_slow", "cusum")
-_AGES = (
-    "age_days",
-    "days_since_calibration",
-    "days_since_replacement",
-    "days_since_service",
-    "calibrations_180d",
-    "missed_qc_days",
-)
 _RESTARTING = ("corrective", "calibration", "upgrade", "preventive")
-_NEVER_DAYS = 3650.0
-_LEAST_PEERS = 5
-
-
-@dataclass(frozen=True)
-class FeatureSchema:
-    """Names and order of the features; a model is bound to one.
-
-    ``tests`` are the tests that components have of their own, ``unit_tests`` those of the unit as
-    a whole, ``codes`` the event codes.
-    """
-
-    tests: tuple[str, ...]
-    unit_tests: tuple[str, ...]
-    codes: tuple[str, ...]
-    names: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        own = [f"{test}:{s}" for test in self.tests for s in (*STATISTICS, "neighbour", "peer")]
-        unit = [f"unit {test}:{s}" for test in self.unit_tests for s in (*_UNIT_STATISTICS, "peer")]
-        counts = [
-            f"{who}{code}:{n}d" for who in ("", "unit ") for code in self.codes for n in (7, 30)
-        ]
-        object.__setattr__(self, "names", (*own, *unit, *counts, *_AGES))
-
-    def place(self, name: str) -> int:
-        """Return the column of a feature."""
-        return self.names.index(name)
 
 
 @dataclass
@@ -112,36 +78,72 @@ def daily_as_of(first_s: int, last_s: int, *, every: int = 1) -> npt.NDArray[np.
     return np.arange(start, last_s + 1, every * DAY_S, dtype=np.int64)
 
 
-def schema_of(histories: Sequence[UnitHistory]) -> FeatureSchema:
-    """Return the schema that holds every test and event code of the given units."""
-    tests = {test for h in histories for _, test in h.series}
-    unit_tests = {test for h in histories for component, test in h.series if component == ""}
-    codes = {code for h in histories for code in h.events["code"].unique()}
-    return FeatureSchema(tuple(sorted(tests)), tuple(sorted(unit_tests)), tuple(sorted(codes)))
-
-
 def unit_features(
     history: UnitHistory, schema: FeatureSchema, as_of_s: npt.NDArray[np.int64]
 ) -> UnitFeatures:
-    """Return the features of one unit at sorted instants; peers are added by `add_peers`."""
+    """Return the features of one unit at sorted instants; `peers.fill_peers` adds the fleet's."""
     components = history.components
     place = {component: k for k, component in enumerate(components)}
-    column = {name: k for k, name in enumerate(schema.names)}
     size = len(as_of_s)
     values = np.full((len(components), size, len(schema.names)), np.nan, dtype=np.float32)
     records = np.full((len(components), size), np.iinfo(np.int32).max, dtype=np.int32)
     last = np.full(size, -1.0)
     levels = np.full((len(schema.tests), size), np.nan, dtype=np.float32)
-    signed: dict[str, list[tuple[int, npt.NDArray[np.float64]]]] = {}
-    out = np.empty((size, len(STATISTICS)), dtype=np.float32)
+    signed: dict[str, list[tuple[int, Doubles]]] = {}
+    for k, out, state, _ in _run_series(history, as_of_s, set(schema.tests)):
+        component, test = history.series[k]
+        c, first = place[component], schema.place(f"{test}:{STATISTICS[0]}")
+        values[c, :, first : first + len(STATISTICS)] = out
+        np.minimum(records[c], state[:, RECORDS].astype(np.int32), out=records[c])
+        np.maximum(last, state[:, LAST_MEASURED], out=last)
+        signed.setdefault(test, []).append((c, state[:, LEVEL].copy()))
+        if component == "" and test in schema.unit_tests:
+            for name in UNIT_STATISTICS:
+                shared = values[:, :, schema.place(f"unit {test}:{name}")]
+                shared[:] = out[:, STATISTICS.index(name)]
+    fill_neighbours(values, levels, signed, schema)
+    last_s = last.astype(np.int64)
+    fill_counts(values, history.events, components, as_of_s, schema)
+    fill_ages(values, history, components, as_of_s, last_s, schema)
+    return UnitFeatures(
+        history.unit_id,
+        str(history.unit["model"]),
+        components,
+        as_of_s,
+        values,
+        levels,
+        records,
+        last_s,
+        in_service(history.services, components, as_of_s),
+        latest_software(history, as_of_s),
+    )
+
+
+def series_states(history: UnitHistory, instant_s: int) -> Doubles:
+    """Return what the records known by an instant left behind, (series, `trailing.CARRIED`)."""
+    states = np.empty((len(history.series), CARRIED))
+    for k, _, _, carried in _run_series(history, np.array([instant_s], dtype=np.int64), None):
+        states[k] = carried
+    return states
+
+
+def _run_series(
+    history: UnitHistory, as_of_s: npt.NDArray[np.int64], tests: set[str] | None
+) -> Iterator[tuple[int, Floats, Doubles, Doubles]]:
+    """Yield (series, statistics, state, carried) of each series of some tests, or of all.
+
+    The arrays are used again for the next series.
+    """
+    out = np.empty((len(as_of_s), len(STATISTICS)), dtype=np.float32)
+    state = np.empty((len(as_of_s), 3))
     centre, width = _centre_and_width(history.limits)
     changes = _new_baseline(history)
     for k, (component, test) in enumerate(history.series):
-        if test not in schema.tests:
+        if tests is not None and test not in tests:
             continue
         rows = slice(history.start[k], history.start[k + 1])
         context = history.context[rows]
-        state = np.empty((size, 3))
+        carried = history.before.state[k].copy() if history.before else fresh_state(1)[0]
         trailing_statistics(
             history.value[rows],
             history.measured_at[rows],
@@ -153,32 +155,9 @@ def unit_features(
             as_of_s,
             out,
             state,
+            carried,
         )
-        c, first = place[component], column[f"{test}:{STATISTICS[0]}"]
-        values[c, :, first : first + len(STATISTICS)] = out
-        np.minimum(records[c], state[:, RECORDS].astype(np.int32), out=records[c])
-        np.maximum(last, state[:, LAST_MEASURED], out=last)
-        signed.setdefault(test, []).append((c, state[:, LEVEL]))
-        if component == "":
-            for name in _UNIT_STATISTICS:
-                shared = values[:, :, column[f"unit {test}:{name}"]]
-                shared[:] = out[:, STATISTICS.index(name)]
-    _neighbours(values, levels, signed, schema, column)
-    last_s = last.astype(np.int64)
-    _counts(values, history.events, components, as_of_s, schema, column)
-    _ages(values, history, components, as_of_s, last_s, column)
-    return UnitFeatures(
-        history.unit_id,
-        str(history.unit["model"]),
-        components,
-        as_of_s,
-        values,
-        levels,
-        records,
-        last_s,
-        _in_service(history.services, components, as_of_s),
-        _software(history, as_of_s),
-    )
+        yield k, out, state, carried
 
 
 def _centre_and_width(
@@ -201,11 +180,17 @@ def _new_baseline(history: UnitHistory) -> npt.NDArray[np.bool_]:
         history.baseline.tolist(), history.software.tolist(), history.limits[:, 0], strict=True
     )
     codes, _ = pd.factorize(np.array([repr(pair) for pair in pairs], dtype=object))
-    code = codes[history.context] if len(codes) else history.context
+    code_of = np.asarray(codes, dtype=np.int64)
+    code = code_of[history.context]
     changed = np.zeros(len(code), dtype=np.bool_)
     changed[1:] = code[1:] != code[:-1]
     starts = history.start[:-1]
-    changed[starts[starts < len(changed)]] = False
+    # A series' first row differs from nothing, unless earlier rows left their context behind.
+    first = history.start[1:] > starts
+    changed[starts[first]] = False
+    if history.before is not None:
+        last = history.before.context[first]
+        changed[starts[first]] = (last >= 0) & (code_of[last] != code[starts[first]])
     return changed
 
 
@@ -216,159 +201,3 @@ def _restarts(services: pd.DataFrame, component: str) -> npt.NDArray[np.int64]:
     mine &= ~((services["kind"] == "preventive") & (services["component_id"] != component))
     mine &= ~((services["kind"] == "corrective") & (services["component_id"] != component))
     return services.loc[mine, "logged_at"].to_numpy(dtype=np.int64)
-
-
-def _neighbours(
-    values: Floats,
-    levels: npt.NDArray[np.float32],
-    signed: dict[str, list[tuple[int, npt.NDArray[np.float64]]]],
-    schema: FeatureSchema,
-    column: dict[str, int],
-) -> None:
-    """Fill how far each component stands from the median of its unit, and that median."""
-    for k, test in enumerate(schema.tests):
-        if test not in signed:
-            continue
-        stack = np.stack([level for _, level in signed[test]])
-        median = _median(stack)
-        levels[k] = median
-        if len(stack) > 2:
-            for c, level in signed[test]:
-                values[c, :, column[f"{test}:neighbour"]] = np.abs(level - median)
-
-
-def _median(stack: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Return the median over the first axis, NaNs left out; NaN where all are."""
-    ordered = np.sort(stack, axis=0)  # NaNs go last
-    count = (~np.isnan(stack)).sum(axis=0)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    at = np.arange(stack.shape[1])
-    median = 0.5 * (ordered[low, at] + ordered[np.minimum(high, len(stack) - 1), at])
-    return np.asarray(np.where(count > 0, median, np.nan))
-
-
-def _counts(
-    values: Floats,
-    events: pd.DataFrame,
-    components: Sequence[str],
-    as_of_s: npt.NDArray[np.int64],
-    schema: FeatureSchema,
-    column: dict[str, int],
-) -> None:
-    """Fill how many events of each code became known in the last 7 and 30 days."""
-    known = events["available_at"].to_numpy(dtype=np.int64)
-    code = events["code"].to_numpy()
-    owner = events["component_id"].to_numpy()
-    for name in schema.codes:
-        whole = known[code == name]
-        for days in (7, 30):
-            window = days * DAY_S
-            values[:, :, column[f"unit {name}:{days}d"]] = _window_count(whole, as_of_s, window)
-            for c, component in enumerate(components):
-                mine = known[(code == name) & (owner == component)]
-                values[c, :, column[f"{name}:{days}d"]] = _window_count(mine, as_of_s, window)
-
-
-def _window_count(
-    known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64], window_s: int
-) -> npt.NDArray[np.int64]:
-    upto = np.searchsorted(known, as_of_s, side="right")
-    return np.asarray(upto - np.searchsorted(known, as_of_s - window_s, side="right"))
-
-
-def _ages(
-    values: Floats,
-    history: UnitHistory,
-    components: Sequence[str],
-    as_of_s: npt.NDArray[np.int64],
-    last_measured_s: npt.NDArray[np.int64],
-    column: dict[str, int],
-) -> None:
-    installed = int(history.unit["installed_on"])
-    age = (as_of_s - installed) / DAY_S if installed else np.nan
-    values[:, :, column["age_days"]] = age
-    services = history.services
-    known = services["logged_at"].to_numpy(dtype=np.int64)
-    kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
-    whole = owner == ""
-    calibrations = known[whole & (kind == "calibration")]
-    values[:, :, column["days_since_calibration"]] = _days_since(calibrations, as_of_s)
-    values[:, :, column["calibrations_180d"]] = _window_count(calibrations, as_of_s, 180 * DAY_S)
-    values[:, :, column["days_since_service"]] = _days_since(known, as_of_s)
-    for c, component in enumerate(components):
-        replaced = (owner == component) & (
-            (kind == "corrective") | ((kind == "preventive") & ~whole)
-        )
-        values[c, :, column["days_since_replacement"]] = _days_since(known[replaced], as_of_s)
-    day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
-    last = last_measured_s.astype("datetime64[s]").astype("datetime64[D]")
-    # Days without QC between the last reading and now; weekends without it are normal. The
-    # as-of instant is the end of a day, that is, the first moment of the next.
-    missed = np.busday_count(last + 1, np.maximum(day, last + 1))
-    values[:, :, column["missed_qc_days"]] = np.where(last_measured_s < 0, np.nan, missed)
-
-
-def _days_since(
-    known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    upto = np.searchsorted(known, as_of_s, side="right")
-    if not len(known):
-        return np.full(len(as_of_s), _NEVER_DAYS)
-    days = (as_of_s - known[np.maximum(upto - 1, 0)]) / DAY_S
-    return np.where(upto > 0, np.minimum(days, _NEVER_DAYS), _NEVER_DAYS)
-
-
-def _in_service(
-    services: pd.DataFrame, components: Sequence[str], as_of_s: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Return whether a repair was open at each instant, as far as was known then.
-
-    Most sites log a service when it is done; then nothing is known to be open.
-    """
-    found = np.zeros((len(components), len(as_of_s)), dtype=np.bool_)
-    for row in services.to_dict("records"):
-        if row["kind"] in {"corrective", "upgrade"}:
-            open_now = (as_of_s >= max(row["logged_at"], row["reported_at"])) & (
-                as_of_s < row["completed_at"]
-            )
-            for c, component in enumerate(components):
-                if row["component_id"] in {"", component}:
-                    found[c] |= open_now
-    return found
-
-
-def _software(history: UnitHistory, as_of_s: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-    """Return the software version of the latest reading known at each instant."""
-    order = np.lexsort((history.measured_at, history.available_at))
-    upto = np.searchsorted(history.available_at[order], as_of_s, side="right")
-    result = np.full(len(as_of_s), "", dtype=object)
-    some = upto > 0
-    result[some] = history.software[history.context[order[upto[some] - 1]]]
-    return result
-
-
-def fleet_levels(units: Sequence[UnitFeatures]) -> dict[str, npt.NDArray[np.float32]]:
-    """Return by model the (test, as_of) median level over the units of that model.
-
-    NaN where fewer than five units have one.
-    """
-    found = {}
-    for model in dict.fromkeys(unit.model for unit in units):
-        stack = np.stack([unit.levels for unit in units if unit.model == model])
-        median = np.stack([_median(stack[:, k]) for k in range(stack.shape[1])])
-        few = (~np.isnan(stack)).sum(axis=0) < _LEAST_PEERS
-        found[model] = np.where(few, np.nan, median).astype(np.float32)
-    return found
-
-
-def add_peers(
-    unit: UnitFeatures, fleet: dict[str, npt.NDArray[np.float32]], schema: FeatureSchema
-) -> None:
-    """Fill how far each unit stands from the fleet, in place; all units need the same instants."""
-    for k, test in enumerate(schema.tests):
-        residual = np.abs(unit.levels[k] - fleet[unit.model][k])
-        own = unit.values[:, :, schema.place(f"{test}:peer")]
-        has = ~np.isnan(unit.values[:, :, schema.place(f"{test}:level")])
-        own[:] = np.where(has, residual, np.nan)
-        if test in schema.unit_tests:
-            unit.values[:, :, schema.place(f"unit {test}:peer")] = residual

@@ -33,7 +33,7 @@ from pulsefront.qc.estimators import (
     Scaler,
     Trees,
 )
-from pulsefront.qc.features import FeatureSchema
+from pulsefront.qc.feature_schema import FeatureSchema
 from pulsefront.qc.labels import Target
 
 __all__ = ["FailureModel", "ModelInvalid", "load_model", "save_model"]

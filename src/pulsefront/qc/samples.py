@@ -11,20 +11,23 @@ import numpy.typing as npt
 
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
-from pulsefront.qc.features import (
-    FeatureSchema,
-    UnitFeatures,
-    add_peers,
-    daily_as_of,
-    fleet_levels,
-    schema_of,
-    unit_features,
-)
+from pulsefront.qc.feature_schema import FeatureSchema, schema_of
+from pulsefront.qc.features import UnitFeatures, daily_as_of, unit_features
 from pulsefront.qc.history import UnitHistory
 from pulsefront.qc.labels import Target, component_labels, failure_times, longest_label_delay_days
+from pulsefront.qc.peers import fill_peers, fleet_levels
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["Fleet", "Samples", "build_fleet", "rows_of"]
+__all__ = [
+    "Fleet",
+    "Outline",
+    "Samples",
+    "build_fleet",
+    "empty_samples",
+    "outline_of",
+    "put_rows",
+    "split_time",
+]
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Samples:
 
     values: npt.NDArray[np.float32]
     label: npt.NDArray[np.int8]
-    unit: npt.NDArray[np.int64]
-    component: npt.NDArray[np.int64]
+    unit: npt.NDArray[np.int32]
+    component: npt.NDArray[np.int32]
     as_of_s: npt.NDArray[np.int64]
     records: npt.NDArray[np.int32]
     last_measured_s: npt.NDArray[np.int64]
@@ -88,27 +91,74 @@ class Fleet:
         return int(np.ceil(self.target.span_days + self.label_delay_days))
 
 
-def rows_of(features: UnitFeatures, unit: int, first_component: int) -> Samples:
-    """Return the features of one unit as rows without labels, component by component."""
+@dataclass(frozen=True)
+class Outline:
+    """What a fleet's records hold altogether, to be known before the first unit is read.
+
+    ``components`` counts the components of all units; times in seconds since 1970 UTC.
+    """
+
+    schema: FeatureSchema
+    units: tuple[str, ...]
+    components: int
+    first_s: int
+    last_s: int
+
+
+def no_measurements() -> QCDataError:
+    """Return the error of an empty store."""
+    return QCDataError("the store holds no measurements", remedy="run pulsefront qc ingest first")
+
+
+def outline_of(histories: Sequence[UnitHistory]) -> Outline:
+    """Return the outline of histories that are at hand."""
+    units = [history for history in histories if len(history.value)]
+    if not units:
+        raise no_measurements()
+    return Outline(
+        schema_of(units),
+        tuple(h.unit_id for h in units),
+        sum(len(h.components) for h in units),
+        min(int(h.measured_at.min()) for h in units),
+        max(int(h.available_at.max()) for h in units),
+    )
+
+
+def empty_samples(rows: int, features: int) -> Samples:
+    """Return room for rows; a page of memory is taken once something is written to it."""
+    return Samples(
+        np.empty((rows, features), dtype=np.float32),
+        np.full(rows, -1, dtype=np.int8),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.bool_),
+        np.empty(rows, dtype=object),
+    )
+
+
+def put_rows(
+    samples: Samples, at: int, features: UnitFeatures, unit: int, first_component: int, first: int
+) -> int:
+    """Write a unit's features from row *at* on, component by component; return the next row.
+
+    Instants before number *first* are left out; there is no label yet.
+    """
     count, size = features.records.shape
-    return Samples(
-        features.values.reshape(count * size, -1),
-        np.full(count * size, -1, dtype=np.int8),
-        np.full(count * size, unit, dtype=np.int64),
-        np.repeat(np.arange(first_component, first_component + count), size),
-        np.tile(features.as_of_s, count),
-        features.records.reshape(-1),
-        np.tile(features.last_measured_s, count),
-        features.in_service.reshape(-1),
-        np.tile(features.software, count),
-    )
-
-
-def join(parts: Sequence[Samples]) -> Samples:
-    """Return the rows of several samples, one after the other."""
-    return Samples(
-        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Samples)}
-    )
+    size -= first
+    end = at + count * size
+    rows = slice(at, end)
+    samples.values[rows].reshape(count, size, -1)[:] = features.values[:, first:]
+    samples.unit[rows] = unit
+    samples.component[rows] = np.repeat(np.arange(first_component, first_component + count), size)
+    samples.as_of_s[rows] = np.tile(features.as_of_s[first:], count)
+    samples.records[rows] = features.records[:, first:].reshape(-1)
+    samples.last_measured_s[rows] = np.tile(features.last_measured_s[first:], count)
+    samples.in_service[rows] = features.in_service[:, first:].reshape(-1)
+    samples.software[rows] = np.tile(features.software[first:], count)
+    return int(end)
 
 
 def build_fleet(
@@ -117,13 +167,16 @@ def build_fleet(
     *,
     daily_from: float = 0.0,
     stride_before: int = 7,
-    schema: FeatureSchema | None = None,
+    outline: Outline | None = None,
     report: Report = silent,
 ) -> Fleet:
     """Return features and labels of all units.
 
     Parameters
     ----------
+    histories
+        With *outline* given they are taken one at a time, so that a large store is never in
+        memory as a whole.
     daily_from
         Share of the time from which on every day is a row; before, every *stride_before* days,
         which costs training little: neighbouring days tell nearly the same.
@@ -133,54 +186,90 @@ def build_fleet(
     QCDataError
         There are no measurements.
     """
-    units = [history for history in histories if len(history.value)]
-    if not units:
-        raise QCDataError(
-            "the store holds no measurements", remedy="run pulsefront qc ingest first"
-        )
-    schema = schema or schema_of(units)
-    first_s = min(int(h.measured_at.min()) for h in units)
-    last_s = max(int(h.available_at.max()) for h in units)
-    as_of_s = daily_as_of(first_s, last_s)
+    if outline is None:
+        histories = list(histories)
+        outline = outline_of(histories)
+    schema, last_s = outline.schema, outline.last_s
+    as_of_s = daily_as_of(outline.first_s, last_s)
     day = np.arange(len(as_of_s))
-    wanted = (day >= daily_from * len(day)) | (day % stride_before == 0)
-    parts: list[Samples] = []
-    computed: list[UnitFeatures] = []
-    components: list[tuple[int, str]] = []
-    failures, replaced = [], []
-    for done, history in enumerate(units, start=1):
-        computed.append(unit_features(history, schema, as_of_s[wanted]))
-        report(done, len(units))
-    levels = fleet_levels(computed)
-    for k, (history, features) in enumerate(zip(units, computed, strict=True)):
-        add_peers(features, levels, schema)
-        rows = rows_of(features, k, len(components))
-        seen = features.as_of_s >= int(history.measured_at.min())
+    as_of_s = as_of_s[(day >= daily_from * len(day)) | (day % stride_before == 0)]
+    samples = empty_samples(outline.components * len(as_of_s), len(schema.names))
+    found = _Found()
+    at = 0
+    for history in histories:
+        if not len(history.value):
+            continue
+        features = unit_features(history, schema, as_of_s)
+        first = int(np.searchsorted(as_of_s, int(history.measured_at.min())))
+        begin = at
+        at = put_rows(samples, at, features, len(found.units), len(found.components), first)
         label = [
-            component_labels(history.services, name, features.as_of_s, target, last_s)
+            component_labels(history.services, name, as_of_s[first:], target, last_s)
             for name in features.components
         ]
-        rows = replace(rows, label=np.concatenate(label))
-        parts.append(rows.take(np.tile(seen, len(features.components))))
-        for name in features.components:
-            components.append((k, name))
-            failures.append(failure_times(history.services, name))
-            replaced.append(_replaced(history, name))
-        computed[k] = replace(features, values=features.values[:0])  # the rows hold them now
+        samples.label[begin:at] = np.concatenate(label)
+        found.add(history, features, (begin, at, first))
+        report(len(found.units), len(outline.units))
+    samples = Samples(**{f.name: getattr(samples, f.name)[:at] for f in fields(Samples)})
+    _add_peers(samples, found, schema)
     return Fleet(
         schema,
         target,
-        join(parts),
-        tuple(h.unit_id for h in units),
-        tuple(str(h.unit["site"]) for h in units),
-        tuple(str(h.unit["model"]) for h in units),
-        tuple(components),
-        tuple(failures),
-        tuple(replaced),
-        first_s,
+        samples,
+        tuple(found.units),
+        tuple(found.sites),
+        tuple(found.models),
+        tuple(found.components),
+        tuple(found.failures),
+        tuple(found.replaced),
+        outline.first_s,
         last_s,
-        max(longest_label_delay_days(h.services) for h in units),
+        max(found.delays),
     )
+
+
+class _Found:
+    """What is kept of each unit beside its rows."""
+
+    def __init__(self) -> None:
+        self.units: list[str] = []
+        self.sites: list[str] = []
+        self.models: list[str] = []
+        self.components: list[tuple[int, str]] = []
+        self.failures: list[npt.NDArray[np.int64]] = []
+        self.replaced: list[npt.NDArray[np.int64]] = []
+        self.delays: list[float] = []
+        self.levels: list[npt.NDArray[np.float32]] = []
+        self.places: list[tuple[int, int, int]] = []
+
+    def add(
+        self, history: UnitHistory, features: UnitFeatures, place: tuple[int, int, int]
+    ) -> None:
+        """Note a unit whose rows are begin to end, from instant number first on."""
+        unit = len(self.units)
+        self.units.append(history.unit_id)
+        self.sites.append(str(history.unit["site"]))
+        self.models.append(str(history.unit["model"]))
+        for name in features.components:
+            self.components.append((unit, name))
+            self.failures.append(failure_times(history.services, name))
+            self.replaced.append(_replaced(history, name))
+        self.delays.append(longest_label_delay_days(history.services))
+        self.levels.append(features.levels)
+        self.places.append(place)
+
+
+def _add_peers(samples: Samples, found: _Found, schema: FeatureSchema) -> None:
+    """Fill how far each unit stands from the fleet, in place."""
+    fleet = fleet_levels(found.levels, found.models)
+    for (begin, end, first), levels, model in zip(
+        found.places, found.levels, found.models, strict=True
+    ):
+        size = levels.shape[1] - first
+        if size:
+            values = samples.values[begin:end].reshape(-1, size, samples.values.shape[1])
+            mine = {model: fleet[model][:, first:]}
+            fill_peers(values, levels[:, first:], mine, model, schema)
 
 
 def _replaced(history: UnitHistory, component: str) -> npt.NDArray[np.int64]:

@@ -13,6 +13,8 @@ from pulsefront.errors import QCDataError
 
 __all__ = [
     "SCHEMA_VERSION",
+    "arrival",
+    "checkpoint",
     "context",
     "create_or_migrate",
     "event",
@@ -27,7 +29,7 @@ __all__ = [
     "unit",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 
@@ -152,6 +154,27 @@ score = sa.Table(
     sa.Column("data_hash", _Text, nullable=False),
 )
 
+# What came in, batch by batch and unit by unit; its running number is the nightly job's watermark.
+arrival = sa.Table(
+    "arrival",
+    metadata,
+    sa.Column("arrival_id", sa.Integer, primary_key=True),
+    sa.Column("unit_id", _Text, nullable=False),
+    # How far back its new records reach, by when they were measured and when they became known.
+    sa.Column("first_measured_at", _Time, nullable=False),
+    sa.Column("first_available_at", _Time, nullable=False),
+    sa.Column("records", sa.Integer, nullable=False),
+    sa.Index("arrival_unit", "unit_id", "arrival_id"),
+)
+
+# Where the nightly job may take up a unit's history: a cache, made anew wherever it does not fit.
+checkpoint = sa.Table(
+    "checkpoint",
+    metadata,
+    sa.Column("unit_id", _Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+
 
 def _to_version_2(connection: sa.Connection) -> None:
     """Give every score its interval; scores of version 1 stay without one."""
@@ -159,7 +182,12 @@ def _to_version_2(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"ALTER TABLE score ADD COLUMN {name} DOUBLE PRECISION"))
 
 
-_STEPS = {1: _to_version_2}
+def _to_version_3(connection: sa.Connection) -> None:
+    """Make room for what the nightly job remembers; it remembers nothing yet."""
+    metadata.create_all(connection, tables=[arrival, checkpoint])
+
+
+_STEPS = {1: _to_version_2, 2: _to_version_3}
 
 
 def create_or_migrate(connection: sa.Connection) -> None:

@@ -2,7 +2,8 @@
 
 The same store, model and day give the same bytes. What the run is called follows from model, data
 and day; scores are only ever added. Files appear whole, after the scores are in the store, so a
-job killed at any moment is put right by running it again.
+job killed at any moment is put right by running it again. A night reads what is not behind a
+unit's checkpoint (see `checkpoints`).
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from pulsefront.errors import ConfigError, PulsefrontError, QCDataError
 from pulsefront.files import hash_json, write_json, write_text
 from pulsefront.progress import Report, silent
 from pulsefront.qc import schema
+from pulsefront.qc.checkpoints import Checkpoint, history_as_of, save_checkpoints
 from pulsefront.qc.decide import explain, no_decision_reasons
 from pulsefront.qc.drift import watched_tests
-from pulsefront.qc.features import UnitFeatures, add_peers, fleet_levels, unit_features
-from pulsefront.qc.history import load_history
+from pulsefront.qc.features import UnitFeatures, unit_features
 from pulsefront.qc.lock import locked
 from pulsefront.qc.model_file import FailureModel, ModelInvalid
+from pulsefront.qc.peers import fill_peers, fleet_levels
 from pulsefront.qc.prometheus import textfile
-from pulsefront.qc.samples import join, rows_of
+from pulsefront.qc.samples import empty_samples, put_rows
 from pulsefront.qc.store import Store
+from pulsefront.qc.store_rows import insert_new
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["SCORE_COLUMNS", "ScoreRun", "score", "stored_scores"]
@@ -40,7 +43,11 @@ _DIGITS = 6  # of a probability: more would pretend to know them
 
 @dataclass(frozen=True)
 class ScoreRun:
-    """One run: its rows, as in the score table, and the units that could not be scored."""
+    """One run: its rows, as in the score table, and the units that could not be scored.
+
+    ``records_read``, ``units_resumed`` and ``checkpoints`` tell how the work was saved; the scores
+    are the same without.
+    """
 
     run_id: str
     as_of_s: int
@@ -49,6 +56,9 @@ class ScoreRun:
     quarantined: int
     model_hash: str
     data_hash: str
+    records_read: int
+    units_resumed: int
+    checkpoints: dict[str, Checkpoint]
 
     @property
     def alerts(self) -> int:
@@ -69,6 +79,7 @@ def score(
     *,
     false_alerts_per_unit_year: float = 1.0,
     dry_run: bool = False,
+    from_first: bool = False,
     report: Report = silent,
 ) -> ScoreRun:
     """Score all units as of an instant; write the score table, CSV, JSON and a metrics file.
@@ -79,6 +90,9 @@ def score(
         Folder of the files, or None for none.
     dry_run
         Compute everything and write nothing.
+    from_first
+        Read every unit from its first record on instead of from its checkpoint; the outcome is
+        the same.
 
     Raises
     ------
@@ -91,7 +105,7 @@ def score(
     """
     threshold = _threshold(model, false_alerts_per_unit_year)
     with locked(store.url):
-        run = _compute(store, model, as_of_s, threshold, report)
+        run = _compute(store, model, as_of_s, threshold, report, from_first=from_first)
         if not dry_run:
             _store_rows(store, run)
             if out is not None:
@@ -112,20 +126,33 @@ def _threshold(model: FailureModel, rate: float) -> float:
 
 
 def _compute(
-    store: Store, model: FailureModel, as_of_s: int, threshold: float, report: Report
+    store: Store,
+    model: FailureModel,
+    as_of_s: int,
+    threshold: float,
+    report: Report,
+    *,
+    from_first: bool,
 ) -> ScoreRun:
     instants = np.array([as_of_s], dtype=np.int64)
     computed: list[UnitFeatures] = []
     hashes: dict[str, str] = {}
     failed: dict[str, str] = {}
+    checkpoints: dict[str, Checkpoint] = {}
+    read = resumed = 0
     names = store.units()["unit_id"].tolist()
     for done, unit_id in enumerate(names, start=1):
         try:
-            history = load_history(store, unit_id).known_by(as_of_s)
-            if not len(history.value):
+            tonight = history_as_of(store, unit_id, as_of_s, from_first=from_first)
+            read += tonight.records_read
+            resumed += tonight.resumed
+            if not tonight.history.series:
                 continue
-            hashes[unit_id] = history.content_hash()
-            computed.append(unit_features(history, model.schema, instants))
+            features = unit_features(tonight.history, model.schema, instants)
+            hashes[unit_id] = tonight.history.content_hash()
+            computed.append(features)
+            if tonight.checkpoint is not None:
+                checkpoints[unit_id] = tonight.checkpoint
         except PulsefrontError as error:
             failed[unit_id] = str(error)
         report(done, len(names))
@@ -134,10 +161,13 @@ def _compute(
             f"no QC was known on {iso_date(as_of_s - 1)}",
             remedy="ingest logs first, or choose a later day",
         )
-    levels = fleet_levels(computed)
-    for features in computed:
-        add_peers(features, levels, model.schema)
-    samples = join([rows_of(features, k, 0) for k, features in enumerate(computed)])
+    levels = fleet_levels([f.levels for f in computed], [f.model for f in computed])
+    components = sum(len(f.components) for f in computed)
+    samples = empty_samples(components, len(model.schema.names))
+    at = 0
+    for k, features in enumerate(computed):
+        fill_peers(features.values, features.levels, levels, features.model, model.schema)
+        at = put_rows(samples, at, features, k, at, 0)
     known = samples.values[:, [model.schema.place(f"{t}:level") for t in model.schema.tests]]
     if np.isnan(known).all():
         raise ModelInvalid(
@@ -179,7 +209,10 @@ def _compute(
             }
         )
     quarantined = store.count(schema.quarantine)
-    return ScoreRun(run_id, as_of_s, tuple(rows), failed, quarantined, model.file_hash, data_hash)
+    return ScoreRun(
+        run_id, as_of_s, tuple(rows), failed, quarantined, model.file_hash, data_hash,
+        read, resumed, checkpoints,
+    )  # fmt: skip
 
 
 def _decision(*, refused: bool, alert: bool, watch: bool) -> str:
@@ -190,7 +223,8 @@ def _decision(*, refused: bool, alert: bool, watch: bool) -> str:
 
 def _store_rows(store: Store, run: ScoreRun) -> None:
     with store.writing() as connection:
-        connection.execute(store.insert_new(schema.score), list(run.rows))
+        connection.execute(insert_new(connection, schema.score), list(run.rows))
+        save_checkpoints(connection, run.checkpoints)
 
 
 def _write_files(run: ScoreRun, model: FailureModel, out: Path) -> None:

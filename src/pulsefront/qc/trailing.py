@@ -2,7 +2,8 @@
 
 Records are taken in the order in which they became known, so the state at an instant depends on
 nothing that became known later: features are as-of by construction, and the cost is linear in the
-number of records.
+number of records. All that the records so far leave behind is a vector of `CARRIED` numbers; with
+it, the statistics go on at any later record, to the same bits.
 
 A *limit unit* is half the width of the tolerance band of the test (of the action band where there
 is no tolerance; three baseline sigmas where there are no limits at all).
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["STATISTICS", "trailing_statistics"]
+__all__ = ["CARRIED", "STATISTICS", "fresh_state", "trailing_statistics"]
 
 STATISTICS = (
     "z",  # robust z of the last reading against the baseline, in size
@@ -37,6 +38,20 @@ _DAY_S = 86_400.0
 # Columns of the second output.
 LEVEL, RECORDS, LAST_MEASURED = 0, 1, 2
 
+_SCALARS = 20
+_SUMS = 10
+CARRIED = _SCALARS + _SUMS + _BASELINE_RECORDS
+"""Size of the state of one series."""
+
+
+def fresh_state(series: int) -> npt.NDArray[np.float64]:
+    """Return the (series, `CARRIED`) state before the first record."""
+    state = np.zeros((series, CARRIED))
+    for place in (2, 3, 10, 11, 12, 13, 17):  # what is not known before there are records
+        state[:, place] = np.nan
+    state[:, 16] = -1.0
+    return state
+
 
 @njit(nogil=True, cache=True)
 def trailing_statistics(
@@ -50,6 +65,7 @@ def trailing_statistics(
     as_of_s: npt.NDArray[np.int64],
     out: npt.NDArray[np.float32],
     state: npt.NDArray[np.float64],
+    carried: npt.NDArray[np.float64],
 ) -> None:
     """Fill the statistics of one series at each as-of instant.
 
@@ -69,27 +85,27 @@ def trailing_statistics(
         (as_of, `STATISTICS`), NaN before there is enough.
     state
         (as_of, 3) signed level mean, records since the baseline began, last time measured.
+    carried
+        (`CARRIED`,) what earlier records left behind, from `fresh_state` before the first; it is
+        overwritten with what stands after the records known at the last instant.
     """
-    buffer = np.empty(_BASELINE_RECORDS)
-    filled = 0
-    total = 0  # records since the baseline began
-    mu, sigma = np.nan, np.nan
-    ewma = up = down = mean_range = 0.0
-    run = 0
-    side = 0
-    level = level_mean = np.nan
-    z = np.nan
-    previous = np.nan
-    absorbed = 0.0
-    absorbed_at = 0.0
-    last_measured = -1.0
-    last_width = np.nan
+    buffer = carried[_SCALARS + _SUMS :].copy()
+    filled = int(carried[0])
+    total = int(carried[1])  # records since the baseline began
+    mu, sigma = carried[2], carried[3]
+    ewma, up, down, mean_range = carried[4], carried[5], carried[6], carried[7]
+    run, side = int(carried[8]), int(carried[9])
+    level, level_mean = carried[10], carried[11]
+    z, previous = carried[12], carried[13]
+    absorbed, absorbed_at = carried[14], carried[15]
+    last_measured = carried[16]
+    last_width = carried[17]
+    newest_day = carried[18]
+    j = int(carried[19])
     # Weighted sums of 1, t, t², y, ty for two memories; t in days before the newest reading.
-    sums = np.zeros((2, 5))
+    sums = carried[_SCALARS : _SCALARS + _SUMS].copy().reshape(2, 5)
     memory = (15.0, 60.0)
-    newest_day = 0.0
     i = 0
-    j = 0
     n = len(value)
     for d in range(len(as_of_s)):
         while i < n and known_s[i] <= as_of_s[d]:
@@ -198,3 +214,10 @@ def trailing_statistics(
             out[d, 7 + k] = min(abs(30.0 * slope), _CLIP)
         age = as_of_s[d] / _DAY_S - absorbed_at
         out[d, 9] = abs(absorbed) * np.exp(-max(age, 0.0) / 180.0)
+    carried[0], carried[1], carried[2], carried[3] = filled, total, mu, sigma
+    carried[4], carried[5], carried[6], carried[7] = ewma, up, down, mean_range
+    carried[8], carried[9], carried[10], carried[11] = run, side, level, level_mean
+    carried[12], carried[13], carried[14], carried[15] = z, previous, absorbed, absorbed_at
+    carried[16], carried[17], carried[18], carried[19] = last_measured, last_width, newest_day, j
+    carried[_SCALARS : _SCALARS + _SUMS] = sums.ravel()
+    carried[_SCALARS + _SUMS :] = buffer

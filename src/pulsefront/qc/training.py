@@ -19,7 +19,7 @@ from pulsefront.qc.estimators import (
     Trees,
     fit_scaler,
 )
-from pulsefront.qc.features import FeatureSchema
+from pulsefront.qc.feature_schema import FeatureSchema
 
 __all__ = [
     "CANDIDATES",
@@ -198,7 +198,7 @@ def trees_of(model: Any, columns: Ints, offset: float = 0.0) -> Trees:
 def calibrate(
     log_odds: npt.NDArray[np.float64],
     label: npt.NDArray[np.int8],
-    unit: Ints,
+    unit: npt.NDArray[np.integer[Any]],
     *,
     seed: int,
     replicates: int = 200,
