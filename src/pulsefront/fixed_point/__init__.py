@@ -25,6 +25,11 @@ from pulsefront.fixed_point.layers import (
     WindowSum,
 )
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.resources import (
+    ResourceEstimate,
+    ResourceModel,
+    estimate_resources,
+)
 
 __all__ = [
     "Assignment",
@@ -43,9 +48,12 @@ __all__ = [
     "Overflow",
     "Quantize",
     "Relu",
+    "ResourceEstimate",
+    "ResourceModel",
     "Rounding",
     "WindowSum",
     "assign",
+    "estimate_resources",
     "format_holding",
     "raw_integers",
 ]
