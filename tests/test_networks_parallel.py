@@ -118,3 +118,16 @@ def test_a_dask_cluster_trains_the_same_networks(
         distributed.Client(cluster) as client,
     ):
         assert_same(expected, run(work, client.get_executor()))
+
+
+def test_networks_of_several_depths_come_back_in_their_order(
+    work: tuple[list[Candidate], TrainingData],
+) -> None:
+    candidates, data = work
+    flat = [initial_candidate(MlpSettings(hidden=(5,)), 64, 3, seed=s) for s in range(3)]
+    mixed = [candidates[0], flat[0], candidates[1], flat[1], flat[2], candidates[2]]
+    with ThreadPoolExecutor(2) as pool:
+        trained = run((mixed, data), pool)
+        assert [len(one.weights) for one in trained] == [3, 2, 3, 2, 2, 3]
+        assert_same([trained[0], trained[2]], run((candidates[:2], data), pool))
+        assert_same([trained[4]], run((flat[2:], data), pool))

@@ -179,8 +179,8 @@ def test_a_damaged_stage_is_named(
 
 def test_a_hard_budget_is_met_and_flagged_where_the_margin_cannot_hold() -> None:
     settings = short(margin=1e-6, max_rounds=1, step_fraction=0.5, proposals=2)
-    result = run_ablation(timing_task(2000), settings, Budget(weight_bytes=14))
-    assert result.final_cost.weight_bytes <= 14
+    result = run_ablation(timing_task(2000), settings, Budget(weight_bytes=3))
+    assert result.final_cost.weight_bytes <= 3
     assert result.budget_met
     assert not result.non_inferior
 
@@ -216,8 +216,8 @@ def test_a_candidate_that_diverges_is_marked_and_the_search_goes_on(
 
 
 def test_a_budget_that_nothing_meets_is_refused_before_training() -> None:
-    with pytest.raises(BudgetError, match="weight_bytes ≤ 1: the best came to"):
-        run_ablation(timing_task(200), short(), Budget(weight_bytes=1))
+    with pytest.raises(BudgetError, match="latency_cycles ≤ 2: the best came to 3"):
+        run_ablation(timing_task(200), short(), Budget(weight_bytes=100, latency_cycles=2))
 
 
 def test_training_that_diverges_says_what_to_lower() -> None:

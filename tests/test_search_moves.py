@@ -14,12 +14,15 @@ from pulsefront.search.importance import importance
 from pulsefront.search.moves import (
     Moments,
     Move,
+    after_layer_removal,
     apply,
     drop_inputs,
     drop_nodes,
+    is_waiting,
     shrink,
     starting_moves,
 )
+from pulsefront.search.surgery import Bridge, drop_layer, drop_weights
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -60,6 +63,13 @@ def test_every_move_removes_its_amount(base: tuple) -> None:
             assert all(np.array_equal(a.kept_inputs, one.kept_inputs) for a in after)
         elif move.kind == "nodes":
             assert one.hidden[move.layer] == candidates[0].hidden[move.layer] - move.amount
+        elif move.kind == "weights":
+            zeros = int((one.weights[move.layer] == 0).sum())
+            stored = int((ranking.weights[0][move.layer] == 0).sum())
+            assert move.amount <= zeros <= move.amount + stored
+        elif move.kind == "layer":
+            assert len(one.weights) == 2
+            assert one.hidden == tuple(np.delete(candidates[0].hidden, move.layer))
         else:
             before = getattr(candidates[0].precision, move.kind)[move.layer]
             assert getattr(one.precision, move.kind)[move.layer] == before - move.amount
@@ -131,3 +141,87 @@ def test_moves_halve_down_to_one() -> None:
     assert last == Move("inputs", None, 1)
     assert last is not None
     assert shrink(last) is None
+
+
+def test_a_layer_that_does_nothing_but_pass_on_costs_nothing_when_it_goes(base: tuple) -> None:
+    candidates, data = base
+    candidate = replace(candidates[0], precision=None)
+    biases = list(candidate.biases)
+    biases[1] = biases[1] + 100.0  # every ReLU of the layer is open for all events
+    candidate = replace(candidate, biases=tuple(biases))
+    stack = Stack([candidate], data.scaling)
+    first, second = (v[0].double().detach().numpy() for v in stack.activations(data.inputs))
+    shorter = drop_layer(candidate, 1, Bridge.of(first, second))
+    assert shorter.hidden == (6,)
+    before = stack.forward(data.inputs)[0].detach().numpy()
+    after = Stack([shorter], data.scaling).forward(data.inputs)[0].detach().numpy()
+    spread = before.std(0)
+    assert np.abs(before - after).max() < 0.02 * spread.max()
+
+
+def test_the_weights_that_add_least_go_first_and_stay_gone(base: tuple) -> None:
+    candidates, data = base
+    ranking = importance(candidates, data, events=300)
+    after = apply(Move("weights", 1, 5), candidates, ranking, floor_bits=3)
+    assert after is not None
+    for k, (one, before) in enumerate(zip(after, candidates, strict=True)):
+        gone = (one.weights[1] == 0) & (before.weights[1] != 0)
+        size = ranking.weights[k][1]
+        kept = size[~gone & (size > 0)]
+        strongest = size.max(0)  # one of every output always stays
+        assert size[gone].max() <= np.sort(kept[~np.isin(kept, strongest)])[0]
+    again = drop_nodes(after[0], 0, np.array([0, 1, 2, 4, 5]), ranking.moments[0][0])
+    pruned = after[0].weights[1][[0, 1, 2, 4, 5]] == 0
+    assert (again.weights[1][pruned] == 0).all()
+
+
+def test_every_output_keeps_its_strongest_weight(base: tuple) -> None:
+    candidates, data = base
+    ranking = importance(candidates, data, events=300)
+    most = candidates[0].weights[1].size - 4 - int((ranking.weights[0][1] == 0).sum())
+    assert apply(Move("weights", 1, most + 1), candidates[:1], ranking, floor_bits=3) is None
+    (bare,) = apply(Move("weights", 1, most), candidates[:1], ranking, floor_bits=3) or [None]
+    assert bare is not None
+    assert ((bare.weights[1] != 0).sum(0) == 1).all()
+    assert drop_weights(bare, 1, bare.weights[1] == 0).weights[1].shape == (6, 4)
+
+
+def test_a_layer_waits_until_it_is_small_enough(base: tuple) -> None:
+    candidates, data = base
+    ranking = importance(candidates, data, events=300)
+    move = Move("layer", 0, 6)
+    assert not is_waiting(move, candidates[0])
+    smaller = shrink(move)
+    assert smaller == Move("layer", 0, 3)
+    assert smaller is not None
+    assert is_waiting(smaller, candidates[0])
+    assert apply(smaller, candidates, ranking, floor_bits=3) is None
+
+
+def test_moves_count_layers_anew_when_one_is_gone() -> None:
+    moves = [
+        Move("inputs", None, 4),
+        Move("nodes", 0, 2),
+        Move("nodes", 1, 3),
+        Move("layer", 1, 8),
+        Move("weight_bits", 0, 1),
+        Move("weight_bits", 1, 1),
+        Move("weight_bits", 2, 1),
+        Move("activation_bits", 0, 1),
+        Move("activation_bits", 1, 1),
+    ]
+    assert after_layer_removal(moves, 1) == [
+        Move("inputs", None, 4),
+        Move("nodes", 0, 2),
+        Move("weight_bits", 0, 1),
+        Move("weight_bits", 1, 1),
+        Move("activation_bits", 0, 1),
+    ]
+    assert after_layer_removal(moves, 0) == [
+        Move("inputs", None, 4),
+        Move("nodes", 0, 3),
+        Move("layer", 0, 8),
+        Move("weight_bits", 0, 1),
+        Move("weight_bits", 1, 1),
+        Move("activation_bits", 0, 1),
+    ]

@@ -26,21 +26,34 @@ def train_jobs(
 ) -> list[Candidate]:
     """Train *candidates* in jobs of *per_job* and return them in their order.
 
-    A job runs in one thread, and which candidates share a job depends on *per_job* alone: the
-    result depends neither on the number of workers nor on who finishes first. A job whose worker
-    is lost is trained here instead, with the same result.
+    Only networks of one depth can be trained together, so a job holds no others. A job runs in
+    one thread, and which candidates share it depends on them and on *per_job* alone: the result
+    depends neither on the number of workers nor on who finishes first. A job whose worker is lost
+    is trained here instead, with the same result.
     """
-    jobs = [candidates[start : start + per_job] for start in range(0, len(candidates), per_job)]
+    places = _places_of_jobs(candidates, per_job)
+    jobs = [[candidates[place] for place in job] for job in places]
     futures: list[Future[list[Candidate]] | None] = []
     for job in jobs:
         try:
             futures.append(executor.submit(_train_job, list(job), data, settings, seed))
         except RuntimeError:  # the pool is broken or shut down
             futures.append(None)
-    result: list[Candidate] = []
-    for job, future in zip(jobs, futures, strict=True):
-        result.extend(_result_of(future, job, data, settings, seed))
-    return result
+    trained: dict[int, Candidate] = {}
+    for job, at, future in zip(jobs, places, futures, strict=True):
+        trained.update(zip(at, _result_of(future, job, data, settings, seed), strict=True))
+    return [trained[place] for place in range(len(candidates))]
+
+
+def _places_of_jobs(candidates: Sequence[Candidate], per_job: int) -> list[list[int]]:
+    by_depth: dict[int, list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        by_depth.setdefault(len(candidate.weights), []).append(place)
+    return [
+        places[start : start + per_job]
+        for places in by_depth.values()
+        for start in range(0, len(places), per_job)
+    ]
 
 
 def _train_job(

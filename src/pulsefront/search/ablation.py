@@ -25,7 +25,7 @@ from pulsefront.search.checkpoint import Checkpoint
 from pulsefront.search.importance import rank_inputs
 from pulsefront.search.judge import Judge
 from pulsefront.search.moves import starting_moves
-from pulsefront.search.proposals import choose, propose, update_moves
+from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult, pareto_front
 from pulsefront.search.settings import SearchSettings
@@ -105,10 +105,11 @@ class _Search:
         self.settings = settings
         self.budget = budget
         self.report = report
-        layers = self._layers
+        # every hidden layer but a convolution can go
+        least_layers = 1 + (settings.network.convolution is not None)
         settings.network.check()
         budget.require_possible(
-            minimal_cost(layers, task.n_out, task.input_format.width, settings.floor_bits)
+            minimal_cost(least_layers, task.n_out, task.input_format.width, settings.floor_bits)
         )
         filters = settings.network.convolution
         self.data: TrainingData = task.training_data(common_scale=filters is not None)
@@ -222,7 +223,7 @@ class _Search:
         forced = state.round >= self.settings.max_rounds or not state.moves
         if forced:
             state.moves = starting_moves(base[0], self.settings.step_fraction)
-        proposals = propose(base, state, self.data, self.settings, self.judge.cost)
+        proposals = propose(base, state, self.data, self.settings, self.judge.cost, self._saved)
         if not proposals and forced:
             raise self._budget_error(base)
         state.round += 1
@@ -238,7 +239,13 @@ class _Search:
                 [proposal.candidates for proposal in proposals],
             )
         )
-        chosen = choose(trials, self.judge.cost(base), margin=self.settings.margin, forced=forced)
+        chosen = choose(
+            trials,
+            self.judge.cost(base),
+            margin=self.settings.margin,
+            forced=forced,
+            saved=self._saved,
+        )
         update_moves(state, proposals, trials, chosen)
         if forced and chosen is None:
             raise self._budget_error(base)
@@ -295,6 +302,11 @@ class _Search:
             executor=self._trainers,
             per_job=self.settings.initializations * ARCHITECTURES_PER_JOB,
         )
+
+    @property
+    def _saved(self) -> tuple[str, ...]:
+        """Names of the costs that a removal may save."""
+        return tuple(dict.fromkeys((*ALWAYS_SAVED, *self.budget.limits)))
 
     def _fits(self, candidates: Sequence[Candidate]) -> bool:
         return self.budget.fits(self.judge.cost(candidates))

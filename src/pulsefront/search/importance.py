@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import TrainingData, batch_loss
-from pulsefront.search.moves import Importance, Moments, drop_inputs, drop_nodes
+from pulsefront.search.moments import Moments
+from pulsefront.search.moves import Importance
+from pulsefront.search.surgery import Bridge, drop_inputs, drop_nodes
 from pulsefront.search.task import Task
 
-__all__ = ["importance", "rank_inputs"]
+__all__ = ["calibrated", "importance", "rank_inputs"]
 
 CANDIDATES_AT_ONCE = 24
 
@@ -34,8 +36,14 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
     inputs = []
     nodes = []
     moments = []
+    bridges = []
+    weights = []
     for candidate in candidates:
-        own = _activation_moments(candidate, part)
+        stack = Stack([candidate], data.scaling)
+        layers = _signals(stack, part)
+        own = tuple(map(Moments.of, layers[1:]))
+        weights.append(_shares(candidate, stack, layers))
+        bridges.append(tuple(map(Bridge.of, layers[:-1], layers[1:])))
         whole = _losses([candidate], part)[0]
         inputs.append(
             _rises(
@@ -55,7 +63,14 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
             )
         )
         moments.append(own)
-    return Importance(np.mean(inputs, axis=0), input_moments, tuple(nodes), tuple(moments))
+    return Importance(
+        np.mean(inputs, axis=0),
+        input_moments,
+        tuple(nodes),
+        tuple(moments),
+        tuple(bridges),
+        tuple(weights),
+    )
 
 
 def _all_but_one(count: int) -> list[NDArray[np.intp]]:
@@ -104,8 +119,35 @@ def _losses(candidates: Sequence[Candidate], data: TrainingData) -> NDArray[np.f
     return np.concatenate(parts)
 
 
-def _activation_moments(candidate: Candidate, data: TrainingData) -> tuple[Moments, ...]:
-    stack = Stack([candidate], data.scaling)
+def calibrated(
+    candidates: Sequence[Candidate], data: TrainingData, *, events: int
+) -> list[Candidate]:
+    """Return *candidates* with binary points chosen on the first training *events*."""
+    result = []
+    for candidate in candidates:
+        stack = Stack([candidate], data.scaling)
+        inputs = data.inputs[:events, ..., torch.from_numpy(stack.inputs)]
+        stack.calibrate(inputs.reshape(-1, inputs.shape[-1]))
+        result += stack.unstack()
+    return result
+
+
+def _signals(stack: Stack, data: TrainingData) -> list[NDArray[np.float64]]:
+    """Return what enters every layer of the stack's only candidate, each (event, n)."""
     inputs = data.inputs[..., torch.from_numpy(stack.inputs)]
     inputs = inputs.reshape(-1, inputs.shape[-1])
-    return tuple(Moments.of(value[0].double().numpy()) for value in stack.activations(inputs))
+    hidden = [value[0].double().numpy() for value in stack.activations(inputs)]
+    return [inputs.double().numpy(), *hidden]
+
+
+def _shares(
+    candidate: Candidate, stack: Stack, signals: Sequence[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], ...]:
+    """Return what each weight, as it is stored, adds to the variance of its sum, per layer."""
+    shares = []
+    for layer, used in enumerate(stack.used_weights(0)):
+        variance = signals[layer].var(0)
+        if layer == 0 and candidate.convolution is not None:
+            variance = np.full(len(used), variance.mean())  # every sample passes every tap
+        shares.append(used.astype(np.float64) ** 2 * (variance[:, None] + 1e-12))
+    return tuple(shares)

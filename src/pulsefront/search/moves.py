@@ -1,4 +1,4 @@
-"""What an ablation may remove: inputs, nodes of a layer, bits of weights, biases, activations."""
+"""What an ablation may remove: inputs, nodes, layers, single weights, bits."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate
+from pulsefront.search.moments import Moments
+from pulsefront.search.surgery import Bridge, drop_inputs, drop_layer, drop_nodes, drop_weights
 
 __all__ = [
     "Importance",
     "Moments",
     "Move",
+    "after_layer_removal",
     "apply",
     "drop_inputs",
     "drop_nodes",
+    "is_waiting",
     "shrink",
     "starting_moves",
 ]
 
-RIDGE = 1e-4
-"""Share of the mean variance that steadies the least squares between correlated signals."""
-
-MoveKind = Literal["inputs", "nodes", "weight_bits", "bias_bits", "activation_bits"]
+MoveKind = Literal[
+    "inputs", "nodes", "weights", "layer", "weight_bits", "bias_bits", "activation_bits"
+]
 
 
 @dataclass(frozen=True)
 class Move:
-    """Removal of *amount* inputs, nodes or bits; *layer* counts from 0, None for inputs."""
+    """Removal of *amount* inputs, nodes, weights or bits; *layer* counts from 0, None for inputs.
+
+    A move of kind ``layer`` removes a whole hidden layer once it has at most *amount* nodes.
+    """
 
     kind: MoveKind
     layer: int | None
@@ -38,64 +44,11 @@ class Move:
 
     def __str__(self) -> str:
         what = self.kind.replace("_", " ")
-        return f"{what}{'' if self.layer is None else f' of layer {self.layer + 1}'} −{self.amount}"
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean (n,) and covariance (n, n) of the signals that enter a dense layer."""
-
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-
-    @staticmethod
-    def of(signals: NDArray[np.float64]) -> Moments:
-        """Return the moments of *signals* (event, n)."""
-        mean = signals.mean(0)
-        centred = signals - mean
-        return Moments(mean, centred.T @ centred / len(signals))
-
-    def part(self, places: NDArray[np.intp]) -> Moments:
-        """Return the moments of the signals at *places*."""
-        return Moments(self.mean[places], self.covariance[np.ix_(places, places)])
-
-    @property
-    def _steady(self) -> float:
-        return RIDGE * float(np.trace(self.covariance)) / len(self.mean) + 1e-12
-
-    def least_needed(self, rises: NDArray[np.float64], amount: int) -> NDArray[np.intp]:
-        """Return the places to keep, ascending, when *amount* of the signals go.
-
-        They go one by one. The first is the one whose loss *rises* least without it; when it is
-        gone, those that could have stood in for it, or it for them, are needed more: a rise
-        grows with the variance of the signal that the others left do not tell,
-        1 / (inverse covariance)_ii.
-        """
-        inverse = np.linalg.inv(self.covariance + self._steady * np.eye(len(self.mean)))
-        own = 1.0 / np.diag(inverse)
-        left = np.ones(len(self.mean), dtype=bool)
-        for _ in range(amount):
-            growth = np.where(left, 1.0 / np.where(left, np.diag(inverse), 1.0), 0.0) / own
-            needed = np.where(rises > 0, rises * growth, rises)
-            gone = int(np.argmin(np.where(left, needed, np.inf)))
-            left[gone] = False
-            column = inverse[:, gone : gone + 1]
-            inverse = inverse - column @ column.T / inverse[gone, gone]
-        return np.flatnonzero(left)
-
-    def stand_in(
-        self, keep: NDArray[np.intp], gone: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return (keep, gone) and (gone,): the least-squares estimate of what is gone.
-
-        gone ≈ keep @ first + second, fitted over the events of these moments.
-        """
-        among = self.covariance[np.ix_(keep, keep)]
-        across = self.covariance[np.ix_(keep, gone)]
-        slope = np.asarray(
-            np.linalg.solve(among + self._steady * np.eye(len(keep)), across), dtype=np.float64
-        )
-        return slope, self.mean[gone] - self.mean[keep] @ slope
+        if self.layer is None:
+            return f"{what} −{self.amount}"
+        if self.kind == "layer":
+            return f"layer {self.layer + 1}"
+        return f"{what} of layer {self.layer + 1} −{self.amount}"
 
 
 @dataclass(frozen=True)
@@ -104,14 +57,17 @@ class Importance:
 
     The other units of its layer stand in for it (`Moments.stand_in`). ``inputs`` (n_kept,) is
     the mean over initializations, whose inputs are common, and ``input_moments`` belongs to
-    these; ``nodes[k][layer]`` (nodes,) and ``moments[k][layer]`` belong to initialization k,
-    whose nodes are its own.
+    these; ``nodes[k][layer]`` (nodes,), ``moments[k][layer]`` and ``bridges[k][layer]`` belong
+    to initialization k, whose nodes are its own. ``weights[k][layer]`` (n_in, n_out) is what a
+    single weight adds to the variance of its sum; zero where its stored integer is zero.
     """
 
     inputs: NDArray[np.float64]
     input_moments: Moments
     nodes: tuple[tuple[NDArray[np.float64], ...], ...]
     moments: tuple[tuple[Moments, ...], ...]
+    bridges: tuple[tuple[Bridge, ...], ...]
+    weights: tuple[tuple[NDArray[np.float64], ...], ...]
 
 
 def starting_moves(candidate: Candidate, fraction: float) -> list[Move]:
@@ -124,6 +80,15 @@ def starting_moves(candidate: Candidate, fraction: float) -> list[Move]:
         Move("nodes", layer, max(1, round(fraction * nodes)))
         for layer, nodes in enumerate(candidate.hidden)
     ]
+    moves += [
+        Move("layer", layer, nodes)
+        for layer, nodes in enumerate(candidate.hidden)
+        if layer > 0 or candidate.convolution is None
+    ]
+    moves += [
+        Move("weights", layer, max(1, round(fraction * int(np.count_nonzero(weight)))))
+        for layer, weight in enumerate(candidate.weights)
+    ]
     moves += [Move("weight_bits", layer, 1) for layer in range(layers)]
     moves += [Move("activation_bits", layer, 1) for layer in range(layers - 1)]
     moves += [Move("bias_bits", layer, 2) for layer in range(layers)]
@@ -135,6 +100,31 @@ def shrink(move: Move) -> Move | None:
     return replace(move, amount=move.amount // 2) if move.amount > 1 else None
 
 
+def is_waiting(move: Move, candidate: Candidate) -> bool:
+    """Whether *move* is the removal of a layer that has too many nodes for it so far."""
+    if move.kind != "layer" or move.layer is None:
+        return False
+    return candidate.hidden[move.layer] > move.amount
+
+
+def after_layer_removal(moves: Sequence[Move], layer: int) -> list[Move]:
+    """Return *moves* with layers counted as they are once hidden *layer* is gone.
+
+    What concerned its nodes is gone with them; what concerned its weights now concerns those
+    that took their place.
+    """
+    result: list[Move] = []
+    for move in moves:
+        kept = move
+        if move.layer is not None and move.layer >= layer:
+            if move.layer == layer and move.kind in ("nodes", "layer", "activation_bits"):
+                continue
+            kept = replace(move, layer=max(move.layer - 1, layer))
+        if not any((kept.kind, kept.layer) == (one.kind, one.layer) for one in result):
+            result.append(kept)
+    return result
+
+
 def apply(
     move: Move,
     candidates: Sequence[Candidate],
@@ -144,7 +134,8 @@ def apply(
 ) -> list[Candidate] | None:
     """Return the candidates (one per initialization) after *move*; None where it is impossible.
 
-    At least one input and one node per layer stay, and at least *floor_bits* bits.
+    At least one input, one node per layer and one weight per output stay, and at least
+    *floor_bits* bits.
     """
     first = candidates[0]
     if move.kind == "inputs":
@@ -154,16 +145,16 @@ def apply(
         return [drop_inputs(c, keep, importance.input_moments) for c in candidates]
     assert move.layer is not None  # only inputs have no layer
     if move.kind == "nodes":
-        if move.amount >= first.hidden[move.layer]:
+        return _without_nodes(move.layer, move.amount, candidates, importance)
+    if move.kind == "weights":
+        return _without_weights(move.layer, move.amount, candidates, importance)
+    if move.kind == "layer":
+        if is_waiting(move, first):
             return None
-        result = []
-        for k, candidate in enumerate(candidates):
-            moments = importance.moments[k][move.layer]
-            keep = _nodes_to_keep(
-                candidate, move.layer, importance.nodes[k][move.layer], moments, move.amount
-            )
-            result.append(drop_nodes(candidate, move.layer, keep, moments))
-        return result
+        return [
+            drop_layer(c, move.layer, importance.bridges[k][move.layer])
+            for k, c in enumerate(candidates)
+        ]
     assert first.precision is not None  # bits are removed from quantized networks
     bits = list(getattr(first.precision, move.kind))
     bits[move.layer] -= move.amount
@@ -175,6 +166,19 @@ def apply(
         for c in candidates
         if c.precision is not None
     ]
+
+
+def _without_nodes(
+    layer: int, amount: int, candidates: Sequence[Candidate], importance: Importance
+) -> list[Candidate] | None:
+    if amount >= candidates[0].hidden[layer]:
+        return None
+    result = []
+    for k, candidate in enumerate(candidates):
+        moments = importance.moments[k][layer]
+        keep = _nodes_to_keep(candidate, layer, importance.nodes[k][layer], moments, amount)
+        result.append(drop_nodes(candidate, layer, keep, moments))
+    return result
 
 
 def _nodes_to_keep(
@@ -190,53 +194,24 @@ def _nodes_to_keep(
     return moments.least_needed(rises, amount)
 
 
-def drop_inputs(
-    candidate: Candidate, keep: NDArray[np.intp], moments: Moments | None = None
-) -> Candidate:
-    """Return *candidate* with the inputs at *keep* (places among its kept ones) alone.
+def _without_weights(
+    layer: int, amount: int, candidates: Sequence[Candidate], importance: Importance
+) -> list[Candidate] | None:
+    """Zero the *amount* weights that add least, and those whose stored integer is zero anyway.
 
-    With the *moments* of its inputs, the kept inputs take over what they can tell of the dropped
-    ones. Without, a dropped input is replaced by its mean, which is zero once standardized.
+    Every output keeps its strongest weight.
     """
-    first = candidate.weights[0]
-    weight = first[keep]
-    bias = candidate.biases[0]
-    if moments is not None:
-        gone = np.setdiff1d(np.arange(len(first)), keep)
-        slope, offset = moments.stand_in(keep, gone)
-        weight = (weight + slope @ first[gone]).astype(np.float32)
-        bias = (bias + offset @ first[gone]).astype(np.float32)
-    return replace(
-        candidate,
-        kept_inputs=candidate.kept_inputs[keep],
-        weights=(weight, *candidate.weights[1:]),
-        biases=(bias, *candidate.biases[1:]),
-    )
-
-
-def drop_nodes(
-    candidate: Candidate, layer: int, keep: NDArray[np.intp], moments: Moments
-) -> Candidate:
-    """Return *candidate* with the nodes *keep* of hidden *layer* alone.
-
-    *moments* are those of the layer's activations: the kept nodes and the next layer's biases
-    take over what they can tell of the dropped ones.
-    """
-    weights = list(candidate.weights)
-    biases = list(candidate.biases)
-    after = weights[layer + 1]
-    gone = np.setdiff1d(np.arange(weights[layer].shape[1]), keep)
-    places = candidate.positions if layer == 0 else 1
-    rows = np.arange(len(after)).reshape(places, -1)
-    left, lost = rows[:, keep].reshape(-1), rows[:, gone].reshape(-1)
-    slope, offset = moments.stand_in(left, lost)
-    weights[layer + 1] = (after[left] + slope @ after[lost]).astype(np.float32)
-    biases[layer + 1] = (biases[layer + 1] + offset @ after[lost]).astype(np.float32)
-    weights[layer] = weights[layer][:, keep]
-    biases[layer] = biases[layer][keep]
-    precision = candidate.precision
-    if precision is not None and precision.per_channel:
-        fractions = list(precision.weight_fraction)
-        fractions[layer] = tuple(fractions[layer][place] for place in keep)
-        precision = replace(precision, weight_fraction=tuple(fractions))
-    return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
+    result = []
+    for k, candidate in enumerate(candidates):
+        size = importance.weights[k][layer]
+        strongest = size.argmax(0)
+        ranked = np.where(size > 0, size, np.inf)
+        ranked[strongest, np.arange(size.shape[1])] = np.inf
+        order = np.argsort(ranked, axis=None, kind="stable")[:amount]
+        if len(order) < amount or not np.isfinite(ranked.reshape(-1)[order]).all():
+            return None
+        gone = size <= 0
+        gone.reshape(-1)[order] = True
+        gone[strongest, np.arange(size.shape[1])] = False
+        result.append(drop_weights(candidate, layer, gone))
+    return result

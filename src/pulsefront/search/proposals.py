@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.cost import Cost
 from pulsefront.networks.training import TrainingData
-from pulsefront.search.importance import importance
-from pulsefront.search.moves import Move, apply, shrink
+from pulsefront.search.importance import calibrated, importance
+from pulsefront.search.moves import (
+    Importance,
+    Move,
+    after_layer_removal,
+    apply,
+    is_waiting,
+    shrink,
+)
 from pulsefront.search.records import State
 from pulsefront.search.result import Trial
 from pulsefront.search.settings import SearchSettings
@@ -18,6 +25,10 @@ __all__ = ["Proposal", "choose", "propose", "update_moves"]
 
 HARMLESS_SHARE = 0.1
 """Harm below this share of the margin counts as this: noise must not decide between removals."""
+
+
+ALWAYS_SAVED = ("weight_bytes", "bops")
+"""Costs that every search tries to save, besides those that its budget limits."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +48,54 @@ def propose(
     data: TrainingData,
     settings: SearchSettings,
     cost: Callable[[Sequence[Candidate]], Cost],
+    saved: Sequence[str] = ALWAYS_SAVED,
 ) -> list[Proposal]:
     """Return up to ``settings.proposals`` removals, those that save most first.
 
-    Moves of *state* that have become impossible are halved there, or given up. Those approved in
-    the last round but not taken are proposed together on top.
+    Moves of *state* that have become impossible are halved there, or given up, and so are those
+    that save nothing of the costs named by *saved*. Those approved in the last round but not
+    taken are proposed together on top.
     """
     ranking = importance(base, data, events=settings.importance_events)
-    floor = settings.floor_bits
     before = cost(base)
     proposals = []
     possible = []
     for move in state.moves:
-        smaller: Move | None = move
-        candidates = apply(move, base, ranking, floor_bits=floor)
-        while candidates is None and smaller is not None:
-            smaller = shrink(smaller)
-            candidates = apply(smaller, base, ranking, floor_bits=floor) if smaller else None
-        if smaller is not None and candidates is not None:
-            possible.append(smaller)
-            proposals.append(Proposal((smaller,), tuple(candidates)))
-    state.moves = possible
-    proposals.sort(key=lambda proposal: -saving(before, cost(proposal.candidates)))
+        if is_waiting(move, base[0]):
+            possible.append(move)
+            continue
+        proposal = _largest_possible(move, base, ranking, settings, data)
+        if proposal is not None and saving(before, cost(proposal.candidates), saved) > 0:
+            possible.append(proposal.moves[0])
+            proposals.append(proposal)
+    # Nothing else is left to wait for.
+    state.moves = possible if proposals else []
+    proposals.sort(key=lambda proposal: -saving(before, cost(proposal.candidates), saved))
     proposals = proposals[: settings.proposals]
-    together = [move for move in state.approved if move in possible]
+    together = [move for move in state.approved if move in possible and move.kind != "layer"]
     if len(together) > 1:
         joint = _apply_all(together, base, data, settings)
         if joint is not None:
             proposals.append(Proposal(tuple(together), tuple(joint)))
     return proposals
+
+
+def _largest_possible(
+    move: Move,
+    base: Sequence[Candidate],
+    ranking: Importance,
+    settings: SearchSettings,
+    data: TrainingData,
+) -> Proposal | None:
+    smaller: Move | None = move
+    while smaller is not None:
+        candidates = apply(smaller, base, ranking, floor_bits=settings.floor_bits)
+        if candidates is not None:
+            if smaller.kind == "layer":  # new weights: their binary points price them
+                candidates = calibrated(candidates, data, events=settings.importance_events)
+            return Proposal((smaller,), tuple(candidates))
+        smaller = shrink(smaller)
+    return None
 
 
 def _apply_all(
@@ -84,25 +114,38 @@ def _apply_all(
     return candidates
 
 
-def saving(before: Cost, after: Cost) -> float:
-    """Return the relative saving in weight bytes and in bit operations, mean of both."""
-    left = after.weight_bytes / before.weight_bytes + after.bops / before.bops
-    return 1.0 - 0.5 * left
+def saving(before: Cost, after: Cost, saved: Sequence[str] = ALWAYS_SAVED) -> float:
+    """Return the relative saving, the mean over the costs named by *saved*."""
+    left = [
+        getattr(after, name) / getattr(before, name) if getattr(before, name) else 1.0
+        for name in saved
+    ]
+    return 1.0 - sum(left) / len(left)
 
 
-def choose(trials: Sequence[Trial], before: Cost, *, margin: float, forced: bool) -> int | None:
+def choose(
+    trials: Sequence[Trial],
+    before: Cost,
+    *,
+    margin: float,
+    forced: bool,
+    saved: Sequence[str] = ALWAYS_SAVED,
+) -> int | None:
     """Return the place of the trial to accept, or None.
 
     Among the non-inferior ones it is the one that saves most for its harm. Where the budget
-    forces and none is non-inferior, it is so among all that did not diverge.
+    forces and none is non-inferior, it is so among all that did not diverge. What saves nothing
+    after its training is not taken.
     """
-    allowed = [n for n, trial in enumerate(trials) if trial.non_inferior]
+    gain = [saving(before, trial.cost, saved) for trial in trials]
+    useful = [n for n, trial in enumerate(trials) if gain[n] > 0 and not trial.diverged]
+    allowed = [n for n in useful if trials[n].non_inferior]
     if forced and not allowed:
-        allowed = [n for n, trial in enumerate(trials) if not trial.diverged]
+        allowed = useful
 
     def merit(place: int) -> float:
         harm = max(trials[place].comparison.value, 0.0) + HARMLESS_SHARE * margin
-        return saving(before, trials[place].cost) / harm
+        return gain[place] / harm
 
     return max(allowed, key=merit, default=None)
 
@@ -119,4 +162,10 @@ def update_moves(
     rejected = {move for _, move, trial in single if not trial.non_inferior}
     halved = [shrink(move) if move in rejected else move for move in state.moves]
     state.moves = [move for move in halved if move is not None]
+    if chosen is not None and proposals[chosen].moves[0].kind == "layer":
+        gone = proposals[chosen].moves[0].layer
+        assert gone is not None  # a layer's removal names it
+        state.moves = after_layer_removal(state.moves, gone)
+        state.approved = []
+        return
     state.approved = [move for n, move, trial in single if trial.non_inferior and n != chosen]
