@@ -6,7 +6,7 @@ with the neighbours in the same unit and with the fleet, and joined by counts an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,8 @@ __all__ = ["UnitFeatures", "daily_as_of", "series_states", "unit_features"]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-_RESTARTING = ("corrective", "calibration", "upgrade", "preventive")
+_RESTARTING_ALL = ("calibration", "upgrade")
+_RESTARTING = (*_RESTARTING_ALL, "corrective", "preventive")
 
 
 @dataclass
@@ -138,6 +139,7 @@ def _run_series(
     state = np.empty((len(as_of_s), 3))
     centre, width = _centre_and_width(history.limits)
     changes = _new_baseline(history)
+    restarts = _restarts(history.services, history.components)
     for k, (component, test) in enumerate(history.series):
         if tests is not None and test not in tests:
             continue
@@ -151,7 +153,7 @@ def _run_series(
             centre[context],
             width[context],
             changes[rows],
-            _restarts(history.services, component),
+            restarts[component],
             as_of_s,
             out,
             state,
@@ -194,10 +196,14 @@ def _new_baseline(history: UnitHistory) -> npt.NDArray[np.bool_]:
     return changed
 
 
-def _restarts(services: pd.DataFrame, component: str) -> npt.NDArray[np.int64]:
-    """Return when each service that touches a component became known."""
-    mine = services["component_id"].isin(["", component]) & services["kind"].isin(_RESTARTING)
-    # Preventive maintenance of the whole unit leaves the readings as they are.
-    mine &= ~((services["kind"] == "preventive") & (services["component_id"] != component))
-    mine &= ~((services["kind"] == "corrective") & (services["component_id"] != component))
-    return services.loc[mine, "logged_at"].to_numpy(dtype=np.int64)
+def _restarts(
+    services: pd.DataFrame, components: Sequence[str]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return by component when each service that restarts its baseline became known."""
+    owner = services["component_id"].to_numpy(dtype=object)
+    kind = services["kind"].to_numpy(dtype=object)
+    known = services["logged_at"].to_numpy(dtype=np.int64)
+    # Maintenance and repairs of the whole unit leave the readings of its parts as they are.
+    shared = (owner == "") & np.isin(kind.astype(str), _RESTARTING_ALL)
+    own = np.isin(kind.astype(str), _RESTARTING)
+    return {name: known[shared | (own & (owner == name))] for name in components}
