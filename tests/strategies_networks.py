@@ -17,7 +17,27 @@ def light_response(
     50×50×16 mm block; photon numbers are Poisson.
     """
     random = np.random.default_rng(seed)
-    position = np.stack(
+    position = _positions(random, events)
+    share = _light_shares(position, channels)
+    energy = random.normal(1.0, 0.04, (events, 1))
+    counts = random.poisson(photons * 4 * share * energy + 2.0)
+    return np.clip(counts, 0, 4095).astype(np.uint16), position
+
+
+def light_and_energy(
+    events: int, *, seed: int = 0
+) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
+    """Return counts (event, 64) as of `light_response`, and x, y, depth in mm and energy in keV."""
+    random = np.random.default_rng(seed)
+    position = _positions(random, events)
+    energy_kev = random.uniform(200.0, 600.0, (events, 1))
+    counts = random.poisson(12.0 * energy_kev * _light_shares(position, 8) + 2.0)
+    targets = np.concatenate([position, energy_kev], axis=1)
+    return np.clip(counts, 0, 4095).astype(np.uint16), targets
+
+
+def _positions(random: np.random.Generator, events: int) -> NDArray[np.float64]:
+    return np.stack(
         [
             random.uniform(-23, 23, events),
             random.uniform(-23, 23, events),
@@ -25,16 +45,18 @@ def light_response(
         ],
         axis=1,
     )
+
+
+def _light_shares(position: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+    """Return the share of an isotropic flash that each of channels² photosensors sees."""
     pitch = 50.0 / channels
     centre = (np.arange(channels) - (channels - 1) / 2) * pitch
     x = np.tile(centre, channels)
     y = np.repeat(centre, channels)
     height = 17.0 - position[:, 2:3]
     squared = (position[:, :1] - x) ** 2 + (position[:, 1:2] - y) ** 2 + height**2
-    share = pitch**2 * height / (4 * np.pi * squared**1.5)
-    energy = random.normal(1.0, 0.04, (events, 1))
-    counts = random.poisson(photons * 4 * share * energy + 2.0)
-    return np.clip(counts, 0, 4095).astype(np.uint16), position
+    share: NDArray[np.float64] = pitch**2 * height / (4 * np.pi * squared**1.5)
+    return share
 
 
 @dataclass(frozen=True)

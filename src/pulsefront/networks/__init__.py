@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
+from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate, split_inputs
 from pulsefront.networks.cost import Cost, cost_of
 from pulsefront.networks.crystals import (
     NO_CRYSTAL,
@@ -42,6 +42,7 @@ __all__ = [
     "prepare",
     "row_column_sums",
     "run_float64",
+    "split_inputs",
     "train",
     "window_sums",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "Precision",
     "Scaling",
     "initial_candidate",
+    "split_inputs",
 ]
 
 
@@ -150,3 +151,38 @@ def initial_candidate(settings: MlpSettings, n_in: int, n_out: int, seed: int) -
         spread = 0.0 if layer == len(shapes) - 1 else 0.5
         biases.append((random.standard_normal(fan_out) * spread).astype(np.float32))
     return Candidate(np.arange(n_in), tuple(weights), tuple(biases), None, seed, filters)
+
+
+def split_inputs(candidate: Candidate, groups: Sequence[Sequence[int]]) -> Candidate:
+    """Return *candidate* in branches: each group of inputs has nodes of its own.
+
+    *groups* are places among the candidate's inputs, such as row sums and column sums. Every
+    hidden layer is divided among them in their order, as evenly as it goes; only the output reads
+    all branches. The weights between branches are exactly zero, and training leaves them there.
+
+    Raises
+    ------
+    ConfigError
+        An input is in no group or in two, a hidden layer has fewer nodes than there are groups,
+        or the network is a convolution, or has no hidden layer.
+    """
+    n_in = len(candidate.kept_inputs)
+    if sorted(place for group in groups for place in group) != list(range(n_in)):
+        raise ConfigError(f"groups hold each of {n_in} inputs once", field="groups", value=groups)
+    if candidate.convolution is not None or not candidate.hidden:
+        raise ConfigError("branches need a hidden layer and no convolution", field="groups")
+    if min(candidate.hidden) < len(groups):
+        raise ConfigError(
+            f"{len(groups)} branches need as many nodes in every hidden layer",
+            field="hidden",
+            value=candidate.hidden,
+        )
+    source = np.zeros(n_in, dtype=int)
+    for number, group in enumerate(groups):
+        source[list(group)] = number
+    weights = list(candidate.weights)
+    for layer, nodes in enumerate(candidate.hidden):
+        own = np.arange(nodes) * len(groups) // nodes
+        weights[layer] = weights[layer] * (source[:, None] == own)
+        source = own
+    return replace(candidate, weights=tuple(weights))

@@ -11,11 +11,12 @@ import numpy as np
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.layers import Conv1d, Dense
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.lower import lower
 
-__all__ = ["Cost", "cost_of", "minimal_cost"]
+__all__ = ["Cost", "cost_of", "minimal_cost", "model_cost"]
 
 FLOAT_BITS = 32
 
@@ -24,11 +25,13 @@ FLOAT_BITS = 32
 class Cost:
     """Cost of a network; the first five as `fixed_point.cost` defines them.
 
-    ``weight_bytes`` counts weights and biases at their widths, ``activation_bytes`` inputs and
-    all results, ``macs`` multiply-accumulates per event, ``bops`` bit operations, ``ebops``
-    effective bit operations. ``latency_cycles`` is *estimated*, not synthesized: a fully
-    parallel pipeline with one cycle for the products of a layer, one for every level of its adder
-    tree, and one for rounding and saturation.
+    ``weight_bytes`` counts weights and biases at their widths, zeros included: that is dense
+    storage. ``activation_bytes`` counts inputs and all results, ``macs`` multiply-accumulates per
+    event, ``bops`` bit operations, ``ebops`` effective bit operations. ``nonzero_weights`` is the
+    number of constants that an unrolled build multiplies by: there, as in ``ebops`` and in
+    ``lut``, a pruned weight costs nothing. ``lut``, ``ff``, ``dsp`` and ``latency_cycles`` are what a
+    `fixed_point.ResourceModel` says, *estimated* unless it synthesizes; None for a float network,
+    which is not built.
     """
 
     weight_bytes: int
@@ -36,7 +39,11 @@ class Cost:
     macs: int
     bops: float
     ebops: int
-    latency_cycles: int
+    nonzero_weights: int
+    lut: int | None = None
+    ff: int | None = None
+    dsp: int | None = None
+    latency_cycles: int | None = None
 
 
 def cost_of(
@@ -45,6 +52,7 @@ def cost_of(
     input_format: FixedPointFormat,
     output_format: FixedPointFormat,
     front_end: FrontEnd | None = None,
+    resources: ResourceModel = estimate_resources,
 ) -> Cost:
     """Return the cost of *candidate*: that of its lowered model.
 
@@ -58,29 +66,29 @@ def cost_of(
     model = lower(
         candidate, scaling, input_format, output_format, name="candidate", front_end=front_end
     )
+    return model_cost(model, resources)
+
+
+def model_cost(model: FixedPointModel, resources: ResourceModel = estimate_resources) -> Cost:
+    """Return the cost of a lowered *model*."""
     whole = model.cost()
+    built = resources(model)
     return Cost(
         weight_bytes=whole.weight_bytes,
         activation_bytes=whole.activation_bytes,
         macs=whole.macs,
         bops=whole.bops,
         ebops=whole.ebops,
-        latency_cycles=_latency_cycles(model),
+        nonzero_weights=sum(
+            int(np.count_nonzero(layer.weights))
+            for layer in model.layers
+            if isinstance(layer, (Dense, Conv1d))
+        ),
+        lut=built.lut,
+        ff=built.ff,
+        dsp=built.dsp,
+        latency_cycles=built.latency_cycles,
     )
-
-
-def _latency_cycles(model: FixedPointModel) -> int:
-    fan_ins = [
-        layer.weights.size // layer.weights.shape[-1]
-        for layer in model.layers
-        if isinstance(layer, (Dense, Conv1d))
-    ]
-    return sum(map(_layer_cycles, fan_ins))
-
-
-def _layer_cycles(fan_in: int) -> int:
-    # the bias is one more number to add
-    return 2 + int(np.ceil(np.log2(fan_in + 1)))
 
 
 def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
@@ -100,15 +108,15 @@ def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
             for n, x, shape in zip(macs, source_bits, shapes, strict=True)
         ),
         ebops=sum(n * FLOAT_BITS * x for n, x in zip(macs, source_bits, strict=True)),
-        latency_cycles=sum(_layer_cycles(shape[0]) for shape in shapes),
+        nonzero_weights=sum(int(np.count_nonzero(weight)) for weight in candidate.weights),
     )
 
 
 def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> Cost:
     """Return a lower bound of what an ablation of *layers* dense layers could end with.
 
-    One input and one node per hidden layer, *floor_bits* everywhere; activations and EBOPs,
-    which depend on the weights, are bounded by zero.
+    One input and one node per hidden layer, *floor_bits* everywhere; what depends on the weights
+    or on a tool is bounded by zero, the latency by one cycle.
     """
     bits = (floor_bits,) * layers
     return _from_shape((1,) * layers + (n_out,), bits, bits, (input_bits, *bits[1:]))
@@ -128,5 +136,4 @@ def _from_shape(
         n * (w * x + w + x + float(np.log2(fan_in)))
         for n, w, x, fan_in in zip(macs, weight_bits, source_bits, sizes[:-1], strict=True)
     )
-    cycles = sum(map(_layer_cycles, sizes[:-1]))
-    return Cost(-(-stored // 8), 0, sum(macs), bops, 0, cycles)
+    return Cost(-(-stored // 8), 0, sum(macs), bops, 0, 0, lut=0, ff=0, dsp=0, latency_cycles=1)
