@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.networks import Candidate, Cost, MlpSettings, Scaling, cost_of, initial_candidate
+from pulsefront.fixed_point.resources import estimate_resources
+from pulsefront.networks import (
+    Candidate,
+    Cost,
+    MlpSettings,
+    Scaling,
+    cost_of,
+    initial_candidate,
+    lower,
+)
 from pulsefront.networks.cost import minimal_cost
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -35,8 +46,37 @@ def test_a_quantized_network_counts_its_widths() -> None:
     assert cost.macs == 35 + 15 + 6
     products = ((35, 6, 12, 7), (15, 5, 8, 5), (6, 4, 7, 3))
     assert np.isclose(cost.bops, sum(n * (w * a + w + a + np.log2(k)) for n, w, a, k in products))
-    # per layer: products, adder levels of fan-in + bias (3, 3, 2), rounding
-    assert cost.latency_cycles == (2 + 3) + (2 + 3) + (2 + 2)
+
+
+def test_resources_are_those_of_the_model_and_pruned_weights_take_none() -> None:
+    dense = initial_candidate(MlpSettings(hidden=(5, 3)), 7, 2, seed=0).with_bits(
+        weight_bits=(6, 5, 4), bias_bits=(16, 12, 10), activation_bits=(8, 7)
+    )
+    precision = replace(dense.precision, weight_fraction=((4,), (3,), (2,)))
+    dense = replace(dense, precision=precision)
+    bare = replace(
+        dense, weights=(dense.weights[0] * (np.arange(35).reshape(7, 5) % 2), *dense.weights[1:])
+    )
+    scaling = Scaling(np.zeros(7), np.ones(7), np.zeros(2), np.ones(2))
+    built = estimate_resources(lower(dense, scaling, ADC, OUT, name="n"))
+    before, after = price(dense, 7, 2), price(bare, 7, 2)
+    assert (before.lut, before.ff, before.dsp) == (built.lut, built.ff, built.dsp)
+    assert before.latency_cycles == built.latency_cycles
+    assert before.nonzero_weights - after.nonzero_weights >= 10
+    assert after.lut is not None
+    assert after.lut < built.lut
+    assert after.ebops < before.ebops
+    # dense storage and dense arithmetic do not see zeros
+    assert (after.weight_bytes, after.macs, after.bops) == (
+        before.weight_bytes,
+        before.macs,
+        before.bops,
+    )
+
+
+def test_a_float_network_is_not_built() -> None:
+    cost = price(initial_candidate(MlpSettings(hidden=(5, 3)), 7, 2, seed=0), 7, 2)
+    assert (cost.lut, cost.ff, cost.dsp, cost.latency_cycles) == (None,) * 4
 
 
 @settings(max_examples=30, deadline=None)
@@ -56,5 +96,5 @@ def test_no_network_is_cheaper_than_the_smallest(
         activation_bits=(bits,) * (layers - 1),
     )
     cost, least = price(candidate, n_in, n_out), minimal_cost(layers, n_out, 12, 2)
-    for name in ("weight_bytes", "activation_bytes", "macs", "bops", "ebops", "latency_cycles"):
-        assert getattr(cost, name) >= getattr(least, name)
+    for field in fields(Cost):
+        assert getattr(cost, field.name) >= getattr(least, field.name)

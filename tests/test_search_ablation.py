@@ -10,7 +10,7 @@ import pytest
 
 from pulsefront.errors import BudgetError, ConfigError, DataError, PulsefrontError
 from pulsefront.files import write_json
-from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point import FixedPointFormat, estimate_resources
 from pulsefront.networks import LossSettings, MlpSettings, TrainingSettings
 from pulsefront.search import (
     AblationResult,
@@ -42,6 +42,22 @@ def timing_task(events: int = 3000) -> Task:
         metric=central_width,
         metric_name="central width [ns]",
         coarse=data.coarse_ns,
+    )
+
+
+def position_task(counts: np.ndarray, position: np.ndarray, *, fit: int) -> Task:
+    return Task(
+        name="position",
+        inputs=counts,
+        targets=position,
+        train=np.arange(fit),
+        selection=np.arange(fit, len(counts)),
+        input_format=ADC,
+        output_format=OUT,
+        loss=LossSettings(),
+        metric=mean_distance,
+        metric_name="mean 3-D error [mm]",
+        output_names=("x", "y", "depth"),
     )
 
 
@@ -216,8 +232,28 @@ def test_a_candidate_that_diverges_is_marked_and_the_search_goes_on(
 
 
 def test_a_budget_that_nothing_meets_is_refused_before_training() -> None:
-    with pytest.raises(BudgetError, match="latency_cycles ≤ 2: the best came to 3"):
-        run_ablation(timing_task(200), short(), Budget(weight_bytes=100, latency_cycles=2))
+    counts, position = light_response(300)
+    wide = position_task(counts, position, fit=200)
+    with pytest.raises(BudgetError, match="macs ≤ 2: the best came to 3"):
+        run_ablation(wide, short(), Budget(weight_bytes=100, macs=2))
+
+
+def test_a_budget_that_removals_cannot_reach_says_how_near_the_best_came() -> None:
+    """A multiplication alone takes more cycles than this."""
+    settings = short(max_rounds=0, step_fraction=0.5, proposals=4)
+    with pytest.raises(BudgetError, match=r"no candidate fits latency_cycles ≤ 1: the best came"):
+        run_ablation(timing_task(300), settings, Budget(latency_cycles=1))
+
+
+def test_look_up_tables_are_a_hard_budget_and_single_weights_go_for_it() -> None:
+    budget = Budget(lut=900, dsp=0)
+    result = run_ablation(timing_task(700), short(step_fraction=0.4), budget)
+    assert budget.fits(result.final_cost)
+    for model in result.final_models:
+        built = estimate_resources(model)
+        assert built.lut <= 900
+        assert built.dsp == 0
+    assert any("weights" in trial.move for trial in result.candidates)
 
 
 def test_training_that_diverges_says_what_to_lower() -> None:
@@ -228,19 +264,7 @@ def test_training_that_diverges_says_what_to_lower() -> None:
 
 def test_a_position_task_gives_position_and_depth_within_budget() -> None:
     counts, position = light_response(5000)
-    task = Task(
-        name="position",
-        inputs=counts,
-        targets=position,
-        train=np.arange(4000),
-        selection=np.arange(4000, 5000),
-        input_format=ADC,
-        output_format=OUT,
-        loss=LossSettings(),
-        metric=mean_distance,
-        metric_name="mean 3-D error [mm]",
-        output_names=("x", "y", "depth"),
-    )
+    task = position_task(counts, position, fit=4000)
     settings = short(network=MlpSettings(hidden=(12, 8), weight_bits=10, activation_bits=10))
     result = run_ablation(task, settings, Budget(weight_bytes=1100))
     outputs = OUT.values(result.final_model.run(counts[4000:][:, result.kept_inputs]))

@@ -9,7 +9,16 @@ from pulsefront.networks import Cost
 from pulsefront.search import Budget
 
 COST = Cost(
-    weight_bytes=600, activation_bytes=50, macs=1000, bops=64000.0, ebops=9000, latency_cycles=12
+    weight_bytes=600,
+    activation_bytes=50,
+    macs=1000,
+    bops=64000.0,
+    ebops=9000,
+    nonzero_weights=900,
+    lut=4000,
+    ff=800,
+    dsp=2,
+    latency_cycles=12,
 )
 
 
@@ -33,3 +42,16 @@ def test_a_budget_below_the_smallest_network_says_how_near_it_came() -> None:
     with pytest.raises(BudgetError, match="macs ≤ 900: the best came to 1000") as caught:
         Budget(weight_bytes=1000, macs=900).require_possible(COST)
     assert (caught.value.budget, caught.value.limit, caught.value.best) == ("macs", 900, 1000)
+
+
+def test_resources_are_limits_like_others_and_none_is_a_limit_of_zero() -> None:
+    assert Budget(lut=4000, ff=800, dsp=2, latency_cycles=12, nonzero_weights=900).fits(COST)
+    assert not Budget(dsp=0).fits(COST)
+    assert Budget(dsp=0, lut=2000).exceeded(COST) == ("lut", "dsp")
+    assert Budget(dsp=0, lut=3900).tightest(COST) == "dsp"
+
+
+def test_a_float_network_keeps_no_limit_of_something_built() -> None:
+    cost = Cost(600, 50, 1000, 64000.0, 9000, 900)
+    assert Budget(weight_bytes=600).fits(cost)
+    assert Budget(weight_bytes=600, lut=10**9).excess(cost) == float("inf")

@@ -12,7 +12,7 @@ from pulsefront.search.moves import Move
 from pulsefront.search.proposals import Proposal, choose, saving, update_moves
 from pulsefront.search.records import State, record_of, state_from
 
-BEFORE = Cost(1000, 100, 2000, 100_000.0, 9000, 12)
+BEFORE = Cost(1000, 100, 2000, 100_000.0, 9000, 1900, 5000, 900, 4, 12)
 SHAPE = Architecture(8, (4,), 1, (8, 8), (12, 12), (8,))
 
 
@@ -25,6 +25,15 @@ def trial(harm: float, weight_bytes: int, *, ok: bool = True, diverged: bool = F
 def test_saving_is_the_mean_of_bytes_and_bit_operations() -> None:
     after = replace(BEFORE, weight_bytes=500, bops=90_000.0)
     assert saving(BEFORE, after) == pytest.approx(0.5 * (0.5 + 0.1))
+
+
+def test_what_the_budget_limits_counts_as_saved_too() -> None:
+    pruned = replace(BEFORE, ebops=4500, lut=2500)
+    assert saving(BEFORE, pruned) == 0.0
+    assert saving(BEFORE, pruned, ("weight_bytes", "bops", "lut")) == pytest.approx(0.5 / 3)
+    trials = [replace(trial(0.0, 1000), cost=pruned)]
+    assert choose(trials, BEFORE, margin=0.03, forced=False) is None
+    assert choose(trials, BEFORE, margin=0.03, forced=False, saved=("lut",)) == 0
 
 
 def test_of_harmless_removals_the_one_that_saves_most_is_taken() -> None:

@@ -29,9 +29,9 @@ class Cost:
     storage. ``activation_bytes`` counts inputs and all results, ``macs`` multiply-accumulates per
     event, ``bops`` bit operations, ``ebops`` effective bit operations. ``nonzero_weights`` is the
     number of constants that an unrolled build multiplies by: there, as in ``ebops`` and in
-    ``lut``, a pruned weight costs nothing. ``lut``, ``ff``, ``dsp`` and ``latency_cycles`` are what a
-    `fixed_point.ResourceModel` says, *estimated* unless it synthesizes; None for a float network,
-    which is not built.
+    ``lut``, a pruned weight costs nothing. ``lut``, ``ff``, ``dsp`` and ``latency_cycles`` are
+    what a `fixed_point.ResourceModel` says, *estimated* unless it synthesizes; None for a float
+    network, which is not built.
     """
 
     weight_bytes: int

@@ -13,6 +13,7 @@ import numpy as np
 from pulsefront import __version__
 from pulsefront.errors import BudgetError, PulsefrontError
 from pulsefront.files import hash_json
+from pulsefront.fixed_point.resources import ResourceModel
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
 from pulsefront.networks.cost import minimal_cost
 from pulsefront.networks.lower import lower
@@ -51,6 +52,7 @@ def run_ablation(
     report: Report = silent,
     *,
     executor: Executor | None = None,
+    resource_model: ResourceModel | None = None,
 ) -> AblationResult:
     """Train the full network, then remove what it does not need, down to the budget and below.
 
@@ -75,6 +77,9 @@ def run_ablation(
     executor
         Where networks are trained; ``settings.threads`` threads where None. The result is the
         same for any executor on the same kind of machine.
+    resource_model
+        Tells LUTs, flip-flops, DSPs and cycles of a network; ``settings.resources``, an estimate,
+        where None. A synthesis tool can take its place.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def run_ablation(
     PulsefrontError
         All initializations of the full network diverged.
     """
-    search = _Search(task, settings, budget, checkpoint, report)
+    search = _Search(task, settings, budget, checkpoint, report, resource_model)
     with repeatable(), ThreadPoolExecutor(settings.threads) as local:
         return search.run(local, executor or local)
 
@@ -100,11 +105,13 @@ class _Search:
         budget: Budget,
         checkpoint: Path | None,
         report: Report,
+        resource_model: ResourceModel | None,
     ) -> None:
         self.task = task
         self.settings = settings
         self.budget = budget
         self.report = report
+        self.resources: ResourceModel = resource_model or settings.resources
         # every hidden layer but a convolution can go
         least_layers = 1 + (settings.network.convolution is not None)
         settings.network.check()
@@ -120,6 +127,7 @@ class _Search:
                 task.fingerprint(),
                 settings.model_dump(mode="json", exclude={"threads"}),
                 budget.model_dump(mode="json"),
+                "" if resource_model is None else repr(resource_model),
             ]
         )
         self.checkpoint = Checkpoint(checkpoint, fingerprint)
@@ -133,7 +141,12 @@ class _Search:
         self._local, self._trainers = local, trainers
         full = self._full_float()
         self.judge = Judge(
-            self.task, self.scaling, full, margin=self.settings.margin, seed=self.settings.seed
+            self.task,
+            self.scaling,
+            full,
+            margin=self.settings.margin,
+            seed=self.settings.seed,
+            resources=self.resources,
         )
         base, state = self._full_quantized(full)
         while not state.finished:
@@ -223,7 +236,8 @@ class _Search:
         forced = state.round >= self.settings.max_rounds or not state.moves
         if forced:
             state.moves = starting_moves(base[0], self.settings.step_fraction)
-        proposals = propose(base, state, self.data, self.settings, self.judge.cost, self._saved)
+        saved = self._saved(base, forced=forced)
+        proposals = propose(base, state, self.data, self.settings, self.judge.cost, saved)
         if not proposals and forced:
             raise self._budget_error(base)
         state.round += 1
@@ -244,7 +258,7 @@ class _Search:
             self.judge.cost(base),
             margin=self.settings.margin,
             forced=forced,
-            saved=self._saved,
+            saved=saved,
         )
         update_moves(state, proposals, trials, chosen)
         if forced and chosen is None:
@@ -303,21 +317,21 @@ class _Search:
             per_job=self.settings.initializations * ARCHITECTURES_PER_JOB,
         )
 
-    @property
-    def _saved(self) -> tuple[str, ...]:
-        """Names of the costs that a removal may save."""
-        return tuple(dict.fromkeys((*ALWAYS_SAVED, *self.budget.limits)))
+    def _saved(self, base: Sequence[Candidate], *, forced: bool) -> tuple[str, ...]:
+        """Return the names of the costs to save: what is over the budget where that forces."""
+        limits = tuple(self.budget.limits)
+        over = self.budget.exceeded(self.judge.cost(base))
+        return over if forced and over else tuple(dict.fromkeys((*ALWAYS_SAVED, *limits)))
 
     def _fits(self, candidates: Sequence[Candidate]) -> bool:
         return self.budget.fits(self.judge.cost(candidates))
 
     def _budget_error(self, base: Sequence[Candidate]) -> BudgetError:
         cost = self.judge.cost(base)
-        limits = self.budget.limits
-        name = max(limits, key=lambda n: getattr(cost, n) / limits[n])
+        name = self.budget.tightest(cost)
         return BudgetError(
             name,
-            limit=limits[name],
+            limit=self.budget.limits[name],
             best=getattr(cost, name),
             remedy="raise the budget or start from a smaller network",
         )

@@ -14,9 +14,11 @@ __all__ = ["Budget"]
 class Budget(FrozenModel):
     """Limits that the searched network must keep; what is None is not limited.
 
-    ``weight_bytes`` counts weights and biases at their bit widths, ``activation_bytes`` inputs and
-    all results, ``macs`` multiply-accumulates per event, ``bops`` and ``ebops`` bit operations and
-    effective ones (`fixed_point.cost`), ``latency_cycles`` is estimated (`networks.Cost`).
+    ``weight_bytes`` counts weights and biases at their bit widths in dense storage,
+    ``activation_bytes`` inputs and all results, ``macs`` multiply-accumulates per event, ``bops``
+    and ``ebops`` bit operations and effective ones (`fixed_point.cost`), ``nonzero_weights``
+    constants that an unrolled build multiplies by. ``lut``, ``ff``, ``dsp`` and
+    ``latency_cycles`` are estimated (`networks.Cost`).
     """
 
     weight_bytes: int | None = Field(default=None, ge=1)
@@ -24,6 +26,10 @@ class Budget(FrozenModel):
     macs: int | None = Field(default=None, ge=1)
     bops: int | None = Field(default=None, ge=1)
     ebops: int | None = Field(default=None, ge=1)
+    nonzero_weights: int | None = Field(default=None, ge=1)
+    lut: int | None = Field(default=None, ge=1)
+    ff: int | None = Field(default=None, ge=1)
+    dsp: int | None = Field(default=None, ge=0)
     latency_cycles: int | None = Field(default=None, ge=1)
 
     @property
@@ -45,15 +51,26 @@ class Budget(FrozenModel):
         return given
 
     def fits(self, cost: Cost) -> bool:
-        """Whether *cost* keeps every limit."""
-        return all(getattr(cost, name) <= limit for name, limit in self.limits.items())
+        """Whether *cost* keeps every limit; a float network keeps none of a built one."""
+        return self.excess(cost) <= 0.0
 
     def excess(self, cost: Cost) -> float:
         """Return how far *cost* lies above the tightest limit: 0.1 is 10 % above, 0 is within."""
-        return max(
-            0.0,
-            *(float(getattr(cost, name)) / limit - 1.0 for name, limit in self.limits.items()),
-        )
+        return max(self._excess_of(name, cost) for name in self.limits)
+
+    def exceeded(self, cost: Cost) -> tuple[str, ...]:
+        """Return the names of the limits that *cost* does not keep."""
+        return tuple(name for name in self.limits if self._excess_of(name, cost) > 0)
+
+    def tightest(self, cost: Cost) -> str:
+        """Return the name of the limit that *cost* exceeds by the largest share."""
+        return max(self.limits, key=lambda name: self._excess_of(name, cost))
+
+    def _excess_of(self, name: str, cost: Cost) -> float:
+        limit, value = self.limits[name], getattr(cost, name)
+        if value is None:
+            return float("inf")
+        return max(0.0, (float(value) - limit) / max(limit, 1))
 
     def require_possible(self, smallest: Cost) -> None:
         """Refuse a budget below the smallest network there is.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import Cost, cost_of
 from pulsefront.search.noninferiority import Comparison, compare, event_groups
@@ -28,11 +30,21 @@ class Judge:
         Relative non-inferiority margin.
     seed
         Of the jackknife groups of the selection set.
+    resources
+        Tells LUTs, flip-flops, DSPs and cycles of a lowered network.
     """
 
     def __init__(
-        self, task: Task, scaling: Scaling, full: Sequence[Candidate], *, margin: float, seed: int
+        self,
+        task: Task,
+        scaling: Scaling,
+        full: Sequence[Candidate],
+        *,
+        margin: float,
+        seed: int,
+        resources: ResourceModel = estimate_resources,
     ) -> None:
+        self._resources = resources
         self.task = task
         self.scaling = scaling
         self.margin = margin
@@ -105,10 +117,24 @@ class Judge:
         )
 
     def cost(self, candidates: Sequence[Candidate]) -> Cost:
-        """Return the largest cost of any initialization: they differ in EBOPs alone, if at all."""
+        """Return the largest cost of any initialization: they differ where zeros count."""
         task = self.task
         costs = [
-            asdict(cost_of(c, self.scaling, task.input_format, task.output_format, task.front_end))
-            for c in candidates
+            asdict(
+                cost_of(
+                    candidate,
+                    self.scaling,
+                    task.input_format,
+                    task.output_format,
+                    task.front_end,
+                    self._resources,
+                )
+            )
+            for candidate in candidates
         ]
-        return Cost(**{name: max(cost[name] for cost in costs) for name in costs[0]})
+
+        def largest(name: str) -> Any:
+            values = [cost[name] for cost in costs]
+            return None if None in values else max(values)
+
+        return Cost(**{name: largest(name) for name in costs[0]})

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from pulsefront.config import FrozenModel
+from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.resources import ResourceEstimate, estimate_resources
 from pulsefront.networks.settings import MlpSettings, TrainingSettings
 
-__all__ = ["SearchSettings"]
+__all__ = ["ResourceSettings", "SearchSettings"]
+
+
+class ResourceSettings(FrozenModel):
+    """The build that LUTs, flip-flops, DSPs and cycles are estimated for.
+
+    See `fixed_point.estimate_resources`.
+    """
+
+    strategy: Literal["Latency", "Resource", "distributed_arithmetic"] = "Latency"
+    reuse_factor: int = Field(default=1, ge=1)
+    clock_period_ns: float = Field(default=5.0, gt=0)
+
+    def __call__(self, model: FixedPointModel) -> ResourceEstimate:
+        """Return the estimate for *model*."""
+        return estimate_resources(
+            model,
+            strategy=self.strategy,
+            reuse_factor=self.reuse_factor,
+            clock_period_ns=self.clock_period_ns,
+        )
 
 
 class SearchSettings(FrozenModel):
@@ -38,6 +62,8 @@ class SearchSettings(FrozenModel):
     importance_events, ranking_events
         Training events on which a round ranks inputs and nodes, and selection events for the
         reported ranking of inputs.
+    resources
+        The build that resources are estimated for, where the budget limits them.
     threads
         Networks are trained side by side in this many threads; results do not depend on it.
     """
@@ -56,4 +82,5 @@ class SearchSettings(FrozenModel):
     floor_bits: int = Field(default=3, ge=2, le=8)
     importance_events: int = Field(default=1024, ge=1)
     ranking_events: int = Field(default=4000, ge=1)
+    resources: ResourceSettings = ResourceSettings()
     threads: int = Field(default=2, ge=1)
