@@ -9,6 +9,7 @@ import importlib.util
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +78,22 @@ def test_block_agrees_with_geant4(
     assert mean_ns == pytest.approx(their_mean_ns, rel=0.03)
 
 
-def test_tracing_is_much_faster_than_geant4(
+def test_tracing_is_a_hundred_times_as_fast_as_geant4(
     case: tuple, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import time
-
     name, surface, geant4 = case
     ours(surface, 8.0)
-    start = time.thread_time()
-    ours(surface, 8.0)
-    rate = OUR_PHOTONS / (time.thread_time() - start)
-    their_rate = GEANT4_PHOTONS / float(geant4["seconds_1"])
+    seconds = []
+    for _ in range(5):
+        start = time.thread_time()
+        ours(surface, 8.0)
+        seconds.append(time.thread_time() - start)
+    rate = OUR_PHOTONS / float(np.median(seconds))
+    numbers = range(len(DEPTHS_MM))
+    their_rate = GEANT4_PHOTONS / float(np.median([geant4[f"seconds_{n}"] for n in numbers]))
     with capsys.disabled():
         sys.stdout.write(
             f"\n{name:8s} {rate:,.0f} photons/s, Geant4 {their_rate:,.0f}: "
             f"{rate / their_rate:.0f} times\n"
         )
-    assert rate > 20 * their_rate
+    assert rate > 100 * their_rate

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
-from pulsefront.simulate.random import direction, exponential, new_state, uniform
+from pulsefront.simulate.optical_world import (
+    ABSORPTION,
+    BOTTOM,
+    COUNT_X,
+    COUNT_Y,
+    GAP_REFLECTIVITY,
+    GROUP,
+    HALF_X,
+    HALF_Y,
+    INDEX,
+    PITCH_X,
+    PITCH_Y,
+    SCATTER,
+    TOP,
+    WIDTH_X,
+    WIDTH_Y,
+    OpticalWorld,
+    element_at,
+    optical_world,
+    sensor_at,
+)
+from pulsefront.simulate.random import borrowed, direction, exponential, new_state, uniform
 from pulsefront.simulate.surfaces import (
     ABSORBED,
     ESCAPED,
     INSIDE,
-    fresnel_reflectance,
+    is_reflected,
     lambertian,
     meet_surface,
-    surface_row,
+    mirrors_below,
 )
 
 __all__ = [
@@ -32,123 +53,23 @@ __all__ = [
 
 LIGHT_MM_PER_NS = 299.792458
 
-_BOTTOM, _TOP, _INDEX, _GROUP, _ABSORPTION, _SCATTER = range(6)
-_HALF_X, _HALF_Y, _PITCH_X, _PITCH_Y, _WIDTH_X, _WIDTH_Y, _COUNT_X, _COUNT_Y = range(6, 14)
-(
-    _GRID_X,
-    _GRID_Y,
-    _SENSOR_PITCH_X,
-    _SENSOR_PITCH_Y,
-    _ACTIVE,
-    _ROUND,
-    _GAP_REFLECTIVITY,
-    _OFFSET_X,
-    _OFFSET_Y,
-) = range(9)
 _MAX_STEPS = 100_000
 State = NDArray[np.uint64]
 Table = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class OpticalWorld:
-    """A detector as the arrays that the kernels read.
-
-    Attributes
-    ----------
-    slabs
-        (slab, 14): z range, refractive and group index, attenuation per mm by absorption and
-        scattering, and the lattice of elements in x and y.
-    surfaces
-        (slab + 1, 7): the entrance face, then the sides of each slab; see `surface_row`.
-    sensors
-        (9,): grid, pitch, active size, shape, reflectivity of the gaps, offset.
-    """
-
-    slabs: Table
-    surfaces: Table
-    sensors: Table
-
-
-def optical_world(detector: Detector) -> OpticalWorld:
-    """Return the arrays for tracing light in *detector*."""
-    crystal, material = detector.crystal, detector.material
-    scatter = 1.0 / material.scatter_length_mm if material.scatter_length_mm else 0.0
-    group = material.group_index or material.refractive_index
-    slabs = [
-        [
-            0.0,
-            crystal.size_mm[2],
-            material.refractive_index,
-            group,
-            1.0 / material.absorption_length_mm,
-            scatter,
-            *_lattice(crystal.size_mm, crystal.elements, crystal.gap_mm),
-        ]
-    ]
-    surfaces = [surface_row(crystal.entrance), surface_row(crystal.sides)]
-    z = crystal.size_mm[2]
-    for layer in detector.layers:
-        index = layer.refractive_index
-        lattice = _lattice(layer.size_mm, (1, 1), 0.0)
-        absorption = 1.0 / layer.absorption_length_mm
-        slabs.append([z, z + layer.size_mm[2], index, index, absorption, 0.0, *lattice])
-        surfaces.append(surface_row(layer.sides))
-        z += layer.size_mm[2]
-    plane = detector.sensors
-    sensors = np.array(
-        [
-            *plane.grid,
-            *plane.pitch_mm,
-            plane.active_mm,
-            float(plane.shape == "round"),
-            plane.gap_reflectivity,
-            *plane.offset_mm,
-        ],
-        np.float64,
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _row(surfaces: Table, which: int) -> Any:
+    """Return a row by value: a view of the table would be counted as a reference to it."""
+    return (
+        surfaces[which, 0],
+        surfaces[which, 1],
+        surfaces[which, 2],
+        surfaces[which, 3],
+        surfaces[which, 4],
+        surfaces[which, 5],
+        surfaces[which, 6],
     )
-    return OpticalWorld(np.array(slabs, np.float64), np.array(surfaces), sensors)
-
-
-def _lattice(
-    size_mm: tuple[float, float, float], elements: tuple[int, int], gap_mm: float
-) -> list[float]:
-    halves = [size_mm[0] / 2, size_mm[1] / 2]
-    pitches = [(size_mm[axis] + gap_mm) / elements[axis] for axis in (0, 1)]
-    widths = [pitch - gap_mm for pitch in pitches]
-    return [*halves, *pitches, *widths, float(elements[0]), float(elements[1])]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _element(x: float, half: float, pitch: float, width: float, count: float) -> int:
-    """Return which element *x* lies in, or -1 for a gap or the outside."""
-    along = x + half
-    if along < 0.0:
-        return -1
-    cell = int(along / pitch)
-    if cell >= count or along - cell * pitch > width:
-        return -1
-    return cell
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def sensor_at(x: float, y: float, sensors: Table) -> int:
-    """Return the photosensor at a point of their plane, or -1."""
-    nx, ny = sensors[_GRID_X], sensors[_GRID_Y]
-    px, py = sensors[_SENSOR_PITCH_X], sensors[_SENSOR_PITCH_Y]
-    x, y = x - sensors[_OFFSET_X], y - sensors[_OFFSET_Y]
-    ix = math.floor(x / px + 0.5 * nx)
-    iy = math.floor(y / py + 0.5 * ny)
-    if ix < 0 or iy < 0 or ix >= nx or iy >= ny:
-        return -1
-    dx = x - (ix + 0.5 - 0.5 * nx) * px
-    dy = y - (iy + 0.5 - 0.5 * ny) * py
-    radius = 0.5 * sensors[_ACTIVE]
-    if sensors[_ROUND] != 0.0:
-        inside = dx * dx + dy * dy <= radius * radius
-    else:
-        inside = abs(dx) <= radius and abs(dy) <= radius
-    return int(iy * nx + ix) if inside else -1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -172,85 +93,122 @@ def trace_photon(
         The photosensor that it reaches, or `ABSORBED` or `ESCAPED`; its time on the way; how
         many faces and boundaries it met.
     """
+    rng = borrowed(state)
     slab = 0
     last = slabs.shape[0] - 1
-    row = slabs[0]
-    cell_x = _element(x, row[_HALF_X], row[_PITCH_X], row[_WIDTH_X], row[_COUNT_X])
-    cell_y = _element(y, row[_HALF_Y], row[_PITCH_Y], row[_WIDTH_Y], row[_COUNT_Y])
+    half_x, pitch_x = slabs[0, HALF_X], slabs[0, PITCH_X]
+    half_y, pitch_y = slabs[0, HALF_Y], slabs[0, PITCH_Y]
+    width_x, width_y = slabs[0, WIDTH_X], slabs[0, WIDTH_Y]
+    cell_x = element_at(x, half_x, pitch_x, width_x, slabs[0, COUNT_X])
+    cell_y = element_at(y, half_y, pitch_y, width_y, slabs[0, COUNT_Y])
     if cell_x < 0 or cell_y < 0:
         return ESCAPED, 0.0, 0
     transit = 0.0
-    depth = exponential(state)
-    left, front = cell_x * row[_PITCH_X] - row[_HALF_X], cell_y * row[_PITCH_Y] - row[_HALF_Y]
-    right, rear = left + row[_WIDTH_X], front + row[_WIDTH_Y]
-    bottom, top = row[_BOTTOM], row[_TOP]
-    attenuation = row[_ABSORPTION] + row[_SCATTER]
+    depth = exponential(rng)
+    left, front = cell_x * pitch_x - half_x, cell_y * pitch_y - half_y
+    right, rear = left + width_x, front + width_y
+    bottom, top = slabs[0, BOTTOM], slabs[0, TOP]
+    index, attenuation = slabs[0, INDEX], slabs[0, ABSORPTION] + slabs[0, SCATTER]
+    ns_per_mm = slabs[0, GROUP] / LIGHT_MM_PER_NS
+    entrance = mirrors_below(index, _row(surfaces, 0))
+    sides = mirrors_below(index, _row(surfaces, 1))
+    per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
     for step in range(_MAX_STEPS):
-        way_x = max(0.0, ((right if dx > 0.0 else left) - x) / dx) if dx != 0.0 else math.inf
-        way_y = max(0.0, ((rear if dy > 0.0 else front) - y) / dy) if dy != 0.0 else math.inf
-        way_z = max(0.0, ((top if dz > 0.0 else bottom) - z) / dz) if dz != 0.0 else math.inf
+        # Of a direction along an axis the other reciprocals are infinite, and so are the ways.
+        way_x = (right - x) * per_x if per_x > 0.0 else (left - x) * per_x
+        way_y = (rear - y) * per_y if per_y > 0.0 else (front - y) * per_y
+        way_z = (top - z) * per_z if per_z > 0.0 else (bottom - z) * per_z
         way = min(way_x, way_y, way_z)
-        if way * attenuation > depth:
+        lost = way * attenuation
+        if lost > depth:
             way = depth / attenuation
-            transit += way * row[_GROUP] / LIGHT_MM_PER_NS
-            if uniform(state) * attenuation < row[_ABSORPTION]:
+            transit += way * ns_per_mm
+            if uniform(rng) * attenuation < slabs[slab, ABSORPTION]:
                 return ABSORBED, transit, step
             x, y, z = x + way * dx, y + way * dy, z + way * dz
-            dx, dy, dz = direction(state)
-            depth = exponential(state)
+            dx, dy, dz = direction(rng)
+            per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
+            depth = exponential(rng)
             continue
-        depth -= way * attenuation
-        transit += way * row[_GROUP] / LIGHT_MM_PER_NS
+        depth -= lost
+        transit += way * ns_per_mm
         x, y, z = x + way * dx, y + way * dy, z + way * dz
-        status = INSIDE
         if way == way_x:
-            side = 1.0 if dx > 0.0 else -1.0
-            status, dy, dz, c = meet_surface(
-                state, dy, dz, dx * side, row[_INDEX], surfaces[slab + 1]
-            )
-            dx = c * side
+            x = right if dx > 0.0 else left
+            if dx * dx <= sides:
+                dx, per_x = -dx, -per_x
+                continue
+            axis, which = 0, slab + 1
+            a, b, c, side = dy, dz, abs(dx), dx
         elif way == way_y:
-            side = 1.0 if dy > 0.0 else -1.0
-            status, dz, dx, c = meet_surface(
-                state, dz, dx, dy * side, row[_INDEX], surfaces[slab + 1]
-            )
-            dy = c * side
-        elif dz > 0.0 and slab == last:
-            sensor = sensor_at(x, y, sensors)
-            if sensor >= 0:
-                return sensor, transit, step
-            if uniform(state) >= sensors[_GAP_REFLECTIVITY]:
-                return ABSORBED, transit, step
-            dx, dy, dz = lambertian(state)
-        elif dz < 0.0 and slab == 0:
-            status, dx, dy, c = meet_surface(state, dx, dy, -dz, row[_INDEX], surfaces[0])
-            dz = -c
+            y = rear if dy > 0.0 else front
+            if dy * dy <= sides:
+                dy, per_y = -dy, -per_y
+                continue
+            axis, which = 1, slab + 1
+            a, b, c, side = dz, dx, abs(dy), dy
         else:
-            beyond = slab + 1 if dz > 0.0 else slab - 1
-            to = slabs[beyond]
-            to_x = _element(x, to[_HALF_X], to[_PITCH_X], to[_WIDTH_X], to[_COUNT_X])
-            to_y = _element(y, to[_HALF_Y], to[_PITCH_Y], to[_WIDTH_Y], to[_COUNT_Y])
-            side = 1.0 if dz > 0.0 else -1.0
-            if to_x < 0 or to_y < 0:
-                # Nothing lies opposite but the reflector between elements or around the slab.
-                status, dx, dy, c = meet_surface(
-                    state, dx, dy, dz * side, row[_INDEX], surfaces[beyond + 1]
-                )
-                dz = c * side
-            elif uniform(state) < fresnel_reflectance(row[_INDEX], to[_INDEX], abs(dz)):
-                dz = -dz
+            axis = 2
+            a, b, c, side = dx, dy, abs(dz), dz
+            if dz > 0.0 and slab == last:
+                z = top
+                sensor = sensor_at(x, y, sensors)
+                if sensor >= 0:
+                    return sensor, transit, step
+                if uniform(rng) >= sensors[GAP_REFLECTIVITY]:
+                    return ABSORBED, transit, step
+                dx, dy, dz = lambertian(rng)
+                per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
+                continue
+            if dz < 0.0 and slab == 0:
+                z = bottom
+                if dz * dz <= entrance:
+                    dz, per_z = -dz, -per_z
+                    continue
+                which = 0
             else:
-                ratio = row[_INDEX] / to[_INDEX]
-                dx, dy = dx * ratio, dy * ratio
-                dz = side * math.sqrt(max(0.0, 1.0 - dx * dx - dy * dy))
-                slab, row = beyond, to
-                left = to_x * row[_PITCH_X] - row[_HALF_X]
-                front = to_y * row[_PITCH_Y] - row[_HALF_Y]
-                right, rear = left + row[_WIDTH_X], front + row[_WIDTH_Y]
-                bottom, top = row[_BOTTOM], row[_TOP]
-                attenuation = row[_ABSORPTION] + row[_SCATTER]
+                z = top if dz > 0.0 else bottom
+                beyond = slab + 1 if dz > 0.0 else slab - 1
+                to_half_x, to_pitch_x = slabs[beyond, HALF_X], slabs[beyond, PITCH_X]
+                to_half_y, to_pitch_y = slabs[beyond, HALF_Y], slabs[beyond, PITCH_Y]
+                to_width_x, to_width_y = slabs[beyond, WIDTH_X], slabs[beyond, WIDTH_Y]
+                to_x = element_at(x, to_half_x, to_pitch_x, to_width_x, slabs[beyond, COUNT_X])
+                to_y = element_at(y, to_half_y, to_pitch_y, to_width_y, slabs[beyond, COUNT_Y])
+                which = beyond + 1
+                if to_x >= 0 and to_y >= 0:
+                    to_index = slabs[beyond, INDEX]
+                    ratio = index / to_index
+                    sine_squared = ratio * ratio * (1.0 - dz * dz)
+                    if sine_squared >= 1.0:
+                        dz, per_z = -dz, -per_z
+                        continue
+                    cosine = math.sqrt(1.0 - sine_squared)
+                    if is_reflected(rng, ratio, c, cosine):
+                        dz, per_z = -dz, -per_z
+                        continue
+                    dx, dy = dx * ratio, dy * ratio
+                    dz = cosine if dz > 0.0 else -cosine
+                    per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
+                    slab, index = beyond, to_index
+                    left, front = to_x * to_pitch_x - to_half_x, to_y * to_pitch_y - to_half_y
+                    right, rear = left + to_width_x, front + to_width_y
+                    bottom, top = slabs[slab, BOTTOM], slabs[slab, TOP]
+                    attenuation = slabs[slab, ABSORPTION] + slabs[slab, SCATTER]
+                    ns_per_mm = slabs[slab, GROUP] / LIGHT_MM_PER_NS
+                    sides = mirrors_below(index, _row(surfaces, slab + 1))
+                    continue
+                # Nothing lies opposite but the reflector between elements or around the slab.
+        status, a, b, c = meet_surface(rng, a, b, c, index, _row(surfaces, which))
         if status != INSIDE:
             return status, transit, step
+        c = c if side > 0.0 else -c
+        if axis == 0:
+            dx, dy, dz = c, a, b
+        elif axis == 1:
+            dx, dy, dz = b, c, a
+        else:
+            dx, dy, dz = a, b, c
+        per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
     return ABSORBED, transit, _MAX_STEPS
 
 

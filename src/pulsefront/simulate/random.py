@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
+    "borrowed",
     "direction",
     "disc",
     "exponential",
@@ -29,12 +30,26 @@ _SHIFT = np.uint64(17)
 _WORD = np.uint64(64)
 _TOP_53 = np.uint64(11)
 _LAYER = np.uint64(255)
+_NEXT = np.uint64(1)
+_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(2**32 - 1)
+_STATE = np.dtype([(f"word_{i}", np.uint64) for i in range(4)])
 _SMALL_MEAN = 10.0
 
 
 def new_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
     """Return the state of a generator for *seed*: (4,) uint64, changed by every draw."""
     return np.asarray(seed.generate_state(4, np.uint64), np.uint64)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def borrowed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return *state* as a record over the same memory, for kernels that call many functions.
+
+    Numba counts references to an array on every call of a function that loops, which takes
+    longer than drawing a number; a record is a bare pointer. The caller keeps the array alive.
+    """
+    return state.view(_STATE)[0]  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -63,7 +78,8 @@ def next_word(state: NDArray[np.uint64]) -> np.uint64:
 @njit(nogil=True, cache=True)
 def _fraction(word: np.uint64) -> float:
     """Return a number in (0, 1) of the upper 53 bits, plus one half so that its log exists."""
-    return float((float(word >> _TOP_53) + 0.5) * (1.0 / 9007199254740992.0))
+    # Conversion from a signed integer is one instruction, from an unsigned one several.
+    return float((float(np.int64(word >> _TOP_53)) + 0.5) * (1.0 / 9007199254740992.0))
 
 
 @njit(nogil=True, cache=True)
@@ -103,16 +119,16 @@ def exponential(state: NDArray[np.uint64]) -> float:
     shift = 0.0
     while True:
         word = next_word(state)
-        layer = int(word & _LAYER)
+        layer = word & _LAYER
         x = _fraction(word) * _EXPONENTIAL_ENDS[layer]
-        if x < _EXPONENTIAL_ENDS[layer + 1]:
+        if x < _EXPONENTIAL_ENDS[layer + _NEXT]:
             return float(shift + x)
         if layer == 0:
             # The tail has the form of the whole: start again behind the edge.
             shift += _EXPONENTIAL_EDGE
             continue
         low = math.exp(-_EXPONENTIAL_ENDS[layer])
-        high = math.exp(-_EXPONENTIAL_ENDS[layer + 1])
+        high = math.exp(-_EXPONENTIAL_ENDS[layer + _NEXT])
         if low + uniform(state) * (high - low) < math.exp(-x):
             return float(shift + x)
 
@@ -122,10 +138,10 @@ def normal(state: NDArray[np.uint64]) -> float:
     """Return a standard normal deviate (ziggurat; the tail after Marsaglia 1964)."""
     while True:
         word = next_word(state)
-        layer = int(word & _LAYER)
+        layer = word & _LAYER
         side = 2.0 * _fraction(word) - 1.0
         x = side * _NORMAL_ENDS[layer]
-        if abs(x) < _NORMAL_ENDS[layer + 1]:
+        if abs(x) < _NORMAL_ENDS[layer + _NEXT]:
             return float(x)
         if layer == 0:
             while True:
@@ -133,7 +149,7 @@ def normal(state: NDArray[np.uint64]) -> float:
                 if -2.0 * math.log(uniform(state)) > beyond * beyond:
                     return float(_NORMAL_EDGE + beyond if side > 0.0 else -_NORMAL_EDGE - beyond)
         low = math.exp(-0.5 * _NORMAL_ENDS[layer] ** 2)
-        high = math.exp(-0.5 * _NORMAL_ENDS[layer + 1] ** 2)
+        high = math.exp(-0.5 * _NORMAL_ENDS[layer + _NEXT] ** 2)
         if low + uniform(state) * (high - low) < math.exp(-0.5 * x * x):
             return float(x)
 
@@ -177,12 +193,16 @@ def poisson(state: NDArray[np.uint64], mean: float) -> int:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def disc(state: NDArray[np.uint64]) -> tuple[float, float, float]:
-    """Return a point of the unit disc and its squared radius, which is uniform in (0, 1)."""
+    """Return a point of the unit disc and its squared radius, which is uniform in (0, 1).
+
+    Both coordinates come from one word, 32 bits each.
+    """
     while True:
-        a = 2.0 * uniform(state) - 1.0
-        b = 2.0 * uniform(state) - 1.0
+        word = next_word(state)
+        a = (float(np.int64(word >> _HALF)) - 2147483647.5) * (1.0 / 2147483648.0)
+        b = (float(np.int64(word & _LOW_HALF)) - 2147483647.5) * (1.0 / 2147483648.0)
         square = a * a + b * b
-        if 0.0 < square < 1.0:
+        if square < 1.0:
             return a, b, square
 
 
