@@ -170,7 +170,7 @@ def test_a_finished_search_is_read_back_without_training(
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("pulsefront.search.ablation.train_jobs", refuse)
+    monkeypatch.setattr("pulsefront.search.trainer.train_jobs", refuse)
     again = run_ablation(task, short(), Budget(weight_bytes=150), folder)
     assert again.summary() == result.summary()
 
@@ -213,9 +213,9 @@ def test_effective_bit_operations_are_a_hard_budget_too() -> None:
 def test_a_candidate_that_diverges_is_marked_and_the_search_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from pulsefront.search import ablation
+    from pulsefront.search import trainer
 
-    real = ablation.train_jobs
+    real = trainer.train_jobs
 
     def poison(candidates, *arguments, **options):  # type: ignore[no-untyped-def]
         trained = real(candidates, *arguments, **options)
@@ -223,7 +223,7 @@ def test_a_candidate_that_diverges_is_marked_and_the_search_goes_on(
             trained[3].weights[0][:] = np.nan  # the second proposal, first initialization
         return trained
 
-    monkeypatch.setattr(ablation, "train_jobs", poison)
+    monkeypatch.setattr(trainer, "train_jobs", poison)
     result = run_ablation(timing_task(1500), short(max_rounds=2), Budget(weight_bytes=200))
     marked = [trial for trial in result.candidates if trial.diverged]
     assert marked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from typing import Any
 
 import torch
 
@@ -23,6 +24,7 @@ def train_jobs(
     seed: int,
     executor: Executor,
     per_job: int,
+    sent: Any = None,
 ) -> list[Candidate]:
     """Train *candidates* in jobs of *per_job* and return them in their order.
 
@@ -30,13 +32,17 @@ def train_jobs(
     one thread, and which candidates share it depends on them and on *per_job* alone: the result
     depends neither on the number of workers nor on who finishes first. A job whose worker is lost
     is trained here instead, with the same result.
+
+    *sent* stands for *data* where the executor has got it before and knows it by a handle, as a
+    future of a Dask cluster.
     """
+    there = data if sent is None else sent
     places = _places_of_jobs(candidates, per_job)
     jobs = [[candidates[place] for place in job] for job in places]
     futures: list[Future[list[Candidate]] | None] = []
     for job in jobs:
         try:
-            futures.append(executor.submit(_train_job, list(job), data, settings, seed))
+            futures.append(executor.submit(_train_job, list(job), there, settings, seed))
         except RuntimeError:  # the pool is broken or shut down
             futures.append(None)
     trained: dict[int, Candidate] = {}

@@ -16,29 +16,24 @@ from pulsefront.files import hash_json
 from pulsefront.fixed_point.resources import ResourceModel
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
 from pulsefront.networks.cost import minimal_cost
-from pulsefront.networks.lower import lower
-from pulsefront.networks.parallel import train_jobs
-from pulsefront.networks.settings import TrainingSettings
 from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import Checkpoint
-from pulsefront.search.importance import rank_inputs
 from pulsefront.search.judge import Judge
 from pulsefront.search.moves import starting_moves
+from pulsefront.search.outcome import assemble
 from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
-from pulsefront.search.result import AblationResult, pareto_front
+from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
+from pulsefront.search.trainer import Share, Trainer
 
 __all__ = ["run_ablation"]
 
 STAGES_AROUND_ROUNDS = 3
 """Float training, quantized training and final training."""
-
-ARCHITECTURES_PER_JOB = 3
-"""Enough networks in one batch to hide the overhead, few enough to keep two cores busy."""
 
 FINAL_STAGE = 1_000_000
 """Seeds the final training, whatever the number of rounds."""
@@ -52,6 +47,7 @@ def run_ablation(
     report: Report = silent,
     *,
     executor: Executor | None = None,
+    share: Share | None = None,
     resource_model: ResourceModel | None = None,
 ) -> AblationResult:
     """Train the full network, then remove what it does not need, down to the budget and below.
@@ -76,7 +72,11 @@ def run_ablation(
         Called with (stages done, most stages there can be).
     executor
         Where networks are trained; ``settings.threads`` threads where None. The result is the
-        same for any executor on the same kind of machine.
+        same for any executor on the same kind of machine. A worker that is lost costs only the
+        candidates that it held: they are trained again, here if nowhere else.
+    share
+        Sends the training data to the executor's workers once, for a cluster; where None it
+        travels with every job.
     resource_model
         Tells LUTs, flip-flops, DSPs and cycles of a network; ``settings.resources``, an estimate,
         where None. A synthesis tool can take its place.
@@ -94,7 +94,7 @@ def run_ablation(
     """
     search = _Search(task, settings, budget, checkpoint, report, resource_model)
     with repeatable(), ThreadPoolExecutor(settings.threads) as local:
-        return search.run(local, executor or local)
+        return search.run(local, Trainer(search.data, settings, executor or local, share))
 
 
 class _Search:
@@ -137,8 +137,8 @@ class _Search:
         network = self.settings.network
         return len(network.hidden) + 1 + (network.convolution is not None)
 
-    def run(self, local: Executor, trainers: Executor) -> AblationResult:
-        self._local, self._trainers = local, trainers
+    def run(self, local: Executor, trainer: Trainer) -> AblationResult:
+        self._local, self._trainer = local, trainer
         full = self._full_float()
         self.judge = Judge(
             self.task,
@@ -161,7 +161,7 @@ class _Search:
         final, final_state = self._final(base, state)
         total = self.settings.max_rounds + STAGES_AROUND_ROUNDS
         self.report(total, total)
-        return self._result(full, final, final_state)
+        return assemble(self.task, self.settings, self.budget, self.judge, full, final, final_state)
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class _Search:
             )
             for k in range(self.settings.initializations)
         ]
-        full = self._train(start, self.settings.float_training, stage=0)
+        full = self._trainer.train(start, self.settings.float_training, stage=0)
         if not all(c.finite for c in full):
             raise PulsefrontError(
                 "the full network diverged in "
@@ -206,7 +206,7 @@ class _Search:
             )
             for c in full
         ]
-        base = self._train(start, self.settings.quantized_training, stage=1)
+        base = self._trainer.train(start, self.settings.quantized_training, stage=1)
         float_trial = self.judge.trial("float", "full float network", full, full)
         trial = self.judge.trial("quantized", "quantization-aware training", base, start)
         if trial.diverged:
@@ -242,7 +242,7 @@ class _Search:
             raise self._budget_error(base)
         state.round += 1
         flat = [candidate for proposal in proposals for candidate in proposal.candidates]
-        trained = self._train(flat, self.settings.fine_tuning, stage=1 + state.round)
+        trained = self._trainer.train(flat, self.settings.fine_tuning, stage=1 + state.round)
         count = len(base)
         groups = [trained[n * count : (n + 1) * count] for n in range(len(proposals))]
         trials = list(
@@ -279,7 +279,7 @@ class _Search:
         stored = self.checkpoint.load("final")
         if stored is not None:
             return stored[0], state_from(stored[1])
-        trained = self._train(base, self.settings.final_training, stage=FINAL_STAGE)
+        trained = self._trainer.train(base, self.settings.final_training, stage=FINAL_STAGE)
         # Training through coarse quantizers can also lose: each initialization keeps its better.
         polished = [
             new if new.finite and self.judge.metric(new) < self.judge.metric(old) else old
@@ -302,21 +302,6 @@ class _Search:
 
     # --- shared ---------------------------------------------------------------------------------
 
-    def _train(
-        self, candidates: Sequence[Candidate], settings: TrainingSettings, *, stage: int
-    ) -> list[Candidate]:
-        seed = int(
-            np.random.SeedSequence([self.settings.seed, stage]).generate_state(1, np.uint32)[0]
-        )
-        return train_jobs(
-            candidates,
-            self.data,
-            settings,
-            seed=seed,
-            executor=self._trainers,
-            per_job=self.settings.initializations * ARCHITECTURES_PER_JOB,
-        )
-
     def _saved(self, base: Sequence[Candidate], *, forced: bool) -> tuple[str, ...]:
         """Return the names of the costs to save: what is over the budget where that forces."""
         limits = tuple(self.budget.limits)
@@ -334,52 +319,4 @@ class _Search:
             limit=self.budget.limits[name],
             best=getattr(cost, name),
             remedy="raise the budget or start from a smaller network",
-        )
-
-    def _result(
-        self, full: list[Candidate], final: list[Candidate], state: State
-    ) -> AblationResult:
-        verdict = self.judge.trial("final", "final network", final, final)
-        best = int(np.argmin(verdict.metric))
-        trials = state.trials
-        return AblationResult(
-            task_name=self.task.name,
-            metric_name=self.task.metric_name,
-            margin=self.settings.margin,
-            full=self.judge.full_metric,
-            full_quantized=state.path[1].metric,
-            path=tuple(state.path),
-            candidates=tuple(trials),
-            front=pareto_front(
-                np.array([t.cost.weight_bytes for t in trials], dtype=np.float64),
-                np.array([t.comparison.value for t in trials]),
-            ),
-            input_ranking=rank_inputs(
-                self.task, full, self.scaling, events=self.settings.ranking_events
-            ),
-            scaling=self.scaling,
-            full_candidates=tuple(full),
-            final_candidates=tuple(final),
-            final_metric=verdict.metric,
-            final_comparison=verdict.comparison,
-            final_cost=verdict.cost,
-            best=best,
-            final_models=tuple(
-                lower(
-                    candidate,
-                    self.scaling,
-                    self.task.input_format,
-                    self.task.output_format,
-                    name=self.task.name,
-                    front_end=self.task.front_end,
-                )
-                for candidate in final
-            ),
-            kept_inputs=(
-                self.task.front_end.raw_inputs(final[best].kept_inputs)
-                if self.task.front_end
-                else final[best].kept_inputs
-            ),
-            budget_met=self.budget.fits(verdict.cost),
-            non_inferior=verdict.non_inferior,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,15 @@ from pulsefront.networks.cost import Cost
 from pulsefront.search.noninferiority import Comparison
 from pulsefront.search.task import Task
 
-__all__ = ["AblationResult", "Architecture", "AttributionRow", "PathPoint", "Trial", "pareto_front"]
+__all__ = [
+    "AblationResult",
+    "Architecture",
+    "AttributionRow",
+    "PathPoint",
+    "Trial",
+    "front_of",
+    "pareto_front",
+]
 
 
 @dataclass(frozen=True)
@@ -84,13 +93,18 @@ class PathPoint:
 
 @dataclass(frozen=True)
 class AttributionRow:
-    """What one removal cost: the change of the metric relative to the step before it."""
+    """What one removal cost: the change of the metric relative to the step before it.
+
+    ``saved`` has the savings of all costs of `networks.Cost` by name; those of something built
+    start at the quantized network.
+    """
 
     step: int
     removed: str
     removed_inputs: tuple[str, ...]
     weight_bytes_saved: int
     macs_saved: int
+    saved: dict[str, float]
     change: Comparison
 
 
@@ -159,6 +173,7 @@ class AblationResult:
                 removed_inputs=after.removed_inputs,
                 weight_bytes_saved=before.cost.weight_bytes - after.cost.weight_bytes,
                 macs_saved=before.cost.macs - after.cost.macs,
+                saved=_saved(before.cost, after.cost),
                 change=after.change,
             )
             for before, after in zip(self.path[:-1], self.path[1:], strict=True)
@@ -204,6 +219,9 @@ class AblationResult:
             "networks_trained": self.networks_trained,
             "candidates": [asdict(trial) for trial in self.candidates],
             "front": list(self.front),
+            "fronts": {
+                field.name: list(front_of(self.candidates, field.name)) for field in fields(Cost)
+            },
             "attribution": [asdict(row) for row in self.attribution],
             "input_ranking": [list(entry) for entry in self.input_ranking],
             "final_metric": list(self.final_metric),
@@ -224,6 +242,24 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _saved(before: Cost, after: Cost) -> dict[str, float]:
+    pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(Cost)}
+    return {name: a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
+
+
+def front_of(trials: Sequence[Trial], cost: str) -> tuple[int, ...]:
+    """Return the places in *trials* of the Pareto front of one *cost* against the metric.
+
+    A float network has no cost of something built and is left out there.
+    """
+    priced = [n for n, trial in enumerate(trials) if getattr(trial.cost, cost) is not None]
+    front = pareto_front(
+        np.array([getattr(trials[n].cost, cost) for n in priced], dtype=np.float64),
+        np.array([trials[n].comparison.value for n in priced]),
+    )
+    return tuple(priced[place] for place in front)
 
 
 def pareto_front(costs: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[int, ...]:

@@ -1,0 +1,67 @@
+"""From the state a search ended in to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.lower import lower
+from pulsefront.search.budget import Budget
+from pulsefront.search.importance import rank_inputs
+from pulsefront.search.judge import Judge
+from pulsefront.search.records import State
+from pulsefront.search.result import AblationResult, front_of
+from pulsefront.search.settings import SearchSettings
+from pulsefront.search.task import Task
+
+__all__ = ["assemble"]
+
+
+def assemble(
+    task: Task,
+    settings: SearchSettings,
+    budget: Budget,
+    judge: Judge,
+    full: Sequence[Candidate],
+    final: Sequence[Candidate],
+    state: State,
+) -> AblationResult:
+    """Judge and lower the *final* networks and gather everything that led to them."""
+    verdict = judge.trial("final", "final network", final, final)
+    best = int(np.argmin(verdict.metric))
+    scaling = judge.scaling
+    kept = final[best].kept_inputs
+    return AblationResult(
+        task_name=task.name,
+        metric_name=task.metric_name,
+        margin=settings.margin,
+        full=judge.full_metric,
+        full_quantized=state.path[1].metric,
+        path=tuple(state.path),
+        candidates=tuple(state.trials),
+        front=front_of(state.trials, "weight_bytes"),
+        input_ranking=rank_inputs(task, full, scaling, events=settings.ranking_events),
+        scaling=scaling,
+        full_candidates=tuple(full),
+        final_candidates=tuple(final),
+        final_metric=verdict.metric,
+        final_comparison=verdict.comparison,
+        final_cost=verdict.cost,
+        best=best,
+        final_models=tuple(
+            lower(
+                candidate,
+                scaling,
+                task.input_format,
+                task.output_format,
+                name=task.name,
+                front_end=task.front_end,
+            )
+            for candidate in final
+        ),
+        kept_inputs=task.front_end.raw_inputs(kept) if task.front_end else kept,
+        budget_met=budget.fits(verdict.cost),
+        non_inferior=verdict.non_inferior,
+    )

@@ -1,0 +1,65 @@
+"""Where a search trains its candidates: threads here, processes, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.parallel import train_jobs
+from pulsefront.networks.settings import TrainingSettings
+from pulsefront.networks.training import TrainingData
+from pulsefront.search.settings import SearchSettings
+
+__all__ = ["Share", "Trainer"]
+
+Share = Callable[[TrainingData], Any]
+"""Sends the training data to all workers once and returns what stands for it there."""
+
+ARCHITECTURES_PER_JOB = 3
+"""Enough networks in one batch to hide the overhead, few enough to keep two cores busy."""
+
+
+class Trainer:
+    """Trains candidates on the same data, stage after stage.
+
+    Which networks form a job, and the seed of a stage, depend on the search alone: any executor
+    and any number of workers give the same networks.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        settings: SearchSettings,
+        executor: Executor,
+        share: Share | None = None,
+    ) -> None:
+        self.data = data
+        self._executor = executor
+        self._share = share
+        self._sent: Any = None
+        self._seed = settings.seed
+        self._per_job = settings.initializations * ARCHITECTURES_PER_JOB
+
+    def train(
+        self, candidates: Sequence[Candidate], settings: TrainingSettings, *, stage: int
+    ) -> list[Candidate]:
+        """Return *candidates* trained, in their order; *stage* numbers the seed."""
+        if self._share is not None and self._sent is None:
+            self._sent = self._share(self.data)
+        return train_jobs(
+            candidates,
+            self.data,
+            settings,
+            seed=_seed_of(self._seed, stage),
+            executor=self._executor,
+            per_job=self._per_job,
+            sent=self._sent,
+        )
+
+
+def _seed_of(seed: int, stage: int) -> int:
+    return int(np.random.SeedSequence([seed, stage]).generate_state(1, np.uint32)[0])
