@@ -19,7 +19,6 @@ from pulsefront.simulate.digitizer import (
     quantize,
     single_pulse,
     sum_pulses,
-    time_order,
     trigger_sample,
 )
 from pulsefront.simulate.random import new_state
@@ -90,18 +89,6 @@ def test_the_single_pulse_is_the_bare_pulse_through_the_low_pass() -> None:
     fine = single_pulse(np.linspace(0, 30, 100_001), terms)
     assert fine.max() == pytest.approx(1.0, abs=1e-6)
     assert single_pulse(np.array([-0.1, 0.0]), terms) == pytest.approx([0.0, 0.0], abs=1e-9)
-
-
-@given(times=st.lists(st.floats(-10.0, 80.0), max_size=60))
-@settings(max_examples=50, deadline=None)
-def test_time_order_sorts_by_sample_interval(times: list[float]) -> None:
-    time_ns = np.array(times, float)
-    order, begin = np.zeros(len(times), np.int64), np.zeros(65, np.int64)
-    time_order(time_ns, len(times), 0.0, 1.0, order, begin)
-    slots = np.clip(np.trunc(time_ns), 0, 63).astype(int)
-    assert sorted(order) == list(range(len(times)))
-    np.testing.assert_array_equal(order, np.argsort(slots, kind="stable"))
-    assert begin[64] == len(times)
 
 
 def test_noise_has_its_width_and_the_memory_of_the_bandwidth() -> None:

@@ -10,17 +10,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.simulate.avalanches import (
+    add_avalanches,
     add_dark_counts,
-    add_secondaries,
-    apply_recovery,
+    scratch,
     time_jitter,
+    total_charge,
 )
 from pulsefront.simulate.digitizer import (
     add_noise,
     phase_steps,
     quantize,
     sum_pulses,
-    time_order,
     trigger_sample,
 )
 from pulsefront.simulate.gamma import (
@@ -131,11 +131,9 @@ def coincidence_events(
     length = samples + before + 2 * MARGIN
     most = 200_000
     time_ns, amplitude = np.zeros(most), np.zeros(most)
-    cell, order = np.zeros(most, np.int32), np.zeros(most, np.int64)
-    begin = np.zeros(length + 1, np.int64)
+    room = scratch(most, int(max(first[6][0], second[6][0])))
     analog = np.zeros((2, length))
     steps = (phase_steps(first[8], interval), phase_steps(second[8], interval))
-    last_fired = np.zeros(max(1, int(max(first[6][0], second[6][0]))))
     deposits = np.zeros((2, MAX_DEPOSITS, 6))
     number = np.zeros(2, np.int64)
     sensors = max(first[12].shape[3], second[12].shape[3])
@@ -216,14 +214,10 @@ def coincidence_events(
                 )
                 lead = 5.0 * arm[8][1, 1]
                 dark_row = row.copy()
-                dark_row[9] *= len(mean)
+                dark_row[8] *= len(mean)
                 count = add_dark_counts(state, dark_row, start - lead, stop, time_ns, count)
-                count = add_secondaries(state, row, time_ns, cell, count)
-                time_order(time_ns, count, start, interval, order, begin)
-                apply_recovery(state, row, time_ns, cell, order, count, last_fired, amplitude)
-                total = 0.0
-                for n in range(count):
-                    total += amplitude[n]
+                count = add_avalanches(state, row, arm[14], time_ns, amplitude, count, room)
+                total = total_charge(amplitude, count)
                 truth[event, side, 3] = total
                 truth[event, side, 0] = arrival + deposits[side, 0, 4]
                 if total < trigger_kev * arm[5][0]:

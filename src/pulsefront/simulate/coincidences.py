@@ -25,7 +25,7 @@ from pulsefront.detector import Detector, Digitizer, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
-from pulsefront.simulate.avalanches import avalanche_row
+from pulsefront.simulate.avalanches import avalanche_row, gain_table
 from pulsefront.simulate.coincidence_events import MARGIN, MAX_TRIES, coincidence_events
 from pulsefront.simulate.digitizer import digitizer_row, pulse_terms
 from pulsefront.simulate.gamma import gamma_table
@@ -317,6 +317,7 @@ def _arm(detector: Detector, light_map: LightMap, settings: CoincidenceSettings)
         light_map.z_mm,
         light_map.probability,
         light_map.transit_ns,
+        gain_table(detector.photosensor),
     )
 
 

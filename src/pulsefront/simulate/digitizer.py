@@ -24,13 +24,12 @@ __all__ = [
     "quantize",
     "single_pulse",
     "sum_pulses",
-    "time_order",
     "trigger_sample",
 ]
 
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
-_PHASES = 256
+_PHASES, _BLOCK = 256, 512
 _INTERVAL, _COUNTS, _NOISE, _NOISE_MEMORY, _WANDER, _BASELINE, _LARGEST = range(7)
 _TRIGGER, _TRIGGER_JITTER, _SAMPLES, _PRE_TRIGGER = range(7, 11)
 
@@ -89,50 +88,16 @@ def digitizer_row(digitizer: Digitizer) -> Table:
 
 
 @njit(nogil=True, cache=True)
-def time_order(
-    time_ns: Table,
-    count: int,
-    start: float,
-    interval: float,
-    order: NDArray[np.int64],
-    begin: NDArray[np.int64],
-) -> None:
-    """Fill *order* with the avalanches sorted by the sample interval they fall into.
-
-    A counting sort: ``begin[k]`` is where those of interval k start; what lies before the first
-    interval goes into it, what lies after the last into the last. Within an interval the order is
-    that of arrival in the list.
-    """
-    slots = len(begin) - 1
-    begin[:] = 0
-    for n in range(count):
-        slot = min(max(int((time_ns[n] - start) / interval), 0), slots - 1)
-        begin[slot + 1] += 1
-    for slot in range(slots):
-        begin[slot + 1] += begin[slot]
-    for n in range(count - 1, -1, -1):
-        slot = min(max(int((time_ns[n] - start) / interval), 0), slots - 1)
-        # Filling from behind keeps the order of arrival and needs no second counter: the ends
-        # move down to the beginnings.
-        begin[slot + 1] -= 1
-        order[begin[slot + 1]] = n
-    # Each begin[slot + 1] now is the beginning of that slot: move them back by one.
-    for slot in range(slots):
-        begin[slot] = begin[slot + 1]
-    begin[slots] = count
-
-
-@njit(nogil=True, cache=True)
 def phase_steps(terms: Table, interval: float) -> Table:
-    """Return (256, term): how far each exponential has fallen at each 256th of a sample."""
+    """Return (phase, term) what is left of each exponential in the middle of 256 phases."""
     steps = np.empty((_PHASES, len(terms)))
     for phase in range(_PHASES):
         for part in range(len(terms)):
-            steps[phase, part] = math.exp(-interval / terms[part, 1] * phase / _PHASES)
+            steps[phase, part] = math.exp(-interval / terms[part, 1] * (phase + 0.5) / _PHASES)
     return steps
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def sum_pulses(
     time_ns: Table,
     amplitude: Table,
@@ -145,38 +110,98 @@ def sum_pulses(
 ) -> None:
     """Fill *waveform* with the sum of the responses, sampled at start + k·interval.
 
-    An avalanche enters each exponential at the first sample at or after its time; those before
-    *start* enter with what is left of them at *start*. *steps* is of `phase_steps`.
+    An avalanche enters each of the four exponentials at the first sample after its time; those
+    before *start* enter with what is left of them at *start*. *steps* is of `phase_steps`.
     """
     samples = len(waveform)
-    waveform[:] = 0.0
-    parts = terms.shape[0]
-    entering = np.zeros((samples, parts))
+    entering = np.zeros((samples + 1, 4))
+    slot, phase = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
+    rest = np.empty(_BLOCK)
     rate = interval / terms[:, 1]
-    for n in range(count):
-        place = (time_ns[n] - start) / interval
-        if place <= 0.0:
-            for part in range(parts):
+    early = 0
+    for begin in range(0, count, _BLOCK):
+        size = min(_BLOCK, count - begin)
+        early += _phases(time_ns[begin : begin + size], start, interval, samples, slot, phase, rest)
+        _enter(amplitude[begin : begin + size], slot, phase, rest, rate, steps, entering)
+    for n in range(count if early else 0):
+        if time_ns[n] <= start:
+            place = (time_ns[n] - start) / interval
+            for part in range(4):
                 entering[0, part] += amplitude[n] * math.exp(place * rate[part])
-            continue
-        first = math.ceil(place)
-        if first >= samples:
-            continue
-        # e^-x to 10 digits from its value at the next smaller of 256 phases and three terms of
-        # its series: exact for the purpose, and several times faster than four exponentials.
-        after = first - place
-        phase = min(int(after * _PHASES), _PHASES - 1)
-        rest = after - phase / _PHASES
-        for part in range(parts):
-            x = rest * rate[part]
-            series = 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0)))
-            entering[first, part] += amplitude[n] * steps[phase, part] * series
-    for part in range(parts):
-        keep = math.exp(-rate[part])
-        level = 0.0
-        for k in range(samples):
-            level = level * keep + entering[k, part]
-            waveform[k] += terms[part, 0] * level
+    _carry_on(entering, terms, rate, waveform)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _phases(
+    time_ns: Table,
+    start: float,
+    interval: float,
+    samples: int,
+    slot: NDArray[np.int32],
+    phase: NDArray[np.int32],
+    rest: Table,
+) -> int:
+    """Split the way from each time to the next sample into 256 phases and a rest.
+
+    What lies before the first sample or after the last gets the slot behind the last. Returns how
+    many lie before.
+    """
+    per_ns, early = 1.0 / interval, 0
+    for n in range(len(time_ns)):
+        place = (time_ns[n] - start) * per_ns
+        inside = 0.0 < place < samples
+        place = place if inside else 0.0
+        whole = np.int32(place)
+        after = (1.0 + whole - place) * _PHASES
+        step = np.int32(after) if after < _PHASES else np.int32(_PHASES - 1)
+        slot[n] = whole + 1 if inside else samples
+        phase[n] = step
+        rest[n] = (after - step - 0.5) / _PHASES
+        early += time_ns[n] <= start
+    return early
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def _enter(
+    amplitude: Table,
+    slot: NDArray[np.int32],
+    phase: NDArray[np.int32],
+    rest: Table,
+    rate: Table,
+    steps: Table,
+    entering: Table,
+) -> None:
+    """Add avalanches to the exponentials at their first samples.
+
+    e^−x to 10 digits from its value in the middle of the phase and three terms of its series:
+    exact for the purpose, and several times faster than four exponentials.
+    """
+    a, b, c, d = rate[0], rate[1], rate[2], rate[3]
+    a2, b2, c2, d2 = a * a / 2.0, b * b / 2.0, c * c / 2.0, d * d / 2.0
+    a3, b3, c3, d3 = a * a2 / 3.0, b * b2 / 3.0, c * c2 / 3.0, d * d2 / 3.0
+    for n in range(len(amplitude)):
+        # Unsigned, an index is not looked at for counting from the end.
+        at, step = np.uint64(slot[n]), np.uint64(phase[n])
+        charge, x = amplitude[n], rest[n]
+        entering[at, 0] += charge * steps[step, 0] * (1.0 - x * (a - x * (a2 - x * a3)))
+        entering[at, 1] += charge * steps[step, 1] * (1.0 - x * (b - x * (b2 - x * b3)))
+        entering[at, 2] += charge * steps[step, 2] * (1.0 - x * (c - x * (c2 - x * c3)))
+        entering[at, 3] += charge * steps[step, 3] * (1.0 - x * (d - x * (d2 - x * d3)))
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def _carry_on(entering: Table, terms: Table, rate: Table, waveform: Table) -> None:
+    """Let each exponential decay from sample to sample, and sum them."""
+    a, b, c, d = terms[0, 0], terms[1, 0], terms[2, 0], terms[3, 0]
+    keep_a, keep_b = math.exp(-rate[0]), math.exp(-rate[1])
+    keep_c, keep_d = math.exp(-rate[2]), math.exp(-rate[3])
+    level_a = level_b = level_c = level_d = 0.0
+    for k in range(len(waveform)):
+        level_a = level_a * keep_a + entering[k, 0]
+        level_b = level_b * keep_b + entering[k, 1]
+        level_c = level_c * keep_c + entering[k, 2]
+        level_d = level_d * keep_d + entering[k, 3]
+        waveform[k] = (a * level_a + b * level_b) + (c * level_c + d * level_d)
 
 
 @njit(nogil=True, cache=True)

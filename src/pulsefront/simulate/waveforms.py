@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from pulsefront.detector import Detector
 from pulsefront.errors import ConfigError
 from pulsefront.simulate.avalanches import (
+    add_avalanches,
     add_dark_counts,
-    add_secondaries,
-    apply_recovery,
     avalanche_row,
+    gain_table,
+    scratch,
+    total_charge,
 )
 from pulsefront.simulate.digitizer import (
     add_noise,
@@ -21,7 +23,6 @@ from pulsefront.simulate.digitizer import (
     pulse_terms,
     quantize,
     sum_pulses,
-    time_order,
 )
 from pulsefront.simulate.random import new_state
 
@@ -72,6 +73,7 @@ def simulate_waveforms(
         start_ns,
         most,
         avalanche_row(detector),
+        gain_table(detector.photosensor),
         digitizer_row(digitizer),
         pulse_terms(digitizer),
         waveform,
@@ -88,6 +90,7 @@ def _waveforms(
     start: float,
     most: int,
     row: Table,
+    gains: Table,
     digits: Table,
     terms: Table,
     waveform: NDArray[np.uint16],
@@ -96,21 +99,17 @@ def _waveforms(
     samples = waveform.shape[1]
     interval = digits[0]
     time_ns, amplitude = np.zeros(most), np.zeros(most)
-    cell, order = np.zeros(most, np.int32), np.zeros(most, np.int64)
-    begin = np.zeros(samples + 1, np.int64)
-    last_fired = np.zeros(max(1, int(row[0])))
+    room = scratch(most, int(row[0]))
     analog = np.zeros(samples)
     steps = phase_steps(terms, interval)
+    lead = _LEAD * terms[1, 1]
+    stop = start + samples * interval
     for event in range(len(waveform)):
         count = first[event + 1] - first[event]
         time_ns[:count] = photon_ns[first[event] : first[event + 1]]
-        lead = _LEAD * terms[1, 1]
-        stop = start + samples * interval
         count = add_dark_counts(state, row, start - lead, stop, time_ns, count)
-        count = add_secondaries(state, row, time_ns, cell, count)
-        time_order(time_ns, count, start, interval, order, begin)
-        apply_recovery(state, row, time_ns, cell, order, count, last_fired, amplitude)
-        charge[event] = amplitude[:count].sum()
+        count = add_avalanches(state, row, gains, time_ns, amplitude, count, room)
+        charge[event] = total_charge(amplitude, count)
         sum_pulses(time_ns, amplitude, count, start, interval, terms, steps, analog)
         add_noise(state, digits, analog)
         quantize(analog, 0, digits, waveform[event])
