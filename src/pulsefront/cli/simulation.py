@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
+from pulsefront.cli.executors import workers_for
 
 __all__ = ["simulate"]
 
@@ -66,7 +62,8 @@ def simulate(
     from pulsefront.simulate.choose import choose_plan
 
     cache = light_maps if light_maps is not None else shard_folder(out) / "light_maps"
-    with _executor(workers, scheduler) as executor:
+    with workers_for(workers, scheduler) as found:
+        executor = found.executor
         with progress("light map", "photons") as report:
             plan = choose_plan(
                 detector,
@@ -83,46 +80,3 @@ def simulate(
         with progress("simulate", "events") as report:
             count = run_to_file(plan, out, executor=executor, report=report)
     typer.echo(f"{count:,} events in {out}")
-
-
-@contextmanager
-def _executor(workers: int | None, scheduler: str | None) -> Iterator[Executor | None]:
-    """Yield the executor that the options ask for."""
-    from pulsefront.errors import ConfigError, ToolMissing
-
-    if workers is not None and scheduler is not None:
-        raise ConfigError(
-            "cannot be used together with --workers", field="--scheduler", value=scheduler
-        )
-    if scheduler is not None:
-        try:
-            # By name: its types are known only where it is installed.
-            distributed = import_module("distributed")
-        except ImportError:
-            raise ToolMissing(
-                "distributed",
-                needed_for="--scheduler",
-                install="pip install 'pulsefront[cluster]'",
-            ) from None
-        try:
-            client = distributed.Client(scheduler, timeout="10s")
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"no scheduler answers there: {error}",
-                field="--scheduler",
-                value=scheduler,
-                remedy="start one with: dask scheduler",
-            ) from None
-        with client:
-            yield client.get_executor()
-        return
-    if workers is not None:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        if workers < 1:
-            raise ConfigError("must be at least 1", field="--workers", value=workers)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield pool
-        return
-    yield None

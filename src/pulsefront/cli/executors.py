@@ -1,0 +1,87 @@
+"""Who does the work of a command: threads here, processes, or a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["Workers", "workers_for"]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """An executor, None for the threads of this process, and how data reaches its workers once.
+
+    ``share`` takes data and returns what stands for them in jobs; None where they travel with
+    every job.
+    """
+
+    executor: Executor | None
+    share: Callable[[Any], Any] | None = None
+
+
+@contextmanager
+def workers_for(workers: int | None, scheduler: str | None) -> Iterator[Workers]:
+    """Yield what the options ``--workers`` and ``--scheduler`` ask for.
+
+    Raises
+    ------
+    ConfigError
+        Both are given, the number is not positive, or no scheduler answers.
+    ToolMissing
+        A scheduler is given and Dask is not installed.
+    """
+    from pulsefront.errors import ConfigError
+
+    if workers is not None and scheduler is not None:
+        raise ConfigError(
+            "cannot be used together with --workers", field="--scheduler", value=scheduler
+        )
+    if scheduler is not None:
+        with _cluster(scheduler) as client:
+            share = partial(client.scatter, broadcast=True, hash=False)
+            yield Workers(client.get_executor(), share)
+        return
+    if workers is not None:
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        if workers < 1:
+            raise ConfigError("must be at least 1", field="--workers", value=workers)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield Workers(pool)
+        return
+    yield Workers(None)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    from pulsefront.errors import ConfigError, ToolMissing
+
+    try:
+        # By name: its types are known only where it is installed.
+        distributed = import_module("distributed")
+    except ImportError:
+        raise ToolMissing(
+            "distributed",
+            needed_for="--scheduler",
+            install="pip install 'pulsefront[cluster]'",
+        ) from None
+    try:
+        client = distributed.Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no scheduler answers there: {error}",
+            field="--scheduler",
+            value=address,
+            remedy="start one with: dask scheduler",
+        ) from None
+    with client:
+        yield client
