@@ -22,14 +22,29 @@ def run(
         Path | None,
         typer.Option("--out", help="Run directory. Default: out/ and the study's name."),
     ] = None,
+    external: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--external",
+            help="Measured events to test on beside the study's own: a manifest of point-source "
+            "scans or a labelled event store; may be repeated.",
+            metavar="MANIFEST",
+        ),
+    ] = None,
 ) -> None:
     """Run a study: data, baselines, network, ablation, firmware, proof and report.
 
     A run that was stopped goes on where it was when the same command is given again; steps that
     are done are not repeated.
     """
+    from pulsefront.events.external import ExternalData
+    from pulsefront.studies.config import ExternalSet
     from pulsefront.studies.run import run_study
 
-    directory = run_study(study, out, say=lambda line: typer.echo(line, err=True))
+    sets = [
+        ExternalSet(name=path.stem, measured=ExternalData(path=path.absolute()))
+        for path in external or []
+    ]
+    directory = run_study(study, out, say=lambda line: typer.echo(line, err=True), external=sets)
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")

@@ -43,6 +43,7 @@ def position_limit(
     """
     detector = load_detector(study.detector)
     assert detector.charge is not None  # simulate_scan has refused other detectors
+    assert study.scan is not None  # measured events have no truth, and so no bound
     test = parts.events.select(parts.split.test)
     place = truth_mm(test)
     half = np.array(detector.crystal.size_mm) / 2

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
+from pulsefront.events.external import ExternalData
 from pulsefront.files import sim_data_directory
 from pulsefront.networks.settings import LossSettings
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.simulate.coincidences import CoincidenceSettings
+from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan import ScanSettings
 
 __all__ = [
     "ExportSettings",
+    "ExternalSet",
+    "MeasuredData",
     "PositionStudy",
     "Purpose",
     "Statistics",
@@ -63,6 +67,59 @@ class VerificationSettings(FrozenModel):
     held_out_vectors: int = Field(default=10_000, ge=1)
 
 
+class MeasuredData(ExternalData):
+    """Measured files that a study learns from, and what its parts may not share.
+
+    Attributes
+    ----------
+    apart
+        Labels of the manifest that training, selection and test never have in common, beside the
+        source position.
+    least_distance_mm
+        Selection and test positions nearer than this to a training position are left out.
+    """
+
+    apart: tuple[Literal["run", "detector", "source"], ...] = ("run",)
+    least_distance_mm: float = Field(default=0.0, ge=0)
+
+
+class ExternalSet(FrozenModel):
+    """Other data that the finished estimators are tested on; nothing is fitted to it.
+
+    Attributes
+    ----------
+    name
+        In the report.
+    measured
+        Files, as `ExternalData` says. Otherwise the set is simulated:
+    detector
+        Another detector; the study's own where left out.
+    perturb
+        Names of `pulsefront.simulate.perturb.NAMED`, applied one after the other.
+    events
+        Simulated events, shared between positions or offsets that no training has seen.
+    """
+
+    name: str = Field(min_length=1)
+    measured: ExternalData | None = None
+    detector: str | None = None
+    perturb: tuple[str, ...] = ()
+    events: int = Field(default=4000, ge=100)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        simulated = self.detector is not None or bool(self.perturb)
+        if simulated == (self.measured is not None):
+            raise ValueError(
+                f"external set {self.name!r} needs either measured files, "
+                "or a detector or perturbations to simulate"
+            )
+        unknown = [name for name in self.perturb if name not in NAMED]
+        if unknown:
+            raise ValueError(f"perturb: {unknown[0]!r} is none of {', '.join(NAMED)}")
+        return self
+
+
 class StudyBase(FrozenModel):
     """What every study has."""
 
@@ -78,6 +135,14 @@ class StudyBase(FrozenModel):
     statistics: Statistics = Statistics()
     export: ExportSettings = ExportSettings()
     verification: VerificationSettings = VerificationSettings()
+    external: tuple[ExternalSet, ...] = ()
+
+    @model_validator(mode="after")
+    def _external_names(self) -> Self:
+        names = [chosen.name for chosen in self.external]
+        if len(set(names)) < len(names):
+            raise ValueError("external: every set needs a name of its own")
+        return self
 
 
 class PositionEvents(FrozenModel):
@@ -98,10 +163,17 @@ class PositionStudy(StudyBase):
     """Position of interaction from the charges of a pixelated photosensor."""
 
     kind: Literal["position"]
-    scan: ScanSettings
+    scan: ScanSettings | None = None
+    measured: MeasuredData | None = None
     loss: LossSettings = LossSettings()
     events: PositionEvents = PositionEvents()
     baselines: PositionBaselines = PositionBaselines()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.scan is None) == (self.measured is None):
+            raise ValueError("a position study needs either a [scan] to simulate or [measured]")
+        return self
 
 
 class TimingEvents(FrozenModel):
@@ -118,9 +190,16 @@ class TimingStudy(StudyBase):
     """Timing pickoff from the leading edge of two detectors in coincidence."""
 
     kind: Literal["timing"]
-    coincidences: CoincidenceSettings
+    coincidences: CoincidenceSettings | None = None
+    measured: MeasuredData | None = None
     loss: LossSettings = LossSettings(kind="coincidence")
     events: TimingEvents
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.coincidences is None) == (self.measured is None):
+            raise ValueError("a timing study needs either [coincidences] to simulate or [measured]")
+        return self
 
 
 _KINDS: dict[str, type[PositionStudy] | type[TimingStudy]] = {

@@ -1,9 +1,13 @@
-"""What the measurement of both kinds of study shares."""
+"""What the measurement of every kind of study shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pulsefront.evaluate.intervals import (
     Interval,
@@ -14,23 +18,57 @@ from pulsefront.evaluate.intervals import (
     t_interval,
 )
 
-__all__ = ["compare", "over_initializations", "rows"]
+__all__ = ["Answers", "Measured", "compare", "measure", "over_initializations", "rows"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Outputs of the networks for the test inputs, in the target's unit.
+
+    ``network`` (vector, output) is the exported one; ``final`` and ``full`` hold every
+    initialization of the searched and of the full float network, (initialization, vector, output).
+    """
+
+    network: NDArray[np.float64]
+    final: NDArray[np.float64]
+    full: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Estimator → metric → statistic, and the same with values and intervals, as plain numbers."""
+
+    statistics: Mapping[str, Mapping[str, Statistic]]
+    table: dict[str, dict[str, Any]]
+
+    def best(self, metric: str) -> str:
+        """Return the classical estimator that is best in *metric*."""
+        names = [name for name in self.statistics if name != "network"]
+        return min(names, key=lambda name: float(self.table[name][metric]))
+
+
+def measure(
+    statistics: Mapping[str, Mapping[str, Statistic]], events: int, options: Mapping[str, Any]
+) -> Measured:
+    """Return every estimator's metrics with bootstrap intervals over *events*."""
+    table = {
+        name: rows({key: bootstrap(s, events, **options) for key, s in metrics.items()})
+        for name, metrics in statistics.items()
+    }
+    return Measured(statistics, table)
 
 
 def compare(
-    statistics: Mapping[str, Mapping[str, Statistic]],
-    table: Mapping[str, Mapping[str, Any]],
-    events: int,
-    options: Mapping[str, Any],
+    measured: Measured, events: int, options: Mapping[str, Any], *, without: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Compare the network, metric by metric, with the classical estimator that is best in it.
 
     Parameters
     ----------
-    statistics
-        Estimator → metric → statistic; ``"network"`` among them.
-    table
-        Estimator → metric → value.
+    measured
+        ``"network"`` among its estimators.
+    without
+        Estimators that are not compared with.
 
     Returns
     -------
@@ -38,9 +76,11 @@ def compare(
     interval, paired by event.
     """
     record: dict[str, Any] = {}
-    for key, network in statistics["network"].items():
-        best = min((name for name in statistics if name != "network"), key=lambda n: table[n][key])
-        baseline = statistics[best][key]
+    kept = {name: s for name, s in measured.statistics.items() if name not in without}
+    rivals = Measured(kept, measured.table)
+    for key, network in kept["network"].items():
+        best = rivals.best(key)
+        baseline = kept[best][key]
         found = bootstrap(difference(baseline, network), events, **options)
         gain = bootstrap(relative_gain(network, baseline), events, **options).scaled(100.0)
         record[key] = {
@@ -52,8 +92,12 @@ def compare(
     return record
 
 
-def over_initializations(values: list[dict[str, float]]) -> dict[str, Any]:
+def over_initializations(
+    statistics: Sequence[Mapping[str, Statistic]], events: int
+) -> dict[str, Any]:
     """Return each metric's values over initializations with mean and t interval."""
+    every = np.ones(events)
+    values = [{key: s(every) for key, s in metrics.items()} for metrics in statistics]
     record: dict[str, Any] = {}
     for key in values[0]:
         series = [value[key] for value in values]

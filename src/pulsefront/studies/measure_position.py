@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from pulsefront.detector import load_detector
 from pulsefront.evaluate.intervals import (
     Statistic,
-    bootstrap,
     fwhm_statistic,
     mean_statistic,
     median_statistic,
@@ -19,29 +19,31 @@ from pulsefront.evaluate.intervals import (
 from pulsefront.evaluate.metrics import central_width, euclidean_error
 from pulsefront.evaluate.subgroups import bins, regions, subgroup_table
 from pulsefront.events.container import EventTable
+from pulsefront.studies.bounds import position_limit
 from pulsefront.studies.config import PositionStudy
-from pulsefront.studies.measure import compare, over_initializations, rows
+from pulsefront.studies.measure import Answers, compare, measure, over_initializations
 from pulsefront.studies.parts import Evaluation, SplitEvents
 from pulsefront.studies.position import LIKELIHOOD, labels_mm, truth_mm
 
-__all__ = ["MAIN_METRIC", "evaluate"]
+__all__ = ["evaluate", "evaluate_external"]
 
-MAIN_METRIC = "median_error_3d_mm"
 AXES = ("x", "y", "depth")
 DEPTH_BINS = 4
 EDGE_MM = 5.0
 
 
 def _statistics(residual: NDArray[np.float64]) -> dict[str, Statistic]:
+    """Return the metrics of residuals (event, 3), or (event, 2) where no depth is known."""
     error = euclidean_error(residual)
+    dimensions = residual.shape[1]
     return {
-        "median_error_3d_mm": median_statistic(error),
-        "mean_error_3d_mm": mean_statistic(error),
+        f"median_error_{dimensions}d_mm": median_statistic(error),
+        f"mean_error_{dimensions}d_mm": mean_statistic(error),
         "fwhm_2d_mm": _point_spread_statistic(residual, 0.5),
         "fwtm_2d_mm": _point_spread_statistic(residual, 0.1),
         **{
-            f"mean_absolute_{axis}_error_mm": mean_statistic(np.abs(residual[:, k]))
-            for k, axis in enumerate(AXES)
+            f"mean_absolute_{AXES[k]}_error_mm": mean_statistic(np.abs(residual[:, k]))
+            for k in range(dimensions)
         },
     }
 
@@ -59,77 +61,100 @@ def _point_spread_statistic(residual: NDArray[np.float64], level: float) -> Stat
     return lambda weights: 0.5 * sum(profile(weights[band]) for band, profile in profiles)
 
 
+def _options(study: PositionStudy, events: EventTable) -> dict[str, Any]:
+    return {
+        "groups": events["grid_index"],
+        "replicates": study.statistics.replicates,
+        "confidence": study.statistics.confidence,
+        "seed": study.seed,
+    }
+
+
 def evaluate(
     study: PositionStudy,
     parts: SplitEvents,
+    answers: Answers,
     estimates: Mapping[str, NDArray[np.float64]],
-    initializations: Mapping[str, NDArray[np.float64]],
+    cache: Path,
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
     Parameters
     ----------
+    answers
+        Of the networks, in mm.
     estimates
-        Estimator → (test event, 3) in mm; ``"network"`` is the exported network's.
-    initializations
-        ``"final"`` and ``"full"`` → (initialization, test event, 3): the searched and the full
-        float network.
+        Classical estimator → (test event, axis) in mm.
+    cache
+        Folder of the light map.
     """
     test = parts.events.select(parts.split.test)
     truth = truth_mm(test)
-    places = test["grid_index"]
-    options: dict[str, Any] = {
-        "groups": places,
-        "replicates": study.statistics.replicates,
-        "confidence": study.statistics.confidence,
-        "seed": study.seed,
-    }
-    residuals = {name: estimate - truth for name, estimate in estimates.items()}
-    statistics = {name: _statistics(residual) for name, residual in residuals.items()}
-    table = {
-        name: rows({key: bootstrap(s, len(truth), **options) for key, s in metrics.items()})
-        for name, metrics in statistics.items()
-    }
-    to_stage = labels_mm(study, test)
-    for name, estimate in estimates.items():
-        distance = euclidean_error((estimate - to_stage)[:, :2])
-        table[name]["median_error_2d_to_stage_mm"] = float(np.median(distance))
-    best = min(
-        (name for name in estimates if name != "network"), key=lambda n: table[n][MAIN_METRIC]
+    main = f"median_error_{truth.shape[1]}d_mm"
+    options = _options(study, test)
+    everyone = {"network": answers.network, **estimates}
+    residuals = {name: estimate - truth for name, estimate in everyone.items()}
+    found = measure(
+        {name: _statistics(residual) for name, residual in residuals.items()}, len(truth), options
     )
+    to_stage = labels_mm(study, test)
+    for name, estimate in everyone.items():
+        distance = euclidean_error((estimate - to_stage)[:, :2])
+        found.table[name]["median_error_2d_to_stage_mm"] = float(np.median(distance))
+    best = found.best(main)
+    simulated = "first_interaction_mm" in test.columns
     record = {
-        "main_metric": MAIN_METRIC,
-        "reference_standard": "first interaction in the simulation",
+        "main_metric": main,
+        "reference_standard": "first interaction in the simulation"
+        if simulated
+        else "position of the stage",
         "test_events": len(truth),
-        "test_positions": len(np.unique(places, axis=0)),
-        "estimators": table,
+        "test_positions": len(np.unique(test["grid_index"], axis=0)),
+        "estimators": found.table,
         "best_baseline": best,
-        "gain": compare(statistics, table, len(truth), options),
+        "gain": compare(found, len(truth), options),
         # The likelihood iterates for every event: a reference beside the baselines.
-        "gain_over_baselines": compare(
-            {name: s for name, s in statistics.items() if name != LIKELIHOOD},
-            table,
-            len(truth),
-            options,
-        ),
+        "gain_over_baselines": compare(found, len(truth), options, without=[LIKELIHOOD]),
         "initializations": {
-            name: over_initializations(
-                [
-                    {k: s(np.ones(len(truth))) for k, s in _statistics(o - truth).items()}
-                    for o in all_
-                ]
-            )
-            for name, all_ in initializations.items()
+            name: over_initializations([_statistics(o - truth) for o in all_], len(truth))
+            for name, all_ in (("final", answers.final), ("full", answers.full))
         },
         "subgroups": _subgroups(study, test, residuals["network"], residuals[best], options),
     }
+    if simulated and study.scan is not None:
+        record["limit"] = position_limit(study, parts, answers.network, cache)
     arrays = {
         "truth_mm": truth,
         "stage_mm": np.asarray(test["stage_position_mm"], np.float64),
-        "network_mm": estimates["network"],
+        "network_mm": answers.network,
         **{f"residual_{name}_mm": residual for name, residual in residuals.items()},
     }
     return Evaluation(record, arrays)
+
+
+def evaluate_external(
+    study: PositionStudy,
+    events: EventTable,
+    network: NDArray[np.float64],
+    estimates: Mapping[str, NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Measure every estimator on events of another set, in the axes that the set knows."""
+    truth = truth_mm(events)
+    axes = min(truth.shape[1], network.shape[1])
+    options = _options(study, events)
+    everyone = {"network": network, **estimates}
+    found = measure(
+        {name: _statistics(e[:, :axes] - truth[:, :axes]) for name, e in everyone.items()},
+        len(truth),
+        options,
+    )
+    return {
+        "main_metric": f"median_error_{axes}d_mm",
+        "test_events": len(truth),
+        "test_positions": len(np.unique(events["grid_index"], axis=0)),
+        "estimators": found.table,
+        "gain_over_baselines": compare(found, len(truth), options, without=[LIKELIHOOD]),
+    }
 
 
 def _subgroups(
@@ -140,15 +165,16 @@ def _subgroups(
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     size = load_detector(study.detector).crystal.size_mm
-    depth = np.asarray(test["depth_mm"], np.float64)
-    scatters = np.asarray(test["compton_scatters"])
-    masks = {
-        **regions(test["first_interaction_mm"], size[0] / 2, EDGE_MM),
-        **bins(depth, [float(e) for e in np.linspace(0, size[2], DEPTH_BINS + 1)], "depth", "mm"),
-        "photoelectric at once": scatters == 0,
-        "one Compton scatter": scatters == 1,
-        "more Compton scatters": scatters > 1,
-    }
+    masks = dict(regions(truth_mm(test)[:, :2], size[0] / 2, EDGE_MM))
+    if "depth_mm" in test.columns:
+        edges = [float(e) for e in np.linspace(0, size[2], DEPTH_BINS + 1)]
+        masks |= bins(np.asarray(test["depth_mm"], np.float64), edges, "depth", "mm")
+    if "compton_scatters" in test.columns:
+        scatters = np.asarray(test["compton_scatters"])
+        masks["photoelectric at once"] = scatters == 0
+        masks["one Compton scatter"] = scatters == 1
+        masks["more Compton scatters"] = scatters > 1
+    name = f"median_error_{network.shape[1]}d_mm"
     options = {**options, "replicates": max(200, options["replicates"] // 5)}
     tables = [
         subgroup_table(euclidean_error(residual), masks, median_statistic, **options)
@@ -158,8 +184,8 @@ def _subgroups(
         {
             "subgroup": ours.name,
             "events": ours.events,
-            **(ours.interval.as_dict("network_median_error_3d_mm") if ours.interval else {}),
-            **(theirs.interval.as_dict("baseline_median_error_3d_mm") if theirs.interval else {}),
+            **(ours.interval.as_dict(f"network_{name}") if ours.interval else {}),
+            **(theirs.interval.as_dict(f"baseline_{name}") if theirs.interval else {}),
             **({"note": ours.note} if ours.note else {}),
         }
         for ours, theirs in zip(*tables, strict=True)

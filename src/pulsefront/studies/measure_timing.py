@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,13 @@ from pulsefront.evaluate.intervals import (
 from pulsefront.evaluate.metrics import central_width
 from pulsefront.evaluate.subgroups import subgroup_table
 from pulsefront.events.container import EventTable
+from pulsefront.studies.bounds import timing_limit
 from pulsefront.studies.config import TimingStudy
-from pulsefront.studies.measure import compare, over_initializations
+from pulsefront.studies.measure import Answers, Measured, compare, measure, over_initializations
 from pulsefront.studies.parts import Evaluation, SplitEvents
-from pulsefront.studies.timing import charges_adc, times_ns
+from pulsefront.studies.timing import charges_adc, network_estimate, times_ns
 
-__all__ = ["MAIN_METRIC", "check_against_truth", "evaluate"]
+__all__ = ["MAIN_METRIC", "check_against_truth", "evaluate", "evaluate_external"]
 
 MAIN_METRIC = "ctr_fwhm_ps"
 
@@ -37,93 +40,139 @@ def _statistics(residual_ps: NDArray[np.float64]) -> dict[str, Statistic]:
     }
 
 
+def _options(study: TimingStudy) -> dict[str, Any]:
+    return {
+        "replicates": study.statistics.replicates,
+        "confidence": study.statistics.confidence,
+        "seed": study.seed,
+    }
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Residuals in ps by estimator of the events that every estimator answers."""
+
+    answered: NDArray[np.bool_]
+    residuals: dict[str, NDArray[np.float64]]
+    offsets_ps: NDArray[np.float64]
+    found: Measured
+
+
+def _compare_all(
+    study: TimingStudy, events: EventTable, estimates: Mapping[str, NDArray[np.float64]]
+) -> _Compared:
+    """Measure the estimators (event,) in ns against the known difference.
+
+    Nothing is centred on these events: a width does not see a constant delay, and the bias over
+    the offset is told beside it.
+    """
+    known_ns = np.asarray(events["known_difference_ns"], np.float64)
+    answered = np.all([np.isfinite(e) for e in estimates.values()], axis=0)
+    residuals = {name: 1000.0 * (e - known_ns)[answered] for name, e in estimates.items()}
+    offsets_ps = 1000.0 * known_ns[answered]
+    options = _options(study)
+    count = int(answered.sum())
+    found = measure({name: _statistics(r) for name, r in residuals.items()}, count, options)
+    for name, residual in residuals.items():
+        row = found.table[name]
+        if len(np.unique(offsets_ps)) > 1:
+            slope = bootstrap(_slope_statistic(residual, offsets_ps), count, **options)
+            row |= slope.scaled(10.0).as_dict("bias_ps_per_10_ps")
+        row["largest_offset_bias_ps"] = _largest_bias(residual, offsets_ps)
+        row["events_without_estimate"] = int((~np.isfinite(estimates[name])).sum())
+    return _Compared(answered, residuals, offsets_ps, found)
+
+
 def evaluate(
     study: TimingStudy,
     parts: SplitEvents,
+    answers: Answers,
     estimates: Mapping[str, NDArray[np.float64]],
-    initializations: Mapping[str, NDArray[np.float64]],
+    cache: Path,  # noqa: ARG001 - every kind of study is measured by the same call
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
     Parameters
     ----------
+    answers
+        Of the networks: corrections (2 · test event, 1) in ns.
     estimates
-        Estimator → t0 − t1 (test event,) in ns; ``"network"`` is the exported network's.
-    initializations
-        ``"final"`` and ``"full"`` → t0 − t1 (initialization, test event) in ns.
+        Classical estimator → t0 − t1 (test event,) in ns.
+    cache
+        Not used: a timing study measures its bound on its own pulses.
     """
     test = parts.events.select(parts.split.test)
+    network = network_estimate(study, test, answers.network)
+    compared = _compare_all(study, test, {"network": network, **estimates})
+    found, answered, residuals = compared.found, compared.answered, compared.residuals
     known_ns = np.asarray(test["known_difference_ns"], np.float64)
-    # Compared on the same events: those for which every estimator has an answer.
-    answered = np.all([np.isfinite(e) for e in estimates.values()], axis=0)
-    residuals = {name: 1000.0 * (e - known_ns)[answered] for name, e in estimates.items()}
-    # Nothing is centred on test events: a width does not see a constant delay, and the bias over
-    # the offset is told beside it.
-    offsets_ps = 1000.0 * known_ns[answered]
-    events = int(answered.sum())
-    options: dict[str, Any] = {
-        "replicates": study.statistics.replicates,
-        "confidence": study.statistics.confidence,
-        "seed": study.seed,
-    }
-    statistics = {name: _statistics(residual) for name, residual in residuals.items()}
-    table: dict[str, dict[str, Any]] = {}
-    for name, metrics in statistics.items():
-        rows = {key: bootstrap(s, events, **options) for key, s in metrics.items()}
-        slope = bootstrap(_slope_statistic(residuals[name], offsets_ps), events, **options)
-        table[name] = {
-            **{k: v for key, interval in rows.items() for k, v in interval.as_dict(key).items()},
-            **slope.scaled(10.0).as_dict("bias_ps_per_10_ps"),
-            "largest_offset_bias_ps": _largest_bias(residuals[name], offsets_ps),
-            "events_without_estimate": int((~np.isfinite(estimates[name])).sum()),
-        }
-    best = min((n for n in estimates if n != "network"), key=lambda n: table[n][MAIN_METRIC])
-    gain = compare(statistics, table, events, options)
+    count, options = int(answered.sum()), _options(study)
+    best = found.best(MAIN_METRIC)
+    gain = compare(found, count, options)
+
+    def of_each(outputs: NDArray[np.float64]) -> dict[str, Any]:
+        differences = [network_estimate(study, test, one) for one in outputs]
+        residuals = [1000.0 * (difference - known_ns)[answered] for difference in differences]
+        return over_initializations([_statistics(residual) for residual in residuals], count)
+
     record = {
         "main_metric": MAIN_METRIC,
         "reference_standard": "known difference from the source offset",
-        "test_events": events,
+        "test_events": count,
         "test_events_left_out": int((~answered).sum()),
         "test_positions": len(np.unique(test["offset_index"])),
-        "estimators": table,
+        "estimators": found.table,
         "best_baseline": best,
         "gain": gain,
         # Here no stronger reference stands beside the baselines.
         "gain_over_baselines": gain,
-        "initializations": {
-            name: over_initializations(
-                [
-                    {
-                        key: s(np.ones(events))
-                        for key, s in _statistics(1000.0 * (one - known_ns)[answered]).items()
-                    }
-                    for one in all_
-                ]
-            )
-            for name, all_ in initializations.items()
-        },
-        "bias_over_offset": _bias_over_offset(residuals, offsets_ps, options),
+        "initializations": {"final": of_each(answers.final), "full": of_each(answers.full)},
+        "bias_over_offset": _bias_over_offset(residuals, compared.offsets_ps, options),
         "subgroups": _subgroups(
             study, test.select(answered), residuals["network"], residuals[best], options
         ),
     }
+    if "true_arrival_ns" in test.columns:
+        record["limit"] = timing_limit(
+            study, parts, found.table["network"][MAIN_METRIC], found.table[best][MAIN_METRIC]
+        )
+        record["truth_check"] = check_against_truth(study, test, answers.network)
     arrays = {
-        "known_difference_ps": offsets_ps,
+        "known_difference_ps": compared.offsets_ps,
         **{f"residual_{name}_ps": residual for name, residual in residuals.items()},
     }
     return Evaluation(record, arrays)
 
 
+def evaluate_external(
+    study: TimingStudy,
+    events: EventTable,
+    network: NDArray[np.float64],
+    estimates: Mapping[str, NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Measure every estimator on coincidences of another set."""
+    difference = network_estimate(study, events, network)
+    compared = _compare_all(study, events, {"network": difference, **estimates})
+    count = int(compared.answered.sum())
+    return {
+        "main_metric": MAIN_METRIC,
+        "test_events": count,
+        "test_events_left_out": int((~compared.answered).sum()),
+        "test_positions": len(np.unique(events["offset_index"])),
+        "estimators": compared.found.table,
+        "gain_over_baselines": compare(compared.found, count, _options(study)),
+    }
+
+
 def check_against_truth(
-    study: TimingStudy, parts: SplitEvents, outputs: NDArray[np.float64]
+    study: TimingStudy, test: EventTable, outputs: NDArray[np.float64]
 ) -> dict[str, float]:
     """Return what the simulation's truth says of each detector's pickoff; used for this alone.
 
     Training only saw differences. If the two corrections were to share an error that cancels in
     the difference, the single pickoffs would be worse than the difference over √2.
     """
-    test = parts.events.select(parts.split.test)
-    error_ps = 1000.0 * (times_ns(study, parts, outputs) - test["true_arrival_ns"])
+    error_ps = 1000.0 * (times_ns(study, test, outputs) - test["true_arrival_ns"])
     return {
         "single_detector_0_central_width_ps": central_width(error_ps[:, 0]),
         "single_detector_1_central_width_ps": central_width(error_ps[:, 1]),
@@ -184,17 +233,17 @@ def _subgroups(
     smaller = charge.min(axis=1)
     low, high = np.quantile(smaller, [1 / 3, 2 / 3])
     offset = test["source_offset_mm"]
-    depth = test["depth_mm"]
-    middle = 0.5 * load_detector(study.detector).thickness_mm
     masks = {
         "smaller charge in lowest third": smaller <= low,
         "smaller charge in middle third": (smaller > low) & (smaller <= high),
         "smaller charge in highest third": smaller > high,
-        "both interactions in the front half": (depth < middle).all(axis=1),
-        "both interactions in the rear half": (depth >= middle).all(axis=1),
         "source nearer detector 0": offset < 0,
         "source nearer detector 1": offset > 0,
     }
+    if "depth_mm" in test.columns:
+        front = test["depth_mm"] < 0.5 * load_detector(study.detector).thickness_mm
+        masks["both interactions in the front half"] = front.all(axis=1)
+        masks["both interactions in the rear half"] = ~front.any(axis=1)
     options = {**options, "replicates": max(200, options["replicates"] // 5)}
     tables = [
         subgroup_table(residual, masks, central_width_statistic, **options)

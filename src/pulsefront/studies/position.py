@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,37 +19,61 @@ from pulsefront.estimators.position import (
     fit_anger,
     fit_nearest_neighbours,
 )
-from pulsefront.evaluate import check_leaks, split_grid
+from pulsefront.estimators.scan_splits import split_scan_set
+from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
+from pulsefront.events.external import load_external
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, median_distance
-from pulsefront.simulate.scan import simulate_scan
-from pulsefront.studies.config import PositionStudy
-from pulsefront.studies.parts import Baseline, SplitEvents
+from pulsefront.simulate.scan import ScanSettings, scan_plan, simulate_scan
+from pulsefront.studies.config import ExternalSet, PositionStudy
+from pulsefront.studies.parts import Baseline, SplitEvents, external_detector, restrict
 
 __all__ = [
     "LIKELIHOOD",
+    "MEASURED_KIND",
     "OUTPUT_FORMAT",
     "baselines",
+    "charge_sum_adc",
     "generate",
+    "generate_external",
     "labels_mm",
     "learning_task",
+    "network_inputs",
+    "select_external",
     "sensor_centres_mm",
     "split",
     "truth_mm",
 ]
 
 LIKELIHOOD = "light-response likelihood"
+MEASURED_KIND = "position"
 OUTPUT_FORMAT = FixedPointFormat(16, 7)
 """Position in mm: ±64 mm in steps of 2 µm."""
 
 
-def generate(study: PositionStudy, cache: Path) -> EventTable:
-    """Simulate the point-source scan of the study."""
+def generate(study: PositionStudy, cache: Path, folder: Path) -> EventTable:
+    """Simulate the point-source scan of the study, or read its measured one.
+
+    *folder* is that of the study file, which measured files are relative to.
+    """
     detector = load_detector(study.detector)
+    if study.measured is not None:
+        channels = len(sensor_centres_mm(detector))
+        return load_external(study.measured, "position", relative_to=folder, channels=channels)
+    assert study.scan is not None  # the study file has one of both
     with progress("Simulating the scan", "events") as report:
         return simulate_scan(detector, study.scan, study.seed, cache=cache, report=report)
+
+
+def generate_external(study: PositionStudy, chosen: ExternalSet, cache: Path) -> EventTable:
+    """Simulate an external set at stage positions between those of training."""
+    scan = (study.scan or ScanSettings()).model_copy(update={"events_even_even": 0})
+    detector = external_detector(study.detector, chosen)
+    plan = scan_plan(detector, scan, study.seed + 1, events=chosen.events, cache=cache)
+    with progress(f"Simulating {chosen.name}", "events") as report:
+        return plan.run(report=report)
 
 
 def split(study: PositionStudy, events: EventTable) -> tuple[NDArray[np.int64], SplitEvents]:
@@ -56,25 +82,28 @@ def split(study: PositionStudy, events: EventTable) -> tuple[NDArray[np.int64], 
     The photopeak is found in training events alone and its window applied to all.
     """
     usable = np.flatnonzero(events.status == 0)
-    bad = len(events) - len(usable)
-    charge = events["charge_adc"].sum(axis=1, dtype=np.float64)
-    whole = split_grid(events["grid_index"][usable], seed=study.seed)
-    peak = find_photopeak(charge[usable][whole.train])
-    inside = peak.contains(charge[usable], study.events.photopeak_sigmas)
-    selected = usable[inside]
-    if len(selected) == 0:
+    good = events.select(usable)
+    charge = charge_sum_adc(good)
+    whole = _split_positions(study, good)
+    peak = find_photopeak(charge[whole.train])
+    inside = peak.contains(charge, study.events.photopeak_sigmas)
+    if not inside.any():
         raise DataError("no event lies in the photopeak window", field="charge_adc")
-    kept = events.select(selected)
-    parts = split_grid(kept["grid_index"], seed=study.seed)
+    kept = good.select(inside)
+    parts = restrict(whole, inside)
+    apart = study.measured.apart if study.measured is not None else ()
     leaks = check_leaks(
         parts,
         positions_mm=_nominal_mm(kept),
-        groups={"stage position": kept["grid_index"]},
+        groups={
+            "stage position": kept["grid_index"],
+            **{label: kept[label] for label in apart},
+        },
     )
     leaks.raise_on_leak()
     record = {
-        "events_simulated": len(events),
-        "events_with_status": bad,
+        "events_recorded": len(events),
+        "events_with_status": len(events) - len(usable),
         "events_outside_photopeak": int((~inside).sum()),
         "photopeak_adc": peak.position,
         "photopeak_sigma_adc": peak.sigma,
@@ -82,7 +111,41 @@ def split(study: PositionStudy, events: EventTable) -> tuple[NDArray[np.int64], 
         "photopeak_window_sigmas": study.events.photopeak_sigmas,
         **leaks.as_record(),
     }
-    return selected, SplitEvents(kept, parts, record)
+    return usable[inside], SplitEvents(kept, parts, record)
+
+
+def _split_positions(study: PositionStudy, events: EventTable) -> Split:
+    if study.measured is None:
+        return split_grid(events["grid_index"], seed=study.seed)
+    found, _ = split_scan_set(
+        events,
+        seed=study.seed,
+        apart=study.measured.apart,
+        least_distance_mm=study.measured.least_distance_mm,
+    )
+    return found
+
+
+def select_external(study: PositionStudy, events: EventTable) -> tuple[EventTable, dict[str, Any]]:
+    """Return the photopeak events of an external set, by the peak of its own spectrum.
+
+    A detector's energy is calibrated before its positions are used; nothing else is adapted.
+    """
+    good = events.select(events.status == 0)
+    charge = charge_sum_adc(good)
+    peak = find_photopeak(charge)
+    inside = peak.contains(charge, study.events.photopeak_sigmas)
+    return good.select(inside), {
+        "events_recorded": len(events),
+        "events_with_status": len(events) - len(good),
+        "events_outside_photopeak": int((~inside).sum()),
+        "photopeak_adc": peak.position,
+    }
+
+
+def charge_sum_adc(events: EventTable) -> NDArray[np.float64]:
+    """Return the sum of all charges, (event,)."""
+    return np.asarray(events["charge_adc"].sum(axis=1, dtype=np.float64))
 
 
 def _nominal_mm(events: EventTable) -> NDArray[np.float64]:
@@ -91,16 +154,35 @@ def _nominal_mm(events: EventTable) -> NDArray[np.float64]:
 
 
 def labels_mm(study: PositionStudy, events: EventTable) -> NDArray[np.float64]:
-    """Return what is learned, (event, 3): x and y of the stage or the truth, and depth."""
-    truth = np.asarray(events["first_interaction_mm"], np.float64)
-    xy = truth[:, :2] if study.events.label == "first_interaction" else _nominal_mm(events)
+    """Return what is learned: x and y of the stage or the truth, and depth where it is known.
+
+    (event, 3), or (event, 2) for measured events without depth.
+    """
+    first = study.events.label == "first_interaction"
+    if first and "first_interaction_mm" not in events.columns:
+        raise DataError(
+            "measured events do not say where the first interaction was",
+            field="events.label",
+            value=study.events.label,
+            remedy='use label = "stage"',
+        )
+    xy = (
+        np.asarray(events["first_interaction_mm"], np.float64)[:, :2]
+        if first
+        else _nominal_mm(events)
+    )
+    if "depth_mm" not in events.columns:
+        return xy
     return np.column_stack([xy, np.asarray(events["depth_mm"], np.float64)])
 
 
 def truth_mm(events: EventTable) -> NDArray[np.float64]:
-    """Return the first interaction as x, y, depth, (event, 3)."""
-    truth = np.asarray(events["first_interaction_mm"], np.float64)
-    return np.column_stack([truth[:, :2], np.asarray(events["depth_mm"], np.float64)])
+    """Return the first interaction as x, y, depth, (event, 3); measured: what the stage says."""
+    known = "first_interaction_mm" if "first_interaction_mm" in events.columns else None
+    xy = _nominal_mm(events) if known is None else np.asarray(events[known], np.float64)[:, :2]
+    if "depth_mm" not in events.columns:
+        return xy
+    return np.column_stack([xy, np.asarray(events["depth_mm"], np.float64)])
 
 
 def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
@@ -109,21 +191,30 @@ def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
     assert detector.charge is not None  # simulate_scan has refused other detectors
     bits = detector.charge.adc_bits
     grid = parts.events["grid_index"].astype(np.int64)
+    labels = labels_mm(study, parts.events)
     return Task(
         name=study.name,
-        inputs=parts.events["charge_adc"],
-        targets=labels_mm(study, parts.events),
+        inputs=network_inputs(study, parts.events),
+        targets=labels,
         train=parts.split.train,
         selection=parts.split.selection,
         input_format=FixedPointFormat(bits, bits, signed=False),
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=median_distance,
-        metric_name="median_error_3d_mm",
+        metric_name=f"median_error_{labels.shape[1]}d_mm",
         input_names=tuple(f"sensor_{i}" for i in range(parts.events["charge_adc"].shape[1])),
-        output_names=("x_mm", "y_mm", "depth_mm"),
+        output_names=("x_mm", "y_mm", "depth_mm")[: labels.shape[1]],
         groups=(grid[:, 0] << 20) + grid[:, 1],
     )
+
+
+def network_inputs(
+    study: PositionStudy,  # noqa: ARG001 - every kind of study is asked by the same call
+    events: EventTable,
+) -> NDArray[np.integer]:
+    """Return what the network reads, (event, photosensor)."""
+    return np.asarray(events["charge_adc"])
 
 
 def sensor_centres_mm(detector: Detector) -> NDArray[np.float64]:
@@ -140,7 +231,8 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
     """Fit and tune the classical estimators on training and selection events; apply to the test.
 
     Anger logic and k-NN, and the strongest that is known: maximum likelihood with a light
-    response fitted to the training events, which iterates for every event.
+    response fitted to the training events, which iterates for every event. The last needs the
+    depth of the training events.
     """
     charges = parts.events["charge_adc"]
     labels = labels_mm(study, parts.events)
@@ -156,19 +248,25 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
             most_selection=study.baselines.knn_selection,
             seed=study.seed,
         ),
-        LIKELIHOOD: fit_light_response(
-            *data, extent_mm=((-half_x, half_x), (-half_y, half_y), (0.0, 2 * depth))
-        ),
     }
+    if labels.shape[1] == 3:
+        fitted[LIKELIHOOD] = fit_light_response(
+            *data, extent_mm=((-half_x, half_x), (-half_y, half_y), (0.0, 2 * depth))
+        )
+    width = f"median_error_{labels.shape[1]}d_mm"
     return [
         Baseline(
             name,
             estimator.estimate(charges[test]),
             estimator.parameters,
-            tuple(
-                {**row.parameters, "median_error_3d_mm": row.median_error_mm}
-                for row in estimator.table
-            ),
+            tuple({**row.parameters, width: row.median_error_mm} for row in estimator.table),
+            partial(_answer, estimator),
         )
         for name, estimator in fitted.items()
     ]
+
+
+def _answer(
+    estimator: AngerLogic | NearestNeighbours | LightResponse, events: EventTable
+) -> NDArray[np.float64]:
+    return estimator.estimate(events["charge_adc"])

@@ -31,6 +31,8 @@ Ranking = Sequence[tuple[str, float]]
 METRICS = {
     "median_error_3d_mm": ("median 3-D error", "mm"),
     "mean_error_3d_mm": ("mean 3-D error", "mm"),
+    "median_error_2d_mm": ("median 2-D error", "mm"),
+    "mean_error_2d_mm": ("mean 2-D error", "mm"),
     "fwhm_2d_mm": ("2-D FWHM", "mm"),
     "fwtm_2d_mm": ("2-D FWTM", "mm"),
     "mean_absolute_x_error_mm": ("mean |x error|", "mm"),

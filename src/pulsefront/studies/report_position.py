@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.evaluate.metrics import euclidean_error
@@ -61,8 +62,7 @@ def data_blocks(
                     f"{data['energy_resolution_fwhm_percent']:.1f}",
                     "%",
                 ),
-                ("stage pitch", f"{study.scan.pitch_mm:g}", "mm"),
-                ("beam width, FWHM", f"{study.scan.beam_fwhm_mm:g}", "mm"),
+                *_stage(study),
             ],
         ),
         FigureBlock(drawing, "Side view of the detector, and its photosensors from the front"),
@@ -70,7 +70,7 @@ def data_blocks(
             light_patterns(
                 [row.reshape(ny, nx).T for row in charges],
                 extent_mm=(-half_x, half_x, -half_y, half_y),
-                titles=[f"depth {truth[i, 2]:.1f} mm" for i in shown],
+                titles=[_place(truth[i]) for i in shown],
                 truth_mm=[(float(truth[i, 0]), float(truth[i, 1])) for i in shown],
                 estimate_mm=[(float(found[i, 0]), float(found[i, 1])) for i in shown],
             ),
@@ -87,6 +87,21 @@ def data_blocks(
             "Charge sum of all events; events in the shaded window are used.",
         ),
     ]
+
+
+def _stage(study: PositionStudy) -> list[tuple[str, str, str]]:
+    if study.scan is None:
+        return [("data", "measured", "")]
+    return [
+        ("stage pitch", f"{study.scan.pitch_mm:g}", "mm"),
+        ("beam width, FWHM", f"{study.scan.beam_fwhm_mm:g}", "mm"),
+    ]
+
+
+def _place(truth: NDArray[np.float64]) -> str:
+    if len(truth) == 3:
+        return f"depth {truth[2]:.1f} mm"
+    return f"({truth[0]:.1f}, {truth[1]:.1f}) mm"
 
 
 def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> list[Block]:
@@ -115,36 +130,36 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
                 {name: euclidean_error(residual) for name, residual in residuals.items()},
                 bins=len(np.unique(stage[:, 0])),
             ),
-            "Median 3-D error over the face of the crystal",
-            "Median 3-D error at the test positions, which lie between training positions.",
+            "Median error over the face of the crystal",
+            "Median error at the test positions, which lie between training positions.",
         ),
-        Grid(
-            [
-                FigureBlock(
-                    bias_curves(
-                        truth[:, 2],
-                        {name: residual[:, 2] for name, residual in residuals.items()},
-                        label="true depth (mm)",
-                        residual_label="depth bias (mm)",
-                        width=4.6,
-                    ),
-                    "Depth bias over depth",
-                    "Bias of the depth over the true depth.",
-                ),
-                FigureBlock(
-                    bias_curves(
-                        truth[:, 0],
-                        x_residuals,
-                        label="true x (mm)",
-                        residual_label="x bias (mm)",
-                        width=4.6,
-                    ),
-                    "Bias in x over x",
-                    "Bias of x over x: pulled inward at the edges.",
-                ),
-            ]
-        ),
-        _limit(results["test"]["limit"]),
+        Grid(_bias_figures(truth, residuals)),
+        *([_limit(results["test"]["limit"])] if "limit" in results["test"] else []),
+    ]
+
+
+def _bias_figures(
+    truth: NDArray[np.float64], residuals: Mapping[str, NDArray[np.float64]]
+) -> list[FigureBlock]:
+    """Return the bias of x over x, and of depth over depth where it is known."""
+    captions = {
+        2: ("depth", "Depth bias over depth", "Bias of the depth over the true depth."),
+        0: ("x", "Bias in x over x", "Bias of x over x: pulled inward at the edges."),
+    }
+    return [
+        FigureBlock(
+            bias_curves(
+                truth[:, axis],
+                {name: residual[:, axis] for name, residual in residuals.items()},
+                label=f"true {name} (mm)",
+                residual_label=f"{name} bias (mm)",
+                width=4.6,
+            ),
+            title,
+            caption,
+        )
+        for axis, (name, title, caption) in captions.items()
+        if axis < truth.shape[1]
     ]
 
 

@@ -178,7 +178,7 @@ def checklist_record(
             "between the training positions",
             "differs_from_use": list(purpose.missing),
         },
-        "external": {"not_done": "simulated data alone"},
+        "external": _external(test),
         "metrics": {
             "metrics": list(test["gain"]),
             "interval_method": f"bootstrap, {study.statistics.replicates} replicates, "
@@ -208,6 +208,21 @@ def checklist(study: PositionStudy | TimingStudy, results: Mapping[str, Any]) ->
     return fill_checklist(checklist_record(study, results))
 
 
+def _external(test: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record of the external sets: the main metric of each, or why there is none."""
+    sets = test.get("external", [])
+    if not sets:
+        return {"not_done": "the study names no external set"}
+
+    def of(row: Mapping[str, Any]) -> str:
+        if "not_measured" in row:
+            return f"not measured: {row['not_measured']}"
+        key = row["main_metric"]
+        return f"{key} {row['estimators']['network'][key]:.4g}"
+
+    return {"external_sets": {row["name"]: of(row) for row in sets}}
+
+
 def _exclusions(data: Mapping[str, Any]) -> dict[str, int]:
     rules = {
         name.removeprefix("events_"): count
@@ -218,10 +233,14 @@ def _exclusions(data: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _label_uncertainty(study: PositionStudy | TimingStudy) -> str:
+    if study.measured is not None:
+        return "as the manifest says of the stage"
     if isinstance(study, PositionStudy):
+        assert study.scan is not None  # simulated, where it is not measured
         return (
             f"stage {study.scan.stage_error_mm} mm, beam {study.scan.beam_fwhm_mm} mm FWHM; "
             "depth from the simulation"
         )
     chosen = study.coincidences
+    assert chosen is not None
     return f"stage {chosen.stage_error_mm} mm, source {chosen.source_fwhm_mm} mm FWHM"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,18 @@ from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.studies import measure_position, measure_timing, position, timing
-from pulsefront.studies.bounds import position_limit, timing_limit
-from pulsefront.studies.config import PositionStudy, TimingStudy, load_study
-from pulsefront.studies.parts import Baseline, SplitEvents, read_split, save_arrays, write_split
+from pulsefront.studies.config import ExternalSet, PositionStudy, TimingStudy, load_study
+from pulsefront.studies.external import estimate_sets, evaluate_sets, fingerprint, make_sets
+from pulsefront.studies.measure import Answers
+from pulsefront.studies.parts import (
+    Baseline,
+    Evaluation,
+    SplitEvents,
+    read_rows,
+    read_split,
+    save_arrays,
+    write_split,
+)
 from pulsefront.studies.proof import export_step, verify_step
 from pulsefront.studies.steps import Context, Step, locked, run_steps
 
@@ -29,8 +37,24 @@ __all__ = ["run_study"]
 
 AnyStudy = PositionStudy | TimingStudy
 
+# What is particular to a kind of study: the module of its data and tasks, that of its measures.
+KINDS: dict[str, tuple[Any, Any]] = {
+    "position": (position, measure_position),
+    "timing": (timing, measure_timing),
+}
 
-def run_study(path: str | Path, out: str | Path | None, say: Callable[[str], None]) -> Path:
+
+def _room(study: AnyStudy) -> Any:
+    return KINDS[study.kind][0]
+
+
+def run_study(
+    path: str | Path,
+    out: str | Path | None,
+    say: Callable[[str], None],
+    *,
+    external: Sequence[ExternalSet] = (),
+) -> Path:
     """Run the study of a TOML file and return its run directory.
 
     Parameters
@@ -41,6 +65,8 @@ def run_study(path: str | Path, out: str | Path | None, say: Callable[[str], Non
         Run directory; ``out/NAME`` where left out.
     say
         Called with one line of text per step.
+    external
+        Test sets beside those of the study file.
 
     Raises
     ------
@@ -52,10 +78,11 @@ def run_study(path: str | Path, out: str | Path | None, say: Callable[[str], Non
         A step failed, or another run holds the directory.
     """
     study, file = load_study(path)
+    study = study.model_copy(update={"external": (*study.external, *external)})
     _check(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
-        folders = run_steps(_steps(study), directory, say)
+        folders = run_steps(_steps(study, file.parent), directory, say)
         write_text(directory / "study.toml", file.read_text())
         from pulsefront.studies.report import write_report
 
@@ -76,36 +103,56 @@ def _check(study: AnyStudy) -> None:
         )
 
 
-def _steps(study: AnyStudy) -> list[Step]:
+def _steps(study: AnyStudy, folder: Path) -> list[Step]:
     settings: dict[str, Any] = study.model_dump(mode="json")
     common = {key: settings[key] for key in ("kind", "seed", "name")}
-    events = {key: settings.get(key) for key in ("events", "scan", "coincidences")}
+    data = {key: settings.get(key) for key in ("scan", "coincidences", "measured")}
+    if study.measured is not None:
+        data["files"] = fingerprint(study.measured, folder)
     detector = detector_hash(load_detector(study.detector))
 
     def pick(*names: str) -> dict[str, Any]:
         return {**common, **{name: settings.get(name) for name in names}}
 
+    external: list[Step] = []
+    if study.external:
+        measured = [chosen.measured for chosen in study.external if chosen.measured is not None]
+        external = [
+            Step(
+                "external",
+                "Reading and simulating external test sets",
+                lambda c: _external(study, folder, c),
+                {
+                    **pick("events", "external"),
+                    "detector": detector,
+                    **data,
+                    "others": [fingerprint(chosen, folder) for chosen in measured],
+                },
+            )
+        ]
+
     return [
         Step("plan", "Writing down the plan", lambda c: _plan(settings, c), settings),
         Step(
             "data",
-            "Simulating events",
-            lambda c: _data(study, c),
-            {**common, "detector": detector, **{k: v for k, v in events.items() if k != "events"}},
+            "Reading events" if study.measured is not None else "Simulating events",
+            lambda c: _data(study, folder, c),
+            {**common, "detector": detector, **data},
         ),
         Step(
             "split",
             "Selecting and splitting events",
             lambda c: _split(study, c),
-            pick("events"),
+            pick("events", "measured"),
             after=("data",),
         ),
+        *external,
         Step(
             "baselines",
             "Tuning classical estimators",
             lambda c: _baselines(study, c),
             pick("events", "baselines"),
-            after=("data", "split"),
+            after=("data", "split", *(step.name for step in external)),
         ),
         Step(
             "search",
@@ -144,22 +191,18 @@ def _plan(settings: dict[str, Any], context: Context) -> None:
     write_json(context.folder / "plan.json", plan)
 
 
-def _data(study: AnyStudy, context: Context) -> None:
-    events = (
-        position.generate(study, context.cache)
-        if isinstance(study, PositionStudy)
-        else timing.generate(study, context.cache)
-    )
+def _data(study: AnyStudy, study_folder: Path, context: Context) -> None:
+    events = _room(study).generate(study, context.cache, study_folder)
     store.write(events, context.folder / "events.h5")
+
+
+def _external(study: AnyStudy, study_folder: Path, context: Context) -> None:
+    make_sets(study, _room(study), study_folder, context.cache, context.folder)
 
 
 def _split(study: AnyStudy, context: Context) -> None:
     events = store.read(context.done["data"] / "events.h5")
-    selected, parts = (
-        position.split(study, events)
-        if isinstance(study, PositionStudy)
-        else timing.split(study, events)
-    )
+    selected, parts = _room(study).split(study, events)
     write_split(context.folder, selected, parts)
 
 
@@ -168,16 +211,14 @@ def _parts(context: Context) -> SplitEvents:
 
 
 def _baselines(study: AnyStudy, context: Context) -> None:
-    fitted = (
-        position.baselines(study, _parts(context))
-        if isinstance(study, PositionStudy)
-        else timing.baselines(study, _parts(context))
-    )
+    fitted: list[Baseline] = _room(study).baselines(study, _parts(context))
     save_arrays(
         context.folder / "estimates.npz",
         {str(k): baseline.estimate for k, baseline in enumerate(fitted)},
     )
     write_json(context.folder / "baselines.json", [_tuning(baseline) for baseline in fitted])
+    if study.external:
+        estimate_sets(fitted, context.done["external"], context.folder)
 
 
 def _tuning(baseline: Baseline) -> dict[str, Any]:
@@ -189,19 +230,11 @@ def _tuning(baseline: Baseline) -> dict[str, Any]:
     }
 
 
-def _task(study: AnyStudy, parts: SplitEvents) -> Any:
-    return (
-        position.learning_task(study, parts)
-        if isinstance(study, PositionStudy)
-        else timing.learning_task(study, parts)
-    )
-
-
 def _search(study: AnyStudy, context: Context) -> None:
     from pulsefront.search import run_ablation
 
     parts = _parts(context)
-    task = _task(study, parts)
+    task = _room(study).learning_task(study, parts)
     with progress("Ablation", "stages") as report:
         result = run_ablation(task, study.search, study.budget, context.checkpoint, report)
     result.final_model.save(context.folder / "model.json")
@@ -243,36 +276,17 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
         for file in sorted((folder / "initializations").iterdir())
     ]
     with np.load(folder / "test.npz") as arrays:
-        full = arrays["full"]
-    names = [row["name"] for row in _read_rows(context.done["baselines"] / "baselines.json")]
+        full, kept = arrays["full"], arrays["kept_inputs"]
+    names = [row["name"] for row in read_rows(context.done["baselines"] / "baselines.json")]
     with np.load(context.done["baselines"] / "estimates.npz") as arrays:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
-    answers = _answers(model, inputs)
-    if isinstance(study, PositionStudy):
-        found = measure_position.evaluate(
-            study,
-            parts,
-            {"network": answers, **estimates},
-            {"final": np.stack(final), "full": full},
+    answers = Answers(_answers(model, inputs), np.stack(final), full)
+    room, measures = KINDS[study.kind]
+    found: Evaluation = measures.evaluate(study, parts, answers, estimates, context.cache)
+    if study.external:
+        found.record["external"] = evaluate_sets(
+            study, (room, measures), model, kept, names, context.done
         )
-        found.record["limit"] = position_limit(study, parts, answers, context.cache)
-    else:
-        difference = [timing.network_estimate(study, parts, o) for o in (answers, *final, *full)]
-        middle = 1 + len(final)
-        found = measure_timing.evaluate(
-            study,
-            parts,
-            {"network": difference[0], **estimates},
-            {"final": np.stack(difference[1:middle]), "full": np.stack(difference[middle:])},
-        )
-        rows = found.record["estimators"]
-        found.record["limit"] = timing_limit(
-            study,
-            parts,
-            rows["network"][measure_timing.MAIN_METRIC],
-            rows[found.record["best_baseline"]][measure_timing.MAIN_METRIC],
-        )
-        found.record["truth_check"] = measure_timing.check_against_truth(study, parts, answers)
     audit = model.audit(inputs)
     found.record["audit"] = [
         {
@@ -293,9 +307,3 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
     ]
     write_json(context.folder / "evaluation.json", found.record)
     save_arrays(context.folder / "arrays.npz", found.arrays)
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON file that holds a list."""
-    rows: list[dict[str, Any]] = json.loads(path.read_text())
-    return rows

@@ -1,0 +1,69 @@
+"""What a report says of the external test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulsefront.report import Block, FigureBlock, Paragraph, Table
+from pulsefront.report.figures import comparison_bars
+from pulsefront.studies.report_network import interval, metric_words
+
+__all__ = ["external_blocks"]
+
+
+def external_blocks(test: Mapping[str, Any]) -> list[Block]:
+    """Return a table of all external sets beside the study's own test set, and a figure."""
+    sets = test.get("external", [])
+    if not sets:
+        return [Paragraph("The study names no external test set.")]
+    measured = [row for row in sets if "not_measured" not in row]
+    names = list(test["estimators"])
+    rows = [_row("the study's own test set", test, names)]
+    rows += [_row(row["name"], row, names) for row in measured]
+    blocks: list[Block] = [
+        Paragraph(
+            "Network and classical estimators as they were fitted above, without any change, on "
+            "data that differ from the training data on purpose. Only the photopeak window is "
+            "that of the set's own spectrum, as a detector is calibrated in energy before use."
+        ),
+        Table(
+            ("set", "origin", "events", "metric", *names),
+            rows,
+            caption="95 % bootstrap intervals; smaller is better.",
+            highlight=(0,),
+        ),
+    ]
+    key = test["main_metric"]
+    same = [row for row in measured if row["main_metric"] == key]
+    if same:
+        bars = {
+            row["name"]: tuple(row["estimators"]["network"][k] for k in _ends(key)) for row in same
+        }
+        own = {"own test set": tuple(test["estimators"]["network"][k] for k in _ends(key))}
+        blocks.append(
+            FigureBlock(
+                comparison_bars(
+                    {**own, **bars},
+                    label=f"network, {metric_words(key)}",
+                    emphasized=("own test set",),
+                ),
+                "The network on its own test set and on the external sets",
+            )
+        )
+    blocks += [
+        Paragraph(f"{row['name']}: nothing could be measured. {row['not_measured']}.")
+        for row in sets
+        if "not_measured" in row
+    ]
+    return blocks
+
+
+def _ends(key: str) -> tuple[str, str, str]:
+    return key, f"{key}_low", f"{key}_high"
+
+
+def _row(name: str, row: Mapping[str, Any], estimators: list[str]) -> tuple[Any, ...]:
+    key = row["main_metric"]
+    values = (interval(row["estimators"][e], key) for e in estimators)
+    return name, row.get("origin", ""), row["test_events"], metric_words(key), *values
