@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators import calibration, channels, coincidence, peaks
+from pulsefront.estimators.coincidence_stream import Coincidences, CoincidenceSettings, Side
 from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.events.readers.open import open_events
 
 
@@ -55,30 +57,111 @@ def test_bad_windows_and_times_are_refused() -> None:
         coincidence.find_pairs(np.array([np.nan]), np.zeros(1), 1)
 
 
-def test_a_table_of_coincidences() -> None:
-    table = EventTable(
-        {
-            "channel": np.array([3, 7, 3, 7, 3], np.int32),
-            "time_ps": np.array([100, 150, 1000, 5000, 5100], np.uint64),
-            "energy": np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
-        },
-        {name: Quantity("ps", name) for name in ("channel", "time_ps", "energy")},
-        np.array([0, 0, 0, Status.SATURATED, 0], np.uint16),
-    )
-    pairs = coincidence.coincidence_table(table, 3, 7, 200)
+HITS = EventTable(
+    {
+        "channel": np.array([3, 7, 3, 7, 3], np.int32),
+        "time_ps": np.array([100, 150, 1000, 5000, 5100], np.uint64),
+        "energy": np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
+    },
+    {name: Quantity("ps", name) for name in ("channel", "time_ps", "energy")},
+    np.array([0, 0, 0, Status.SATURATED, 0], np.uint16),
+)
+
+
+def file_of(table: EventTable, chunk: int | None = None, name: str = "run") -> EventFile:
+    def stream(events: int) -> Iterator[EventTable]:
+        step = chunk or events
+        for start in range(0, len(table), step):
+            yield table.select(slice(start, start + step))
+
+    return EventFile(Path(name), "made", table.quantities, {"events": len(table)}, 24, stream)
+
+
+def pair(left: EventFile, right: EventFile, channels: tuple = (None, None), **kwargs: float):
+    sides = [
+        Side(file, None if chosen is None else frozenset(chosen))
+        for file, chosen in zip((left, right), channels, strict=True)
+    ]
+    found = Coincidences(sides[0], sides[1], CoincidenceSettings(**kwargs))
+    return found, EventTable.concatenate(list(found.tables()))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_coincidences_of_channels_of_one_file(chunk: int) -> None:
+    file = file_of(HITS, chunk)
+    found, pairs = pair(file, file, ((3,), (7,)), window_ns=0.2)
     assert pairs["energy"].tolist() == [[1.0, 2.0], [5.0, 4.0]]
-    assert pairs["time_difference"].tolist() == [-50, 100]
+    assert pairs["time_difference_ps"].tolist() == [-50, 100]
     assert pairs.status.tolist() == [0, Status.SATURATED]
-    assert pairs.provenance["hits_alone"] == 1
-    with pytest.raises(ConfigError, match="differ"):
-        coincidence.coincidence_table(table, 3, 3, 200)
+    assert found.hits == [3, 2]
+    assert found.provenance()["hits_alone"] == 1
+    _, fewer = pair(file, file, ((3,), (7,)), window_ns=0.2, without_flagged=True)
+    assert len(fewer) == 1
+
+
+def test_sides_that_cannot_be_paired_say_why() -> None:
+    file = file_of(HITS)
+    for sides in ((None, None), ((3,), None), ((3, 7), (7,))):
+        with pytest.raises(ConfigError, match="different channels"):
+            pair(file, file, sides, window_ns=1)
+    with pytest.raises(DataError, match="no pairs among 3 and 2 hits"):
+        pair(file, file, ((3,), (7,)), window_ns=0.001)
+    timeless = EventTable({"energy": np.ones(2)}, {"energy": Quantity("1", "e")})
+    with pytest.raises(DataError, match="no times"):
+        pair(file, file_of(timeless, name="other"), window_ns=1)
+    with pytest.raises(ConfigError, match="window_ns"):
+        CoincidenceSettings(window_ns=-1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(TIMES, TIMES, st.integers(0, 6), st.integers(-5, 5), st.integers(1, 4), st.integers(1, 4))
+def test_pairs_in_chunks_are_the_pairs_of_the_whole(
+    left: list[int], right: list[int], window: int, offset: int, n_left: int, n_right: int
+) -> None:
+    told = {name: Quantity("ps", name) for name in ("time_ps", "number")}
+    files = []
+    for times, chunk, name in ((left, n_left, "left"), (right, n_right, "right")):
+        ordered = np.array(sorted(times), np.int64)
+        columns = {"time_ps": ordered, "number": np.arange(len(ordered))}
+        files.append(file_of(EventTable(columns, told), chunk, name))
+    whole = coincidence.find_pairs(
+        np.array(sorted(left), np.int64), np.array(sorted(right), np.int64), window, offset=offset
+    )
+    sides = [Side(file) for file in files]
+    rule = CoincidenceSettings(window / 1000, offset / 1000, disorder_ns=0)
+    found = Coincidences(sides[0], sides[1], rule)
+    if not len(whole.first):
+        with pytest.raises(DataError, match="no pairs"):
+            list(found.tables())
+    else:
+        pairs = EventTable.concatenate(list(found.tables()))["number"]
+        assert pairs.tolist() == np.stack([whole.first, whole.second], axis=1).tolist()
+    assert (found.alone, found.multiple) == (whole.alone, whole.multiple)
+
+
+def test_hits_out_of_order_are_paired_or_counted() -> None:
+    random = np.random.default_rng(0)
+    start = np.sort(random.integers(0, 10**9, 500))
+    told = {"time_ps": Quantity("ps", "time")}
+    # In a file out of order by up to 2 µs.
+    mixed = start[np.argsort(start + random.integers(-(10**6), 10**6, 500))]
+    files = [
+        file_of(EventTable({"time_ps": t}, told), 7, n) for t, n in ((mixed, "a"), (start, "b"))
+    ]
+    found, pairs = pair(*files, window_ns=0.01, disorder_ns=2e3)
+    assert len(pairs) + found.multiple / 2 == 500
+    with pytest.warns(DataWarning, match="after their turn"):
+        found, pairs = pair(*files, window_ns=0.01, disorder_ns=0)
+    assert found.too_late > 0
+    assert len(pairs) + found.too_late + (found.multiple + 1) // 2 >= 500
 
 
 def test_the_measured_compass_channels_fire_together(shared_data: Callable[[str], Path]) -> None:
-    table = open_events(shared_data("legend_compass") / "compass_test_data.BIN").read()
-    pairs = coincidence.coincidence_table(table, 0, 1, 20_000)
+    file = open_events(shared_data("legend_compass") / "compass_test_data.BIN")
+    found, pairs = pair(file, file, ((0,), (1,)), window_ns=20)
     assert len(pairs) == 51
-    assert np.abs(pairs["time_difference"]).max() <= 20_000
+    assert (found.alone, found.multiple) == (0, 0)
+    assert np.abs(pairs["time_difference_ps"]).max() <= 20_000
 
 
 # --- calibration ---
@@ -111,8 +194,7 @@ def test_sodium_calibrates_itself() -> None:
     assert abs(np.median(energies[chosen]) - 511) < 4
     told = fitted.as_json()
     assert [round(peak["energy_kev"]) for peak in told["peaks"]] == [511, 1275]
-    figure = calibration.calibration_figure(charges, fitted)
-    assert len(figure.axes) == 2
+    assert calibration.EnergyCalibration.from_json(told) == fitted
 
 
 def test_one_peak_gives_a_gain_alone() -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pulsefront.cli.data_options import (
+    Files,
+    Format,
+    Join,
+    JoinName,
+    Mapping,
+    RecordSamples,
+    SampleInterval,
+    Samples,
+    SampleTypeName,
+    Strict,
+    TagInterval,
+    read_options,
+    warnings_on_stderr,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,25 +31,6 @@ if TYPE_CHECKING:
     from pulsefront.events.readers.base import ReadOptions
 
 __all__ = ["ingest", "inspect", "pickoff"]
-
-
-class SampleTypeName(StrEnum):
-    """How WaveDump samples are written."""
-
-    auto = "auto"
-    u16 = "u16"
-    f32 = "f32"
-    u8 = "u8"
-
-
-class JoinName(StrEnum):
-    """How several files become one set of events."""
-
-    auto = "auto"
-    none = "none"
-    event_counter = "event_counter"
-    trigger_tag = "trigger_tag"
-    order = "order"
 
 
 class TableName(StrEnum):
@@ -55,38 +49,6 @@ class PolarityName(StrEnum):
     negative = "negative"
 
 
-Files = Annotated[
-    list[Path], typer.Argument(help="Measured files, or event stores.", show_default=False)
-]
-Format = Annotated[
-    str | None, typer.Option("--format", help="Name of the format; recognised if not given.")
-]
-SampleInterval = Annotated[
-    float | None,
-    typer.Option("--sample-interval-ns", help="Sampling interval, where the file lacks it."),
-]
-TagInterval = Annotated[
-    float | None,
-    typer.Option("--tag-interval-ns", help="Tick of the trigger time tag, where needed."),
-]
-Samples = Annotated[
-    SampleTypeName, typer.Option("--sample-type", help="How WaveDump samples are written.")
-]
-RecordSamples = Annotated[
-    int | None, typer.Option(help="Samples per record of a file without headers.")
-]
-Mapping = Annotated[
-    Path | None, typer.Option(help="TOML file that says which array of a table is what.")
-]
-Join = Annotated[
-    JoinName,
-    typer.Option(help="How files of one channel each become events of several channels."),
-]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse a damaged file instead of keeping its events.")
-]
-
-
 def ingest(
     files: Files,
     out: Annotated[Path, typer.Option("--out", help="The store to write (HDF5).")],
@@ -103,14 +65,15 @@ def ingest(
     ] = False,
     strict: Strict = False,
 ) -> None:
-    """Read measured files into one event store."""
+    """Read measured files, or the scans of a manifest, into one event store."""
     from pulsefront.events.ingest import ingest as run
+    from pulsefront.events.ingest import is_manifest
     from pulsefront.progress import progress
 
-    options = _options(
+    options = read_options(
         sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
     )
-    with _warnings_on_stderr(), progress("ingest", "events") as report:
+    with warnings_on_stderr(), progress("ingest", "events") as report:
         count = run(
             files,
             out,
@@ -121,6 +84,9 @@ def ingest(
             report=report,
         )
     typer.echo(f"{out}: {count} events {'added' if append else 'written'}")
+    if any(is_manifest(file) for file in files):
+        for line in _told_of_set(out):
+            typer.echo(line)
 
 
 def inspect(
@@ -145,7 +111,7 @@ def inspect(
     if file.suffix == ".toml":
         lines, drawn = _inspected_detector(file)
     else:
-        options = _options(
+        options = read_options(
             sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
         )
         lines, drawn = _inspected_events(file, options, format_name)
@@ -207,10 +173,10 @@ def pickoff(
             "smoothing": smoothing,
         },
     )
-    options = _options(
+    options = read_options(
         sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
     )
-    with _warnings_on_stderr(), progress("pickoff", "events") as report:
+    with warnings_on_stderr(), progress("pickoff", "events") as report:
         source = open_sources(files, options, format_name=format_name, join=join.value)
         summary = run(source, out, chain, table_format=table.value, report=report)
     typer.echo(
@@ -219,6 +185,31 @@ def pickoff(
     for name, values in summary.as_json()["time_difference_channel_0_minus_1"].items():
         told = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
         typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
+
+
+def _told_of_set(path: Path) -> list[str]:
+    """Return what a point-source set covers, and whether training and test can be kept apart."""
+    from pulsefront.errors import DataError
+    from pulsefront.estimators.scan_splits import load_labels, split_scan_set
+    from pulsefront.events.readers.open import open_events
+
+    source = open_events(path, format_name="store")
+    labels = load_labels(source)
+    index = "grid_index" if "grid_index" in labels.columns else "offset_index"
+    names = source.provenance.get("names", {})
+    counted = [(len({*map(str, labels[index].tolist())}), "position")]
+    counted += [(len(names.get(name, ())), name) for name in ("run", "detector")]
+    lines = [", ".join(f"{n} {name}{'' if n == 1 else 's'}" for n, name in counted)]
+    try:
+        found, leaks = split_scan_set(labels, seed=1)
+    except DataError as error:
+        return [*lines, f"runs cannot be kept apart between training and test: {error}"]
+    parts = ", ".join(f"{name} {count:,}" for name, count in leaks.events.items())
+    left_out = sum(found.excluded.values())
+    return [
+        *lines,
+        f"split without a shared position or run: {parts}, left out {left_out:,} events",
+    ]
 
 
 def _inspected_detector(file: Path) -> tuple[list[str], Figure | None]:
@@ -235,7 +226,7 @@ def _inspected_events(
     from pulsefront.events.readers.open import open_events
     from pulsefront.progress import progress
 
-    with _warnings_on_stderr(), progress("inspect", "events") as report:
+    with warnings_on_stderr(), progress("inspect", "events") as report:
         found = inspect_events(open_events(file, options, format_name=format_name), report=report)
     lines = [f"{file}: {found.format}, {found.events} events"]
     if found.duration_s is not None:
@@ -263,27 +254,6 @@ def _counted(status: dict[str, int]) -> str:
     )
 
 
-def _options(
-    sample_interval_ns: float | None,
-    tag_interval_ns: float | None,
-    sample_type: SampleTypeName,
-    record_samples: int | None,
-    mapping: Path | None,
-    *,
-    strict: bool,
-) -> ReadOptions:
-    from pulsefront.events.readers.base import ReadOptions
-
-    return ReadOptions(
-        strict=strict,
-        sample_interval_ns=sample_interval_ns,
-        tag_interval_ns=tag_interval_ns,
-        sample_type=sample_type.value,
-        record_samples=record_samples,
-        mapping=mapping,
-    )
-
-
 def _pulse_settings(file: Path | None, given: dict[str, object]) -> PulseSettings:
     from pulsefront.config import load_toml, validate
     from pulsefront.estimators.pulse_chain import PulseSettings
@@ -291,22 +261,3 @@ def _pulse_settings(file: Path | None, given: dict[str, object]) -> PulseSetting
     content = load_toml(file) if file else {}
     content |= {name: value for name, value in given.items() if value is not None}
     return validate(PulseSettings, content, file=file or Path("command line"))
-
-
-@contextmanager
-def _warnings_on_stderr() -> Iterator[None]:
-    """Show each warning about the data as one line, where errors go too."""
-    from pulsefront.events.readers.base import DataWarning
-
-    with warnings.catch_warnings(record=False):
-        warnings.simplefilter("always", DataWarning)
-        original = warnings.showwarning
-
-        def show(message, category, filename, lineno, file=None, line=None):  # type: ignore[no-untyped-def]
-            if issubclass(category, DataWarning):
-                typer.echo(f"warning: {message}", err=True)
-            else:
-                original(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield

@@ -44,7 +44,7 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import data, firmware, qc, simulation, study
+    from pulsefront.cli import calibration, data, firmware, qc, simulation, study
 
     commands = (
         study.run,
@@ -52,6 +52,9 @@ def _register() -> None:
         data.ingest,
         data.inspect,
         data.pickoff,
+        calibration.coincidences,
+        calibration.calibrate,
+        calibration.split,
         firmware.export,
         firmware.verify,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.peaks import PeakFit, fit_peak, spectrum_of
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 __all__ = [
     "NA22_PEAKS_KEV",
     "EnergyCalibration",
     "calibrate_energy",
-    "calibration_figure",
     "in_photopeak",
 ]
 
@@ -27,8 +23,11 @@ Floats = NDArray[np.float64]
 NA22_PEAKS_KEV = (510.999, 1274.537)
 """Annihilation photons, and the gamma of ²²Na."""
 
-OUT_OF_PROPORTION = 0.06
-"""How far bumps lie from the proportion of their energies, as a sigma: offsets, saturation."""
+OUT_OF_PROPORTION = 0.2
+"""How far bumps may lie from the proportion of their energies: offsets and saturation."""
+
+LEAST_PROMINENCE = 0.005
+WIDEST_FWHM = 0.35
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,20 @@ class EnergyCalibration:
             "gain_kev": self.gain_kev,
             "offset_kev": self.offset_kev,
             "peaks": [
-                {
-                    "energy_kev": energy,
-                    "centre_charge": fit.centre,
-                    "centre_error_charge": fit.centre_error,
-                    "resolution_fwhm_percent": 100 * fit.resolution_fwhm,
-                    "chi_square_per_degree": fit.chi_square,
-                }
+                {"energy_kev": energy, **fit.as_json()}
                 for energy, fit in zip(self.peaks_kev, self.fits, strict=True)
             ],
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> EnergyCalibration:
+        """Return the calibration that `as_json` wrote."""
+        return cls(
+            float(content["gain_kev"]),
+            float(content["offset_kev"]),
+            tuple(float(peak["energy_kev"]) for peak in content["peaks"]),
+            tuple(PeakFit.from_json(peak) for peak in content["peaks"]),
+        )
 
 
 def calibrate_energy(
@@ -81,7 +84,7 @@ def calibrate_energy(
         Energies, rising; by default those of ²²Na.
     ranges
         Range of each fit. Without them the peaks are those bumps of the spectrum that lie in the
-        proportion of the energies and together stand out most.
+        proportion of the energies and of which the weakest stands out most.
 
     Raises
     ------
@@ -96,19 +99,10 @@ def calibrate_energy(
     if ranges is not None and len(ranges) != len(energies):
         raise ConfigError("needs one range per peak", field="ranges", value=len(ranges))
     charges = np.asarray(charges, np.float64)
-    places = _places(charges, energies) if ranges is None else []
-    fits: list[PeakFit] = []
-    for number in range(len(energies)):
-        if ranges is not None:
-            low, high = ranges[number]
-        else:
-            place = places[number]
-            low, high = 0.75 * place, 1.25 * place
-        fit = fit_peak(charges, low, high)
-        # The background under the edge of a wide range bends: once more, close to the peak.
-        reach = 3.0 * fit.sigma
-        near = max(low, fit.centre - reach), min(high, fit.centre + reach)
-        fits.append(fit_peak(charges, *near) if ranges is None else fit)
+    if ranges is not None:
+        fits = [fit_peak(charges, low, high) for low, high in ranges]
+    else:
+        fits = _found_fits(charges, energies)
     centres = np.array([fit.centre for fit in fits])
     if len(fits) == 1:
         return EnergyCalibration(energies[0] / centres[0], 0.0, energies, tuple(fits))
@@ -134,61 +128,32 @@ def in_photopeak(
     )
 
 
-def calibration_figure(charges: NDArray[Any], calibration: EnergyCalibration) -> Figure:
-    """Return the spectrum with the fitted peaks, and the straight line through them."""
-    from matplotlib.figure import Figure
+def _found_fits(charges: Floats, energies: tuple[float, ...]) -> list[PeakFit]:
+    """Return the fits of the bumps in proportion to the energies whose weakest is strongest.
 
-    charges = np.asarray(charges, np.float64)
-    charges = charges[np.isfinite(charges)]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    top = max(fit.high for fit in calibration.fits) * 1.15
-    counts, edges = np.histogram(charges, 200, (0, top))
-    left.stairs(counts, edges, color="0.4")
-    width = edges[1] - edges[0]
-    for energy, fit in zip(calibration.peaks_kev, calibration.fits, strict=True):
-        x = np.linspace(fit.low, fit.high, 200)
-        label = f"{energy:.0f} keV: {100 * fit.resolution_fwhm:.1f} % FWHM (Gaussian)"
-        left.plot(x, fit.density(x) * width / fit.bin_width, label=label)
-    left.set(xlabel="charge", ylabel="events")
-    left.legend(fontsize=8)
-    x = np.array([0.0, top])
-    right.plot(x, calibration.kev(x), color="0.4")
-    for energy, fit in zip(calibration.peaks_kev, calibration.fits, strict=True):
-        right.errorbar(fit.centre, energy, xerr=fit.centre_error, fmt="o")
-    right.set(xlabel="charge", ylabel="energy (keV)")
-    return figure
-
-
-def _places(charges: Floats, energies: tuple[float, ...]) -> list[float]:
-    """Return about where each peak lies: the bumps in proportion that stand out most together.
-
-    A single energy is that of the most prominent bump above a tenth of the axis, below which there
-    is noise.
+    A Compton continuum makes bumps too: what is wider than any detector's peak, or narrows faster
+    with energy than the statistics of light, is none.
     """
-    spectrum = spectrum_of(charges)
-    prominent = [bump for bump in spectrum.bumps if bump.position > 0.1 * spectrum.edges[-1]]
-    if len(energies) == 1 and prominent:
-        return [max(prominent, key=lambda bump: bump.prominence).position]
-    best: tuple[float, list[float]] = (-1.0, [])
+    bumps = spectrum_of(charges).bumps
+    most = max(bump.prominence for bump in bumps)
+    prominent = [bump for bump in bumps if bump.prominence >= LEAST_PROMINENCE * most]
+    best: tuple[float, list[PeakFit]] = (0.0, [])
     for first in prominent:
-        score, places = first.prominence, [first.position]
+        places = [first.position]
         for energy in energies[1:]:
             expected = first.position * energy / energies[0]
-            off = [(bump.position / expected - 1.0) / OUT_OF_PROPORTION for bump in prominent]
-            weights = [
-                bump.prominence * np.exp(-0.5 * distance**2) if abs(distance) < 3 else 0.0
-                for bump, distance in zip(prominent, off, strict=True)
-            ]
-            match = int(np.argmax(weights))
-            if not weights[match] > 0:
-                break
-            # As a product: two fair bumps in proportion beat one high bump and a ripple.
-            score *= weights[match]
-            places.append(prominent[match].position)
-        else:
-            if score > best[0]:
-                best = (score, places)
+            near = [b for b in prominent if abs(b.position / expected - 1.0) < OUT_OF_PROPORTION]
+            if near:
+                places.append(max(near, key=lambda bump: bump.prominence).position)
+        if len(places) < len(energies):
+            continue
+        try:
+            fits = [_fit_near(charges, place) for place in places]
+        except DataError:
+            continue
+        weakest = min(_significance(fit) for fit in fits)
+        if weakest > best[0] and _possible(fits, energies):
+            best = (weakest, fits)
     if not best[1]:
         raise DataError(
             "no peaks in the proportion of the energies",
@@ -197,3 +162,27 @@ def _places(charges: Floats, energies: tuple[float, ...]) -> list[float]:
             remedy="name the peaks that the source has, or give the range of each",
         )
     return best[1]
+
+
+def _fit_near(charges: Floats, place: float) -> PeakFit:
+    low, high = 0.75 * place, 1.25 * place
+    fit = fit_peak(charges, low, high)
+    # The background under the edge of a wide range bends: once more, close to the peak.
+    reach = 3.0 * fit.sigma
+    return fit_peak(charges, max(low, fit.centre - reach), min(high, fit.centre + reach))
+
+
+def _significance(fit: PeakFit) -> float:
+    """Return the counts of a peak over the fluctuation of all counts within two sigmas of it."""
+    under = max(fit.background[0], 0.0) * 4.0 * fit.sigma / fit.bin_width
+    return fit.counts / float(np.sqrt(max(fit.counts, 0.0) + under + 1.0))
+
+
+def _possible(fits: Sequence[PeakFit], energies: tuple[float, ...]) -> bool:
+    if any(fit.resolution_fwhm > WIDEST_FWHM for fit in fits):
+        return False
+    for fit, energy in zip(fits[1:], energies[1:], strict=True):
+        narrowing = fits[0].resolution_fwhm / fit.resolution_fwhm
+        if narrowing > 1.5 * np.sqrt(energy / energies[0]):
+            return False
+    return True

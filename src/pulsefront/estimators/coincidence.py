@@ -1,4 +1,7 @@
-"""Coincidences: hits of different channels or files that belong to one decay, found by time."""
+"""Which hits of two channels belong to one decay, by their times.
+
+Whole files are paired by `pulsefront.estimators.coincidence_stream`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.events.container import EventTable, Quantity
 
-__all__ = ["Pairs", "coincidence_table", "find_pairs"]
+__all__ = ["Pairs", "Partners", "find_pairs", "partners"]
 
 
 class Pairs(NamedTuple):
@@ -56,88 +58,11 @@ def find_pairs(
     left, right = _times(times_0, "times_0"), _times(times_1, "times_1")
     order_0 = np.argsort(left, kind="stable")
     order_1 = np.argsort(right, kind="stable")
-    whole = left.dtype.kind in "iu" and right.dtype.kind in "iu"
-    if whole:
-        # Picoseconds of a day exceed what float64 holds exactly: shift, then compare as integers.
-        low, high = _integer_bounds(window, offset)
-        first, second, multiple, alone = _pairs(
-            left[order_0].astype(np.int64), right[order_1].astype(np.int64), low, high
-        )
-    else:
-        first, second, multiple, alone = _pairs(
-            left[order_0].astype(np.float64),
-            right[order_1].astype(np.float64),
-            offset - window,
-            offset + window,
-        )
+    found = partners(left[order_0], right[order_1], window, offset)
+    first, second = found.pairs()
+    alone = int(np.count_nonzero(found.of_left == 0) + np.count_nonzero(found.of_right == 0))
+    multiple = len(left) + len(right) - alone - 2 * len(first)
     return Pairs(order_0[first], order_1[second], multiple, alone)
-
-
-def coincidence_table(
-    table: EventTable,
-    channel_0: int,
-    channel_1: int,
-    window: float,
-    *,
-    time: str = "time_ps",
-    offset: float = 0.0,
-) -> EventTable:
-    """Return the coincidences between two channels of list-mode or triggered events.
-
-    Parameters
-    ----------
-    table
-        Events with ``channel`` (event,) and the column *time*.
-    channel_0, channel_1
-        Two different channels.
-    window, offset
-        As for `find_pairs`, in the unit of *time*.
-
-    Returns
-    -------
-    coincidences
-        Every column of *table* with an axis of two after the event axis, ``time_difference`` in
-        the unit of *time*, and the flags of both hits joined. The counts of hits without and with
-        several partners are in the provenance.
-
-    Raises
-    ------
-    ConfigError
-        The two channels are the same, or the window is not possible.
-    DataError
-        A column is missing.
-    """
-    if channel_0 == channel_1:
-        raise ConfigError("must differ", field="channel_0, channel_1", value=channel_0)
-    channel = table["channel"]
-    if channel.ndim != 1:
-        raise DataError("coincidences are looked for in single hits", field="channel")
-    here_0, here_1 = np.flatnonzero(channel == channel_0), np.flatnonzero(channel == channel_1)
-    times = table[time]
-    pairs = find_pairs(times[here_0], times[here_1], window, offset=offset)
-    rows = np.stack([here_0[pairs.first], here_1[pairs.second]], axis=1)
-    columns = {name: column[rows] for name, column in table.columns.items()}
-    signed = np.int64 if times.dtype.kind in "iu" else np.float64
-    both = times[rows].astype(signed)
-    columns["time_difference"] = both[:, 0] - both[:, 1]
-    unit = table.quantities[time].unit
-    quantities = {
-        **table.quantities,
-        "time_difference": Quantity(unit, f"time of channel {channel_0} minus {channel_1}"),
-    }
-    status = table.status[rows]
-    return EventTable(
-        columns,
-        quantities,
-        np.asarray(status[:, 0] | status[:, 1]),
-        {
-            **table.provenance,
-            "coincidence_channels": [channel_0, channel_1],
-            "coincidence_window": window,
-            "hits_alone": pairs.alone,
-            "hits_with_several_partners": pairs.multiple,
-        },
-    )
 
 
 def _times(times: NDArray[Any], name: str) -> NDArray[Any]:
@@ -147,18 +72,46 @@ def _times(times: NDArray[Any], name: str) -> NDArray[Any]:
     return times
 
 
-def _integer_bounds(window: float, offset: float) -> tuple[int, int]:
-    return int(np.ceil(offset - window)), int(np.floor(offset + window))
+class Partners(NamedTuple):
+    """For sorted times: partners of each left and right hit, and each left hit's first one."""
+
+    of_left: NDArray[np.int64]
+    of_right: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the left and right hits that are each other's only partner."""
+        left = np.flatnonzero(self.of_left == 1)
+        right = self.first[left]
+        only = self.of_right[right] == 1
+        return left[only], right[only]
+
+
+def partners(
+    left: NDArray[Any], right: NDArray[Any], window: float, offset: float = 0.0
+) -> Partners:
+    """Count the partners of sorted times, ``|left − right − offset| ≤ window``.
+
+    Integers are compared as integers: the picoseconds of a day exceed what float64 holds exactly.
+    """
+    if left.dtype.kind in "iu" and right.dtype.kind in "iu":
+        low, high = int(np.ceil(offset - window)), int(np.floor(offset + window))
+        return Partners(*_partners(left.astype(np.int64), right.astype(np.int64), low, high))
+    return Partners(
+        *_partners(
+            left.astype(np.float64), right.astype(np.float64), offset - window, offset + window
+        )
+    )
 
 
 @njit(nogil=True, cache=True)
-def _pairs(
+def _partners(
     left: NDArray[Any], right: NDArray[Any], low: Any, high: Any
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
-    """Pair sorted times with low ≤ left − right ≤ high, each with one partner only."""
-    partners = np.zeros(len(right), np.int64)
-    first_of = np.empty(len(left), np.int64)
-    count_of = np.zeros(len(left), np.int64)
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count the partners of sorted times: low ≤ left − right ≤ high."""
+    of_right = np.zeros(len(right), np.int64)
+    first_of = np.zeros(len(left), np.int64)
+    of_left = np.zeros(len(left), np.int64)
     start = 0
     for i in range(len(left)):
         while start < len(right) and left[i] - right[start] > high:
@@ -166,27 +119,7 @@ def _pairs(
         j = start
         first_of[i] = start
         while j < len(right) and left[i] - right[j] >= low:
-            partners[j] += 1
-            count_of[i] += 1
+            of_right[j] += 1
+            of_left[i] += 1
             j += 1
-    first = np.empty(len(left), np.int64)
-    second = np.empty(len(left), np.int64)
-    found = 0
-    multiple = 0
-    alone = 0
-    for i in range(len(left)):
-        if count_of[i] == 0:
-            alone += 1
-        elif count_of[i] == 1 and partners[first_of[i]] == 1:
-            first[found] = i
-            second[found] = first_of[i]
-            found += 1
-        else:
-            multiple += 1
-    for j in range(len(right)):
-        if partners[j] == 0:
-            alone += 1
-        else:
-            multiple += 1
-    multiple -= found
-    return first[:found], second[:found], multiple, alone
+    return of_left, of_right, first_of

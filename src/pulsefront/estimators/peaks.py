@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,39 @@ class PeakFit:
     def resolution_fwhm(self) -> float:
         """FWHM over centre, under the Gaussian that was fitted."""
         return float(SIGMA_TO_FWHM * self.sigma / self.centre)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fit as plain JSON values."""
+        return {
+            "centre_charge": self.centre,
+            "centre_error_charge": self.centre_error,
+            "sigma_charge": self.sigma,
+            "sigma_error_charge": self.sigma_error,
+            "resolution_fwhm_percent": 100 * self.resolution_fwhm,
+            "counts": self.counts,
+            "background_per_bin": list(self.background),
+            "chi_square_per_degree": self.chi_square,
+            "fitted_from_charge": self.low,
+            "fitted_to_charge": self.high,
+            "bin_width_charge": self.bin_width,
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> PeakFit:
+        """Return the fit that `as_json` wrote."""
+        level, slope = content["background_per_bin"]
+        return cls(
+            centre=float(content["centre_charge"]),
+            centre_error=float(content["centre_error_charge"]),
+            sigma=float(content["sigma_charge"]),
+            sigma_error=float(content["sigma_error_charge"]),
+            counts=float(content["counts"]),
+            background=(float(level), float(slope)),
+            chi_square=float(content["chi_square_per_degree"]),
+            low=float(content["fitted_from_charge"]),
+            high=float(content["fitted_to_charge"]),
+            bin_width=float(content["bin_width_charge"]),
+        )
 
     @property
     def _height(self) -> float:

@@ -17,12 +17,58 @@ from scipy.spatial import cKDTree
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.evaluate.splits import LeakReport, Split, check_leaks, split_grid, split_offsets
+from pulsefront.events import store
 from pulsefront.events.container import EventTable
+from pulsefront.events.readers.base import EventFile
+from pulsefront.progress import Report, silent
 
-__all__ = ["split_scan_set"]
+__all__ = ["Apart", "load_labels", "split_scan_set"]
 
 Apart = Literal["run", "detector", "source"]
 PARTS = ("train", "selection", "test")
+LABELS = (
+    "grid_index",
+    "stage_position_mm",
+    "offset_index",
+    "source_offset_mm",
+    "run",
+    "detector",
+    "source",
+    "scan",
+)
+
+
+def load_labels(source: EventFile, *, report: Report = silent) -> EventTable:
+    """Return the labels of a point-source set, which is all that a split takes, without its data.
+
+    Raises
+    ------
+    DataError
+        There are no source positions.
+    """
+    if not {"grid_index", "offset_index"} & set(source.quantities):
+        raise DataError(
+            "holds no source positions",
+            file=source.path,
+            field="grid_index, offset_index",
+            remedy="write a manifest that says where the source stood",
+        )
+    if source.format == "store":
+        with store.open_store(source.path) as stored:
+            there = {name: stored.column(name) for name in LABELS if name in stored.quantities}
+            told = {name: stored.quantities[name] for name in there}
+            return EventTable(there, told, stored.column("status"), source.provenance)
+    parts: list[EventTable] = []
+    total = source.provenance.get("events") or 0
+    done = 0
+    for table in source.chunks():
+        there = {name: table[name] for name in LABELS if name in table.columns}
+        told = {name: table.quantities[name] for name in there}
+        parts.append(EventTable(there, told, table.status, {}))
+        done += len(table)
+        report(done, max(total, done))
+    labels = EventTable.concatenate(parts)
+    return EventTable(labels.columns, labels.quantities, labels.status, source.provenance)
 
 
 def split_scan_set(
@@ -69,6 +115,11 @@ def split_scan_set(
         raise ConfigError(
             "cannot be kept apart", field="apart", value=unknown[0], remedy="run, detector, source"
         )
+    for name in apart:
+        if name not in table.columns:
+            raise DataError(
+                "the set does not say it", field=name, remedy="ask for less to be kept apart"
+            )
     if "grid_index" in table.columns:
         places = np.asarray(table["stage_position_mm"], np.float64)
         split = split_grid(

@@ -16,7 +16,7 @@ from pulsefront.events.readers.open import open_events
 from pulsefront.files import hash_file
 from pulsefront.progress import Report, silent
 
-__all__ = ["Join", "combine", "ingest", "open_sources"]
+__all__ = ["Join", "combine", "ingest", "is_manifest", "open_sources"]
 
 Join = Literal["auto", "none"] | JoinKey
 
@@ -39,15 +39,28 @@ def open_sources(
     """
     if not paths:
         raise ConfigError("no files given", field="files")
-    manifests = [path for path in paths if Path(path).suffix.lower() == ".toml"]
+    manifests = [path for path in paths if is_manifest(path)]
     if manifests:
         from pulsefront.events.scans import open_scan_set  # which opens its files through here
 
         if len(paths) > 1:
             raise ConfigError("a manifest is opened alone: list the files in it", file=manifests[0])
-        return open_scan_set(manifests[0], strict=bool(options and options.strict))
+        return open_scan_set(manifests[0], options=options, format_name=format_name)
     files = [open_events(path, options, format_name=format_name) for path in paths]
     return combine(files, join)
+
+
+def is_manifest(path: str | Path) -> bool:
+    """Return whether a file is a manifest of scans: TOML, or CSV with the columns of one."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        return path.suffix.lower() == ".toml"
+    try:
+        with open(path, encoding="utf-8") as file:
+            names = {word.strip() for word in file.readline(4096).split(",")}
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {"file", "run", "detector_id"} <= names
 
 
 def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,7 +119,14 @@ def load_manifest(path: str | Path) -> Manifest:
     return validate(Manifest, content, file=path)
 
 
-def open_scan_set(path: str | Path, *, strict: bool = False, report: Report = silent) -> EventFile:
+def open_scan_set(
+    path: str | Path,
+    *,
+    strict: bool = False,
+    options: ReadOptions | None = None,
+    format_name: str | None = None,
+    report: Report = silent,
+) -> EventFile:
     """Open all files of a manifest as one labelled stream of events.
 
     The events carry the columns of their files and, for a position set, ``stage_position_mm`` and
@@ -133,6 +141,8 @@ def open_scan_set(path: str | Path, *, strict: bool = False, report: Report = si
         The manifest.
     strict
         Refuse a damaged file instead of keeping its whole events.
+    options, format_name
+        How to read the files where the manifest does not say it (a CSV manifest cannot).
     report
         Called with the files opened so far and their number.
 
@@ -145,18 +155,22 @@ def open_scan_set(path: str | Path, *, strict: bool = False, report: Report = si
     """
     path = Path(path)
     manifest = load_manifest(path)
-    options = ReadOptions(
-        strict=strict,
-        sample_interval_ns=manifest.sample_interval_ns,
-        tag_interval_ns=manifest.tag_interval_ns,
-        sample_type=manifest.sample_type,
-        mapping=None if manifest.mapping is None else path.parent / manifest.mapping,
+    given = options or ReadOptions()
+    reading = replace(
+        given,
+        strict=strict or given.strict,
+        sample_interval_ns=manifest.sample_interval_ns or given.sample_interval_ns,
+        tag_interval_ns=manifest.tag_interval_ns or given.tag_interval_ns,
+        sample_type=given.sample_type if manifest.sample_type == "auto" else manifest.sample_type,
+        mapping=path.parent / manifest.mapping if manifest.mapping else given.mapping,
     )
     files: list[EventFile] = []
     for number, scan in enumerate(manifest.scan):
         sources = [path.parent / file for file in scan.files]
         files.append(
-            open_sources(sources, options, format_name=manifest.format, join=manifest.join)
+            open_sources(
+                sources, reading, format_name=manifest.format or format_name, join=manifest.join
+            )
         )
         report(number + 1, len(manifest.scan))
     first = files[0]

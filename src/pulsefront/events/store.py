@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,12 @@ def write_stream(
     tables: Iterable[EventTable],
     path: str | Path,
     *,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
 ) -> int:
     """Write *tables* one after the other to one new store, atomically; return the event count.
 
-    Memory holds one table at a time. The provenance is that of the first table unless given.
+    Memory holds one table at a time. The provenance is that of the first table unless given; a
+    function is called for it at the end, when what was counted on the way is known.
 
     Raises
     ------
@@ -84,11 +85,16 @@ def write_stream(
     ):
         for table in tables:
             if "events" not in file:
-                _create(file, table, table.provenance if provenance is None else provenance)
+                if provenance is None or callable(provenance):
+                    _create(file, table, table.provenance)
+                else:
+                    _create(file, table, provenance)
             _extend(file, table, count, path)
             count += len(table)
         if "events" not in file:
             raise DataError("there is nothing to store", file=path)
+        if callable(provenance):
+            file.attrs["provenance"] = _json(provenance())
         file["committed"][()] = count
     return count
 
@@ -163,7 +169,7 @@ class Appender:
 def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["format_version"] = FORMAT_VERSION
-    file.attrs["provenance"] = json.dumps(dict(provenance), ensure_ascii=False)
+    file.attrs["provenance"] = _json(provenance)
     file.create_dataset("committed", data=np.int64(0))
     group = file.create_group("events", track_order=True)
     for name, column in (*table.columns.items(), ("status", table.status)):
@@ -191,6 +197,10 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
         dataset.attrs["description"] = quantity.description
     flags = {flag.name: flag.value for flag in Status}
     group["status"].attrs["flags"] = json.dumps(flags)
+
+
+def _json(provenance: Mapping[str, Any]) -> str:
+    return json.dumps(dict(provenance), ensure_ascii=False)
 
 
 def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) -> None:

@@ -58,6 +58,8 @@ def recognise(path: str | Path) -> str:
     for name, (recognises, _) in _READERS.items():
         if recognises is not None and recognises(head, path):
             return name
+    if wavedump.recognises_cut(head, path):
+        return wavedump.FORMAT
     raise UnsupportedFormat(
         "is of no format that is recognised from its content",
         file=path,

@@ -31,7 +31,7 @@ from pulsefront.events.readers.base import (
 from pulsefront.events.readers.records import map_records
 from pulsefront.events.tags import TagUnwrapper
 
-__all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises"]
+__all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises", "recognises_cut"]
 
 FORMAT = "wavedump"
 HEADERLESS = "wavedump-headerless"
@@ -53,17 +53,35 @@ TIME = Quantity("ns", "trigger time since tag 0, wraps counted")
 
 
 def recognises(head: bytes, path: Path) -> bool:
-    """Return whether the file at *path*, which starts with *head*, is one of these."""
-    if len(head) < HEADER_BYTES:
+    """Return whether the file at *path*, which starts with *head*, is one of these.
+
+    One bad header does not make another format of it, two in a row do.
+    """
+    record, size = int.from_bytes(head[:4], "little"), path.stat().st_size
+    if not _starts(head) or record > size:
         return False
+    headers = []
+    with open(path, "rb") as file:
+        for number in (1, 2):
+            file.seek(number * record)
+            found = file.read(HEADER_BYTES)
+            if len(found) == HEADER_BYTES:
+                headers.append(np.frombuffer(found, "<u4", 6))
+    return not headers or bool(_sane(np.stack(headers), record).any())
+
+
+def recognises_cut(head: bytes, path: Path) -> bool:
+    """Return whether the file might be one that ends within its first record.
+
+    Hardly anything speaks for it but that it could be: to be asked when no other format fits.
+    """
+    return _starts(head) and int.from_bytes(head[:4], "little") > path.stat().st_size
+
+
+def _starts(head: bytes) -> bool:
     record = int.from_bytes(head[:4], "little")
-    if not _sane(np.frombuffer(head, "<u4", 6)[None], record)[0]:
-        return False
-    if record + HEADER_BYTES <= len(head):
-        second = np.frombuffer(head[record : record + HEADER_BYTES], "<u4", 6)
-        # One bad header does not make another format of it, two in a row do.
-        return bool(_sane(second[None], record)[0]) or path.stat().st_size < 2 * record
-    return True
+    enough = len(head) >= HEADER_BYTES
+    return enough and bool(_sane(np.frombuffer(head, "<u4", 6)[None], record)[0])
 
 
 def open_file(path: Path, options: ReadOptions) -> EventFile:

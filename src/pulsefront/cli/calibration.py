@@ -1,0 +1,311 @@
+"""Commands for point-source data: coincidences, calibrate, split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from math import isfinite, nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from pulsefront.cli.data_options import (
+    Format,
+    Mapping,
+    Strict,
+    TagInterval,
+    read_options,
+    warnings_on_stderr,
+)
+
+if TYPE_CHECKING:
+    from pulsefront.estimators.calibrate import Calibration, Layout
+    from pulsefront.estimators.scan_splits import Apart
+    from pulsefront.events.container import EventTable
+    from pulsefront.events.readers.base import ReadOptions
+
+__all__ = ["calibrate", "coincidences", "split"]
+
+
+class LayoutName(StrEnum):
+    """How charges are calibrated."""
+
+    auto = "auto"
+    sum = "sum"
+    each = "each"
+    hits = "hits"
+
+
+class ApartName(StrEnum):
+    """What the parts of a split may not share."""
+
+    run = "run"
+    detector = "detector"
+    source = "source"
+
+
+def coincidences(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Two files of hits, or one with several channels.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The store of pairs to write (HDF5).")],
+    window_ns: Annotated[
+        float, typer.Option("--window-ns", help="Half width of the coincidence window.")
+    ],
+    *,
+    offset_ns: Annotated[
+        float, typer.Option("--offset-ns", help="Expected time of side 0 minus side 1.")
+    ] = 0.0,
+    channels: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--channels", help="Channels of side 0 and of side 1, e.g. 0 1, or 0-63 64-127."
+        ),
+    ] = None,
+    disorder_ms: Annotated[
+        float, typer.Option(help="How far hits in a file may be out of order in time.")
+    ] = 10.0,
+    without_flagged: Annotated[
+        bool, typer.Option("--without-flagged", help="Leave hits with status flags out.")
+    ] = False,
+    format_name: Format = None,
+    tag_interval_ns: TagInterval = None,
+    mapping: Mapping = None,
+    strict: Strict = False,
+) -> None:
+    """Pair the hits of two files, or of channels of one, by their times.
+
+    A pair is two hits within the window that have no other partner in it. Every column that both
+    sides have becomes a column of pairs; their time difference is beside them.
+    """
+    from pulsefront.errors import ConfigError
+    from pulsefront.estimators.coincidence_stream import Coincidences, CoincidenceSettings, Side
+    from pulsefront.events import store
+    from pulsefront.events.readers.open import open_events
+    from pulsefront.progress import progress
+
+    if len(files) > 2:
+        raise ConfigError("takes one or two files", field="files", value=len(files))
+    options = read_options(tag_interval_ns=tag_interval_ns, mapping=mapping, strict=strict)
+    with warnings_on_stderr(), progress("coincidences", "hits") as report:
+        opened = [open_events(path, options, format_name=format_name) for path in files]
+        chosen = [None if channels is None else _channels(text) for text in channels or ("", "")]
+        found = Coincidences(
+            Side(opened[0], chosen[0]),
+            Side(opened[-1], chosen[1]),
+            CoincidenceSettings(window_ns, offset_ns, 1e6 * disorder_ms, without_flagged),
+        )
+        count = store.write_stream(found.tables(report), out, provenance=found.provenance)
+    typer.echo(
+        f"{out}: {count:,} pairs of {found.hits[0]:,} and {found.hits[1]:,} hits; "
+        f"{found.alone:,} hits alone, {found.multiple:,} with several partners"
+    )
+    if found.spread is not None:
+        middle, width = found.spread
+        typer.echo(f"time difference: median {middle:.4g} ns, central 68 % ± {width:.3g} ns")
+
+
+def calibrate(
+    file: Annotated[Path, typer.Argument(help="Charges of a point source: a store or table.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The calibration (JSON); with --apply the store (HDF5).")
+    ],
+    peaks_kev: Annotated[
+        str, typer.Option("--peaks-kev", help="Energies of the source's peaks, rising.")
+    ] = "511,1274.5",
+    *,
+    apply: Annotated[
+        Path | None,
+        typer.Option("--apply", help="Use this calibration on FILE instead of making one."),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column of the charges; found if not given.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of the times; found if not given.")
+    ] = None,
+    layout: Annotated[
+        LayoutName,
+        typer.Option(help="Peaks in the sum of photosensors, in each channel, or in single hits."),
+    ] = LayoutName.auto,
+    photopeak_sigmas: Annotated[
+        float, typer.Option(help="Half width of the photopeak window.")
+    ] = 2.0,
+    figure: Annotated[
+        Path | None, typer.Option(help="Where to draw the fits; by default beside OUT.")
+    ] = None,
+    format_name: Format = None,
+    mapping: Mapping = None,
+    strict: Strict = False,
+) -> None:
+    """Fit the peaks of a source: energies, gains and time offsets of channels.
+
+    Then, with --apply, use them on a file: energies, the photopeak window as a status flag, equal
+    gains, and times without their offsets.
+    """
+    from pulsefront.errors import ConfigError
+    from pulsefront.estimators.calibrate import calibrate as run
+    from pulsefront.estimators.calibration_figures import calibration_figure
+    from pulsefront.events.readers.open import open_events
+    from pulsefront.files import atomic_path, write_json
+    from pulsefront.progress import progress
+
+    options = read_options(mapping=mapping, strict=strict)
+    if apply is not None:
+        with warnings_on_stderr():
+            _apply(file, apply, out, options, format_name)
+        return
+    try:
+        peaks = [float(word) for word in peaks_kev.split(",")]
+    except ValueError:
+        raise ConfigError(
+            "must be numbers with commas", field="--peaks-kev", value=peaks_kev
+        ) from None
+    with warnings_on_stderr(), progress("calibrate", "events") as report:
+        source = open_events(file, options, format_name=format_name)
+        found, events = run(
+            source,
+            peaks,
+            column=column,
+            layout=None if layout == LayoutName.auto else cast("Layout", layout.value),
+            time=time,
+            photopeak_sigmas=photopeak_sigmas,
+            report=report,
+        )
+    target = figure or out.with_suffix(".png")
+    with atomic_path(target) as temporary:
+        calibration_figure(found, events).savefig(
+            temporary, dpi=120, format=target.suffix.lstrip(".") or "png"
+        )
+    write_json(out, found.as_json())
+    for line in _told(found):
+        typer.echo(line)
+    typer.echo(f"{out}: {len(events):,} events; figure: {target}")
+
+
+def split(
+    file: Annotated[Path, typer.Argument(help="A manifest of scans, or the store made of it.")],
+    apart: Annotated[
+        list[ApartName] | None,
+        typer.Option(help="What no two parts may share, beside positions; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the report (JSON).")
+    ] = None,
+    least_distance_mm: Annotated[
+        float, typer.Option(help="Least distance of test positions from training positions.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the draw of selection positions.")] = 1,
+    *,
+    strict: Strict = False,
+) -> None:
+    """Split a point-source set for training and test, and show that nothing leaks."""
+    from pulsefront.estimators.scan_splits import load_labels, split_scan_set
+    from pulsefront.events.ingest import open_sources
+    from pulsefront.files import write_json
+    from pulsefront.progress import progress
+
+    names: tuple[Apart, ...] = tuple(name.value for name in apart or [ApartName.run])
+    with warnings_on_stderr(), progress("split", "events") as report:
+        source = open_sources([file], read_options(strict=strict))
+        labels = load_labels(source, report=report)
+    found, leaks = split_scan_set(
+        labels, seed=seed, apart=names, least_distance_mm=least_distance_mm
+    )
+    for name, count in leaks.events.items():
+        typer.echo(f"{name}: {count:,} events at {leaks.positions[name]:,} positions")
+    for rule, count in found.excluded.items():
+        if count:
+            typer.echo(f"left out: {count:,} events, {rule}")
+    typer.echo(f"shared between parts: no event, no position, no {', no '.join(names)}")
+    if leaks.minimum_distance_mm is not None:
+        typer.echo(f"least distance from training positions: {leaks.minimum_distance_mm:g} mm")
+    if out is not None:
+        record = {
+            "file": file.name,
+            "seed": seed,
+            "apart": list(names),
+            "required_distance_mm": least_distance_mm,
+            "excluded": dict(found.excluded),
+            **leaks.as_record(),
+        }
+        write_json(out, record)
+        typer.echo(f"report: {out}")
+
+
+def _apply(
+    file: Path, using: Path, out: Path, options: ReadOptions, format_name: str | None
+) -> None:
+    from pulsefront.estimators.calibrated import load_calibration, open_calibrated
+    from pulsefront.events import store
+    from pulsefront.events.readers.open import open_events
+    from pulsefront.progress import progress
+
+    calibration = load_calibration(using)
+    source = open_calibrated(
+        open_events(file, options, format_name=format_name),
+        calibration,
+        calibration_file=using,
+    )
+    total = source.provenance.get("events") or 0
+    count, inside = 0, 0
+    with progress("calibrate", "events") as report:
+
+        def counted() -> Iterator[EventTable]:
+            nonlocal count, inside
+            for table in source.chunks():
+                count += len(table)
+                inside += int((table["in_photopeak"].reshape(len(table), -1).all(axis=1)).sum())
+                yield table
+                report(count, max(total, count))
+
+        store.write_stream(counted(), out)
+    typer.echo(f"{out}: {count:,} events, {inside:,} in the photopeak window")
+
+
+def _channels(text: str) -> frozenset[int]:
+    """Return the channels that a text like ``0-3,8`` names."""
+    from pulsefront.errors import ConfigError
+
+    found: set[int] = set()
+    try:
+        for word in text.split(","):
+            first, dash, last = word.partition("-")
+            found |= set(range(int(first), int(last if dash else first) + 1))
+    except ValueError:
+        found = set()
+    if not found:
+        raise ConfigError(
+            "names no channels", field="--channels", value=text, remedy="write 0 or 0-3,8"
+        )
+    return frozenset(found)
+
+
+def _told(found: Calibration) -> list[str]:
+    """Return a line per channel: scale, resolution, goodness of the fits, time offset."""
+    lines = []
+    offsets = found.time_offsets_ns or (nan,) * len(found.energies)
+    names = (
+        ("charge sum",)
+        if found.layout == "sum"
+        else tuple(f"channel {number}" for number in found.channels)
+    )
+    for name, fitted, offset in zip(names, found.energies, offsets, strict=True):
+        peaks = ", ".join(
+            f"{energy:.4g} keV at {fit.centre:.5g} ± {fit.centre_error:.2g} "
+            f"({100 * fit.resolution_fwhm:.1f} % FWHM, χ²/n {fit.chi_square:.2f})"
+            for energy, fit in zip(fitted.peaks_kev, fitted.fits, strict=True)
+        )
+        line = f"{name}: {fitted.gain_kev:.5g} keV per count {fitted.offset_kev:+.3g} keV; {peaks}"
+        if isfinite(offset):
+            line += f"; time offset {offset:+.4f} ns"
+        lines.append(line)
+    if found.gains:
+        low, high = min(found.gains), max(found.gains)
+        lines.append(f"gains of {len(found.gains)} photosensors: {low:.3f} to {high:.3f}")
+    few = found.provenance.get("channels_with_too_few_events")
+    if few:
+        lines.append(f"left out for too few events: {len(few)} channels")
+    return lines
