@@ -6,6 +6,7 @@ import pytest
 
 from pulsefront.errors import ConfigError, ExportError, UnsupportedLayer
 from pulsefront.firmware import export_model, load_board, verify_export
+from pulsefront.firmware.checksums import write_checksums
 from pulsefront.firmware.csim import CSimulation
 from pulsefront.firmware.hls4ml import write_hls4ml
 from pulsefront.firmware.hls4ml_settings import HlsSettings, refuse_unwritable
@@ -21,18 +22,26 @@ from strategies_fixed_point import random_inputs
 from test_firmware_hls4ml import mlp
 
 
-def test_every_back_end_is_generated_and_each_that_compiles_here_agrees(tmp_path):
+def test_every_back_end_is_generated_and_its_c_simulation_agrees(tmp_path):
     targets = ["hls4ml_quartus", "hls4ml_oneapi", "hls4ml_catapult"]
     export_model(mlp(6, 4, 2), tmp_path / "out", targets=targets)
     result = verify_export(tmp_path / "out")
     result.raise_on_failure()
     status = {row.backend: row.status for row in result.rows}
-    assert status["hls4ml Quartus"] == "equal"
-    assert status["hls4ml Catapult"] == "equal"
-    assert status["hls4ml oneAPI"] == "not run: needs the vendor's compiler (icpx)"
+    for backend in ("Quartus", "oneAPI", "Catapult"):
+        assert status[f"hls4ml {backend}"] == "equal"
     text = (tmp_path / "out" / "README.md").read_text()
     assert "Intel Arria 10" in text
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_project_without_a_build_script_is_named_as_not_run(tmp_path):
+    export_model(mlp(6, 4, 2), tmp_path / "out", targets=["hls4ml_oneapi"])
+    (tmp_path / "out" / "hls4ml_oneapi" / "build_lib.sh").unlink()
+    write_checksums(tmp_path / "out")
+    result = verify_export(tmp_path / "out")
+    status = {row.backend: row.status for row in result.rows}
+    assert status["hls4ml oneAPI"] == "not run: needs the vendor's compiler (icpx)"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from pulsefront.errors import ExportError
 from pulsefront.firmware.board import load_board
 from pulsefront.firmware.hls4ml import write_hls4ml
+from pulsefront.firmware.hls4ml_settings import HlsSettings
 from pulsefront.firmware.testbench import write_testbench
 from pulsefront.firmware.vectors import VectorSet, golden_vectors
 from strategies_fixed_point import random_model, side_by_side
@@ -77,6 +78,39 @@ def test_damaged_vectors_never_pass(built, damage, problem):
     path.write_text(whole)
     assert status == 2
     assert problem in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [HlsSettings("Vitis", io_type="io_stream"), HlsSettings("oneAPI")],
+    ids=["stream", "pipes"],
+)
+def test_with_streams_or_pipes_it_calls_the_c_simulation_and_finds_the_one_wrong_value(
+    tmp_path, settings
+):
+    model = small_model()
+    sets = golden_vectors(model)
+    project = tmp_path / "project"
+    write_hls4ml(model, project, board=load_board(), settings=settings)
+    write_testbench(model, project, sets, library=True)
+    before = sorted(project.rglob("*"))
+    script = project / "build_lib.sh"
+    script.write_text(script.read_text().replace("-O3", "-O1"))
+    path = project / "tb_data" / "expected_position.txt"
+    lines = path.read_text().splitlines()
+    first, second = map(int, lines[17].split())
+    lines[17] = f"{first - 1} {second}"
+    path.write_text("\n".join(lines) + "\n")
+    status, text = run(project, ["bash", "run_testbench.sh"])
+    vectors = sum(len(one) for one in sets)
+    assert (status, text.splitlines()) == (
+        1,
+        [
+            f"FAIL: vector 17, position[0]: expected {first - 1}, got {first}",
+            f"FAIL: {vectors} vectors, {2 * vectors} integers compared, 1 different",
+        ],
+    )
+    assert sorted(project.rglob("*")) == before
 
 
 def test_it_needs_no_python_and_leaves_nothing_behind(tmp_path):

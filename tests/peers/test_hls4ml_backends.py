@@ -69,7 +69,7 @@ def every_mode() -> FixedPointModel:
 
 @pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
 @pytest.mark.parametrize("strategy", ["Latency", "Resource", "distributed_arithmetic"])
-@pytest.mark.parametrize("backend", ["Vitis", "Vivado", "Quartus", "Catapult"])
+@pytest.mark.parametrize("backend", ["Vitis", "Vivado", "Quartus", "oneAPI", "Catapult"])
 @pytest.mark.parametrize(
     "model",
     [mlp(16, 8, 4, 2), convolution(1, (0, 0)), convolution(2, (1, 1))],
@@ -87,7 +87,7 @@ def test_zero_differing_bits(tmp_path, model, backend, strategy, io_type):
     compare(model, tmp_path / "project", 5000)
 
 
-@pytest.mark.parametrize("backend", ["Vitis", "Vivado", "Quartus", "Catapult"])
+@pytest.mark.parametrize("backend", ["Vitis", "Vivado", "Quartus", "oneAPI", "Catapult"])
 def test_every_rounding_with_every_overflow(tmp_path, backend):
     model = every_mode()
     settings = HlsSettings(backend)

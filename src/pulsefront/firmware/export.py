@@ -214,8 +214,7 @@ def _write_project(
     project = folder / settings.folder
     own = board_for(BACKENDS[settings.backend], board)
     reuse = write_hls4ml(model, project, board=own, settings=settings)
-    if settings.has_stages:
-        write_testbench(model, project, sets)
+    write_testbench(model, project, sets, library=not settings.has_stages)
     return Project(settings, own, reuse)
 
 

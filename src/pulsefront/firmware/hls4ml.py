@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pulsefront.errors import ExportError
+from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.hls4ml_layers import layer_list, output_layers, precisions
 from pulsefront.firmware.hls4ml_settings import HlsSettings, refuse_unwritable
@@ -73,6 +75,8 @@ def write_hls4ml(
     archive.unlink(missing_ok=True)  # Catapult's writer leaves one, asked or not
     _make_reproducible(directory, graph.config.config["Stamp"])
     _without_assertions(directory / "build_lib.sh")
+    if settings.backend == "oneAPI":
+        _let_gcc_build_oneapi(directory)
     return {
         layer.name: int(layer.get_attr("reuse_factor"))
         for layer in graph.get_layers()
@@ -132,3 +136,14 @@ def _without_assertions(script: Path) -> None:
     if script.exists():
         text = script.read_text(encoding="utf-8")
         script.write_text(text.replace('CFLAGS="-O3', 'CFLAGS="-O3 -DNDEBUG'), encoding="utf-8")
+
+
+def _let_gcc_build_oneapi(directory: Path) -> None:
+    """Add what g++ needs to run the kernels: stand-ins for SYCL, and the ac_types of Quartus."""
+    import hls4ml
+
+    shipped = firmware_export_directory() / "testbench" / "oneapi"
+    shutil.copy(shipped / "build_lib.sh", directory / "build_lib.sh")
+    shutil.copytree(shipped / "sycl", directory / "stand_in" / "sycl")
+    templates = Path(hls4ml.__file__).parent / "templates"
+    shutil.copytree(templates / "quartus" / "ac_types", directory / "stand_in" / "ac_types")

@@ -1,4 +1,9 @@
-"""The C++ test bench of an hls4ml project: it fails on the first integer that differs."""
+"""The C++ test bench of an hls4ml project: it fails on the first integer that differs.
+
+Where the top function takes plain arrays (Vitis and Vivado with io_parallel), the bench calls it
+as the vendor's C simulation and co-simulation do. With streams, pipes or tasks in between it calls
+the project's C simulation as a library, which every back-end has.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +21,7 @@ from pulsefront.fixed_point.model import FixedPointModel
 __all__ = ["write_testbench"]
 
 RUN_SCRIPT = "run_testbench.sh"
+RUN_LIBRARY_SCRIPT = "run_library_testbench.sh"
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,17 @@ class Port:
 
 
 def write_testbench(
-    model: FixedPointModel, project: str | Path, sets: tuple[VectorSet, ...]
+    model: FixedPointModel,
+    project: str | Path,
+    sets: tuple[VectorSet, ...],
+    *,
+    library: bool = False,
 ) -> None:
     """Put the test bench, its vectors and a script that runs both into an hls4ml *project*.
 
     It takes the place of hls4ml's own, which writes results down and compares nothing; Vitis HLS
-    then runs it in C simulation and co-simulation.
+    then runs it in C simulation and co-simulation. With *library* it stands beside hls4ml's own
+    and calls the library that ``build_lib.sh`` builds.
 
     Raises
     ------
@@ -46,8 +57,10 @@ def write_testbench(
 
     project = Path(project)
     shipped = firmware_export_directory() / "testbench"
-    types = _argument_types(project / "firmware" / f"{model.name}.h")
-    if len(types) != len(model.inputs) + len(model.outputs):
+    ports = len(model.inputs) + len(model.outputs)
+    header = project / "firmware" / f"{model.name}.h"
+    types = ["double"] * ports if library else _argument_types(header)
+    if len(types) != ports:
         raise ExportError("the top function has other ports than the model", file=project)
     inputs = [
         _port(one.name, model, one.format, types[k], f"inputs_{one.name}.txt")
@@ -60,10 +73,13 @@ def write_testbench(
     template = jinja2.Template(
         (shipped / "hls4ml_test.cpp.j2").read_text(), keep_trailing_newline=True
     )
-    text = template.render(name=model.name, inputs=inputs, outputs=outputs, ports=inputs + outputs)
-    (project / f"{model.name}_test.cpp").write_text(text)
+    text = template.render(
+        name=model.name, inputs=inputs, outputs=outputs, ports=inputs + outputs, library=library
+    )
+    bench = f"{model.name}_library_test.cpp" if library else f"{model.name}_test.cpp"
+    (project / bench).write_text(text)
     write_text_vectors(sets, project / "tb_data")
-    shutil.copy(shipped / RUN_SCRIPT, project / RUN_SCRIPT)
+    shutil.copy(shipped / (RUN_LIBRARY_SCRIPT if library else RUN_SCRIPT), project / RUN_SCRIPT)
     (project / RUN_SCRIPT).chmod(0o755)
 
 
