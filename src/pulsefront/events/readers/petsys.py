@@ -28,6 +28,7 @@ FORMATS = {
     "petsys-coincidence": np.dtype([("hit", GROUP_HIT, (2,))]),
 }
 LOOKED_AT = 200
+LEAST_RECORDS = 8
 MOST_CHANNELS = 1 << 22
 WINDOW_PS = 1_000_000  # hits of one coincidence lie this close
 
@@ -45,13 +46,14 @@ _GROUP_QUANTITIES = {
 def recogniser(name: str) -> Any:
     """Return the function that says whether a file is of this form; it looks at 200 records.
 
-    There is no signature: a file is taken for one when nine in ten of its records are possible.
+    There is no signature: a file is taken for one when nine in ten of its records, and there are at
+    least eight, are possible.
     """
 
     def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001
         dtype = FORMATS[name]
         count = min(len(head) // dtype.itemsize, LOOKED_AT)
-        if count < 3:
+        if count < LEAST_RECORDS:
             return False
         records = np.frombuffer(head, dtype, count)
         times = records["hit"]["time"][:, 0]
