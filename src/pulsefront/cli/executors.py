@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from pulsefront.search.workers import Workers
 
-__all__ = ["Workers", "workers_for"]
-
-
-@dataclass(frozen=True)
-class Workers:
-    """An executor, None for the threads of this process, and how data reaches its workers once.
-
-    ``share`` takes data and returns what stands for them in jobs; None where they travel with
-    every job.
-    """
-
-    executor: Executor | None
-    share: Callable[[Any], Any] | None = None
+__all__ = ["workers_for"]
 
 
 @contextmanager
@@ -39,6 +26,7 @@ def workers_for(workers: int | None, scheduler: str | None) -> Iterator[Workers]
         A scheduler is given and Dask is not installed.
     """
     from pulsefront.errors import ConfigError
+    from pulsefront.search.workers import Workers
 
     if workers is not None and scheduler is not None:
         raise ConfigError(
@@ -58,7 +46,7 @@ def workers_for(workers: int | None, scheduler: str | None) -> Iterator[Workers]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             yield Workers(pool)
         return
-    yield Workers(None)
+    yield Workers()
 
 
 @contextmanager

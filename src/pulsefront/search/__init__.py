@@ -14,8 +14,9 @@ from pulsefront.search.residual_metrics import (
     scaled_distance,
 )
 from pulsefront.search.result import AblationResult, Architecture, AttributionRow, PathPoint, Trial
-from pulsefront.search.settings import SearchSettings
+from pulsefront.search.settings import ResourceSettings, SearchSettings
 from pulsefront.search.task import Task
+from pulsefront.search.workers import Workers
 
 if TYPE_CHECKING:
     from pulsefront.search.ablation import run_ablation
@@ -27,9 +28,11 @@ __all__ = [
     "Budget",
     "Comparison",
     "PathPoint",
+    "ResourceSettings",
     "SearchSettings",
     "Task",
     "Trial",
+    "Workers",
     "central_width",
     "compare",
     "mean_distance",

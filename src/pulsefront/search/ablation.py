@@ -28,7 +28,8 @@ from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
-from pulsefront.search.trainer import Share, Trainer
+from pulsefront.search.trainer import Trainer
+from pulsefront.search.workers import Share
 
 __all__ = ["run_ablation"]
 

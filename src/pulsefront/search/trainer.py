@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,11 +13,9 @@ from pulsefront.networks.parallel import train_jobs
 from pulsefront.networks.settings import TrainingSettings
 from pulsefront.networks.training import TrainingData
 from pulsefront.search.settings import SearchSettings
+from pulsefront.search.workers import Share
 
-__all__ = ["Share", "Trainer"]
-
-Share = Callable[[TrainingData], Any]
-"""Sends the training data to all workers once and returns what stands for it there."""
+__all__ = ["Trainer"]
 
 ARCHITECTURES_PER_JOB = 3
 """Enough networks in one batch to hide the overhead, few enough to keep two cores busy."""

@@ -17,6 +17,7 @@ from pulsefront.files import hash_json, write_json, write_text
 from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
+from pulsefront.search.workers import Workers
 from pulsefront.studies import measure_position, measure_timing, position, timing
 from pulsefront.studies.config import ExternalSet, PositionStudy, TimingStudy, load_study
 from pulsefront.studies.external import estimate_sets, evaluate_sets, fingerprint, make_sets
@@ -37,6 +38,9 @@ __all__ = ["run_study"]
 
 AnyStudy = PositionStudy | TimingStudy
 
+HERE = Workers()
+"""Threads of this process."""
+
 # What is particular to a kind of study: the module of its data and tasks, that of its measures.
 KINDS: dict[str, tuple[Any, Any]] = {
     "position": (position, measure_position),
@@ -54,6 +58,7 @@ def run_study(
     say: Callable[[str], None],
     *,
     external: Sequence[ExternalSet] = (),
+    workers: Workers = HERE,
 ) -> Path:
     """Run the study of a TOML file and return its run directory.
 
@@ -67,6 +72,8 @@ def run_study(
         Called with one line of text per step.
     external
         Test sets beside those of the study file.
+    workers
+        Where the search trains its networks; the result is the same everywhere.
 
     Raises
     ------
@@ -82,7 +89,7 @@ def run_study(
     _check(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
-        folders = run_steps(_steps(study, file.parent), directory, say)
+        folders = run_steps(_steps(study, file.parent, workers), directory, say)
         write_text(directory / "study.toml", file.read_text())
         from pulsefront.studies.report import write_report
 
@@ -103,7 +110,7 @@ def _check(study: AnyStudy) -> None:
         )
 
 
-def _steps(study: AnyStudy, folder: Path) -> list[Step]:
+def _steps(study: AnyStudy, folder: Path, workers: Workers) -> list[Step]:
     settings: dict[str, Any] = study.model_dump(mode="json")
     common = {key: settings[key] for key in ("kind", "seed", "name")}
     data = {key: settings.get(key) for key in ("scan", "coincidences", "measured")}
@@ -157,7 +164,7 @@ def _steps(study: AnyStudy, folder: Path) -> list[Step]:
         Step(
             "search",
             "Training and ablating networks",
-            lambda c: _search(study, c),
+            lambda c: _search(study, workers, c),
             pick("events", "loss", "search", "budget"),
             after=("data", "split"),
         ),
@@ -230,13 +237,21 @@ def _tuning(baseline: Baseline) -> dict[str, Any]:
     }
 
 
-def _search(study: AnyStudy, context: Context) -> None:
+def _search(study: AnyStudy, workers: Workers, context: Context) -> None:
     from pulsefront.search import run_ablation
 
     parts = _parts(context)
     task = _room(study).learning_task(study, parts)
     with progress("Ablation", "stages") as report:
-        result = run_ablation(task, study.search, study.budget, context.checkpoint, report)
+        result = run_ablation(
+            task,
+            study.search,
+            study.budget,
+            context.checkpoint,
+            report,
+            executor=workers.executor,
+            share=workers.share,
+        )
     result.final_model.save(context.folder / "model.json")
     for number, model in enumerate(result.final_models):
         model.save(context.folder / "initializations" / f"{number}.json")
