@@ -2,6 +2,8 @@
 PYTHON ?= python3
 OUT ?= out
 FUZZ_SECONDS ?= 120
+# Folder with measured files for the page of `make studies`.
+MEASURED ?= ../shared/data
 BIN := .venv/bin
 
 .PHONY: demo test check bench peers fuzz studies clean
@@ -36,8 +38,10 @@ peers: .venv/installed-peers
 fuzz: .venv/installed-dev
 	PULSEFRONT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz -s
 
-# Every study in sim_data/studies, at full length.
+# Every study in sim_data/studies, at full length, and a page of measured files if there are any.
 studies: .venv/installed
+	@if [ -d "$(MEASURED)" ]; then $(BIN)/pulsefront gallery "$(MEASURED)" --out $(OUT)/measured.html; \
+	else echo "no measured files in $(MEASURED): their page is left out"; fi
 	@set -e; for study in sim_data/studies/*.toml; do \
 	    name=$$(basename $$study .toml); \
 	    $(BIN)/pulsefront run $$name --out $(OUT)/$$name; \

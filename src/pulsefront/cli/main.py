@@ -48,6 +48,7 @@ def _register() -> None:
 
     commands = (
         study.run,
+        study.gallery,
         simulation.simulate,
         data.ingest,
         data.inspect,

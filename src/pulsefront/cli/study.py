@@ -1,4 +1,4 @@
-"""The main job: run a study."""
+"""The main job: run a study; and a page of measured files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["run"]
+__all__ = ["gallery", "run"]
 
 
 def run(
@@ -48,3 +48,14 @@ def run(
     directory = run_study(study, out, say=lambda line: typer.echo(line, err=True), external=sets)
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")
+
+
+def gallery(
+    folder: Annotated[Path, typer.Argument(help="Folder with measured files, searched deeply.")],
+    out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("measured.html"),
+) -> None:
+    """Draw every measured file of FOLDER on one page: contents, status counts, pulses."""
+    from pulsefront.studies.gallery import write_gallery
+
+    count = write_gallery(folder, out)
+    typer.echo(f"{count} files in {out}")

@@ -103,7 +103,7 @@ def _overlay(
     told = "without flags" if len(good) else "(all have flags)"
     chosen = good if len(good) else np.arange(len(pulses))
     for event in chosen[:30]:
-        axis.plot(time, pulses[event], color="0.6", linewidth=0.4, alpha=0.6)
+        axis.plot(time, pulses[event], color="0.6", linewidth=0.4, alpha=0.6, rasterized=True)
     axis.plot(time, pulses[chosen].mean(axis=0), color="C0", linewidth=1.2, label="mean")
     axis.legend(frameon=False)
     axis.set_title(f"{min(len(chosen), 30)} pulses {told} and mean of {len(chosen)}", fontsize=9)
@@ -133,7 +133,7 @@ def _single(
     scale: float,
     title: str,
 ) -> None:
-    axis.plot(time, pulses[event], color="0.35", linewidth=0.6)
+    axis.plot(time, pulses[event], color="0.35", linewidth=0.6, rasterized=True)
     axis.axhline(columns["baseline_adc"][event], color="C2", linewidth=1, label="baseline")
     for name, colour in COLOURS.items():
         crossing = columns[f"{name}_samples"][event]
