@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pulsefront.cli import firmware
 from pulsefront.errors import DataError, VerificationFailed
+from pulsefront.fixed_point import estimate_resources
 from test_firmware_export import flip_one_weight_bit, small_model
 
 app = typer.Typer()
@@ -50,6 +51,26 @@ def test_export_and_verify_with_data(model_file, tmp_path):
 def test_export_prints_json(model_file, tmp_path):
     text = invoke("export", model_file, "-o", tmp_path / "out", "-t", "onnx", "--json")
     assert json.loads(text)["targets"] == ["onnx"]
+    assert json.loads(text)["estimates"] == {}
+
+
+def test_export_shows_every_target_and_calls_estimates_estimated(model_file, tmp_path):
+    targets = ["onnx", "onnx_qdq", "hls4ml", "hls4ml_catapult"]
+    arguments = [model_file, *(part for one in targets for part in ("-t", one))]
+    text = invoke("export", *arguments, "-o", tmp_path / "out")
+    estimate = estimate_resources(small_model())
+    rows = {line.split()[0]: line for line in text.splitlines() if line}
+    for target in targets:
+        assert target in rows
+    assert f"{estimate.lut:,}" in rows["hls4ml"]
+    assert "are estimated: no synthesis tool has run" in text
+    document = json.loads(invoke("export", *arguments, "-o", tmp_path / "out", "--json"))
+    found = document["estimates"]["Vitis"]
+    assert (found["lut"], found["origin"]) == (estimate.lut, "estimated")
+    assert sum(row["lut"] for row in found["layers"]) == estimate.lut
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert f"| hls4ml_vitis | {estimate.lut:,} (" in readme
+    assert "| `hls4ml_catapult/` | co-simulation and synthesis: Siemens Catapult" in readme
 
 
 def test_verify_fails_on_a_flipped_bit_and_still_prints_the_table(model_file, tmp_path):

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alkaid_fixed_point import alkaid_logic
 from pulsefront.firmware.board import load_board
 from pulsefront.firmware.csim import CSimulation
 from pulsefront.firmware.hls4ml import write_hls4ml
 from pulsefront.firmware.onnx_real import write_real_onnx
-from pulsefront.fixed_point import Dense, FixedPointModel, Relu
 from test_firmware_hls4ml import mlp
 
 MODEL = mlp(64, 32, 16, 2)
@@ -104,26 +104,6 @@ def test_against_hls4mls_predict(tmp_path: Path) -> None:
     ratio = (theirs / len(events)) / (ours / len(EVENTS))
     print(f"\n{ratio:.0f} x hls4ml's C simulation ({1e6 * theirs / len(events):.1f} us/event)")  # noqa: T201
     assert ratio > 200
-
-
-def alkaid_logic(model: FixedPointModel) -> Any:
-    """Return *model* as alkaid's traced logic."""
-    trace = pytest.importorskip("alkaid.trace")
-    (source,) = model.inputs
-    given = trace.FVArrayInput(source.shape)
-    one = source.format
-    value = given.quantize(int(one.signed), one.integer - int(one.signed), one.fraction)
-    for layer in model.layers:
-        if isinstance(layer, Dense):
-            value = value @ layer.weight_format.values(layer.weights)
-            value = value + layer.bias_format.values(layer.bias)
-        else:
-            assert isinstance(layer, Relu)
-            to = layer.to
-            value = np.maximum(value, 0).quantize(
-                0, to.format.integer, to.format.fraction, str(to.overflow), str(to.rounding)
-            )
-    return trace.trace(given, value)
 
 
 def test_against_the_alkaid_interpreter() -> None:

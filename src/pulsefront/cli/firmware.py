@@ -102,17 +102,14 @@ def export(
     )
     reports = synthesize_export(result) if synthesize else {}
     if as_json:
-        content: dict[str, Any] = {
-            "directory": str(result.directory),
-            "targets": list(result.targets),
-            "vectors": result.vectors,
-        }
+        content = result.to_json()
         if synthesize:
             content["synthesis"] = {name: vars(one) for name, one in reports.items()}
         typer.echo(json.dumps(content, indent=2))
         return
     vectors = ", ".join(f"{count:,} {name}" for name, count in result.vectors.items())
     typer.echo(f"{result.directory}: {', '.join(result.targets)}; golden vectors: {vectors}")
+    typer.echo(result.table())
     typer.echo(f"check it with: pulsefront verify {result.directory}")
     for name, report in reports.items():
         resources = ", ".join(f"{count:,} {kind}" for kind, count in report.resources.items())

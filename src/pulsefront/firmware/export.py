@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ from pulsefront.firmware.onnx_real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import Project, readme
 from pulsefront.firmware.synthesis import SynthesisReport, find_tool, synthesize
 from pulsefront.firmware.testbench import write_testbench
+from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.resources import estimate_resources
 
 __all__ = ["Export", "export_model", "synthesize_export"]
 
@@ -49,6 +51,11 @@ DEFAULT_TARGETS = ("onnx", "hls4ml")
 REAL_TARGETS = {"onnx_float": "model_float.onnx", "onnx_qdq": "model_int8_qdq.onnx"}
 """Targets for generic runtimes, not bit-exact, with the file of each."""
 
+_FILES = {
+    "onnx": ("model.onnx", "bit-exact, ONNX Runtime"),
+    **{target: (name, "approximate, measured") for target, name in REAL_TARGETS.items()},
+}
+
 TARGETS = ("onnx", *REAL_TARGETS, *HLS_TARGETS)
 
 
@@ -61,6 +68,41 @@ class Export:
     vectors: dict[str, int]
     model: FixedPointModel
     projects: tuple[Project, ...] = ()
+
+    def table(self) -> str:
+        """Return what was written as a text table, with the estimated resources of projects."""
+        head = ("target", "file", "proof", "LUT", "FF", "DSP", "latency")
+        rows = [
+            (target, name, proof, "", "", "", "")
+            for target, (name, proof) in _FILES.items()
+            if target in self.targets
+        ]
+        targets = {backend: target for target, backend in HLS_TARGETS.items()}
+        for one in self.projects:
+            found = one.estimate
+            rows.append(
+                (
+                    targets[one.settings.backend],
+                    f"{one.settings.folder}/",
+                    "bit-exact, C simulation",
+                    f"{found.lut:,}",
+                    f"{found.ff:,}",
+                    f"{found.dsp:,}",
+                    f"{found.latency_cycles} x {one.board.clock_period_ns:g} ns",
+                )
+            )
+        text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
+        note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
+        return f"{text}\n{note}" if self.projects else text
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was written as JSON-ready data."""
+        return {
+            "directory": str(self.directory),
+            "targets": list(self.targets),
+            "vectors": dict(self.vectors),
+            "estimates": {one.settings.backend: asdict(one.estimate) for one in self.projects},
+        }
 
 
 def export_model(
@@ -215,7 +257,13 @@ def _write_project(
     own = board_for(BACKENDS[settings.backend], board)
     reuse = write_hls4ml(model, project, board=own, settings=settings)
     write_testbench(model, project, sets, library=not settings.has_stages)
-    return Project(settings, own, reuse)
+    estimate = estimate_resources(
+        model,
+        strategy=settings.strategy,
+        reuse_factor=max(reuse.values(), default=1),
+        clock_period_ns=own.clock_period_ns,
+    )
+    return Project(settings, own, reuse, estimate)
 
 
 def _refuse_to_replace(directory: Path) -> None:

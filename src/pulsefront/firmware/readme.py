@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.hls4ml_settings import HlsSettings
 from pulsefront.firmware.onnx_real import Difference
-from pulsefront.firmware.synthesis import COMMANDS
+from pulsefront.firmware.synthesis import COMMANDS, TOOLS
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.resources import ResourceEstimate
 
 __all__ = ["Project", "readme"]
 
 
 @dataclass(frozen=True)
 class Project:
-    """An hls4ml project of an export: how it was written, for which board."""
+    """An hls4ml project of an export: how it was written, for which board, what it may take."""
 
     settings: HlsSettings
     board: Board
     reuse_factors: dict[str, int]
+    estimate: ResourceEstimate
 
 
 def readme(
@@ -59,11 +61,11 @@ def readme(
         "## Cost of the specification",
         "",
         f"- weights and biases: {cost.weight_bytes:,} bytes",
+        f"- inputs and results of all layers: {cost.activation_bytes:,} bytes",
         f"- multiply-accumulates per event: {cost.macs:,}",
         f"- bit operations per event (BOPs): {cost.bops:,.0f}; effective (EBOPs): {cost.ebops:,}",
         "",
-        "No resource or timing figure is given here: only synthesis knows them.",
-        "",
+        *_estimates(projects),
         "## Layers",
         "",
         "| layer | kind | format | rounding | overflow | proven range | spare bits |",
@@ -91,6 +93,12 @@ def readme(
         lines += ["", *_build(project, model.name)]
     lines += [
         "",
+        "## What has been run",
+        "",
+        "| file | computed by | run by `pulsefront verify` |",
+        "|---|---|---|",
+        *_executors(targets, projects, differences),
+        "",
         "## Check",
         "",
         "`sha256sum -c SHA256SUMS` tells whether a file has changed since the export.",
@@ -98,6 +106,61 @@ def readme(
         "fails on the first integer that differs.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _estimates(projects: Sequence[Project]) -> list[str]:
+    """Return the estimated resources of each project; nothing where there is none."""
+    if not projects:
+        return []
+    lines = [
+        "## Estimated resources",
+        "",
+        "An estimate from the constants and formats alone, for six-input LUTs (Intel: ALMs); no",
+        "tool has seen the design yet, and synthesis decides. In brackets the share of the part.",
+        "",
+        "| project | LUT | FF | DSP | block RAM | latency | new event every |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in projects:
+        board, found = one.board, one.estimate
+        cells = [
+            one.settings.folder,
+            _share(found.lut, board.lut),
+            _share(found.ff, board.flip_flop),
+            _share(found.dsp, board.dsp),
+            _share(found.bram_18k, board.block_ram_kbit // 18),
+            f"{found.latency_cycles} cycles of {board.clock_period_ns:g} ns",
+            f"{found.interval_cycles} cycle{'s' if found.interval_cycles > 1 else ''}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _share(count: int, whole: int) -> str:
+    return f"{count:,} ({100 * count / whole:.2g} %)" if whole else f"{count:,}"
+
+
+def _executors(
+    targets: Sequence[str],
+    projects: Sequence[Project],
+    differences: Mapping[str, Sequence[tuple[str, Difference]]],
+) -> list[str]:
+    """Return the rows of the table of what computes each file, and what has not been run."""
+    lines = ["| `model.json` | the emulator | yes, bit for bit |"]
+    if "onnx" in targets:
+        lines.append("| `model.onnx` | ONNX Runtime | yes, bit for bit |")
+    lines += [
+        f"| `{name}` | ONNX Runtime | yes, the difference is measured |" for name in differences
+    ]
+    for project in projects:
+        settings = project.settings
+        with_what = "hls4ml's types" if settings.backend != "oneAPI" else "stand-ins for SYCL"
+        tool, product = TOOLS[settings.backend]
+        lines += [
+            f"| `{settings.folder}/` | C simulation: g++ with {with_what} | yes, bit for bit |",
+            f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
+        ]
+    return lines
 
 
 def _port(
@@ -137,10 +200,18 @@ def _build(project: Project, name: str) -> list[str]:
     if project.reuse_factors:
         reuse = ", ".join(f"{layer} {factor}" for layer, factor in project.reuse_factors.items())
         lines.append(f"Reuse factors: {reuse}; the largest is the design's initiation interval.")
-    if settings.has_stages:
+    lines += [
+        f"Test bench with g++ alone: `bash {settings.folder}/run_testbench.sh`; it ends with",
+        "PASS, or with FAIL, the vector, the output and both integers, and a non-zero status.",
+    ]
+    if not settings.has_stages:
+        lines.append(
+            "It calls the library that `build_lib.sh` builds, as hls4ml's C simulation is."
+        )
+    if settings.backend == "oneAPI":
         lines += [
-            f"Test bench with g++ alone: `bash {settings.folder}/run_testbench.sh`; it ends with",
-            "PASS, or with FAIL, the vector, the output and both integers, and a non-zero status.",
+            "`build_lib.sh` and `stand_in/` are for g++ alone: SYCL's queue, pipes and tasks",
+            "in plain C++, which icpx does not read.",
         ]
     command = COMMANDS[settings.backend].format(name=name)
     return [*lines, f"Synthesis: `cd {settings.folder} && {command}`."]

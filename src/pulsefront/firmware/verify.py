@@ -17,6 +17,7 @@ from pulsefront.firmware.hls4ml_settings import BACKENDS
 from pulsefront.firmware.onnx import run_onnx
 from pulsefront.firmware.onnx_real import measure_difference
 from pulsefront.firmware.synthesis import TOOLS
+from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import VectorSet, read_vectors
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
@@ -131,7 +132,7 @@ class Verification:
     def table(self) -> str:
         """Return the rows as a text table."""
         head = ("backend", "vectors", "number", "integers", "differing", "status")
-        lines = [head] + [
+        rows = [
             (
                 row.backend,
                 row.vector_set,
@@ -142,15 +143,7 @@ class Verification:
             )
             for row in self.rows
         ]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        right = {2, 3, 4}
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if column in right else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
+        return text_table(head, rows, right=frozenset({2, 3, 4}))
 
 
 def verify_export(
