@@ -31,12 +31,22 @@ def run(
             metavar="MANIFEST",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that train networks; threads of this one if not given."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786, to train there."),
+    ] = None,
 ) -> None:
     """Run a study: data, baselines, network, ablation, firmware, proof and report.
 
     A run that was stopped goes on where it was when the same command is given again; steps that
-    are done are not repeated.
+    are done are not repeated. The result is the same for any workers; one that is lost costs
+    only the networks that it held.
     """
+    from pulsefront.cli.executors import workers_for
     from pulsefront.events.external import ExternalData
     from pulsefront.studies.config import ExternalSet
     from pulsefront.studies.run import run_study
@@ -45,7 +55,10 @@ def run(
         ExternalSet(name=path.stem, measured=ExternalData(path=path.absolute()))
         for path in external or []
     ]
-    directory = run_study(study, out, say=lambda line: typer.echo(line, err=True), external=sets)
+    with workers_for(workers, scheduler) as found:
+        directory = run_study(
+            study, out, say=lambda line: typer.echo(line, err=True), external=sets, workers=found
+        )
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")
 
