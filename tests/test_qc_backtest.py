@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.backtest import BacktestSettings, backtest, choose, score_folds
+from pulsefront.qc.backtest import backtest
+from pulsefront.qc.choice import choose
 from pulsefront.qc.decide import explain, no_decision_reasons, phrase
 from pulsefront.qc.drift import watched_tests
 from pulsefront.qc.fit import fit_model
+from pulsefront.qc.folds import BacktestSettings, score_folds
 from pulsefront.qc.labels import Target
 from pulsefront.qc.nulls import sham_labels
 from pulsefront.qc.samples import build_fleet, split_time

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.qc import schema
-from pulsefront.qc.backtest import BacktestSettings
 from pulsefront.qc.checkpoints import history_as_of, save_checkpoints
 from pulsefront.qc.feature_schema import schema_of
 from pulsefront.qc.features import series_states, unit_features
 from pulsefront.qc.fit import fit_model
+from pulsefront.qc.folds import BacktestSettings
 from pulsefront.qc.history import BLOCK_S, Before
 from pulsefront.qc.model_file import load_model, save_model
 from pulsefront.qc.records import Batch

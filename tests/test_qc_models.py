@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.qc.backtest import BacktestSettings
 from pulsefront.qc.estimators import Calibration, Linear, Network, Trees, expit, fit_scaler
 from pulsefront.qc.fit import fit_model
+from pulsefront.qc.folds import BacktestSettings
 from pulsefront.qc.model_file import ModelInvalid, load_model, save_model
 from pulsefront.qc.onnx_export import to_onnx
 from pulsefront.qc.training import (

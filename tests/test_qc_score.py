@@ -11,8 +11,8 @@ import pytest
 
 from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.qc import schema
-from pulsefront.qc.backtest import BacktestSettings
 from pulsefront.qc.fit import fit_model
+from pulsefront.qc.folds import BacktestSettings
 from pulsefront.qc.model_file import ModelInvalid, load_model, save_model
 from pulsefront.qc.records import Batch
 from pulsefront.qc.score import score

@@ -21,12 +21,12 @@ import pytest
 
 from pulsefront.files import write_json, write_text
 from pulsefront.qc import schema
-from pulsefront.qc.backtest import BacktestSettings
 from pulsefront.qc.feature_schema import schema_of
 from pulsefront.qc.features import daily_as_of, unit_features
 from pulsefront.qc.fit import fit_model
 from pulsefront.qc.fleet import simulate_units, write_fleet
 from pulsefront.qc.fleet_settings import load_fleet
+from pulsefront.qc.folds import BacktestSettings
 from pulsefront.qc.history_store import load_histories, load_history, outline
 from pulsefront.qc.ingest import find_files, ingest
 from pulsefront.qc.labels import Target

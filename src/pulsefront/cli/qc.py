@@ -101,8 +101,8 @@ def backtest(
     import pandas as pd
 
     from pulsefront.files import write_json
-    from pulsefront.qc.backtest import BacktestSettings
     from pulsefront.qc.backtest import backtest as run_backtest
+    from pulsefront.qc.folds import BacktestSettings
 
     settings = BacktestSettings(
         folds=folds, null_repeats=null_repeats, seed=seed, candidates=_candidates(models)
@@ -137,8 +137,8 @@ def train(
 ) -> None:
     """Train the model for use: the simplest that no other beats on unseen units at later times."""
     from pulsefront.files import write_text
-    from pulsefront.qc.backtest import BacktestSettings
     from pulsefront.qc.fit import fit_model
+    from pulsefront.qc.folds import BacktestSettings
     from pulsefront.qc.model_file import save_model
     from pulsefront.qc.train_page import train_page
     from pulsefront.report import render

@@ -9,8 +9,9 @@ import numpy as np
 from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.alarm_rates import threshold_at_rate
-from pulsefront.qc.backtest import BacktestSettings, Scores, alert_table, choose, score_folds
+from pulsefront.qc.choice import choose
 from pulsefront.qc.decide import fit_guard
+from pulsefront.qc.folds import BacktestSettings, Scores, alert_table, score_folds
 from pulsefront.qc.model_file import FailureModel
 from pulsefront.qc.samples import Fleet, split_time
 from pulsefront.qc.times import DAY_S, iso_date
@@ -106,7 +107,7 @@ def _thresholds(
     fleet: Fleet, scores: Scores, chosen: str, settings: BacktestSettings
 ) -> dict[str, float]:
     """Return the probability at each rate of false alerts, on units that were held out."""
-    table = alert_table(fleet, scores, chosen, selection=True)
+    table = alert_table(fleet, scores, chosen, scores.selection)
     found = {
         f"{rate:g}": threshold_at_rate(table, rate).threshold for rate in settings.false_alert_rates
     }

@@ -21,7 +21,7 @@ from pulsefront.qc.times import DAY_S
 from pulsefront.qc.training import train
 
 if TYPE_CHECKING:
-    from pulsefront.qc.backtest import BacktestSettings, Scores
+    from pulsefront.qc.folds import BacktestSettings, Scores
 
 __all__ = ["sham_labels", "sham_nulls"]
 
