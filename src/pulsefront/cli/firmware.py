@@ -100,10 +100,10 @@ def export(
         reuse_factor=reuse_factor,
         io_type=io.value,
     )
-    reports = synthesize_export(result) if synthesize else {}
     if as_json:
         content = result.to_json()
         if synthesize:
+            reports = synthesize_export(result)
             content["synthesis"] = {name: vars(one) for name, one in reports.items()}
         typer.echo(json.dumps(content, indent=2))
         return
@@ -111,13 +111,9 @@ def export(
     typer.echo(f"{result.directory}: {', '.join(result.targets)}; golden vectors: {vectors}")
     typer.echo(result.table())
     typer.echo(f"check it with: pulsefront verify {result.directory}")
-    for name, report in reports.items():
-        resources = ", ".join(f"{count:,} {kind}" for kind, count in report.resources.items())
-        typer.echo(
-            f"{name}: {resources}; latency {report.latency_cycles[1]} cycles, "
-            f"initiation interval {report.initiation_interval[1]}, "
-            f"clock {report.clock_period_ns:g} ns (estimated by {report.tool} {report.version})"
-        )
+    if synthesize:
+        for name, report in synthesize_export(result).items():
+            typer.echo(f"{name}: {report}")
 
 
 def verify(

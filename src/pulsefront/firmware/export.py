@@ -29,7 +29,8 @@ from pulsefront.firmware.hls4ml_settings import BACKENDS, HlsSettings, refuse_un
 from pulsefront.firmware.onnx import write_onnx
 from pulsefront.firmware.onnx_real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import Project, readme
-from pulsefront.firmware.synthesis import SynthesisReport, find_tool, synthesize
+from pulsefront.firmware.synthesis import find_tool, synthesize
+from pulsefront.firmware.synthesis_report import SynthesisReport
 from pulsefront.firmware.testbench import write_testbench
 from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
 
 from pulsefront.errors import ExportError, ToolMissing
 from pulsefront.firmware.hls4ml_settings import HlsSettings
+from pulsefront.firmware.synthesis_report import SynthesisReport, find_report, read_report
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["COMMANDS", "TOOLS", "SynthesisReport", "find_tool", "read_report", "synthesize"]
+__all__ = ["COMMANDS", "TOOLS", "find_tool", "synthesize"]
 
 COMMANDS = {
     "Vitis": "vitis-run --tcl build_prj.tcl --mode hls",
@@ -30,18 +29,6 @@ TOOLS = {
     "oneAPI": ("icpx", "the Intel oneAPI base toolkit with FPGA support"),
     "Catapult": ("catapult", "Siemens Catapult"),
 }
-
-
-@dataclass(frozen=True)
-class SynthesisReport:
-    """What the tool's HLS report says: estimates of high-level synthesis, before placement."""
-
-    tool: str
-    version: str
-    clock_period_ns: float
-    latency_cycles: tuple[int, int]
-    initiation_interval: tuple[int, int]
-    resources: dict[str, int]
 
 
 def find_tool(backend: str) -> str:
@@ -71,7 +58,7 @@ def synthesize(
 
     Returns
     -------
-    The report; None for back-ends whose report this version does not read (it is in the project).
+    The report; None for Catapult, whose report this version does not read (it is in the project).
 
     Raises
     ------
@@ -98,54 +85,9 @@ def synthesize(
             file=log,
             remedy="read the log",
         )
-    if settings.backend not in ("Vitis", "Vivado"):
+    report = find_report(project, settings.backend)
+    if report is not None:
+        return read_report(report, settings.backend)
+    if settings.backend == "Catapult":
         return None
-    reports = sorted(project.glob("*_prj/solution1/syn/report/csynth.xml"))
-    if not reports:
-        raise ExportError(f"{settings.backend} left no csynth.xml", file=log, remedy="read the log")
-    return read_report(reports[0], settings.backend)
-
-
-def read_report(path: str | Path, backend: str = "Vitis") -> SynthesisReport:
-    """Read a ``csynth.xml`` of Vitis HLS or Vivado HLS.
-
-    Raises
-    ------
-    ExportError
-        It is no such report, or lacks a figure.
-    """
-    try:
-        root = ET.parse(path).getroot()  # noqa: S314 - written by the tool that was just run
-    except (OSError, ET.ParseError) as error:
-        raise ExportError(f"cannot be read as a synthesis report: {error}", file=path) from None
-
-    def text(place: str) -> str:
-        found = root.findtext(place)
-        if found is None:
-            raise ExportError("lacks a figure", file=path, field=place)
-        return found
-
-    latency = "PerformanceEstimates/SummaryOfOverallLatency"
-    try:
-        return SynthesisReport(
-            tool=f"{backend} HLS",
-            version=text("ReportVersion/Version"),
-            clock_period_ns=float(
-                text("PerformanceEstimates/SummaryOfTimingAnalysis/EstimatedClockPeriod")
-            ),
-            latency_cycles=(
-                int(text(f"{latency}/Best-caseLatency")),
-                int(text(f"{latency}/Worst-caseLatency")),
-            ),
-            initiation_interval=(
-                int(text(f"{latency}/Interval-min")),
-                int(text(f"{latency}/Interval-max")),
-            ),
-            resources={
-                one.tag: int(one.text or 0)
-                for one in root.findall("AreaEstimates/Resources/*")
-                if (one.text or "").strip().isdigit()
-            },
-        )
-    except ValueError as error:
-        raise ExportError(f"holds a figure that is no number: {error}", file=path) from None
+    raise ExportError(f"{settings.backend} left no report", file=log, remedy="read the log")
