@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -23,7 +24,7 @@ class FlatAdamW:
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
     ) -> None:
-        self._parameters = parameters
+        self.parameters = parameters
         self._mean = torch.zeros_like(parameters)
         self._square = torch.zeros_like(parameters)
         self._weight_decay = weight_decay
@@ -36,10 +37,14 @@ class FlatAdamW:
         first, second = self._betas
         self._step += 1
         if self._weight_decay:
-            self._parameters.mul_(1.0 - learning_rate * self._weight_decay)
+            self.parameters.mul_(1.0 - learning_rate * self._weight_decay)
         self._mean.lerp_(gradient, 1.0 - first)
         self._square.mul_(second).addcmul_(gradient, gradient, value=1.0 - second)
         correction = math.sqrt(1.0 - second**self._step)
         size = self._square.sqrt().add_(self._epsilon * correction)
         rate = learning_rate * correction / (1.0 - first**self._step)
-        self._parameters.addcdiv_(self._mean, size, value=-rate)
+        self.parameters.addcdiv_(self._mean, size, value=-rate)
+
+    def keep(self, part: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Forget what is not in the *part* of a flat tensor; set ``parameters`` to that part."""
+        self._mean, self._square = part(self._mean), part(self._square)

@@ -43,6 +43,8 @@ class Precision:
     and ``activation_fraction`` L − 1 (one per ReLU, unsigned). A stored integer n stands for
     n · 2^−fraction. ``weight_fraction[layer]`` has one entry for the layer, or one per output
     where ``per_channel``. The binary point of the biases follows from their largest value.
+    ``channel_bits`` gives every output a width of its own, at most ``weight_bits`` of its layer;
+    None where all outputs have that.
     """
 
     weight_bits: tuple[int, ...]
@@ -51,6 +53,13 @@ class Precision:
     activation_bits: tuple[int, ...]
     activation_fraction: tuple[int, ...]
     per_channel: bool = False
+    channel_bits: tuple[tuple[int, ...], ...] | None = None
+
+    def bits_of_weights(self, layer: int) -> tuple[int, ...]:
+        """Return the widths of the weights of *layer*, as many as it has binary points."""
+        if self.channel_bits is not None:
+            return self.channel_bits[layer]
+        return (self.weight_bits[layer],) * len(self.weight_fraction[layer])
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ def train_jobs(
     executor: Executor,
     per_job: int,
     sent: Any = None,
+    device: str = "cpu",
 ) -> list[Candidate]:
     """Train *candidates* in jobs of *per_job* and return them in their order.
 
@@ -34,7 +35,7 @@ def train_jobs(
     is trained here instead, with the same result.
 
     *sent* stands for *data* where the executor has got it before and knows it by a handle, as a
-    future of a Dask cluster.
+    future of a Dask cluster. *device* is that of `train`.
     """
     there = data if sent is None else sent
     places = _places_of_jobs(candidates, per_job)
@@ -42,12 +43,12 @@ def train_jobs(
     futures: list[Future[list[Candidate]] | None] = []
     for job in jobs:
         try:
-            futures.append(executor.submit(_train_job, list(job), there, settings, seed))
+            futures.append(executor.submit(_train_job, list(job), there, settings, seed, device))
         except RuntimeError:  # the pool is broken or shut down
             futures.append(None)
     trained: dict[int, Candidate] = {}
     for job, at, future in zip(jobs, places, futures, strict=True):
-        trained.update(zip(at, _result_of(future, job, data, settings, seed), strict=True))
+        trained.update(zip(at, _result_of(future, job, data, settings, seed, device), strict=True))
     return [trained[place] for place in range(len(candidates))]
 
 
@@ -63,11 +64,15 @@ def _places_of_jobs(candidates: Sequence[Candidate], per_job: int) -> list[list[
 
 
 def _train_job(
-    candidates: list[Candidate], data: TrainingData, settings: TrainingSettings, seed: int
+    candidates: list[Candidate],
+    data: TrainingData,
+    settings: TrainingSettings,
+    seed: int,
+    device: str,
 ) -> list[Candidate]:
     # More threads would make sums, and so results, depend on their number.
     torch.set_num_threads(1)
-    return train(candidates, data, settings, seed=seed)
+    return train(candidates, data, settings, seed=seed, device=device)
 
 
 def _result_of(
@@ -76,6 +81,7 @@ def _result_of(
     data: TrainingData,
     settings: TrainingSettings,
     seed: int,
+    device: str,
 ) -> list[Candidate]:
     if future is not None:
         try:
@@ -84,4 +90,4 @@ def _result_of(
             raise
         except Exception:  # noqa: BLE001  # whatever way an executor says that a worker is gone
             future.cancel()
-    return _train_job(list(job), data, settings, seed)
+    return _train_job(list(job), data, settings, seed, device)

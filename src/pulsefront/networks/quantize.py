@@ -1,8 +1,6 @@
-"""Power-of-two quantizers with straight-through gradients, and the choice of binary points."""
+"""Power-of-two quantizers, and the choice of binary points."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
@@ -41,33 +39,12 @@ def quantize_weights(
     return saturate_round(weight * scale, -half, half - 1) / scale
 
 
-class _QuantizedRelu(torch.autograd.Function):
-    """ReLU, RND to an unsigned format, SAT: one pass forward, one mask backward."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, value: torch.Tensor, scale: torch.Tensor, top: torch.Tensor
-    ) -> torch.Tensor:
-        scaled = value * scale
-        scaled.add_(0.5).floor_()
-        result = scaled.clamp_min_(0.0).minimum(top)
-        # The gradient of the clipped ramp, with the half step at each end that rounding adds.
-        ctx.save_for_backward((result > 0) & (result < top))
-        return result.div_(scale)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        return gradient * inside, None, None
-
-
 def quantized_relu(value: torch.Tensor, scale: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
-    """Return max(value, 0) on the grid of an unsigned format (RND, SAT), straight-through.
+    """Return max(value, 0) on the grid of an unsigned format (RND, SAT).
 
     ``scale`` is 2^fraction and ``top`` the largest raw integer, 2^bits − 1; both broadcast.
     """
-    result: torch.Tensor = _QuantizedRelu.apply(value, scale, top)  # type: ignore[no-untyped-call]
-    return result
+    return saturate_round(value * scale, torch.zeros_like(top), top) / scale
 
 
 def weight_fraction(
@@ -75,13 +52,13 @@ def weight_fraction(
 ) -> torch.Tensor:
     """Return the binary points with the least squared rounding error, (C, 1) or (C, n_out).
 
-    ``weight`` is (C, n_in, n_out) and ``bits`` (C,). Tried are the finest point that clips
-    nothing and the two beyond it, which clip the tails and round the rest more finely. Points of
-    channels lie at most `CHANNEL_SPREAD` bits beyond their layer's: a channel that is all but
-    zero would only widen the accumulators.
+    ``weight`` is (C, n_in, n_out) and ``bits`` (C,), (C, 1) or (C, n_out). Tried are the finest
+    point that clips nothing and the two beyond it, which clip the tails and round the rest more
+    finely. Points of channels lie at most `CHANNEL_SPREAD` bits beyond their layer's: a channel
+    that is all but zero would only widen the accumulators.
     """
-    wide_bits = bits[:, None, None]
-    best = _best_fraction(weight, wide_bits, (1, 2))
+    wide_bits = bits.reshape(len(bits), 1, -1)
+    best = _best_fraction(weight, wide_bits.amax(2, keepdim=True), (1, 2))
     if per_channel:
         own = _best_fraction(weight, wide_bits, (1,))
         best = torch.minimum(own, best + CHANNEL_SPREAD)

@@ -102,10 +102,16 @@ class LossSettings(FrozenModel):
 
 
 class TrainingSettings(FrozenModel):
-    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down)."""
+    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down).
+
+    With ``patience`` a candidate stops once its loss on selection events has not fallen in that
+    many looks, ``check_epochs`` apart, and comes back as it was at its best.
+    """
 
     epochs: float = Field(default=30.0, gt=0)
     batch: int = Field(default=512, ge=1)
     learning_rate: float = Field(default=1.2e-2, gt=0)
     warm_up: float = Field(default=0.1, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    patience: int | None = Field(default=None, ge=1)
+    check_epochs: float = Field(default=0.5, gt=0)

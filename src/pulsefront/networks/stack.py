@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pulsefront.networks.candidate import Candidate, Precision, Scaling
-from pulsefront.networks.quantize import (
-    activation_fraction,
-    quantized_relu,
-    weight_fraction,
-)
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.quantize import activation_fraction, weight_fraction
+from pulsefront.networks.stack_formats import StackFormats
 
 __all__ = ["Stack"]
+
+CPU = torch.device("cpu")
 
 
 class Stack:
@@ -28,15 +27,23 @@ class Stack:
     padding changes no candidate's result. A weight that is exactly zero has been pruned: it stays
     zero too, once `hold_pruned` has cleared its gradient.
 
-    The latent weights and biases of all layers are views of one flat tensor, ``latent``. What the
-    forward pass uses is derived from it by `refresh` (quantized, or the same numbers) and kept in
-    leaf tensors whose gradients are views of ``gradient``: with straight-through quantizers that
-    is the latent gradient, and autograd never sees the quantizers.
+    The latent weights (C, n_out, n_in) and biases (C, n_out) of all layers are views of one flat
+    tensor, ``latent``, and their gradients views of ``gradient``. What the forward pass uses is
+    derived from them by `refresh`. With straight-through quantizers the gradient of what is used
+    is the latent gradient, so `backward` is that of a plain network with clipped ramps; it is
+    written out here, since layers are few and autograd's bookkeeping would cost as much as the
+    arithmetic.
+
+    Inside, activations have the events last, (C, node, event): the first layer of all candidates
+    is then one matrix product, and a quantized stack passes raw integers from layer to layer.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], scaling: Scaling) -> None:
+    def __init__(
+        self, candidates: Sequence[Candidate], scaling: Scaling, device: torch.device = CPU
+    ) -> None:
         first = candidates[0]
         self._candidates = list(candidates)
+        self.device = device
         self.layers = len(first.weights)
         self.quantized = first.precision is not None
         self.inputs = np.unique(np.concatenate([c.kept_inputs for c in candidates]))
@@ -47,63 +54,84 @@ class Stack:
         count = len(candidates)
         self._filters = first.convolution
         self._positions = first.positions
-        shapes = [(count, n_in, n_out) for n_in, n_out in pairwise(widths)]
+        shapes = [(count, n_out, n_in) for n_in, n_out in pairwise(widths)]
         if self._filters is not None:
-            shapes[0] = (count, self._filters.kernel, widths[1])
-            shapes[1] = (count, self._positions * widths[1], widths[2])
-        shapes_all: list[tuple[int, ...]] = [*shapes, *((count, n) for n in widths[1:])]
-        total = sum(math.prod(shape) for shape in shapes_all)
-        self.latent = torch.zeros(total)
-        self.gradient = torch.zeros(total)
-        self.weights, self.biases = self._views(self.latent, shapes_all)
-        used = torch.zeros(total)
-        self._used_weights, self._used_biases = self._views(used, shapes_all)
-        weight_gradients, bias_gradients = self._views(self.gradient, shapes_all)
-        for leaf, slot in zip(
-            (*self._used_weights, *self._used_biases),
-            (*weight_gradients, *bias_gradients),
-            strict=True,
-        ):
-            leaf.requires_grad_()
-            leaf.grad = slot
+            shapes[0] = (count, widths[1], self._filters.kernel)
+            shapes[1] = (count, widths[2], self._positions * widths[1])
+        self._shapes: list[tuple[int, ...]] = [*shapes, *((count, n) for n in widths[1:])]
+        total = sum(math.prod(shape) for shape in self._shapes)
+        self.latent = torch.zeros(total, device=device)
+        self._allocate()
         self._load(candidates)
         self._trained = self._trained_mask()
-        # A convolution's samples share one scaling: any of them stands for its kernel.
-        entering = self.inputs[: self._filters.kernel] if self._filters else self.inputs
-        self._input_scale = _column(scaling.input_scale[entering])
-        self._input_ratio = _column(scaling.input_mean[entering] / scaling.input_scale[entering])
-        self._output_scale = torch.tensor(scaling.output_scale, dtype=torch.float32)
-        self._output_ratio = torch.tensor(
-            scaling.output_mean / scaling.output_scale, dtype=torch.float32
-        )
-        self._load_precision()
+        if self.quantized:
+            # A convolution's samples share one scaling: any of them stands for its kernel.
+            entering = self.inputs[: self._filters.kernel] if self._filters else self.inputs
+            self.formats = StackFormats(candidates, widths, scaling, entering, device)
         self.refresh()
 
-    def _views(
-        self, flat: torch.Tensor, shapes: Sequence[tuple[int, ...]]
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    def __len__(self) -> int:
+        return len(self._candidates)
+
+    # --- parameters -----------------------------------------------------------------------------
+
+    def _views(self, flat: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the weights and the biases of all layers as views of *flat*."""
-        parts = torch.split(flat, [math.prod(shape) for shape in shapes])
-        # detach: a view of a leaf could not become a leaf itself
-        views = [part.view(shape).detach() for part, shape in zip(parts, shapes, strict=True)]
+        parts = torch.split(flat, [math.prod(shape) for shape in self._shapes])
+        views = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
         return views[: self.layers], views[self.layers :]
+
+    def part(self, flat: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return the numbers in *flat* (like ``latent``) of the candidates at *places*, flat."""
+        weights, biases = self._views(flat)
+        return torch.cat([view[places].reshape(-1) for view in (*weights, *biases)])
+
+    def keep(self, places: torch.Tensor) -> None:
+        """Forget all candidates but those at *places*, ascending; ``latent`` is a new tensor."""
+        self.latent = self.part(self.latent, places)
+        if self._trained is not None:
+            self._trained = self.part(self._trained, places)
+        self._candidates = [self._candidates[n] for n in places.tolist()]
+        self._rows = [self._rows[n] for n in places.tolist()]
+        self._shapes = [(len(places), *shape[1:]) for shape in self._shapes]
+        if self.quantized:
+            self.formats.keep(places)
+        self._allocate()
+        self.refresh()
+
+    def _allocate(self) -> None:
+        """Make the tensors beside ``latent``, and the views of all."""
+        self.gradient = torch.zeros_like(self.latent)
+        self.weights, self.biases = self._views(self.latent)
+        self._weight_gradients, self._bias_gradients = self._views(self.gradient)
+        self._used_weights, self._used_biases = self.weights, self.biases
+        self._gemm_weights, self._gemm_biases = self.weights, self.biases
+        if self.quantized:
+            self._used_weights, self._used_biases = self._views(torch.zeros_like(self.latent))
+            self._gemm_weights, self._gemm_biases = self._views(torch.zeros_like(self.latent))
+        self._buffers: dict[str, torch.Tensor] = {}
+        self._saved: list[torch.Tensor] = []
 
     def _load(self, candidates: Sequence[Candidate]) -> None:
         for layer in range(self.layers):
+            weights = torch.zeros(self._shapes[layer])
+            biases = torch.zeros(self._shapes[self.layers + layer])
             for n, candidate in enumerate(candidates):
-                part = torch.from_numpy(candidate.weights[layer])
+                own = torch.from_numpy(candidate.weights[layer].T)
                 rows = torch.from_numpy(self._rows_of(n, layer))
-                self.weights[layer][n, rows, : part.shape[1]] = part
-                self.biases[layer][n, : part.shape[1]] = torch.from_numpy(candidate.biases[layer])
+                weights[n, : len(own), rows] = own
+                biases[n, : len(own)] = torch.from_numpy(candidate.biases[layer])
+            self.weights[layer].copy_(weights)
+            self.biases[layer].copy_(biases)
 
     def _rows_of(self, n: int, layer: int) -> NDArray[np.intp]:
-        """Return where the rows of candidate *n* lie among the padded rows of *layer*."""
+        """Return where the inputs of candidate *n* lie among the padded inputs of *layer*."""
         own = self._candidates[n].weights[layer].shape[0]
         if self._filters is None:
             return self._rows[n] if layer == 0 else np.arange(own)
         if layer == 1:
             channels = np.arange(own // self._positions)
-            padded = self.weights[0].shape[2]
+            padded = self.weights[0].shape[1]
             return (np.arange(self._positions)[:, None] * padded + channels).reshape(-1)
         return np.arange(own)
 
@@ -123,129 +151,169 @@ class Stack:
         if self._trained is not None:
             self.gradient.mul_(self._trained)
 
-    def _load_precision(self) -> None:
-        if not self.quantized:
-            return
-        formats = [c.precision for c in self._candidates]
-
-        def rows(name: str, count: int) -> list[torch.Tensor]:
-            return [
-                torch.tensor([getattr(p, name)[layer] for p in formats], dtype=torch.float32)
-                for layer in range(count)
-            ]
-
-        self._weight_bits = rows("weight_bits", self.layers)
-        self._per_channel = formats[0] is not None and formats[0].per_channel
-        self._weight_fraction = [
-            torch.zeros(len(formats), width if self._per_channel else 1)
-            for width in (weight.shape[2] for weight in self.weights)
-        ]
-        for n, own in enumerate(formats):
-            for layer, fractions in enumerate(own.weight_fraction if own else ()):
-                self._weight_fraction[layer][n, : len(fractions)] = torch.tensor(fractions)
-        self._bias_bits = rows("bias_bits", self.layers)
-        self._activation_bits = rows("activation_bits", self.layers - 1)
-        self._activation_fraction = rows("activation_fraction", self.layers - 1)
-        self._derive()
-
-    def _derive(self) -> None:
-        """Compute what the quantizers need at every step from widths and binary points."""
-        self._weight_scale = [
-            self._deployed_factor(layer) * torch.exp2(self._weight_fraction[layer])[:, None, :]
-            for layer in range(self.layers)
-        ]
-        self._weight_half = [torch.exp2(bits - 1)[:, None, None] for bits in self._weight_bits]
-        self._bias_half = [torch.exp2(bits - 1)[:, None] for bits in self._bias_bits]
-        self._activation_scale = [
-            torch.exp2(fraction)[:, None, None] for fraction in self._activation_fraction
-        ]
-        self._activation_top = [torch.exp2(b)[:, None, None] - 1 for b in self._activation_bits]
-
-    def __len__(self) -> int:
-        return len(self._candidates)
-
-    def _deployed_factor(self, layer: int) -> torch.Tensor:
-        """Return what a latent weight is multiplied by in the network that takes raw counts."""
-        factor = torch.ones(1, 1)
-        if layer == 0:
-            factor = factor / self._input_scale
-        if layer == self.layers - 1:
-            factor = factor * self._output_scale
-        return factor
-
     @torch.no_grad()
     def refresh(self) -> None:
         """Derive what the forward pass uses from the latent numbers."""
-        for layer in range(self.layers):
-            self._refresh_layer(layer)
+        if self.quantized:
+            for layer in range(self.layers):
+                self._refresh_layer(layer)
 
     def _refresh_layer(self, layer: int) -> None:
-        weight, bias = self._used_weights[layer].data, self._used_biases[layer].data
+        weight, bias = self._used_weights[layer], self._used_biases[layer]
         weight.copy_(self.weights[layer])
         bias.copy_(self.biases[layer])
-        if not self.quantized:
-            return
-        scale, half = self._weight_scale[layer], self._weight_half[layer]
-        weight.mul_(scale).add_(0.5).floor_()
-        torch.clamp(weight, -half, half - 1, out=weight)
-        weight.div_(scale)
-        bias.add_(self._bias_rounding(layer, weight, bias))
+        self.formats.round_layer(layer, weight, bias)
+        torch.mul(weight, self.formats.gemm_scale[layer], out=self._gemm_weights[layer])
+        torch.mul(bias, self.formats.raw_scale[layer][:, :, 0], out=self._gemm_biases[layer])
+        if layer < self.layers - 1:
+            self._gemm_biases[layer].add_(0.5)  # RND is floor(x + ½)
 
-    def _bias_rounding(self, layer: int, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """Return the error that storing the deployed bias adds, in training units.
+    def used_weights(self, n: int) -> list[NDArray[np.float32]]:
+        """Return the weights of candidate *n* as its forward pass uses them, padding removed."""
+        return [self._own(n, layer, used[n]) for layer, used in enumerate(self._used_weights)]
 
-        The mean of the inputs is folded with the *quantized* weights, so that rounding a weight
-        acts on the deviation from the mean alone.
-        """
-        deployed = bias
-        last = layer == self.layers - 1
-        if layer == 0:
-            deployed = deployed - (weight * self._input_ratio).sum(1)
-        if last:
-            deployed = (deployed + self._output_ratio) * self._output_scale
-        peak = deployed.abs().amax(1, keepdim=True).clamp_min_(1e-30)
-        step = torch.exp2(-torch.floor(torch.log2((self._bias_half[layer] - 0.5) / peak)))
-        error = torch.floor(deployed / step + 0.5).mul_(step).sub_(deployed)
-        return error.div_(self._output_scale) if last else error
+    def _own(self, n: int, layer: int, weight: torch.Tensor) -> NDArray[np.float32]:
+        """Return (n_in, n_out) without padding from the padded weights (n_out, n_in) of one."""
+        outputs = self._candidates[n].weights[layer].shape[1]
+        values: NDArray[np.float32] = weight.cpu().numpy()[:outputs, self._rows_of(n, layer)]
+        return np.ascontiguousarray(values.T)
 
+    def unstack(self) -> list[Candidate]:
+        """Return the candidates with their present weights and formats, padding removed."""
+        return [self.candidate(n) for n in range(len(self))]
+
+    def candidate(self, n: int) -> Candidate:
+        """Return candidate *n* with its present weights and formats, padding removed."""
+        before = self._candidates[n]
+        return replace(
+            before,
+            weights=tuple(self._own(n, k, weight[n]) for k, weight in enumerate(self.weights)),
+            biases=tuple(
+                bias[n, : own.shape[1]].cpu().numpy().copy()
+                for bias, own in zip(self.biases, before.weights, strict=True)
+            ),
+            precision=before.precision and self.formats.precision(n, before.precision),
+        )
+
+    # --- passes ---------------------------------------------------------------------------------
+
+    @torch.no_grad()
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return standardized outputs (C, event, n_out).
 
         ``inputs`` is (event, len(self.inputs)) float32, standardized. Call `refresh` after the
         latent numbers have changed.
         """
-        value = inputs.expand(len(self), -1, -1)
+        return self.outputs(inputs).transpose(1, 2)
+
+    @torch.no_grad()
+    def outputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return standardized outputs (C, n_out, event), and keep what `backward` needs.
+
+        The result and what is kept lie in buffers that the next call overwrites.
+        """
+        value = self._columns(inputs)
+        self._saved = [value]
         for layer in range(self.layers):
             value = self._dense(layer, value)
             if layer < self.layers - 1:
                 value = self._activate(layer, value)
+                self._saved.append(value)
         return value
+
+    @torch.no_grad()
+    def backward(self, slope: torch.Tensor) -> None:
+        """Write into ``gradient`` what follows from *slope* (C, n_out, event).
+
+        *slope* is the derivative of the loss by the outputs that `outputs` has just returned.
+        """
+        for layer in reversed(range(self.layers)):
+            into = self._saved[layer]
+            weights, biases = self._weight_gradients[layer], self._bias_gradients[layer]
+            if layer == 0:
+                slope = slope.reshape(-1, slope.shape[-1])
+                torch.mm(slope, into.T, out=weights.view(-1, len(into)))
+                slope = slope.view(len(self), -1, slope.shape[-1])
+            else:
+                torch.bmm(slope, into.transpose(1, 2), out=weights)
+            torch.sum(slope, 2, out=biases)
+            if self.quantized:
+                weights.mul_(self.formats.gemm_scale[layer])
+                biases.mul_(self.formats.raw_scale[layer][:, :, 0])
+            if layer > 0:
+                before = torch.bmm(
+                    self._gemm_weights[layer].transpose(1, 2),
+                    slope,
+                    out=self._buffer(f"slope_{layer}", into.shape),
+                )
+                slope = self._through(layer - 1, before, into)
+
+    def _columns(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return what the first layer reads, (n_in, column): events, for a convolution places."""
+        if self._filters is None:
+            return inputs.T
+        windows = inputs.unfold(1, self._filters.kernel, self._filters.stride)
+        # (event, place, kernel) to (kernel, place · event), events running fastest
+        return windows.permute(2, 1, 0).reshape(self._filters.kernel, -1)
 
     def _dense(self, layer: int, value: torch.Tensor) -> torch.Tensor:
-        """Return the result of *layer* before its ReLU; the convolution's is still by position."""
-        if layer == 0 and self._filters is not None:
-            windows = value[0].unfold(1, self._filters.kernel, self._filters.stride)
-            rows = windows.reshape(-1, self._filters.kernel)
-            value = rows.expand(len(self), -1, -1)
-        return torch.baddbmm(self._used_biases[layer][:, None, :], value, self._used_weights[layer])
+        """Return the result of *layer* before its ReLU, (C, node, column), in raw units."""
+        weight, bias = self._gemm_weights[layer], self._gemm_biases[layer]
+        count, nodes = bias.shape
+        result = self._buffer(f"value_{layer}", (count, nodes, value.shape[-1]))
+        if layer == 0:
+            wide = result.view(count * nodes, -1)
+            torch.mm(weight.view(count * nodes, -1), value, out=wide)
+        else:
+            torch.bmm(weight, value, out=result)
+        return result.add_(bias[:, :, None])
 
     def _activate(self, layer: int, value: torch.Tensor) -> torch.Tensor:
+        """Return the ReLU of *value*, rounded and limited where the stack is quantized."""
         if self.quantized:
-            scale, top = self._activation_scale[layer], self._activation_top[layer]
-            value = quantized_relu(value, scale, top)
+            value.floor_()
+            for candidates, top in self.formats.tops[layer]:
+                value[candidates].clamp_(0.0, top)
         else:
-            value = torch.relu(value)
-        if layer == 0 and self._filters is not None:
-            value = value.reshape(len(self), -1, self._positions * value.shape[2])
-        return value
+            value.clamp_min_(0.0)
+        if layer > 0 or self._filters is None:
+            return value
+        count, channels, _ = value.shape
+        places = value.view(count, channels, self._positions, -1).transpose(1, 2)
+        return places.reshape(count, channels * self._positions, -1)
 
+    def _through(self, layer: int, slope: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """Return *slope* by the result of the ReLU of *layer* as one by what entered it."""
+        if self.quantized:
+            # The clipped ramp, with the half step at each end that rounding adds.
+            for one, top in self.formats.tops[layer]:
+                part = slope[one]
+                torch.ops.aten.hardtanh_backward.grad_input(
+                    part, value[one], 0.0, top, grad_input=part
+                )
+        else:
+            torch.ops.aten.threshold_backward.grad_input(slope, value, 0.0, grad_input=slope)
+        if layer > 0 or self._filters is None:
+            return slope
+        count, channels = self.biases[0].shape
+        places = slope.view(count, self._positions, channels, -1).transpose(1, 2)
+        return places.reshape(count, channels, -1)
+
+    def _buffer(self, name: str, shape: Sequence[int]) -> torch.Tensor:
+        """Return a tensor that is used again at every step of the same size."""
+        found = self._buffers.get(name)
+        if found is None or found.shape != torch.Size(shape):
+            found = self._buffers[name] = torch.empty(tuple(shape), device=self.device)
+        return found
+
+    @torch.no_grad()
     def activations(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Return what every hidden layer gives, each (C, event, node)."""
-        value = inputs.expand(len(self), -1, -1)
-        result = []
-        for layer in range(self.layers - 1):
-            value = self._activate(layer, self._dense(layer, value))
-            result.append(value)
+        """Return what every hidden layer gives, each (C, event, node), in training units."""
+        self.outputs(inputs)
+        result = [value.transpose(1, 2).clone() for value in self._saved[1:]]
+        if self.quantized:
+            for value, scale in zip(result, self.formats.raw_scale, strict=False):
+                value.div_(scale)
         return result
 
     @torch.no_grad()
@@ -253,74 +321,25 @@ class Stack:
         """Choose the binary points of weights and activations on *inputs* (event, input)."""
         if not self.quantized:
             return
-        value = inputs.expand(len(self), -1, -1)
+        formats = self.formats
+        value = self._columns(inputs)
         for layer in range(self.layers):
-            self._weight_fraction[layer] = weight_fraction(
-                self.weights[layer] * self._deployed_factor(layer),
-                self._weight_bits[layer],
-                per_channel=self._per_channel,
+            formats.weight_fraction[layer] = weight_fraction(
+                (self.weights[layer] * formats.factor[layer]).transpose(1, 2),
+                formats.weight_bits[layer],
+                per_channel=formats.per_channel,
             )
-            self._derive()
+            if layer < self.layers - 1:
+                # Without a binary point the result is in training units, but for the ½ of RND.
+                formats.activation_fraction[layer].zero_()
+                formats.derive()
+                self._refresh_layer(layer)
+                result = self._dense(layer, value).sub_(0.5)
+                formats.activation_fraction[layer] = activation_fraction(
+                    result, formats.activation_bits[layer]
+                )
+            formats.derive()
             self._refresh_layer(layer)
             value = self._dense(layer, value)
             if layer < self.layers - 1:
-                self._activation_fraction[layer] = activation_fraction(
-                    value, self._activation_bits[layer]
-                )
-                self._derive()
                 value = self._activate(layer, value)
-
-    def used_weights(self, n: int) -> list[NDArray[np.float32]]:
-        """Return the weights of candidate *n* as its forward pass uses them, padding removed."""
-        return [
-            used.detach().numpy()[n, self._rows_of(n, layer), : own.shape[1]].copy()
-            for layer, (used, own) in enumerate(
-                zip(self._used_weights, self._candidates[n].weights, strict=True)
-            )
-        ]
-
-    def unstack(self) -> list[Candidate]:
-        """Return the candidates with their present weights and formats, padding removed."""
-        result = []
-        for n, candidate in enumerate(self._candidates):
-            weights = []
-            biases = []
-            for layer in range(self.layers):
-                shape = candidate.weights[layer].shape
-                rows = self._rows_of(n, layer)
-                weights.append(self.weights[layer].numpy()[n, rows, : shape[1]].copy())
-                biases.append(self.biases[layer].numpy()[n, : shape[1]].copy())
-            result.append(
-                replace(
-                    candidate,
-                    weights=tuple(weights),
-                    biases=tuple(biases),
-                    precision=self._precision(n, candidate.precision),
-                )
-            )
-        return result
-
-    def _precision(self, n: int, precision: Precision | None) -> Precision | None:
-        if precision is None:
-            return None
-        return replace(
-            precision,
-            weight_fraction=tuple(
-                _integers(fraction[n, : len(own)])
-                for fraction, own in zip(
-                    self._weight_fraction, precision.weight_fraction, strict=True
-                )
-            ),
-            activation_fraction=tuple(
-                _integers(fraction[n : n + 1])[0] for fraction in self._activation_fraction
-            ),
-        )
-
-
-def _integers(fractions: torch.Tensor) -> tuple[int, ...]:
-    # A candidate that diverged has NaN here; its weights say so already.
-    return tuple(int(fraction) for fraction in torch.nan_to_num(fractions))
-
-
-def _column(values: NDArray[np.float64]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32)[:, None]

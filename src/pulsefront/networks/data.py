@@ -1,0 +1,164 @@
+"""Training events in standardized units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pulsefront.errors import DataError
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.networks.candidate import Scaling
+from pulsefront.networks.settings import LossSettings
+
+__all__ = ["TrainingData", "prepare"]
+
+INPUT_SCALE_FLOOR = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training events as float32 tensors in standardized units, with what standardized them.
+
+    ``inputs`` is (event, n_in), for coincidences (event, 2, n_in). ``targets`` is (event, n_out);
+    for coincidences the difference that the two corrections must have; for classification the
+    class (event, 1) int64. ``selection`` are other events, standardized alike, that decide when a
+    candidate stops (``TrainingSettings.patience``).
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    scaling: Scaling
+    loss: LossSettings
+    selection: TrainingData | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def to(self, device: torch.device) -> TrainingData:
+        """Return the same events in the memory of *device*."""
+        if self.inputs.device == device:
+            return self
+        return replace(
+            self,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+            selection=self.selection and self.selection.to(device),
+        )
+
+
+def prepare(
+    inputs: NDArray[np.integer],
+    targets: NDArray[np.floating],
+    input_format: FixedPointFormat,
+    loss: LossSettings,
+    *,
+    coarse: NDArray[np.floating] | None = None,
+    scaling: Scaling | None = None,
+    common_scale: bool = False,
+) -> TrainingData:
+    """Standardize training events.
+
+    Parameters
+    ----------
+    inputs
+        Raw integers of *input_format*: (event, n_in), or (event, 2, n_in) for coincidences.
+    targets
+        (event, n_out); for coincidences the known difference t0 − t1 (event,); for
+        classification the class (event,), 0, 1, ….
+    coarse
+        (event, 2) time that the network corrects, in the target's unit; coincidences only.
+    scaling
+        Use this one instead of fitting it on these events.
+    common_scale
+        Give all inputs one mean and scale, as a convolution over them needs.
+
+    Raises
+    ------
+    DataError
+        Shapes do not fit the loss, coarse times are missing, or a number is not finite.
+    """
+    values = np.ldexp(np.asarray(inputs, dtype=np.float32), -input_format.fraction)
+    goal = np.asarray(targets, dtype=np.float64)
+    if loss.kind == "coincidence":
+        if coarse is None or values.ndim != 3 or values.shape[1] != 2:
+            raise DataError(
+                "a coincidence task needs windows (event, 2, sample) and coarse times (event, 2)",
+                field="coarse" if coarse is None else "inputs",
+                value=None if coarse is None else values.shape,
+            )
+        goal = (goal.reshape(-1) - (coarse[:, 0] - coarse[:, 1]))[:, None]
+    elif loss.kind == "classification":
+        goal = _classes(goal)
+    elif values.ndim != 2 or goal.ndim != 2:
+        raise DataError(
+            "a regression task needs inputs (event, n_in) and targets (event, n_out)",
+            value=(values.shape, goal.shape),
+        )
+    if len(goal) != len(values) or len(goal) == 0:
+        raise DataError("no events to train on, or no target for some", value=len(goal))
+    if not np.isfinite(goal).all():
+        raise DataError(
+            "a target is not finite", field="targets", remedy="select events that have a label"
+        )
+    if scaling is None:
+        scaling = _fit_scaling(values.reshape(-1, values.shape[-1]), goal, loss)
+        if common_scale:
+            scaling = _common(scaling, values)
+    standard_inputs = (values - scaling.input_mean) / scaling.input_scale
+    if loss.kind == "classification":
+        standard_targets = torch.from_numpy(goal.astype(np.int64))
+    else:
+        mean = 0.0 if loss.kind == "coincidence" else scaling.output_mean
+        standard_targets = torch.from_numpy(
+            ((goal - mean) / scaling.output_scale).astype(np.float32)
+        )
+    return TrainingData(
+        torch.from_numpy(standard_inputs.astype(np.float32)), standard_targets, scaling, loss
+    )
+
+
+def _classes(goal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return class labels (event, 1) after a check."""
+    labels = goal.reshape(-1)
+    if len(labels) != len(goal) or (labels != np.floor(labels)).any() or (labels < 0).any():
+        raise DataError(
+            "a classification task needs one class 0, 1, … per event",
+            field="targets",
+            value=goal.shape,
+        )
+    return labels[:, None]
+
+
+def _fit_scaling(
+    inputs: NDArray[np.float32], goal: NDArray[np.float64], loss: LossSettings
+) -> Scaling:
+    deviation = inputs.std(0, dtype=np.float64)
+    typical = float(np.sqrt(np.mean(deviation**2))) or 1.0
+    if loss.kind == "classification":
+        classes = int(goal.max()) + 1
+        output_scale, output_mean = np.ones(classes), np.zeros(classes)
+    else:
+        output_scale, output_mean = goal.std(0), goal.mean(0)
+    if loss.kind == "coincidence":
+        # A correction's own spread is 1/√2 of a difference's, and its mean cannot be observed.
+        output_scale = output_scale / np.sqrt(2.0)
+        output_mean = np.zeros_like(output_mean)
+    return Scaling(
+        input_mean=inputs.mean(0, dtype=np.float64),
+        # A channel that hardly varies carries noise: do not blow it up to unit variance.
+        input_scale=np.maximum(deviation, INPUT_SCALE_FLOOR * typical),
+        output_mean=output_mean,
+        output_scale=np.where(output_scale > 0, output_scale, 1.0),
+    )
+
+
+def _common(scaling: Scaling, inputs: NDArray[np.float32]) -> Scaling:
+    same = np.ones_like(scaling.input_mean)
+    return replace(
+        scaling,
+        input_mean=same * inputs.mean(dtype=np.float64),
+        input_scale=same * (inputs.std(dtype=np.float64) or 1.0),
+    )
