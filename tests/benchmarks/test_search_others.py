@@ -2,276 +2,44 @@
 
 Every method gets the CPU seconds that the ablation took (full training included), trains through
 the same batched code with three initializations, and is judged by the hypervolume of its front of
-weight bytes against resolution on a test set that no method saw, within the margin: the area
-between the front and the corner (bytes of the full quantized network, full float network's figure
-× (1 + margin)) in units of (those bytes) × (margin × that figure). It passes one where the front
-has points that beat the full float network.
+a cost against resolution on a test set that no method saw, within the margin: the area between
+the front and the corner (cost of the full quantized network, full float network's figure
+× (1 + margin)) in units of (that cost) × (margin × that figure). It passes one where the front
+has points that beat the full float network. The cost is weight bytes, which all methods try to
+save; effective bit operations are told as well.
 
-Run it alone with output: pytest -s tests/benchmarks/test_search_others.py
+Run it alone with output, and draw the picture of the README:
+
+    PULSEFRONT_PICTURES=sim_data/pictures pytest -s tests/benchmarks/test_search_others.py
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import t as student
-
-from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.networks import (
-    Candidate,
-    LossSettings,
-    MlpSettings,
-    TrainingData,
-    TrainingSettings,
-    cost_of,
-    initial_candidate,
-    train,
+from search_methods import (
+    MARGIN,
+    Point,
+    Problem,
+    ablation,
+    magnitude_pruning,
+    nsga2,
+    problem,
+    random_search,
 )
+
 from pulsefront.networks.training import repeatable
-from pulsefront.search import Budget, SearchSettings, Task, central_width, run_ablation
-from pulsefront.search.checkpoint import Checkpoint
-from pulsefront.search.moves import Moments, drop_inputs, drop_nodes
-from strategies_networks import coincidences
+from pulsefront.report.figures import pareto_fronts
 
-ADC = FixedPointFormat(12, 12, signed=False)
-MARGIN = 0.05
 SEEDS = (1, 2, 3)
-FLOAT = TrainingSettings(epochs=20, batch=256)
-QUANTIZED = TrainingSettings(epochs=8, batch=256, learning_rate=2e-3)
-TUNING = TrainingSettings(epochs=2, batch=256, learning_rate=2e-3)
-FULL = MlpSettings(hidden=(16, 8))
-ARCHITECTURES_AT_ONCE = 3
-INITIALIZATIONS = 3
-
-
-@dataclass(frozen=True)
-class Point:
-    """Weight bytes, figure on the selection set and on the test set, means over initializations."""
-
-    weight_bytes: int
-    selection: float
-    test: float
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One architecture that a sampling method may try."""
-
-    inputs: tuple[int, ...]
-    hidden: tuple[int, int]
-    weight_bits: int
-    activation_bits: int
-    bias_bits: int
-
-
-@dataclass(frozen=True)
-class Problem:
-    """The task, its training data and the events that only the judge sees."""
-
-    task: Task
-    data: TrainingData
-    test: np.ndarray
-
-    def point(self, candidates: Sequence[Candidate]) -> Point:
-        """Judge one architecture."""
-
-        def figure(rows: np.ndarray) -> float:
-            scaling = self.data.scaling
-            return float(
-                np.mean([central_width(self.task.residuals(c, scaling, rows)) for c in candidates])
-            )
-
-        return Point(
-            cost_of(candidates[0], self.data.scaling, ADC, self.task.output_format).weight_bytes,
-            figure(self.task.selection),
-            figure(self.test),
-        )
-
-
-def problem(seed: int) -> Problem:
-    """Return a timing problem of 6,000 training pairs."""
-    events = coincidences(16_000, samples=16, seed=seed)
-    task = Task(
-        "pickoff",
-        events.windows,
-        events.known_ns,
-        np.arange(6000),
-        np.arange(6000, 10_000),
-        ADC,
-        FixedPointFormat(16, 6),
-        LossSettings(kind="coincidence"),
-        central_width,
-        "central width [ns]",
-        coarse=events.coarse_ns,
-    )
-    return Problem(task, task.training_data(), np.arange(10_000, 16_000))
-
-
-def ablation(given: Problem, seed: int, folder: Path) -> tuple[list[Point], float, float]:
-    """Return the accepted path of the ablation, the full float figure and the CPU seconds."""
-    settings = SearchSettings(
-        network=FULL,
-        seed=seed,
-        margin=MARGIN,
-        float_training=FLOAT,
-        quantized_training=QUANTIZED,
-        fine_tuning=TUNING,
-        final_training=QUANTIZED,
-        max_rounds=14,
-        threads=1,
-    )
-    start = time.process_time()
-    result = run_ablation(given.task, settings, Budget(weight_bytes=512), folder)
-    seconds = time.process_time() - start
-    stored = Checkpoint(None, "")
-    stored.folder = folder
-    stages = ["quantized", *sorted(f.stem for f in folder.glob("round_*.npz")), "final"]
-    points = [given.point(content[0]) for s in stages if (content := stored.load(s)) is not None]
-    return points, given.point(result.full_candidates).test, seconds
-
-
-def train_shapes(given: Problem, shapes: Sequence[Shape], seed: int) -> list[Point]:
-    """Train architectures from scratch, all initializations in one batch."""
-    start = []
-    for shape in shapes:
-        for k in range(INITIALIZATIONS):
-            network = initial_candidate(
-                MlpSettings(hidden=shape.hidden), len(shape.inputs), 1, seed=100 * seed + k
-            )
-            start.append(
-                Candidate(np.array(shape.inputs), network.weights, network.biases, None, k)
-            )
-    trained = train(start, given.data, FLOAT, seed=seed)
-    coarse = [
-        candidate.with_bits(
-            weight_bits=(shape.weight_bits,) * 3,
-            bias_bits=(shape.bias_bits,) * 3,
-            activation_bits=(shape.activation_bits,) * 2,
-        )
-        for candidate, shape in zip(trained, np.repeat(np.array(shapes), 3), strict=True)
-    ]
-    done = train(coarse, given.data, QUANTIZED, seed=seed + 1)
-    return [given.point(done[3 * n : 3 * n + 3]) for n in range(len(shapes))]
-
-
-def for_seconds(seconds: float) -> Iterator[int]:
-    """Count up until the CPU time is spent."""
-    start = time.process_time()
-    count = 0
-    while time.process_time() - start < seconds:
-        yield count
-        count += 1
-
-
-def random_search(given: Problem, seed: int, seconds: float) -> list[Point]:
-    """Draw architectures at random."""
-    random = np.random.default_rng(seed)
-    points: list[Point] = []
-    for batch in for_seconds(seconds):
-        shapes = [
-            Shape(
-                tuple(sorted(random.choice(16, int(random.integers(4, 17)), replace=False))),
-                (int(random.integers(2, 17)), int(random.integers(2, 9))),
-                int(random.integers(3, 11)),
-                int(random.integers(4, 13)),
-                int(random.integers(6, 17)),
-            )
-            for _ in range(ARCHITECTURES_AT_ONCE)
-        ]
-        points += train_shapes(given, shapes, 1000 * seed + batch)
-    return points
-
-
-def nsga2(given: Problem, seed: int, seconds: float) -> list[Point]:
-    """Let Optuna's NSGA-II draw them; inputs are one contiguous stretch, the easier space."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=12)
-    study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
-    points: list[Point] = []
-    for batch in for_seconds(seconds):
-        trials = [study.ask() for _ in range(ARCHITECTURES_AT_ONCE)]
-        shapes = []
-        for trial in trials:
-            first = trial.suggest_int("first", 0, 12)
-            length = trial.suggest_int("length", 4, 16)
-            shapes.append(
-                Shape(
-                    tuple(range(first, min(first + length, 16))),
-                    (trial.suggest_int("nodes_1", 2, 16), trial.suggest_int("nodes_2", 2, 8)),
-                    trial.suggest_int("weight_bits", 3, 10),
-                    trial.suggest_int("activation_bits", 4, 12),
-                    trial.suggest_int("bias_bits", 6, 16),
-                )
-            )
-        found = train_shapes(given, shapes, 1000 * seed + batch)
-        for trial, point in zip(trials, found, strict=True):
-            study.tell(trial, [float(point.weight_bytes), point.selection])
-        points += found
-    return points
-
-
-def magnitude_pruning(given: Problem, seed: int, seconds: float) -> list[Point]:
-    """Prune inputs and nodes of smallest weights step by step, at 8, 6 and 4 bits throughout."""
-    start = [initial_candidate(FULL, 16, 1, seed=100 * seed + k) for k in range(INITIALIZATIONS)]
-    begin = time.process_time()
-    full = train(start, given.data, FLOAT, seed=seed)
-    chains = []
-    for bits in (8, 6, 4):
-        chains += [
-            c.with_bits(
-                weight_bits=(bits,) * 3, bias_bits=(12,) * 3, activation_bits=(bits + 2,) * 2
-            )
-            for c in full
-        ]
-    chains = train(chains, given.data, QUANTIZED, seed=seed + 1)
-    points = [given.point(chains[n : n + 3]) for n in (0, 3, 6)]
-    for step in for_seconds(seconds - (time.process_time() - begin)):
-        smaller = [_prune(chains[n : n + 3]) for n in (0, 3, 6)]
-        chains = train([c for one in smaller for c in one], given.data, TUNING, seed=seed + step)
-        points += [given.point(chains[n : n + 3]) for n in (0, 3, 6)]
-        if len(chains[0].kept_inputs) <= 2:
-            break
-    return points
-
-
-def _prune(candidates: Sequence[Candidate]) -> list[Candidate]:
-    inputs = len(candidates[0].kept_inputs)
-    size = np.mean([(c.weights[0] ** 2).sum(1) for c in candidates], axis=0)
-    keep = np.sort(np.argsort(-size)[: max(2, inputs - max(1, inputs // 8))])
-    result = []
-    for candidate in candidates:
-        one = drop_inputs(candidate, keep)
-        for layer, nodes in enumerate(one.hidden):
-            norm = (one.weights[layer] ** 2).sum(0) * (one.weights[layer + 1] ** 2).sum(1)
-            left = np.sort(np.argsort(-norm)[: max(2, nodes - max(1, nodes // 8))])
-            one = drop_nodes(one, layer, left, Moments(np.zeros(nodes), np.eye(nodes)))
-        result.append(one)
-    return result
-
-
-def hypervolume(points: Sequence[Point], full_bytes: int, full_figure: float) -> float:
-    """Return the share of the rectangle that the front dominates, chosen on the selection set."""
-    front: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.weight_bytes, p.selection)):
-        if not front or point.selection < front[-1].selection:
-            front.append(point)
-    corner = full_figure * (1.0 + MARGIN)
-    depth = 0.0
-    area = 0.0
-    for point, after in zip(front, [*front[1:], None], strict=True):
-        depth = max(depth, corner - point.test)
-        until = full_bytes if after is None else min(after.weight_bytes, full_bytes)
-        area += max(until - point.weight_bytes, 0) * max(depth, 0.0)
-    return area / (full_bytes * corner) * (1.0 + MARGIN) / MARGIN
-
+COSTS = {"weight_bytes": "weight bytes", "ebops": "EBOPs"}
+ABLATION = "ablation (this package)"
 
 METHODS: dict[str, Callable[[Problem, int, float], list[Point]]] = {
     "random search": random_search,
@@ -279,32 +47,90 @@ METHODS: dict[str, Callable[[Problem, int, float], list[Point]]] = {
     "magnitude pruning, uniform bits": magnitude_pruning,
 }
 
-
 if find_spec("optuna") is None:
     del METHODS["Optuna NSGA-II"]
     print("Optuna is not installed: the ablation is not compared with NSGA-II")  # noqa: T201
 
 
+def front_of(points: Sequence[Point], cost: str) -> list[int]:
+    """Return the places of the front, cheapest first, chosen on the selection set."""
+    front: list[int] = []
+    order = sorted(
+        range(len(points)), key=lambda n: (getattr(points[n], cost), points[n].selection)
+    )
+    for place in order:
+        if not front or points[place].selection < points[front[-1]].selection:
+            front.append(place)
+    return front
+
+
+def hypervolume(points: Sequence[Point], cost: str, full_cost: float, full_figure: float) -> float:
+    """Return the share of the rectangle that the front dominates."""
+    front = [points[place] for place in front_of(points, cost)]
+    corner = full_figure * (1.0 + MARGIN)
+    depth = 0.0
+    area = 0.0
+    for point, after in zip(front, [*front[1:], None], strict=True):
+        depth = max(depth, corner - point.test)
+        until = full_cost if after is None else min(getattr(after, cost), full_cost)
+        area += max(until - getattr(point, cost), 0) * max(depth, 0.0)
+    return area / (full_cost * corner) * (1.0 + MARGIN) / MARGIN
+
+
 @pytest.mark.slow
 def test_the_front_of_the_ablation_is_at_least_as_good_at_equal_cpu_time(tmp_path: Path) -> None:
-    volumes: dict[str, list[float]] = {name: [] for name in ("ablation", *METHODS)}
+    volumes: dict[str, dict[str, list[float]]] = {
+        cost: {name: [] for name in (ABLATION, *METHODS)} for cost in COSTS
+    }
     for seed in SEEDS:
         given = problem(seed)
         with repeatable():
             path, full_figure, seconds = ablation(given, seed, tmp_path / str(seed))
-            full_bytes = path[0].weight_bytes
-            volumes["ablation"].append(hypervolume(path, full_bytes, full_figure))
-            line = [
-                f"seed {seed}: {seconds:.1f} CPU s each; ablation {volumes['ablation'][-1]:.3f}"
-            ]
+            found = {ABLATION: path}
             for name, method in METHODS.items():
-                points = method(given, seed, seconds)
-                volumes[name].append(hypervolume(points, full_bytes, full_figure))
-                line.append(f"{name} {volumes[name][-1]:.3f} ({len(points)} tried)")
-        print("\n" + "; ".join(line))  # noqa: T201
-    for name in METHODS:
-        gain = np.array(volumes["ablation"]) - np.array(volumes[name])
-        half = float(student.ppf(0.95, len(gain) - 1)) * gain.std(ddof=1) / np.sqrt(len(gain))
-        low, high = gain.mean() - half, gain.mean() + half
-        print(f"ablation − {name}: {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]")  # noqa: T201
-        assert high >= 0.0, f"{name} is better"
+                found[name] = method(given, seed, seconds)
+        for cost, by_method in volumes.items():
+            for name, points in found.items():
+                volume = hypervolume(points, cost, getattr(path[0], cost), full_figure)
+                by_method[name].append(volume)
+        told = [
+            f"{name} {volumes['weight_bytes'][name][-1]:.3f} ({len(points)} judged)"
+            for name, points in found.items()
+        ]
+        print(f"\nseed {seed}, {seconds:.1f} CPU s each: {'; '.join(told)}")  # noqa: T201
+        if seed == SEEDS[0]:
+            draw(found, full_figure)
+    for cost, words in COSTS.items():
+        for name in METHODS:
+            gain = np.array(volumes[cost][ABLATION]) - np.array(volumes[cost][name])
+            half = float(student.ppf(0.95, len(gain) - 1)) * gain.std(ddof=1) / np.sqrt(len(gain))
+            low, high = gain.mean() - half, gain.mean() + half
+            print(  # noqa: T201
+                f"{words}: ablation − {name}: {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+            )
+            if cost == "weight_bytes":
+                assert high >= 0.0, f"{name} is better"
+
+
+def draw(found: dict[str, list[Point]], full_figure: float) -> None:
+    """Write the fronts of one seed as a picture, where a folder for pictures is named."""
+    folder = os.environ.get("PULSEFRONT_PICTURES")
+    if folder is None:
+        return
+    points = {
+        name: (
+            [point.weight_bytes for point in tried],
+            [100.0 * (point.test / full_figure - 1.0) for point in tried],
+        )
+        for name, tried in found.items()
+    }
+    fronts = {name: front_of(tried, "weight_bytes") for name, tried in found.items()}
+    figure = pareto_fronts(
+        points,
+        cost_label="weight bytes",
+        label="test width against the full float network (%)",
+        fronts=fronts,
+        limits=(-4.0, 30.0),
+        limit=100.0 * MARGIN,
+    )
+    figure.savefig(Path(folder) / "fronts.png", dpi=160)

@@ -32,7 +32,8 @@ def lower(
 
     With a *front_end* the candidate's inputs are sums: the model forms them itself from the raw
     counts of ``front_end.raw_inputs(candidate.kept_inputs)``, and *input_format* is that of the
-    raw counts. With a convolution the model's input has the shape (sample, 1).
+    raw counts. Sums of one input each are these inputs themselves and cost nothing. With a
+    convolution the model's input has the shape (sample, 1).
 
     Raises
     ------
@@ -58,27 +59,29 @@ def lower_deployed(
     UnsupportedLayer
         A convolution behind a front end.
     """
-    if front_end is not None and network.convolution is not None:
-        raise UnsupportedLayer(
-            "conv_1",
-            problem="a convolution reads samples, not sums of a front end",
-            remedy="leave out the front end or the convolution",
-        )
     layers: list[Layer] = []
     source = "counts"
     kept = network.kept_inputs
     width = len(kept)
     if front_end is not None:
         raw = front_end.raw_inputs(kept)
-        layers.append(
-            Dense(
-                "sums",
-                (source,),
-                weights=front_end.matrix[np.ix_(raw, kept)].astype(np.int64),
-                weight_format=FixedPointFormat(1, 1, signed=False),
+        sums = front_end.matrix[np.ix_(raw, kept)].astype(np.int64)
+        if not np.array_equal(sums, np.eye(width)):
+            if network.convolution is not None:
+                raise UnsupportedLayer(
+                    "conv_1",
+                    problem="a convolution reads samples, not sums of a front end",
+                    remedy="leave out the front end or the convolution",
+                )
+            layers.append(
+                Dense(
+                    "sums",
+                    (source,),
+                    weights=sums,
+                    weight_format=FixedPointFormat(1, 1, signed=False),
+                )
             )
-        )
-        source, width = "sums", len(raw)
+            source, width = "sums", len(raw)
     last = len(network.weights) - 1
     for index, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         is_last = index == last

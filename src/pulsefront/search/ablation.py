@@ -21,12 +21,13 @@ from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import Checkpoint
 from pulsefront.search.judge import Judge
-from pulsefront.search.moves import starting_moves
+from pulsefront.search.moves import Move, starting_moves
 from pulsefront.search.outcome import assemble
 from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
+from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
 from pulsefront.search.trainer import Trainer
 from pulsefront.search.workers import Share
@@ -173,7 +174,7 @@ class _Search:
         start = [
             initial_candidate(
                 self.settings.network,
-                self.task.n_in,
+                self.task.n_start,
                 self.task.n_out,
                 seed=self.settings.seed * 1000 + k,
             )
@@ -219,7 +220,7 @@ class _Search:
             )
         float_trial, trial = (replace(t, accepted=True) for t in (float_trial, trial))
         state = State(
-            moves=starting_moves(base[0], self.settings.step_fraction),
+            moves=self._starting_moves(base),
             approved=[],
             trials=[float_trial, trial],
             path=[],
@@ -236,9 +237,11 @@ class _Search:
         # Past the last round or the last non-inferior removal, the budget alone drives.
         forced = state.round >= self.settings.max_rounds or not state.moves
         if forced:
-            state.moves = starting_moves(base[0], self.settings.step_fraction)
+            state.moves = self._starting_moves(base)
         saved = self._saved(base, forced=forced)
-        proposals = propose(base, state, self.data, self.settings, self.judge.cost, saved)
+        proposals = propose(
+            base, state, self.data, self.settings, self.judge.cost, saved, self._families
+        )
         if not proposals and forced:
             raise self._budget_error(base)
         state.round += 1
@@ -302,6 +305,14 @@ class _Search:
         return base, state
 
     # --- shared ---------------------------------------------------------------------------------
+
+    @property
+    def _families(self) -> tuple[SumFamily, ...]:
+        # the filters of a convolution slide over samples, not over sums of them
+        return () if self.settings.network.convolution else self.task.families
+
+    def _starting_moves(self, base: Sequence[Candidate]) -> list[Move]:
+        return starting_moves(base[0], self.settings.step_fraction, self._families)
 
     def _saved(self, base: Sequence[Candidate], *, forced: bool) -> tuple[str, ...]:
         """Return the names of the costs to save: what is over the budget where that forces."""

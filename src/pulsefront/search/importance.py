@@ -13,6 +13,7 @@ from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import TrainingData, batch_loss
 from pulsefront.search.moments import Moments
 from pulsefront.search.moves import Importance
+from pulsefront.search.sums import SumFamily, replace_by_sums
 from pulsefront.search.surgery import Bridge, drop_inputs, drop_nodes
 from pulsefront.search.task import Task
 
@@ -22,8 +23,16 @@ CANDIDATES_AT_ONCE = 24
 
 
 @torch.no_grad()
-def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: int) -> Importance:
+def importance(
+    candidates: Sequence[Candidate],
+    data: TrainingData,
+    *,
+    events: int,
+    families: Sequence[SumFamily] = (),
+) -> Importance:
     """Remove every input and node in turn, in every initialization, on training events.
+
+    With *families* every sum is put in the place of the inputs that it holds, too.
 
     ``events`` of the training set are enough: the result ranks, it decides nothing.
     """
@@ -31,6 +40,9 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
     kept = candidates[0].kept_inputs
     signals = part.inputs[..., torch.from_numpy(kept)].reshape(-1, len(kept)).double()
     input_moments = Moments.of(signals.numpy())
+    everything = _all_moments(part) if families else None
+    useful = [family.useful(kept) for family in families]
+    sums = []
     # No input of a convolution can go: its filters slide over all of them.
     places = [] if candidates[0].convolution else _all_but_one(len(kept))
     inputs = []
@@ -52,6 +64,12 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
                 whole,
             )
         )
+        sums.append(
+            [
+                _sum_rises(candidate, family, numbers, everything, part, whole)
+                for family, numbers in zip(families, useful, strict=True)
+            ]
+        )
         nodes.append(
             tuple(
                 _rises(
@@ -70,7 +88,33 @@ def importance(candidates: Sequence[Candidate], data: TrainingData, *, events: i
         tuple(moments),
         tuple(bridges),
         tuple(weights),
+        tuple(families),
+        tuple(np.mean(rises, axis=0) for rises in zip(*sums, strict=True)),
+        everything,
     )
+
+
+def _all_moments(data: TrainingData) -> Moments:
+    """Return the moments of all inputs that a network can choose from."""
+    return Moments.of(data.inputs.reshape(-1, data.inputs.shape[-1]).double().numpy())
+
+
+def _sum_rises(
+    candidate: Candidate,
+    family: SumFamily,
+    useful: NDArray[np.intp],
+    moments: Moments | None,
+    data: TrainingData,
+    whole: float,
+) -> NDArray[np.float64]:
+    """Return the rise with each sum in the place of its inputs, infinite for useless ones."""
+    rises = np.full(len(family.columns), np.inf)
+    if moments is not None and len(useful) and not family.at_once:
+        merged = [
+            replace_by_sums(candidate, family, np.array([number]), moments) for number in useful
+        ]
+        rises[useful] = _losses(merged, data) - whole
+    return rises
 
 
 def _all_but_one(count: int) -> list[NDArray[np.intp]]:
@@ -106,7 +150,8 @@ def rank_inputs(
             without = drop_inputs(candidate, np.delete(np.arange(count), place))
             rise = task.metric(task.residuals(without, scaling, rows)) / whole - 1.0
             rises[index] += rise / len(candidates)
-    order = np.argsort(-rises, kind="stable")
+    read = candidates[0].kept_inputs
+    order = read[np.argsort(-rises[read], kind="stable")]
     return tuple((task.input_names[i], float(rises[i])) for i in order)
 
 

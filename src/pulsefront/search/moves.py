@@ -1,4 +1,4 @@
-"""What an ablation may remove: inputs, nodes, layers, single weights, bits."""
+"""What an ablation may remove: inputs, alone or into sums, nodes, layers, single weights, bits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate
 from pulsefront.search.moments import Moments
+from pulsefront.search.sums import SumFamily, replace_by_sums
 from pulsefront.search.surgery import Bridge, drop_inputs, drop_layer, drop_nodes, drop_weights
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 MoveKind = Literal[
-    "inputs", "nodes", "weights", "layer", "weight_bits", "bias_bits", "activation_bits"
+    "inputs", "sums", "nodes", "weights", "layer", "weight_bits", "bias_bits", "activation_bits"
 ]
 
 
@@ -35,14 +36,18 @@ MoveKind = Literal[
 class Move:
     """Removal of *amount* inputs, nodes, weights or bits; *layer* counts from 0, None for inputs.
 
-    A move of kind ``layer`` removes a whole hidden layer once it has at most *amount* nodes.
+    A move of kind ``layer`` removes a whole hidden layer once it has at most *amount* nodes; one
+    of kind ``sums`` puts *amount* sums of a *family* in the place of the inputs that they hold.
     """
 
     kind: MoveKind
     layer: int | None
     amount: int
+    family: int | None = None
 
     def __str__(self) -> str:
+        if self.kind == "sums":
+            return f"inputs into {self.amount} sum{'s' if self.amount > 1 else ''}"
         what = self.kind.replace("_", " ")
         if self.layer is None:
             return f"{what} −{self.amount}"
@@ -60,6 +65,8 @@ class Importance:
     these; ``nodes[k][layer]`` (nodes,), ``moments[k][layer]`` and ``bridges[k][layer]`` belong
     to initialization k, whose nodes are its own. ``weights[k][layer]`` (n_in, n_out) is what a
     single weight adds to the variance of its sum; zero where its stored integer is zero.
+    ``sums[family]`` (sum,) is the mean rise with a sum in the place of the inputs that it holds,
+    infinite where it holds none, and ``all_moments`` are those of inputs and sums.
     """
 
     inputs: NDArray[np.float64]
@@ -68,12 +75,21 @@ class Importance:
     moments: tuple[tuple[Moments, ...], ...]
     bridges: tuple[tuple[Bridge, ...], ...]
     weights: tuple[tuple[NDArray[np.float64], ...], ...]
+    families: tuple[SumFamily, ...] = ()
+    sums: tuple[NDArray[np.float64], ...] = ()
+    all_moments: Moments | None = None
 
 
-def starting_moves(candidate: Candidate, fraction: float) -> list[Move]:
+def starting_moves(
+    candidate: Candidate, fraction: float, families: Sequence[SumFamily] = ()
+) -> list[Move]:
     """Return one move of every kind and layer; units go in steps of *fraction* of them."""
     layers = len(candidate.weights)
     moves = [Move("inputs", None, max(1, round(fraction * len(candidate.kept_inputs))))]
+    for number, family in enumerate(families):
+        count = len(family.columns)
+        amount = count if family.at_once else max(1, round(fraction * count))
+        moves.append(Move("sums", None, amount, number))
     if candidate.convolution is not None:
         moves = []  # its filters slide over all samples
     moves += [
@@ -120,7 +136,7 @@ def after_layer_removal(moves: Sequence[Move], layer: int) -> list[Move]:
             if move.layer == layer and move.kind in ("nodes", "layer", "activation_bits"):
                 continue
             kept = replace(move, layer=max(move.layer - 1, layer))
-        if not any((kept.kind, kept.layer) == (one.kind, one.layer) for one in result):
+        if not any(replace(kept, amount=one.amount) == one for one in result):
             result.append(kept)
     return result
 
@@ -143,6 +159,8 @@ def apply(
             return None
         keep = importance.input_moments.least_needed(importance.inputs, move.amount)
         return [drop_inputs(c, keep, importance.input_moments) for c in candidates]
+    if move.kind == "sums":
+        return _with_sums(move, candidates, importance)
     assert move.layer is not None  # only inputs have no layer
     if move.kind == "nodes":
         return _without_nodes(move.layer, move.amount, candidates, importance)
@@ -166,6 +184,25 @@ def apply(
         for c in candidates
         if c.precision is not None
     ]
+
+
+def _with_sums(
+    move: Move, candidates: Sequence[Candidate], importance: Importance
+) -> list[Candidate] | None:
+    assert move.family is not None  # such a move names it
+    assert importance.all_moments is not None  # and families come with moments
+    family = importance.families[move.family]
+    kept = candidates[0].kept_inputs
+    if family.at_once:
+        numbers = np.arange(len(family.columns))
+        if move.amount < len(numbers) or not family.covered(numbers)[kept].all():
+            return None
+    else:
+        rises = importance.sums[move.family]
+        numbers = np.sort(np.argsort(rises, kind="stable")[: move.amount])
+        if len(numbers) < move.amount or not np.isfinite(rises[numbers]).all():
+            return None
+    return [replace_by_sums(c, family, numbers, importance.all_moments) for c in candidates]
 
 
 def _without_nodes(

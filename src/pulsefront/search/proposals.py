@@ -20,6 +20,7 @@ from pulsefront.search.moves import (
 from pulsefront.search.records import State
 from pulsefront.search.result import Trial
 from pulsefront.search.settings import SearchSettings
+from pulsefront.search.sums import SumFamily
 
 __all__ = ["Proposal", "choose", "propose", "update_moves"]
 
@@ -49,14 +50,15 @@ def propose(
     settings: SearchSettings,
     cost: Callable[[Sequence[Candidate]], Cost],
     saved: Sequence[str] = ALWAYS_SAVED,
+    families: Sequence[SumFamily] = (),
 ) -> list[Proposal]:
     """Return up to ``settings.proposals`` removals, those that save most first.
 
     Moves of *state* that have become impossible are halved there, or given up, and so are those
     that save nothing of the costs named by *saved*. Those approved in the last round but not
-    taken are proposed together on top.
+    taken are proposed together on top. *families* are sums that may replace inputs.
     """
-    ranking = importance(base, data, events=settings.importance_events)
+    ranking = importance(base, data, events=settings.importance_events, families=families)
     before = cost(base)
     proposals = []
     possible = []
@@ -74,7 +76,7 @@ def propose(
     proposals = proposals[: settings.proposals]
     together = [move for move in state.approved if move in possible and move.kind != "layer"]
     if len(together) > 1:
-        joint = _apply_all(together, base, data, settings)
+        joint = _apply_all(together, base, data, settings, families)
         if joint is not None:
             proposals.append(Proposal(tuple(together), tuple(joint)))
     return proposals
@@ -91,7 +93,7 @@ def _largest_possible(
     while smaller is not None:
         candidates = apply(smaller, base, ranking, floor_bits=settings.floor_bits)
         if candidates is not None:
-            if smaller.kind == "layer":  # new weights: their binary points price them
+            if smaller.kind in ("layer", "sums"):  # new weights: their binary points price them
                 candidates = calibrated(candidates, data, events=settings.importance_events)
             return Proposal((smaller,), tuple(candidates))
         smaller = shrink(smaller)
@@ -103,10 +105,11 @@ def _apply_all(
     base: Sequence[Candidate],
     data: TrainingData,
     settings: SearchSettings,
+    families: Sequence[SumFamily],
 ) -> list[Candidate] | None:
     candidates = list(base)
     for move in moves:
-        ranking = importance(candidates, data, events=settings.importance_events)
+        ranking = importance(candidates, data, events=settings.importance_events, families=families)
         after = apply(move, candidates, ranking, floor_bits=settings.floor_bits)
         if after is None:
             return None

@@ -25,6 +25,7 @@ from pulsefront.search.residual_metrics import (
     root_mean_square,
     scaled_distance,
 )
+from pulsefront.search.sums import SumFamily, extended, families
 
 if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData
@@ -72,6 +73,10 @@ class Task:
         For reports. Inputs are those of the network: sums where there is a front end.
     front_end
         Sums of the raw inputs that the network reads in their place.
+    sums
+        Sums that the search may put in the place of the inputs that they hold, such as
+        ``window_sums(16, 2)``; each entry is one family. The network starts with the inputs
+        themselves. Not together with ``front_end``, which then becomes inputs and sums.
     class_positions
         (class, axis) place of every class, such as the centres of the crystals of an array in
         mm; classification only. Residuals then say how far off a wrong choice is.
@@ -99,6 +104,7 @@ class Task:
     groups: NDArray[np.integer] | None = None
     front_end: FrontEnd | None = None
     class_positions: NDArray[np.floating] | None = None
+    sums: tuple[FrontEnd, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -121,16 +127,23 @@ class Task:
         if not len(self.train) or not len(self.selection):
             raise DataError("no training or no selection events", field="train, selection")
         self._check_labels()
-        if self.front_end is not None and self.front_end.n_raw != self.inputs.shape[-1]:
-            raise DataError(
-                f"the front end sums {self.front_end.n_raw} inputs",
-                field="inputs",
-                value=self.inputs.shape,
-            )
+        for one in (*self.sums, *((self.front_end,) if self.front_end else ())):
+            if one.n_raw != self.inputs.shape[-1]:
+                raise DataError(
+                    f"the front end sums {one.n_raw} inputs",
+                    field="inputs",
+                    value=self.inputs.shape,
+                )
+        if self.sums and self.front_end is not None:
+            raise DataError("sums of a front end's sums are not searched", field="sums")
         if not self.input_names:
-            names = tuple(f"input_{i}" for i in range(self.n_in))
+            names = tuple(f"input_{i}" for i in range(self.n_start))
             names = self.front_end.names if self.front_end is not None else names
             object.__setattr__(self, "input_names", names)
+        if self.sums:
+            both = extended(self.n_start, self.input_names, self.sums)
+            object.__setattr__(self, "front_end", both)
+            object.__setattr__(self, "input_names", both.names)
         if not self.output_names:
             names = tuple(f"output_{i}" for i in range(self.n_out))
             object.__setattr__(self, "output_names", names)
@@ -189,8 +202,18 @@ class Task:
             )
 
     @property
+    def n_start(self) -> int:
+        """Inputs that the full network reads; sums that the search may use come after them."""
+        return int(self.inputs.shape[-1]) if self.sums or not self.front_end else self.n_in
+
+    @property
+    def families(self) -> tuple[SumFamily, ...]:
+        """The families of sums that may replace inputs."""
+        return families(self.front_end, self.sums) if self.front_end and self.sums else ()
+
+    @property
     def n_in(self) -> int:
-        """Inputs of the network."""
+        """Inputs that a network can choose from, sums included."""
         return self.front_end.n_sums if self.front_end else int(self.inputs.shape[-1])
 
     @property
