@@ -57,9 +57,9 @@ def test_what_is_written_is_read(
 def test_any_hdf5_program_sees_units_and_meaning(tmp_path: Path) -> None:
     store.write(small(), tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
-        assert file["events/time_ns"].attrs["unit"] == "ns"
-        assert "photosensor" in file["events/charge_adc"].attrs["description"]
-        assert "SATURATED" in file["events/status"].attrs["flags"]
+        assert file["events/time_ns"].attrs["unit"] == b"ns"
+        assert b"photosensor" in file["events/charge_adc"].attrs["description"]
+        assert b"SATURATED" in file["events/status"].attrs["flags"]
 
 
 def test_a_part_is_read_alone(tmp_path: Path) -> None:

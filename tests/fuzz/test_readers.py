@@ -8,6 +8,8 @@ default; PULSEFRONT_FUZZ_SECONDS sets how long.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import tracemalloc
 import warnings
@@ -232,26 +234,104 @@ def test_noise_is_no_format(seed: Seed, tmp_path: Path) -> None:
         guarded(path, None)
 
 
-def test_a_store_with_flipped_bits_is_an_error_or_unharmed(tmp_path: Path) -> None:
+COLUMNS = {"waveform_adc": WAVES, "time_ns": np.arange(12) * 1.5}
+STORED = EventTable(
+    COLUMNS, {name: Quantity("1", name) for name in COLUMNS}, np.arange(12, dtype=np.uint16)
+)
+
+
+def store_left_open(path: Path) -> bytes:
+    """Return the bytes of a store whose writer still has it open."""
+    with store.append(path) as appender:
+        for start in range(0, 12, 4):
+            appender.add(STORED.select(slice(start, start + 4)))
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("left_open", [False, True])
+def test_a_store_with_flipped_bits_is_an_error_or_unharmed(tmp_path: Path, left_open: bool) -> None:
     path = tmp_path / "s.h5"
-    columns = {"waveform_adc": WAVES, "time_ns": np.arange(12) * 1.5}
-    told = {name: Quantity("1", name) for name in columns}
-    store.write(EventTable(columns, told, np.arange(12, dtype=np.uint16)), path)
-    content = path.read_bytes()
+    if left_open:
+        content = store_left_open(path)
+    else:
+        store.write(STORED, path)
+        content = path.read_bytes()
     unharmed = 0
     for random in rounds(SECONDS / 4):
-        place = int(random.integers(0, len(content)))
         changed = bytearray(content)
-        changed[place] ^= 1 << int(random.integers(0, 8))
+        for _ in range(int(random.integers(1, 4))):
+            changed[int(random.integers(0, len(content)))] ^= 1 << int(random.integers(0, 8))
         path.write_bytes(bytes(changed))
+        start = time.perf_counter()
         try:
             table = store.read(path)
         except PulsefrontError as error:
             assert "\n" not in str(error)  # noqa: PT017
+            assert time.perf_counter() - start < 3
             continue
         unharmed += 1
-        assert set(table.columns) == set(columns)
-        for name, values in columns.items():
-            np.testing.assert_array_equal(table[name], values, err_msg=f"byte {place}")
+        assert set(table.columns) == set(COLUMNS)
+        for name, values in COLUMNS.items():
+            np.testing.assert_array_equal(table[name], values)
         np.testing.assert_array_equal(table.status, np.arange(12))
     assert unharmed > 0  # bytes that nothing uses
+
+
+@pytest.mark.parametrize("left_open", [False, True])
+def test_a_store_cut_or_with_a_hole_is_an_error_or_whole(tmp_path: Path, left_open: bool) -> None:
+    path = tmp_path / "s.h5"
+    if left_open:
+        content = store_left_open(path)
+    else:
+        store.write(STORED, path)
+        content = path.read_bytes()
+    for random in rounds(SECONDS / 4):
+        place, length = int(random.integers(1, len(content))), int(random.integers(1, 600))
+        damaged = content[:place]
+        if random.integers(0, 2):
+            damaged += bytes(length) + content[place + length :]
+        path.write_bytes(damaged)
+        start = time.perf_counter()
+        try:
+            table = store.read(path)
+        except PulsefrontError:
+            assert time.perf_counter() - start < 3
+            continue
+        for name, values in COLUMNS.items():
+            np.testing.assert_array_equal(table[name], values)
+
+
+@pytest.mark.skipif(SECONDS < 10, reason="kills writers again and again: part of make fuzz")
+def test_kills_at_random_moments_lose_at_most_the_chunk_in_flight(tmp_path: Path) -> None:
+    path = tmp_path / "s.h5"
+    kept = 0
+    for number in range(30):
+        random = np.random.default_rng(number)
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(kept)], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout is not None
+            told = [int(writer.stdout.readline())]
+            time.sleep(float(random.uniform(0, 0.15)))
+            writer.kill()
+            told += [int(line) for line in writer.stdout if line.endswith("\n")]
+        table = store.read(path)
+        # A number is told after its commit, so one more may be whole.
+        assert len(table) - 20 * told[-1] in (0, 20), number
+        np.testing.assert_array_equal(table["number"], np.arange(len(table)) // 20)
+        kept = len(table) // 20
+
+
+WRITER = """
+import sys
+import numpy as np
+from pulsefront.events import store
+from pulsefront.events.container import EventTable, Quantity
+number = int(sys.argv[2])
+with store.append(sys.argv[1]) as appender:
+    while True:
+        columns = {"w": np.full((20, 500), number, np.uint16), "number": np.full(20, number)}
+        appender.add(EventTable(columns, {name: Quantity("1", name) for name in columns}))
+        number += 1
+        print(number, flush=True)
+"""

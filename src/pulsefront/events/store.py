@@ -2,11 +2,16 @@
 
 Layout, also readable with any HDF5 viewer::
 
-    /                attributes: format, format_version, provenance (JSON)
+    /                attributes: format, format_version
+    /provenance      bytes of a JSON text
     /events/<name>   (event, …) chunked along the event axis, shuffled, gzip, with checksums;
                      attributes: unit, description
     /events/status   (event,) uint16 of `Status` flags; attribute: flags (JSON name → value)
     /committed       one integer: the events that are wholly written
+
+Everything has checksums: columns, provenance and count by HDF5's Fletcher32 filter, attributes,
+which have a fixed length, by that of the block they stand in. (Text of variable length stands in a
+heap that has none, and in which HDF5 can search for ever if it is damaged.)
 
 `write` makes a file appear whole or not at all. `append` adds to a file event by event chunk in
 HDF5's single-writer mode, which orders its writes so that the file opens at any moment:
@@ -28,13 +33,13 @@ import numpy as np
 
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.events.left_open import is_left_open
 from pulsefront.events.store_read import (
     FORMAT,
     FORMAT_VERSION,
     StoredEvents,
     check_format,
     is_store,
-    left_open,
     open_store,
     read,
 )
@@ -94,8 +99,9 @@ def write_stream(
         if "events" not in file:
             raise DataError("there is nothing to store", file=path)
         if callable(provenance):
-            file.attrs["provenance"] = _json(provenance())
-        file["committed"][()] = count
+            del file["provenance"]
+            _store_provenance(file, provenance())
+        file["committed"][0] = count
     return count
 
 
@@ -116,7 +122,7 @@ def append(path: str | Path) -> Iterator[Appender]:
         The file cannot be written.
     """
     path = Path(path)
-    if path.exists() and left_open(path):
+    if path.exists() and is_left_open(path):
         with open_store(path) as stored:
             write_stream(stored.chunks(), path, provenance=stored.provenance)
     appender = Appender(path)
@@ -143,7 +149,7 @@ class Appender:
         # All columns before the count: a reader trusts the count alone.
         self._file.flush()
         self.count += len(table)
-        self._file["committed"][()] = self.count
+        self._file["committed"][0] = self.count
         self._file.flush()
 
     def close(self) -> None:
@@ -158,7 +164,7 @@ class Appender:
         else:
             check_format(self.path)
         file = h5py.File(self.path, "r+", libver=("v110", "v110"))
-        self.count = int(file["committed"][()])
+        self.count = int(np.ravel(file["committed"][()])[0])
         file.swmr_mode = True
         return file
 
@@ -167,10 +173,10 @@ class Appender:
 
 
 def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -> None:
-    file.attrs["format"] = FORMAT
+    file.attrs["format"] = _fixed(FORMAT)
     file.attrs["format_version"] = FORMAT_VERSION
-    file.attrs["provenance"] = _json(provenance)
-    file.create_dataset("committed", data=np.int64(0))
+    _store_provenance(file, provenance)
+    file.create_dataset("committed", data=np.zeros(1, np.int64), chunks=(1,), fletcher32=True)
     group = file.create_group("events", track_order=True)
     for name, column in (*table.columns.items(), ("status", table.status)):
         if column.dtype.kind not in "biuf":
@@ -193,14 +199,23 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
             fletcher32=True,
         )
         quantity = STATUS if name == "status" else table.quantities[name]
-        dataset.attrs["unit"] = quantity.unit
-        dataset.attrs["description"] = quantity.description
+        dataset.attrs["unit"] = _fixed(quantity.unit)
+        dataset.attrs["description"] = _fixed(quantity.description)
     flags = {flag.name: flag.value for flag in Status}
-    group["status"].attrs["flags"] = json.dumps(flags)
+    group["status"].attrs["flags"] = _fixed(json.dumps(flags))
 
 
-def _json(provenance: Mapping[str, Any]) -> str:
-    return json.dumps(dict(provenance), ensure_ascii=False)
+def _store_provenance(file: h5py.File, provenance: Mapping[str, Any]) -> None:
+    text = json.dumps(dict(provenance), ensure_ascii=False).encode()
+    file.create_dataset(
+        "provenance", data=np.frombuffer(text, np.uint8), chunks=True, fletcher32=True
+    )
+
+
+def _fixed(text: str) -> Any:
+    """Return text as HDF5 stores it where it has a fixed length."""
+    content = text.encode()
+    return np.array(content, h5py.string_dtype("utf-8", max(len(content), 1)))
 
 
 def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) -> None:

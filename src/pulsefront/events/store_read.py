@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, PulsefrontError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.left_open import is_left_open, open_left_open
 
 __all__ = [
     "FORMAT",
@@ -22,14 +24,14 @@ __all__ = [
     "StoredEvents",
     "check_format",
     "is_store",
-    "left_open",
     "open_store",
     "read",
 ]
 
 FORMAT = "pulsefront-events"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # What h5py raises on a damaged file depends on where the damage is.
+ATTEMPTS, PAUSE_S = 4, 0.05
 _HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
 
 
@@ -169,11 +171,12 @@ def check_format(path: Path) -> None:
         raise UnsupportedFormat("is not an event store (not HDF5)", file=path, remedy=remedy)
     with _open_for_reading(path) as file:
         try:
-            name = _text(file.attrs.get("format"))
-            version = int(file.attrs.get("format_version", -1))
+            name = _attribute(file, "format")
+            old = not name and "format_version" in file.attrs and "committed" in file
+            version = int(file.attrs["format_version"]) if name or old else -1
         except _HDF5_ERRORS as error:
             raise DataError(f"is damaged: {_reason(error)}", file=path) from None
-    if name != FORMAT:
+    if name != FORMAT and not old:
         raise UnsupportedFormat("is HDF5, but not an event store", file=path, remedy=remedy)
     if version != FORMAT_VERSION:
         raise UnsupportedFormat(
@@ -181,54 +184,35 @@ def check_format(path: Path) -> None:
             file=path,
             field="format_version",
             value=version,
-            remedy="read it with the pulsefront that wrote it",
+            remedy="make it again, or read it with the pulsefront that wrote it",
         )
 
 
 def _open_for_reading(path: Path) -> h5py.File:
     try:
-        return h5py.File(path, "r")
-    except _HDF5_ERRORS as first:
-        # Single-writer mode reads beside a writer, and after one that was killed. It also waits
-        # for data to settle, for ever on a damaged file, so nothing else is tried with it.
-        if not _being_written(path, first):
-            raise DataError(f"is damaged: {_reason(first)}", file=path) from None
-    try:
-        return h5py.File(path, "r", libver="latest", swmr=True)
+        if not is_left_open(path):
+            # Without a lock: where the file system has none, a reader needs none either.
+            return h5py.File(path, "r", locking=False)
+        # Beside a writer at work a block may be caught half written; a little later it is whole.
+        for _ in range(ATTEMPTS - 1):
+            with suppress(*_HDF5_ERRORS):
+                return open_left_open(path)
+            time.sleep(PAUSE_S)
+        return open_left_open(path)
     except _HDF5_ERRORS as error:
         raise DataError(f"is damaged: {_reason(error)}", file=path) from None
-
-
-def left_open(path: Path) -> bool:
-    """Return whether an earlier writer did not close the store."""
-    try:
-        with h5py.File(path, "r"):
-            return False
-    except _HDF5_ERRORS as error:
-        return _being_written(path, error)
-
-
-def _being_written(path: Path, error: Exception) -> bool:
-    """Return whether a file cannot be opened only because its writer has not closed it."""
-    if "already open for write" in str(error):
-        return True
-    # A writer that met a full disk leaves a file shorter than it says. HDF5 finds that out after
-    # it has checked the superblock, so the flags in its byte 11 can be trusted.
-    with open(path, "rb") as raw:
-        superblock = raw.read(12)
-    return "truncated file" in str(error) and len(superblock) == 12 and superblock[11] & 5 != 0
 
 
 def _stored_events(path: Path, file: h5py.File) -> StoredEvents:
     try:
         group = file["events"]
-        count = int(file["committed"][()])
+        count = int(file["committed"][0])
         quantities = {
-            name: Quantity(_text(data.attrs["unit"]), _text(data.attrs["description"]))
+            name: Quantity(_attribute(data, "unit"), _attribute(data, "description"))
             for name, data in group.items()
             if name != "status"
         }
-        provenance = json.loads(_text(file.attrs["provenance"]))
+        provenance = json.loads(file["provenance"][()].tobytes())
         shortest = min(data.shape[0] for data in group.values())
     except (*_HDF5_ERRORS, IndexError) as error:
         raise DataError(f"is damaged: {_reason(error)}", file=path) from None
@@ -239,8 +223,15 @@ def _stored_events(path: Path, file: h5py.File) -> StoredEvents:
     return StoredEvents(path, count, quantities, provenance, file)
 
 
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _attribute(item: h5py.HLObject, name: str) -> str:
+    """Return an attribute that is a text of fixed length; others are not read, and empty.
+
+    HDF5 can search for ever for a text of variable length in a damaged file.
+    """
+    if name not in item.attrs:
+        return ""
+    kind = item.attrs.get_id(name).dtype
+    return item.attrs[name].decode() if kind.kind == "S" else ""
 
 
 def _reason(error: BaseException) -> str:
