@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from pulsefront.cli import firmware
-from pulsefront.errors import DataError, VerificationFailed
+from pulsefront.errors import DataError, ExportError, PrecisionError, VerificationFailed
 from pulsefront.fixed_point import estimate_resources
 from test_firmware_export import flip_one_weight_bit, small_model
 
@@ -87,6 +87,7 @@ def test_verify_fails_on_a_flipped_bit_and_still_prints_the_table(model_file, tm
         ("absent.npy", None, "no such file"),
         ("text.txt", b"1 2 three", "cannot be read as integers"),
         ("array.npy", b"not numpy", "cannot be read as integers"),
+        ("empty.txt", b" \n", r"empty\.txt: holds no events"),
     ],
 )
 def test_bad_data_is_one_clear_error(model_file, tmp_path, name, content, problem):
@@ -100,3 +101,32 @@ def test_an_archive_needs_the_names_of_the_inputs(model_file, tmp_path):
     np.savez(tmp_path / "data.npz", wrong=np.zeros((3, 6), dtype=int))
     with pytest.raises(DataError, match="adc: has no array of that name"):
         invoke("export", model_file, "-o", tmp_path / "out", "-d", tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize(
+    ("array", "problem"),
+    [
+        (
+            np.full((3, 6), 1024),
+            r"data\.npy: input 'adc' at .* .* clip the ADC counts",
+        ),
+        (np.zeros((3, 7), dtype=int), r"data\.npy: input 'adc' has the shape \(event, 6\)"),
+        (np.zeros((3, 6)), r"data\.npy: input 'adc' takes raw integers"),
+    ],
+)
+def test_data_that_does_not_fit_is_named_with_its_file(model_file, tmp_path, array, problem):
+    np.save(tmp_path / "data.npy", array)
+    with pytest.raises(PrecisionError, match=problem):
+        invoke("export", model_file, "-o", tmp_path / "out", "-d", tmp_path / "data.npy")
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_without_events_is_an_error(model_file, tmp_path):
+    np.save(tmp_path / "data.npy", np.zeros((0, 6), dtype=int))
+    with pytest.raises(DataError, match=r"data\.npy: holds no events"):
+        invoke("export", model_file, "-o", tmp_path / "out", "-d", tmp_path / "data.npy")
+
+
+def test_verify_with_data_names_a_folder_that_is_no_export(tmp_path):
+    with pytest.raises(ExportError, match="absent: no such folder"):
+        invoke("verify", tmp_path / "absent", "-d", tmp_path / "data.npy")

@@ -208,6 +208,14 @@ def test_missing_and_added_files_are_found(exported, tmp_path):
         result.raise_on_failure()
 
 
+def test_damaged_checksums_are_an_error_that_names_the_line(exported, tmp_path):
+    folder = copy_of(exported, tmp_path)
+    text = (folder / "SHA256SUMS").read_text()
+    (folder / "SHA256SUMS").write_text(text[:3] + "X" + text[4:])
+    with pytest.raises(ExportError, match="SHA256SUMS: line 1 is no checksum"):
+        verify_export(folder)
+
+
 def test_a_folder_that_is_no_export_is_refused(tmp_path):
     with pytest.raises(ExportError, match="no such folder"):
         verify_export(tmp_path / "absent")

@@ -17,6 +17,7 @@ from pulsefront.fixed_point import (
     Rounding,
     assign,
     format_holding,
+    format_of_scale,
     raw_integers,
 )
 from pulsefront.fixed_point.format import container
@@ -163,3 +164,26 @@ def test_values_are_the_inverse_of_raw_integers():
     one = FixedPointFormat(9, -2)
     integers = np.arange(one.minimum, one.maximum + 1)
     np.testing.assert_array_equal(raw_integers(one.values(integers), one), integers)
+
+
+@pytest.mark.parametrize("exponent", [-20, -1, 0, 3])
+def test_a_power_of_two_scale_is_a_format(exponent):
+    one = format_of_scale(8, 2.0**exponent)
+    assert (one.step, one.width, one.signed) == (2.0**exponent, 8, True)
+    assert not format_of_scale(8, 2.0**exponent, signed=False).signed
+
+
+@pytest.mark.parametrize(
+    ("scale", "remedy"),
+    [
+        (0.3, "power-of-two scale, such as 0.25"),
+        (-0.5, "power-of-two scale$"),
+        (0.0, "power-of-two scale$"),
+        (float("nan"), "power-of-two scale$"),
+        (float("inf"), "power-of-two scale$"),
+    ],
+)
+def test_any_other_scale_is_refused_by_name_and_value(scale, remedy):
+    with pytest.raises(PrecisionError, match=rf"^dense1: the scale is no .*{remedy}") as caught:
+        format_of_scale(8, scale, field="dense1")
+    assert caught.value.value is scale

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from alkaid_fixed_point import alkaid_logic
 from pulsefront.fixed_point import (
     Assignment,
     Dense,

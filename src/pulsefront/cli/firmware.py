@@ -12,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from pulsefront.fixed_point import FixedPointModel
+
 __all__ = ["export", "verify"]
 
 
@@ -94,7 +96,7 @@ def export(
         out,
         targets=[one.value for one in target] if target else DEFAULT_TARGETS,
         board=board,
-        data_vectors=_read_integers(data, [one.name for one in loaded.inputs]) if data else None,
+        data_vectors=_input_integers(data, loaded) if data else None,
         allow_wrap=allow_wrap or (),
         strategy=strategy.value,
         reuse_factor=reuse_factor,
@@ -130,19 +132,34 @@ def verify(
     Exits non-zero on the first integer that differs, and names back-end, vector, output and both
     integers.
     """
+    from pulsefront.firmware.checksums import changed_files
     from pulsefront.firmware.verify import verify_export
     from pulsefront.fixed_point import FixedPointModel
 
     extra = None
     if data is not None:
-        model = FixedPointModel.load(directory / "model.json")
-        extra = _read_integers(data, [one.name for one in model.inputs])
+        changed_files(directory)  # tells first if this is no export
+        extra = _input_integers(data, FixedPointModel.load(directory / "model.json"))
     result = verify_export(directory, extra_inputs=extra)
     typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
     result.raise_on_failure()
     if not as_json:
         compared = sum(row.integers for row in result.rows)
         typer.echo(f"{compared:,} integers compared, none differs")
+
+
+def _input_integers(path: Path, model: FixedPointModel) -> dict[str, npt.NDArray[Any]]:
+    """Read input integers for *model* and check them, so that an error names the file."""
+    from pulsefront.errors import DataError, PrecisionError
+
+    try:
+        arrays = model.input_arrays(_read_integers(path, [one.name for one in model.inputs]))
+    except PrecisionError as error:
+        error.file = path
+        raise
+    if not len(next(iter(arrays.values()))):
+        raise DataError("holds no events", file=path)
+    return arrays
 
 
 def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
@@ -166,6 +183,8 @@ def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str,
         if path.suffix == ".npy":
             array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
             return array
+        if not path.read_text().strip():
+            raise DataError("holds no events", file=path)
         return np.loadtxt(path, dtype=np.int64, ndmin=2)
     except FileNotFoundError:
         raise DataError("no such file", file=path) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pulsefront.errors import ExportError
@@ -50,7 +51,7 @@ def changed_files(directory: str | Path) -> dict[str, str]:
     expected = {}
     for number, line in enumerate(lines, 1):
         digest, separator, name = line.partition("  ")
-        if not separator or len(digest) != 64 or not name:
+        if not separator or not re.fullmatch(r"[0-9a-f]{64}", digest) or not name:
             raise ExportError(f"line {number} is no checksum", file=path, value=line[:80])
         expected[name] = digest
     present = set(_names(directory))

@@ -7,6 +7,7 @@ from pulsefront.fixed_point.format import (
     Rounding,
     assign,
     format_holding,
+    format_of_scale,
     raw_integers,
 )
 from pulsefront.fixed_point.layers import (
@@ -55,5 +56,6 @@ __all__ = [
     "assign",
     "estimate_resources",
     "format_holding",
+    "format_of_scale",
     "raw_integers",
 ]

@@ -6,7 +6,8 @@ Integers stay integers, so the round trip is exact; what the reader does not kno
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,7 @@ import numpy as np
 from pulsefront.errors import PrecisionError
 from pulsefront.files import write_text
 from pulsefront.fixed_point import layers as kinds
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_of_scale
 from pulsefront.fixed_point.layers import INSTEAD, Input, Layer, refuse
 
 if TYPE_CHECKING:
@@ -150,7 +151,11 @@ def from_json(model_class: type[Model], document: Any) -> Model:
     if not isinstance(document, dict) or document.get("kind") != "pulsefront fixed-point model":
         raise PrecisionError("is no fixed-point model", remedy="pass a model.json of an export")
     schema = document.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise PrecisionError(
+            "is no schema version", field="schema", value=schema, remedy="export the model again"
+        )
+    if schema > SCHEMA:
         raise PrecisionError(
             f"is of schema {schema}, newer than {SCHEMA}, the newest that this version reads",
             field="schema",
@@ -169,8 +174,10 @@ def from_json(model_class: type[Model], document: Any) -> Model:
 def _input(entry: Any) -> Input:
     keys = {"name", "shape", "format"}
     _check_keys(entry, keys, keys, "an input")
+    name = _text(entry["name"], "name")
     shape = tuple(_integer(length, "shape") for length in _list(entry["shape"], "shape"))
-    return Input(_text(entry["name"], "name"), shape, _read_format(entry["format"]))
+    with _placed(f"input {name!r}, format"):
+        return Input(name, shape, _read_format(entry["format"]))
 
 
 def _read_layer(entry: Any) -> Layer:
@@ -178,8 +185,8 @@ def _read_layer(entry: Any) -> Layer:
         raise PrecisionError("a layer is no object", field="layers", value=type(entry).__name__)
     name = _text(entry.get("name"), "name of a layer")
     kind = entry.get("kind")
-    if kind not in LAYERS:
-        if str(kind).lower() in INSTEAD:
+    if not isinstance(kind, str) or kind not in LAYERS:
+        if str(kind).lower().replace("_", "") in INSTEAD:
             raise refuse(name, str(kind))
         raise PrecisionError(
             f"layer {name!r} is of an unknown kind",
@@ -189,8 +196,23 @@ def _read_layer(entry: Any) -> Layer:
     cls = LAYERS[kind]
     known = {field.name for field in fields(cls)}
     _check_keys(entry, known | {"kind"}, known | {"kind"}, f"layer {name!r}")
-    values = {key: _value(f"layer {name!r}, {key}", key, entry[key]) for key in known}
+    values = {}
+    for key in known:
+        where = f"layer {name!r}, {key}"
+        with _placed(where):
+            values[key] = _value(where, key, entry[key])
     return cls(**values)
+
+
+@contextmanager
+def _placed(where: str) -> Iterator[None]:
+    """Tell an error in a value with the place of the value."""
+    try:
+        yield
+    except PrecisionError as error:
+        if where not in error.problem:
+            error.problem = f"{where}: {error.problem}"
+        raise
 
 
 def _value(where: str, key: str, value: Any) -> Any:
@@ -218,9 +240,27 @@ def _array(where: str, value: Any) -> Any:
         array = np.array(value)
     except ValueError:
         raise PrecisionError(f"{where}: rows differ in length") from None
-    if array.dtype.kind not in "iu":
-        raise PrecisionError(f"{where}: holds something other than 64-bit integers")
-    return array.astype(np.int64)
+    if array.dtype.kind in "iu" and (array.dtype.kind == "i" or array.max(initial=0) < 1 << 63):
+        return array.astype(np.int64)
+    wrong = next((one for one in array.flat if not _is_raw(one)), None)
+    if isinstance(wrong, float) and not np.isfinite(wrong):
+        raise PrecisionError(
+            f"{where}: a number is not finite",
+            value=float(wrong),
+            remedy="train again: the training diverged",
+        )
+    raise PrecisionError(
+        f"{where}: raw integers of at most 64 bits are needed",
+        value=wrong.item() if isinstance(wrong, np.generic) else wrong,
+        remedy="divide real values by their format's step and round them",
+    )
+
+
+def _is_raw(one: Any) -> bool:
+    """Whether *one*, from an array that may hold reals or objects, is a 64-bit integer."""
+    if isinstance(one, float):
+        return one.is_integer() and abs(one) < 2.0**53
+    return isinstance(one, (int, np.integer)) and -(1 << 63) <= int(one) < 1 << 63
 
 
 def _formats(value: Any) -> FixedPointFormat | tuple[FixedPointFormat, ...]:
@@ -231,7 +271,20 @@ def _formats(value: Any) -> FixedPointFormat | tuple[FixedPointFormat, ...]:
 
 def _read_format(value: Any) -> FixedPointFormat:
     keys = {"width", "integer", "signed"}
+    if isinstance(value, Mapping) and isinstance(value.get("scale"), (int, float)):
+        width = _integer(value.get("width"), "width")
+        found = format_of_scale(width, value["scale"], field="scale")
+        raise PrecisionError(
+            "a format has integer bits instead of a scale",
+            field="scale",
+            value=value["scale"],
+            remedy=f'write "integer": {found.integer}',
+        )
     _check_keys(value, keys, keys, "a format")
+    if not isinstance(value["signed"], bool):
+        raise PrecisionError(
+            "is neither true nor false", field="signed of a format", value=value["signed"]
+        )
     return FixedPointFormat(value["width"], value["integer"], value["signed"])
 
 

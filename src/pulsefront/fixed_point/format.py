@@ -28,6 +28,7 @@ __all__ = [
     "assign",
     "container",
     "format_holding",
+    "format_of_scale",
     "raw_integers",
 ]
 
@@ -215,6 +216,30 @@ def format_holding(low: int, high: int, fraction: int) -> FixedPointFormat:
     magnitude = max(int(high), ~int(low) if signed else 0)
     width = max(magnitude.bit_length() + int(signed), 1)
     return FixedPointFormat(width, width - fraction, signed)
+
+
+def format_of_scale(
+    width: int, scale: float, *, signed: bool = True, field: str | None = None
+) -> FixedPointFormat:
+    """Return the format of *width* bits whose step is *scale*, as quantized tensors give it.
+
+    Raises
+    ------
+    PrecisionError
+        The scale is no power of two, which no shift of bits expresses; the message names *field*.
+    """
+    mantissa, exponent = np.frexp(scale) if np.isfinite(scale) else (0.0, 0)
+    if mantissa != 0.5:
+        near = 2.0 ** round(float(np.log2(scale))) if np.isfinite(scale) and scale > 0 else None
+        raise PrecisionError(
+            "the scale is no power of two",
+            field=field,
+            value=scale,
+            remedy="quantize again with a power-of-two scale"
+            + (f", such as {near:g}" if near else ""),
+        )
+    # scale = 2^(exponent − 1) = 2^−fraction
+    return FixedPointFormat(width, width + int(exponent) - 1, signed)
 
 
 def assign(integers: npt.ArrayLike, fraction: int, to: Assignment) -> Integers:
