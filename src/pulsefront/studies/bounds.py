@@ -18,6 +18,7 @@ from pulsefront.evaluate.metrics import euclidean_error
 from pulsefront.simulate.light_map import light_map_for
 from pulsefront.studies.config import PositionStudy, TimingStudy
 from pulsefront.studies.parts import SplitEvents
+from pulsefront.studies.photon_limit import photon_limit
 from pulsefront.studies.position import truth_mm
 
 __all__ = ["position_limit", "timing_limit"]
@@ -96,26 +97,54 @@ def _figures(residual: NDArray[np.float64]) -> dict[str, float]:
 
 
 def timing_limit(
-    study: TimingStudy, parts: SplitEvents, network_ps: float, classical_ps: float
+    study: TimingStudy, parts: SplitEvents, network_ps: float, classical_ps: float, cache: Path
 ) -> dict[str, Any]:
-    """Return the bound on the CTR from the digitized pulses, and the share of the gap closed.
+    """Return the bound on the CTR that the study names, and the share of the gap closed.
+
+    The share is None where the classical estimator is at or below the bound already.
 
     Parameters
     ----------
     network_ps, classical_ps
         CTR FWHM of the network and of the best classical estimator on the test set.
+    cache
+        Folder of the light map.
     """
+    bound = (
+        _photon_bound(study, parts, cache)
+        if study.limit == "photons"
+        else {"bound_ctr_fwhm_ps": _waveform_bound(study, parts)}
+    )
+    gap = classical_ps - bound["bound_ctr_fwhm_ps"]
+    return {
+        "kind": study.limit,
+        **bound,
+        "gap_closed_percent": 100.0 * (classical_ps - network_ps) / gap if gap > 0 else None,
+    }
+
+
+def _photon_bound(study: TimingStudy, parts: SplitEvents, cache: Path) -> dict[str, float]:
+    assert study.coincidences is not None  # only simulated events have a true arrival
+    detector = load_detector(study.detector)
+    settings = study.coincidences.light_map.model_copy(update={"transit_times": True})
+    limit = photon_limit(
+        detector,
+        light_map_for(detector, settings, cache=cache),
+        np.asarray(parts.events["depth_mm"], np.float64).reshape(-1),
+        study.seed,
+        study.statistics.bin_ps,
+    )
+    return {f"bound_{key}" if key.startswith("ctr") else key: v for key, v in limit.items()}
+
+
+def _waveform_bound(study: TimingStudy, parts: SplitEvents) -> float:
     train = parts.events.select(parts.split.train)
     interval = float(train.provenance["sample_interval_ns"])
     pulses = prepare_pulses(
         train["waveform_adc"], PulseSettings(interval, study.events.baseline_samples)
     )
-    bound = waveform_bound_ps(
+    return waveform_bound_ps(
         np.concatenate(pulses),
         np.concatenate([train["true_arrival_ns"][:, side] for side in (0, 1)]),
         interval,
     )
-    return {
-        "bound_ctr_fwhm_ps": bound,
-        "gap_closed_percent": 100.0 * (classical_ps - network_ps) / (classical_ps - bound),
-    }

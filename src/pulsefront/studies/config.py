@@ -19,12 +19,14 @@ from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan import ScanSettings
 
 __all__ = [
+    "DiagnosisSettings",
     "ExportSettings",
     "ExternalSet",
     "MeasuredData",
     "PositionStudy",
     "Purpose",
     "Statistics",
+    "TimingStatistics",
     "TimingStudy",
     "VerificationSettings",
     "load_study",
@@ -120,6 +122,35 @@ class ExternalSet(FrozenModel):
         return self
 
 
+class DiagnosisSettings(FrozenModel):
+    """Learning curve, cross validation and sham data, with the full float network.
+
+    Attributes
+    ----------
+    learning_curve
+        Shares of the training events to train on, beside all of them.
+    folds
+        Of the cross validation by position among training events; 0 leaves it out.
+    sham
+        Train once on exchanged inputs, in which there is nothing to find.
+    most_events
+        Training events that cross validation and sham use at most.
+    """
+
+    learning_curve: tuple[float, ...] = (0.1, 0.3)
+    folds: int = Field(default=5, ge=0)
+    sham: bool = True
+    most_events: int = Field(default=40_000, ge=100)
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if not all(0 < share < 1 for share in self.learning_curve):
+            raise ValueError("learning_curve: shares lie between 0 and 1")
+        if self.folds == 1:
+            raise ValueError("folds: one fold has nothing to train on; give 0 or at least 2")
+        return self
+
+
 class StudyBase(FrozenModel):
     """What every study has."""
 
@@ -136,6 +167,7 @@ class StudyBase(FrozenModel):
     export: ExportSettings = ExportSettings()
     verification: VerificationSettings = VerificationSettings()
     external: tuple[ExternalSet, ...] = ()
+    diagnosis: DiagnosisSettings | None = None
 
     @model_validator(mode="after")
     def _external_names(self) -> Self:
@@ -177,8 +209,14 @@ class PositionStudy(StudyBase):
 
 
 class TimingEvents(FrozenModel):
-    """Which coincidences are used, and which samples of a pulse the network sees."""
+    """Which coincidences are used, and which samples of a pulse the network sees.
 
+    The central width that decides the search holds ``core_fraction`` of the coincidences; left
+    out, the share that a Gaussian has within its FWHM. Where a sharp peak stands on wide tails,
+    as with few Cherenkov photons, a smaller share looks at the peak.
+    """
+
+    core_fraction: float | None = Field(default=None, gt=0, lt=1)
     photopeak_sigmas: float = Field(default=2.0, gt=0)
     baseline_samples: int = Field(default=16, ge=1)
     trigger_adc: int = Field(ge=1)
@@ -186,14 +224,29 @@ class TimingEvents(FrozenModel):
     samples_after: int = Field(ge=1)
 
 
+class TimingStatistics(Statistics):
+    """``bin_ps`` is the width of the bins in which CTR is read; chosen where left out.
+
+    The choice goes by the central width, and is too coarse for a peak much narrower than that.
+    """
+
+    bin_ps: float | None = Field(default=None, gt=0)
+
+
 class TimingStudy(StudyBase):
-    """Timing pickoff from the leading edge of two detectors in coincidence."""
+    """Timing pickoff from the leading edge of two detectors in coincidence.
+
+    ``limit`` says what the result is held against: what a linear look at the samples could reach
+    ("waveforms"), or what the time stamps of all photons would give ("photons").
+    """
 
     kind: Literal["timing"]
     coincidences: CoincidenceSettings | None = None
     measured: MeasuredData | None = None
     loss: LossSettings = LossSettings(kind="coincidence")
     events: TimingEvents
+    statistics: TimingStatistics = TimingStatistics()
+    limit: Literal["waveforms", "photons"] = "waveforms"
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -23,7 +23,7 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.config import ExternalSet, StudyBase
 from pulsefront.studies.parts import Baseline, read_rows, save_arrays
 
-__all__ = ["estimate_sets", "evaluate_sets", "fingerprint", "make_sets"]
+__all__ = ["estimate_sets", "evaluate_sets", "fingerprint", "input_profile", "make_sets"]
 
 LEAST_EVENTS = 50
 """Fewer have no resolution worth a number."""
@@ -106,10 +106,25 @@ def estimate_sets(fitted: Sequence[Baseline], sets: Path, folder: Path) -> None:
             save_arrays(folder / f"external_{number}.npz", answers)
 
 
+def input_profile(inputs: NDArray[np.integer]) -> dict[str, list[float]]:
+    """Return mean and standard deviation of every input, (vector, input) → lists."""
+    return {
+        "mean": inputs.mean(axis=0, dtype=np.float64).tolist(),
+        "standard_deviation": inputs.std(axis=0, dtype=np.float64).tolist(),
+    }
+
+
+def _shift(inputs: NDArray[np.integer], profile: Mapping[str, list[float]]) -> float:
+    """Return the largest shift of an input's mean, in standard deviations of the profile."""
+    spread = np.maximum(profile["standard_deviation"], 1e-9)
+    return float(np.max(np.abs(inputs.mean(axis=0) - profile["mean"]) / spread))
+
+
 def evaluate_sets(
     study: StudyBase,
     rooms: tuple[Any, Any],
     model: FixedPointModel,
+    profile: Mapping[str, list[float]],
     kept_inputs: NDArray[np.int64],
     baselines: Sequence[str],
     folders: Mapping[str, Path],
@@ -120,6 +135,8 @@ def evaluate_sets(
     ----------
     rooms
         The modules of the study's kind: its data, its measures.
+    profile
+        `input_profile` of the training events.
     kept_inputs
         Inputs that the searched network reads.
     baselines
@@ -134,6 +151,7 @@ def evaluate_sets(
         if events is not None:
             inputs = data.network_inputs(study, events)
             inputs = inputs.reshape(-1, inputs.shape[-1])[:, kept_inputs].astype(np.int64)
+            row["input_shift_sigmas"] = _shift(inputs, profile)
             with np.load(folders["baselines"] / f"external_{number}.npz") as arrays:
                 estimates = {name: arrays[str(k)] for k, name in enumerate(baselines)}
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from pulsefront.evaluate.intervals import (
     t_interval,
 )
 
-__all__ = ["Answers", "Measured", "compare", "measure", "over_initializations", "rows"]
+__all__ = ["Answers", "Measured", "agreement", "compare", "measure", "over_initializations", "rows"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,37 @@ def over_initializations(
         series = [value[key] for value in values]
         record[key] = {"each": series, **t_interval(series).as_dict("mean")}
     return record
+
+
+def agreement(
+    outputs: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    score: Callable[[NDArray[np.float64]], float],
+) -> dict[str, Any]:
+    """Return how well the spread between initializations foretells the error of an event.
+
+    Parameters
+    ----------
+    outputs
+        (initialization, event, output).
+    errors
+        (event, …) residuals of the exported network.
+    score
+        The main metric of some events' residuals.
+    """
+    spread = np.sqrt(outputs.var(axis=0).sum(axis=-1))
+    middle, high = np.quantile(spread, [0.5, 0.9])
+    parts = {
+        "half_of_least_spread": spread <= middle,
+        "between": (spread > middle) & (spread <= high),
+        "tenth_of_most_spread": spread > high,
+    }
+    return {
+        "measure": f"spread of {len(outputs)} initializations",
+        "main_metric_by_spread": {
+            name: score(errors[inside]) for name, inside in parts.items() if inside.any()
+        },
+    }
 
 
 def rows(intervals: Mapping[str, Interval]) -> dict[str, Any]:

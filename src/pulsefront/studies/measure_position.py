@@ -21,7 +21,7 @@ from pulsefront.evaluate.subgroups import bins, regions, subgroup_table
 from pulsefront.events.container import EventTable
 from pulsefront.studies.bounds import position_limit
 from pulsefront.studies.config import PositionStudy
-from pulsefront.studies.measure import Answers, compare, measure, over_initializations
+from pulsefront.studies.measure import Answers, agreement, compare, measure, over_initializations
 from pulsefront.studies.parts import Evaluation, SplitEvents
 from pulsefront.studies.position import LIKELIHOOD, labels_mm, truth_mm
 
@@ -119,6 +119,11 @@ def evaluate(
             name: over_initializations([_statistics(o - truth) for o in all_], len(truth))
             for name, all_ in (("final", answers.final), ("full", answers.full))
         },
+        "uncertainty": agreement(
+            answers.final,
+            residuals["network"],
+            lambda some: float(np.median(euclidean_error(some))),
+        ),
         "subgroups": _subgroups(study, test, residuals["network"], residuals[best], options),
     }
     if simulated and study.scan is not None:

@@ -23,19 +23,29 @@ from pulsefront.evaluate.subgroups import subgroup_table
 from pulsefront.events.container import EventTable
 from pulsefront.studies.bounds import timing_limit
 from pulsefront.studies.config import TimingStudy
-from pulsefront.studies.measure import Answers, Measured, compare, measure, over_initializations
+from pulsefront.studies.measure import (
+    Answers,
+    Measured,
+    agreement,
+    compare,
+    measure,
+    over_initializations,
+    rows,
+)
 from pulsefront.studies.parts import Evaluation, SplitEvents
 from pulsefront.studies.timing import charges_adc, network_estimate, times_ns
+from pulsefront.studies.truth_reference import HIDDEN, truth_reference_ns
 
 __all__ = ["MAIN_METRIC", "check_against_truth", "evaluate", "evaluate_external"]
 
 MAIN_METRIC = "ctr_fwhm_ps"
 
 
-def _statistics(residual_ps: NDArray[np.float64]) -> dict[str, Statistic]:
+def _statistics(study: TimingStudy, residual_ps: NDArray[np.float64]) -> dict[str, Statistic]:
+    bins = study.statistics.bin_ps
     return {
-        "ctr_fwhm_ps": fwhm_statistic(residual_ps),
-        "ctr_fwtm_ps": fwhm_statistic(residual_ps, level=0.1),
+        "ctr_fwhm_ps": fwhm_statistic(residual_ps, bins),
+        "ctr_fwtm_ps": fwhm_statistic(residual_ps, bins, level=0.1),
         "central_width_ps": central_width_statistic(residual_ps),
     }
 
@@ -72,7 +82,7 @@ def _compare_all(
     offsets_ps = 1000.0 * known_ns[answered]
     options = _options(study)
     count = int(answered.sum())
-    found = measure({name: _statistics(r) for name, r in residuals.items()}, count, options)
+    found = measure({name: _statistics(study, r) for name, r in residuals.items()}, count, options)
     for name, residual in residuals.items():
         row = found.table[name]
         if len(np.unique(offsets_ps)) > 1:
@@ -88,7 +98,7 @@ def evaluate(
     parts: SplitEvents,
     answers: Answers,
     estimates: Mapping[str, NDArray[np.float64]],
-    cache: Path,  # noqa: ARG001 - every kind of study is measured by the same call
+    cache: Path,
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
@@ -99,7 +109,7 @@ def evaluate(
     estimates
         Classical estimator → t0 − t1 (test event,) in ns.
     cache
-        Not used: a timing study measures its bound on its own pulses.
+        Folder of the light map.
     """
     test = parts.events.select(parts.split.test)
     network = network_estimate(study, test, answers.network)
@@ -113,7 +123,7 @@ def evaluate(
     def of_each(outputs: NDArray[np.float64]) -> dict[str, Any]:
         differences = [network_estimate(study, test, one) for one in outputs]
         residuals = [1000.0 * (difference - known_ns)[answered] for difference in differences]
-        return over_initializations([_statistics(residual) for residual in residuals], count)
+        return over_initializations([_statistics(study, residual) for residual in residuals], count)
 
     record = {
         "main_metric": MAIN_METRIC,
@@ -127,6 +137,11 @@ def evaluate(
         # Here no stronger reference stands beside the baselines.
         "gain_over_baselines": gain,
         "initializations": {"final": of_each(answers.final), "full": of_each(answers.full)},
+        "uncertainty": agreement(
+            np.stack([network_estimate(study, test, one)[answered, None] for one in answers.final]),
+            residuals["network"],
+            lambda some: fwhm_statistic(some)(np.ones(len(some))),
+        ),
         "bias_over_offset": _bias_over_offset(residuals, compared.offsets_ps, options),
         "subgroups": _subgroups(
             study, test.select(answered), residuals["network"], residuals[best], options
@@ -134,8 +149,14 @@ def evaluate(
     }
     if "true_arrival_ns" in test.columns:
         record["limit"] = timing_limit(
-            study, parts, found.table["network"][MAIN_METRIC], found.table[best][MAIN_METRIC]
+            study, parts, found.table["network"][MAIN_METRIC], found.table[best][MAIN_METRIC], cache
         )
+        told_ns = truth_reference_ns(study, parts)
+        reference = _statistics(study, 1000.0 * (told_ns - known_ns)[answered])
+        record["truth_reference"] = {
+            "hidden": list(HIDDEN),
+            **rows({key: bootstrap(s, count, **options) for key, s in reference.items()}),
+        }
         record["truth_check"] = check_against_truth(study, test, answers.network)
     arrays = {
         "known_difference_ps": compared.offsets_ps,
@@ -207,7 +228,7 @@ def _bias_over_offset(
     offset: NDArray[np.float64],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    rows = []
+    table = []
     for place in np.unique(offset):
         inside = offset == place
         row: dict[str, Any] = {"known_difference_ps": float(place), "events": int(inside.sum())}
@@ -218,8 +239,8 @@ def _bias_over_offset(
                 **{**options, "replicates": 200},
             )
             row[name] = interval.as_dict("median_residual_ps")
-        rows.append(row)
-    return rows
+        table.append(row)
+    return table
 
 
 def _subgroups(

@@ -24,6 +24,7 @@ from pulsefront.report import (
 from pulsefront.report.figures import comparison_bars
 from pulsefront.studies import report_position, report_timing
 from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.report_diagnosis import diagnosis_blocks
 from pulsefront.studies.report_external import external_blocks
 from pulsefront.studies.report_network import (
     METRICS,
@@ -67,6 +68,7 @@ def _page(
         Section("Where the errors lie", [*error_blocks, _subgroups(results)]),
         Section("External test sets", external_blocks(results["test"])),
         Section("Stability over initializations", [_stability(results)]),
+        Section("Size of data, sham data, uncertainty", diagnosis_blocks(results)),
         Section("Ablation", ablation_blocks(results, ranking)),
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results)),

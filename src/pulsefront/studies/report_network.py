@@ -42,6 +42,7 @@ METRICS = {
     "ctr_fwtm_ps": ("CTR FWTM", "ps"),
     "central_width_ps": ("central 76.1 % width", "ps"),
     "central_width_ns": ("central 76.1 % width", "ns"),
+    "central_40_width_ns": ("width of the central 40 %", "ns"),
     "bias_ps_per_10_ps": ("bias per 10 ps of offset", "ps"),
 }
 

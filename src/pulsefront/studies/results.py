@@ -67,6 +67,8 @@ def collect_results(
         "test": evaluation,
         "verification": verification,
     }
+    if "diagnosis" in folders:
+        results["diagnosis"] = read_json(folders["diagnosis"] / "diagnosis.json")
     results["checklist"] = checklist_record(study, results)
     results["environment"] = _environment()
     results["seconds"] = {
@@ -132,7 +134,7 @@ def checklist_record(
         "set_sizes": {
             name: data[name] for name in ("events_train", "events_selection", "events_test")
         },
-        "learning_curve": {"not_done": "this study trains on one number of events"},
+        "learning_curve": _learning_curve(results),
         "data_decisions": {"exclusions": _exclusions(data)},
         "reference": {
             "reference_standard": test["reference_standard"],
@@ -168,7 +170,7 @@ def checklist_record(
             "ablation_steps_tried": search["candidates_tried"],
             "ablation_steps_accepted": len(search["path"]) - 1,
         },
-        "cross_validation": {"not_done": "one hold-out split by position; no folds"},
+        "cross_validation": _cross_validation(results),
         "leakage": {
             "leak_test_passed": data["leak_test_passed"],
             "minimum_distance_mm": data["minimum_distance_mm"],
@@ -197,9 +199,20 @@ def checklist_record(
             "seed": study.seed,
             "versions": f"pulsefront {__version__} and the pinned constraints",
         },
-        "sham": {"not_done": "the pipeline was not run on randomized labels"},
-        "uncertainty": {"not_done": "the network gives an estimate without its uncertainty"},
-        "monitoring": {"not_done": "nothing is in use"},
+        "sham": _sham(results),
+        "uncertainty": {
+            "uncertainty": test["uncertainty"]["measure"],
+            f"{test['main_metric']} by spread": test["uncertainty"]["main_metric_by_spread"],
+        },
+        "monitoring": {
+            "monitoring": "results.json holds the profile of the training inputs; the external "
+            "sets show by how much known changes move them",
+            "input_shift_sigmas": {
+                row["name"]: round(row["input_shift_sigmas"], 2)
+                for row in test.get("external", [])
+                if "input_shift_sigmas" in row
+            },
+        },
     }
 
 
@@ -221,6 +234,35 @@ def _external(test: Mapping[str, Any]) -> dict[str, Any]:
         return f"{key} {row['estimators']['network'][key]:.4g}"
 
     return {"external_sets": {row["name"]: of(row) for row in sets}}
+
+
+def _learning_curve(results: Mapping[str, Any]) -> dict[str, Any]:
+    points = results.get("diagnosis", {}).get("learning_curve")
+    if not points:
+        return {"not_done": "this study trains on one number of events"}
+    return {"learning_curve": {f"{row['events']} events": round(row["mean"], 4) for row in points}}
+
+
+def _cross_validation(results: Mapping[str, Any]) -> dict[str, Any]:
+    found = results.get("diagnosis", {}).get("cross_validation")
+    if not found:
+        return {"not_done": "one hold-out split by position; no folds"}
+    name = results["diagnosis"]["metric"]
+    return {
+        "cross_validation": f"{found['folds']} folds of whole positions, {name} "
+        f"{found['mean']:.4g} [{found['mean_low']:.4g}, {found['mean_high']:.4g}]"
+    }
+
+
+def _sham(results: Mapping[str, Any]) -> dict[str, Any]:
+    found = results.get("diagnosis", {}).get("sham")
+    if not found:
+        return {"not_done": "the pipeline was not run on randomized data"}
+    each = ", ".join(f"{value:.4g}" for value in found["each"])
+    return {
+        "sham_result": f"trained on exchanged inputs the network reaches {each}, the best "
+        f"constant answer {found['constant_answer']:.4g}, the real network {found['network']:.4g}"
+    }
 
 
 def _exclusions(data: Mapping[str, Any]) -> dict[str, int]:

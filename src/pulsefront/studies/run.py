@@ -20,12 +20,19 @@ from pulsefront.progress import progress
 from pulsefront.search.workers import Workers
 from pulsefront.studies import measure_position, measure_timing, position, timing
 from pulsefront.studies.config import ExternalSet, PositionStudy, TimingStudy, load_study
-from pulsefront.studies.external import estimate_sets, evaluate_sets, fingerprint, make_sets
+from pulsefront.studies.external import (
+    estimate_sets,
+    evaluate_sets,
+    fingerprint,
+    input_profile,
+    make_sets,
+)
 from pulsefront.studies.measure import Answers
 from pulsefront.studies.parts import (
     Baseline,
     Evaluation,
     SplitEvents,
+    read_json,
     read_rows,
     read_split,
     save_arrays,
@@ -138,6 +145,17 @@ def _steps(study: AnyStudy, folder: Path, workers: Workers) -> list[Step]:
             )
         ]
 
+    diagnosis: list[Step] = []
+    if study.diagnosis is not None:
+        diagnosis = [
+            Step(
+                "diagnosis",
+                "Learning curve, cross validation, sham data",
+                lambda c: _diagnosis(study, c),
+                pick("events", "loss", "search", "diagnosis"),
+                after=("data", "split", "search"),
+            )
+        ]
     return [
         Step("plan", "Writing down the plan", lambda c: _plan(settings, c), settings),
         Step(
@@ -168,11 +186,12 @@ def _steps(study: AnyStudy, folder: Path, workers: Workers) -> list[Step]:
             pick("events", "loss", "search", "budget"),
             after=("data", "split"),
         ),
+        *diagnosis,
         Step(
             "evaluate",
             "Measuring on the test set",
             lambda c: _evaluate(study, c),
-            pick("events", "statistics"),
+            pick("events", "statistics", "limit"),
             after=("split", "baselines", "search"),
         ),
         Step(
@@ -269,6 +288,17 @@ def _search(study: AnyStudy, workers: Workers, context: Context) -> None:
     write_json(context.folder / "search.json", summary)
 
 
+def _diagnosis(study: AnyStudy, context: Context) -> None:
+    from pulsefront.studies.diagnosis import diagnose
+
+    assert study.diagnosis is not None  # the step exists only then
+    task = _room(study).learning_task(study, _parts(context))
+    full = read_json(context.done["search"] / "search.json")["full"]
+    with progress("Diagnosis", "trainings") as report:
+        found = diagnose(task, study.search, study.diagnosis, full, report=report)
+    write_json(context.folder / "diagnosis.json", found)
+
+
 def _held_out_inputs(context: Context) -> NDArray[np.int64]:
     """Return test inputs (vector, kept input) that no training, tuning or choice has seen."""
     with np.load(context.done["search"] / "test.npz") as arrays:
@@ -298,9 +328,12 @@ def _evaluate(study: AnyStudy, context: Context) -> None:
     answers = Answers(_answers(model, inputs), np.stack(final), full)
     room, measures = KINDS[study.kind]
     found: Evaluation = measures.evaluate(study, parts, answers, estimates, context.cache)
+    trained = room.network_inputs(study, parts.events.select(parts.split.train))
+    profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
+    found.record["input_profile"] = profile
     if study.external:
         found.record["external"] = evaluate_sets(
-            study, (room, measures), model, kept, names, context.done
+            study, (room, measures), model, profile, kept, names, context.done
         )
     audit = model.audit(inputs)
     found.record["audit"] = [

@@ -24,12 +24,12 @@ from pulsefront.estimators.timing import (
 )
 from pulsefront.estimators.windows import EdgeWindows, leading_edge_windows
 from pulsefront.evaluate import Split, check_leaks, split_offsets
+from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
 from pulsefront.events.container import EventTable
 from pulsefront.events.external import load_external
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.progress import progress
 from pulsefront.search.task import Task
-from pulsefront.search.task import central_width as central_width_of_residuals
 from pulsefront.simulate.coincidences import CoincidenceSettings, simulate_coincidences
 from pulsefront.studies.config import ExternalSet, TimingStudy
 from pulsefront.studies.parts import Baseline, SplitEvents, external_detector, restrict
@@ -221,13 +221,22 @@ def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
         input_format=FixedPointFormat(bits, bits, signed=True),
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
-        metric=central_width_of_residuals,
-        metric_name="central_width_ns",
+        metric=partial(_width, study.events.core_fraction or GAUSSIAN_FWHM_FRACTION),
+        metric_name=_width_name(study),
         input_names=tuple(f"sample_{k:+d}" for k in names),
         output_names=("correction_ns",),
         coarse=_coarse_ns(first, second, _interval_ns(parts.events)),
         groups=parts.events["offset_index"].astype(np.int64),
     )
+
+
+def _width(fraction: float, residuals: NDArray[np.float64]) -> float:
+    return central_width(residuals[:, 0], fraction)
+
+
+def _width_name(study: TimingStudy) -> str:
+    chosen = study.events.core_fraction
+    return "central_width_ns" if chosen is None else f"central_{round(100 * chosen)}_width_ns"
 
 
 def network_inputs(study: TimingStudy, events: EventTable) -> NDArray[np.integer]:

@@ -1,0 +1,158 @@
+"""What a study learns about itself: learning curve, cross validation, sham data.
+
+All of it trains the full float network of the search on training and selection events; the test
+set has no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import PulsefrontError
+from pulsefront.evaluate.intervals import t_interval
+from pulsefront.evaluate.power import training_subsets
+from pulsefront.evaluate.splits import k_fold
+from pulsefront.networks.candidate import initial_candidate
+from pulsefront.progress import Report, silent
+from pulsefront.search.settings import SearchSettings
+from pulsefront.search.task import Task
+from pulsefront.studies.config import DiagnosisSettings
+
+__all__ = ["diagnose"]
+
+
+def diagnose(
+    task: Task,
+    search: SearchSettings,
+    settings: DiagnosisSettings,
+    full_metrics: Sequence[float],
+    *,
+    report: Report = silent,
+) -> dict[str, Any]:
+    """Return learning curve, cross validation and sham result as plain values.
+
+    Parameters
+    ----------
+    full_metrics
+        The metric of each initialization of the full float network on all training events, which
+        the search has measured already: the last point of the learning curve.
+    report
+        Called with the trainings done and their number.
+    """
+    trainings = len(settings.learning_curve) + settings.folds + int(settings.sham)
+    done = 0
+
+    def measured(changed: Task, seeds: Sequence[int]) -> tuple[float, ...]:
+        nonlocal done
+        values = _train_and_score(changed, search, seeds)
+        done += 1
+        report(done, trainings)
+        return values
+
+    seeds = [search.seed * 1000 + k for k in range(search.initializations)]
+    few = _part_of(task, settings.most_events, search.seed)
+    record: dict[str, Any] = {"metric": task.metric_name}
+    if settings.learning_curve:
+        sizes = [max(1, round(share * len(task.train))) for share in settings.learning_curve]
+        parts = training_subsets(task.train, sizes, groups=_groups(task), seed=search.seed)
+        points = [(len(part), measured(replace(task, train=part), seeds)) for part in parts]
+        points.append((len(task.train), tuple(full_metrics)))
+        record["learning_curve"] = [
+            {"events": events, "each": list(each), **t_interval(each).as_dict("mean")}
+            for events, each in points
+        ]
+    if settings.folds:
+        values = [
+            measured(replace(task, train=fold.train, selection=fold.test), seeds[:1])[0]
+            for fold in _folds(task, few, settings.folds, search.seed)
+        ]
+        record["cross_validation"] = {
+            "folds": len(values),
+            "events": len(few),
+            "each": values,
+            **t_interval(values).as_dict("mean"),
+        }
+    if settings.sham:
+        sham = measured(_sham(replace(task, train=few), search.seed), seeds)
+        constant = task.metric(_constant_residuals(task))
+        record["sham"] = {
+            "events": len(few),
+            "each": list(sham),
+            "constant_answer": constant,
+            "network": float(np.mean(full_metrics)),
+            "gain_percent_over_constant": [100.0 * (1.0 - value / constant) for value in sham],
+        }
+    return record
+
+
+def _train_and_score(task: Task, search: SearchSettings, seeds: Sequence[int]) -> tuple[float, ...]:
+    """Return the selection metric of the full float network from each of *seeds*."""
+    from pulsefront.networks.training import repeatable, train
+
+    data = task.training_data(common_scale=search.network.convolution is not None)
+    start = [initial_candidate(search.network, task.n_in, task.n_out, seed=seed) for seed in seeds]
+    with repeatable():
+        trained = train(start, data, search.float_training, seed=search.seed)
+    if not all(candidate.finite for candidate in trained):
+        raise PulsefrontError(
+            "a network of the learning curve, cross validation or sham run diverged",
+            field="search.float_training.learning_rate",
+            value=search.float_training.learning_rate,
+            remedy="lower the learning rate",
+        )
+    return tuple(
+        float(task.metric(task.residuals(candidate, data.scaling, task.selection)))
+        for candidate in trained
+    )
+
+
+def _groups(task: Task) -> NDArray[np.integer] | None:
+    return None if task.groups is None else task.groups[task.train]
+
+
+def _part_of(task: Task, most: int, seed: int) -> NDArray[np.int64]:
+    """Return at most *most* training events, spread evenly over the positions."""
+    size = min(most, len(task.train))
+    return training_subsets(task.train, [size], groups=_groups(task), seed=seed)[0]
+
+
+def _folds(task: Task, events: NDArray[np.int64], folds: int, seed: int) -> list[Any]:
+    """Return folds of whole positions, as indices into the task's events."""
+    groups = events if task.groups is None else task.groups[events]
+    folds = min(folds, len(np.unique(groups)))
+    return [
+        replace(fold, train=events[fold.train], test=events[fold.test])
+        for fold in k_fold(groups, folds, seed=seed)
+    ]
+
+
+def _sham(task: Task, seed: int) -> Task:
+    """Return the task with the inputs of training events exchanged: nothing is to be found."""
+    shuffled = np.random.default_rng(seed).permutation(task.train)
+    inputs = task.inputs.copy()
+    inputs[task.train] = task.inputs[shuffled]
+    return replace(task, inputs=inputs)
+
+
+def _constant_residuals(task: Task) -> NDArray[np.float64]:
+    """Return the residuals on selection events of the best constant answer on training events."""
+    known = np.asarray(task.targets, np.float64)
+    if task.loss.kind == "coincidence":
+        assert task.coarse is not None  # the task has been checked
+        difference = np.asarray(task.coarse[:, 0] - task.coarse[:, 1], np.float64)
+        return (difference - known.reshape(-1))[task.selection, None]
+    if task.loss.kind == "classification":
+        classes = known.reshape(-1).astype(np.intp)
+        chosen = int(np.bincount(classes[task.train]).argmax())
+        true = classes[task.selection]
+        wrong = np.asarray(true != chosen, np.float64)[:, None]
+        if task.class_positions is None:
+            return wrong
+        places = np.asarray(task.class_positions, np.float64)
+        return np.hstack([wrong, places[chosen] - places[true]])
+    return np.median(known[task.train], axis=0) - known[task.selection]
