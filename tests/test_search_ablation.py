@@ -192,6 +192,14 @@ def test_a_budget_that_removals_cannot_reach_says_how_near_the_best_came() -> No
         run_ablation(timing_task(300), settings, Budget(latency_cycles=1))
 
 
+def test_a_search_space_with_nothing_in_it_is_refused() -> None:
+    counts, position = light_response(300)
+    one = position_task(counts[:, :1], position, fit=200)
+    bare = MlpSettings(hidden=(), weight_bits=3, bias_bits=3)
+    with pytest.raises(ConfigError, match=r"search.network: the search space is empty.*lower"):
+        run_ablation(one, short(network=bare), Budget(weight_bytes=100))
+
+
 def test_look_up_tables_are_a_hard_budget_and_single_weights_go_for_it() -> None:
     budget = Budget(lut=900, dsp=0)
     result = run_ablation(timing_task(700), short(step_fraction=0.4), budget)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import (
     Convolution,
@@ -192,3 +192,28 @@ def test_outputs_of_different_units_are_judged_together() -> None:
     residual = outputs - both.targets[2200:]
     assert np.median(np.abs(residual[:, 3])) < 0.5 * np.median(np.abs(energy - energy.mean()))
     assert both.metric(residual) == result.final_metric[result.best]
+
+
+def test_selection_events_come_with_the_training_data_where_a_training_stops_early() -> None:
+    given = task()
+    assert given.training_data().selection is None
+    data = given.training_data(with_selection=True)
+    assert data.selection is not None
+    assert len(data.selection) == 800
+    assert data.selection.scaling is data.scaling
+    patient = BRIEF.fine_tuning.model_copy(update={"patience": 1, "check_epochs": 0.2})
+    settings = BRIEF.model_copy(update={"fine_tuning": patient})
+    assert settings.stops_early
+    assert not BRIEF.stops_early
+    result = run_ablation(given, settings, Budget(weight_bytes=600))
+    assert result.final_cost.weight_bytes <= 600
+
+
+def test_a_device_that_is_not_there_is_said_before_anything_is_trained() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    settings = BRIEF.model_copy(update={"device": "cuda"})
+    with pytest.raises(ConfigError, match=r"device: no CUDA device .*--device cpu"):
+        run_ablation(task(), settings, Budget(weight_bytes=600))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pulsefront import __version__
-from pulsefront.errors import BudgetError, PulsefrontError
+from pulsefront.errors import BudgetError, ConfigError, PulsefrontError
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.resources import ResourceModel
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
@@ -88,7 +88,8 @@ def run_ablation(
     BudgetError
         Nothing fits, and how near the smallest network comes.
     ConfigError
-        The budget limits nothing, or the checkpoint belongs to another search.
+        The budget limits nothing, nothing could be removed, there is no such device, or the
+        checkpoint belongs to another search.
     DataError
         The task's arrays do not fit together.
     PulsefrontError
@@ -117,11 +118,14 @@ class _Search:
         # every hidden layer but a convolution can go
         least_layers = 1 + (settings.network.convolution is not None)
         settings.network.check()
+        _require_something_to_remove(task, settings)
         budget.require_possible(
             minimal_cost(least_layers, task.n_out, task.input_format.width, settings.floor_bits)
         )
         filters = settings.network.convolution
-        self.data: TrainingData = task.training_data(common_scale=filters is not None)
+        self.data: TrainingData = task.training_data(
+            common_scale=filters is not None, with_selection=settings.stops_early
+        )
         self.scaling: Scaling = self.data.scaling
         fingerprint = hash_json(
             [
@@ -331,4 +335,16 @@ class _Search:
             limit=self.budget.limits[name],
             best=getattr(cost, name),
             remedy="raise the budget or start from a smaller network",
+        )
+
+
+def _require_something_to_remove(task: Task, settings: SearchSettings) -> None:
+    network, floor = settings.network, settings.floor_bits
+    widths = (network.weight_bits, network.bias_bits - 1)
+    units = task.n_start > 1 or network.hidden or network.convolution is not None
+    if not units and all(bits <= floor for bits in widths):
+        raise ConfigError(
+            "the search space is empty: one input, no hidden layer, and no bit above floor_bits",
+            field="search.network",
+            remedy="start from a larger network or lower floor_bits",
         )

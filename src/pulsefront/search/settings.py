@@ -66,6 +66,9 @@ class SearchSettings(FrozenModel):
         The build that resources are estimated for, where the budget limits them.
     threads
         Networks are trained side by side in this many threads; results do not depend on it.
+    device
+        Where networks are trained: ``cpu``, ``cuda`` or ``cuda:N``. A GPU adds in another order
+        than a processor, so the result differs in the last bits of the training.
     """
 
     network: MlpSettings = MlpSettings()
@@ -84,3 +87,15 @@ class SearchSettings(FrozenModel):
     ranking_events: int = Field(default=4000, ge=1)
     resources: ResourceSettings = ResourceSettings()
     threads: int = Field(default=2, ge=1)
+    device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether any training stops by its loss on selection events."""
+        trainings = (
+            self.float_training,
+            self.quantized_training,
+            self.fine_tuning,
+            self.final_training,
+        )
+        return any(one.patience is not None for one in trainings)

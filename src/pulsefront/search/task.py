@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,9 @@ __all__ = [
     "root_mean_square",
     "scaled_distance",
 ]
+
+STOPPING_EVENTS = 10_000
+"""Selection events that early stopping looks at, at most."""
 
 
 @dataclass(frozen=True)
@@ -241,17 +244,31 @@ class Task:
         inputs = self.network_inputs(integers)
         return predict(candidate, scaling, inputs, self.network_format, self.output_format)
 
-    def training_data(self, *, common_scale: bool = False) -> TrainingData:
-        """Return the training events, standardized on themselves (see `networks.prepare`)."""
+    def training_data(
+        self, *, common_scale: bool = False, with_selection: bool = False
+    ) -> TrainingData:
+        """Return the training events, standardized on themselves (see `networks.prepare`).
+
+        With *with_selection* the selection events come with them, for early stopping.
+        """
+        data = self._prepared(self.train, None, common_scale=common_scale)
+        if with_selection:
+            rows = self.selection[:STOPPING_EVENTS]
+            data = replace(data, selection=self._prepared(rows, data.scaling))
+        return data
+
+    def _prepared(
+        self, rows: NDArray[np.intp], scaling: Scaling | None, *, common_scale: bool = False
+    ) -> TrainingData:
         from pulsefront.networks.training import prepare
 
-        rows = self.train
         return prepare(
             self.network_inputs(self.inputs[rows]),
             self.targets[rows],
             self.network_format,
             self.loss,
             coarse=None if self.coarse is None else self.coarse[rows],
+            scaling=scaling,
             common_scale=common_scale,
         )
 

@@ -40,6 +40,7 @@ class Trainer:
         self._share = share
         self._sent: Any = None
         self._seed = settings.seed
+        self._device = settings.device
         self._per_job = settings.initializations * ARCHITECTURES_PER_JOB
 
     def train(
@@ -56,6 +57,7 @@ class Trainer:
             executor=self._executor,
             per_job=self._per_job,
             sent=self._sent,
+            device=self._device,
         )
 
 
