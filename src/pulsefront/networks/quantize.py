@@ -93,10 +93,13 @@ def activation_fraction(value: torch.Tensor, bits: torch.Tensor) -> torch.Tensor
     top = torch.exp2(bits)[:, None, None] - 1
     best = first.clone()
     least = torch.full_like(first, torch.inf)
+    rounded = torch.empty_like(positive)
     for extra in range(4):
         fraction = first + extra
-        quantized = quantized_relu(positive, torch.exp2(fraction)[:, None, None], top)
-        error = (quantized - positive).square().sum((1, 2))
+        scale = torch.exp2(fraction)[:, None, None]
+        torch.mul(positive, scale, out=rounded)
+        torch.minimum(rounded.add_(0.5).floor_(), top, out=rounded)
+        error = rounded.div_(scale).sub_(positive).square_().sum((1, 2))
         better = error < least
         best = torch.where(better, fraction, best)
         least = torch.where(better, error, least)

@@ -29,7 +29,7 @@ __all__ = [
     "train",
 ]
 
-CALIBRATION_EVENTS = 4096
+CALIBRATION_EVENTS = 1024
 EVENTS_AT_ONCE = 4096
 
 
