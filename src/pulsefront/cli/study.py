@@ -39,6 +39,10 @@ def run(
         str | None,
         typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786, to train there."),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Train on cpu, cuda or cuda:N instead of what the study says."),
+    ] = None,
 ) -> None:
     """Run a study: data, baselines, network, ablation, firmware, proof and report.
 
@@ -57,7 +61,12 @@ def run(
     ]
     with workers_for(workers, scheduler) as found:
         directory = run_study(
-            study, out, say=lambda line: typer.echo(line, err=True), external=sets, workers=found
+            study,
+            out,
+            say=lambda line: typer.echo(line, err=True),
+            external=sets,
+            workers=found,
+            device=device,
         )
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")

@@ -66,6 +66,7 @@ def run_study(
     *,
     external: Sequence[ExternalSet] = (),
     workers: Workers = HERE,
+    device: str | None = None,
 ) -> Path:
     """Run the study of a TOML file and return its run directory.
 
@@ -81,6 +82,8 @@ def run_study(
         Test sets beside those of the study file.
     workers
         Where the search trains its networks; the result is the same everywhere.
+    device
+        ``cpu`` or ``cuda``, in the place of the study's own.
 
     Raises
     ------
@@ -93,6 +96,9 @@ def run_study(
     """
     study, file = load_study(path)
     study = study.model_copy(update={"external": (*study.external, *external)})
+    if device is not None:
+        search = study.search.model_copy(update={"device": device})
+        study = study.model_copy(update={"search": search})
     _check(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
@@ -107,6 +113,10 @@ def run_study(
 def _check(study: AnyStudy) -> None:
     """Find now what would otherwise stop the run after minutes of work."""
     study.search.network.check()
+    if study.search.device != "cpu":
+        from pulsefront.networks.device import require_device
+
+        require_device(study.search.device)
     load_detector(study.detector)
     load_board(study.export.board)
     if "hls4ml" in study.export.targets and shutil.which("g++") is None:
@@ -275,7 +285,7 @@ def _search(study: AnyStudy, workers: Workers, context: Context) -> None:
     for number, model in enumerate(result.final_models):
         model.save(context.folder / "initializations" / f"{number}.json")
     # The choice is made: from here on the networks only answer, and see inputs without labels.
-    inputs = task.inputs[parts.split.test].reshape(-1, task.n_in)
+    inputs = task.inputs[parts.split.test].reshape(-1, task.inputs.shape[-1])
     save_arrays(
         context.folder / "test.npz",
         {
