@@ -47,7 +47,7 @@ MODEL = random_model(12)
         (lambda d: d["inputs"][0]["format"].update(signed="no"), "neither true nor false"),
         (
             lambda d: d["inputs"][0]["format"].update(scale=0.3),
-            r"scale: input '\w+', format: the scale is no power of two \(got 0.3\); .* such as 0.25",
+            r"scale: input '\w+', format: the scale is no power of two \(got 0.3\); .* as 0.25",
         ),
         (
             lambda d: d["inputs"][0].update(format={"width": 8, "scale": 0.25, "signed": True}),
