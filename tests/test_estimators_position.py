@@ -115,7 +115,7 @@ def test_no_events_give_no_estimates(anger: AngerLogic, neighbours: NearestNeigh
         (np.zeros((0, 64)), np.zeros((0, 3))),
         (np.zeros(5), np.zeros((5, 3))),
     ],
-    ids=["no depth", "lengths", "nan charge", "nan position", "sensors", "empty", "one axis"],
+    ids=["other axes", "lengths", "nan charge", "nan position", "sensors", "empty", "one axis"],
 )
 def test_unusable_training_sets_raise(charges: np.ndarray, position: np.ndarray) -> None:
     with pytest.raises(DataError):

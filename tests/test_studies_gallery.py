@@ -20,8 +20,8 @@ def test_every_file_is_shown_and_a_damaged_one_with_its_warning(tmp_path: Path) 
     assert write_gallery(tmp_path, out) == 2
     page = out.read_text()
     assert "deep/whole.dat" in page
-    assert "cut.dat: ends inside the record" in page
-    assert page.count("<figure") == 2
+    assert "after 29 whole events" in page
+    assert page.count("Pulses of ") >= 2
     assert "notes.txt" not in page
 
 

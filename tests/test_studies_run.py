@@ -21,61 +21,9 @@ from pulsefront.errors import (
     ToolMissing,
     UnsupportedLayer,
 )
-from pulsefront.files import sim_data_directory
 from pulsefront.studies.config import load_study
 from pulsefront.studies.run import run_study
-
-TRAINING = """
-[search.float_training]
-epochs = 4
-batch = 256
-[search.quantized_training]
-epochs = 1
-[search.fine_tuning]
-epochs = 0.5
-[search.final_training]
-epochs = 1
-"""
-
-TIMING_CHANGES = {
-    "offsets_mm": "[-60, -40, -20, 0, 20, 40, 60]",
-    "events_per_offset": "120",
-    "held_out_vectors": "100",
-    "replicates": "100",
-    "hidden": "[4, 3]",
-}
-
-POSITION_CHANGES = {
-    "pitch_mm": "6.0",
-    "half_extent_mm": "21.0",
-    "events_even_even": "120",
-    "events_odd_odd": "60",
-    "held_out_vectors": "100",
-    "replicates": "100",
-    "hidden": "[8, 6]",
-}
-
-
-def shipped(name: str) -> str:
-    return (sim_data_directory() / "studies" / f"{name}.toml").read_text()
-
-
-def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> str:
-    """Return a shipped study with small numbers, so that it runs in seconds."""
-    text = shipped(name)
-    text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
-    for key, value in changes.items():
-        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-        if not count:
-            assert key == "held_out_vectors"
-            text += f"\n[verification]\n{key} = {value}\n"
-    text = re.sub(r"^(\[search\])$", r"\1\nmax_rounds = 1\nproposals = 2", text, flags=re.MULTILINE)
-    return text + TRAINING + f"\n[export]\ntargets = {targets}\n"
-
-
-def without_host(path: Path) -> dict[str, object]:
-    content = json.loads((path / "results.json").read_text())
-    return {k: v for k, v in content.items() if k not in ("environment", "seconds")}
+from studies_small import POSITION_CHANGES, TIMING_CHANGES, small, without_host
 
 
 @pytest.fixture(scope="module")

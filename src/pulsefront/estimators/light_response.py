@@ -166,9 +166,9 @@ def fit_light_response(
         Shapes do not fit, there are no events, values are not finite, or training positions lie
         outside the extent.
     """
-    light, position = check_events(charges, position_mm, "training")
+    light, position = check_events(charges, position_mm, "training", axes=(3,))
     other_light, other_position = check_events(
-        selection_charges, selection_position_mm, "selection"
+        selection_charges, selection_position_mm, "selection", axes=(3,)
     )
     same_sensors(other_light, light.shape[1])
     extent = extent_mm or _range_of(position)

@@ -17,6 +17,7 @@ __all__ = [
     "check_events",
     "light_shares",
     "root_shares",
+    "same_axes",
     "same_sensors",
     "subset",
 ]
@@ -27,19 +28,25 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PositionCandidate:
-    """One row of a tuning table: median 3-D error on the selection events."""
+    """One row of a tuning table: median error on the selection events."""
 
     parameters: Mapping[str, Any]
     median_error_mm: float
 
 
-def check_events(charges: ArrayLike, position_mm: ArrayLike, what: str) -> tuple[Float32, Float]:
-    """Return charges and positions of *what* events as arrays, or raise `DataError`."""
+def check_events(
+    charges: ArrayLike, position_mm: ArrayLike, what: str, *, axes: tuple[int, ...] = (2, 3)
+) -> tuple[Float32, Float]:
+    """Return charges and positions of *what* events as arrays, or raise `DataError`.
+
+    Positions have one of the numbers of *axes*: x and y alone where no depth is known.
+    """
     light = check_charges(charges)
     position = np.asarray(position_mm, dtype=np.float64)
-    if position.shape != (len(light), 3) or not np.isfinite(position).all():
+    fits = position.ndim == 2 and len(position) == len(light) and position.shape[1] in axes
+    if not fits or not np.isfinite(position).all():
         raise DataError(
-            f"{what} positions must be finite x, y, z of each event",
+            f"{what} positions must be finite x, y{'' if 2 in axes else ', z'} of each event",
             field="position_mm",
             value=position.shape,
             remedy=f"there are {len(light)} events",
@@ -59,6 +66,16 @@ def check_charges(charges: ArrayLike) -> Float32:
             value=light.shape,
         )
     return light
+
+
+def same_axes(position: Float, other: Float) -> None:
+    """Raise `DataError` where only one of two sets of positions knows the depth."""
+    if position.shape[1] != other.shape[1]:
+        raise DataError(
+            "training and selection positions must have the same axes",
+            field="position_mm",
+            value=(position.shape[1], other.shape[1]),
+        )
 
 
 def same_sensors(light: Float32, sensors: int) -> None:

@@ -22,6 +22,7 @@ from pulsefront.estimators.patterns import (
     check_events,
     light_shares,
     root_shares,
+    same_axes,
     same_sensors,
     subset,
 )
@@ -82,7 +83,7 @@ class AngerLogic:
         return {"power": self.power, "threshold": self.threshold, "degree": self.degree}
 
     def estimate(self, charges: ArrayLike) -> Float:
-        """Return x, y and depth in mm, (event, 3), from (event, photosensor) charges.
+        """Return the axes that were fitted in mm, (event, axis), from (event, photosensor) charges.
 
         Raises
         ------
@@ -158,7 +159,7 @@ def fit_anger(
     Parameters
     ----------
     charges, position_mm
-        Training: (event, photosensor), (event, 3) x, y, depth.
+        Training: (event, photosensor), (event, 3) x, y, depth, or (event, 2) without depth.
     selection_charges, selection_position_mm
         Events of other positions; the candidate of the smallest median 3-D error is kept.
     sensor_position_mm
@@ -246,7 +247,7 @@ class NearestNeighbours:
         }
 
     def estimate(self, charges: ArrayLike) -> Float:
-        """Return x, y and depth in mm, (event, 3), from (event, photosensor) charges.
+        """Return the axes that were fitted in mm, (event, axis), from (event, photosensor) charges.
 
         Raises
         ------
@@ -297,7 +298,7 @@ def fit_nearest_neighbours(
     Parameters
     ----------
     charges, position_mm
-        Training: (event, photosensor), (event, 3) x, y, depth.
+        Training: (event, photosensor), (event, 3) x, y, depth, or (event, 2) without depth.
     selection_charges, selection_position_mm
         Events of other positions; the candidate of the smallest median 3-D error is kept.
     components
@@ -316,6 +317,7 @@ def fit_nearest_neighbours(
         selection_charges, selection_position_mm, "selection"
     )
     same_sensors(other_light, light.shape[1])
+    same_axes(position, other_position)
     unknown = sorted(set(transforms) - {"share", "root share"})
     if unknown:
         raise DataError("no such transform", field="transforms", value=unknown[0])
