@@ -184,6 +184,7 @@ def fit_anger(
         raise DataError("photosensor positions must be (photosensor, 2)", value=sensors.shape)
     for each in (light, other_light):
         same_sensors(each, len(sensors))
+    same_axes(position, other_position)
     few = subset(np.random.default_rng(seed), len(light), most_tuning)
     table = []
     for power, threshold in product(powers, thresholds):
