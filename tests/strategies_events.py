@@ -186,3 +186,36 @@ def petsys_bytes(events: int = 20, *, form: str = "petsys-single") -> bytes:
             parts.append(np.array(random.uniform(400, 600), "<f4").tobytes())
             parts.append(np.array(random.integers(0, 1024), "<i4").tobytes())
     return b"".join(parts)
+
+
+def lecroy_bytes(
+    waveforms: np.ndarray, *, prefix: bytes = b"#9000001234", order: str = "<"
+) -> bytes:
+    """Return the bytes of a LeCroy trace of (segment, sample) int8 or int16 words."""
+    segments, samples = waveforms.shape
+    width = waveforms.dtype.itemsize
+    triggers = 16 * segments if segments > 1 else 0
+    descriptor = bytearray(346)
+    descriptor[0:8] = b"WAVEDESC"
+    descriptor[16:26] = b"LECROY_2_3"
+    descriptor[76:84] = b"LECROYWR"
+
+    def put(at: int, kind: str, value: float) -> None:
+        content = np.array(value, f"{order}{kind}").tobytes()
+        descriptor[at : at + len(content)] = content
+
+    put(32, "i2", width - 1)
+    put(34, "i2", int(order == "<"))
+    for at, value in ((36, 346), (48, triggers), (60, segments * samples * width)):
+        put(at, "i4", value)
+    put(116, "i4", segments * samples)
+    put(144, "i4", segments)
+    for at, value in ((156, 1e-3), (160, 0.25), (176, 1e-9)):
+        put(at, "f4", value)
+    put(180, "f8", -3e-7)
+    descriptor[304:308] = bytes([30, 8, 21, 11])  # minute, hour, day, month of the trigger
+    put(308, "i2", 2026)
+    pairs = np.stack([np.arange(segments) * 1e-3, np.full(segments, -3e-7)], axis=1)
+    times = pairs.astype(f"{order}f8").tobytes() if triggers else b""
+    words = waveforms.astype(waveforms.dtype.newbyteorder(order)).tobytes()
+    return prefix + bytes(descriptor) + times + words

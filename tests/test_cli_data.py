@@ -171,13 +171,14 @@ def test_inspect_prints_dictionary_status_and_draws(
         ("wavecatcher_sipm/exampledata.bin", ("--polarity", "negative"), 300),
         ("drs4_pydrs4/test.dat", ("--polarity", "negative"), 1000),
         ("lecroy_trc/pulse_sequence.trc", ("--baseline-samples", 50), 20),
+        ("lecroy_trc/issue_1.trc", ("--baseline-samples", 5000), 1),
+        ("toward_bgo_sipm/coincidence_wave0.dat", (), 41),
+        ("toward_bgo_sipm/sipm_2006272158_wave0.dat", ("--baseline-samples", 50), 293),
     ],
 )
 def test_every_measured_sample_goes_through_pickoff(
     shared_data: Callable[[str], Path], tmp_path: Path, name: str, options: tuple, events: int
 ) -> None:
-    if name.endswith(".trc"):
-        pytest.importorskip("lecroyscope")
     invoke("pickoff", shared_data(name), "--out", tmp_path / "out", *options)
     frame = pd.read_csv(tmp_path / "out" / "events.csv")
     assert len(frame) == events

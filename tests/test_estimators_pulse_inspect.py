@@ -60,8 +60,6 @@ def test_list_mode_has_rates_and_no_pulses(tmp_path: Path) -> None:
 def test_every_measured_sample(
     shared_data: Callable[[str], Path], name: str, events: int, rate_per_s: float | None
 ) -> None:
-    if name.endswith(".trc"):
-        pytest.importorskip("lecroyscope")
     found = inspect_events(open_events(shared_data(name)))
     assert found.events == events
     assert found.status == {"OK": events}
@@ -105,7 +103,6 @@ def test_a_gallery_shows_every_file_and_no_bad_one_stops_it(tmp_path: Path) -> N
 
 
 def test_the_gallery_of_the_measured_samples(shared_data: Callable[[str], Path]) -> None:
-    pytest.importorskip("lecroyscope")
     items = measured_gallery(shared_data("."))
     assert len(items) == 9
     assert {item.facts["format"] for item in items} == {

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulsefront.errors import DataError, TruncatedFile, UnsupportedFormat
-from pulsefront.events.container import Status
+from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers import drs4
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events
 from strategies_events import (
     compass_bytes,
     drs4_bytes,
+    lecroy_bytes,
     petsys_bytes,
     wavecatcher_bytes,
     wavedump_text_bytes,
@@ -224,7 +225,6 @@ def test_the_measured_wavecatcher_file(shared_data: Callable[[str], Path]) -> No
 
 
 def test_the_measured_lecroy_sequence(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
-    pytest.importorskip("lecroyscope")
     path = shared_data("lecroy_trc") / "pulse_sequence.trc"
     table = open_events(path, STRICT).read()
     assert table["waveform_adc"].shape == (20, 502)
@@ -249,8 +249,31 @@ def test_the_measured_lecroy_sequence(shared_data: Callable[[str], Path], tmp_pa
         open_events(cut, STRICT)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+@pytest.mark.parametrize("segments", [1, 5])
+def test_lecroy_words_of_either_order(
+    tmp_path: Path, order: str, dtype: type, segments: int
+) -> None:
+    words = np.random.default_rng(0).integers(-120, 120, (segments, 30)).astype(dtype)
+    path = written(tmp_path, lecroy_bytes(words, order=order))
+    opened = open_events(path, STRICT)
+    assert opened.format == "lecroy"
+    chunks = list(opened.chunks(2))
+    assert [len(table) for table in chunks] == ([1] if segments == 1 else [2, 2, 1])
+    table = EventTable.concatenate(chunks)
+    np.testing.assert_array_equal(table["waveform_adc"], words)
+    np.testing.assert_allclose(table["trigger_time_s"], np.arange(segments) * 1e-3)
+    np.testing.assert_allclose(table["first_sample_ns"], -300)
+    assert opened.provenance["millivolts_per_count"] == pytest.approx(1.0)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(TruncatedFile, match="goes on behind"):
+        open_events(path, STRICT)
+    with pytest.warns(DataWarning, match="goes on behind"):
+        assert len(open_events(path).read()) == segments
+
+
 def test_the_measured_lecroy_sweep(shared_data: Callable[[str], Path]) -> None:
-    pytest.importorskip("lecroyscope")
     table = open_events(shared_data("lecroy_trc") / "issue_1.trc", STRICT).read()
     assert table["waveform_adc"].shape == (1, 100_002)
 

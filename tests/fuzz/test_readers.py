@@ -28,6 +28,7 @@ from pulsefront.events.readers.open import open_events
 from strategies_events import (
     compass_bytes,
     drs4_bytes,
+    lecroy_bytes,
     petsys_bytes,
     wavecatcher_bytes,
     wavedump_bytes,
@@ -71,6 +72,7 @@ def seeds() -> list[Seed]:
         Seed("wavedump-text", text, (*text_starts, len(text)), "waveform_adc"),
         evenly("petsys-single", petsys_bytes(30), 0, 30, "time_ps"),
         evenly("petsys-group", petsys_bytes(30, form="petsys-group"), 0, 30, "time_ps"),
+        evenly("lecroy", lecroy_bytes(WAVES.astype(np.int16)), 11 + 346 + 192, 12, "waveform_adc"),
         evenly("petsys-coincidence", petsys_bytes(30, form="petsys-coincidence"), 0, 30, "time_ps"),
     ]
 
@@ -146,7 +148,9 @@ def test_truncation_at_every_byte(seed: Seed, tmp_path: Path) -> None:
         assert len(table) == count, cut
         assert (table.status == 0).all()
         np.testing.assert_array_equal(table[seed.column], whole[:count])
-        assert warned == (cut != seed.starts[count]), cut
+        # A trace states its segments, so that it shows also when it ends between two.
+        end = len(seed.content) if seed.name == "lecroy" else seed.starts[count]
+        assert warned == (cut != end), cut
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=IDS)
@@ -177,6 +181,8 @@ def test_flipped_bits_spoil_only_the_event_they_hit(seed: Seed, tmp_path: Path) 
 def test_missing_or_added_bytes_never_give_wrong_events(seed: Seed, tmp_path: Path) -> None:
     if seed.name == "wavedump-text":
         pytest.skip("a digit more or less in a text file is a number like any other")
+    if seed.name == "lecroy":
+        pytest.skip("segments have no headers: only the end shows that bytes are missing")
     whole = original(seed, tmp_path)
     known = {row.tobytes() for row in whole}
     path = tmp_path / "shifted"

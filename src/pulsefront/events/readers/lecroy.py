@@ -1,19 +1,23 @@
 """LeCroy oscilloscope traces (.trc, template LECROY_2_3): one sweep or a sequence of segments.
 
-The ``lecroyscope`` package decodes them. The lengths that a trace states are checked against the
-file first, so that a damaged one is refused, and the whole segments of a truncated sequence kept.
+A wave descriptor of 346 bytes says how long the blocks are that follow it: user text, trigger
+times of a sequence (per segment two f64, the trigger since the first one's and the first sample
+since the trigger, in s) and the samples, one or two bytes each. The samples are mapped, not read,
+so that a long sequence streams. Checked against the ``lecroyscope`` package.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pulsefront.errors import ToolMissing, UnsupportedFormat
+from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import (
     ADC_COUNTS,
@@ -29,22 +33,32 @@ FORMAT = "lecroy"
 MARK = b"WAVEDESC"
 BLOCKS = ("descriptor", "user_text", "res_desc", "trigger_times", "ris_times", "res_array")
 DESCRIPTOR_BYTES = 346
+TRIGGER_BYTES = 16
 
 QUANTITIES = {
     "segment": Quantity("1", "number of the segment in the sequence"),
     "trigger_time_s": Quantity("s", "trigger of the segment since that of the first one"),
+    "first_sample_ns": Quantity("ns", "time of the first sample since the trigger"),
     "waveform_adc": Quantity(ADC_COUNTS, "samples, in steps of the vertical gain"),
 }
 
 
-class _Lengths(NamedTuple):
-    """Where the samples lie, from the descriptor alone."""
+class _Descriptor(NamedTuple):
+    """What the wave descriptor says; places are in bytes from the start of the file."""
 
-    start: int
+    order: str
+    triggers_at: int
+    trigger_bytes: int
     samples_at: int
     sample_bytes: int
     points: int
+    bytes_after: int
     segments: int
+    gain_v: float
+    offset_v: float
+    interval_s: float
+    first_sample_s: float
+    instrument: str
 
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 - readers share a signature
@@ -58,109 +72,125 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     Raises
     ------
     UnsupportedFormat
-        There is no wave descriptor, or it states impossible lengths.
+        There is no wave descriptor, or it states impossible lengths or scales.
     TruncatedFile
         Not one whole segment; or a segment is missing, if reading is strict.
-    ToolMissing
-        The ``lecroyscope`` package is not installed.
     """
-    lengths = _lengths(read_head(path, 64 + DESCRIPTOR_BYTES), path)
+    told = _descriptor(read_head(path, 64 + DESCRIPTOR_BYTES), path)
     size = path.stat().st_size
-    segment_bytes = lengths.points // lengths.segments * lengths.sample_bytes
-    whole = min(max(size - lengths.samples_at, 0) // segment_bytes, lengths.segments)
-    if whole < lengths.segments:
+    samples = told.points // told.segments
+    segment_bytes = samples * told.sample_bytes
+    whole = min(max(size - told.samples_at, 0) // segment_bytes, told.segments)
+    if whole < told.segments:
         incomplete(
             path,
             options,
-            byte_offset=lengths.samples_at + whole * segment_bytes,
+            byte_offset=told.samples_at + whole * segment_bytes,
             events_kept=whole,
             problem="ends inside the segment",
         )
-    try:
-        from lecroyscope import Trace
-    except ImportError:
-        raise ToolMissing(
-            "lecroyscope", needed_for="LeCroy traces", install="pip install 'pulsefront[lecroy]'"
-        ) from None
-    missing = max(lengths.samples_at + lengths.points * lengths.sample_bytes - size, 0)
-    content = path.read_bytes()[lengths.start :] + bytes(missing)
-    try:
-        trace = Trace(content)
-        gain, offset = float(trace.header["vertical_gain"]), float(trace.header["vertical_offset"])
-        volts = np.atleast_2d(trace.voltage)
-        if not (np.isfinite(gain) and gain != 0 and np.isfinite(offset)):
-            raise ValueError(f"vertical gain {gain}, offset {offset}")
-        interval_ns = float(trace.header["horiz_interval"]) * 1e9
-        if not 0 < interval_ns < 1e12:
-            raise ValueError(f"sampling interval {interval_ns} ns")
-        # The package gives volts; the counts behind them are whole numbers again.
-        counts = np.rint((volts + offset) / gain).astype(np.int32).astype(np.int16)
-        times = np.zeros(len(counts))
-        if lengths.segments > 1:
-            # Two rows: trigger times, and offsets of the first sample from them.
-            times = np.array(trace.trigger_times[0], np.float64)
-        if len(times) != len(counts):
-            raise ValueError(f"{len(times)} trigger times for {len(counts)} segments")
-    except (ValueError, KeyError, IndexError, struct.error, AssertionError, TypeError) as error:
-        raise UnsupportedFormat(f"cannot be decoded: {error}", file=path) from None
-    table = EventTable(
-        {
-            "segment": np.arange(whole, dtype=np.int32),
-            "trigger_time_s": times[:whole],
-            "waveform_adc": counts[:whole],
-        },
-        QUANTITIES,
-        provenance=(
-            provenance := {
-                "format": FORMAT,
-                "file": path.name,
-                "instrument": _text(trace.header["instrument_name"]),
-                "sample_interval_ns": interval_ns,
-                "millivolts_per_count": gain * 1000.0,
-                "vertical_offset_mv": offset * 1000.0,
-                "events": whole,
-            }
-        ),
-    )
+    elif size > told.samples_at + told.points * told.sample_bytes + told.bytes_after:
+        incomplete(
+            path,
+            options,
+            byte_offset=told.samples_at + told.points * told.sample_bytes + told.bytes_after,
+            events_kept=whole,
+            problem="goes on behind the end that it states",
+        )
+    dtype = np.dtype(f"{told.order}i{told.sample_bytes}")
+    shape = (whole, samples)
 
     def stream(events: int) -> Iterator[EventTable]:
+        words = np.memmap(path, dtype, mode="r", offset=told.samples_at, shape=shape)
         for start in range(0, whole, events):
-            yield table.select(slice(start, start + events))
+            stop = min(start + events, whole)
+            times = _triggers(path, told, start, stop)
+            yield EventTable(
+                {
+                    "segment": np.arange(start, stop, dtype=np.int32),
+                    "trigger_time_s": times[:, 0],
+                    "first_sample_ns": times[:, 1] * 1e9,
+                    "waveform_adc": words[start:stop].astype(np.int16),
+                },
+                QUANTITIES,
+                provenance=provenance,
+            )
 
-    event_bytes = 2 * counts.shape[1]
-    return EventFile(path, FORMAT, QUANTITIES, provenance, event_bytes, stream)
+    provenance: dict[str, Any] = {
+        "format": FORMAT,
+        "file": path.name,
+        "instrument": told.instrument,
+        "sample_interval_ns": told.interval_s * 1e9,
+        "millivolts_per_count": told.gain_v * 1000.0,
+        "vertical_offset_mv": told.offset_v * 1000.0,
+        "events": whole,
+    }
+    return EventFile(path, FORMAT, QUANTITIES, provenance, 2 * samples, stream)
 
 
-def _lengths(head: bytes, path: Path) -> _Lengths:
+def _triggers(path: Path, told: _Descriptor, start: int, stop: int) -> NDArray[np.float64]:
+    """Return, per segment, the trigger and the first sample since it, in s."""
+    if not told.trigger_bytes:
+        return np.tile([0.0, told.first_sample_s], (stop - start, 1))
+    pairs = np.memmap(
+        path, f"{told.order}f8", mode="r", offset=told.triggers_at, shape=(told.segments, 2)
+    )
+    return np.array(pairs[start:stop], np.float64)
+
+
+def _descriptor(head: bytes, path: Path) -> _Descriptor:
     start = head[:64].find(MARK)
     if start < 0 or len(head) < start + DESCRIPTOR_BYTES:
         raise UnsupportedFormat("holds no LeCroy wave descriptor", file=path)
-    descriptor = head[start:]
-    order = "<" if descriptor[34] == 1 else ">"
-    comm_type = struct.unpack_from(f"{order}h", descriptor, 32)[0]
-    blocks = struct.unpack_from(f"{order}6i", descriptor, 36)
-    array_bytes, points = (struct.unpack_from(f"{order}i", descriptor, at)[0] for at in (60, 116))
-    segments = max(struct.unpack_from(f"{order}i", descriptor, 144)[0], 1)
+    content = head[start:]
+    order = "<" if content[34] == 1 else ">"
+
+    def number(kind: str, at: int) -> Any:
+        return struct.unpack_from(order + kind, content, at)[0]
+
+    comm_type = number("h", 32)
+    blocks = struct.unpack_from(f"{order}6i", content, 36)
+    array_bytes, points = number("i", 60), number("i", 116)
+    segments = max(number("i", 144), 1)
     sample_bytes = 2 if comm_type == 1 else 1
-    told = dict(zip(BLOCKS, blocks, strict=True))
+    lengths = dict(zip(BLOCKS, blocks, strict=True))
     sensible = (
         comm_type in (0, 1)
-        and told["descriptor"] == DESCRIPTOR_BYTES
+        and lengths["descriptor"] == DESCRIPTOR_BYTES
         and all(0 <= length < 1 << 30 for length in blocks)
         and 0 < points < 1 << 31
         and points * sample_bytes == array_bytes
         and points % segments == 0
+        and (
+            lengths["trigger_times"] == TRIGGER_BYTES * segments
+            or (segments == 1 and lengths["trigger_times"] == 0)
+        )
     )
     if not sensible:
         raise UnsupportedFormat(
             "has a LeCroy wave descriptor with impossible lengths",
             file=path,
-            value={**told, "samples": points, "bytes": array_bytes, "segments": segments},
+            value={**lengths, "samples": points, "bytes": array_bytes, "segments": segments},
         )
-    samples_at = start + sum(blocks[:6])
-    return _Lengths(start, samples_at, sample_bytes, points, segments)
-
-
-def _text(value: object) -> str:
-    raw = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return raw.split("\x00")[0].strip()
+    found = _Descriptor(
+        order=order,
+        triggers_at=start + sum(blocks[:3]),
+        trigger_bytes=lengths["trigger_times"],
+        samples_at=start + sum(blocks),
+        sample_bytes=sample_bytes,
+        points=points,
+        bytes_after=max(number("i", 64), 0) + max(number("i", 68), 0) + max(number("i", 72), 0),
+        segments=segments,
+        gain_v=number("f", 156),
+        offset_v=number("f", 160),
+        interval_s=number("f", 176),
+        first_sample_s=number("d", 180),
+        instrument=content[76:92].split(b"\x00")[0].decode("latin-1").strip(),
+    )
+    scales = (found.gain_v, found.offset_v, found.interval_s, found.first_sample_s)
+    possible = all(map(math.isfinite, scales)) and found.gain_v != 0 and found.interval_s > 0
+    if not possible:
+        raise UnsupportedFormat(
+            "has a LeCroy wave descriptor with impossible scales", file=path, value=scales
+        )
+    return found

@@ -124,10 +124,12 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
 
     def batches(events: int) -> Iterator[Get]:
         try:
-            for batch in file.iter_batches(batch_size=events, columns=wanted):
-                yield lambda name, batch=batch: _rectangular(  # type: ignore[misc]
-                    batch.column(name).to_numpy(zero_copy_only=False), path, name
-                )
+            # Group by group: over all of them it would read ahead, and keep what it has read.
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(events, row_groups=[group], columns=wanted):
+                    yield lambda name, batch=batch: _rectangular(  # type: ignore[misc]
+                        batch.column(name).to_numpy(zero_copy_only=False), path, name
+                    )
         except (pa.ArrowException, OSError) as error:
             raise _unreadable("Parquet", path, error) from None
 
@@ -187,7 +189,8 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
             "uproot", needed_for="ROOT files", install="pip install 'pulsefront[root]'"
         ) from None
     try:
-        file = uproot.open(path)
+        # Without its cache, which would keep the arrays of the chunks before.
+        file = uproot.open(path, array_cache=None, object_cache=None)
         kinds = file.classnames()
         trees = sorted({key.split(";")[0] for key in kinds if kinds[key] in ROOT_TABLES})
     except Exception as error:  # noqa: BLE001 - uproot raises errors of a dozen libraries
