@@ -37,19 +37,25 @@ class Patience:
         selection events. A loss that is not a number ends its candidate.
         """
         going = []
+        present = stack.unstack() if self._any_news(losses) else []
         for place, (number, loss) in enumerate(zip(self._running, losses.tolist(), strict=True)):
             if loss < self._least[number]:
                 self._least[number] = loss
                 self._waited[number] = 0
-                self._best[number] = stack.candidate(place)
+                self._best[number] = present[place]
             else:
                 self._waited[number] += 1
             if math.isnan(loss):
-                self._best[number] = stack.candidate(place)
+                self._best[number] = present[place]
             elif self._waited[number] < self._looks:
                 going.append(place)
         self._running = [self._running[place] for place in going]
         return torch.tensor(going, dtype=torch.int64, device=stack.device)
+
+    def _any_news(self, losses: torch.Tensor) -> bool:
+        least = [self._least[number] for number in self._running]
+        # A loss that is not a number is news, too.
+        return any(not loss >= known for loss, known in zip(losses.tolist(), least, strict=True))
 
     def best(self) -> list[Candidate]:
         """Return every candidate as it was at its least loss, in the order of the first stack."""

@@ -105,7 +105,9 @@ class TrainingSettings(FrozenModel):
     """One training run: AdamW under a one-cycle learning rate (linear up, cosine down).
 
     With ``patience`` a candidate stops once its loss on selection events has not fallen in that
-    many looks, ``check_epochs`` apart, and comes back as it was at its best.
+    many looks, ``check_epochs`` apart, and comes back as it was at its best. With ``batch_norm``
+    (float networks only) every hidden layer is normalized over the minibatch; what comes back is
+    an ordinary network with the normalization folded into its weights.
     """
 
     epochs: float = Field(default=30.0, gt=0)
@@ -115,3 +117,4 @@ class TrainingSettings(FrozenModel):
     weight_decay: float = Field(default=0.0, ge=0)
     patience: int | None = Field(default=None, ge=1)
     check_epochs: float = Field(default=0.5, gt=0)
+    batch_norm: bool = False

@@ -38,6 +38,9 @@ class Stack:
     is then one matrix product, and a quantized stack passes raw integers from layer to layer.
     """
 
+    calibration_events = 1024
+    """Training events that are enough for `calibrate`."""
+
     def __init__(
         self, candidates: Sequence[Candidate], scaling: Scaling, device: torch.device = CPU
     ) -> None:
@@ -59,6 +62,7 @@ class Stack:
             shapes[0] = (count, widths[1], self._filters.kernel)
             shapes[1] = (count, widths[2], self._positions * widths[1])
         self._shapes: list[tuple[int, ...]] = [*shapes, *((count, n) for n in widths[1:])]
+        self._shapes += self._more_shapes(count, widths)
         total = sum(math.prod(shape) for shape in self._shapes)
         self.latent = torch.zeros(total, device=device)
         self._allocate()
@@ -75,16 +79,23 @@ class Stack:
 
     # --- parameters -----------------------------------------------------------------------------
 
-    def _views(self, flat: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Return the weights and the biases of all layers as views of *flat*."""
+    def _more_shapes(self, count: int, widths: Sequence[int]) -> list[tuple[int, ...]]:  # noqa: ARG002
+        """Return the shapes of what is trained beside weights and biases."""
+        return []
+
+    def _views(self, flat: torch.Tensor) -> list[torch.Tensor]:
+        """Return the weights of all layers, their biases, and what is beside, in *flat*."""
         parts = torch.split(flat, [math.prod(shape) for shape in self._shapes])
-        views = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
-        return views[: self.layers], views[self.layers :]
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def _pairs(self, flat: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return the weights and the biases of all layers in *flat*."""
+        views = self._views(flat)
+        return views[: self.layers], views[self.layers : 2 * self.layers]
 
     def part(self, flat: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """Return the numbers in *flat* (like ``latent``) of the candidates at *places*, flat."""
-        weights, biases = self._views(flat)
-        return torch.cat([view[places].reshape(-1) for view in (*weights, *biases)])
+        return torch.cat([view[places].reshape(-1) for view in self._views(flat)])
 
     def keep(self, places: torch.Tensor) -> None:
         """Forget all candidates but those at *places*, ascending; ``latent`` is a new tensor."""
@@ -102,13 +113,13 @@ class Stack:
     def _allocate(self) -> None:
         """Make the tensors beside ``latent``, and the views of all."""
         self.gradient = torch.zeros_like(self.latent)
-        self.weights, self.biases = self._views(self.latent)
-        self._weight_gradients, self._bias_gradients = self._views(self.gradient)
+        self.weights, self.biases = self._pairs(self.latent)
+        self._weight_gradients, self._bias_gradients = self._pairs(self.gradient)
         self._used_weights, self._used_biases = self.weights, self.biases
         self._gemm_weights, self._gemm_biases = self.weights, self.biases
         if self.quantized:
-            self._used_weights, self._used_biases = self._views(torch.zeros_like(self.latent))
-            self._gemm_weights, self._gemm_biases = self._views(torch.zeros_like(self.latent))
+            self._used_weights, self._used_biases = self._pairs(torch.zeros_like(self.latent))
+            self._gemm_weights, self._gemm_biases = self._pairs(torch.zeros_like(self.latent))
         self._buffers: dict[str, torch.Tensor] = {}
         self._saved: list[torch.Tensor] = []
 
@@ -230,13 +241,14 @@ class Stack:
         for layer in reversed(range(self.layers)):
             into = self._saved[layer]
             weights, biases = self._weight_gradients[layer], self._bias_gradients[layer]
+            torch.sum(slope, 2, out=biases)
+            slope = self._before_bias(layer, slope)
             if layer == 0:
                 slope = slope.reshape(-1, slope.shape[-1])
                 torch.mm(slope, into.T, out=weights.view(-1, len(into)))
                 slope = slope.view(len(self), -1, slope.shape[-1])
             else:
                 torch.bmm(slope, into.transpose(1, 2), out=weights)
-            torch.sum(slope, 2, out=biases)
             if self.quantized:
                 weights.mul_(self.formats.gemm_scale[layer])
                 biases.mul_(self.formats.raw_scale[layer][:, :, 0])
@@ -248,6 +260,10 @@ class Stack:
                 )
                 slope = self._through(layer - 1, before, into)
 
+    def _before_bias(self, layer: int, slope: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        """Return *slope* by the result of *layer* as one by its sums of products."""
+        return slope
+
     def _columns(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return what the first layer reads, (n_in, column): events, for a convolution places."""
         if self._filters is None:
@@ -258,15 +274,19 @@ class Stack:
 
     def _dense(self, layer: int, value: torch.Tensor) -> torch.Tensor:
         """Return the result of *layer* before its ReLU, (C, node, column), in raw units."""
-        weight, bias = self._gemm_weights[layer], self._gemm_biases[layer]
-        count, nodes = bias.shape
+        return self._sums(layer, value).add_(self._gemm_biases[layer][:, :, None])
+
+    def _sums(self, layer: int, value: torch.Tensor) -> torch.Tensor:
+        """Return the sums of products of *layer*, without its bias."""
+        weight = self._gemm_weights[layer]
+        count, nodes = weight.shape[:2]
         result = self._buffer(f"value_{layer}", (count, nodes, value.shape[-1]))
         if layer == 0:
             wide = result.view(count * nodes, -1)
             torch.mm(weight.view(count * nodes, -1), value, out=wide)
         else:
             torch.bmm(weight, value, out=result)
-        return result.add_(bias[:, :, None])
+        return result
 
     def _activate(self, layer: int, value: torch.Tensor) -> torch.Tensor:
         """Return the ReLU of *value*, rounded and limited where the stack is quantized."""

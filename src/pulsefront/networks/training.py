@@ -10,6 +10,7 @@ import torch
 
 from pulsefront.errors import ConfigError
 from pulsefront.networks.adam import FlatAdamW
+from pulsefront.networks.batch_norm import BatchNormStack
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.data import TrainingData, prepare
 from pulsefront.networks.device import one_thread, repeatable, require_device
@@ -29,7 +30,6 @@ __all__ = [
     "train",
 ]
 
-CALIBRATION_EVENTS = 1024
 EVENTS_AT_ONCE = 4096
 
 
@@ -55,7 +55,8 @@ def train(
     Raises
     ------
     ConfigError
-        There is no such device, or a patience without selection events.
+        There is no such device, a patience without selection events, or batch normalization of
+        networks that have formats.
     """
     where = require_device(device)
     if settings.patience is not None and data.selection is None:
@@ -67,8 +68,11 @@ def train(
         )
     with one_thread(), torch.no_grad():
         data = data.to(where)
-        stack = Stack(candidates, data.scaling, where)
-        stack.calibrate(_one_by_one(_chosen(stack, data.inputs[:CALIBRATION_EVENTS])))
+        if settings.batch_norm:
+            stack: Stack = BatchNormStack(candidates, data.scaling, where)
+        else:
+            stack = Stack(candidates, data.scaling, where)
+        stack.calibrate(_one_by_one(_chosen(stack, data.inputs[: stack.calibration_events])))
         if settings.patience is None:
             _run(stack, data, settings, seed, report, None)
             return stack.unstack()
