@@ -19,9 +19,18 @@ from pulsefront.fixed_point import (
     Input,
     Quantize,
     Relu,
+    chain,
 )
 from pulsefront.fixed_point.tiles import BLOCK, ROWS
 from reference_fixed_point import run_reference
+
+
+@pytest.fixture(autouse=True, scope="module", params=[False, True], ids=["float", "narrow"])
+def kernel(request):
+    """Run every test with both kernels, whichever is faster here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chain, "NARROW_IS_FASTER", request.param)
+        yield request.param
 
 
 def chain_model(seed: int, *, bits: int = 5, sizes: tuple[int, ...] = ()) -> FixedPointModel:
@@ -81,15 +90,60 @@ def test_a_chain_equals_the_reference_in_fractions():
 
 
 @pytest.mark.parametrize("bits", [4, 12, 26])
-def test_float32_or_float64_as_the_proof_allows(bits):
+def test_the_narrowest_exact_type_as_the_proof_allows(bits, kernel):
     model = chain_model(8, bits=bits, sizes=(20, 33, 5))
     x = inputs_of(model, 50)
     assert model.emulator.run_fast(x) is not None
-    kind = model.emulator._chain.constants.dtype
-    assert kind == (np.float32 if bits < 10 else np.float64)
+    kinds = {4: np.float32, 12: np.float64, 26: np.float64}
+    if kernel:
+        kinds |= {4: np.int32, 12: np.int32}
+    assert model.emulator._chain.constants.dtype == kinds[bits]
     np.testing.assert_array_equal(
         model.emulator.run_fast(x), model.emulator.run({"x": x})[model.outputs[0]]
     )
+
+
+def extreme_model(weight: int, source: FixedPointFormat, n_in: int) -> FixedPointModel:
+    weights = np.full((n_in, 3), weight)
+    layer = Dense("d", ("x",), weights, FixedPointFormat(17, 17))
+    return FixedPointModel("net", (Input("x", (n_in,), source),), (layer,), ("d",))
+
+
+@pytest.mark.parametrize(
+    ("weight", "source", "n_in", "narrow"),
+    [
+        (32767, FixedPointFormat(12, 12, signed=False), 16, True),
+        (-32767, FixedPointFormat(16, 16), 2, True),
+        (-32767, FixedPointFormat(16, 16), 3, False),  # the sum does not fit 32 bits
+        (-32768, FixedPointFormat(12, 12), 1, False),
+        (5, FixedPointFormat(16, 16, signed=False), 1, False),
+    ],
+)
+def test_sums_at_the_ends_of_32_bits(weight, source, n_in, narrow):
+    model = extreme_model(weight, source, n_in)
+    links = chain.links_of(model.steps, model.outputs)
+    assert chain.fits_narrow(links, source) == narrow
+    x = np.array([[source.minimum], [source.maximum], [0]]).repeat(n_in, axis=1)
+    x = np.concatenate((x, inputs_of(model, 20)))
+    found = model.emulator.run_fast(x)
+    assert found is not None
+    np.testing.assert_array_equal(found, x @ model.layers[0].weights)
+
+
+def test_wide_activations_between_layers_are_not_narrow():
+    weights, wide = np.full((2, 2), 100), FixedPointFormat(17, 17)
+    layers = (
+        Dense("d", ("x",), weights, FixedPointFormat(8, 8), to=Assignment(wide, "TRN", "SAT")),
+        Dense("e", ("d",), weights, FixedPointFormat(8, 8)),
+    )
+    source = Input("x", (2,), FixedPointFormat(10, 10))
+    model = FixedPointModel("net", (source,), layers, ("e",))
+    assert not chain.fits_narrow(chain.links_of(model.steps, ("e",)), source.format)
+    first = FixedPointModel("net", (source,), layers[:1], ("d",))
+    assert chain.fits_narrow(chain.links_of(first.steps, ("d",)), source.format)
+    x = inputs_of(model, 40)
+    between = np.clip(x @ weights, wide.minimum, wide.maximum)
+    np.testing.assert_array_equal(model.run(x), between @ weights)
 
 
 @pytest.mark.parametrize("events", [1, 2, 3, ROWS - 1, ROWS, ROWS + 1, ROWS + 2, ROWS + 3])

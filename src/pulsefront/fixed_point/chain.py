@@ -1,4 +1,4 @@
-"""Dense layers with their rounding as floor(x · weights · scale + offset), and chains of them.
+"""Dense layers with their rounding as (x · weights + bias) >> shift, and chains of them.
 
 A link is a dense layer (or a convolution's matrix) with what follows it, where that is exact in a
 float type: TRN or RND rounding, and saturation or no possible overflow. A chain is a network of
@@ -8,13 +8,14 @@ nothing else; it runs in one compiled call, for one event as for a million.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.fixed_point import tiles
+from pulsefront.fixed_point import narrow_tiles, tiles
 from pulsefront.fixed_point.bounds import bias_at, weights_at
 from pulsefront.fixed_point.format import (
     Assignment,
@@ -25,10 +26,11 @@ from pulsefront.fixed_point.format import (
     assign,
 )
 from pulsefront.fixed_point.layers import Conv1d, Dense, Quantize, Relu, assignment_of
+from pulsefront.fixed_point.narrow_tiles import NARROW_IS_FASTER
 from pulsefront.fixed_point.ranges import number_type
 from pulsefront.fixed_point.tensors import Step
 
-__all__ = ["Chain", "Link", "build_chain", "links_of", "matrix_of"]
+__all__ = ["Chain", "Link", "build_chain", "fits_narrow", "links_of", "matrix_of"]
 
 Array = npt.NDArray[Any]
 Real = type[np.float32 | np.float64]
@@ -36,18 +38,36 @@ Real = type[np.float32 | np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """One matrix product: floor(x · weights · scale + offset), limited to low … high.
+    """One matrix product: (x · weights + bias) >> shift, limited to low … high.
 
-    ``magnitude`` bounds every number on the way; ``result`` names the tensor that it gives.
+    *bias* holds the half of RND rounding too. In a float type the same is
+    floor(x · weights · scale + offset). ``magnitude`` bounds every number on the way; ``result``
+    names the tensor that it gives.
     """
 
     weights: Integers
-    scale: float
-    offset: npt.NDArray[np.float64]
-    low: float
-    high: float
+    bias: Integers
+    shift: int
+    low: int
+    high: int
     magnitude: int
     result: str
+
+    @property
+    def scale(self) -> float:
+        """The shift as a factor."""
+        return 2.0**-self.shift
+
+    @property
+    def offset(self) -> npt.NDArray[np.float64]:
+        """The bias after the shift, with its fraction."""
+        return self.bias.astype(np.float64) * self.scale
+
+    @property
+    def narrow(self) -> bool:
+        """Whether inputs and weights of 16 bits and sums of 32 carry it."""
+        fits = bool(np.all(np.abs(self.weights) < 1 << 15))
+        return fits and self.shift < 32 and self.magnitude < 1 << 31
 
 
 def matrix_of(step: Step) -> tuple[Integers, Integers]:
@@ -104,9 +124,12 @@ def _checked(
     magnitude = max(magnitude, abs(limits[0]), limits[1])
     if shift > 60 or number_type(magnitude) is np.int64:
         return None
-    scale = 2.0**-shift
-    offset = (bias + half).astype(np.float64) * scale
-    return Link(weights, scale, offset, limits[0], limits[1], magnitude, result)
+    if shift < 0:
+        # To the left is a factor of the weights; what no input reaches may be too large for it.
+        if int(np.abs(weights).max()).bit_length() - shift > 62:
+            return None
+        weights, bias, shift = weights << -shift, bias << -shift, 0
+    return Link(weights, bias + half, shift, limits[0], limits[1], magnitude, result)
 
 
 def _fits(step: Step, to: Assignment, *, relu: bool) -> bool:
@@ -159,8 +182,10 @@ def links_of(steps: tuple[Step, ...], outputs: tuple[str, ...]) -> list[Link | S
 class Chain:
     """A compiled chain; safe to use from several threads at once."""
 
+    kernel: Callable[..., bool]
     table: Integers
     constants: Array
+    buffer_type: type
     buffer_size: int
     outputs: int
     _local: threading.local = field(default_factory=threading.local)
@@ -170,33 +195,89 @@ class Chain:
         try:
             buffer = self._local.buffer
         except AttributeError:
-            buffer = self._local.buffer = np.zeros(self.buffer_size, self.constants.dtype)
-        inside: bool = tiles.run_chain(source, self.table, self.constants, buffer, result)
-        return inside
+            buffer = self._local.buffer = np.zeros(self.buffer_size, self.buffer_type)
+        return self.kernel(source, self.table, self.constants, buffer, result)
 
 
-def build_chain(links: list[Link], source: FixedPointFormat, kind: Real) -> Chain:
+def build_chain(links: list[Link], source: FixedPointFormat) -> Chain:
     """Return the compiled chain of *links* on inputs of the format *source*.
+
+    The proof chooses the kernel: 16-bit integers where the processor is faster with them and all
+    fits, else float32 while every number is exact in it, else float64; no link has sums beyond.
+    """
+    if NARROW_IS_FASTER and fits_narrow(links, source):
+        return _narrow_chain(links, source)
+    exact = max(one.magnitude for one in links) <= 1 << 24
+    return _float_chain(links, source, np.float32 if exact else np.float64)
+
+
+def fits_narrow(links: list[Link], source: FixedPointFormat) -> bool:
+    """Whether 16-bit inputs, weights and activations, and 32-bit sums, carry the whole chain."""
+    word = FixedPointFormat(16, 16)
+    between = all(word.holds(one.low, one.high) for one in links[:-1])
+    return between and all(one.narrow for one in links) and word.holds(*_ends(source))
+
+
+def _ends(source: FixedPointFormat) -> tuple[int, int]:
+    return source.minimum, source.maximum
+
+
+def _float_chain(links: list[Link], source: FixedPointFormat, kind: Real) -> Chain:
+    """Return the chain for the kernel of tiles.py.
 
     ``table`` holds one row per link, (n_in, n_out, n_out padded to whole vectors, place in
     ``constants``), after a first row with the input's range and the width of a buffer row.
     """
     lanes = tiles.VECTOR_BYTES // np.dtype(kind).itemsize
-    constants: list[Array] = []
-    rows: list[list[int]] = []
-    position = 0
+    parts = []
     for link in links:
         n_in, n_out = link.weights.shape
-        padded = -(-n_out // lanes) * lanes
-        parts = np.zeros((n_in + 4, padded))
-        parts[:n_in, :n_out] = link.weights
+        block = np.zeros((n_in + 4, -(-n_out // lanes) * lanes))
+        block[:n_in, :n_out] = link.weights
         for row, values in enumerate((link.scale, link.offset, link.low, link.high), n_in):
-            parts[row, :n_out] = values
-        rows.append([n_in, n_out, padded, position])
-        constants.append(parts.astype(kind).reshape(-1))
-        position += parts.size
-    widest = max(max(row[0], row[2]) for row in rows)
+            block[row, :n_out] = values
+        parts.append(block.astype(kind))
+    table = _table(links, source, parts, lanes)
+    size = 2 * (tiles.BLOCK + tiles.ROWS) * int(table[0, 2])
+    constants = np.concatenate([part.reshape(-1) for part in parts])
+    return Chain(tiles.run_chain, table, constants, kind, size, links[-1].weights.shape[1])
+
+
+def _narrow_chain(links: list[Link], source: FixedPointFormat) -> Chain:
+    """Return the chain for the kernel of narrow_tiles.py.
+
+    Each number of 32 bits among the weights holds those of two inputs; the table's first column
+    counts such pairs.
+    """
+    lanes = narrow_tiles.LANES
+    parts = []
+    for link in links:
+        n_in, n_out = link.weights.shape
+        pairs, padded = -(-n_in // 2), -(-n_out // lanes) * lanes
+        weights = np.zeros((2 * pairs, padded), dtype=np.int16)
+        weights[:n_in, :n_out] = link.weights
+        block = np.zeros((pairs + 4, padded), dtype=np.int32)
+        block[:pairs] = np.stack((weights[::2], weights[1::2]), axis=-1).view(np.int32)[..., 0]
+        for row, values in enumerate((link.bias, link.shift, link.low, link.high), pairs):
+            block[row, :n_out] = values
+        parts.append(block)
+    table = _table(links, source, parts, 2 * lanes)
+    # Two halves of activations, and the last results at twice the width of an activation.
+    size = 4 * (tiles.BLOCK + tiles.ROWS) * int(table[0, 2])
+    constants = np.concatenate([part.reshape(-1) for part in parts])
+    kernel = narrow_tiles.run_narrow_chain
+    return Chain(kernel, table, constants, np.int16, size, links[-1].weights.shape[1])
+
+
+def _table(links: list[Link], source: FixedPointFormat, parts: list[Array], lanes: int) -> Integers:
+    """Return the table of a chain whose constants are *parts*, four rows after the weights."""
+    places = np.cumsum([0, *(part.size for part in parts)])
+    rows = [
+        [len(part) - 4, link.weights.shape[1], part.shape[1], int(place)]
+        for link, part, place in zip(links, parts, places[:-1], strict=True)
+    ]
+    widest = max(
+        max(*link.weights.shape, part.shape[1]) for link, part in zip(links, parts, strict=True)
+    )
     width = -(-widest // lanes) * lanes
-    table = np.array([[source.minimum, source.maximum, width, 0], *rows], dtype=np.int64)
-    buffer_size = 2 * (tiles.BLOCK + tiles.ROWS) * width
-    return Chain(table, np.concatenate(constants), buffer_size, links[-1].weights.shape[1])
+    return np.array([[*_ends(source), width, 0], *rows], dtype=np.int64)
