@@ -19,8 +19,9 @@ def external_blocks(test: Mapping[str, Any]) -> list[Block]:
         return [Paragraph("The study names no external test set.")]
     measured = [row for row in sets if "not_measured" not in row]
     names = list(test["estimators"])
-    rows = [_row("the study's own test set", test, names)]
-    rows += [_row(row["name"], row, names) for row in measured]
+    key = test["main_metric"]
+    rows = [_row("own test set", test, key, names)]
+    rows += [_row(row["name"], row, key, names) for row in measured]
     blocks: list[Block] = [
         Paragraph(
             "Network and classical estimators as they were fitted above, without any change, on "
@@ -28,13 +29,12 @@ def external_blocks(test: Mapping[str, Any]) -> list[Block]:
             "that of the set's own spectrum, as a detector is calibrated in energy before use."
         ),
         Table(
-            ("set", "origin", "events", "metric", *names),
+            ("set", "origin", "events", *names),
             rows,
-            caption="95 % bootstrap intervals; smaller is better.",
+            caption=f"{metric_words(key)} with 95 % bootstrap intervals; smaller is better.",
             highlight=(0,),
         ),
     ]
-    key = test["main_metric"]
     same = [row for row in measured if row["main_metric"] == key]
     if same:
         bars = {
@@ -63,7 +63,8 @@ def _ends(key: str) -> tuple[str, str, str]:
     return key, f"{key}_low", f"{key}_high"
 
 
-def _row(name: str, row: Mapping[str, Any], estimators: list[str]) -> tuple[Any, ...]:
+def _row(name: str, row: Mapping[str, Any], shown: str, estimators: list[str]) -> tuple[Any, ...]:
     key = row["main_metric"]
+    words = name if key == shown else f"{name}; {metric_words(key)}"
     values = (interval(row["estimators"][e], key) for e in estimators)
-    return name, row.get("origin", ""), row["test_events"], metric_words(key), *values
+    return words, row.get("origin", ""), row["test_events"], *values
