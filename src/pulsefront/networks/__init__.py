@@ -2,7 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate, split_inputs
+from pulsefront.networks.candidate import (
+    Candidate,
+    Scaling,
+    initial_candidate,
+    split_inputs,
+    without_dead,
+)
 from pulsefront.networks.cost import Cost, cost_of
 from pulsefront.networks.crystals import (
     NO_CRYSTAL,
@@ -13,9 +19,16 @@ from pulsefront.networks.crystals import (
 from pulsefront.networks.deploy import Deployed, deploy, predict, run_float64
 from pulsefront.networks.front_end import FrontEnd, row_column_sums, window_sums
 from pulsefront.networks.lower import lower, lower_deployed
-from pulsefront.networks.settings import Convolution, LossSettings, MlpSettings, TrainingSettings
+from pulsefront.networks.settings import (
+    Convolution,
+    LossSettings,
+    MlpSettings,
+    TrainingSettings,
+    WidthSettings,
+)
 
 if TYPE_CHECKING:
+    from pulsefront.networks.learned_bits import train_with_ebops
     from pulsefront.networks.training import TrainingData, prepare, train
 
 __all__ = [
@@ -31,6 +44,7 @@ __all__ = [
     "Scaling",
     "TrainingData",
     "TrainingSettings",
+    "WidthSettings",
     "brightest_crystals",
     "cost_of",
     "crystal_window",
@@ -44,7 +58,9 @@ __all__ = [
     "run_float64",
     "split_inputs",
     "train",
+    "train_with_ebops",
     "window_sums",
+    "without_dead",
 ]
 
 
@@ -54,4 +70,8 @@ def __getattr__(name: str) -> Any:
         from pulsefront.networks import training
 
         return getattr(training, name)
+    if name == "train_with_ebops":
+        from pulsefront.networks.learned_bits import train_with_ebops
+
+        return train_with_ebops
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

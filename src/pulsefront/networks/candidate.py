@@ -18,6 +18,7 @@ __all__ = [
     "Scaling",
     "initial_candidate",
     "split_inputs",
+    "without_dead",
 ]
 
 
@@ -195,3 +196,56 @@ def split_inputs(candidate: Candidate, groups: Sequence[Sequence[int]]) -> Candi
         weights[layer] = weights[layer] * (source[:, None] == own)
         source = own
     return replace(candidate, weights=tuple(weights))
+
+
+def without_dead(candidate: Candidate) -> Candidate:
+    """Return *candidate* without inputs and nodes that change no output, to the same integers.
+
+    An input goes where all of its weights are exactly zero; a node where all of its outgoing
+    weights are, or where its incoming ones are and its bias keeps its ReLU at zero. One of each
+    layer stays. Convolutions keep their samples and filters.
+    """
+    first = 1 if candidate.convolution is not None else 0
+    while True:
+        smaller = candidate
+        if first == 0:
+            smaller = _keep_inputs(smaller, (smaller.weights[0] != 0).any(1))
+        for layer in range(first, len(smaller.weights) - 1):
+            speaks = (smaller.weights[layer + 1] != 0).any(1)
+            hears = (smaller.weights[layer] != 0).any(0) | (smaller.biases[layer] > 0)
+            smaller = _keep_nodes(smaller, layer, speaks & hears)
+        if smaller is candidate:
+            return candidate
+        candidate = smaller
+
+
+def _places(alive: NDArray[np.bool_]) -> NDArray[np.intp]:
+    return np.flatnonzero(alive) if alive.any() else np.arange(1)
+
+
+def _keep_inputs(candidate: Candidate, alive: NDArray[np.bool_]) -> Candidate:
+    keep = _places(alive)
+    if len(keep) == len(alive):
+        return candidate
+    weights = (candidate.weights[0][keep], *candidate.weights[1:])
+    return replace(candidate, kept_inputs=candidate.kept_inputs[keep], weights=weights)
+
+
+def _keep_nodes(candidate: Candidate, layer: int, alive: NDArray[np.bool_]) -> Candidate:
+    keep = _places(alive)
+    if len(keep) == len(alive):
+        return candidate
+    weights, biases = list(candidate.weights), list(candidate.biases)
+    weights[layer], weights[layer + 1] = weights[layer][:, keep], weights[layer + 1][keep]
+    biases[layer] = biases[layer][keep]
+    precision = candidate.precision
+    if precision is not None and precision.per_channel:
+        fractions = list(precision.weight_fraction)
+        fractions[layer] = tuple(fractions[layer][place] for place in keep)
+        bits = list(precision.channel_bits or ())
+        if bits:
+            bits[layer] = tuple(bits[layer][place] for place in keep)
+        precision = replace(
+            precision, weight_fraction=tuple(fractions), channel_bits=tuple(bits) or None
+        )
+    return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)

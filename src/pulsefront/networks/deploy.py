@@ -110,7 +110,8 @@ def deploy(
     bias_formats = []
     for layer in range(len(candidate.weights)):
         weight, bias = real_parameters(candidate, scaling, layer)
-        bits, fraction = precision.weight_bits[layer], np.array(precision.weight_fraction[layer])
+        bits = np.array(precision.bits_of_weights(layer))
+        fraction = np.array(precision.weight_fraction[layer])
         raw = _round_to(weight, fraction, bits)
         weights.append(raw)
         if layer == 0:
@@ -130,10 +131,8 @@ def deploy(
         weights=tuple(weights),
         biases=tuple(biases),
         weight_formats=tuple(
-            _formats(bits, fractions)
-            for bits, fractions in zip(
-                precision.weight_bits, precision.weight_fraction, strict=True
-            )
+            _formats(precision.bits_of_weights(layer), fractions)
+            for layer, fractions in enumerate(precision.weight_fraction)
         ),
         bias_formats=tuple(bias_formats),
         activation_formats=hidden_formats,
@@ -142,8 +141,11 @@ def deploy(
     )
 
 
-def _formats(bits: int, fractions: tuple[int, ...]) -> Formats:
-    formats = tuple(FixedPointFormat(bits, bits - fraction) for fraction in fractions)
+def _formats(bits: tuple[int, ...], fractions: tuple[int, ...]) -> Formats:
+    formats = tuple(
+        FixedPointFormat(width, width - fraction)
+        for width, fraction in zip(bits, fractions, strict=True)
+    )
     return formats[0] if len(set(formats)) == 1 else formats
 
 
@@ -156,9 +158,11 @@ def _values(raw: Integers, formats: Formats) -> NDArray[np.float64]:
 
 
 def _round_to(
-    values: NDArray[np.float64], fraction: int | NDArray[np.integer], bits: int
+    values: NDArray[np.float64],
+    fraction: int | NDArray[np.integer],
+    bits: int | NDArray[np.integer],
 ) -> Integers:
-    half = 2 ** (bits - 1)
+    half = 2 ** (np.asarray(bits, np.int64) - 1)
     return np.clip(np.floor(np.ldexp(values, fraction) + 0.5), -half, half - 1).astype(np.int64)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.errors import UnsupportedLayer
 
-__all__ = ["Convolution", "LossSettings", "MlpSettings", "TrainingSettings"]
+__all__ = ["Convolution", "LossSettings", "MlpSettings", "TrainingSettings", "WidthSettings"]
 
 FIRMWARE_ACTIVATIONS = ("relu",)
 
@@ -118,3 +118,14 @@ class TrainingSettings(FrozenModel):
     patience: int | None = Field(default=None, ge=1)
     check_epochs: float = Field(default=0.5, gt=0)
     batch_norm: bool = False
+
+
+class WidthSettings(FrozenModel):
+    """How bit widths are learned.
+
+    A width can change by at most ``reach`` bits over the whole training, at an even pace, and
+    rests for the last ``frozen_share`` of it.
+    """
+
+    reach: float = Field(default=10.0, gt=0)
+    frozen_share: float = Field(default=0.3, ge=0, le=1)

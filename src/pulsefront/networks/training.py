@@ -23,7 +23,9 @@ from pulsefront.progress import Report, silent
 __all__ = [
     "TrainingData",
     "batch_loss",
+    "chosen_inputs",
     "minibatches",
+    "one_by_one",
     "one_cycle",
     "prepare",
     "repeatable",
@@ -72,7 +74,7 @@ def train(
             stack: Stack = BatchNormStack(candidates, data.scaling, where)
         else:
             stack = Stack(candidates, data.scaling, where)
-        stack.calibrate(_one_by_one(_chosen(stack, data.inputs[: stack.calibration_events])))
+        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[: stack.calibration_events])))
         if settings.patience is None:
             _run(stack, data, settings, seed, report, None)
             return stack.unstack()
@@ -89,7 +91,7 @@ def _run(
     report: Report,
     patience: Patience | None,
 ) -> None:
-    inputs = _chosen(stack, data.inputs)
+    inputs = chosen_inputs(stack, data.inputs)
     optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
     steps = max(1, round(settings.epochs * len(data) / settings.batch))
     check = max(1, round(settings.check_epochs * len(data) / settings.batch))
@@ -98,7 +100,7 @@ def _run(
         batch = inputs.index_select(0, there)
         targets = data.targets.index_select(0, there)
         stack.refresh()
-        outputs = stack.outputs(_one_by_one(batch))
+        outputs = stack.outputs(one_by_one(batch))
         # The sum over candidates: each one's gradient is its own loss's alone.
         stack.backward(slope_of(outputs, targets, data.loss))
         stack.hold_pruned()
@@ -118,14 +120,14 @@ def _run(
         report(step + 1, steps)
 
 
-def _chosen(stack: Stack, inputs: torch.Tensor) -> torch.Tensor:
+def chosen_inputs(stack: Stack, inputs: torch.Tensor) -> torch.Tensor:
     """Return the inputs that the stack reads."""
     if len(stack.inputs) == inputs.shape[-1]:
         return inputs
     return inputs[..., torch.from_numpy(stack.inputs).to(inputs.device)].contiguous()
 
 
-def _one_by_one(inputs: torch.Tensor) -> torch.Tensor:
+def one_by_one(inputs: torch.Tensor) -> torch.Tensor:
     """Return (event, n_in); of coincidences the first detectors, then the second."""
     return torch.cat((inputs[:, 0], inputs[:, 1])) if inputs.ndim == 3 else inputs
 
@@ -135,7 +137,7 @@ def _loss_on(stack: Stack, data: TrainingData) -> torch.Tensor:
     total = torch.zeros(len(stack), device=stack.device)
     for start in range(0, len(data), EVENTS_AT_ONCE):
         part = slice(start, start + EVENTS_AT_ONCE)
-        inputs, targets = _chosen(stack, data.inputs[part]), data.targets[part]
+        inputs, targets = chosen_inputs(stack, data.inputs[part]), data.targets[part]
         total += batch_loss(stack, inputs, targets, data.loss) * len(targets)
     return total / len(data)
 
@@ -145,7 +147,7 @@ def batch_loss(
     stack: Stack, inputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings
 ) -> torch.Tensor:
     """Return the mean loss (C,) of each candidate on standardized events."""
-    return loss_of(stack.outputs(_one_by_one(inputs)), targets, loss)
+    return loss_of(stack.outputs(one_by_one(inputs)), targets, loss)
 
 
 def minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
