@@ -7,8 +7,7 @@ estimated minus known difference). The whole table of candidates is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,6 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators import pulse
+from pulsefront.estimators.timing_tuning import (
+    Candidate,
+    PulseSettings,
+    best_candidate,
+    known_differences,
+    prepare_pulses,
+    score_candidate,
+)
 from pulsefront.evaluate import metrics
 
 __all__ = [
@@ -31,73 +38,28 @@ __all__ = [
 
 Float = NDArray[np.float64]
 
-_LEAST_SHARE = 0.99
 _THRESHOLDS = 24
-_FRACTIONS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
-_DELAYS_NS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0)
-
-
-@dataclass(frozen=True)
-class PulseSettings:
-    """How samples become pulses.
-
-    Attributes
-    ----------
-    sample_interval_ns
-        Distance of samples.
-    baseline_samples
-        How many samples at the beginning make the baseline.
-    polarity
-        ``"positive"`` or ``"negative"``.
-    """
-
-    sample_interval_ns: float
-    baseline_samples: int = 8
-    polarity: pulse.Polarity = "positive"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One row of a tuning table.
-
-    ``ctr_fwhm_ps`` is None where fewer than 99 % of the events have an estimate: a candidate may
-    not gain by losing the difficult ones. ``central_width_ps`` is its FWHM-equivalent between
-    quantiles, which shoulders and side peaks widen as they should.
-    """
-
-    parameters: Mapping[str, float]
-    ctr_fwhm_ps: float | None
-    central_width_ps: float | None
-    events: int
-    without_estimate: int
-
-
-def prepare_pulses(
-    waveform_adc: NDArray[np.generic], settings: PulseSettings
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the baseline-subtracted upward pulses of both detectors, each (event, sample).
-
-    Raises
-    ------
-    DataError
-        The waveforms are not (event, 2, sample).
-    """
-    waveforms = np.asarray(waveform_adc)
-    if waveforms.ndim != 3 or waveforms.shape[1] != 2:
-        raise DataError(
-            "waveforms of a pair must be (event, 2, sample)",
-            field="waveform_adc",
-            value=waveforms.shape,
-        )
-    first, second = (
-        pulse.subtract(
-            waveforms[:, side],
-            pulse.baseline(waveforms[:, side], 0, settings.baseline_samples),
-            settings.polarity,
-        )
-        for side in (0, 1)
-    )
-    return first, second
+_FRACTIONS = (
+    0.01,
+    0.02,
+    0.025,
+    0.03,
+    0.04,
+    0.05,
+    0.06,
+    0.08,
+    0.12,
+    0.16,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.65,
+    0.8,
+)
+# So long that the best lies inside: beyond the rise of the slowest scintillator, where the delayed
+# pulse is compared with the tail, it gets worse again.
+_DELAYS_NS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0)
 
 
 def _walk_terms(amplitude: Float, scale: float) -> Float:
@@ -163,6 +125,18 @@ class ConstantFraction:
         """Tuned parameters, for a table."""
         return {"fraction": self.fraction, "shaping_delay_ns": self.shaping_delay_ns}
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether fraction and delay lie between others that were tried, not at an end of them.
+
+        At an end, candidates beyond might be better still.
+        """
+        for name, chosen in self.parameters.items():
+            tried = [row.parameters[name] for row in self.table if row.ctr_fwhm_ps is not None]
+            if chosen in (min(tried), max(tried)):
+                return False
+        return True
+
     def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
         """Return the arrival time difference t0 − t1 in ns, (event,); NaN without a crossing."""
         pulses = prepare_pulses(waveform_adc, self.settings)
@@ -195,42 +169,6 @@ def _walk_matrix(pulses: tuple[NDArray[np.float32], ...], scale: float) -> Float
     return np.hstack([first - middle, middle - second])
 
 
-def _score(residual_ns: Float, parameters: Mapping[str, float]) -> Candidate:
-    usable = residual_ns[np.isfinite(residual_ns)]
-    lost = len(residual_ns) - len(usable)
-    ctr = central = None
-    if len(usable) >= _LEAST_SHARE * len(residual_ns):
-        # All equal or too few: no candidate.
-        with suppress(DataError):
-            ctr = 1000 * metrics.fwhm(usable)
-            central = 1000 * metrics.central_width(usable)
-    return Candidate(parameters, ctr, central, len(residual_ns), lost)
-
-
-def _best(table: Sequence[Candidate], what: str) -> int:
-    scores = [np.inf if row.ctr_fwhm_ps is None else row.ctr_fwhm_ps for row in table]
-    best = int(np.argmin(scores))
-    if not np.isfinite(scores[best]):
-        most = max(1 - row.without_estimate / max(row.events, 1) for row in table)
-        raise DataError(
-            f"no {what} gives an estimate for 99 % of the training coincidences",
-            value=f"{most:.1%} at best",
-            remedy="check polarity and baseline_samples, or select events with pulses first",
-        )
-    return best
-
-
-def _known(known_difference_ns: ArrayLike, events: int) -> Float:
-    known = np.asarray(known_difference_ns, dtype=np.float64)
-    if known.shape != (events,) or not np.isfinite(known).all():
-        raise DataError(
-            "known differences must be finite, one per event",
-            field="known_difference_ns",
-            value=known.shape,
-        )
-    return known
-
-
 def fit_leading_edge(
     waveform_adc: NDArray[np.generic],
     known_difference_ns: ArrayLike,
@@ -260,7 +198,7 @@ def fit_leading_edge(
         Shapes do not fit, or no candidate gives an estimate for 99 % of the events.
     """
     pulses = prepare_pulses(waveform_adc, settings)
-    known = _known(known_difference_ns, len(pulses[0]))
+    known = known_differences(known_difference_ns, len(pulses[0]))
     amplitude = np.concatenate([pulse.amplitude(side) for side in pulses])
     scale = float(np.median(amplitude))
     if thresholds_adc is None:
@@ -273,9 +211,9 @@ def fit_leading_edge(
         residual = residual - delay
         if walk is not None and coefficients.size:
             residual = residual - walk @ coefficients
-        table.append(_score(residual, {"threshold_adc": float(threshold)}))
+        table.append(score_candidate(residual, {"threshold_adc": float(threshold)}))
         fits.append((delay, coefficients))
-    best = _best(table, "leading-edge threshold")
+    best = best_candidate(table, "leading-edge threshold")
     delay, coefficients = fits[best]
     return LeadingEdge(
         settings,
@@ -330,8 +268,8 @@ def fit_constant_fraction(
 ) -> ConstantFraction:
     """Tune fraction and delay of a digital CFD on training coincidences.
 
-    Parameters as `fit_leading_edge`. Delays below half a sample or beyond a quarter of the
-    waveform are left out.
+    Parameters as `fit_leading_edge`. Delays below half a sample or beyond a third of the waveform
+    are left out. `ConstantFraction.is_inside` says whether the candidates reach beyond the best.
 
     Raises
     ------
@@ -341,13 +279,13 @@ def fit_constant_fraction(
         As `fit_leading_edge`.
     """
     pulses = prepare_pulses(waveform_adc, settings)
-    known = _known(known_difference_ns, len(pulses[0]))
+    known = known_differences(known_difference_ns, len(pulses[0]))
     samples = pulses[0].shape[1]
     interval = settings.sample_interval_ns
-    usable = [d for d in delays_ns if 0.5 * interval <= d <= samples * interval / 4]
+    usable = [d for d in delays_ns if 0.5 * interval <= d <= samples * interval / 3]
     if not usable:
         raise ConfigError(
-            "no delay lies between half a sample and a quarter of the waveform",
+            "no delay lies between half a sample and a third of the waveform",
             field="delays_ns",
             value=tuple(delays_ns),
             remedy=f"the sampling interval is {interval:g} ns",
@@ -356,9 +294,11 @@ def fit_constant_fraction(
     for fraction, shaping in product(fractions, usable):
         residual = _cfd_difference(pulses, fraction, shaping, settings) - known
         delay, _ = _fit_walk(residual, None)
-        table.append(_score(residual - delay, {"fraction": fraction, "shaping_delay_ns": shaping}))
+        table.append(
+            score_candidate(residual - delay, {"fraction": fraction, "shaping_delay_ns": shaping})
+        )
         delays.append(delay)
-    best = _best(table, "CFD setting")
+    best = best_candidate(table, "CFD setting")
     return ConstantFraction(
         settings,
         table[best].parameters["fraction"],
