@@ -19,7 +19,9 @@ from pulsefront.errors import ExportError
 from pulsefront.files import write_bytes
 from pulsefront.firmware.onnx_assign import assign_nodes, limit_nodes
 from pulsefront.firmware.onnx_graph import GraphBuilder
-from pulsefront.fixed_point.bounds import bias_at, product_fraction, weights_at, windows
+from pulsefront.firmware.onnx_layers import flat, limited, reduced_windows, rows
+from pulsefront.firmware.onnx_session import onnx_session
+from pulsefront.fixed_point.bounds import bias_at, product_fraction, weights_at
 from pulsefront.fixed_point.format import FixedPointFormat, Integers, assign
 from pulsefront.fixed_point.layers import (
     AveragePool,
@@ -39,9 +41,6 @@ from pulsefront.fixed_point.ranges import number_type, working_magnitude
 from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["build_onnx", "run_onnx", "write_onnx"]
-
-OPSET = 18
-IR_VERSION = 9
 
 
 def build_onnx(model: FixedPointModel, metadata: Mapping[str, str] | None = None) -> Any:
@@ -73,19 +72,13 @@ def build_onnx(model: FixedPointModel, metadata: Mapping[str, str] | None = None
         node_type = np.int32 if integer == onnx.TensorProto.INT32 else np.int64
         graph.node("Identity", [graph.cast(graph.value(name), node_type)], output=name)
         outputs.append(helper.make_tensor_value_info(name, integer, ["event", *tensor.shape]))
-    proto = helper.make_model(
-        helper.make_graph(graph.nodes, model.name, inputs, outputs, initializer=graph.initializers),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="pulsefront",
-        ir_version=IR_VERSION,
-        doc_string="Bit-exact integer semantics: inputs and outputs are raw integers.",
+    return graph.model(
+        model.name,
+        inputs,
+        outputs,
+        "Bit-exact integer semantics: inputs and outputs are raw integers.",
+        {**_description(model, kind), **(metadata or {})},
     )
-    helper.set_model_props(proto, {**_description(model, kind), **(metadata or {})})
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise ExportError(f"the ONNX graph of {model.name!r} is not valid: {error}") from error
-    return proto
 
 
 def _integer_type(tensor_format: FixedPointFormat) -> int:
@@ -127,33 +120,19 @@ def run_onnx(
     ExportError
         ONNX Runtime cannot load or run the file.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = ort.InferenceSession(
-            Path(path).read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+    events = len(next(iter(arrays.values())))
+    parts = []
+    with onnx_session(path) as session:
         dtypes = {
             one.name: np.int32 if one.type == "tensor(int32)" else np.int64
             for one in session.get_inputs()
         }
         names = [one.name for one in session.get_outputs()]
-        events = len(next(iter(arrays.values())))
-        parts = []
         for start in range(0, max(events, 1), batch):
             feed = {
                 name: arrays[name][start : start + batch].astype(dtypes[name]) for name in dtypes
             }
             parts.append(session.run(None, feed))
-    except OSError as error:
-        raise ExportError(f"cannot be read: {error.strerror}", file=path) from None
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises its own types, bare ones too
-        raise ExportError(
-            f"ONNX Runtime cannot run it: {str(error).splitlines()[0]}", file=path
-        ) from None
     return {
         name: np.concatenate([part[index] for part in parts]).astype(np.int64)
         for index, name in enumerate(names)
@@ -175,23 +154,6 @@ def _layer(graph: GraphBuilder, step: Step) -> str:
         raise ExportError(f"layer {layer.name!r}: {error.problem}", remedy=error.remedy) from None
 
 
-def _rows(graph: GraphBuilder, step: Step) -> str:
-    """Return the rows (event, …, n_in) that meet the weights."""
-    layer = step.layer
-    value = graph.value(layer.inputs[0])
-    if not isinstance(layer, Conv1d):
-        return value
-    before, after = layer.padding
-    kernel, channels, _ = layer.weights.shape
-    length = step.sources[0].shape[0]
-    if before or after:
-        zero = graph.constant(np.zeros((), dtype=graph.kind))
-        value = graph.node("Pad", [value, graph.shape([0, before, 0, 0, after, 0]), zero])
-    index = windows(length + before + after, kernel, layer.stride)
-    value = graph.node("Gather", [value, graph.constant(index)], axis=1)
-    return graph.node("Reshape", [value, graph.shape([0, len(index), kernel * channels])])
-
-
 def _matrix(graph: GraphBuilder, step: Step) -> str:
     layer = step.layer
     assert isinstance(layer, (Dense, Conv1d))
@@ -199,7 +161,7 @@ def _matrix(graph: GraphBuilder, step: Step) -> str:
     weights, own = weights_at(layer)
     weights = weights.reshape(-1, weights.shape[-1])
     weights = weights << (fraction - own - step.sources[0].format.fraction)
-    value = graph.node("MatMul", [_rows(graph, step), graph.number(weights)])
+    value = graph.node("MatMul", [rows(graph, step), graph.number(weights)])
     if layer.bias is None:
         return value
     return graph.node("Add", [value, graph.number(bias_at(layer, fraction))])
@@ -215,8 +177,8 @@ def _accumulated(graph: GraphBuilder, step: Step) -> str:
     weights, _ = weights_at(layer)
     weights = weights.reshape(-1, weights.shape[-1])
     bias = graph.number(assign(bias_at(layer, fraction), fraction, to))
-    rows = graph.node("Unsqueeze", [_rows(graph, step), graph.shape([-1])])
-    products = graph.node("Mul", [rows, graph.number(weights)])
+    each = graph.node("Unsqueeze", [rows(graph, step), graph.shape([-1])])
+    products = graph.node("Mul", [each, graph.number(weights)])
     products = assign_nodes(graph, products, product, to)
     if to.overflow == "WRAP":
         # Wrapping once at the end is the same as after every addition.
@@ -239,15 +201,14 @@ def _without_weights(graph: GraphBuilder, step: Step) -> str:
         low, high = -(1 << max(fraction, 0)), 1 << max(fraction, 0)
         if isinstance(layer, Clip):
             low, high = int(layer.low), int(layer.high)
-        value = graph.node("Max", [value, graph.number(low)])
-        return graph.node("Min", [value, graph.number(high)])
+        return limited(graph, value, graph.number(low), graph.number(high))
     if isinstance(layer, Flatten):
-        return graph.node("Reshape", [value, graph.shape([0, step.exact.size])])
-    if isinstance(layer, (WindowSum, AveragePool, MaxPool)):
-        index = windows(step.sources[0].shape[0], layer.size, layer.stride)
-        value = graph.node("Gather", [value, graph.constant(index)], axis=1)
-        reduce = "ReduceMax" if isinstance(layer, MaxPool) else "ReduceSum"
-        return graph.node(reduce, [value, graph.shape([2])], keepdims=0)
+        return flat(graph, step)
+    if isinstance(layer, MaxPool):
+        return reduced_windows(graph, step, "ReduceMax")
+    if isinstance(layer, (WindowSum, AveragePool)):
+        # A mean over 2^k is the sum with k more fraction bits.
+        return reduced_windows(graph, step, "ReduceSum")
     if isinstance(layer, Concatenate):
         whole = step.exact.format.fraction
         parts = []

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pulsefront.errors import ExportError
+
 __all__ = ["GraphBuilder"]
+
+OPSET = 18
+IR_VERSION = 9
 
 
 class GraphBuilder:
@@ -66,3 +72,35 @@ class GraphBuilder:
     def value(self, tensor: str) -> str:
         """Return the name of the value that holds a tensor."""
         return self._values[tensor]
+
+    def model(
+        self,
+        name: str,
+        inputs: list[Any],
+        outputs: list[Any],
+        description: str,
+        properties: Mapping[str, str],
+    ) -> Any:
+        """Return the ``ModelProto`` of what was built, checked by ``onnx.checker`` in full.
+
+        Raises
+        ------
+        ExportError
+            The graph is not valid.
+        """
+        import onnx
+        from onnx import helper
+
+        proto = helper.make_model(
+            helper.make_graph(self.nodes, name, inputs, outputs, initializer=self.initializers),
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="pulsefront",
+            ir_version=IR_VERSION,
+            doc_string=description,
+        )
+        helper.set_model_props(proto, dict(properties))
+        try:
+            onnx.checker.check_model(proto, full_check=True)
+        except onnx.checker.ValidationError as error:
+            raise ExportError(f"the ONNX graph of {name!r} is not valid: {error}") from error
+        return proto

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ExportError
 from pulsefront.files import write_bytes
 from pulsefront.firmware.onnx_graph import GraphBuilder
-from pulsefront.fixed_point.bounds import bias_at, weights_at, windows
+from pulsefront.firmware.onnx_layers import flat, limited, reduced_windows, rows
+from pulsefront.firmware.onnx_session import onnx_session
+from pulsefront.fixed_point.bounds import bias_at, weights_at
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -48,9 +49,6 @@ from pulsefront.fixed_point.tensors import Step
 
 __all__ = ["Difference", "measure_difference", "write_real_onnx"]
 
-OPSET = 18
-IR_VERSION = 9
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -77,7 +75,6 @@ def write_real_onnx(model: FixedPointModel, path: str | Path, *, int8: bool) -> 
     ExportError
         The graph is not valid.
     """
-    import onnx
     from onnx import TensorProto, helper
 
     graph = _RealGraph(int8=int8)
@@ -92,18 +89,13 @@ def write_real_onnx(model: FixedPointModel, path: str | Path, *, int8: bool) -> 
         shape = ["event", *model.tensors[name].shape]
         graph.node("Identity", [graph.value(name)], output=name)
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    proto = helper.make_model(
-        helper.make_graph(graph.nodes, model.name, inputs, outputs, initializer=graph.initializers),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="pulsefront",
-        ir_version=IR_VERSION,
-        doc_string="Not bit-exact: real inputs and outputs, for generic runtimes.",
+    proto = graph.model(
+        model.name,
+        inputs,
+        outputs,
+        "Not bit-exact: real inputs and outputs, for generic runtimes.",
+        {"pulsefront.semantics": "real values; not bit-exact"},
     )
-    helper.set_model_props(proto, {"pulsefront.semantics": "real values; not bit-exact"})
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise ExportError(f"the ONNX graph of {model.name!r} is not valid: {error}") from error
     write_bytes(path, proto.SerializeToString(deterministic=True))
 
 
@@ -130,8 +122,7 @@ class _RealGraph(GraphBuilder):
         return value if last else self.eight_bits(value, whole)
 
     def _limit(self, value: str, low: float, high: float) -> str:
-        value = self.node("Max", [value, self.real(low)])
-        return self.node("Min", [value, self.real(high)])
+        return limited(self, value, self.real(low), self.real(high))
 
     def eight_bits(self, value: str, one: FixedPointFormat) -> str:
         """Return *value* quantized to the top eight bits of a format, and back; int8 only."""
@@ -162,26 +153,12 @@ class _RealGraph(GraphBuilder):
         constant = self._constant(
             weights.reshape(-1, weights.shape[-1]), container(layer.weight_format)
         )
-        value = self.node("MatMul", [self._rows(step), constant])
+        value = self.node("MatMul", [rows(self, step), constant])
         if layer.bias is None or layer.bias_format is None:
             return value
         whole = container(layer.bias_format)
         bias = self.real(whole.values(bias_at(layer, whole.fraction)))
         return self.node("Add", [value, bias])
-
-    def _rows(self, step: Step) -> str:
-        layer = step.layer
-        value = self.value(layer.inputs[0])
-        if not isinstance(layer, Conv1d):
-            return value
-        before, after = layer.padding
-        kernel, channels, _ = layer.weights.shape
-        if before or after:
-            pads = self.shape([0, before, 0, 0, after, 0])
-            value = self.node("Pad", [value, pads, self.real(0.0)])
-        index = windows(step.sources[0].shape[0] + before + after, kernel, layer.stride)
-        value = self.node("Gather", [value, self.constant(index)], axis=1)
-        return self.node("Reshape", [value, self.shape([0, len(index), kernel * channels])])
 
     def _other(self, step: Step) -> str:
         layer = step.layer
@@ -196,15 +173,12 @@ class _RealGraph(GraphBuilder):
                 value, layer.low * source.format.step, layer.high * source.format.step
             )
         if isinstance(layer, Flatten):
-            return self.node("Reshape", [value, self.shape([0, step.exact.size])])
+            return flat(self, step)
         if isinstance(layer, Concatenate):
             return self.node("Concat", [self.value(one.name) for one in step.sources], axis=-1)
         if isinstance(layer, (WindowSum, AveragePool, MaxPool)):
-            index = windows(source.shape[0], layer.size, layer.stride)
-            value = self.node("Gather", [value, self.constant(index)], axis=1)
             reduce = {"window_sum": "ReduceSum", "average_pool": "ReduceMean"}
-            operator = reduce.get(layer.kind, "ReduceMax")
-            return self.node(operator, [value, self.shape([2])], keepdims=0)
+            return reduced_windows(self, step, reduce.get(layer.kind, "ReduceMax"))
         return value
 
 
@@ -215,23 +189,11 @@ def measure_difference(
     outputs: Mapping[str, Integers],
 ) -> tuple[Difference, ...]:
     """Run a real-valued graph with ONNX Runtime and compare it with the model's integers."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        session = ort.InferenceSession(
-            Path(path).read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-        feed = {
-            one.name: one.format.values(inputs[one.name]).astype(np.float32) for one in model.inputs
-        }
+    feed = {
+        one.name: one.format.values(inputs[one.name]).astype(np.float32) for one in model.inputs
+    }
+    with onnx_session(path) as session:
         values = dict(zip(outputs, session.run(list(outputs), feed), strict=True))
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime raises its own types, bare ones too
-        raise ExportError(
-            f"ONNX Runtime cannot run it: {str(error).splitlines()[0]}", file=path
-        ) from None
     found = []
     for name, expected in outputs.items():
         steps = np.ldexp(values[name].astype(np.float64), model.tensors[name].format.fraction)
