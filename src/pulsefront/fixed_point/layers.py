@@ -8,12 +8,10 @@ weights and input range prove.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError, UnsupportedLayer
 from pulsefront.fixed_point.format import (
@@ -23,6 +21,7 @@ from pulsefront.fixed_point.format import (
     Integers,
     container,
 )
+from pulsefront.fixed_point.layer_checks import check_positive, raw_array
 
 __all__ = [
     "AveragePool",
@@ -140,7 +139,7 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = _integers(self.name, "weights", self.weights, self.weight_format)
+        weights = raw_array(self.name, "weights", self.weights, self.weight_format)
         if weights.ndim != 2 or not weights.size:
             raise PrecisionError(
                 f"layer {self.name!r}: weights have the shape (n_in, n_out)", value=weights.shape
@@ -169,7 +168,7 @@ class Conv1d(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = _integers(self.name, "weights", self.weights, self.weight_format)
+        weights = raw_array(self.name, "weights", self.weights, self.weight_format)
         if weights.ndim != 3 or not weights.size:
             raise PrecisionError(
                 f"layer {self.name!r}: weights have the shape (kernel, channel_in, channel_out)",
@@ -177,7 +176,7 @@ class Conv1d(Layer):
             )
         object.__setattr__(self, "weights", weights)
         _check_bias(self, weights.shape[-1])
-        _check_positive(self, "stride")
+        check_positive(self.name, "stride", self.stride)
         padding = tuple(int(zeros) for zeros in self.padding)
         object.__setattr__(self, "padding", padding)
         if len(padding) != 2 or min(padding) < 0:
@@ -197,8 +196,8 @@ class WindowSum(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive(self, "size")
-        _check_positive(self, "stride")
+        check_positive(self.name, "size", self.size)
+        check_positive(self.name, "stride", self.stride)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +211,8 @@ class AveragePool(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive(self, "size")
-        _check_positive(self, "stride")
+        check_positive(self.name, "size", self.size)
+        check_positive(self.name, "stride", self.stride)
         if self.size & (self.size - 1):
             raise UnsupportedLayer(
                 self.name,
@@ -232,8 +231,8 @@ class MaxPool(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive(self, "size")
-        _check_positive(self, "stride")
+        check_positive(self.name, "size", self.size)
+        check_positive(self.name, "stride", self.stride)
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,13 +291,6 @@ def aligned(integers: Integers, formats: Formats) -> Integers:
     return integers << shifts
 
 
-def _check_positive(layer: Layer, field: str) -> None:
-    if getattr(layer, field) < 1:
-        raise PrecisionError(
-            f"layer {layer.name!r}: {field} is at least 1", value=getattr(layer, field)
-        )
-
-
 def assignment_of(layer: Layer) -> Assignment | None:
     """Return the assignment at the end of *layer*; None where the result keeps every bit."""
     to: Assignment | None = getattr(layer, "to", None)
@@ -314,51 +306,9 @@ def _check_bias(layer: Dense | Conv1d, outputs: int) -> None:
         return
     if layer.bias_format is None:
         raise PrecisionError(f"layer {layer.name!r}: a bias needs a bias_format")
-    bias = _integers(layer.name, "bias", layer.bias, layer.bias_format)
+    bias = raw_array(layer.name, "bias", layer.bias, layer.bias_format)
     if bias.shape != (outputs,):
         raise PrecisionError(
             f"layer {layer.name!r}: the bias has the shape ({outputs},)", value=bias.shape
         )
     object.__setattr__(layer, "bias", bias)
-
-
-def _integers(layer: str, field: str, values: npt.ArrayLike, formats: Formats) -> Integers:
-    """Return *values* as a read-only integer array that fits its formats."""
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-        wrong = array[~np.isfinite(array)].flat[0]
-        raise PrecisionError(
-            f"layer {layer!r}: {field} are not finite",
-            value=float(wrong),
-            remedy="train again: the training diverged",
-        )
-    if array.dtype.kind not in "iu":
-        raise PrecisionError(
-            f"layer {layer!r}: {field} are raw integers",
-            value=str(array.dtype),
-            remedy="quantize them first and pass integers",
-        )
-    array = np.array(array, dtype=np.int64)
-    per_channel: Sequence[FixedPointFormat] = (
-        (formats,) * (array.shape[-1] if array.ndim else 1)
-        if isinstance(formats, FixedPointFormat)
-        else formats
-    )
-    if array.ndim and len(per_channel) != array.shape[-1]:
-        raise PrecisionError(
-            f"layer {layer!r}: {field} have {array.shape[-1]} output channels and "
-            f"{len(per_channel)} formats"
-        )
-    low = np.array([one.minimum for one in per_channel])
-    high = np.array([one.maximum for one in per_channel])
-    outside = (array < low) | (array > high)
-    if np.any(outside):
-        place = np.argwhere(outside)[0]
-        raise PrecisionError(
-            f"layer {layer!r}: {field} at {tuple(int(i) for i in place)} is outside "
-            f"{per_channel[int(place[-1])]}",
-            value=int(array[tuple(place)]),
-            remedy="saturate it first, or give the format more integer bits",
-        )
-    array.setflags(write=False)
-    return array
