@@ -17,8 +17,6 @@ from pulsefront.fixed_point import (
     Rounding,
     assign,
     format_holding,
-    format_of_scale,
-    raw_integers,
 )
 from pulsefront.fixed_point.format import container
 from reference_fixed_point import assigned
@@ -147,43 +145,3 @@ def test_format_holding_is_the_smallest(low, span, fraction):
 def test_an_unknown_mode_names_the_known_ones():
     with pytest.raises(PrecisionError, match="use one of TRN, RND"):
         Assignment(FixedPointFormat(4, 2), "ROUND")
-
-
-def test_raw_integers_are_exact_or_refused():
-    one = FixedPointFormat(6, 2)
-    assert raw_integers([0.5, -2.0, 1.9375], one).tolist() == [8, -32, 31]
-    with pytest.raises(PrecisionError, match=r"no multiple of 0.0625 \(got 0.3\)"):
-        raw_integers([0.3], one)
-    with pytest.raises(PrecisionError, match=r"outside the format \(got 2.0\)"):
-        raw_integers([2.0], one)
-    with pytest.raises(PrecisionError, match="not finite"):
-        raw_integers([np.nan], one)
-
-
-def test_values_are_the_inverse_of_raw_integers():
-    one = FixedPointFormat(9, -2)
-    integers = np.arange(one.minimum, one.maximum + 1)
-    np.testing.assert_array_equal(raw_integers(one.values(integers), one), integers)
-
-
-@pytest.mark.parametrize("exponent", [-20, -1, 0, 3])
-def test_a_power_of_two_scale_is_a_format(exponent):
-    one = format_of_scale(8, 2.0**exponent)
-    assert (one.step, one.width, one.signed) == (2.0**exponent, 8, True)
-    assert not format_of_scale(8, 2.0**exponent, signed=False).signed
-
-
-@pytest.mark.parametrize(
-    ("scale", "remedy"),
-    [
-        (0.3, "power-of-two scale, such as 0.25"),
-        (-0.5, "power-of-two scale$"),
-        (0.0, "power-of-two scale$"),
-        (float("nan"), "power-of-two scale$"),
-        (float("inf"), "power-of-two scale$"),
-    ],
-)
-def test_any_other_scale_is_refused_by_name_and_value(scale, remedy):
-    with pytest.raises(PrecisionError, match=rf"^dense1: the scale is no .*{remedy}") as caught:
-        format_of_scale(8, scale, field="dense1")
-    assert caught.value.value is scale

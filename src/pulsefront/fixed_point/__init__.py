@@ -7,8 +7,6 @@ from pulsefront.fixed_point.format import (
     Rounding,
     assign,
     format_holding,
-    format_of_scale,
-    raw_integers,
 )
 from pulsefront.fixed_point.layers import (
     AveragePool,
@@ -26,6 +24,7 @@ from pulsefront.fixed_point.layers import (
     WindowSum,
 )
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.real_values import format_of_scale, raw_integers
 from pulsefront.fixed_point.resources import (
     ResourceEstimate,
     ResourceModel,

@@ -17,8 +17,9 @@ import numpy as np
 from pulsefront.errors import PrecisionError
 from pulsefront.files import write_text
 from pulsefront.fixed_point import layers as kinds
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_of_scale
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 from pulsefront.fixed_point.layers import INSTEAD, Input, Layer, refuse
+from pulsefront.fixed_point.real_values import format_of_scale
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point.model import FixedPointModel

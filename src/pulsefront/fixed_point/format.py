@@ -7,7 +7,6 @@ those of ``ap_fixed`` (AMD, Vitis HLS user guide UG1399, "Arbitrary precision fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -28,8 +27,6 @@ __all__ = [
     "assign",
     "container",
     "format_holding",
-    "format_of_scale",
-    "raw_integers",
 ]
 
 MAX_WIDTH = 62
@@ -218,30 +215,6 @@ def format_holding(low: int, high: int, fraction: int) -> FixedPointFormat:
     return FixedPointFormat(width, width - fraction, signed)
 
 
-def format_of_scale(
-    width: int, scale: float, *, signed: bool = True, field: str | None = None
-) -> FixedPointFormat:
-    """Return the format of *width* bits whose step is *scale*, as quantized tensors give it.
-
-    Raises
-    ------
-    PrecisionError
-        The scale is no power of two, which no shift of bits expresses; the message names *field*.
-    """
-    mantissa, exponent = np.frexp(scale) if np.isfinite(scale) else (0.0, 0)
-    if mantissa != 0.5:
-        near = 2.0 ** round(float(np.log2(scale))) if np.isfinite(scale) and scale > 0 else None
-        raise PrecisionError(
-            "the scale is no power of two",
-            field=field,
-            value=scale,
-            remedy="quantize again with a power-of-two scale"
-            + (f", such as {near:g}" if near else ""),
-        )
-    # scale = 2^(exponent − 1) = 2^−fraction
-    return FixedPointFormat(width, width + int(exponent) - 1, signed)
-
-
 def assign(integers: npt.ArrayLike, fraction: int, to: Assignment) -> Integers:
     """Assign raw integers with *fraction* fraction bits to a format, with NumPy.
 
@@ -336,29 +309,3 @@ def _limit(raw: Integers, target: FixedPointFormat, overflow: Overflow) -> Integ
             mask = np.int64((1 << target.width) - 1)
             limited = ((raw - low) & mask) + low
     return limited
-
-
-def raw_integers(values: Sequence[float] | npt.ArrayLike, to: FixedPointFormat) -> Integers:
-    """Return the raw integers of real *values* that lie exactly on the grid of *to*.
-
-    Raises
-    ------
-    PrecisionError
-        A value is not finite, lies between two steps of the format, or outside it.
-    """
-    scaled = np.ldexp(np.asarray(values, dtype=np.float64), to.fraction)
-    if not np.all(np.isfinite(scaled)):
-        raise PrecisionError("a value is not finite", field=str(to))
-    if np.any(scaled != np.rint(scaled)):
-        wrong = np.asarray(values)[scaled != np.rint(scaled)].flat[0]
-        raise PrecisionError(
-            f"a value is no multiple of {to.step:g}",
-            field=str(to),
-            value=float(wrong),
-            remedy="quantize it to the format first",
-        )
-    if scaled.size and not to.holds(int(scaled.min()), int(scaled.max())):
-        wrong = max(scaled.flat, key=abs) * to.step
-        raise PrecisionError("a value lies outside the format", field=str(to), value=float(wrong))
-    integers: Integers = scaled.astype(np.int64)
-    return integers
