@@ -42,7 +42,10 @@ def test_one_test_offset_is_refused(tmp_path: Path) -> None:
         run_study(study, tmp_path / "run", lambda _: None)
 
 
-@pytest.mark.parametrize("name", ["position_lyso_monolithic", "timing_lyso_pair"])
+@pytest.mark.parametrize(
+    "name",
+    sorted(f.stem for f in (sim_data_directory() / "studies").glob("*.toml")),
+)
 def test_shipped_studies_are_valid(name: str) -> None:
     study, path = load_study(name)
     assert study.name == name == path.stem
@@ -124,7 +127,12 @@ def test_budget_that_nothing_meets_says_how_near(tmp_path: Path, timing_run: Pat
     ("old", "new", "error", "message"),
     [
         ("events_per_offset", "events_per_ofset", ConfigError, "did you mean 'events_per_offset'"),
-        ('kind = "timing"', 'kind = "tming"', ConfigError, "use one of 'position', 'timing'"),
+        (
+            'kind = "timing"',
+            'kind = "tming"',
+            ConfigError,
+            "use one of 'crystal', 'position', 'timing'",
+        ),
         ("hidden = [4, 3]", 'hidden = [4]\nactivation = "tanh"', UnsupportedLayer, "relu"),
         ('detector = "lyso_pair_3x3x20"', 'detector = "nonesuch"', ConfigError, "nonesuch"),
     ],

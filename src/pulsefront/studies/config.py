@@ -19,12 +19,15 @@ from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan import ScanSettings
 
 __all__ = [
+    "AnyStudy",
+    "CrystalStudy",
     "DiagnosisSettings",
     "ExportSettings",
     "ExternalSet",
     "MeasuredData",
     "PositionStudy",
     "Purpose",
+    "ScanStudy",
     "Statistics",
     "TimingStatistics",
     "TimingStudy",
@@ -170,6 +173,15 @@ class StudyBase(FrozenModel):
     diagnosis: DiagnosisSettings | None = None
 
     @model_validator(mode="after")
+    def _develops(self) -> Self:
+        if self.study_type == "evaluation":
+            raise ValueError(
+                "study_type: an evaluation study must not train, and this version can only "
+                "develop; test a finished study on other data with pulsefront run --external"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _external_names(self) -> Self:
         names = [chosen.name for chosen in self.external]
         if len(set(names)) < len(names):
@@ -177,10 +189,15 @@ class StudyBase(FrozenModel):
         return self
 
 
-class PositionEvents(FrozenModel):
-    """Which events of a scan are used, and what x and y are learned from."""
+class ScanEvents(FrozenModel):
+    """Which events of a scan are used: those in the photopeak of the charge sum."""
 
     photopeak_sigmas: float = Field(default=2.0, gt=0)
+
+
+class PositionEvents(ScanEvents):
+    """Which events of a scan are used, and what x and y are learned from."""
+
     label: Literal["stage", "first_interaction"] = "stage"
 
 
@@ -191,20 +208,52 @@ class PositionBaselines(FrozenModel):
     knn_selection: int = Field(default=5_000, ge=100)
 
 
-class PositionStudy(StudyBase):
-    """Position of interaction from the charges of a pixelated photosensor."""
+class ScanStudy(StudyBase):
+    """What studies of the charges of a scan have in common."""
 
-    kind: Literal["position"]
     scan: ScanSettings | None = None
     measured: MeasuredData | None = None
-    loss: LossSettings = LossSettings()
-    events: PositionEvents = PositionEvents()
-    baselines: PositionBaselines = PositionBaselines()
+    events: ScanEvents = ScanEvents()
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.scan is None) == (self.measured is None):
-            raise ValueError("a position study needs either a [scan] to simulate or [measured]")
+            raise ValueError("the study needs either a [scan] to simulate or [measured]")
+        return self
+
+
+class PositionStudy(ScanStudy):
+    """Position of interaction from the charges of a pixelated photosensor."""
+
+    kind: Literal["position"]
+    loss: LossSettings = LossSettings()
+    events: PositionEvents = PositionEvents()
+    baselines: PositionBaselines = PositionBaselines()
+
+
+class CrystalBaselines(FrozenModel):
+    """Settings of the classical estimators of the crystal; tuned on training events."""
+
+    knn_references: int = Field(default=60_000, ge=100)
+    knn_selection: int = Field(default=4_000, ge=100)
+    pair_events: int = Field(default=20_000, ge=100)
+
+
+class CrystalStudy(ScanStudy):
+    """The crystal of first interaction in a pixelated array, with scatter between crystals.
+
+    What is learned is known in simulated events alone: no measurement says which of two crystals
+    was hit first.
+    """
+
+    kind: Literal["crystal"]
+    loss: LossSettings = LossSettings(kind="classification")
+    baselines: CrystalBaselines = CrystalBaselines()
+
+    @model_validator(mode="after")
+    def _has_truth(self) -> Self:
+        if self.measured is not None:
+            raise ValueError("measured: measured events do not say which crystal was hit first")
         return self
 
 
@@ -255,13 +304,16 @@ class TimingStudy(StudyBase):
         return self
 
 
-_KINDS: dict[str, type[PositionStudy] | type[TimingStudy]] = {
+AnyStudy = CrystalStudy | PositionStudy | TimingStudy
+
+_KINDS: dict[str, type[CrystalStudy] | type[PositionStudy] | type[TimingStudy]] = {
+    "crystal": CrystalStudy,
     "position": PositionStudy,
     "timing": TimingStudy,
 }
 
 
-def load_study(path: str | Path) -> tuple[PositionStudy | TimingStudy, Path]:
+def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
     """Read a study file, or one that ships by its name; returns the study and its path.
 
     Raises

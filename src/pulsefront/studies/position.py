@@ -27,7 +27,7 @@ from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, median_distance
 from pulsefront.simulate.scan import ScanSettings, scan_plan, simulate_scan
-from pulsefront.studies.config import ExternalSet, PositionStudy
+from pulsefront.studies.config import ExternalSet, PositionStudy, ScanStudy
 from pulsefront.studies.parts import Baseline, SplitEvents, external_detector, restrict
 
 __all__ = [
@@ -53,7 +53,7 @@ OUTPUT_FORMAT = FixedPointFormat(16, 7)
 """Position in mm: ±64 mm in steps of 2 µm."""
 
 
-def generate(study: PositionStudy, cache: Path, folder: Path) -> EventTable:
+def generate(study: ScanStudy, cache: Path, folder: Path) -> EventTable:
     """Simulate the point-source scan of the study, or read its measured one.
 
     *folder* is that of the study file, which measured files are relative to.
@@ -67,7 +67,7 @@ def generate(study: PositionStudy, cache: Path, folder: Path) -> EventTable:
         return simulate_scan(detector, study.scan, study.seed, cache=cache, report=report)
 
 
-def generate_external(study: PositionStudy, chosen: ExternalSet, cache: Path) -> EventTable:
+def generate_external(study: ScanStudy, chosen: ExternalSet, cache: Path) -> EventTable:
     """Simulate an external set at stage positions between those of training."""
     scan = (study.scan or ScanSettings()).model_copy(update={"events_even_even": 0})
     detector = external_detector(study.detector, chosen)
@@ -76,7 +76,7 @@ def generate_external(study: PositionStudy, chosen: ExternalSet, cache: Path) ->
         return plan.run(report=report)
 
 
-def split(study: PositionStudy, events: EventTable) -> tuple[NDArray[np.int64], SplitEvents]:
+def split(study: ScanStudy, events: EventTable) -> tuple[NDArray[np.int64], SplitEvents]:
     """Select photopeak events and split them by stage position.
 
     The photopeak is found in training events alone and its window applied to all.
@@ -114,7 +114,7 @@ def split(study: PositionStudy, events: EventTable) -> tuple[NDArray[np.int64], 
     return usable[inside], SplitEvents(kept, parts, record)
 
 
-def _split_positions(study: PositionStudy, events: EventTable) -> Split:
+def _split_positions(study: ScanStudy, events: EventTable) -> Split:
     if study.measured is None:
         return split_grid(events["grid_index"], seed=study.seed)
     found, _ = split_scan_set(
@@ -126,7 +126,7 @@ def _split_positions(study: PositionStudy, events: EventTable) -> Split:
     return found
 
 
-def select_external(study: PositionStudy, events: EventTable) -> tuple[EventTable, dict[str, Any]]:
+def select_external(study: ScanStudy, events: EventTable) -> tuple[EventTable, dict[str, Any]]:
     """Return the photopeak events of an external set, by the peak of its own spectrum.
 
     A detector's energy is calibrated before its positions are used; nothing else is adapted.
@@ -210,7 +210,7 @@ def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
 
 
 def network_inputs(
-    study: PositionStudy,  # noqa: ARG001 - every kind of study is asked by the same call
+    study: ScanStudy,  # noqa: ARG001 - every kind of study is asked by the same call
     events: EventTable,
 ) -> NDArray[np.integer]:
     """Return what the network reads, (event, photosensor)."""

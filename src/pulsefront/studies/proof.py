@@ -11,19 +11,19 @@ from pulsefront.errors import ConfigError
 from pulsefront.files import write_json, write_text
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.fixed_point import FixedPointModel
-from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.config import AnyStudy
 from pulsefront.studies.parts import read_json
 from pulsefront.studies.steps import Context
 
 __all__ = ["FIRMWARE", "export_step", "verify_step"]
 
+OUTPUT_UNITS = {"crystal": "score", "position": "mm", "timing": "ns"}
+
 FIRMWARE = "firmware"
 """Folder of the export within the step's folder."""
 
 
-def export_step(
-    study: PositionStudy | TimingStudy, inputs: NDArray[np.int64], context: Context
-) -> None:
+def export_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) -> None:
     """Write the export folder of the searched model.
 
     Parameters
@@ -41,7 +41,7 @@ def export_step(
         "input_names": names,
     }
     model = FixedPointModel.load(folder / "model.json")
-    unit = "mm" if isinstance(study, PositionStudy) else "ns"
+    unit = OUTPUT_UNITS[study.kind]
     export_model(
         model,
         context.folder / FIRMWARE,
@@ -56,9 +56,7 @@ def export_step(
     )
 
 
-def verify_step(
-    study: PositionStudy | TimingStudy, inputs: NDArray[np.int64], context: Context
-) -> None:
+def verify_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) -> None:
     """Compare every executor on held-out events and on the golden vectors.
 
     Raises

@@ -1,4 +1,4 @@
-"""``report.html`` and ``results.json`` of a run directory."""
+"""``report.html``, ``results.json`` and ``model_card.md`` of a run directory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from pulsefront.report import (
     render,
 )
 from pulsefront.report.figures import comparison_bars
-from pulsefront.studies import report_position, report_timing
-from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies import report_crystal, report_position, report_timing
+from pulsefront.studies.card import card_of
+from pulsefront.studies.config import AnyStudy, CrystalStudy, PositionStudy
 from pulsefront.studies.report_diagnosis import diagnosis_blocks
 from pulsefront.studies.report_external import external_blocks
 from pulsefront.studies.report_network import (
@@ -40,20 +41,21 @@ from pulsefront.studies.results import checklist, collect_results
 __all__ = ["write_report"]
 
 
-def write_report(
-    study: PositionStudy | TimingStudy, directory: Path, folders: Mapping[str, Path]
-) -> None:
-    """Write both files, each atomically."""
+def write_report(study: AnyStudy, directory: Path, folders: Mapping[str, Path]) -> None:
+    """Write results, model card and report, each atomically."""
     results = collect_results(study, folders)
     write_json(directory / "results.json", results)
+    write_text(directory / "model_card.md", card_of(study, results))
     write_text(directory / "report.html", render(_page(study, results, folders)))
 
 
-def _page(
-    study: PositionStudy | TimingStudy, results: Results, folders: Mapping[str, Path]
-) -> Page:
-    # What is particular to position and to timing: the detector, the data, the error pictures.
-    if isinstance(study, PositionStudy):
+def _page(study: AnyStudy, results: Results, folders: Mapping[str, Path]) -> Page:
+    # What is particular to a kind: the detector, the data, the error pictures.
+    if isinstance(study, CrystalStudy):
+        data_blocks = report_crystal.data_blocks(study, results, folders)
+        error_blocks = report_crystal.error_blocks(study, results, folders)
+        ranking = report_position.ranking_figure(study)
+    elif isinstance(study, PositionStudy):
         data_blocks = report_position.data_blocks(study, results, folders)
         error_blocks = report_position.error_blocks(results, folders)
         ranking = report_position.ranking_figure(study)
@@ -90,7 +92,7 @@ def _page(
     )
 
 
-def _summary(study: PositionStudy | TimingStudy, results: Results) -> list[Block]:
+def _summary(study: AnyStudy, results: Results) -> list[Block]:
     test, model = results["test"], results["model"]
     key = test["main_metric"]
     name, unit = METRICS[key]
@@ -258,7 +260,7 @@ def _stability(results: Results) -> Table:
     )
 
 
-def _checklist(study: PositionStudy | TimingStudy, results: Results) -> Checklist:
+def _checklist(study: AnyStudy, results: Results) -> Checklist:
     return Checklist(
         [
             ChecklistItem(answer.topic.title, answer.topic.question, answer.text, answer.done)
@@ -267,7 +269,7 @@ def _checklist(study: PositionStudy | TimingStudy, results: Results) -> Checklis
     )
 
 
-def _repeat(study: PositionStudy | TimingStudy, results: Results) -> list[Block]:
+def _repeat(study: AnyStudy, results: Results) -> list[Block]:
     environment = results["environment"]
     libraries = ", ".join(f"{name} {number}" for name, number in environment["libraries"].items())
     seconds = ", ".join(f"{name} {value:.0f} s" for name, value in results["seconds"].items())

@@ -23,7 +23,7 @@ from pulsefront.report.figures import (
 )
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
-from pulsefront.studies.config import PositionStudy
+from pulsefront.studies.config import PositionStudy, ScanStudy
 from pulsefront.studies.parts import read_split
 
 __all__ = ["data_blocks", "error_blocks", "ranking_figure"]
@@ -175,7 +175,7 @@ def _limit(limit: Mapping[str, Any]) -> Table:
     )
 
 
-def ranking_figure(study: PositionStudy) -> Callable[[Sequence[tuple[str, float]]], Figure]:
+def ranking_figure(study: ScanStudy) -> Callable[[Sequence[tuple[str, float]]], Figure]:
     """Return the drawing of the inputs' ranking: a map of the photosensors."""
     nx, ny = load_detector(study.detector).sensors.grid
 

@@ -16,16 +16,16 @@ from pulsefront.detector import load_detector
 from pulsefront.evaluate import fill_checklist
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.simulate.inspect import derived_numbers
-from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.config import AnyStudy, TimingStudy
 from pulsefront.studies.parts import read_json
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, source_hash
 
 __all__ = ["collect_results"]
 
+LABELS_OF_TRUTH = {"crystal": "the crystal hit first", "position": "depth"}
 
-def collect_results(
-    study: PositionStudy | TimingStudy, folders: Mapping[str, Path]
-) -> dict[str, Any]:
+
+def collect_results(study: AnyStudy, folders: Mapping[str, Path]) -> dict[str, Any]:
     """Return the content of ``results.json``.
 
     What depends on the machine or the hour stands under ``environment`` and ``seconds`` alone:
@@ -113,9 +113,7 @@ def _processor() -> str:
     return named[0] if named else platform.machine()
 
 
-def checklist_record(
-    study: PositionStudy | TimingStudy, results: Mapping[str, Any]
-) -> dict[str, Any]:
+def checklist_record(study: AnyStudy, results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record that the best-practice checklist is filled from."""
     purpose = study.purpose
     data, test, search = results["data"], results["test"], results["search"]
@@ -216,7 +214,7 @@ def checklist_record(
     }
 
 
-def checklist(study: PositionStudy | TimingStudy, results: Mapping[str, Any]) -> Any:
+def checklist(study: AnyStudy, results: Mapping[str, Any]) -> Any:
     """Return the answers of the best-practice checklist."""
     return fill_checklist(checklist_record(study, results))
 
@@ -274,14 +272,14 @@ def _exclusions(data: Mapping[str, Any]) -> dict[str, int]:
     return {**rules, **data["excluded_by_split"]}
 
 
-def _label_uncertainty(study: PositionStudy | TimingStudy) -> str:
+def _label_uncertainty(study: AnyStudy) -> str:
     if study.measured is not None:
         return "as the manifest says of the stage"
-    if isinstance(study, PositionStudy):
+    if not isinstance(study, TimingStudy):
         assert study.scan is not None  # simulated, where it is not measured
         return (
             f"stage {study.scan.stage_error_mm} mm, beam {study.scan.beam_fwhm_mm} mm FWHM; "
-            "depth from the simulation"
+            f"{LABELS_OF_TRUTH[study.kind]} from the simulation"
         )
     chosen = study.coincidences
     assert chosen is not None

@@ -18,8 +18,15 @@ from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.search.workers import Workers
-from pulsefront.studies import measure_position, measure_timing, position, timing
-from pulsefront.studies.config import ExternalSet, PositionStudy, TimingStudy, load_study
+from pulsefront.studies import (
+    crystal,
+    measure_crystal,
+    measure_position,
+    measure_timing,
+    position,
+    timing,
+)
+from pulsefront.studies.config import AnyStudy, ExternalSet, load_study
 from pulsefront.studies.external import (
     estimate_sets,
     evaluate_sets,
@@ -43,13 +50,12 @@ from pulsefront.studies.steps import Context, Step, locked, run_steps
 
 __all__ = ["run_study"]
 
-AnyStudy = PositionStudy | TimingStudy
-
 HERE = Workers()
 """Threads of this process."""
 
 # What is particular to a kind of study: the module of its data and tasks, that of its measures.
 KINDS: dict[str, tuple[Any, Any]] = {
+    "crystal": (crystal, measure_crystal),
     "position": (position, measure_position),
     "timing": (timing, measure_timing),
 }
