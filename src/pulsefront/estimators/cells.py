@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba import njit
@@ -13,12 +13,23 @@ from pulsefront.errors import ConfigError, DataError
 __all__ = ["cell_offsets", "crossing_times_ns", "subtract_cells", "to_even_grid"]
 
 Floats = NDArray[np.float64]
+FITTED_SAMPLES = 9
 
 
 def cell_offsets(
-    waveforms: NDArray[Any], trigger_cell: NDArray[Any], start: int = 0, stop: int | None = None
+    waveforms: NDArray[Any],
+    trigger_cell: NDArray[Any],
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    against: Literal["level", "neighbours"] = "level",
 ) -> Floats:
     """Return the offset of each physical cell from waveforms that are baseline there.
+
+    What a cell is compared with is the level of its waveform, or, ``"neighbours"``, the cubic
+    through the nine samples about it: then pickup that is smooth over those, which in phase with
+    the trigger looks like offsets, leaves none behind, and neither do pulses; offsets that change
+    slowly along the ring stay unknown.
 
     Parameters
     ----------
@@ -38,7 +49,13 @@ def cell_offsets(
     ------
     DataError
         A cell is never read within the gate.
+    ConfigError
+        *against* is something else.
     """
+    from scipy.signal import savgol_filter
+
+    if against not in ("level", "neighbours"):
+        raise ConfigError("must be level or neighbours", field="against", value=against)
     waveforms = np.asarray(waveforms, np.float64)
     cells = waveforms.shape[1]
     stop = cells if stop is None else stop
@@ -56,10 +73,17 @@ def cell_offsets(
     offsets = np.zeros(cells)
     # An event reads only part of the ring, so its level depends on the offsets, and they on it.
     for _ in range(20):
-        level = np.median(gate - offsets[index], axis=1, keepdims=True)
+        corrected = gate - offsets[index]
+        if against == "neighbours":
+            level = savgol_filter(corrected, FITTED_SAMPLES, 3, axis=1)
+        else:
+            level = np.median(corrected, axis=1, keepdims=True)
         parts = np.split((gate - level).ravel()[order], np.cumsum(counts)[:-1])
         found = np.array([np.median(part) for part in parts])
         found -= np.median(found)
+        if against == "neighbours":
+            # Nothing holds what is smooth along the ring: it would drift from turn to turn.
+            found -= savgol_filter(found, FITTED_SAMPLES, 3, mode="wrap")
         change = float(np.abs(found - offsets).max())
         offsets = found
         if change < 1e-6 * (1e-12 + float(np.abs(offsets).max())):
