@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from pulsefront.detector import load_detector
-from pulsefront.simulate.direct import add_direct, direct_light, has_direct_light
+from pulsefront.simulate.direct import add_direct, direct_light, is_shift_invariant
 from pulsefront.simulate.optics import optical_world, trace_photon
 from pulsefront.simulate.random import direction, new_state
 
@@ -66,6 +66,6 @@ def test_the_integral_is_what_tracing_finds_within_statistics(
 
 
 def test_only_single_blocks_on_square_sensors_have_a_table() -> None:
-    assert has_direct_light(load_detector("lyso_monolithic_50x50x16"))
-    assert not has_direct_light(load_detector("lyso_pixels_8x8"))
-    assert not has_direct_light(load_detector("nai_camera_pmt"))
+    assert is_shift_invariant(load_detector("lyso_monolithic_50x50x16"))
+    assert not is_shift_invariant(load_detector("lyso_pixels_8x8"))
+    assert not is_shift_invariant(load_detector("nai_camera_pmt"))

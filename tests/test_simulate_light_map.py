@@ -10,7 +10,8 @@ import pytest
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.simulate import LightMap, LightMapSettings, trace_light_map
-from pulsefront.simulate.light_map import _images, optical_hash
+from pulsefront.simulate.light_grid import images_of
+from pulsefront.simulate.light_map import optical_hash
 from pulsefront.simulate.optics import optical_world, trace_photons
 from pulsefront.simulate.random import new_state
 
@@ -60,7 +61,7 @@ def test_mirrored_places_see_mirrored_sensors(block_map: LightMap) -> None:
 
 
 def test_images_of_a_rectangle_do_not_swap_the_axes() -> None:
-    images = _images(0, 1, 4, 6, (2, 3), square=False)
+    images = images_of(0, 1, 4, 6, (2, 3), square=False)
     assert {(i, j) for i, j, _ in images} == {(0, 1), (3, 1), (0, 4), (3, 4)}
     for _, _, order in images:
         assert sorted(order) == list(range(6))
@@ -96,7 +97,7 @@ def test_at_a_grid_position_the_map_is_the_full_tracing_within_its_error(
     assert ((traced - mapped) ** 2 / error**2).sum() < 64 + 4 * np.sqrt(128)
     bright = int(traced.argmax())
     quantiles = block_map.transit_ns[4, 3, 2, bright]
-    median = quantiles[round(128 * (1 - np.sqrt(0.5)))]
+    median = quantiles[round(256 * (1 - np.sqrt(0.5)))]
     assert median == pytest.approx(np.median(transit[sensor == bright]), rel=0.1)
 
 

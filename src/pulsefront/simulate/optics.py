@@ -46,6 +46,7 @@ __all__ = [
     "LIGHT_MM_PER_NS",
     "OpticalWorld",
     "collection",
+    "follow_photon",
     "optical_world",
     "trace_photon",
     "trace_photons",
@@ -73,7 +74,7 @@ def _row(surfaces: Table, which: int) -> Any:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def trace_photon(
+def follow_photon(
     state: State,
     x: float,
     y: float,
@@ -84,14 +85,15 @@ def trace_photon(
     slabs: Table,
     surfaces: Table,
     sensors: Table,
-) -> tuple[int, float, int]:
+) -> tuple[int, float, int, int]:
     """Follow a photon from a point of the crystal.
 
     Returns
     -------
-    sensor, transit_ns, reflections
+    sensor, transit_ns, steps, mirrors
         The photosensor that it reaches, or `ABSORBED` or `ESCAPED`; its time on the way; how
-        many faces and boundaries it met.
+        often it met a face or boundary or was scattered; how often of these a polished side
+        reflected it totally.
     """
     rng = borrowed(state)
     slab = 0
@@ -102,8 +104,9 @@ def trace_photon(
     cell_x = element_at(x, half_x, pitch_x, width_x, slabs[0, COUNT_X])
     cell_y = element_at(y, half_y, pitch_y, width_y, slabs[0, COUNT_Y])
     if cell_x < 0 or cell_y < 0:
-        return ESCAPED, 0.0, 0
+        return ESCAPED, 0.0, 0, 0
     transit = 0.0
+    mirrors = 0
     depth = exponential(rng)
     left, front = cell_x * pitch_x - half_x, cell_y * pitch_y - half_y
     right, rear = left + width_x, front + width_y
@@ -124,7 +127,7 @@ def trace_photon(
             way = depth / attenuation
             transit += way * ns_per_mm
             if uniform(rng) * attenuation < slabs[slab, ABSORPTION]:
-                return ABSORBED, transit, step
+                return ABSORBED, transit, step, mirrors
             x, y, z = x + way * dx, y + way * dy, z + way * dz
             dx, dy, dz = direction(rng)
             per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
@@ -137,6 +140,7 @@ def trace_photon(
             x = right if dx > 0.0 else left
             if dx * dx <= sides:
                 dx, per_x = -dx, -per_x
+                mirrors += 1
                 continue
             axis, which = 0, slab + 1
             a, b, c, side = dy, dz, abs(dx), dx
@@ -144,6 +148,7 @@ def trace_photon(
             y = rear if dy > 0.0 else front
             if dy * dy <= sides:
                 dy, per_y = -dy, -per_y
+                mirrors += 1
                 continue
             axis, which = 1, slab + 1
             a, b, c, side = dz, dx, abs(dy), dy
@@ -154,9 +159,9 @@ def trace_photon(
                 z = top
                 sensor = sensor_at(x, y, sensors)
                 if sensor >= 0:
-                    return sensor, transit, step
+                    return sensor, transit, step, mirrors
                 if uniform(rng) >= sensors[GAP_REFLECTIVITY]:
-                    return ABSORBED, transit, step
+                    return ABSORBED, transit, step, mirrors
                 dx, dy, dz = lambertian(rng)
                 per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
                 continue
@@ -200,7 +205,7 @@ def trace_photon(
                 # Nothing lies opposite but the reflector between elements or around the slab.
         status, a, b, c = meet_surface(rng, a, b, c, index, _row(surfaces, which))
         if status != INSIDE:
-            return status, transit, step
+            return status, transit, step, mirrors
         c = c if side > 0.0 else -c
         if axis == 0:
             dx, dy, dz = c, a, b
@@ -209,7 +214,30 @@ def trace_photon(
         else:
             dx, dy, dz = a, b, c
         per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
-    return ABSORBED, transit, _MAX_STEPS
+    return ABSORBED, transit, _MAX_STEPS, mirrors
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def trace_photon(
+    state: State,
+    x: float,
+    y: float,
+    z: float,
+    dx: float,
+    dy: float,
+    dz: float,
+    slabs: Table,
+    surfaces: Table,
+    sensors: Table,
+) -> tuple[int, float, int]:
+    """Follow a photon from a point of the crystal; return sensor, transit_ns and steps.
+
+    As `follow_photon`, which tells more.
+    """
+    sensor, transit, steps, _ = follow_photon(
+        state, x, y, z, dx, dy, dz, slabs, surfaces, sensors
+    )
+    return sensor, transit, steps
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -91,11 +91,14 @@ def default_scan(detector: Detector) -> ScanSettings:
     """Return a scan of the whole entrance face but its rim, with about 25 × 25 positions."""
     width = min(detector.crystal.size_mm[:2])
     pitch = width / 50
+    # What the light map's grid holds changes over the distance of the photosensors.
+    coarse = max(2.0, min(detector.sensors.pitch_mm) / 8)
     return ScanSettings(
         pitch_mm=pitch,
         half_extent_mm=23 * pitch,
         light_map=LightMapSettings(
-            pitch_mm=min(2.0, width / 4), depth_pitch_mm=detector.thickness_mm / 8
+            pitch_mm=min(coarse, width / 4),
+            depth_pitch_mm=min(detector.thickness_mm / 8, width / 4),
         ),
     )
 
