@@ -16,7 +16,7 @@ from pulsefront.networks import (
     train,
 )
 from pulsefront.search import Task, mean_distance
-from pulsefront.search.importance import importance, rank_inputs
+from pulsefront.search.importance import Importance, rank_inputs
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -47,7 +47,7 @@ def trained() -> tuple:
 
 def test_inputs_of_noise_rank_last_before_and_after_training_ends(trained: tuple) -> None:
     task, data, candidates = trained
-    found = importance(candidates, data, events=2000)
+    found = Importance(candidates, data, events=2000)
     # a real channel may rank as low: its neighbours can stand in for it
     assert np.abs(found.inputs[16:]).max() < 0.1 * np.median(found.inputs[:16])
     ranking = rank_inputs(task, candidates, data.scaling, events=1000)
@@ -60,14 +60,14 @@ def test_a_node_that_nothing_reads_costs_nothing(trained: tuple) -> None:
     last = candidates[0].weights[1].copy()
     last[5] = 0.0
     silent = replace(candidates[0], weights=(candidates[0].weights[0], last))
-    found = importance([silent], data, events=1000)
-    assert abs(found.nodes[0][0][5]) < 1e-6
-    assert found.nodes[0][0].max() > 1e-3
+    found = Importance([silent], data, events=1000)
+    assert abs(found.nodes(0)[0][5]) < 1e-6
+    assert found.nodes(0)[0].max() > 1e-3
 
 
 def test_the_only_input_and_the_only_node_cannot_go(trained: tuple) -> None:
     _, data, _ = trained
     one = initial_candidate(MlpSettings(hidden=(1,)), 1, 3, seed=0)
-    found = importance([one], data, events=200)
+    found = Importance([one], data, events=200)
     assert np.isinf(found.inputs).all()
-    assert np.isinf(found.nodes[0][0]).all()
+    assert np.isinf(found.nodes(0)[0]).all()

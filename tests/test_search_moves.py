@@ -10,7 +10,7 @@ import pytest
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import LossSettings, MlpSettings, initial_candidate, prepare
 from pulsefront.networks.stack import Stack
-from pulsefront.search.importance import importance
+from pulsefront.search.importance import Importance
 from pulsefront.search.moves import (
     Moments,
     Move,
@@ -50,7 +50,7 @@ def base(request: pytest.FixtureRequest) -> tuple[list, object]:
 
 def test_every_move_removes_its_amount(base: tuple) -> None:
     candidates, data = base
-    ranking = importance(candidates, data, events=300)
+    ranking = Importance(candidates, data, events=300)
     for move in starting_moves(candidates[0], 0.25):
         after = apply(move, candidates, ranking, floor_bits=3)
         assert after is not None
@@ -65,7 +65,7 @@ def test_every_move_removes_its_amount(base: tuple) -> None:
             assert one.hidden[move.layer] == candidates[0].hidden[move.layer] - move.amount
         elif move.kind == "weights":
             zeros = int((one.weights[move.layer] == 0).sum())
-            stored = int((ranking.weights[0][move.layer] == 0).sum())
+            stored = int((ranking.weights(move.layer)[0] == 0).sum())
             assert move.amount <= zeros <= move.amount + stored
         elif move.kind == "layer":
             assert len(one.weights) == 2
@@ -79,7 +79,7 @@ def test_an_input_without_weight_changes_nothing_when_it_goes(base: tuple) -> No
     candidates, data = base
     for candidate in candidates:
         candidate.weights[0][[5, 40]] = 0.0
-    ranking = importance(candidates, data, events=300)
+    ranking = Importance(candidates, data, events=300)
     assert np.abs(ranking.inputs[[5, 40]]).max() < 1e-6
 
 
@@ -127,7 +127,7 @@ def test_an_input_that_another_one_repeats_costs_nothing(base: tuple) -> None:
 
 def test_a_move_that_would_leave_nothing_is_impossible(base: tuple) -> None:
     candidates, data = base
-    ranking = importance(candidates, data, events=300)
+    ranking = Importance(candidates, data, events=300)
     assert apply(Move("inputs", None, 64), candidates, ranking, floor_bits=3) is None
     assert apply(Move("nodes", 1, 4), candidates, ranking, floor_bits=3) is None
     assert apply(Move("weight_bits", 0, 6), candidates, ranking, floor_bits=3) is None
@@ -161,24 +161,24 @@ def test_a_layer_that_does_nothing_but_pass_on_costs_nothing_when_it_goes(base: 
 
 def test_the_weights_that_add_least_go_first_and_stay_gone(base: tuple) -> None:
     candidates, data = base
-    ranking = importance(candidates, data, events=300)
+    ranking = Importance(candidates, data, events=300)
     after = apply(Move("weights", 1, 5), candidates, ranking, floor_bits=3)
     assert after is not None
     for k, (one, before) in enumerate(zip(after, candidates, strict=True)):
         gone = (one.weights[1] == 0) & (before.weights[1] != 0)
-        size = ranking.weights[k][1]
+        size = ranking.weights(1)[k]
         kept = size[~gone & (size > 0)]
         strongest = size.max(0)  # one of every output always stays
         assert size[gone].max() <= np.sort(kept[~np.isin(kept, strongest)])[0]
-    again = drop_nodes(after[0], 0, np.array([0, 1, 2, 4, 5]), ranking.moments[0][0])
+    again = drop_nodes(after[0], 0, np.array([0, 1, 2, 4, 5]), ranking.moments(0)[0])
     pruned = after[0].weights[1][[0, 1, 2, 4, 5]] == 0
     assert (again.weights[1][pruned] == 0).all()
 
 
 def test_every_output_keeps_its_strongest_weight(base: tuple) -> None:
     candidates, data = base
-    ranking = importance(candidates, data, events=300)
-    most = candidates[0].weights[1].size - 4 - int((ranking.weights[0][1] == 0).sum())
+    ranking = Importance(candidates[:1], data, events=300)
+    most = candidates[0].weights[1].size - 4 - int((ranking.weights(1)[0] == 0).sum())
     assert apply(Move("weights", 1, most + 1), candidates[:1], ranking, floor_bits=3) is None
     (bare,) = apply(Move("weights", 1, most), candidates[:1], ranking, floor_bits=3) or [None]
     assert bare is not None
@@ -188,7 +188,7 @@ def test_every_output_keeps_its_strongest_weight(base: tuple) -> None:
 
 def test_a_layer_waits_until_it_is_small_enough(base: tuple) -> None:
     candidates, data = base
-    ranking = importance(candidates, data, events=300)
+    ranking = Importance(candidates, data, events=300)
     move = Move("layer", 0, 6)
     assert not is_waiting(move, candidates[0])
     smaller = shrink(move)

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pulsefront import __version__
 from pulsefront.errors import BudgetError, ConfigError, PulsefrontError
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.resources import ResourceModel
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
-from pulsefront.networks.cost import minimal_cost
+from pulsefront.networks.cost import Cost, minimal_cost
 from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
@@ -96,7 +97,8 @@ def run_ablation(
         All initializations of the full network diverged.
     """
     search = _Search(task, settings, budget, checkpoint, report, resource_model)
-    with repeatable(), ThreadPoolExecutor(settings.threads) as local:
+    # NumPy's products are small here, too: threads inside them would only wait for each other.
+    with repeatable(), threadpool_limits(1, "blas"), ThreadPoolExecutor(settings.threads) as local:
         return search.run(local, Trainer(search.data, settings, executor or local, share))
 
 
@@ -242,7 +244,8 @@ class _Search:
         forced = state.round >= self.settings.max_rounds or not state.moves
         if forced:
             state.moves = self._starting_moves(base)
-        saved = self._saved(base, forced=forced)
+        before = self.judge.cost(base)
+        saved = self._saved(before, forced=forced)
         proposals = propose(
             base, state, self.data, self.settings, self.judge.cost, saved, self._families
         )
@@ -263,7 +266,7 @@ class _Search:
         )
         chosen = choose(
             trials,
-            self.judge.cost(base),
+            before,
             margin=self.settings.margin,
             forced=forced,
             saved=saved,
@@ -278,7 +281,7 @@ class _Search:
                 self.judge.step(len(state.path), trials[chosen], base, groups[chosen])
             )
             base = groups[chosen]
-        over = not self._fits(base)
+        over = not self.budget.fits(before if chosen is None else trials[chosen].cost)
         exhausted = not state.moves or state.round >= self.settings.max_rounds
         state.finished = not over and (exhausted or forced)
         return base
@@ -318,10 +321,10 @@ class _Search:
     def _starting_moves(self, base: Sequence[Candidate]) -> list[Move]:
         return starting_moves(base[0], self.settings.step_fraction, self._families)
 
-    def _saved(self, base: Sequence[Candidate], *, forced: bool) -> tuple[str, ...]:
+    def _saved(self, cost: Cost, *, forced: bool) -> tuple[str, ...]:
         """Return the names of the costs to save: what is over the budget where that forces."""
         limits = tuple(self.budget.limits)
-        over = self.budget.exceeded(self.judge.cost(base))
+        over = self.budget.exceeded(cost)
         return over if forced and over else tuple(dict.fromkeys((*ALWAYS_SAVED, *limits)))
 
     def _fits(self, candidates: Sequence[Candidate]) -> bool:

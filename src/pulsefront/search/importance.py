@@ -1,8 +1,10 @@
-"""How much each input and node matters: the loss without it, before any retraining."""
+"""How much each input, node and weight matters: the loss without it, before any retraining."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,109 +14,189 @@ from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import TrainingData, batch_loss
 from pulsefront.search.moments import Moments
-from pulsefront.search.moves import Importance
 from pulsefront.search.sums import SumFamily, replace_by_sums
 from pulsefront.search.surgery import Bridge, drop_inputs, drop_nodes
 from pulsefront.search.task import Task
 
-__all__ = ["calibrated", "importance", "rank_inputs"]
+__all__ = ["Importance", "calibrated", "rank_inputs"]
 
-CANDIDATES_AT_ONCE = 24
+ACTIVATIONS_AT_ONCE = 4_000_000
+"""Numbers that a layer of the candidates tried together may hold: they fit the memory at hand."""
+
+Found = TypeVar("Found")
+Array = NDArray[np.float64]
 
 
-@torch.no_grad()
-def importance(
-    candidates: Sequence[Candidate],
-    data: TrainingData,
-    *,
-    events: int,
-    families: Sequence[SumFamily] = (),
-) -> Importance:
-    """Remove every input and node in turn, in every initialization, on training events.
+class Importance:
+    """Rise of the training loss without one unit of a network, before any retraining.
 
-    With *families* every sum is put in the place of the inputs that it holds, too.
+    The other units of its layer stand in for it (`Moments.stand_in`). Every figure is found when
+    it is first asked for, since most rounds need few of them. Nodes, moments and weights are per
+    initialization, whose nodes are its own; inputs are common, and their rises are means over
+    the initializations.
 
-    ``events`` of the training set are enough: the result ranks, it decides nothing.
+    Parameters
+    ----------
+    candidates
+        One architecture in all its initializations.
+    data
+        Training events, the first *events* of which are enough: the result ranks, it decides
+        nothing.
+    families
+        Sums that may replace inputs.
     """
-    part = TrainingData(data.inputs[:events], data.targets[:events], data.scaling, data.loss)
-    kept = candidates[0].kept_inputs
-    signals = part.inputs[..., torch.from_numpy(kept)].reshape(-1, len(kept)).double()
-    input_moments = Moments.of(signals.numpy())
-    everything = _all_moments(part) if families else None
-    useful = [family.useful(kept) for family in families]
-    sums = []
-    # No input of a convolution can go: its filters slide over all of them.
-    places = [] if candidates[0].convolution else _all_but_one(len(kept))
-    inputs = []
-    nodes = []
-    moments = []
-    bridges = []
-    weights = []
-    for candidate in candidates:
-        stack = Stack([candidate], data.scaling)
-        layers = _signals(stack, part)
-        own = tuple(map(Moments.of, layers[1:]))
-        weights.append(_shares(candidate, stack, layers))
-        bridges.append(tuple(map(Bridge.of, layers[:-1], layers[1:])))
-        whole = _losses([candidate], part)[0]
-        inputs.append(
-            _rises(
-                [drop_inputs(candidate, keep, input_moments) for keep in places],
-                part,
-                whole,
-            )
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        data: TrainingData,
+        *,
+        events: int,
+        families: Sequence[SumFamily] = (),
+    ) -> None:
+        self.families = tuple(families)
+        self._candidates = list(candidates)
+        self._data = TrainingData(
+            data.inputs[:events], data.targets[:events], data.scaling, data.loss
         )
-        sums.append(
+        self._known: dict[tuple[str, int], object] = {}
+
+    # --- inputs -------------------------------------------------------------------------------
+
+    @cached_property
+    def inputs(self) -> Array:
+        """Rise without each kept input (n_kept,); empty for a convolution, which needs all."""
+        if self._candidates[0].convolution is not None:
+            return np.zeros(0)
+        places = _all_but_one(len(self._candidates[0].kept_inputs))
+        rises = self._rises(
             [
-                _sum_rises(candidate, family, numbers, everything, part, whole)
-                for family, numbers in zip(families, useful, strict=True)
+                [drop_inputs(c, keep, self.input_moments) for keep in places]
+                for c in self._candidates
             ]
         )
-        nodes.append(
-            tuple(
-                _rises(
-                    [drop_nodes(candidate, layer, k, own[layer]) for k in _all_but_one(width)],
-                    part,
-                    whole,
+        return np.asarray(np.mean(rises, axis=0))
+
+    @cached_property
+    def input_moments(self) -> Moments:
+        """Moments of the kept inputs."""
+        return Moments.of(self._signals[0][0])
+
+    @cached_property
+    def all_moments(self) -> Moments:
+        """Moments of all inputs that a network can choose from, sums included."""
+        inputs = self._data.inputs
+        return Moments.of(inputs.reshape(-1, inputs.shape[-1]).double().numpy())
+
+    def sums(self, family: int) -> Array:
+        """Return the rise with each sum (sum,) in the place of the inputs that it holds.
+
+        Infinite where it holds fewer than two.
+        """
+
+        def find() -> Array:
+            chosen = self.families[family]
+            useful = chosen.useful(self._candidates[0].kept_inputs)
+            rises = np.full(len(chosen.columns), np.inf)
+            if len(useful):
+                merged = [
+                    [replace_by_sums(c, chosen, np.array([n]), self.all_moments) for n in useful]
+                    for c in self._candidates
+                ]
+                rises[useful] = np.mean(self._rises(merged), axis=0)
+            return rises
+
+        return self._once("sums", family, find)
+
+    # --- hidden layers --------------------------------------------------------------------------
+
+    def nodes(self, layer: int) -> tuple[Array, ...]:
+        """Return per initialization the rise without each node (nodes,) of hidden *layer*."""
+
+        def find() -> tuple[Array, ...]:
+            places = _all_but_one(self._candidates[0].hidden[layer])
+            return tuple(
+                self._rises(
+                    [
+                        [drop_nodes(c, layer, keep, own) for keep in places]
+                        for c, own in zip(self._candidates, self.moments(layer), strict=True)
+                    ]
                 )
-                for layer, width in enumerate(candidate.hidden)
             )
-        )
-        moments.append(own)
-    return Importance(
-        np.mean(inputs, axis=0),
-        input_moments,
-        tuple(nodes),
-        tuple(moments),
-        tuple(bridges),
-        tuple(weights),
-        tuple(families),
-        tuple(np.mean(rises, axis=0) for rises in zip(*sums, strict=True)),
-        everything,
-    )
 
+        return self._once("nodes", layer, find)
 
-def _all_moments(data: TrainingData) -> Moments:
-    """Return the moments of all inputs that a network can choose from."""
-    return Moments.of(data.inputs.reshape(-1, data.inputs.shape[-1]).double().numpy())
+    def moments(self, layer: int) -> tuple[Moments, ...]:
+        """Return per initialization the moments of the activations of hidden *layer*."""
 
+        def find() -> tuple[Moments, ...]:
+            return tuple(Moments.of(one) for one in self._signals[layer + 1])
 
-def _sum_rises(
-    candidate: Candidate,
-    family: SumFamily,
-    useful: NDArray[np.intp],
-    moments: Moments | None,
-    data: TrainingData,
-    whole: float,
-) -> NDArray[np.float64]:
-    """Return the rise with each sum in the place of its inputs, infinite for useless ones."""
-    rises = np.full(len(family.columns), np.inf)
-    if moments is not None and len(useful) and not family.at_once:
-        merged = [
-            replace_by_sums(candidate, family, np.array([number]), moments) for number in useful
+        return self._once("moments", layer, find)
+
+    def bridges(self, layer: int) -> tuple[Bridge, ...]:
+        """Return per initialization what estimates hidden *layer* from what enters it."""
+
+        def find() -> tuple[Bridge, ...]:
+            before, after = self._signals[layer], self._signals[layer + 1]
+            return tuple(Bridge.of(*pair) for pair in zip(before, after, strict=True))
+
+        return self._once("bridges", layer, find)
+
+    def weights(self, layer: int) -> tuple[Array, ...]:
+        """Return per initialization what each weight (n_in, n_out) adds to its sum's variance.
+
+        Zero where the integer that is stored for it is zero.
+        """
+
+        def find() -> tuple[Array, ...]:
+            shares = []
+            for k, signals in enumerate(self._signals[layer]):
+                used = self._stack.used_weights(k)[layer].astype(np.float64)
+                variance = signals.var(0)
+                if layer == 0 and self._candidates[0].convolution is not None:
+                    # every sample passes every tap
+                    variance = np.full(len(used), variance.mean())
+                shares.append(used**2 * (variance[:, None] + 1e-12))
+            return tuple(shares)
+
+        return self._once("weights", layer, find)
+
+    # --- shared ---------------------------------------------------------------------------------
+
+    def _once(self, kind: str, number: int, find: Callable[[], Found]) -> Found:
+        if (kind, number) not in self._known:
+            self._known[kind, number] = find()
+        return self._known[kind, number]  # type: ignore[return-value]  # what find gave
+
+    @cached_property
+    def _stack(self) -> Stack:
+        return Stack(self._candidates, self._data.scaling)
+
+    @cached_property
+    def _signals(self) -> list[list[Array]]:
+        """What enters every layer, per initialization (event, n)."""
+        stack = self._stack
+        inputs = self._data.inputs[..., torch.from_numpy(stack.inputs)]
+        inputs = inputs.reshape(-1, inputs.shape[-1])
+        first = [inputs.double().numpy()] * len(self._candidates)
+        hidden = [
+            [one.double().numpy() for one in activations]
+            for activations in stack.activations(inputs)
         ]
-        rises[useful] = _losses(merged, data) - whole
-    return rises
+        return [first, *hidden]
+
+    @cached_property
+    def _whole(self) -> Array:
+        return _losses(self._candidates, self._data)
+
+    def _rises(self, without: Sequence[Sequence[Candidate]]) -> Array:
+        """Return the rises (initialization, variant) of variants of every initialization."""
+        count = len(without[0])
+        if count == 0:  # the only unit of its kind cannot go
+            return np.full((len(without), 1), np.inf)
+        losses = _losses([one for variants in without for one in variants], self._data)
+        return losses.reshape(-1, count) - self._whole[:, None]
 
 
 def _all_but_one(count: int) -> list[NDArray[np.intp]]:
@@ -122,11 +204,26 @@ def _all_but_one(count: int) -> list[NDArray[np.intp]]:
     return [np.delete(np.arange(count), place) for place in range(count)] if count > 1 else []
 
 
-def _rises(
-    candidates: Sequence[Candidate], data: TrainingData, whole: float
-) -> NDArray[np.float64]:
-    # The only unit of its kind cannot go.
-    return _losses(candidates, data) - whole if candidates else np.full(1, np.inf)
+def _losses(candidates: Sequence[Candidate], data: TrainingData) -> Array:
+    first = candidates[0]
+    widest = max(*first.hidden, 1) * first.positions if first.hidden else 1
+    at_once = max(1, ACTIVATIONS_AT_ONCE // (len(data) * widest))
+    parts = []
+    for start in range(0, len(candidates), at_once):
+        stack = Stack(candidates[start : start + at_once], data.scaling)
+        inputs = data.inputs[..., torch.from_numpy(stack.inputs)]
+        parts.append(batch_loss(stack, inputs, data.targets, data.loss).double().numpy())
+    return np.concatenate(parts)
+
+
+def calibrated(
+    candidates: Sequence[Candidate], data: TrainingData, *, events: int
+) -> list[Candidate]:
+    """Return *candidates* with binary points chosen on the first training *events*."""
+    stack = Stack(candidates, data.scaling)
+    inputs = data.inputs[:events, ..., torch.from_numpy(stack.inputs)]
+    stack.calibrate(inputs.reshape(-1, inputs.shape[-1]))
+    return stack.unstack()
 
 
 def rank_inputs(
@@ -153,46 +250,3 @@ def rank_inputs(
     read = candidates[0].kept_inputs
     order = read[np.argsort(-rises[read], kind="stable")]
     return tuple((task.input_names[i], float(rises[i])) for i in order)
-
-
-def _losses(candidates: Sequence[Candidate], data: TrainingData) -> NDArray[np.float64]:
-    parts = []
-    for start in range(0, len(candidates), CANDIDATES_AT_ONCE):
-        stack = Stack(candidates[start : start + CANDIDATES_AT_ONCE], data.scaling)
-        inputs = data.inputs[..., torch.from_numpy(stack.inputs)]
-        parts.append(batch_loss(stack, inputs, data.targets, data.loss).double().numpy())
-    return np.concatenate(parts)
-
-
-def calibrated(
-    candidates: Sequence[Candidate], data: TrainingData, *, events: int
-) -> list[Candidate]:
-    """Return *candidates* with binary points chosen on the first training *events*."""
-    result = []
-    for candidate in candidates:
-        stack = Stack([candidate], data.scaling)
-        inputs = data.inputs[:events, ..., torch.from_numpy(stack.inputs)]
-        stack.calibrate(inputs.reshape(-1, inputs.shape[-1]))
-        result += stack.unstack()
-    return result
-
-
-def _signals(stack: Stack, data: TrainingData) -> list[NDArray[np.float64]]:
-    """Return what enters every layer of the stack's only candidate, each (event, n)."""
-    inputs = data.inputs[..., torch.from_numpy(stack.inputs)]
-    inputs = inputs.reshape(-1, inputs.shape[-1])
-    hidden = [value[0].double().numpy() for value in stack.activations(inputs)]
-    return [inputs.double().numpy(), *hidden]
-
-
-def _shares(
-    candidate: Candidate, stack: Stack, signals: Sequence[NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], ...]:
-    """Return what each weight, as it is stored, adds to the variance of its sum, per layer."""
-    shares = []
-    for layer, used in enumerate(stack.used_weights(0)):
-        variance = signals[layer].var(0)
-        if layer == 0 and candidate.convolution is not None:
-            variance = np.full(len(used), variance.mean())  # every sample passes every tap
-        shares.append(used.astype(np.float64) ** 2 * (variance[:, None] + 1e-12))
-    return tuple(shares)

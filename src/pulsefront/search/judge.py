@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import Cost, cost_of
-from pulsefront.search.noninferiority import Comparison, compare, event_groups
+from pulsefront.search.noninferiority import Comparison, Figures, compare_figures, event_groups
 from pulsefront.search.result import Architecture, PathPoint, Trial
 from pulsefront.search.task import Task
 
@@ -50,12 +50,26 @@ class Judge:
         self.margin = margin
         labels = None if task.groups is None else task.groups[task.selection]
         self._groups = event_groups(len(task.selection), labels, seed=seed)
-        self._full = [self.residuals(candidate) for candidate in full]
-        self.full_metric = tuple(task.metric(residual) for residual in self._full)
+        self._measured: dict[tuple[int, ...], tuple[tuple[Candidate, ...], Figures]] = {}
+        self._full = self._figures(full)
+        self.full_metric = tuple(map(float, self._full.whole))
 
     def residuals(self, candidate: Candidate) -> NDArray[np.float64]:
         """Return residuals on the selection set, (event, n_out)."""
         return self.task.residuals(candidate, self.scaling, self.task.selection)
+
+    def _figures(self, candidates: Sequence[Candidate]) -> Figures:
+        key = tuple(map(id, candidates))
+        if key not in self._measured:
+            residuals = [self.residuals(candidate) for candidate in candidates]
+            found = Figures.of(residuals, self.task.metric, self._groups)
+            # the candidates are kept, so that no other can get their identity
+            self._measured[key] = (tuple(candidates), found)
+        return self._measured[key][1]
+
+    def _forget_all_but(self, candidates: Sequence[Candidate]) -> None:
+        key = tuple(map(id, candidates))
+        self._measured = {key: self._measured[key]}
 
     def metric(self, candidate: Candidate) -> float:
         """Return the deciding figure on the selection set."""
@@ -74,9 +88,9 @@ class Judge:
             metric = (float("inf"),) * len(candidates)
             comparison = Comparison(float("inf"), float("inf"), float("inf"), metric)
         else:
-            residuals = [self.residuals(candidate) for candidate in candidates]
-            metric = tuple(self.task.metric(residual) for residual in residuals)
-            comparison = compare(residuals, self._full, self.task.metric, self._groups)
+            found = self._figures(candidates)
+            metric = tuple(map(float, found.whole))
+            comparison = compare_figures(found, self._full)
         return Trial(
             stage=stage,
             move=move,
@@ -97,12 +111,8 @@ class Judge:
         after: Sequence[Candidate],
     ) -> PathPoint:
         """Return the path point of an accepted trial, with what it changed."""
-        change = compare(
-            [self.residuals(candidate) for candidate in after],
-            [self.residuals(candidate) for candidate in before],
-            self.task.metric,
-            self._groups,
-        )
+        change = compare_figures(self._figures(after), self._figures(before))
+        self._forget_all_but(after)
         gone = np.setdiff1d(before[0].kept_inputs, after[0].kept_inputs)
         return PathPoint(
             step=number,

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate
+from pulsefront.search.importance import Importance
 from pulsefront.search.moments import Moments
 from pulsefront.search.sums import SumFamily, replace_by_sums
-from pulsefront.search.surgery import Bridge, drop_inputs, drop_layer, drop_nodes, drop_weights
+from pulsefront.search.surgery import drop_inputs, drop_layer, drop_nodes, drop_weights
 
 __all__ = [
-    "Importance",
     "Moments",
     "Move",
     "after_layer_removal",
@@ -54,30 +54,6 @@ class Move:
         if self.kind == "layer":
             return f"layer {self.layer + 1}"
         return f"{what} of layer {self.layer + 1} −{self.amount}"
-
-
-@dataclass(frozen=True)
-class Importance:
-    """Rise of the training loss without one unit, before any retraining.
-
-    The other units of its layer stand in for it (`Moments.stand_in`). ``inputs`` (n_kept,) is
-    the mean over initializations, whose inputs are common, and ``input_moments`` belongs to
-    these; ``nodes[k][layer]`` (nodes,), ``moments[k][layer]`` and ``bridges[k][layer]`` belong
-    to initialization k, whose nodes are its own. ``weights[k][layer]`` (n_in, n_out) is what a
-    single weight adds to the variance of its sum; zero where its stored integer is zero.
-    ``sums[family]`` (sum,) is the mean rise with a sum in the place of the inputs that it holds,
-    infinite where it holds none, and ``all_moments`` are those of inputs and sums.
-    """
-
-    inputs: NDArray[np.float64]
-    input_moments: Moments
-    nodes: tuple[tuple[NDArray[np.float64], ...], ...]
-    moments: tuple[tuple[Moments, ...], ...]
-    bridges: tuple[tuple[Bridge, ...], ...]
-    weights: tuple[tuple[NDArray[np.float64], ...], ...]
-    families: tuple[SumFamily, ...] = ()
-    sums: tuple[NDArray[np.float64], ...] = ()
-    all_moments: Moments | None = None
 
 
 def starting_moves(
@@ -170,8 +146,8 @@ def apply(
         if is_waiting(move, first):
             return None
         return [
-            drop_layer(c, move.layer, importance.bridges[k][move.layer])
-            for k, c in enumerate(candidates)
+            drop_layer(c, move.layer, bridge)
+            for c, bridge in zip(candidates, importance.bridges(move.layer), strict=True)
         ]
     assert first.precision is not None  # bits are removed from quantized networks
     bits = list(getattr(first.precision, move.kind))
@@ -190,7 +166,6 @@ def _with_sums(
     move: Move, candidates: Sequence[Candidate], importance: Importance
 ) -> list[Candidate] | None:
     assert move.family is not None  # such a move names it
-    assert importance.all_moments is not None  # and families come with moments
     family = importance.families[move.family]
     kept = candidates[0].kept_inputs
     if family.at_once:
@@ -198,7 +173,7 @@ def _with_sums(
         if move.amount < len(numbers) or not family.covered(numbers)[kept].all():
             return None
     else:
-        rises = importance.sums[move.family]
+        rises = importance.sums(move.family)
         numbers = np.sort(np.argsort(rises, kind="stable")[: move.amount])
         if len(numbers) < move.amount or not np.isfinite(rises[numbers]).all():
             return None
@@ -211,9 +186,9 @@ def _without_nodes(
     if amount >= candidates[0].hidden[layer]:
         return None
     result = []
-    for k, candidate in enumerate(candidates):
-        moments = importance.moments[k][layer]
-        keep = _nodes_to_keep(candidate, layer, importance.nodes[k][layer], moments, amount)
+    found = zip(candidates, importance.nodes(layer), importance.moments(layer), strict=True)
+    for candidate, rises, moments in found:
+        keep = _nodes_to_keep(candidate, layer, rises, moments, amount)
         result.append(drop_nodes(candidate, layer, keep, moments))
     return result
 
@@ -239,8 +214,7 @@ def _without_weights(
     Every output keeps its strongest weight.
     """
     result = []
-    for k, candidate in enumerate(candidates):
-        size = importance.weights[k][layer]
+    for candidate, size in zip(candidates, importance.weights(layer), strict=True):
         strongest = size.argmax(0)
         ranked = np.where(size > 0, size, np.inf)
         ranked[strongest, np.arange(size.shape[1])] = np.inf

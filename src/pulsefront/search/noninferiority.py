@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pulsefront.search.residual_metrics import Metric
 
-__all__ = ["Comparison", "compare", "event_groups"]
+__all__ = ["Comparison", "Figures", "compare", "compare_figures", "event_groups"]
 
 JACKKNIFE_GROUPS = 20
 
@@ -50,6 +50,25 @@ def event_groups(
     return random.permutation(np.arange(len(unique)) % JACKKNIFE_GROUPS)[index]
 
 
+@dataclass(frozen=True)
+class Figures:
+    """A metric of k networks: over all events (k,), and without each group (group, k)."""
+
+    whole: NDArray[np.float64]
+    parts: NDArray[np.float64]
+
+    @staticmethod
+    def of(
+        residuals: Sequence[NDArray[np.float64]], metric: Metric, groups: NDArray[np.intp]
+    ) -> Figures:
+        """Measure *residuals*, per network (event, n_out); *groups* as from `event_groups`."""
+        rest = [groups != label for label in np.unique(groups)]
+        return Figures(
+            np.array([metric(one) for one in residuals]),
+            np.array([[metric(one[kept]) for one in residuals] for kept in rest]),
+        )
+
+
 def compare(
     candidates: Sequence[NDArray[np.float64]],
     references: Sequence[NDArray[np.float64]],
@@ -64,6 +83,14 @@ def compare(
         Per initialization residuals (event, n_out).
     groups
         (event,) from `event_groups`.
+    """
+    return compare_figures(
+        Figures.of(candidates, metric, groups), Figures.of(references, metric, groups)
+    )
+
+
+def compare_figures(candidate: Figures, reference: Figures) -> Comparison:
+    """Compare what has been measured on the same events and groups.
 
     Notes
     -----
@@ -74,22 +101,12 @@ def compare(
     """
     from scipy.stats import t as student
 
-    labels = np.unique(groups)
-    whole = _differences(candidates, references, metric)
+    whole = _relative(candidate.whole, reference.whole)
     count = len(whole)
     if not np.isfinite(whole).all():
         return Comparison(np.inf, np.inf, np.inf, tuple(float(w) for w in whole))
-    parts = np.array(
-        [
-            _differences(
-                [c[groups != label] for c in candidates],
-                [r[groups != label] for r in references],
-                metric,
-            ).mean()
-            for label in labels
-        ]
-    )
-    blocks = len(labels)
+    parts = _relative(candidate.parts, reference.parts).mean(1)
+    blocks = len(parts)
     event_variance = (blocks - 1) / blocks * float(np.sum((parts - parts.mean()) ** 2))
     spread_variance = float(whole.var(ddof=1)) / count if count > 1 else 0.0
     variance = event_variance + spread_variance
@@ -102,16 +119,10 @@ def compare(
     return Comparison(value, value - half, value + half, tuple(float(w) for w in whole))
 
 
-def _differences(
-    candidates: Sequence[NDArray[np.float64]],
-    references: Sequence[NDArray[np.float64]],
-    metric: Metric,
+def _relative(
+    candidate: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    pairs = zip(candidates, references, strict=True)
-    return np.array([_relative(metric(c), metric(r)) for c, r in pairs])
-
-
-def _relative(candidate: float, reference: float) -> float:
-    if reference == 0.0:  # a reference without error: as good or infinitely worse
-        return 0.0 if candidate == 0.0 else float("inf")
-    return candidate / reference - 1.0
+    # a reference without error: as good or infinitely worse
+    perfect = reference == 0.0
+    ratio = candidate / np.where(perfect, 1.0, reference) - 1.0
+    return np.where(perfect, np.where(candidate == 0.0, 0.0, np.inf), ratio)

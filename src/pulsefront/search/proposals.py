@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.cost import Cost
 from pulsefront.networks.training import TrainingData
-from pulsefront.search.importance import calibrated, importance
+from pulsefront.search.importance import Importance, calibrated
 from pulsefront.search.moves import (
-    Importance,
     Move,
     after_layer_removal,
     apply,
@@ -58,21 +57,27 @@ def propose(
     that save nothing of the costs named by *saved*. Those approved in the last round but not
     taken are proposed together on top. *families* are sums that may replace inputs.
     """
-    ranking = importance(base, data, events=settings.importance_events, families=families)
-    before = cost(base)
+    ranking = Importance(base, data, events=settings.importance_events, families=families)
+    # One initialization is enough to rank: they differ where zeros count, and little.
+    before = cost(base[:1])
     proposals = []
+    gains = {}
     possible = []
     for move in state.moves:
         if is_waiting(move, base[0]):
             possible.append(move)
             continue
         proposal = _largest_possible(move, base, ranking, settings, data)
-        if proposal is not None and saving(before, cost(proposal.candidates), saved) > 0:
+        if proposal is None:
+            continue
+        gain = saving(before, cost(proposal.candidates[:1]), saved)
+        if gain > 0:
             possible.append(proposal.moves[0])
             proposals.append(proposal)
+            gains[proposal.moves] = gain
     # Nothing else is left to wait for.
     state.moves = possible if proposals else []
-    proposals.sort(key=lambda proposal: -saving(before, cost(proposal.candidates), saved))
+    proposals.sort(key=lambda proposal: -gains[proposal.moves])
     proposals = proposals[: settings.proposals]
     together = [move for move in state.approved if move in possible and move.kind != "layer"]
     if len(together) > 1:
@@ -109,7 +114,7 @@ def _apply_all(
 ) -> list[Candidate] | None:
     candidates = list(base)
     for move in moves:
-        ranking = importance(candidates, data, events=settings.importance_events, families=families)
+        ranking = Importance(candidates, data, events=settings.importance_events, families=families)
         after = apply(move, candidates, ranking, floor_bits=settings.floor_bits)
         if after is None:
             return None

@@ -186,8 +186,8 @@ class AblationResult:
 
     @property
     def networks_trained(self) -> int:
-        """Trainings of one network: candidates times initializations, and the full ones."""
-        return len(self.full) * (len(self.candidates) + 1)
+        """Trainings of one network: architectures, the full one included, × initializations."""
+        return len(self.full) * len(self.candidates)
 
     def predict_full(self, task: Task, integers: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the full float networks' outputs (initialization, event, n_out)."""
