@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators import pulse, pulse_kernels
+from pulsefront.estimators import pulse, pulse_kernels, pulse_loops
 from strategies_events import float_pulses, pulses
 
 # --- plain Python, written from the definitions and not from the kernels -------------------------
@@ -258,16 +258,16 @@ def test_the_loops_over_events_equal_their_python_form() -> None:
     up = (waves - 100).astype(np.float32)
     thresholds = np.full(6, 40.0)
     calls = [
-        (pulse._peak_samples, (up,)),
-        (pulse._amplitudes, (up,)),
-        (pulse._charges, (up, 3, 90)),
-        (pulse._leading_edges, (up, thresholds)),
-        (pulse._times_over_threshold, (up, thresholds)),
-        (pulse._constant_fractions, (up, 0.3, 4.5)),
-        (pulse._mean_baseline, (waves, 0, 30)),
-        (pulse._robust_baseline, (waves, 0, 30)),
-        (pulse._line_baseline, (waves, 0, 30)),
-        (pulse._subtract, (waves, np.full(6, 100.0), np.zeros(6), -1.0)),
+        (pulse_loops.peak_samples, (up,)),
+        (pulse_loops.amplitudes, (up,)),
+        (pulse_loops.charges, (up, 3, 90)),
+        (pulse_loops.leading_edges, (up, thresholds)),
+        (pulse_loops.times_over_threshold, (up, thresholds)),
+        (pulse_loops.constant_fractions, (up, 0.3, 4.5)),
+        (pulse_loops.mean_baseline, (waves, 0, 30)),
+        (pulse_loops.robust_baseline, (waves, 0, 30)),
+        (pulse_loops.line_baseline, (waves, 0, 30)),
+        (pulse_loops.subtract_lines, (waves, np.full(6, 100.0), np.zeros(6), -1.0)),
     ]
     for kernel, arguments in calls:
         compiled, plain = kernel(*arguments), kernel.py_func(*arguments)

@@ -243,14 +243,39 @@ def test_other_shapes_are_refused() -> None:
         process(np.zeros(5))
 
 
-def test_the_compiled_chain_equals_its_python_form() -> None:
-    from pulsefront.estimators import pulse_chain
+@pytest.mark.parametrize("method", [0, 1, 2])
+def test_the_compiled_pass_equals_its_python_form(method: int) -> None:
+    from pulsefront.estimators.pulse_pass import measure
 
     waves = pulses(5).astype(np.uint16)
-    arguments = (waves, 1.0, 0, 30, True, 1, -2, 40, True, 40.0, 5.0, 0.3, 4.5, 0.0, 4e3, 0.5, 9.0)
-    compiled, plain = pulse_chain._chain(*arguments), pulse_chain._chain.py_func(*arguments)
+    rest = (1, -2, 40, True, 40.0, 5.0, 0.3, 4.5, 0.0, 4e3, 0.5, 9.0)
+    arguments = (waves, 1.0, 0, 30, method, *rest)
+    compiled, plain = measure(*arguments), measure.py_func(*arguments)
     np.testing.assert_allclose(compiled[0], plain[0], rtol=1e-6)
     np.testing.assert_array_equal(compiled[1], plain[1])
+
+
+def test_a_baseline_that_wanders_is_taken_out() -> None:
+    waves = pulses(40, noise=0.5)
+    straight = PulseSettings(
+        polarity="positive", baseline_stop=35, threshold_adc=40.0, delay_samples=4.0
+    )
+    level, _ = process(waves, straight)
+    wandering = waves + 3.0 * np.arange(waves.shape[1])
+    along = straight.model_copy(update={"baseline_method": "line"})
+    line, status = process(wandering, along)
+    for name in ("amplitude_adc", "leading_edge_samples", "constant_fraction_samples"):
+        spread = np.abs(line[name] - level[name])
+        assert np.median(spread) < (20.0 if name == "amplitude_adc" else 0.3), name
+    lost, _ = process(wandering, straight)
+    assert np.median(np.abs(lost["amplitude_adc"] - level["amplitude_adc"])) > 50
+    assert (status & Status.NO_PULSE == 0).all()
+    # The same line as the single function's.
+    base = pulse.baseline(wandering, 0, 35, method="line")
+    np.testing.assert_allclose(line["baseline_adc"], base.level, rtol=1e-9)
+    np.testing.assert_allclose(
+        line["amplitude_adc"], pulse.amplitude(pulse.subtract(wandering, base)), rtol=1e-5
+    )
 
 
 def test_charges_of_photosensors_from_their_waveforms() -> None:

@@ -13,19 +13,10 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators.pulse_kernels import (
-    constant_fraction_of,
-    crossing_after,
-    crossing_before,
-    mean_and_rms,
-    median_and_mad,
-    peak_of,
-    total_of,
-)
+from pulsefront.estimators import pulse_loops
 
 __all__ = [
     "Baseline",
@@ -84,11 +75,11 @@ def baseline(
     waveforms = _matrix(waveforms)
     start, stop = _gate(start, stop, waveforms.shape[1], least=2, name="baseline gate")
     if method == "mean":
-        return Baseline(*_mean_baseline(waveforms, start, stop))
+        return Baseline(*pulse_loops.mean_baseline(waveforms, start, stop))
     if method == "robust":
-        return Baseline(*_robust_baseline(waveforms, start, stop))
+        return Baseline(*pulse_loops.robust_baseline(waveforms, start, stop))
     if method == "line":
-        return Baseline(*_line_baseline(waveforms, start, stop))
+        return Baseline(*pulse_loops.line_baseline(waveforms, start, stop))
     raise ConfigError(
         "no such baseline", field="method", value=method, remedy="use mean, robust or line"
     )
@@ -108,17 +99,17 @@ def subtract(
     """
     waveforms = _matrix(waveforms)
     sign = _sign(polarity)
-    return _subtract(waveforms, base.level, base.slope_per_sample, sign)
+    return pulse_loops.subtract_lines(waveforms, base.level, base.slope_per_sample, sign)
 
 
 def peak_sample(pulses: NDArray[Any]) -> NDArray[np.int64]:
     """Return the index of the first largest sample; −1 where a sample is not finite."""
-    return _peak_samples(_pulses(pulses))
+    return pulse_loops.peak_samples(_pulses(pulses))
 
 
 def amplitude(pulses: NDArray[Any]) -> Floats:
     """Return the largest sample of each pulse, in the unit of the samples."""
-    return _amplitudes(_pulses(pulses))
+    return pulse_loops.amplitudes(_pulses(pulses))
 
 
 def charge(pulses: NDArray[Any], start: int = 0, stop: int | None = None) -> Floats:
@@ -133,7 +124,7 @@ def charge(pulses: NDArray[Any], start: int = 0, stop: int | None = None) -> Flo
     """
     pulses = _pulses(pulses)
     start, stop = _gate(start, stop, pulses.shape[1], least=1, name="charge gate")
-    return _charges(pulses, start, stop)
+    return pulse_loops.charges(pulses, start, stop)
 
 
 def leading_edge(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
@@ -163,7 +154,7 @@ def leading_edge(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
         *threshold* is neither one number nor one per event.
     """
     pulses = _pulses(pulses)
-    return _leading_edges(pulses, _per_event(threshold, len(pulses), "threshold"))
+    return pulse_loops.leading_edges(pulses, _per_event(threshold, len(pulses), "threshold"))
 
 
 def constant_fraction(pulses: NDArray[Any], fraction: float, delay_samples: float) -> Floats:
@@ -201,7 +192,7 @@ def constant_fraction(pulses: NDArray[Any], fraction: float, delay_samples: floa
         raise ConfigError(
             f"lies outside (0, {pulses.shape[1] - 2}]", field="delay_samples", value=delay_samples
         )
-    return _constant_fractions(pulses, float(fraction), float(delay_samples))
+    return pulse_loops.constant_fractions(pulses, float(fraction), float(delay_samples))
 
 
 def rise_time(pulses: NDArray[Any], low: float = 0.1, high: float = 0.9) -> Floats:
@@ -217,8 +208,10 @@ def rise_time(pulses: NDArray[Any], low: float = 0.1, high: float = 0.9) -> Floa
     if not 0 < low < high <= 1:
         raise ConfigError("must be 0 < low < high ≤ 1", field="low, high", value=(low, high))
     pulses = _pulses(pulses)
-    height = _amplitudes(pulses)
-    return _leading_edges(pulses, high * height) - _leading_edges(pulses, low * height)
+    height = pulse_loops.amplitudes(pulses)
+    return pulse_loops.leading_edges(pulses, high * height) - pulse_loops.leading_edges(
+        pulses, low * height
+    )
 
 
 def time_over_threshold(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
@@ -233,7 +226,7 @@ def time_over_threshold(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
         *threshold* is neither one number nor one per event.
     """
     pulses = _pulses(pulses)
-    return _times_over_threshold(pulses, _per_event(threshold, len(pulses), "threshold"))
+    return pulse_loops.times_over_threshold(pulses, _per_event(threshold, len(pulses), "threshold"))
 
 
 # --- checks ------------------------------------------------------------------------------------
@@ -281,112 +274,3 @@ def _sign(polarity: str) -> float:
             "must be positive or negative", field="polarity", value=polarity, remedy="choose one"
         )
     return 1.0 if polarity == "positive" else -1.0
-
-
-# --- loops over events ---------------------------------------------------------------------------
-
-
-@njit(nogil=True, cache=True)
-def _peak_samples(pulses: NDArray[Any]) -> NDArray[np.int64]:
-    result = np.empty(len(pulses), np.int64)
-    for event in range(len(pulses)):
-        result[event] = peak_of(pulses[event])
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _amplitudes(pulses: NDArray[Any]) -> Floats:
-    result = np.empty(len(pulses), np.float64)
-    for event in range(len(pulses)):
-        peak = peak_of(pulses[event])
-        result[event] = pulses[event, peak] if peak >= 0 else np.nan
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _charges(pulses: NDArray[Any], start: int, stop: int) -> Floats:
-    result = np.empty(len(pulses), np.float64)
-    for event in range(len(pulses)):
-        result[event] = total_of(pulses[event, start:stop])
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _leading_edges(pulses: NDArray[Any], thresholds: Floats) -> Floats:
-    result = np.empty(len(pulses), np.float64)
-    for event in range(len(pulses)):
-        pulse = pulses[event]
-        result[event] = crossing_before(pulse, peak_of(pulse), thresholds[event])
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _times_over_threshold(pulses: NDArray[Any], thresholds: Floats) -> Floats:
-    result = np.empty(len(pulses), np.float64)
-    for event in range(len(pulses)):
-        pulse = pulses[event]
-        peak = peak_of(pulse)
-        up = crossing_before(pulse, peak, thresholds[event])
-        result[event] = crossing_after(pulse, peak, thresholds[event]) - up
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _constant_fractions(pulses: NDArray[Any], fraction: float, delay: float) -> Floats:
-    result = np.full(len(pulses), np.nan)
-    room = np.empty(pulses.shape[1], np.float32)
-    for event in range(len(pulses)):
-        if np.isfinite(total_of(pulses[event])):
-            result[event] = constant_fraction_of(pulses[event], fraction, delay, room)
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _mean_baseline(waveforms: NDArray[Any], start: int, stop: int) -> tuple[Floats, Floats, Floats]:
-    events = len(waveforms)
-    level, noise, slope = np.empty(events), np.empty(events), np.zeros(events)
-    for event in range(events):
-        level[event], noise[event] = mean_and_rms(waveforms[event, start:stop])
-    return level, noise, slope
-
-
-@njit(nogil=True, cache=True)
-def _robust_baseline(
-    waveforms: NDArray[Any], start: int, stop: int
-) -> tuple[Floats, Floats, Floats]:
-    events = len(waveforms)
-    level, noise, slope = np.empty(events), np.empty(events), np.zeros(events)
-    for event in range(events):
-        level[event], noise[event] = median_and_mad(waveforms[event, start:stop])
-    return level, noise, slope
-
-
-@njit(nogil=True, cache=True)
-def _line_baseline(waveforms: NDArray[Any], start: int, stop: int) -> tuple[Floats, Floats, Floats]:
-    events = len(waveforms)
-    level, noise, slope = np.empty(events), np.empty(events), np.empty(events)
-    count = stop - start
-    middle = 0.5 * (start + stop - 1)
-    spread = count * (count * count - 1.0) / 12.0  # Σ (i − middle)²
-    for event in range(events):
-        mean, rms = mean_and_rms(waveforms[event, start:stop])
-        moment = 0.0
-        for i in range(start, stop):
-            moment += (i - middle) * np.float64(waveforms[event, i])
-        slope[event] = moment / spread
-        # Level at the first sample of the waveform, so that level + slope·i is the line.
-        level[event] = mean - slope[event] * middle
-        noise[event] = np.sqrt(max(rms * rms - slope[event] ** 2 * spread / count, 0.0))
-    return level, noise, slope
-
-
-@njit(nogil=True, cache=True)
-def _subtract(
-    waveforms: NDArray[Any], level: Floats, slope: Floats, sign: float
-) -> NDArray[np.float32]:
-    result = np.empty(waveforms.shape, np.float32)
-    for event in range(len(waveforms)):
-        for i in range(waveforms.shape[1]):
-            line = level[event] + slope[event] * i
-            result[event, i] = sign * (np.float64(waveforms[event, i]) - line)
-    return result

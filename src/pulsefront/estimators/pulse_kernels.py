@@ -18,6 +18,7 @@ __all__ = [
     "crossing_after",
     "crossing_before",
     "largest_at",
+    "line_through",
     "mean_and_rms",
     "median_and_mad",
     "moving_average",
@@ -63,6 +64,21 @@ def median_and_mad(gate: NDArray[Any]) -> tuple[float, float]:
     values = gate.astype(np.float64)
     middle = np.median(values)
     return middle, 1.4826 * np.median(np.abs(values - middle))
+
+
+@njit(nogil=True, cache=True)
+def line_through(waveform: NDArray[Any], start: int, stop: int) -> tuple[float, float, float]:
+    """Return the line through a gate by least squares: level at sample 0, noise about it, slope."""
+    mean, rms = mean_and_rms(waveform[start:stop])
+    count = stop - start
+    middle = 0.5 * (start + stop - 1)
+    spread = count * (count * count - 1.0) / 12.0  # Σ (i − middle)²
+    moment = 0.0
+    for i in range(start, stop):
+        moment += (i - middle) * np.float64(waveform[i])
+    slope = moment / spread
+    noise = np.sqrt(max(rms * rms - slope * slope * spread / count, 0.0))
+    return mean - slope * middle, noise, slope
 
 
 @njit(nogil=True, cache=True)

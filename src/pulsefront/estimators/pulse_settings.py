@@ -25,7 +25,8 @@ class PulseSettings(FrozenModel):
     baseline_start, baseline_stop, baseline_method
         Gate of the baseline, before the pulse. ``"mean"`` takes mean and standard deviation,
         ``"robust"`` median and median absolute deviation, which an earlier pulse's tail or a
-        stray photon hardly moves.
+        stray photon hardly moves; ``"line"`` the straight line through the gate, for a baseline
+        that wanders.
     smoothing
         Length of a centred moving average before anything but the baseline; 1 is none, and it
         must be odd.
@@ -51,7 +52,7 @@ class PulseSettings(FrozenModel):
     polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
     baseline_start: int = 0
     baseline_stop: int = 100
-    baseline_method: Literal["mean", "robust"] = "mean"
+    baseline_method: Literal["mean", "robust", "line"] = "mean"
     smoothing: int = 1
     charge_start: int = 0
     charge_stop: int | None = None
@@ -102,7 +103,8 @@ def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
     )
     gate = f"{settings.charge_start} to {settings.charge_stop or 'the end'}"
     robust = settings.baseline_method == "robust"
-    centre = "median" if robust else "mean"
+    told = {"mean": "mean", "robust": "median", "line": "level at sample 0 of the line"}
+    centre = told[settings.baseline_method]
     spread = "1.4826 × median absolute deviation" if robust else "standard deviation"
     delay = "automatic" if settings.delay_samples is None else f"{settings.delay_samples:g} samples"
     return {
