@@ -179,6 +179,53 @@ def test_a_flipped_weight_bit_in_the_hls4ml_project_is_found_and_named(exported,
     assert caught.value.backend == "hls4ml Vitis"
 
 
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("vectors/expected_position.txt", "vectors .txt"),
+        ("vectors/inputs_adc.txt", "vectors .txt"),
+        ("vectors/expected_position.hex", "vectors .hex"),
+        ("vectors/inputs_adc.hex", "vectors .hex"),
+    ],
+)
+def test_one_corrupted_value_of_a_text_form_is_named_also_with_fresh_checksums(
+    exported, tmp_path, name, backend
+):
+    folder = copy_of(exported, tmp_path)
+    path = folder / name
+    lines = path.read_text().splitlines()
+    if path.suffix == ".hex":
+        lines[70] = f"{int(lines[70], 16) ^ 1:0{len(lines[70])}x}"
+    else:
+        first, *rest = lines[70].split()
+        lines[70] = " ".join([str(int(first) ^ 1), *rest])
+    path.write_text("\n".join(lines) + "\n")
+    write_checksums(folder)
+    result = verify_export(folder)
+    port = path.stem.split("_", 1)[1]
+    with pytest.raises(VerificationFailed, match=rf"^{backend} differs .* output {port}\[0\]"):
+        result.raise_on_failure()
+    assert sum(row.mismatches for row in result.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("expected_position.txt", "1 2 3\n", "vector 0: 3 numbers instead of 2"),
+        ("expected_position.txt", "1 2\n", "holds 1 vectors instead of"),
+        ("expected_position.hex", "xyz\n", "vector 0: invalid literal"),
+        ("expected_position.hex", "f" * 99 + "\n", "vector 0: a word longer than its port"),
+        ("sets.txt", "extremes many\n", "is no list of sets .got 'extremes many'"),
+    ],
+)
+def test_a_text_form_that_cannot_be_read_is_an_error(exported, tmp_path, name, text, problem):
+    folder = copy_of(exported, tmp_path)
+    (folder / "vectors" / name).write_text(text)
+    write_checksums(folder)
+    with pytest.raises(ExportError, match=rf"{name}: {problem}"):
+        verify_export(folder).raise_on_failure()
+
+
 @pytest.mark.parametrize("name", ["README.md", "vectors/expected_position.txt", "model.onnx"])
 def test_one_changed_byte_is_an_error_that_names_the_file(exported, tmp_path, name):
     folder = copy_of(exported, tmp_path)

@@ -89,3 +89,22 @@ def test_an_export_states_the_difference_and_verification_does_not_call_it_equal
     assert status["model_int8_qdq.onnx"].startswith("approximate: within")
     (tmp_path / "out" / "model_float.onnx").write_bytes(b"broken")
     assert "model_float.onnx" in verify_export(tmp_path / "out").broken
+
+
+def test_what_the_export_knows_of_its_origin_is_in_every_graph(tmp_path):
+    targets = ["onnx", "onnx_float", "onnx_qdq"]
+    export_model(
+        small_model(),
+        tmp_path / "out",
+        targets=targets,
+        provenance={"training_sha256": "abc"},
+        units={"position": "mm"},
+    )
+    for name in ("model.onnx", "model_float.onnx", "model_int8_qdq.onnx"):
+        properties = {
+            one.key: one.value for one in onnx.load(tmp_path / "out" / name).metadata_props
+        }
+        assert properties["pulsefront.training_sha256"] == "abc"
+        assert properties["pulsefront.units"] == '{"position":"mm"}'
+        assert len(properties["pulsefront.vectors_sha256"]) == 64
+        assert ("not bit-exact" in properties["pulsefront.semantics"]) == (name != "model.onnx")

@@ -14,12 +14,14 @@ from pulsefront.fixed_point import (
     FixedPointFormat,
     FixedPointModel,
     Input,
+    MaxPool,
     Quantize,
     Relu,
 )
 from pulsefront.fixed_point.ranges import number_type
 from reference_fixed_point import run_reference
 from strategies_fixed_point import models, random_inputs, random_model
+from test_firmware_hls4ml import mlp
 
 
 def compare(model: FixedPointModel, events: int, seed: int) -> None:
@@ -149,3 +151,30 @@ def test_a_fused_dense_layer_equals_its_parts(rounding, overflow, after):
     compare(FixedPointModel("fused", source, layers, ("a",)), 40, 9)
     # With the dense result an output too, the two cannot be fused.
     compare(FixedPointModel("parts", source, layers, ("d", "a")), 40, 9)
+
+
+@pytest.mark.parametrize("sizes", [(6, 4, 2), (9, 5)])
+def test_run_one_writes_into_the_array_that_it_is_given(sizes):
+    model = mlp(*sizes)
+    event = random_inputs(model, 1, 3)["x"][0]
+    out = np.full(sizes[-1], -1)
+    assert model.run_one(event, out) is out
+    np.testing.assert_array_equal(out, model.run_one(event))
+    strided = np.full(2 * sizes[-1], -1)[::2]
+    assert model.run_one(event, strided) is strided
+    np.testing.assert_array_equal(strided, out)
+
+
+def test_run_one_of_a_model_that_is_no_chain_writes_into_it_too():
+    source = Input("x", (4, 2), FixedPointFormat(6, 6))
+    model = FixedPointModel("net", (source,), (MaxPool("m", ("x",), 2, 2),), ("m",))
+    event = random_inputs(model, 1, 3)["x"][0]
+    out = np.zeros((2, 2), dtype=np.int64)
+    assert model.run_one(event, out) is out
+    np.testing.assert_array_equal(out, model.run_one(event))
+
+
+@pytest.mark.parametrize("out", [np.zeros(3, dtype=int), np.zeros(2, dtype=np.int32)])
+def test_run_one_refuses_an_array_that_does_not_fit(out):
+    with pytest.raises(PrecisionError, match=r"out: the result goes into an int64 array of shape"):
+        mlp(6, 4, 2).run_one(np.zeros(6, dtype=int), out)

@@ -17,7 +17,9 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.csim import CSimulation
 from pulsefront.firmware.hls4ml import write_hls4ml
 from pulsefront.firmware.onnx import run_onnx, write_onnx
+from pulsefront.fixed_point import chain
 from strategies_fixed_point import random_inputs, random_model, side_by_side
+from test_fixed_point_chain import chain_model, inputs_of
 
 FULL = "PULSEFRONT_FUZZ_SECONDS" in os.environ
 FIRST_SEED = int(os.environ.get("PULSEFRONT_FUZZ_SEED", "0"))
@@ -42,6 +44,24 @@ def test_emulator_onnxruntime_and_python_integers_agree(batch: int, tmp_path: Pa
             np.testing.assert_array_equal(onnx[name], integers, err_msg=f"onnx, seed {seed}")
         vectors += EVENTS
     assert vectors == MODELS_PER_BATCH * EVENTS
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("narrow", [False, True], ids=["float", "narrow"])
+def test_compiled_chains_agree_with_python_integers(
+    batch: int, narrow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "NARROW_IS_FASTER", narrow)
+    taken = 0
+    for seed in range(batch * MODELS_PER_BATCH, (batch + 1) * MODELS_PER_BATCH):
+        model = chain_model(FIRST_SEED + seed, bits=2 + seed % 11)
+        x = inputs_of(model, EVENTS, seed)
+        found = model.emulator.run_fast(x)
+        assert found is not None
+        taken += model.emulator._chain.buffer_type is np.int16
+        expected = run_integers(model, {"x": x})[model.outputs[0]]
+        np.testing.assert_array_equal(found, expected, err_msg=f"seed {seed}")
+    assert (taken > 0) == narrow
 
 
 @pytest.mark.parametrize("project", range(PROJECTS))

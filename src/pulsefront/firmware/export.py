@@ -195,16 +195,16 @@ def export_model(
             **({"units": dict(units)} if units else {}),
         }
         write_json(folder / "provenance.json", origin)
+        texts = {
+            f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
+            for key, value in origin.items()
+        }
         if "onnx" in targets:
-            texts = {
-                f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
-                for key, value in origin.items()
-            }
             write_onnx(model, folder / "model.onnx", texts)
         differences = {}
         for target, name in REAL_TARGETS.items():
             if target in targets:
-                write_real_onnx(model, folder / name, int8=target == "onnx_qdq")
+                write_real_onnx(model, folder / name, int8=target == "onnx_qdq", metadata=texts)
                 differences[name] = [
                     (one.name, difference)
                     for one in sets

@@ -67,8 +67,16 @@ class Difference:
         )
 
 
-def write_real_onnx(model: FixedPointModel, path: str | Path, *, int8: bool) -> None:
+def write_real_onnx(
+    model: FixedPointModel,
+    path: str | Path,
+    *,
+    int8: bool,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write the float graph of *model*, or with *int8* the QDQ graph, to *path*, atomically.
+
+    *metadata* goes into ``metadata_props``.
 
     Raises
     ------
@@ -94,7 +102,7 @@ def write_real_onnx(model: FixedPointModel, path: str | Path, *, int8: bool) -> 
         inputs,
         outputs,
         "Not bit-exact: real inputs and outputs, for generic runtimes.",
-        {"pulsefront.semantics": "real values; not bit-exact"},
+        {"pulsefront.semantics": "real values; not bit-exact", **(metadata or {})},
     )
     write_bytes(path, proto.SerializeToString(deterministic=True))
 

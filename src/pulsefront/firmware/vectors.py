@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from pulsefront.fixed_point.model import FixedPointModel
 __all__ = [
     "VectorSet",
     "golden_vectors",
+    "read_hex_vectors",
+    "read_text_vectors",
     "read_vectors",
     "write_text_vectors",
     "write_vectors",
@@ -200,3 +202,86 @@ def read_vectors(path: str | Path) -> tuple[VectorSet, ...]:
     if not found:
         raise ExportError("holds no vectors", file=path)
     return tuple(VectorSet(name, part["inputs"], part["outputs"]) for name, part in found.items())
+
+
+def read_text_vectors(directory: str | Path, model: FixedPointModel) -> tuple[VectorSet, ...]:
+    """Read what `write_text_vectors` wrote.
+
+    Raises
+    ------
+    ExportError
+        A file is missing, or a line does not hold as many integers as its port has elements.
+    """
+
+    def numbers(line: str, name: str) -> list[int]:
+        values = [int(one) for one in line.split()]
+        if len(values) != model.tensors[name].size:
+            raise ValueError(f"{len(values)} numbers instead of {model.tensors[name].size}")
+        return values
+
+    return _read_lines(Path(directory), model, ".txt", numbers)
+
+
+def read_hex_vectors(directory: str | Path, model: FixedPointModel) -> tuple[VectorSet, ...]:
+    """Read the packed words that `write_vectors` wrote; errors as `read_text_vectors`."""
+
+    def numbers(line: str, name: str) -> list[int]:
+        tensor = model.tensors[name]
+        width, low = tensor.format.width, tensor.format.minimum
+        word = int(line, 16)
+        if word >> (width * tensor.size):
+            raise ValueError("a word longer than its port")
+        parts = [(word >> (place * width)) & ((1 << width) - 1) for place in range(tensor.size)]
+        return [((part - low) & ((1 << width) - 1)) + low for part in parts]
+
+    return _read_lines(Path(directory), model, ".hex", numbers)
+
+
+def _read_lines(
+    directory: Path,
+    model: FixedPointModel,
+    suffix: str,
+    numbers: Callable[[str, str], list[int]],
+) -> tuple[VectorSet, ...]:
+    lengths = {}
+    for line in _lines(directory / "sets.txt"):
+        name, _, count = line.partition(" ")
+        if not count.isdigit():
+            raise ExportError("is no list of sets", file=directory / "sets.txt", value=line)
+        lengths[name] = int(count)
+    whole: dict[str, dict[str, Integers]] = {"inputs": {}, "expected": {}}
+    ports = {"inputs": [one.name for one in model.inputs], "expected": list(model.outputs)}
+    for stem, names in ports.items():
+        for name in names:
+            path = directory / f"{stem}_{name}{suffix}"
+            rows = []
+            for number, line in enumerate(_lines(path)):
+                try:
+                    rows.append(numbers(line, name))
+                except ValueError as error:
+                    raise ExportError(f"vector {number}: {error}", file=path) from None
+            if len(rows) != sum(lengths.values()):
+                raise ExportError(
+                    f"holds {len(rows)} vectors instead of {sum(lengths.values())}", file=path
+                )
+            whole[stem][name] = np.array(rows, dtype=np.int64).reshape(
+                -1, *model.tensors[name].shape
+            )
+    sets, start = [], 0
+    for name, length in lengths.items():
+        inputs, outputs = (
+            {port: array[start : start + length] for port, array in part.items()}
+            for part in whole.values()
+        )
+        sets.append(VectorSet(name, inputs, outputs))
+        start += length
+    return tuple(sets)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ExportError("no such file", file=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"cannot be read: {error}", file=path) from None

@@ -18,11 +18,22 @@ from pulsefront.firmware.onnx import run_onnx
 from pulsefront.firmware.onnx_real import measure_difference
 from pulsefront.firmware.synthesis import TOOLS
 from pulsefront.firmware.text_table import text_table
-from pulsefront.firmware.vectors import VectorSet, read_vectors
+from pulsefront.firmware.vectors import (
+    VectorSet,
+    read_hex_vectors,
+    read_text_vectors,
+    read_vectors,
+)
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["Mismatch", "Verification", "VerificationRow", "verify_export"]
+
+EXTRA = "extra"
+"""Name of the set of inputs that a user brings; no file holds what is expected of them."""
+
+OPTIMIZED_FROM = 10_000
+"""With more vectors than this, the compiler's optimization takes less time than it saves."""
 
 Results = dict[str, Integers]
 Executor = Callable[[Mapping[str, Integers]], Results]
@@ -184,7 +195,7 @@ def verify_export(
             model.input_arrays(one.inputs)
         if extra_inputs is not None:
             arrays = {k: a.astype(np.int64) for k, a in model.input_arrays(extra_inputs).items()}
-            sets.append(VectorSet("extra", arrays, model.emulator.run(arrays)))
+            sets.append(VectorSet(EXTRA, arrays, model.emulator.run(arrays)))
     except PulsefrontError as error:
         if changed:
             name, what = next(iter(changed.items()))
@@ -197,11 +208,13 @@ def verify_export(
     rows: list[VerificationRow] = []
     broken: dict[str, str] = {}
     _compare("emulator", lambda x: _emulated(model, x), sets, rows, broken)
+    _compare_texts(directory, model, sets, rows, broken)
     if (directory / "model.onnx").exists():
         _compare("onnxruntime", lambda x: run_onnx(directory / "model.onnx", x), sets, rows, broken)
     for name in ("model_float.onnx", "model_int8_qdq.onnx"):
         if (directory / name).exists():
             _measure(directory / name, model, sets, rows, broken)
+    vectors = sum(len(one) for one in sets)
     for backend, project in projects.items():
         if not (project / "build_lib.sh").exists():
             reason = f"not run: needs the vendor's compiler ({TOOLS[backend][0]})"
@@ -209,7 +222,7 @@ def verify_export(
             continue
         try:
             check_weight_files(project)
-            with CSimulation(project, model) as simulation:
+            with CSimulation(project, model, optimize=vectors > OPTIMIZED_FROM) as simulation:
                 _compare(f"hls4ml {backend}", simulation.run, sets, rows, broken)
         except ExportError as error:
             broken[f"hls4ml {backend}"] = str(error)
@@ -249,6 +262,43 @@ def _compare(
             broken[backend] = str(error)
             return
         rows.append(_row(backend, one, found))
+
+
+def _compare_texts(
+    directory: Path,
+    model: FixedPointModel,
+    sets: list[VectorSet],
+    rows: list[VerificationRow],
+    broken: dict[str, str],
+) -> None:
+    """Compare the vectors that test benches read, inputs and expected, with ``vectors.npz``.
+
+    They are no executors: only a form that differs gets a row.
+    """
+    places = [
+        ("vectors .txt", directory / "vectors", read_text_vectors),
+        ("vectors .hex", directory / "vectors", read_hex_vectors),
+        *(
+            (f"test bench {name}", folder / "tb_data", read_text_vectors)
+            for name, folder in _projects(directory).items()
+            if (folder / "tb_data" / "sets.txt").exists()
+        ),
+    ]
+    for name, folder, read in places:
+        try:
+            texts = {one.name: one for one in read(folder, model)}
+            for one in sets:
+                if one.name == EXTRA:
+                    continue
+                if one.name not in texts:
+                    raise ExportError(f"holds no vectors {one.name!r}", file=folder)
+                whole = VectorSet(one.name, one.inputs, {**one.inputs, **one.outputs})
+                found = texts[one.name]
+                row = _row(name, whole, {**found.inputs, **found.outputs})
+                if row.mismatches:
+                    rows.append(row)
+        except ExportError as error:
+            broken[name] = str(error)
 
 
 def _measure(

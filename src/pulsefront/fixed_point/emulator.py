@@ -83,11 +83,12 @@ class Emulator:
         _in_threads(part, events)
         return results
 
-    def run_fast(self, array: Array) -> Integers | None:
+    def run_fast(self, array: Array, result: Integers | None = None) -> Integers | None:
         """Run integers (event, n_in) in one compiled call; None where that is not possible.
 
-        That is where the model is no chain of dense layers, or *array* is of another shape or
-        type, or holds a value outside the input's format.
+        Results go into *result*, C-contiguous, where it is given. Not possible where the model is
+        no chain of dense layers, or *array* is of another shape or type, or holds a value outside
+        the input's format.
         """
         chain = self._chain
         if chain is None or array.ndim != 2 or array.shape[1] != self._inputs[0].shape[0]:
@@ -100,7 +101,8 @@ class Emulator:
         if not (array.flags.c_contiguous and array.flags.writeable):
             # Numba would compile once more for each of these.
             array = array.copy(order="C")
-        result = np.empty((array.shape[0], chain.outputs), dtype=np.int64)
+        if result is None:
+            result = np.empty((array.shape[0], chain.outputs), dtype=np.int64)
         if array.shape[0] < 2 * EVENTS_PER_THREAD:
             return result if chain.run(array, result) else None
 
@@ -137,17 +139,25 @@ class Emulator:
                     values[name] = finish(values[name])
         return found
 
-    def run_one(self, integers: Array) -> Integers:
-        """Run one event of a model with one input and one output."""
+    def run_one(self, integers: Array, out: Integers | None = None) -> Integers:
+        """Run one event of a model with one input and one output; the result goes into *out*."""
         if not self._single:
             raise PrecisionError(
                 "run_one takes a model with one input and one output", remedy="use run"
             )
         source = self._inputs[0]
         array = np.asarray(integers)
-        if array.ndim == 1 and (fast := self.run_fast(array.reshape(1, -1))) is not None:
-            first: Integers = fast[0]
-            return first
+        shape = self._outputs[self._model.outputs[0]]
+        if out is not None and (out.shape != shape or out.dtype != np.int64):
+            raise PrecisionError(
+                f"the result goes into an int64 array of shape {shape}",
+                field="out",
+                value=(out.shape, str(out.dtype)),
+            )
+        if array.ndim == 1:
+            row = np.empty((1, *shape), dtype=np.int64) if out is None else out[None]
+            if row.flags.c_contiguous and self.run_fast(array[None], row) is not None:
+                return row[0] if out is None else out
         if array.shape != source.shape or array.dtype.kind not in "iu":
             raise PrecisionError(
                 f"input {source.name!r} takes integers of shape {source.shape}",
@@ -159,7 +169,10 @@ class Emulator:
                 value=(int(array.min()), int(array.max())),
             )
         result: Integers = next(iter(self.run({source.name: array[None]}).values()))[0]
-        return result
+        if out is None:
+            return result
+        out[...] = result
+        return out
 
 
 def _most_threads() -> int:

@@ -140,8 +140,11 @@ class FixedPointModel:
         results = self.emulator.run(self.input_arrays(integers))
         return results[self.outputs[0]] if len(self.outputs) == 1 else results
 
-    def run_one(self, integers: npt.NDArray[Any]) -> Integers:
+    def run_one(self, integers: npt.NDArray[Any], out: Integers | None = None) -> Integers:
         """Run one event: integers of the only input's shape to integers of the only output's.
+
+        With *out*, an int64 array of the output's shape, a chain of dense layers runs without any
+        allocation of arrays; after an error its content means nothing.
 
         Raises
         ------
@@ -149,7 +152,7 @@ class FixedPointModel:
             The model has several inputs or outputs, a shape does not fit, or a value lies outside
             the input's format.
         """
-        return self.emulator.run_one(integers)
+        return self.emulator.run_one(integers, out)
 
     def input_arrays(self, integers: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Return *integers* by input name, after a check of shapes, types and ranges.

@@ -49,9 +49,9 @@ SHARED = 0.6
 """Share of the adders that is left when outputs share partial sums.
 
 Measured against alkaid 0.8.2 on eight networks of 3 to 10 bits: 0.44 to 0.79, median 0.62
-(``tests/peers/test_alkaid_resources.py`` measures it again). yosys 0.6x counts of alkaid's Verilog
-for five of them, two adders between registers, were 0.51 to 1.07 of the estimated LUTs (0.86 to
-1.07 without the smallest) and 0.75 to 2.3 of the flip-flops."""
+(``tests/peers/test_alkaid_resources.py`` measures it again). yosys 0.70 counted, for alkaid's
+Verilog of five small networks with two adders between registers, 0.89 to 1.07 of the estimated
+LUTs (0.51 for the smallest, of 460 LUTs) and 0.75 to 1.6 of the flip-flops."""
 
 DSP_FROM_BITS = 10
 """Operands of at least so many bits, both of them, go to DSPs; an assumption, since synthesis
