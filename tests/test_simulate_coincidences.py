@@ -11,7 +11,14 @@ import pytest
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable
-from pulsefront.simulate import CoincidenceSettings, LightMapSettings, simulate_coincidences
+from pulsefront.simulate import (
+    CoincidenceSettings,
+    LightMapSettings,
+    light_map_for,
+    simulate_coincidences,
+)
+from pulsefront.simulate.coincidence_events import MARGIN
+from pulsefront.simulate.coincidence_threshold import threshold_charge
 
 SETTINGS = CoincidenceSettings(
     offsets_mm=(-60.0, 0.0, 45.0),
@@ -134,3 +141,20 @@ def test_a_random_window_beyond_the_record_is_refused(detector: Detector) -> Non
     with pytest.raises(ConfigError) as caught:
         simulate_coincidences(detector, settings, 1)
     assert caught.value.field == "window_ns"
+
+
+@pytest.mark.parametrize("name", ["lyso_pair_3x3x20", "bgo_pair_3x3x15"])
+def test_the_threshold_means_kev_where_cells_saturate(name: str, cache: Path) -> None:
+    """Half of the deposits of the threshold's energy pass it."""
+    pair = load_detector(name)
+    mapped = light_map_for(pair, SETTINGS.light_map, cache=cache)
+    assert pair.digitizer is not None
+    stretch = (pair.digitizer.samples + MARGIN) * pair.digitizer.sample_interval_ns
+    threshold = threshold_charge(pair, mapped, 511.0, stretch)
+    low = SETTINGS.model_copy(update={"trigger_kev": 250.0, "events_per_offset": 150})
+    table = simulate_coincidences(pair, low, 9, cache=cache)
+    full = table["energy_deposited_kev"] > 510.9
+    median = np.median(table["avalanches"][full])
+    error = 1.25 * table["avalanches"][full].std() / np.sqrt(full.sum())
+    # Depth and dark counts move the median by a percent or two.
+    assert median == pytest.approx(threshold, rel=0.03, abs=4 * error)

@@ -43,8 +43,15 @@ def simulate(
     ] = None,
     full_tracing: Annotated[
         bool,
-        typer.Option("--full-tracing", help="Trace every photon: no light map; slow; scans only."),
+        typer.Option("--full-tracing", help="Trace every photon: no light map; slow."),
     ] = False,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            help="What is recorded: sum (waveforms only), pixels, row_column, charge_division, or "
+            "the waveforms of photosensors, e.g. 0,5,12."
+        ),
+    ] = None,
     light_maps: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps light maps for other runs; else they are removed."),
@@ -71,6 +78,7 @@ def simulate(
                 settings=settings,
                 perturbations=perturb or [],
                 full_tracing=full_tracing,
+                readout=readout,
                 seed=seed,
                 events=events,
                 cache=cache,

@@ -17,7 +17,7 @@ from scipy import stats
 
 from pulsefront.detector import PMT, Detector, Photosensor, SiPM
 from pulsefront.simulate.photosensor import crosstalk_mean
-from pulsefront.simulate.random import exponential, next_word, normal, poisson, uniform
+from pulsefront.simulate.random import borrowed, exponential, next_word, normal, poisson, uniform
 
 __all__ = [
     "Scratch",
@@ -259,20 +259,21 @@ def _secondaries(
     crosstalk = row[_CROSSTALK] + row[_DELAYED]
     every_kind = crosstalk + row[_AFTERPULSE]
     cells, side = int(row[_CELLS]), int(row[_SIDE])
+    rng = borrowed(state)
     for place in range(parents):
         parent = picked[place]
         left = (float(word[parent] & _CHANCE_BITS) + 0.5) / _CHANCES
         term, number = every_kind * (1.0 - p_any), 1.0
         while left > 0.0 and count < len(time_ns) and term > 0.0:
-            bits = next_word(state)
+            bits = next_word(rng)
             kind = float(bits >> _BY_11) * _PER_53_BITS * every_kind
             delay, hit = 0.0, cell[parent]
             if kind < crosstalk:
                 if kind >= row[_CROSSTALK]:
-                    delay = row[_DELAYED_NS] * exponential(state)
-                hit = neighbour(state, bits, hit, cells, side)
+                    delay = row[_DELAYED_NS] * exponential(rng)
+                hit = neighbour(rng, bits, hit, cells, side)
             else:
-                delay = row[_AFTERPULSE_NS] * exponential(state)
+                delay = row[_AFTERPULSE_NS] * exponential(rng)
             cell[count] = hit
             time_ns[count] = time_ns[parent] + delay
             count += 1

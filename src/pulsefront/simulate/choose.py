@@ -18,6 +18,8 @@ from pulsefront.simulate.source import ScanSettings, check_scan, default_scan
 
 __all__ = ["choose_plan"]
 
+_MULTIPLEXED = ("pixels", "row_column", "charge_division")
+
 
 def choose_plan(
     detector: str | Path,
@@ -29,6 +31,7 @@ def choose_plan(
     seed: int,
     events: int,
     cache: str | Path,
+    readout: str | None = None,
     executor: Executor | None = None,
     report: Report = silent,
 ) -> Plan:
@@ -42,6 +45,10 @@ def choose_plan(
         TOML file of `ScanSettings` or `CoincidenceSettings`; defaults where None.
     perturbations
         Names of `pulsefront.simulate.perturb.NAMED`, applied one after the other.
+    readout
+        What is recorded: of a scan "pixels", "row_column" or "charge_division"; of coincidences
+        these, "sum", or numbers of photosensors with commas between. None leaves the choice to
+        the detector or the settings.
     report
         Told of photons while a light map is traced.
 
@@ -63,13 +70,48 @@ def choose_plan(
     if what == "auto":
         what = "scan" if loaded.charge is not None else "coincidences"
     if what == "scan":
+        if readout is not None:
+            loaded = _multiplexed(loaded, readout)
         return _scan(loaded, settings, full_tracing, seed, events, cache, executor, report)
-    if full_tracing:
-        raise ConfigError(
-            "is there for scans only", field="--full-tracing", remedy="leave it out for waveforms"
-        )
     chosen = CoincidenceSettings.from_toml(settings) if settings else CoincidenceSettings()
-    return coincidence_plan(loaded, chosen, seed, events=events, cache=cache, executor=executor)
+    if full_tracing:
+        chosen = chosen.model_copy(update={"full_tracing": True})
+    if readout is not None:
+        chosen = chosen.model_copy(update={"readout": _channels(readout)})
+    return coincidence_plan(
+        loaded, chosen, seed, events=events, cache=cache, executor=executor, map_report=report
+    )
+
+
+def _multiplexed(detector: Detector, readout: str) -> Detector:
+    """Return *detector* with the charge readout asked for."""
+    if readout not in _MULTIPLEXED:
+        raise ConfigError(
+            "is no readout of charges",
+            field="--readout",
+            value=readout,
+            remedy=f"there are: {', '.join(_MULTIPLEXED)}",
+        )
+    if detector.charge is None:
+        # The plan says what is missing.
+        return detector
+    charge = detector.charge.model_copy(update={"multiplexing": readout})
+    return detector.model_copy(update={"charge": charge})
+
+
+def _channels(readout: str) -> str | tuple[int, ...]:
+    """Return the readout of waveforms that a word or a list of numbers stands for."""
+    if readout == "sum" or readout in _MULTIPLEXED:
+        return readout
+    try:
+        return tuple(int(part) for part in readout.split(","))
+    except ValueError:
+        raise ConfigError(
+            "is no readout of waveforms",
+            field="--readout",
+            value=readout,
+            remedy=f"there are: sum, {', '.join(_MULTIPLEXED)}, or photosensors such as 0,5,12",
+        ) from None
 
 
 def _scan(

@@ -13,92 +13,48 @@ import math
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 import pulsefront
-from pulsefront.config import FrozenModel
 from pulsefront.detector import Detector, Digitizer, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.avalanches import avalanche_row, gain_table
 from pulsefront.simulate.coincidence_events import MARGIN, MAX_TRIES, coincidence_events
+from pulsefront.simulate.coincidence_light import Arm
+from pulsefront.simulate.coincidence_settings import (
+    CoincidenceSettings,
+    channel_names,
+    channel_weights,
+    check_pair,
+)
+from pulsefront.simulate.coincidence_source import source_row
+from pulsefront.simulate.coincidence_threshold import threshold_charge
 from pulsefront.simulate.digitizer import digitizer_row, pulse_terms
 from pulsefront.simulate.gamma import gamma_table
-from pulsefront.simulate.light_map import LightMap, LightMapSettings, light_map_for
+from pulsefront.simulate.light_map import LightMap, light_map_for
 from pulsefront.simulate.optics import LIGHT_MM_PER_NS, optical_world
-from pulsefront.simulate.photosensor import crosstalk_mean
+from pulsefront.simulate.photosensor import channel_gain
 from pulsefront.simulate.plan import Plan
 from pulsefront.simulate.random import new_state
 from pulsefront.simulate.scintillation import (
     FWHM_PER_SIGMA,
     cherenkov_row,
     decay_rows,
-    gate_fraction,
     light_row,
     mean_detection_efficiency,
-    relative_yield,
 )
 from pulsefront.simulate.shards import child_seed, shard_sizes
 
 __all__ = ["CoincidenceSettings", "coincidence_plan", "simulate_coincidences"]
 
 _SHARD_EVENTS = 512
+_PROMPT_KEV = {"na22": 1274.5}
 Table = NDArray[np.float64]
-
-
-class CoincidenceSettings(FrozenModel):
-    """A point source stepped between two detectors.
-
-    Attributes
-    ----------
-    offsets_mm
-        Nominal positions of the source on the axis, from the middle towards detector 1.
-    events_per_offset
-        Coincidences recorded at each.
-    distance_mm
-        Between the two entrance faces.
-    source_fwhm_mm
-        Size of the source, Gaussian, in all three directions.
-    stage_error_mm
-        Standard deviation of where the stage really stands; one error per offset.
-    noncollinearity_deg
-        FWHM of the deviation from 180° of annihilation photons in tissue or water.
-    energy_kev
-        Of both gamma rays.
-    trigger_kev
-        Threshold on the charge of both detectors, in keV of a deposit in mid-crystal.
-    random_fraction, window_ns
-        Share of random coincidences: detector 1 fires at any time within ± window_ns, which must
-        be less than what the recorded window holds.
-    scatter_fraction, scatterer_radius_mm
-        Share of coincidences of which one photon scattered at this distance from the source
-        (those that still pass the threshold), in the direction of the detector.
-    light_map
-        How finely the light map is traced; transit times are always kept.
-    """
-
-    offsets_mm: Annotated[tuple[float, ...], Field(min_length=1)] = (
-        -60.0, -45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0, 60.0,
-    )  # fmt: skip
-    events_per_offset: Annotated[int, Field(ge=1)] = 4000
-    distance_mm: Annotated[float, Field(gt=0)] = 200.0
-    source_fwhm_mm: Annotated[float, Field(ge=0)] = 1.0
-    stage_error_mm: Annotated[float, Field(ge=0)] = 0.05
-    noncollinearity_deg: Annotated[float, Field(ge=0, le=2)] = 0.5
-    energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
-    trigger_kev: Annotated[float, Field(ge=0)] = 400.0
-    random_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
-    window_ns: Annotated[float, Field(gt=0)] = 4.0
-    scatter_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
-    scatterer_radius_mm: Annotated[float, Field(ge=0)] = 30.0
-    light_map: LightMapSettings = LightMapSettings(
-        pitch_mm=0.75, depth_pitch_mm=1.25, fine_depth_mm=2.5, photons=10_000, transit_times=True
-    )
 
 
 def simulate_coincidences(
@@ -113,8 +69,9 @@ def simulate_coincidences(
 ) -> EventTable:
     """Simulate coincidences of two detectors with digitized waveforms.
 
-    The waveform of a detector is the sum over all its photosensors. The result depends on the
-    arguments alone, not on *executor* or its number of workers.
+    What is recorded of a detector says ``settings.readout``: the sum over all its photosensors,
+    or several channels. The result depends on the arguments alone, not on *executor* or its
+    number of workers.
 
     Parameters
     ----------
@@ -128,9 +85,10 @@ def simulate_coincidences(
     Returns
     -------
     EventTable
-        ``waveform_adc`` (event, 2, sample), ``source_offset_mm``, ``offset_index``,
-        ``known_difference_ns`` and the truth; see the data dictionary. Provenance holds
-        ``sample_interval_ns``. A clipped waveform has status `Status.SATURATED`.
+        ``waveform_adc`` (event, 2, sample), or (event, 2, channel, sample) where the readout is
+        not the sum; ``source_offset_mm``, ``offset_index``, ``known_difference_ns`` and the
+        truth; see the data dictionary. Provenance holds ``sample_interval_ns`` and the names of
+        the ``channels``. A clipped waveform has status `Status.SATURATED`.
 
     Raises
     ------
@@ -150,20 +108,27 @@ def coincidence_plan(
     other: Detector | None = None,
     cache: str | Path | None = None,
     executor: Executor | None = None,
+    map_report: Report = silent,
 ) -> Plan:
     """Return coincidences as shards; see `simulate_coincidences`.
 
     *events* in all are shared out between the offsets; None takes ``events_per_offset`` of each.
+    *map_report* is told of photons while light maps are traced.
     """
     detectors = (detector, other or detector)
-    digitizer = _check(detectors, settings)
-    map_settings = settings.light_map.model_copy(update={"transit_times": True})
-    maps = [light_map_for(detector, map_settings, cache=cache, executor=executor)]
-    maps.append(
-        maps[0]
-        if other is None
-        else light_map_for(other, map_settings, cache=cache, executor=executor)
-    )
+    digitizer = check_pair(detectors, settings)
+    maps: tuple[LightMap | None, ...] = (None, None)
+    if not settings.full_tracing:
+        map_settings = settings.light_map.model_copy(update={"transit_times": True})
+        one = light_map_for(
+            detector, map_settings, cache=cache, executor=executor, report=map_report
+        )
+        maps = (one, one)
+        if other is not None:
+            second = light_map_for(
+                other, map_settings, cache=cache, executor=executor, report=map_report
+            )
+            maps = (one, second)
     nominal = np.array(settings.offsets_mm)
     rng = np.random.default_rng(child_seed(seed, 0))
     standing = nominal + rng.normal(0.0, settings.stage_error_mm, len(nominal))
@@ -172,20 +137,25 @@ def coincidence_plan(
         if events < 1:
             raise ConfigError("must be at least 1", field="events", value=events)
         ends = (ends * events) // ends[-1]
-    source = np.array(
-        [
-            settings.distance_mm,
-            settings.source_fwhm_mm / FWHM_PER_SIGMA,
-            math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
-            settings.energy_kev,
-            settings.trigger_kev,
-            settings.random_fraction,
-            settings.scatter_fraction,
-            settings.window_ns,
-            settings.scatterer_radius_mm,
-        ]
+    source = source_row(
+        distance_mm=settings.distance_mm,
+        sigma_mm=settings.source_fwhm_mm / FWHM_PER_SIGMA,
+        angle_rad=math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
+        energy_kev=settings.gamma_kev,
+        trigger_kev=settings.trigger_kev,
+        random_fraction=settings.random_fraction,
+        scatter_fraction=settings.scatter_fraction,
+        background_fraction=settings.background_fraction,
+        window_ns=settings.window_ns,
+        scatterer_radius_mm=settings.scatterer_radius_mm,
+        prompt_kev=_PROMPT_KEV.get(settings.source, 0.0),
     )
-    arms = [_arm(d, m, settings) for d, m in zip(detectors, maps, strict=True)]
+    gains = [
+        channel_gain(d, np.random.default_rng(child_seed(seed, 0, side)))
+        for side, d in enumerate(detectors)
+    ]
+    arms = [_arm(d, m, g, settings) for d, m, g in zip(detectors, maps, gains, strict=True)]
+    shape = (len(channel_names(detector, settings)), digitizer.samples)
     sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
 
     def which(shard: int) -> NDArray[np.intp]:
@@ -194,11 +164,15 @@ def coincidence_plan(
 
     def arguments(shard: int) -> tuple[Any, ...]:
         at = standing[which(shard)]
-        return at, source, *arms, digitizer.samples, child_seed(seed, 1, shard)
+        return at, source, *arms, shape, child_seed(seed, 1, shard)
 
-    provenance = _provenance(detectors, digitizer, settings, seed)
+    provenance = _provenance(detectors, digitizer, settings, gains, seed)
     table = partial(_table, which, nominal, provenance)
-    identity = {**provenance, "events": int(ends[-1]), "maps": [m.optics for m in maps]}
+    identity = {
+        **provenance,
+        "events": int(ends[-1]),
+        "maps": [m.optics if m else "" for m in maps],
+    }
     return Plan(sizes, _shard, arguments, table, identity)
 
 
@@ -212,7 +186,8 @@ def _table(
     waveform, truth, clipped, kind = result
     at = which(shard)
     columns = {
-        "waveform_adc": waveform,
+        # The sum is one waveform of a detector: no axis for it.
+        "waveform_adc": waveform[:, :, 0] if provenance["channels"] == ["sum"] else waveform,
         "source_offset_mm": nominal[at],
         "offset_index": at.astype(np.int16),
         "known_difference_ns": 2.0 * nominal[at] / LIGHT_MM_PER_NS,
@@ -236,106 +211,69 @@ _QUANTITIES = {
     "depth_mm": Quantity("mm", "truth: depth of the first interaction"),
     "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
     "avalanches": Quantity("1", "truth: charge in units of a mean avalanche"),
-    "coincidence_kind": Quantity("1", "truth: 0 true, 1 scattered, 2 random"),
+    "coincidence_kind": Quantity("1", "truth: 0 true, 1 scattered, 2 random, 3 176Lu decay"),
 }
 
 
-def _check(detectors: tuple[Detector, Detector], settings: CoincidenceSettings) -> Digitizer:
-    first = detectors[0].digitizer
-    for detector in detectors:
-        if detector.digitizer is None or first is None:
-            raise ConfigError(
-                "has no digitizer",
-                field="digitizer",
-                value=detector.name,
-                remedy="add a [digitizer] section to the detector",
-            )
-        for key in ("sample_interval_ns", "samples", "pre_trigger_samples"):
-            if getattr(detector.digitizer, key) != getattr(first, key):
-                raise ConfigError(
-                    "must be the same in both detectors of a pair",
-                    field=f"digitizer.{key}",
-                    value=getattr(detector.digitizer, key),
-                )
-    farthest = max(settings.offsets_mm, key=abs)
-    if abs(farthest) >= settings.distance_mm / 2:
-        raise ConfigError(
-            f"the source is not between the detectors, {settings.distance_mm:g} mm apart",
-            field="offsets_mm",
-            value=farthest,
-        )
-    if settings.trigger_kev >= settings.energy_kev:
-        raise ConfigError(
-            f"no event of {settings.energy_kev:g} keV can trigger",
-            field="trigger_kev",
-            value=settings.trigger_kev,
-        )
-    assert first is not None
-    if settings.random_fraction + settings.scatter_fraction > 1:
-        raise ConfigError(
-            "random_fraction and scatter_fraction add up to more than 1",
-            field="scatter_fraction",
-            value=settings.scatter_fraction,
-        )
-    held_ns = 0.5 * first.sample_interval_ns * first.pre_trigger_samples
-    if settings.random_fraction > 0 and settings.window_ns > held_ns:
-        raise ConfigError(
-            f"the recorded window holds pulses up to {held_ns:g} ns apart",
-            field="window_ns",
-            value=settings.window_ns,
-        )
-    return first
-
-
-def _arm(detector: Detector, light_map: LightMap, settings: CoincidenceSettings) -> tuple[Any, ...]:
-    """Return one detector as the arrays that the kernels read."""
-    material, digitizer = detector.material, detector.digitizer
+def _arm(
+    detector: Detector, light_map: LightMap | None, gain: Table, settings: CoincidenceSettings
+) -> Arm:
+    material, digitizer, sensor = detector.material, detector.digitizer, detector.photosensor
     assert digitizer is not None
     gammas = gamma_table(material.formula, material.density_g_cm3)
-    light = light_row(material, mean_detection_efficiency(material, detector.photosensor))
-    middle = light_map.probabilities(np.array([[0.0, 0.0, detector.thickness_mm / 2]])).sum()
-    per_kev = light[0, 0] * relative_yield(settings.energy_kev, light) * float(middle)
+    light = light_row(material, mean_detection_efficiency(material, sensor))
+    if light_map is None:
+        grid = _no_grid(detector)
+    else:
+        grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm)
+        grid += (light_map.probability, light_map.transit_ns)
     # Only light of the simulated stretch counts: slow scintillators give most of it later.
     stretch_ns = (digitizer.samples + MARGIN) * digitizer.sample_interval_ns
-    per_kev *= gate_fraction(material, stretch_ns)
-    sensor = detector.photosensor
-    descendants = 1.0
-    if sensor.kind == "sipm":
-        descendants = 1.0 / (1.0 - crosstalk_mean(sensor.crosstalk))
-    return (
-        optical_world(detector).slabs[0],
+    threshold = threshold_charge(detector, light_map, settings.trigger_kev, stretch_ns)
+    world = optical_world(detector)
+    return Arm(
+        world.slabs,
+        world.surfaces,
+        world.sensors,
         gammas.energy_kev,
         gammas.per_mm,
         light,
         decay_rows(material),
-        np.array([per_kev * descendants, *cherenkov_row(material, detector.photosensor)]),
+        cherenkov_row(material, sensor),
+        np.array([threshold]),
+        np.array([float(settings.full_tracing)]),
         avalanche_row(detector),
+        gain_table(sensor),
         digitizer_row(digitizer),
         pulse_terms(digitizer),
-        light_map.x_mm,
-        light_map.y_mm,
-        light_map.z_mm,
-        light_map.probability,
-        light_map.transit_ns,
-        gain_table(detector.photosensor),
+        gain,
+        channel_weights(detector, settings),
+        *grid,
     )
+
+
+def _no_grid(detector: Detector) -> tuple[NDArray[Any], ...]:
+    """Return an empty light map, for full tracing."""
+    ends, count = np.array([0.0, 1.0]), detector.sensors.count
+    nothing = np.zeros((2, 2, 2, count), np.float32)
+    return ends, ends, ends, nothing, np.zeros((2, 2, 2, count, 2), np.float32)
 
 
 def _shard(
     standing_mm: Table,
     source: Table,
-    first: tuple[Any, ...],
-    second: tuple[Any, ...],
-    samples: int,
+    first: Arm,
+    second: Arm,
+    shape: tuple[int, int],
     seed: np.random.SeedSequence,
 ) -> tuple[NDArray[Any], ...]:
     count = len(standing_mm)
-    waveform = np.zeros((count, 2, samples), np.uint16)
+    waveform = np.zeros((count, 2, *shape), np.uint16)
     truth = np.zeros((count, 2, 4))
     clipped, kind = np.zeros(count, np.bool_), np.zeros(count, np.uint8)
-    state = new_state(seed)
+    states = (new_state(seed), new_state(child_seed(seed, 0)))
     arms = (first, second)
-    if not coincidence_events(state, standing_mm, source, *arms, waveform, truth, clipped, kind):
+    if not coincidence_events(*states, standing_mm, source, *arms, waveform, truth, clipped, kind):
         raise ConfigError(
             f"less than one coincidence in {MAX_TRIES:,} decays",
             field="trigger_kev",
@@ -348,6 +286,7 @@ def _provenance(
     detectors: tuple[Detector, Detector],
     digitizer: Digitizer,
     settings: CoincidenceSettings,
+    gains: list[Table],
     seed: int,
 ) -> dict[str, Any]:
     return {
@@ -356,6 +295,9 @@ def _provenance(
         "detector_sha256": [detector_hash(detector) for detector in detectors],
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
+        "channels": channel_names(detectors[0], settings),
+        "sensor_gain": [[round(float(value), 6) for value in gain] for gain in gains],
+        "sensor_grid": list(detectors[0].sensors.grid),
         "sample_interval_ns": digitizer.sample_interval_ns,
         "pre_trigger_samples": digitizer.pre_trigger_samples,
         "baseline_adc": digitizer.baseline_adc,

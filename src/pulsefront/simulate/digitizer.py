@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Digitizer
-from pulsefront.simulate.random import normal
+from pulsefront.simulate.random import borrowed, normal
 
 __all__ = [
     "add_noise",
@@ -211,13 +211,14 @@ def add_noise(state: State, row: Table, waveform: Table) -> None:
     The noise is white noise through the front end's single pole: neighbouring samples correlate
     as e^(−interval/τb).
     """
+    rng = borrowed(state)
     memory = row[_NOISE_MEMORY]
     fresh = math.sqrt(1.0 - memory * memory)
-    noise = normal(state)
-    baseline = row[_BASELINE] + row[_WANDER] * normal(state)
+    noise = normal(rng)
+    baseline = row[_BASELINE] + row[_WANDER] * normal(rng)
     for k in range(len(waveform)):
         waveform[k] = waveform[k] * row[_COUNTS] + baseline + row[_NOISE] * noise
-        noise = memory * noise + fresh * normal(state)
+        noise = memory * noise + fresh * normal(rng)
 
 
 @njit(nogil=True, cache=True)

@@ -10,8 +10,13 @@ from pulsefront.detector import Detector
 __all__ = ["multiplexing"]
 
 
-def multiplexing(detector: Detector) -> NDArray[np.float64]:
+def multiplexing(detector: Detector, mode: str | None = None) -> NDArray[np.float64]:
     """Return what part of the charge of each photosensor goes to each readout channel.
+
+    Parameters
+    ----------
+    mode
+        "pixels", "row_column" or "charge_division"; None takes that of the charge readout.
 
     Returns
     -------
@@ -25,7 +30,8 @@ def multiplexing(detector: Detector) -> NDArray[np.float64]:
     nx, ny = detector.sensors.grid
     count = nx * ny
     ix, iy = np.arange(count) % nx, np.arange(count) // nx
-    mode = detector.charge.multiplexing if detector.charge else "pixels"
+    if mode is None:
+        mode = detector.charge.multiplexing if detector.charge else "pixels"
     if mode == "row_column":
         columns = (ix[None, :] == np.arange(nx)[:, None]) / 2.0
         rows = (iy[None, :] == np.arange(ny)[:, None]) / 2.0

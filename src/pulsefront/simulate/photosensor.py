@@ -16,6 +16,7 @@ from pulsefront.detector import PMT, ChargeReadout, Detector, SiPM
 from pulsefront.simulate.random import normal, poisson
 
 __all__ = [
+    "channel_gain",
     "charge_of",
     "charge_row",
     "crosstalk_mean",
@@ -37,6 +38,12 @@ def crosstalk_mean(probability: float) -> float:
     P = 1 − e^−λ.
     """
     return -math.log(1.0 - probability)
+
+
+def channel_gain(detector: Detector, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return (sensor,) the gain of each photosensor relative to the nominal one."""
+    spread = detector.photosensor.gain_mismatch
+    return np.maximum(0.1, rng.normal(1.0, spread, detector.sensors.count))
 
 
 def charge_row(detector: Detector, readout: ChargeReadout) -> Row:

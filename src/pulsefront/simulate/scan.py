@@ -27,7 +27,7 @@ from pulsefront.simulate.gamma import gamma_table
 from pulsefront.simulate.light_map import LightMap, light_map_for, optical_hash
 from pulsefront.simulate.multiplex import multiplexing
 from pulsefront.simulate.optics import collection, optical_world
-from pulsefront.simulate.photosensor import charge_row, crosstalk_mean
+from pulsefront.simulate.photosensor import channel_gain, charge_row, crosstalk_mean
 from pulsefront.simulate.plan import Plan
 from pulsefront.simulate.random import new_state
 from pulsefront.simulate.scan_events import GEOMETRIES, MAX_TRIES, scan_events
@@ -114,7 +114,7 @@ def scan_plan(
         light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
     standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
-    gain = _channel_gain(detector, gain_rng)
+    gain = channel_gain(detector, gain_rng)
     arrays = _arrays(detector, scan, readout, light_map)
     sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
 
@@ -169,11 +169,6 @@ def _positions(
             raise ConfigError("must be at least 1", field="events", value=events)
         ends = (ends * events) // ends[-1]
     return index, position, ends
-
-
-def _channel_gain(detector: Detector, rng: np.random.Generator) -> Table:
-    spread = detector.photosensor.gain_mismatch
-    return np.maximum(0.1, rng.normal(1.0, spread, detector.sensors.count))
 
 
 def _arrays(
