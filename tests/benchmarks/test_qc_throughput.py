@@ -4,13 +4,15 @@ Everything is single-threaded. Seconds are those of the process (CPU time): a bu
 change them much, and an idle one takes as long by the clock, but for the disk.
 
 The fleet grows scanner by scanner in one store, so that each size shows what a scanner costs when
-so many are there already. By default it grows to 16 scanners; ``PULSEFRONT_QC_FULL=1`` lets it grow
-to the 1,000 scanners of the claim, 73 million records, which takes about half an hour and 5 GB of
-disk. Figure, page and numbers go to ``out/bench``, or to ``PULSEFRONT_BENCH_OUT``.
+so many are there already. By default it grows to 16 scanners. ``PULSEFRONT_QC_FULL=FOLDER`` lets it
+grow to the 1,000 scanners of the claim, 73 million records, which takes about half an hour and 5 GB
+of disk in that folder; killed, it goes on where it stood when it is started again. Figure, page and
+numbers go to ``out/bench``, or to ``PULSEFRONT_BENCH_OUT``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import time
@@ -40,7 +42,7 @@ from strategies_qc import history_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("PULSEFRONT_BENCH_OUT", REPOSITORY / "out" / "bench"))
-FULL = os.environ.get("PULSEFRONT_QC_FULL") == "1"
+FULL = os.environ.get("PULSEFRONT_QC_FULL", "")
 SIZES = (20, 60, 125, 250, 500, 1000) if FULL else (2, 4, 8, 16)
 TEMPLATES = 20 if FULL else 2
 CLAIMED_SCANNERS = 1000
@@ -60,10 +62,20 @@ class GrowingFleet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        write_fleet(fleet(TEMPLATES), folder)
+        if not (folder / "site.toml").exists():
+            write_fleet(fleet(TEMPLATES), folder)
         self.site = Site.from_toml(folder / "site.toml")
         self.templates = sorted({p.name.rpartition("_")[0] for p in (folder / "logs").iterdir()})
-        self.next = 0
+        self.progress = folder / "progress.json"
+        known = json.loads(self.progress.read_text()) if self.progress.exists() else {}
+        self.next = known.get("scanners", 0)
+        self.cpu_s, self.wall_s = known.get("cpu_s", 0.0), known.get("wall_s", 0.0)
+        self.table: list[dict[str, float]] = known.get("table", [])
+
+    def save(self) -> None:
+        """Remember how far the fleet has grown."""
+        content = {"scanners": self.next, "cpu_s": self.cpu_s, "wall_s": self.wall_s}
+        write_json(self.progress, {**content, "table": self.table})
 
     def one_more(self) -> list[Path]:
         """Write the logs of one more scanner; return their paths."""
@@ -117,25 +129,19 @@ def peak_gib() -> float:
 
 @pytest.mark.slow
 def test_ingest_features_and_scores_in_proportion_to_the_records(tmp_path):
-    growing = GrowingFleet(tmp_path)
-    table = []
-    ingest_seconds = wall_seconds = 0.0
-    with Store(tmp_path / "qc.db") as store:
-        for scanners in SIZES:
+    folder = Path(FULL) if FULL else tmp_path
+    growing = GrowingFleet(folder)
+    table = growing.table
+    with Store(folder / "qc.db") as store:
+        for scanners in SIZES[len(table) :]:
             while growing.next < scanners:
-                files = growing.one_more()
-                begin = time.monotonic()
-                result, lasted = cpu(lambda f=files: ingest(store, f, growing.site))
-                wall_seconds += time.monotonic() - begin
-                ingest_seconds += lasted
-                assert result.counts.quarantined == result.counts.duplicate == 0
-                for path in files:
-                    path.unlink()
-            table.append(measured(store, tmp_path, ingest_seconds, wall_seconds))
+                take_in(store, growing)
+            table.append(measured(store, folder, growing.cpu_s, growing.wall_s))
+            growing.save()
             print(table[-1], flush=True)  # noqa: T201
             write_page(table)
         if FULL:
-            table[-1] |= a_night(store, tmp_path)
+            table[-1] |= a_night(store, folder)
             print(table[-1])  # noqa: T201
             write_page(table)
     last = table[-1]
@@ -149,11 +155,23 @@ def test_ingest_features_and_scores_in_proportion_to_the_records(tmp_path):
         assert exponent < 1.1, name
 
 
+def take_in(store, growing: GrowingFleet) -> None:
+    """Ingest the logs of one more scanner, and count the time."""
+    files = growing.one_more()
+    begin = time.monotonic()
+    result, lasted = cpu(lambda: ingest(store, files, growing.site))
+    growing.wall_s += time.monotonic() - begin
+    growing.cpu_s += lasted
+    assert result.counts.quarantined == 0
+    growing.save()
+    for path in files:
+        path.unlink()
+
+
 def measured(store, folder: Path, ingest_seconds: float, wall_seconds: float) -> dict[str, float]:
     """Return what the whole fleet costs at its present size."""
     names = store.units()["unit_id"].tolist()
-    if len(names) == SIZES[0]:  # compiles the kernels
-        build_fleet(load_histories(store, names[:1]), Target())
+    build_fleet(load_histories(store, names[:1]), Target())  # compiles the kernels
 
     def features():
         return build_fleet(load_histories(store), Target(), daily_from=0.45, outline=outline(store))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pulsefront.cli.qc_support import (
+    CANDIDATES,
+    PUBLIC,
+    backtest_public,
+    candidates_of,
+    day_of,
+    fleet_of_simulation,
+    fleet_of_store,
+    read_truth,
+    write_page,
+)
 from pulsefront.errors import ConfigError
 from pulsefront.progress import progress
 
@@ -27,8 +37,6 @@ Seed = Annotated[int, typer.Option(help="Seed of folds, samples and bootstrap.")
 
 EXIT_ALERTS, EXIT_PARTIAL = 1, 6
 
-# As in pulsefront.qc.training, which is not imported for a help text.
-_CANDIDATES = ("age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting")
 _MODELS_HELP = "Candidates to compare, from the simplest on, with commas."
 
 
@@ -85,34 +93,69 @@ def ingest(
 
 @app.command("backtest")
 def backtest(
-    db: Db,
     out: Annotated[Path, typer.Option(help="Folder for backtest.json and backtest.html.")],
+    db: Annotated[
+        str, typer.Option("--db", help="Database: a SQLite file, or postgresql://…")
+    ] = "",
     lead_days: Lead = 2,
     horizon_days: Horizon = 28,
     folds: Folds = 5,
     null_repeats: Annotated[int, typer.Option(min=0, help="Repeats of each sham label.")] = 20,
-    models: Annotated[str, typer.Option(help=_MODELS_HELP)] = ",".join(_CANDIDATES),
+    models: Annotated[str, typer.Option(help=_MODELS_HELP)] = ",".join(CANDIDATES),
     truth: Annotated[
         Path | None, typer.Option(help="failures.csv of a simulated fleet, to tell causes.")
     ] = None,
+    fleet: Annotated[
+        str, typer.Option(help="Instead of --db: a fleet to simulate, reference or a TOML file.")
+    ] = "",
+    fleet_seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the simulated fleet, if not its own.")
+    ] = None,
+    public: Annotated[
+        str, typer.Option(help=f"Instead of --db: a public set, {' or '.join(PUBLIC)}.")
+    ] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the files of the public set.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Prove on your own history what a model would have found, beside charts and age."""
-    import pandas as pd
+    """Prove on your own history what a model would have found, beside charts and age.
 
+    With --fleet the history is simulated, with --public it is a public set of machine failures.
+    """
     from pulsefront.files import write_json
+
+    if sum(map(bool, (db, fleet, public))) != 1:
+        raise ConfigError(
+            "a back-test needs one history",
+            field="--db, --fleet, --public",
+            remedy="give exactly one of the three",
+        )
+    if public:
+        backtest_public(public, data, out, seed)
+        return
     from pulsefront.qc.backtest import backtest as run_backtest
     from pulsefront.qc.folds import BacktestSettings
 
     settings = BacktestSettings(
-        folds=folds, null_repeats=null_repeats, seed=seed, candidates=_candidates(models)
+        folds=folds, null_repeats=null_repeats, seed=seed, candidates=candidates_of(models)
     )
-    fleet = _fleet(db, lead_days, horizon_days, settings.train_until)
-    causes = pd.read_csv(truth, keep_default_na=False) if truth else None
+    if fleet:
+        history, causes, what = fleet_of_simulation(
+            fleet, fleet_seed, lead_days, horizon_days, settings.train_until
+        )
+    else:
+        history, causes, what = (
+            fleet_of_store(db, lead_days, horizon_days, settings.train_until),
+            None,
+            db,
+        )
+    if truth:
+        causes = read_truth(truth)
     with progress("back-testing", "steps") as report:
-        result = run_backtest(fleet, settings, truth=causes, report=report)
+        result = run_backtest(history, settings, truth=causes, report=report)
     write_json(out / "backtest.json", result)
-    _write_page(result, out / "backtest.html", db)
+    write_page(result, out / "backtest.html", what)
     point = next(
         iter(result["models"][result["chosen_model"]]["at_false_alerts_per_unit_year"].items())
     )
@@ -129,7 +172,7 @@ def train(
     model: Annotated[
         str, typer.Option(help="Candidate to use; chosen by comparison if left out.")
     ] = "",
-    models: Annotated[str, typer.Option(help=_MODELS_HELP)] = ",".join(_CANDIDATES),
+    models: Annotated[str, typer.Option(help=_MODELS_HELP)] = ",".join(CANDIDATES),
     lead_days: Lead = 2,
     horizon_days: Horizon = 28,
     folds: Folds = 5,
@@ -143,8 +186,8 @@ def train(
     from pulsefront.qc.train_page import train_page
     from pulsefront.report import render
 
-    settings = BacktestSettings(folds=folds, seed=seed, candidates=_candidates(models))
-    fleet = _fleet(db, lead_days, horizon_days, 0.7)
+    settings = BacktestSettings(folds=folds, seed=seed, candidates=candidates_of(models))
+    fleet = fleet_of_store(db, lead_days, horizon_days, 0.7)
     with progress("training", "folds") as report:
         fitted = fit_model(fleet, settings, name=model, report=report)
     model_hash = save_model(fitted, out)
@@ -168,6 +211,12 @@ def score(
     ] = 1.0,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and write nothing.")] = False,
+    from_first: Annotated[
+        bool,
+        typer.Option(
+            "--from-first", help="Read from the first record on; the same scores, but slower."
+        ),
+    ] = False,
     exit_on_alerts: Annotated[
         bool, typer.Option("--exit-on-alerts", help="Exit with 1 where there is an alert.")
     ] = False,
@@ -182,16 +231,17 @@ def score(
     from pulsefront.qc.store import Store
     from pulsefront.qc.times import end_of_day
 
-    instant = end_of_day(_day(as_of))
+    instant = end_of_day(day_of(as_of))
     loaded = load_model(model)
     with Store(db, must_exist=True) as store, progress("scoring", "units") as report:
         run = run_score(
             store, loaded, instant, out,
-            false_alerts_per_unit_year=false_alerts, dry_run=dry_run, report=report,
+            false_alerts_per_unit_year=false_alerts, dry_run=dry_run, from_first=from_first,
+            report=report,
         )  # fmt: skip
     typer.echo(
         f"run {run.run_id}: {len(run.rows) - run.abstained} components scored, "
-        f"{run.abstained} without decision, {run.alerts} alerts"
+        f"{run.abstained} without decision, {run.alerts} alerts; {run.records_read} records read"
     )
     for row in run.rows:
         if row["decision"] == "alert":
@@ -223,7 +273,7 @@ def report(
             "is no result of a back-test", file=result, remedy="run pulsefront qc backtest"
         ) from None
     page = out or result.with_suffix(".html")
-    _write_page(content, page, str(result))
+    write_page(content, page, str(result))
     typer.echo(f"wrote {page}")
 
 
@@ -241,45 +291,3 @@ def demo(
         f"{done['records']} records read, {done['model']} model, {done['alerts']} alerts, "
         f"{done['abstained']} components without decision; open {done['report']}"
     )
-
-
-def _fleet(db: str, lead_days: int, horizon_days: int, daily_from: float):  # type: ignore[no-untyped-def]
-    from pulsefront.qc.history_store import load_histories, outline
-    from pulsefront.qc.labels import Target
-    from pulsefront.qc.samples import build_fleet
-    from pulsefront.qc.store import Store
-
-    with Store(db, must_exist=True) as store, progress("features", "units") as report:
-        return build_fleet(
-            load_histories(store), Target(lead_days, horizon_days),
-            daily_from=daily_from, outline=outline(store), report=report,
-        )  # fmt: skip
-
-
-def _write_page(result: dict, path: Path, data: str) -> None:  # type: ignore[type-arg]
-    from pulsefront import __version__
-    from pulsefront.files import write_text
-    from pulsefront.qc.backtest_page import backtest_page
-    from pulsefront.report import render
-
-    facts = {"Data": data, "Version": f"pulsefront {__version__}"}
-    write_text(path, render(backtest_page(result, facts=facts)))
-
-
-def _candidates(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    wrong = [name for name in names if name not in _CANDIDATES]
-    if wrong or not names:
-        raise ConfigError(
-            "no such candidate",
-            field="models",
-            value=text,
-            remedy=f"choose among {', '.join(_CANDIDATES)}",
-        )
-    return names
-
-
-def _day(text: str) -> str:
-    today = datetime.now(UTC).date()
-    named = {"today": today, "yesterday": today - timedelta(days=1)}
-    return named[text].isoformat() if text in named else text

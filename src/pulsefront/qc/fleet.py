@@ -27,15 +27,18 @@ from pulsefront.qc.fleet_records import (
 from pulsefront.qc.fleet_settings import FleetSettings, SiteProfile
 from pulsefront.qc.fleet_signals import draw_signals
 from pulsefront.qc.fleet_timeline import draw_timeline
+from pulsefront.qc.history import history_from_frames
+from pulsefront.qc.labels import Target
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
     MEASUREMENT_COLUMNS,
     SERVICE_COLUMNS,
     UNIT_COLUMNS,
 )
+from pulsefront.qc.samples import Fleet, build_fleet
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["SimulatedUnit", "simulate_units", "write_fleet"]
+__all__ = ["SimulatedUnit", "simulate_units", "simulated_fleet", "write_fleet"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,22 @@ def _simulate(
         services_of(settings, unit_id, life, start_s, random),
         failures_of(site, unit_id, life, start_s),
     )
+
+
+def simulated_fleet(
+    settings: FleetSettings, target: Target, *, daily_from: float, report: Report = silent
+) -> tuple[Fleet, pd.DataFrame]:
+    """Return the samples of a simulated fleet, past all files and stores, and its failures."""
+    histories = []
+    truth = []
+    for done, unit in enumerate(simulate_units(settings), start=1):
+        truth.append(unit.failures)
+        histories.append(
+            history_from_frames(unit.units, unit.measurements, unit.events, unit.services)
+        )
+        report(done, settings.scanners)
+    fleet = build_fleet(histories, target, daily_from=daily_from)
+    return fleet, pd.concat(truth, ignore_index=True)
 
 
 def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silent) -> list[Path]:
