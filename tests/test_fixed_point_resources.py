@@ -136,7 +136,9 @@ def test_rounding_and_saturation_are_counted_where_they_can_happen():
     narrow = one_layer([[1], [1]], to=Assignment(FixedPointFormat(5, 7), "RND", "SAT"))
     estimate = estimate_resources(narrow)
     assert estimate.lut == plain.lut + 5 + 5
-    assert estimate.latency_cycles == plain.latency_cycles + 1
+    assert estimate.latency_cycles == plain.latency_cycles == 1  # two adders in one period
+    tight = estimate_resources(narrow, clock_period_ns=2.5)
+    assert tight.latency_cycles == 2
 
 
 def test_latency_follows_the_longest_path():
