@@ -122,6 +122,18 @@ def test_a_finished_search_is_read_back_without_training(
     assert again.summary() == result.summary()
 
 
+def test_widths_of_single_nodes_survive_the_checkpoint(tmp_path: Path) -> None:
+    shape = MlpSettings(hidden=(8, 4), per_channel=True, weight_bits=8)
+    settings = short(network=shape, max_rounds=2, proposals=20)
+    task, budget = timing_task(1000), Budget(weight_bytes=70)
+    result = run_ablation(task, settings, budget, tmp_path)
+    assert any("one weight bit of" in trial.move for trial in result.candidates)
+    again = run_ablation(task, settings, budget, tmp_path)
+    assert again.summary() == result.summary()
+    for a, b in zip(again.final_candidates, result.final_candidates, strict=True):
+        assert a.precision == b.precision
+
+
 def test_the_checkpoint_of_another_search_is_refused(
     finished: tuple[Task, AblationResult, Path],
 ) -> None:

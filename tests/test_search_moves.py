@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.networks import LossSettings, MlpSettings, initial_candidate, prepare
+from pulsefront.networks import LossSettings, MlpSettings, cost_of, initial_candidate, prepare
 from pulsefront.networks.stack import Stack
 from pulsefront.search.importance import Importance
 from pulsefront.search.moves import (
@@ -26,6 +26,7 @@ from pulsefront.search.surgery import Bridge, drop_layer, drop_weights
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
+OUT = FixedPointFormat(16, 6)
 
 
 @pytest.fixture(params=[False, True], ids=["per_layer", "per_channel"])
@@ -70,6 +71,11 @@ def test_every_move_removes_its_amount(base: tuple) -> None:
         elif move.kind == "layer":
             assert len(one.weights) == 2
             assert one.hidden == tuple(np.delete(candidates[0].hidden, move.layer))
+        elif move.kind == "channel_bits":
+            bits = [
+                np.array(c.precision.bits_of_weights(move.layer)) for c in (*after, *candidates)
+            ]
+            assert all((b - a).sum() == move.amount for a, b in zip(bits, bits[3:], strict=False))
         else:
             before = getattr(candidates[0].precision, move.kind)[move.layer]
             assert getattr(one.precision, move.kind)[move.layer] == before - move.amount
@@ -225,3 +231,35 @@ def test_moves_count_layers_anew_when_one_is_gone() -> None:
         Move("weight_bits", 1, 1),
         Move("activation_bits", 0, 1),
     ]
+
+
+def test_widths_of_nodes_follow_their_nodes_and_never_pass_their_layers(base: tuple) -> None:
+    candidates, data = base
+    if not candidates[0].precision.per_channel:
+        with pytest.raises(StopIteration):
+            next(m for m in starting_moves(candidates[0], 0.5) if m.kind == "channel_bits")
+        return
+    ranking = Importance(candidates, data, events=300)
+    (one, *_) = apply(Move("channel_bits", 0, 3), candidates, ranking, floor_bits=3) or [None]
+    assert one is not None
+    bits = np.array(one.precision.channel_bits[0])
+    rises = ranking.nodes(0)[0]
+    assert sorted(bits) == [7, 7, 7, 8, 8, 8]
+    assert rises[bits == 7].max() <= rises[bits == 8].min()
+    keep = np.array([0, 2, 3, 5])
+    smaller = drop_nodes(one, 0, keep, ranking.moments(0)[0])
+    assert smaller.precision.channel_bits[0] == tuple(bits[keep])
+    narrow = apply(
+        Move("weight_bits", 0, 2), [one], Importance([one], data, events=99), floor_bits=3
+    )
+    assert narrow is not None
+    assert set(narrow[0].precision.channel_bits[0]) == {6}
+    shorter = drop_layer(one, 0, ranking.bridges(0)[0])
+    assert shorter.precision.channel_bits == one.precision.channel_bits[1:]
+    # as cheap as it says, and it still trains and runs
+    scaling = data.scaling
+    saved = [cost_of(c, scaling, ADC, OUT).weight_bytes for c in (candidates[0], one)]
+    assert saved[0] - saved[1] == 3 * 64 // 8
+    stack = Stack([one], scaling)
+    stack.calibrate(data.inputs)
+    assert stack.unstack()[0].precision.channel_bits == one.precision.channel_bits

@@ -19,6 +19,7 @@ from pulsefront.networks import (
     cost_of,
     initial_candidate,
     train,
+    train_with_ebops,
 )
 from pulsefront.search import Budget, SearchSettings, Task, central_width, run_ablation
 from pulsefront.search.checkpoint import Checkpoint
@@ -31,6 +32,9 @@ FLOAT = TrainingSettings(epochs=20, batch=256)
 QUANTIZED = TrainingSettings(epochs=8, batch=256, learning_rate=2e-3)
 TUNING = TrainingSettings(epochs=2, batch=256, learning_rate=2e-3)
 FULL = MlpSettings(hidden=(16, 8))
+LEARNED = TrainingSettings(epochs=12, batch=256, learning_rate=2e-3)
+GOLDEN = 0.6180339887498949
+"""Multiples of it spread evenly over the unit interval, however many there are."""
 ARCHITECTURES_AT_ONCE = 3
 INITIALIZATIONS = 3
 
@@ -243,3 +247,38 @@ def _prune(candidates: Sequence[Candidate]) -> list[Candidate]:
             one = drop_nodes(one, layer, left, Moments(np.zeros(nodes), np.eye(nodes)))
         result.append(one)
     return result
+
+
+def ebops_regularization(given: Problem, seed: int, seconds: float) -> list[Point]:
+    """Learn the widths of every node's weights against a price on EBOPs (Sun et al. 2024).
+
+    One float training, then prices from a tenth of a thousandth of the loss's unit up to one,
+    spread evenly in their logarithm however many the time allows.
+    """
+    begin = time.process_time()
+    start = [initial_candidate(FULL, 16, 1, seed=100 * seed + k) for k in range(INITIALIZATIONS)]
+    full = [
+        candidate.with_bits(
+            weight_bits=(8,) * 3,
+            bias_bits=(12,) * 3,
+            activation_bits=(10,) * 2,
+            per_channel=True,
+        )
+        for candidate in train(start, given.data, FLOAT, seed=seed)
+    ]
+    points: list[Point] = []
+    for batch in for_seconds(seconds - (time.process_time() - begin)):
+        places = (batch * ARCHITECTURES_AT_ONCE + np.arange(ARCHITECTURES_AT_ONCE)) * GOLDEN
+        prices = 10.0 ** (-4.0 + 4.0 * (places % 1.0))
+        trained = train_with_ebops(
+            full * ARCHITECTURES_AT_ONCE,
+            given.data,
+            LEARNED,
+            np.repeat(prices, INITIALIZATIONS).tolist(),
+            seed=seed + batch,
+        )
+        points += [
+            given.point(trained[n : n + INITIALIZATIONS])
+            for n in range(0, len(trained), INITIALIZATIONS)
+        ]
+    return points

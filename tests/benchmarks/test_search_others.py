@@ -28,6 +28,7 @@ from search_methods import (
     Point,
     Problem,
     ablation,
+    ebops_regularization,
     magnitude_pruning,
     nsga2,
     problem,
@@ -45,6 +46,7 @@ METHODS: dict[str, Callable[[Problem, int, float], list[Point]]] = {
     "random search": random_search,
     "Optuna NSGA-II": nsga2,
     "magnitude pruning, uniform bits": magnitude_pruning,
+    "EBOPs regularization": ebops_regularization,
 }
 
 if find_spec("optuna") is None:

@@ -113,4 +113,10 @@ def _precision(stored: dict[str, Any] | None) -> Precision | None:
         return None
     fractions = tuple(tuple(layer) for layer in stored["weight_fraction"])
     simple = {key: tuple(stored[key]) for key in SIMPLE_FORMATS}
-    return Precision(**simple, weight_fraction=fractions, per_channel=stored["per_channel"])
+    channels = stored["channel_bits"]
+    return Precision(
+        **simple,
+        weight_fraction=fractions,
+        per_channel=stored["per_channel"],
+        channel_bits=None if channels is None else tuple(tuple(layer) for layer in channels),
+    )

@@ -13,7 +13,14 @@ from pulsefront.networks.candidate import Candidate
 from pulsefront.search.importance import Importance
 from pulsefront.search.moments import Moments
 from pulsefront.search.sums import SumFamily, replace_by_sums
-from pulsefront.search.surgery import drop_inputs, drop_layer, drop_nodes, drop_weights
+from pulsefront.search.surgery import (
+    drop_inputs,
+    drop_layer,
+    drop_nodes,
+    drop_weights,
+    narrow_outputs,
+    narrow_weights,
+)
 
 __all__ = [
     "Moments",
@@ -28,8 +35,19 @@ __all__ = [
 ]
 
 MoveKind = Literal[
-    "inputs", "sums", "nodes", "weights", "layer", "weight_bits", "bias_bits", "activation_bits"
+    "inputs",
+    "sums",
+    "nodes",
+    "weights",
+    "layer",
+    "weight_bits",
+    "channel_bits",
+    "bias_bits",
+    "activation_bits",
 ]
+
+NODE_MOVES = ("nodes", "layer", "channel_bits", "activation_bits")
+"""Kinds that concern the nodes of a hidden layer."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,8 @@ class Move:
     """Removal of *amount* inputs, nodes, weights or bits; *layer* counts from 0, None for inputs.
 
     A move of kind ``layer`` removes a whole hidden layer once it has at most *amount* nodes; one
-    of kind ``sums`` puts *amount* sums of a *family* in the place of the inputs that they hold.
+    of kind ``sums`` puts *amount* sums of a *family* in the place of the inputs that they hold;
+    one of kind ``channel_bits`` takes one bit from the weights of *amount* nodes.
     """
 
     kind: MoveKind
@@ -53,6 +72,8 @@ class Move:
             return f"{what} −{self.amount}"
         if self.kind == "layer":
             return f"layer {self.layer + 1}"
+        if self.kind == "channel_bits":
+            return f"one weight bit of {self.amount} nodes of layer {self.layer + 1}"
         return f"{what} of layer {self.layer + 1} −{self.amount}"
 
 
@@ -82,6 +103,11 @@ def starting_moves(
         for layer, weight in enumerate(candidate.weights)
     ]
     moves += [Move("weight_bits", layer, 1) for layer in range(layers)]
+    if candidate.precision is not None and candidate.precision.per_channel:
+        moves += [
+            Move("channel_bits", layer, max(1, round(fraction * nodes)))
+            for layer, nodes in enumerate(candidate.hidden)
+        ]
     moves += [Move("activation_bits", layer, 1) for layer in range(layers - 1)]
     moves += [Move("bias_bits", layer, 2) for layer in range(layers)]
     return moves
@@ -109,7 +135,7 @@ def after_layer_removal(moves: Sequence[Move], layer: int) -> list[Move]:
     for move in moves:
         kept = move
         if move.layer is not None and move.layer >= layer:
-            if move.layer == layer and move.kind in ("nodes", "layer", "activation_bits"):
+            if move.layer == layer and move.kind in NODE_MOVES:
                 continue
             kept = replace(move, layer=max(move.layer - 1, layer))
         if not any(replace(kept, amount=one.amount) == one for one in result):
@@ -149,17 +175,51 @@ def apply(
             drop_layer(c, move.layer, bridge)
             for c, bridge in zip(candidates, importance.bridges(move.layer), strict=True)
         ]
-    assert first.precision is not None  # bits are removed from quantized networks
-    bits = list(getattr(first.precision, move.kind))
-    bits[move.layer] -= move.amount
-    if bits[move.layer] < floor_bits:
-        return None
-    changed: dict[str, Any] = {move.kind: tuple(bits)}
-    return [
-        replace(c, precision=replace(c.precision, **changed))
-        for c in candidates
-        if c.precision is not None
-    ]
+    if move.kind == "channel_bits":
+        return _with_narrow_outputs(move.layer, move.amount, candidates, importance, floor_bits)
+    return _with_fewer_bits(move, candidates, floor_bits)
+
+
+def _with_fewer_bits(
+    move: Move, candidates: Sequence[Candidate], floor_bits: int
+) -> list[Candidate] | None:
+    assert move.layer is not None  # bits belong to a layer
+    result = []
+    for candidate in candidates:
+        precision = candidate.precision
+        assert precision is not None  # bits are removed from quantized networks
+        bits = list(getattr(precision, move.kind))
+        bits[move.layer] -= move.amount
+        if bits[move.layer] < floor_bits:
+            return None
+        if move.kind == "weight_bits":
+            precision = narrow_weights(precision, move.layer, bits[move.layer])
+        else:
+            changed: dict[str, Any] = {move.kind: tuple(bits)}
+            precision = replace(precision, **changed)
+        result.append(replace(candidate, precision=precision))
+    return result
+
+
+def _with_narrow_outputs(
+    layer: int,
+    amount: int,
+    candidates: Sequence[Candidate],
+    importance: Importance,
+    floor_bits: int,
+) -> list[Candidate] | None:
+    """Take a bit from the weights of the *amount* nodes that are needed least and have one."""
+    result = []
+    for candidate, rises in zip(candidates, importance.nodes(layer), strict=True):
+        precision = candidate.precision
+        assert precision is not None  # bits are removed from quantized networks
+        bits = np.array(precision.bits_of_weights(layer))
+        order = np.argsort(rises, kind="stable")
+        order = order[bits[order] > floor_bits][:amount]
+        if len(order) < amount:
+            return None
+        result.append(replace(candidate, precision=narrow_outputs(precision, layer, order)))
+    return result
 
 
 def _with_sums(

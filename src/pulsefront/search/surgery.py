@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from pulsefront.networks.candidate import Candidate, Precision
 from pulsefront.search.moments import Moments
 
-__all__ = ["Bridge", "drop_inputs", "drop_layer", "drop_nodes", "drop_weights"]
+__all__ = [
+    "Bridge",
+    "drop_inputs",
+    "drop_layer",
+    "drop_nodes",
+    "drop_weights",
+    "narrow_outputs",
+    "narrow_weights",
+]
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,11 @@ def drop_nodes(
     if precision is not None and precision.per_channel:
         fractions = list(precision.weight_fraction)
         fractions[layer] = tuple(fractions[layer][place] for place in keep)
-        precision = replace(precision, weight_fraction=tuple(fractions))
+        bits = precision.channel_bits
+        if bits is not None:
+            left_bits = tuple(bits[layer][place] for place in keep)
+            bits = (*bits[:layer], left_bits, *bits[layer + 1 :])
+        precision = replace(precision, weight_fraction=tuple(fractions), channel_bits=bits)
     return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
 
 
@@ -113,6 +125,31 @@ def drop_layer(candidate: Candidate, layer: int, bridge: Bridge) -> Candidate:
     )
 
 
+def narrow_weights(precision: Precision, layer: int, bits: int) -> Precision:
+    """Return *precision* with at most *bits* for the weights of *layer*."""
+    layers = precision.weight_bits
+    channels = precision.channel_bits
+    if channels is not None:
+        own = tuple(min(one, bits) for one in channels[layer])
+        channels = (*channels[:layer], own, *channels[layer + 1 :])
+    return replace(
+        precision,
+        weight_bits=(*layers[:layer], bits, *layers[layer + 1 :]),
+        channel_bits=channels,
+    )
+
+
+def narrow_outputs(precision: Precision, layer: int, outputs: NDArray[np.intp]) -> Precision:
+    """Return *precision* with one bit less for the weights of some *outputs* of *layer*."""
+    count = len(precision.weight_fraction)
+    channels = [list(precision.bits_of_weights(one)) for one in range(count)]
+    for output in outputs:
+        channels[layer][output] -= 1
+    widest = list(precision.weight_bits)
+    widest[layer] = max(channels[layer])
+    return replace(precision, weight_bits=tuple(widest), channel_bits=tuple(map(tuple, channels)))
+
+
 def _joined(precision: Precision, layer: int) -> Precision:
     def widest(bits: tuple[int, ...]) -> tuple[int, ...]:
         return (*bits[:layer], max(bits[layer : layer + 2]), *bits[layer + 2 :])
@@ -128,6 +165,11 @@ def _joined(precision: Precision, layer: int) -> Precision:
         weight_fraction=(*fractions[:layer], *fractions[layer + 1 :]),
         activation_bits=without(precision.activation_bits),
         activation_fraction=without(precision.activation_fraction),
+        channel_bits=(
+            None
+            if precision.channel_bits is None
+            else (*precision.channel_bits[:layer], *precision.channel_bits[layer + 1 :])
+        ),
     )
 
 
