@@ -143,6 +143,29 @@ def test_a_compass_file_cut_anywhere(tmp_path_factory: pytest.TempPathFactory, p
         np.testing.assert_array_equal(table["waveform_adc"], WAVES[:whole])
 
 
+@pytest.mark.parametrize(
+    ("bits", "status"),
+    [
+        (0x4000, Status.OK),
+        (0x4080, Status.SATURATED),
+        (0x0400, Status.SATURATED),
+        (0x8000, Status.PILE_UP),
+        (0x8480, Status.PILE_UP | Status.SATURATED),
+        (0x0008, Status.NO_PULSE),
+        (0x0041, Status.OK),
+    ],
+)
+def test_flags_of_a_compass_board_become_the_status(
+    tmp_path: Path, bits: int, status: Status
+) -> None:
+    content = bytearray(compass_bytes(WAVES, content=0b0001))
+    record = (len(content) - 2) // len(WAVES)
+    content[2 + record + 14 : 2 + record + 18] = bits.to_bytes(4, "little")
+    table = open_events(written(tmp_path, bytes(content)), STRICT).read()
+    assert table["flags"][1] == bits
+    assert table.status.tolist() == [0, int(status)] + [0] * (len(WAVES) - 2)
+
+
 def test_the_measured_compass_file(shared_data: Callable[[str], Path]) -> None:
     table = open_events(shared_data("legend_compass") / "compass_test_data.BIN", STRICT).read()
     assert table["waveform_adc"].shape == (102, 1000)
@@ -151,6 +174,8 @@ def test_the_measured_compass_file(shared_data: Callable[[str], Path]) -> None:
     # The pulser on channel 0 fires ten times a second.
     times = table["time_ps"][table["channel"] == 0].astype(np.float64) / 1e12
     assert np.median(np.diff(times)) == pytest.approx(0.1, rel=1e-3)
+    assert (table.status == np.where(table["flags"] & 0x80, Status.SATURATED, Status.OK)).all()
+    assert np.count_nonzero(table.status) == 36
 
 
 # --- DRS4 ----------------------------------------------------------------------------------------
@@ -209,6 +234,10 @@ def test_wavecatcher(tmp_path: Path, measurements: bool) -> None:
     assert table["channel"].tolist() == [[9, 10]] * 4
     assert table["event_number"].tolist() == [1, 2, 3, 4]
     assert opened.provenance["sample_interval_ns"] == 0.3125
+    assert ("measurements" in table.columns) == measurements
+    if measurements:
+        assert table["measurements"].shape == (*waves.shape[:2], 6)
+        assert (table["measurements"] == np.arange(6)).all()
 
 
 def test_the_measured_wavecatcher_file(shared_data: Callable[[str], Path]) -> None:

@@ -139,23 +139,25 @@ def test_reading_from_the_page_cache(name: str, tmp_path: Path) -> None:
 
 FIRST_PICKOFF = """
 import time
-start = time.perf_counter()
+start, used = time.perf_counter(), time.process_time()
 import numpy as np
 from pulsefront.estimators.pulse_chain import PulseSettings, process
 waves = np.full((10, 1024), 100, np.uint16)
 process(waves, PulseSettings(polarity="positive", delay_samples=5.0))
-print(time.perf_counter() - start)
+print(time.perf_counter() - start, time.process_time() - used)
 """
 
 
 def test_import_and_first_pickoff_of_a_process() -> None:
-    def seconds() -> float:
+    def seconds() -> tuple[float, ...]:
         done = subprocess.run(
             [sys.executable, "-c", FIRST_PICKOFF], capture_output=True, text=True, check=True
         )
-        return float(done.stdout)
+        return tuple(float(word) for word in done.stdout.split())
 
     seconds()  # compiles where the cache is cold
-    best = min(seconds() for _ in range(3))
-    sys.stdout.write(f"\nimport and first pickoff: {best:.2f} s\n")
-    assert best < 2.0
+    rounds = [seconds() for _ in range(3)]
+    wall, used = (min(column) for column in zip(*rounds, strict=True))
+    sys.stdout.write(f"\nimport and first pickoff: {wall:.2f} s, of processor time {used:.2f} s\n")
+    # Processor time, as above: on a machine that does nothing else the two are the same.
+    assert used < 2.0

@@ -6,6 +6,8 @@ u16 channel, u64 time in ps, [u16 energy], [f64 calibrated energy], [u16 short e
 [u8 waveform code, u32 samples, samples × u16]. Later files of a split run may lack the header;
 named with ``--format``, what they hold is found by trying.
 
+What the board's own flags say of saturation and pile-up becomes the status of the event.
+
 Waveforms get the length of the first one: a shorter one is filled up with zeros, a longer one cut,
 and both are marked `Status.TRUNCATED`, with their own length in ``sample_count``.
 """
@@ -45,11 +47,23 @@ QUANTITIES = {
     "energy_adc": Quantity(ADC_COUNTS, "energy from the long gate"),
     "energy_calibrated": Quantity("keV", "calibrated energy, in the unit chosen in CoMPASS"),
     "energy_short_adc": Quantity(ADC_COUNTS, "energy from the short gate"),
-    "flags": Quantity("1", "flags of the board, as written"),
+    "flags": Quantity(
+        "1",
+        "flags of the board, as written: 0x80 or 0x400 saturation, 0x8000 pile-up, 0x8 an entry "
+        "without a pulse, 0x1 dead time before, 0x20 or 0x40 lost triggers before",
+    ),
     "waveform_code": Quantity("1", "which waveform was recorded"),
     "sample_count": Quantity("samples", "length of the waveform in the file"),
     "waveform_adc": Quantity(ADC_COUNTS, "samples of the acquisition window"),
 }
+FLAGS = {
+    0x0008: Status.NO_PULSE,
+    0x0080: Status.SATURATED,
+    0x0400: Status.SATURATED,
+    0x8000: Status.PILE_UP,
+}
+"""What of the board's flags is wrong with an event (CoMPASS user manual, table of flags)."""
+
 _FIELDS = {
     "board": "<u2",
     "channel": "<u2",
@@ -244,6 +258,8 @@ def _table(
     headers = run["header"]
     columns = {name: np.array(headers[name]) for name in headers.dtype.names or ()}
     status = np.zeros(len(run), np.uint16)
+    for bits, flag in FLAGS.items():
+        mark(status, (headers["flags"] & np.uint32(bits)) != 0, flag)
     if bad:
         mark(status, slice(None), Status.BAD_HEADER)
     if "waveform_adc" in quantities:

@@ -36,6 +36,10 @@ QUANTITIES = {
     "first_cell": Quantity("1", "first cell of the sampling array"),
     "waveform_adc": Quantity(ADC_COUNTS, "samples; 2.5 V / 40,960 a count"),
 }
+MEASUREMENTS = Quantity(
+    "1",
+    "the board's own, as written: baseline, amplitude, charge, rise and fall time, trigger rate",
+)
 
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 - readers share a signature
@@ -78,6 +82,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         )
 
     records, whole = map_records(path, dtype, offset, options, sane)
+    quantities = {**QUANTITIES, "measurements": MEASUREMENTS} if measured else QUANTITIES
     first_channels = np.array(records["per_channel"]["channel"][0])
 
     def stream(events: int) -> Iterator[EventTable]:
@@ -94,7 +99,9 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
                 "first_cell": np.array(part["per_channel"]["first_cell"]),
                 "waveform_adc": np.array(part["per_channel"]["samples"]),
             }
-            yield EventTable(columns, QUANTITIES, status, provenance)
+            if measured:
+                columns["measurements"] = np.array(part["per_channel"]["measurements"])
+            yield EventTable(columns, quantities, status, provenance)
 
     version = re.search(r"VERSION:\s*(V[\d.]+)", text)
     provenance: dict[str, Any] = {
@@ -105,7 +112,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         "millivolts_per_count": MILLIVOLTS_PER_COUNT,
         "events": whole,
     }
-    return EventFile(path, FORMAT, QUANTITIES, provenance, dtype.itemsize, stream)
+    return EventFile(path, FORMAT, quantities, provenance, dtype.itemsize, stream)
 
 
 def _header_length(head: bytes) -> int | None:
