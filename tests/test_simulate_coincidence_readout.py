@@ -44,8 +44,14 @@ def run(detector: Detector, cache: Path, seed: int = 1, **change: object) -> Eve
     return simulate_coincidences(detector, settings, seed, cache=cache)
 
 
-def charges(table: EventTable, baseline: float = 200.0) -> np.ndarray:
-    return (table["waveform_adc"].astype(float) - baseline).sum(axis=-1)
+def by_side(table: EventTable) -> np.ndarray:
+    """Return (event, side, channel, sample) above the baseline."""
+    waves = table["waveform_adc"].astype(float) - 200.0
+    return waves.reshape(len(waves), 2, -1, waves.shape[-1])
+
+
+def charges(table: EventTable) -> np.ndarray:
+    return by_side(table).sum(axis=-1)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +62,10 @@ def test_channels_add_up_to_the_sum(cache: Path, readout: str, channels: int) ->
     detector = block(**QUIET)
     table = run(detector, cache, readout=readout)
     whole = run(detector, cache, readout="sum")
-    assert table["waveform_adc"].shape == (60, 2, channels, 144)
+    assert table["waveform_adc"].shape == (60, 2 * channels, 144)
     assert whole["waveform_adc"].shape == (60, 2, 144)
-    assert len(table.provenance["channels"]) == channels
-    added = (table["waveform_adc"].astype(float) - 200.0).sum(axis=2)
+    assert len(table.provenance["channels"]) == 2 * channels
+    added = by_side(table).sum(axis=2)
     # Each code is rounded by up to half a count.
     assert np.abs(added - (whole["waveform_adc"] - 200.0)).max() <= 0.5 * (channels + 1)
 
@@ -68,8 +74,9 @@ def test_chosen_photosensors_are_those_of_all(cache: Path) -> None:
     detector = block(**QUIET)
     every = run(detector, cache, readout="pixels")
     some = run(detector, cache, readout=[27, 3])
-    np.testing.assert_array_equal(some["waveform_adc"], every["waveform_adc"][:, :, [27, 3]])
-    assert some.provenance["channels"] == ["pixel 27", "pixel 3"]
+    np.testing.assert_array_equal(by_side(some), by_side(every)[:, :, [27, 3]])
+    names = [f"detector {side}, pixel {pixel}" for side in (0, 1) for pixel in (27, 3)]
+    assert some.provenance["channels"] == names
 
 
 def test_channels_know_where_the_light_was(cache: Path) -> None:
@@ -90,7 +97,7 @@ def test_channels_know_where_the_light_was(cache: Path) -> None:
 
 def test_each_channel_has_noise_of_its_own(cache: Path) -> None:
     table = run(block(), cache, readout=[0, 63], events_per_offset=200)
-    before = table["waveform_adc"][:, 0, :, :16].astype(float)
+    before = by_side(table)[:, 0, :, :16]
     residual = before - before.mean(axis=-1, keepdims=True)
     r = np.corrcoef(residual[:, 0].ravel(), residual[:, 1].ravel())[0, 1]
     assert abs(r) < 4 / np.sqrt(residual[:, 0].size)

@@ -56,7 +56,7 @@ def _middle(detector: Detector, light_map: LightMap | None) -> Table:
         place.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
     at = np.array([[*place, detector.thickness_mm / 2]])
     if light_map is not None:
-        return light_map.probabilities(at)[0].astype(np.float64)
+        return np.asarray(light_map.probabilities(at)[0], np.float64)
     state = new_state(np.random.SeedSequence(1))
     sensor, _ = trace_photons(optical_world(detector), np.repeat(at, _TRACED, axis=0), state)
     hits = np.bincount(sensor[sensor >= 0], minlength=detector.sensors.count)

@@ -85,10 +85,11 @@ def simulate_coincidences(
     Returns
     -------
     EventTable
-        ``waveform_adc`` (event, 2, sample), or (event, 2, channel, sample) where the readout is
-        not the sum; ``source_offset_mm``, ``offset_index``, ``known_difference_ns`` and the
-        truth; see the data dictionary. Provenance holds ``sample_interval_ns`` and the names of
-        the ``channels``. A clipped waveform has status `Status.SATURATED`.
+        ``waveform_adc`` (event, channel, sample): the channels of detector 0, then as many of
+        detector 1, one of each where the readout is the sum; ``source_offset_mm``,
+        ``offset_index``, ``known_difference_ns`` and the truth; see the data dictionary.
+        Provenance holds ``sample_interval_ns`` and the names of the ``channels``. An event with a
+        clipped waveform has status `Status.SATURATED`.
 
     Raises
     ------
@@ -186,8 +187,8 @@ def _table(
     waveform, truth, clipped, kind = result
     at = which(shard)
     columns = {
-        # The sum is one waveform of a detector: no axis for it.
-        "waveform_adc": waveform[:, :, 0] if provenance["channels"] == ["sum"] else waveform,
+        # Channels of detector 0, then those of detector 1.
+        "waveform_adc": waveform.reshape(len(waveform), -1, waveform.shape[3]),
         "source_offset_mm": nominal[at],
         "offset_index": at.astype(np.int16),
         "known_difference_ns": 2.0 * nominal[at] / LIGHT_MM_PER_NS,
@@ -295,7 +296,11 @@ def _provenance(
         "detector_sha256": [detector_hash(detector) for detector in detectors],
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
-        "channels": channel_names(detectors[0], settings),
+        "channels": [
+            f"detector {side}, {name}"
+            for side, detector in enumerate(detectors)
+            for name in channel_names(detector, settings)
+        ],
         "sensor_gain": [[round(float(value), 6) for value in gain] for gain in gains],
         "sensor_grid": list(detectors[0].sensors.grid),
         "sample_interval_ns": digitizer.sample_interval_ns,
