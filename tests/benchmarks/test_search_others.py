@@ -135,4 +135,4 @@ def draw(found: dict[str, list[Point]], full_figure: float) -> None:
         limits=(-4.0, 30.0),
         limit=100.0 * MARGIN,
     )
-    figure.savefig(Path(folder) / "fronts.png", dpi=160)
+    figure.savefig(Path(folder) / "fronts.png", dpi=160, facecolor="white")

@@ -11,12 +11,14 @@ from pulsefront.report.figures.comparison import (
 )
 from pulsefront.report.figures.events import light_patterns, pulses
 from pulsefront.report.figures.firmware import format_audit
-from pulsefront.report.figures.search import ablation_path, pareto_fronts
+from pulsefront.report.figures.search import FrontPanel, ablation_path, cost_fronts, pareto_fronts
 
 __all__ = [
+    "FrontPanel",
     "ablation_path",
     "bias_curves",
     "comparison_bars",
+    "cost_fronts",
     "error_map",
     "format_audit",
     "heat_map",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.report.style import MUTED, colour_of, legend, logarithmic, new_figure
 from pulsefront.report.svg import PALETTE
 
-__all__ = ["PathStep", "ablation_path", "pareto_fronts"]
+__all__ = ["FrontPanel", "PathStep", "ablation_path", "cost_fronts", "pareto_fronts"]
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,70 @@ def pareto_fronts(
     axes.set_xlabel(cost_label)
     axes.set_ylabel(label)
     legend(axes)
+    return figure
+
+
+@dataclass(frozen=True)
+class FrontPanel:
+    """All candidates by one cost: (candidate,) each; *front* and *path* are places among them.
+
+    The front is cheapest first, the path in the order of the search.
+    """
+
+    label: str
+    cost: ArrayLike
+    metric: ArrayLike
+    front: Sequence[int]
+    path: Sequence[int]
+    budget: float | None = None
+
+
+def cost_fronts(panels: Sequence[FrontPanel], *, label: str, limit: float | None = None) -> Figure:
+    """Draw every candidate of one search by several costs, side by side.
+
+    Parameters
+    ----------
+    label
+        Of the metric, which the panels share; smaller is better.
+    limit
+        Largest metric that is still non-inferior, a horizontal line.
+    """
+    figure, all_axes = new_figure(8.4, 3.4, columns=len(panels))
+    for number, (axes, panel) in enumerate(zip(all_axes, panels, strict=True)):
+        cost = np.asarray(panel.cost, dtype=np.float64)
+        metric = np.asarray(panel.metric, dtype=np.float64)
+        front, path = np.array(panel.front, int), np.array(panel.path, int)
+        axes.plot(cost, metric, "o", color=MUTED, ms=3, alpha=0.45, label="candidates")
+        axes.plot(cost[path], metric[path], "o", color=colour_of(0), ms=5, label="accepted")
+        axes.step(
+            cost[front],
+            metric[front],
+            where="post",
+            color=PALETTE["good"],
+            linewidth=1.6,
+            label="Pareto front",
+        )
+        if limit is not None:
+            axes.axhline(limit, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), label="limit")
+        if panel.budget is not None:
+            axes.axvline(
+                panel.budget,
+                color=PALETTE["bad"],
+                linewidth=1.3,
+                linestyle=(0, (5, 3)),
+                label="budget",
+            )
+        logarithmic(axes, "x")
+        axes.set_xlabel(panel.label)
+        top = np.nanmax(metric[np.concatenate([front, path])])
+        low, spread = float(np.nanmin(metric)), float(max(top, limit or top) - np.nanmin(metric))
+        # One candidate far off must not flatten the rest.
+        axes.set_ylim(low - 0.15 * spread, low + 2.2 * max(spread, 1e-12))
+        if number == 0:
+            axes.set_ylabel(label)
+            legend(axes)
+        else:
+            axes.tick_params(labelleft=False)
     return figure
 
 
