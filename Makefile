@@ -46,6 +46,7 @@ studies: .venv/installed
 	    name=$$(basename $$study .toml); \
 	    $(BIN)/pulsefront run $$name --out $(OUT)/$$name; \
 	done
+	$(BIN)/pulsefront qc backtest --fleet reference --out $(OUT)/qc_reference
 
 .venv/python:
 	$(PYTHON) -m venv .venv

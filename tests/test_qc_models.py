@@ -238,3 +238,19 @@ def test_missing_foreign_and_newer_models_are_refused(tmp_path):
         archive.writestr("manifest.json", '{"format": "pulsefront-qc-model", "format_version": 9}')
     with pytest.raises(ModelInvalid, match="newer"):
         load_model(tmp_path / "y.zip")
+
+
+def test_training_report_names_redundant_features_and_draws_their_correlation(hazard):
+    from pulsefront.qc.train_page import train_page
+    from pulsefront.report import render
+
+    facts = hazard.training
+    assert facts["redundant_features"]
+    size = len(facts["correlation_features"])
+    assert np.array(facts["correlation"]).shape == (size, size)
+    dropped = {entry["left_out"] for entry in facts["redundant_features"]}
+    assert set(facts["features_kept"]) == set(facts["correlation_features"]) - dropped
+    page = render(train_page(hazard, "0" * 64))
+    assert "Features that tell the same" in page
+    first = facts["redundant_features"][0]
+    assert first["left_out"].replace("_", " ") in page

@@ -273,7 +273,15 @@ def report(
             "is no result of a back-test", file=result, remedy="run pulsefront qc backtest"
         ) from None
     page = out or result.with_suffix(".html")
-    write_page(content, page, str(result))
+    try:
+        write_page(content, page, str(result))
+    except KeyError as error:
+        raise ConfigError(
+            "lacks a part of the page; another version wrote it",
+            file=result,
+            field=str(error.args[0]),
+            remedy="run pulsefront qc backtest again",
+        ) from None
     typer.echo(f"wrote {page}")
 
 

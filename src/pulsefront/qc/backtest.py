@@ -93,6 +93,7 @@ def backtest(
             {"left_out": a, "kept": b, "correlation": round(c, 4)} for a, b, c in scores.dropped
         ],
         "features_kept": list(scores.kept),
+        "correlation_features": list(scores.compared),
         "correlation": np.round(scores.correlation, 3).tolist(),
         "nulls": sham_nulls(fleet, settings, scores),
         "slow_drift": drift_watch(fleet, scores.test, truth),

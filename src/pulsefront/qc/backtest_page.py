@@ -10,11 +10,11 @@ from pulsefront.qc.backtest_sections import (
     MODEL_NAMES,
     alerts_section,
     calibration_section,
-    features_section,
     nulls_section,
     range_of,
     subgroups_section,
 )
+from pulsefront.qc.feature_page import features_section
 from pulsefront.report import (
     Callout,
     FigureBlock,

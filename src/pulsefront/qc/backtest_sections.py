@@ -11,18 +11,16 @@ from pulsefront.evaluate.intervals import Interval
 from pulsefront.report import (
     Block,
     FigureBlock,
-    Grid,
     Paragraph,
     Section,
     Table,
 )
-from pulsefront.report.style import SEQUENTIAL, colour_bar, colour_of, legend, new_figure
+from pulsefront.report.style import colour_of, legend, new_figure
 
 __all__ = [
     "MODEL_NAMES",
     "alerts_section",
     "calibration_section",
-    "features_section",
     "nulls_section",
     "range_of",
     "subgroups_section",
@@ -247,34 +245,5 @@ def nulls_section(result: Mapping[str, Any]) -> Section:
                 "scanner, no more than the scanners differ in risk."
             ),
             Table(("labels", "area under ROC curve", "expected", "within", "repeats"), rows),
-        ],
-    )
-
-
-def features_section(result: Mapping[str, Any]) -> Section:
-    correlation = np.array(result["correlation"])
-    figure, (axes,) = new_figure(6.0, 5.0)
-    image = axes.imshow(
-        np.abs(correlation), vmin=0, vmax=1, cmap=SEQUENTIAL, interpolation="nearest"
-    )
-    axes.grid(visible=False)
-    axes.set_xlabel("feature")
-    axes.set_ylabel("feature")
-    colour_bar(image, axes, "size of the correlation")
-    left_out = [(r["left_out"], r["kept"], r["correlation"]) for r in result["redundant_features"]]
-    table = Table(
-        ("left out", "tells the same as", "correlation"),
-        left_out,
-        f"{len(result['features_kept'])} features are kept.",
-    )
-    return Section(
-        "Features that tell the same",
-        [
-            Grid(
-                [
-                    FigureBlock(figure, "Correlation of the features", "Size of the correlation."),
-                    table,
-                ]
-            )
         ],
     )

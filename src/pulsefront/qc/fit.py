@@ -71,7 +71,8 @@ def fit_model(
     early = np.flatnonzero(labelled & (samples.as_of_s <= cut - embargo_s))
     late = np.flatnonzero(labelled & (samples.as_of_s >= cut))
     values = samples.values[early]
-    columns, _, _ = redundant_features(values, usable_columns(values))
+    compared = usable_columns(values)
+    columns, dropped, correlation = redundant_features(values, compared)
     estimator = train(
         chosen, values, samples.label[early], fleet.schema, columns=columns, seed=settings.seed
     )
@@ -81,6 +82,7 @@ def fit_model(
         samples.unit[late],
         seed=settings.seed,
     )
+    names = fleet.schema.names
     with np.errstate(all="ignore"):
         known = np.where(np.isnan(values), np.inf, values)
         typical = np.where(np.isfinite(known).any(axis=0), _median(values), np.nan)
@@ -93,7 +95,16 @@ def fit_model(
         fit_guard(samples, fleet.schema),
         typical.astype(np.float32),
         _thresholds(fleet, scores, chosen, settings),
-        _record(fleet, settings, chosen, comparison, len(early), len(late), cut),
+        {
+            **_record(fleet, settings, chosen, comparison, len(early), len(late), cut),
+            "redundant_features": [
+                {"left_out": names[a], "kept": names[b], "correlation": round(c, 4)}
+                for a, b, c in dropped
+            ],
+            "features_kept": [names[c] for c in columns],
+            "correlation_features": [names[c] for c in compared],
+            "correlation": np.round(correlation, 3).tolist(),
+        },
     )
 
 

@@ -63,6 +63,7 @@ class Scores:
     ``probability`` and ``log_odds`` have a (row,) array per candidate for the fleet's samples, NaN
     where a row was not scored; ``no_decision`` says why the guard refused. ``selection``,
     ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored.
+    ``correlation`` is that of the features ``compared``; of these ``kept`` are used.
     """
 
     log_odds: dict[str, Floats]
@@ -73,6 +74,7 @@ class Scores:
     test: Bools
     dropped: list[tuple[str, str, float]]
     kept: tuple[str, ...]
+    compared: tuple[str, ...]
     correlation: Floats
     train_failures: int
     calibration_failures: int
@@ -103,7 +105,8 @@ def score_folds(
     probability = {name: np.full(size, np.nan) for name in settings.candidates}
     no_decision = np.full(size, "", dtype=object)
     everywhere = samples.values[early & labelled]
-    columns, dropped, correlation = redundant_features(everywhere, usable_columns(everywhere))
+    compared = usable_columns(everywhere)
+    columns, dropped, correlation = redundant_features(everywhere, compared)
     names = fleet.schema.names
     for k in range(settings.folds):
         seen = fold != k
@@ -136,6 +139,7 @@ def score_folds(
         late,
         [(names[a], names[b], c) for a, b, c in dropped],
         tuple(names[c] for c in columns),
+        tuple(names[c] for c in compared),
         correlation,
         failures_in(fleet, fleet.first_s, first_cut),
         failures_in(fleet, first_cut, second_cut),

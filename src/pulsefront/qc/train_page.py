@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pulsefront import __version__
 from pulsefront.evaluate import fill_checklist
+from pulsefront.qc.feature_page import features_section
 from pulsefront.qc.model_file import FailureModel
 from pulsefront.report import Checklist, ChecklistItem, Page, Paragraph, Section, Table
 
@@ -143,6 +144,7 @@ def train_page(model: FailureModel, model_hash: str) -> Page:
                     ),
                 ],
             ),
+            features_section(facts),
             Section("Best practice", [Checklist(items)]),
         ],
         {"Model": model_hash, "Version": f"pulsefront {__version__}"},
