@@ -66,6 +66,14 @@ DRAWINGS = {
     "fronts": lambda: figures.pareto_fronts(
         {"a": ([100, 200, 300], [3.0, 1.0, 2.0])}, cost_label="bytes", label="mm", budget=250
     ),
+    "cost fronts": lambda: figures.cost_fronts(
+        [
+            figures.FrontPanel("bytes", [300, 100, 200], [1.0, 3.0, 1.5], [1, 2, 0], [0, 2], 250),
+            figures.FrontPanel("LUTs", [900, 700, 800], [1.0, 3.0, 1.5], [1, 2, 0], [0, 2]),
+        ],
+        label="mm",
+        limit=2.0,
+    ),
     "audit": lambda: figures.format_audit(AUDIT),
 }
 
@@ -86,6 +94,29 @@ def test_the_front_holds_the_undominated_points_alone() -> None:
     axes = DRAWINGS["fronts"]().axes[0]
     (front,) = [line for line in axes.lines if line.get_label() == "a"]
     np.testing.assert_array_equal(front.get_xydata(), [[100, 3], [200, 1]])
+
+
+def test_a_front_chosen_elsewhere_is_drawn_as_it_was_chosen() -> None:
+    figure = figures.pareto_fronts(
+        {"a": ([100, 200, 300], [3.0, 1.0, 2.0])},
+        cost_label="bytes",
+        label="mm",
+        fronts={"a": [0, 2]},
+        limits=(0.0, 4.0),
+        limit=2.5,
+    )
+    (front,) = [line for line in figure.axes[0].lines if line.get_label() == "a"]
+    np.testing.assert_array_equal(front.get_xdata(), [100, 300])
+    assert figure.axes[0].get_ylim() == (0.0, 4.0)
+
+
+def test_every_cost_has_a_panel_with_its_front_and_its_budget() -> None:
+    first, second = DRAWINGS["cost fronts"]().axes
+    lines = {line.get_label(): line for line in first.lines}
+    assert list(lines["Pareto front"].get_xdata()) == [100, 200, 300]
+    assert list(lines["accepted"].get_xdata()) == [300, 200]
+    assert lines["budget"].get_xdata()[0] == 250
+    assert "budget" not in {line.get_label() for line in second.lines}
 
 
 def test_the_path_joins_accepted_steps_and_marks_refused_ones() -> None:
