@@ -148,10 +148,18 @@ def test_moving_average_equals_scipy_away_from_the_ends() -> None:
 def test_second_rise_is_its_definition(values: list[int], rise: int, repeats: int) -> None:
     wave = np.repeat(np.array(values, np.float32), repeats)
     peak = int(np.argmax(wave))
-    after = wave[peak:] - np.minimum.accumulate(wave[peak:])
-    before = np.maximum.accumulate(wave[: peak + 1]) - wave[: peak + 1]
+    above = np.maximum(wave, 0)
+    after = wave[peak:] - np.minimum.accumulate(above[peak:])
+    before = np.maximum.accumulate(wave[: peak + 1]) - above[: peak + 1]
     expected = bool((after > rise).any() or (before > rise).any())
     assert second_rise(wave, peak, rise) == expected
+
+
+def test_the_way_back_from_an_undershoot_is_no_second_pulse() -> None:
+    bipolar = np.array([0, 0, 9, 4, -8, -6, -2, 0, 0, 0], np.float32)
+    assert not second_rise(bipolar, 2, 4.5)
+    bipolar[8] = 5
+    assert second_rise(bipolar, 2, 4.5)
 
 
 def test_what_settings_leave_open_is_decided_once_from_the_first_events() -> None:

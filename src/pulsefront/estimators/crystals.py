@@ -39,6 +39,7 @@ _NEIGHBOURS = (1, 3, 5, 10, 20, 40, 80)
 _GAINS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 1e9)
 _SHARES = 10
 _CHUNK = 1000
+_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -375,8 +376,7 @@ def fit_unmixing(
     if len(np.unique(crystal)) < crystals:
         missing = np.setdiff1d(np.arange(crystals), crystal)
         raise DataError("a crystal has no training event", field="element", value=int(missing[0]))
-    # Medians: most events of a crystal stay within it, the others pull to all sides.
-    patterns = np.stack([np.median(light[crystal == k], axis=0) for k in range(crystals)])
+    patterns = np.stack([_typical(light[crystal == k]) for k in range(crystals)])
     patterns = np.maximum(patterns, 1e-3 * patterns.max())
     few = subset(np.random.default_rng(seed), len(light), most_events)
     learned = _unmix(light[few], patterns)
@@ -395,6 +395,20 @@ def fit_unmixing(
         table.append(CrystalCandidate(parameters, float(wrong.mean())))
     best = int(np.argmin([row.wrong for row in table]))
     return CrystalUnmixing(patterns, columns, gains[best], rules[best], tuple(table))
+
+
+def _typical(light: Float) -> Float:
+    """Return the mean charges of the half of the events that lie closest together.
+
+    Events that stay within the crystal resemble each other; those that scatter go to all sides
+    (concentration steps of Rousseeuw and Van Driessen 1999).
+    """
+    centre = np.median(light, axis=0)
+    for _ in range(_STEPS):
+        distance = ((light - centre) ** 2 / np.maximum(centre, 1e-3 * centre.sum())).sum(axis=1)
+        nearest = np.argsort(distance, kind="stable")[: (len(light) + 1) // 2]
+        centre = light[nearest].mean(axis=0)
+    return np.asarray(centre)
 
 
 def _checked(charges: ArrayLike, crystal: NDArray[np.integer]) -> Float32:

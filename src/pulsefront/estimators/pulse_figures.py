@@ -112,13 +112,17 @@ def _overlay(
 def _typical_and_worst(
     amplitude: NDArray[np.float64], status: NDArray[np.uint16]
 ) -> tuple[int, int]:
-    """Return the unflagged event of median amplitude, and the one with the most flags."""
-    good = np.flatnonzero((status == 0) & np.isfinite(amplitude))
+    """Return the event of median amplitude, unflagged if any is, and the one with most flags."""
+    finite = np.isfinite(amplitude)
+    good = np.flatnonzero((status == 0) & finite)
+    good = good if len(good) else np.flatnonzero(finite)
     typical = 0
     if len(good):
         typical = int(good[np.argsort(amplitude[good])[len(good) // 2]])
     flags = np.array([int(value).bit_count() for value in status])
     if flags.max() > 0:
+        # Of several with as many, the one that is not shown already.
+        flags = 2 * flags + (np.arange(len(flags)) != typical)
         return typical, int(np.argmax(flags))
     # Nothing is flagged: the worst is the one farthest from the others in amplitude.
     return typical, int(np.nanargmax(np.abs(amplitude - np.nanmedian(amplitude))))

@@ -210,20 +210,24 @@ def moving_average(pulse: NDArray[np.float32], half: int) -> None:
 
 @njit(nogil=True, cache=True)
 def second_rise(pulse: NDArray[np.float32], peak: int, rise: float) -> bool:
-    """Return whether one finite pulse rises by more than *rise* after its peak, or falls before."""
+    """Return whether one finite pulse rises by more than *rise* after its peak, or falls before.
+
+    Only what lies above zero counts: the way back from an undershoot is no second pulse.
+    """
     return _rises(pulse[peak:], rise) or _falls(pulse[: peak + 1], rise)
 
 
 @njit(nogil=True, cache=True)
 def _rises(row: NDArray[np.float32], rise: float) -> bool:
-    lowest = float(np.float64(row[0]))
+    lowest = max(float(np.float64(row[0])), 0.0)
     for start in range(0, len(row), BLOCK):
         part = row[start : min(start + BLOCK, len(row))]
         low, high = _range_of(part)
+        low = max(low, 0.0)
         if high - min(lowest, low) > rise:
             # Only here can it rise so far; whether it does depends on the order.
             for sample in part:
-                lowest = min(lowest, float(np.float64(sample)))
+                lowest = min(lowest, max(float(np.float64(sample)), 0.0))
                 if sample - lowest > rise:
                     return True
         lowest = min(lowest, low)
@@ -236,10 +240,10 @@ def _falls(row: NDArray[np.float32], rise: float) -> bool:
     for start in range(0, len(row), BLOCK):
         part = row[start : min(start + BLOCK, len(row))]
         low, high = _range_of(part)
-        if max(highest, high) - low > rise:
+        if max(highest, high) - max(low, 0.0) > rise:
             for sample in part:
                 highest = max(highest, float(np.float64(sample)))
-                if highest - sample > rise:
+                if highest - max(float(np.float64(sample)), 0.0) > rise:
                     return True
         highest = max(highest, high)
     return False

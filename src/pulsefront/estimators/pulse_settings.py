@@ -44,7 +44,8 @@ class PulseSettings(FrozenModel):
         A raw sample at or beyond is `Status.SATURATED`; None where it cannot happen.
     pile_up_fraction
         A second rise of more than this share of the amplitude (and of the threshold) above the
-        lowest point between it and the peak is `Status.PILE_UP`. 0 switches the check off.
+        lowest point between it and the peak, or above the baseline if that is higher, is
+        `Status.PILE_UP`. 0 switches the check off.
     baseline_noise_limit_adc
         A baseline noise above it is `Status.BAD_BASELINE`.
     """
