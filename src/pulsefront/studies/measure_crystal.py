@@ -149,13 +149,17 @@ def _statistics(study: CrystalStudy, events: EventTable, chosen: Crystals) -> di
 
 
 def _mean_of(values: NDArray[np.float64], inside: NDArray[np.bool_]) -> Statistic:
-    """Return the weighted mean of some of the events; 0 where there is none."""
+    """Return the weighted mean percentage of some of the events.
+
+    Where none of them is wrong, half an event is counted, so that ratios of two estimators stay
+    defined in every replicate.
+    """
     place = np.flatnonzero(inside)
     some = values[place]
 
     def statistic(weights: NDArray[np.float64]) -> float:
-        total = weights[place].sum()
-        return float(weights[place] @ some / total) if total > 0 else 0.0
+        total = max(float(weights[place].sum()), 1.0)
+        return max(float(weights[place] @ some), 50.0) / total
 
     return statistic
 
