@@ -113,7 +113,7 @@ def test_a_dask_cluster_trains_the_same_networks(
         expected = run(work, one)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
