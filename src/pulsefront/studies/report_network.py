@@ -13,6 +13,7 @@ from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import ablation_path, format_audit
 from pulsefront.report.figures.firmware import AuditRow
 from pulsefront.report.figures.search import PathStep
+from pulsefront.studies.report_search import front_blocks
 
 __all__ = [
     "METRICS",
@@ -102,6 +103,7 @@ def ablation_blocks(results: Results, ranking: Callable[[Ranking], Figure]) -> l
             "Metric against weight bytes of every candidate; accepted steps are joined",
             "Every candidate that was tried. The search starts at the full network on the left.",
         ),
+        *front_blocks(search, results["model"]["budget"], words),
         Table(
             ("step", "removed", "bytes saved", "MACs saved", "change of the metric (%)"),
             [
