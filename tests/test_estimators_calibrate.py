@@ -104,7 +104,7 @@ def test_another_file_is_no_calibration(tmp_path: Path, content: str) -> None:
 
 def test_the_sum_of_photosensors_gets_one_scale() -> None:
     random = np.random.default_rng(1)
-    energy = sodium(random, 30_000)
+    energy = sodium(random, 90_000)
     share = random.dirichlet(np.full(16, 5.0), len(energy))
     gains = random.uniform(0.8, 1.25, 16)
     charge = 4.0 * energy[:, None] * share / gains
@@ -115,7 +115,7 @@ def test_the_sum_of_photosensors_gets_one_scale() -> None:
         np.array(found.gains) / np.mean(found.gains), gains / gains.mean(), rtol=0.05
     )
     used = open_calibrated(file_of(table), found).read()
-    assert used["energy_kev"].shape == (30_000,)
+    assert used["energy_kev"].shape == (90_000,)
     np.testing.assert_allclose(np.median(used["energy_kev"] / energy), 1.0, rtol=0.02)
     # Equal gains narrow the peak of the sum.
     equal = calibrate(file_of(made(charge_adc=used["charge_adc"])), (511.0, 1274.5))[0]

@@ -30,7 +30,7 @@ from pulsefront.estimators.calibration import (
     calibrate_energy,
     in_photopeak,
 )
-from pulsefront.estimators.channels import channel_gains, channel_time_offsets
+from pulsefront.estimators.channels import channel_time_offsets, photopeak_gains
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
 from pulsefront.progress import Report, silent
@@ -248,7 +248,7 @@ def calibrate(
     decided = layout or _layout(events, column, source)
     gains: tuple[float, ...] = ()
     if decided == "sum":
-        factors = channel_gains(events[column], least_events=LEAST_EVENTS)
+        factors = photopeak_gains(events[column], least_events=LEAST_EVENTS)
         gains = tuple(factors.tolist())
     charges = charges_by_channel(events, column, decided, gains)
     few = {number: len(values) for number, values in charges.items() if len(values) < LEAST_EVENTS}
