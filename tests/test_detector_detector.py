@@ -43,6 +43,12 @@ def test_every_shipped_detector_loads(name: str) -> None:
         ("gate_ns = 250.0", "gate_ns = 0.0", "charge.gate_ns"),
         ("grid = [8, 8]", "grid = [0, 8]", "sensors.grid.0"),
         ('material = "lyso"', 'material = "lysso"', "crystal.material"),
+        ("dark_count_rate_hz = 2.0e6", "dark_count_rate_hz = -1.0", "photosensor.sipm.dark"),
+        ("afterpulse_ns = 15.0", "afterpulse_ns = -15.0", "photosensor.sipm.afterpulse_ns"),
+        ("recovery_ns = 30.0", "recovery_ns = -30.0", "photosensor.sipm.recovery_ns"),
+        ("crosstalk = 0.07", "crosstalk = 1.2", "photosensor.sipm.crosstalk"),
+        ("absorption_length_mm = 1000.0", "absorption_length_mm = 0.0", "layers.0.absorption"),
+        ("size_mm = [50.0, 50.0, 16.0]", "size_mm = [50.0, -50.0, 16.0]", "crystal.size_mm.1"),
     ],
 )
 def test_a_value_that_is_not_physical_is_named_with_file_and_key(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pulsefront.cli.data import inspect
 from pulsefront.detector import load_detector
+from pulsefront.errors import ConfigError
 from pulsefront.files import sim_data_directory
-from pulsefront.simulate.inspect import derived_numbers, describe_detector, draw_detector
+from pulsefront.simulate import LightMapSettings, trace_light_map
+from pulsefront.simulate.drawing import draw_detector
+from pulsefront.simulate.inspect import derived_numbers, describe_detector
+from pulsefront.simulate.light_table import describe_light_map
 
 SHIPPED = sorted(path.stem for path in (sim_data_directory() / "detectors").glob("*.toml"))
 
@@ -52,7 +61,8 @@ def test_every_shipped_detector_is_drawn_with_all_its_sensors(name: str) -> None
     side, front = draw_detector(detector).axes
     elements = detector.crystal.elements[0] * detector.crystal.elements[1]
     assert len(front.patches) == detector.sensors.count + elements
-    assert len(side.patches) >= 1 + len(detector.layers) + detector.sensors.grid[0]
+    seen = detector.crystal.elements[0] + len(detector.layers) + detector.sensors.grid[0]
+    assert len(side.patches) == seen
 
 
 def test_a_path_is_described_as_rows_of_text() -> None:
@@ -60,3 +70,29 @@ def test_a_path_is_described_as_rows_of_text() -> None:
     rows, figure = describe_detector(path)
     assert all(len(row) == 3 and all(isinstance(part, str) for part in row) for row in rows)
     assert figure.axes
+
+
+def test_the_command_takes_the_bare_name_of_a_shipped_detector() -> None:
+    command = typer.Typer()
+    command.command()(inspect)
+    result = CliRunner().invoke(command, ["lyso_pair_3x3x20", "--no-figure"])
+    assert result.exit_code == 0, result.output
+    assert "energy resolution at 511 keV" in result.output
+    result = CliRunner().invoke(command, ["lyso_pear", "--no-figure"])
+    assert isinstance(result.exception, ConfigError)
+    assert "there are: bgo_pair_3x3x15" in str(result.exception)
+
+
+def test_a_light_map_is_described_with_its_statistical_error(tmp_path: Path) -> None:
+    path = tmp_path / "map.h5"
+    settings = LightMapSettings(pitch_mm=3.0, depth_pitch_mm=20.0, photons=400)
+    trace_light_map(load_detector("lyso_pair_3x3x20"), settings).save(path)
+    rows = {quantity: value for quantity, value, _ in describe_light_map(path)}
+    assert rows["photons traced"] == "400"
+    # A share of about one half has the largest error: sqrt(0.25 / 400) at most.
+    assert 0.015 < float(rows["largest statistical error of a probability"]) <= 0.025
+    command = typer.Typer()
+    command.command()(inspect)
+    result = CliRunner().invoke(command, [str(path)])
+    assert result.exit_code == 0, result.output
+    assert "largest statistical error" in result.output

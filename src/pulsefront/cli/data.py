@@ -90,7 +90,12 @@ def ingest(
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A measured file, a store or a detector (TOML).")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A measured file, a store, a light map, a detector (TOML) or a shipped one's name."
+        ),
+    ],
     figure: Annotated[
         Path | None,
         typer.Option(help="Where to draw it; by default beside you, named after the file."),
@@ -108,8 +113,11 @@ def inspect(
     """Show what a file holds: columns, units, status counts, rates; draw its pulses."""
     from pulsefront.files import atomic_path
 
-    if file.suffix == ".toml":
+    drawn: Figure | None = None
+    if file.suffix == ".toml" or _may_be_a_detector_name(file):
         lines, drawn = _inspected_detector(file)
+    elif (light_map := _inspected_light_map(file)) is not None:
+        lines = light_map
     else:
         options = read_options(
             sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
@@ -212,11 +220,30 @@ def _told_of_set(path: Path) -> list[str]:
     ]
 
 
+def _may_be_a_detector_name(file: Path) -> bool:
+    return file.parent == Path() and not file.suffix and not file.exists()
+
+
+def _inspected_light_map(file: Path) -> list[str] | None:
+    if file.suffix not in {".h5", ".hdf5"}:
+        return None
+    from pulsefront.simulate.light_table import describe_light_map, is_light_map
+
+    if not is_light_map(file):
+        return None
+    return [_row(row) for row in describe_light_map(file)]
+
+
+def _row(row: tuple[str, str, str]) -> str:
+    quantity, value, unit = row
+    return f"{quantity}: {value} {unit}".rstrip()
+
+
 def _inspected_detector(file: Path) -> tuple[list[str], Figure | None]:
     from pulsefront.simulate.inspect import describe_detector
 
     rows, figure = describe_detector(file)
-    return ["  ".join(str(part) for part in row) for row in rows], figure
+    return [_row(row) for row in rows], figure
 
 
 def _inspected_events(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 
 from pulsefront.detector import Detector, load_detector
@@ -78,9 +79,28 @@ def choose_plan(
         chosen = chosen.model_copy(update={"full_tracing": True})
     if readout is not None:
         chosen = chosen.model_copy(update={"readout": _channels(readout)})
-    return coincidence_plan(
-        loaded, chosen, seed, events=events, cache=cache, executor=executor, map_report=report
-    )
+    with _said_of(settings):
+        return coincidence_plan(
+            loaded, chosen, seed, events=events, cache=cache, executor=executor, map_report=report
+        )
+
+
+@contextmanager
+def _said_of(settings: str | Path | None) -> Iterator[None]:
+    """Name the file of settings in errors about one of its keys."""
+    try:
+        yield
+    except ConfigError as error:
+        keys = {*ScanSettings.model_fields, *CoincidenceSettings.model_fields}
+        if settings is None or error.file is not None or error.field not in keys:
+            raise
+        raise ConfigError(
+            error.problem,
+            file=settings,
+            field=error.field,
+            value=error.value,
+            remedy=error.remedy,
+        ) from None
 
 
 def _multiplexed(detector: Detector, readout: str) -> Detector:
@@ -127,7 +147,8 @@ def _scan(
     scan = ScanSettings.from_toml(settings) if settings else default_scan(detector)
     if full_tracing:
         scan = scan.model_copy(update={"full_tracing": True})
-    check_scan(detector, scan)
+    with _said_of(settings):
+        check_scan(detector, scan)
     light_map = None
     if not scan.full_tracing:
         light_map = light_map_for(

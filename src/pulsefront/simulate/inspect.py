@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pulsefront.detector import Detector, SiPM, load_detector
+from pulsefront.simulate.drawing import draw_detector
 from pulsefront.simulate.gamma import gamma_table
 from pulsefront.simulate.optics import collection
 from pulsefront.simulate.photosensor import crosstalk_mean
@@ -18,12 +19,15 @@ from pulsefront.simulate.scintillation import (
     relative_yield,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["derived_numbers", "describe_detector", "draw_detector"]
 
 _ENERGY_KEV = 511.0
 
 
-def describe_detector(name_or_path: str | Path) -> tuple[list[tuple[str, str, str]], Any]:
+def describe_detector(name_or_path: str | Path) -> tuple[list[tuple[str, str, str]], Figure]:
     """Return derived numbers and a drawing of a detector.
 
     Returns
@@ -87,57 +91,3 @@ def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
     if activity > 0:
         rows.append(("activity of the crystal", f"{activity:.3g}", "Bq"))
     return rows
-
-
-def draw_detector(detector: Detector) -> Any:
-    """Return a matplotlib figure: side view along y, and the photosensors from the front."""
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Circle, Rectangle
-
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-    side, front = figure.subplots(1, 2)
-    crystal = detector.crystal
-    pitch = (crystal.size_mm[0] + crystal.gap_mm) / crystal.elements[0]
-    for element in range(crystal.elements[0]):
-        left = -crystal.size_mm[0] / 2 + element * pitch
-        side.add_patch(
-            Rectangle((left, 0), pitch - crystal.gap_mm, crystal.size_mm[2], fc="#a8c8e8", ec="k")
-        )
-    z = crystal.size_mm[2]
-    for layer in detector.layers:
-        half = layer.size_mm[0] / 2
-        side.add_patch(Rectangle((-half, z), 2 * half, layer.size_mm[2], fc="#e8e0b8", ec="k"))
-        z += layer.size_mm[2]
-    plane = detector.sensors
-    depth = 0.03 * max(crystal.size_mm)
-    for ix in range(plane.grid[0]):
-        x = (ix + 0.5 - plane.grid[0] / 2) * plane.pitch_mm[0]
-        left = x - plane.active_mm / 2
-        side.add_patch(Rectangle((left, z), plane.active_mm, depth, fc="#555555", ec="none"))
-        for iy in range(plane.grid[1]):
-            y = (iy + 0.5 - plane.grid[1] / 2) * plane.pitch_mm[1]
-            if plane.shape == "round":
-                patch: Any = Circle((x, y), plane.active_mm / 2, fc="#bbbbbb", ec="k")
-            else:
-                low = y - plane.active_mm / 2
-                size = plane.active_mm
-                patch = Rectangle((left, low), size, size, fc="#bbbbbb", ec="k")
-            front.add_patch(patch)
-            if plane.count <= 64:
-                front.text(x, y, iy * plane.grid[0] + ix, ha="center", va="center", size=7)
-    pitch_y = (crystal.size_mm[1] + crystal.gap_mm) / crystal.elements[1]
-    for i in range(crystal.elements[0]):
-        for j in range(crystal.elements[1]):
-            corner = (-crystal.size_mm[0] / 2 + i * pitch, -crystal.size_mm[1] / 2 + j * pitch_y)
-            size_x, size_y = pitch - crystal.gap_mm, pitch_y - crystal.gap_mm
-            front.add_patch(Rectangle(corner, size_x, size_y, fill=False, ec="#2060a0", lw=0.8))
-    margin = 0.06 * max(crystal.size_mm)
-    half = max(crystal.size_mm[0], crystal.size_mm[1]) / 2 + margin
-    side.set(xlim=(-half, half), ylim=(-margin, z + depth + margin))
-    side.set(xlabel="x / mm", ylabel="z / mm, entrance face at 0", title="Side view")
-    side.invert_yaxis()
-    front.set(xlim=(-half, half), ylim=(-half, half))
-    front.set(xlabel="x / mm", ylabel="y / mm", title="Photosensors and crystal elements")
-    for axes in (side, front):
-        axes.set_aspect("equal")
-    return figure

@@ -113,7 +113,11 @@ def depth_nodes(thickness: float, settings: LightMapSettings) -> Table:
     lower = np.linspace(
         coarse, thickness, max(1, math.ceil(2 * fine / settings.depth_pitch_mm - 1e-9)) + 1
     )
-    nodes = np.concatenate([upper if coarse > 0 else upper[:0], lower])
+    # Light that leaves at once grows steeply in the last tenths of a millimetre.
+    last = (lower[-1] - lower[-2]) / 2.0 ** np.arange(1, 4)
+    nodes = np.concatenate(
+        [upper if coarse > 0 else upper[:0], lower[:-1], thickness - last, lower[-1:]]
+    )
     return np.asarray(np.clip(nodes, _INSET_MM, thickness - _INSET_MM))
 
 

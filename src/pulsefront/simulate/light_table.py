@@ -22,7 +22,7 @@ from pulsefront.simulate.light_interpolation import (
 )
 from pulsefront.simulate.optical_world import optical_world
 
-__all__ = ["FORMAT", "LightMap", "optical_hash"]
+__all__ = ["FORMAT", "LightMap", "describe_light_map", "is_light_map", "optical_hash"]
 
 FORMAT = "pulsefront light map 3"
 _DIRECT_DATASETS = {
@@ -103,6 +103,12 @@ class LightMap:
         d = self.direct
         return d.height_mm, d.shift_mm, d.probability, d.centre_x_mm, d.centre_y_mm
 
+    @property
+    def largest_standard_error(self) -> float:
+        """Return the largest statistical error of a probability in the grid."""
+        p = self.probability.astype(np.float64)
+        return float(np.sqrt((p * (1 - p)).max(initial=0.0) / self.photons))
+
     def standard_errors(self, position_mm: Table) -> NDArray[np.float32]:
         """Return the statistical error of `probabilities` at positions, (n, sensors).
 
@@ -160,6 +166,8 @@ class LightMap:
             file.attrs["optics_sha256"] = self.optics
             file.attrs["photons_per_position"] = self.photons
             file.attrs["thickness_mm"] = self.thickness_mm
+            file.attrs["standard_error"] = "sqrt(p (1 - p) / photons_per_position)"
+            file.attrs["standard_error_largest"] = self.largest_standard_error
             for name, unit in _DATASETS.items():
                 array = attrgetter(name)(self)
                 packed = {"compression": "gzip", "shuffle": True} if array.size > 1000 else {}
@@ -191,23 +199,68 @@ class LightMap:
                 optics = str(file.attrs["optics_sha256"])
         except (OSError, KeyError) as error:
             raise DataError(f"cannot be read as a light map: {error}", file=path) from None
-        if detector is not None and optics != optical_hash(detector):
-            raise DataError(
-                "is a light map of another detector",
-                file=path,
-                field="optics_sha256",
-                value=optics[:12],
-                remedy=f"trace one for {detector.name} ({optical_hash(detector)[:12]})",
-            )
         direct = DirectLight(
             **{name.removeprefix("direct."): arrays.pop(name) for name in _DIRECT_DATASETS}
         )
-        return cls(
+        light_map = cls(
             photons=photons, optics=optics, direct=direct, thickness_mm=thickness_mm, **arrays
         )
+        if detector is not None:
+            light_map.check_made_for(detector, file=path)
+        return light_map
+
+    def check_made_for(self, detector: Detector, *, file: str | Path | None = None) -> None:
+        """Raise `DataError` where the map was traced for other optics than those of *detector*."""
+        if self.optics != optical_hash(detector):
+            raise DataError(
+                "is a light map of another detector",
+                file=file,
+                field="optics_sha256",
+                value=self.optics[:12],
+                remedy=f"trace one for {detector.name} ({optical_hash(detector)[:12]})",
+            )
 
 
 def optical_hash(detector: Detector) -> str:
     """Return the SHA-256 of all that the way of light in *detector* depends on."""
     world = optical_world(detector)
     return hash_json([array.tolist() for array in (world.slabs, world.surfaces, world.sensors)])
+
+
+def is_light_map(path: str | Path) -> bool:
+    """Return whether *path* is an HDF5 file that says it is a light map, of any version."""
+    if not Path(path).is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return str(file.attrs.get("format", "")).startswith("pulsefront light map")
+
+
+def describe_light_map(path: str | Path) -> list[tuple[str, str, str]]:
+    """Return (quantity, value, unit) rows on a light map's file.
+
+    Raises
+    ------
+    DataError
+        The file is no light map that can be read.
+    """
+    light_map = LightMap.load(path)
+    nx, ny, nz, sensors = light_map.probability.shape
+    axes = (light_map.x_mm, light_map.y_mm, light_map.z_mm)
+    middle = np.array([[(axis[0] + axis[-1]) / 2 for axis in axes]])
+    share = light_map.probabilities(middle)[0].astype(float)
+    error = float(np.sqrt((light_map.standard_errors(middle)[0].astype(float) ** 2).sum()))
+    timed = light_map.transit_ns.size > 0
+    return [
+        ("made for optics", light_map.optics[:12], "sha256"),
+        ("grid", f"{nx} × {ny} × {nz}", "positions"),
+        ("photosensors", str(sensors), ""),
+        ("photons traced", f"{light_map.photons:,}", "per position"),
+        (
+            "largest statistical error of a probability",
+            f"{light_map.largest_standard_error:.2g}",
+            "",
+        ),
+        ("detected from the middle", f"{100 * share.sum():.2f} ± {100 * error:.2f}", "%"),
+        ("transit times", "yes" if timed else "no", ""),
+        ("direct light", "integrated" if light_map.direct.probability.size else "traced", ""),
+    ]

@@ -234,9 +234,7 @@ def trace_photon(
 
     As `follow_photon`, which tells more.
     """
-    sensor, transit, steps, _ = follow_photon(
-        state, x, y, z, dx, dy, dz, slabs, surfaces, sensors
-    )
+    sensor, transit, steps, _ = follow_photon(state, x, y, z, dx, dy, dz, slabs, surfaces, sensors)
     return sensor, transit, steps
 
 

@@ -112,6 +112,8 @@ def scan_plan(
         light_map = _no_map(detector)
     elif light_map is None:
         light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
+    else:
+        light_map.check_made_for(detector)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
     standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
     gain = channel_gain(detector, gain_rng)

@@ -125,6 +125,7 @@ def check_scan(detector: Detector, scan: ScanSettings) -> None:
             f"the scan leaves the crystal, which ends at ±{half:g} mm",
             field="half_extent_mm",
             value=scan.half_extent_mm,
+            remedy=f"at most {half:g}",
         )
     highest = gamma_lines(scan)[:, 0].max()
     if scan.geometry == "internal":
@@ -135,8 +136,12 @@ def check_scan(detector: Detector, scan: ScanSettings) -> None:
                 f"{detector.material.name} has no activity of its own",
                 field="geometry",
                 value="internal",
+                remedy="a crystal with lutetium or lanthanum, or another geometry",
             )
     if scan.trigger_kev >= highest:
         raise ConfigError(
-            f"no event of {highest:g} keV can trigger", field="trigger_kev", value=scan.trigger_kev
+            f"no event of {highest:g} keV can trigger",
+            field="trigger_kev",
+            value=scan.trigger_kev,
+            remedy=f"below {highest:g}",
         )
