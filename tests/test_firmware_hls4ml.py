@@ -72,6 +72,36 @@ def test_writing_takes_less_than_a_second_and_says_nothing(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("stamp", ["12345678", "1234e567", "0x12abcd", "deadbeef"])
+def test_a_random_stamp_that_reads_as_a_number_leaves_no_trace(tmp_path, monkeypatch, stamp):
+    from hls4ml.model.optimizer.passes.stamp import MakeStamp
+
+    def transform(_, model):
+        model.config.config["Stamp"] = stamp
+        return False
+
+    monkeypatch.setattr(MakeStamp, "transform", transform)
+    write_hls4ml(mlp(4, 3, 2), tmp_path / "project", board=load_board())
+    text = (tmp_path / "project" / "hls4ml_config.yml").read_text()
+    assert "\nStamp: pulsefront\n" in text
+    for path in (tmp_path / "project").rglob("*"):
+        assert not path.is_file() or stamp.encode() not in path.read_bytes(), path
+
+
+def test_a_random_stamp_among_the_digits_of_a_weight_changes_no_weight(tmp_path, monkeypatch):
+    from hls4ml.model.optimizer.passes.stamp import MakeStamp
+
+    write_hls4ml(mlp(4, 3, 2), tmp_path / "first", board=load_board())
+    weights = tmp_path / "first" / "firmware" / "weights" / "w2.txt"
+    digits = weights.read_text().split(",")[0].strip()[-4:]
+    monkeypatch.setattr(
+        MakeStamp, "transform", lambda _, model: model.config.config.update(Stamp=digits)
+    )
+    write_hls4ml(mlp(4, 3, 2), tmp_path / "second", board=load_board())
+    again = tmp_path / "second" / "firmware" / "weights" / "w2.txt"
+    assert again.read_bytes() == weights.read_bytes()
+
+
 def test_every_precision_is_by_name(tmp_path):
     write_hls4ml(mlp(8, 4, 2), tmp_path / "project", board=load_board())
     firmware = tmp_path / "project" / "firmware"
