@@ -253,4 +253,5 @@ def test_training_report_names_redundant_features_and_draws_their_correlation(ha
     page = render(train_page(hazard, "0" * 64))
     assert "Features that tell the same" in page
     first = facts["redundant_features"][0]
-    assert first["left_out"].replace("_", " ") in page
+    assert first["left_out"].replace("_", " ").replace(":", ": ") in page
+    assert "named beforehand" in page

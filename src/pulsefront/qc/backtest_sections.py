@@ -143,7 +143,7 @@ def alerts_section(result: Mapping[str, Any]) -> Section:
     drift = result["slow_drift"]
     drift_rows = [
         (
-            name,
+            name.replace("_", " "),
             test["crossings"],
             test["seen_before"],
             test["median_lead_days"],

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from pulsefront.qc.feature_schema import WINDOWS_DAYS
 from pulsefront.report import FigureBlock, Section, Table
 from pulsefront.report.style import SEQUENTIAL, colour_bar, new_figure
 
 __all__ = ["features_section"]
+
+_COUNTED = tuple(f"{days}d" for days in WINDOWS_DAYS)
 
 
 def features_section(result: Mapping[str, Any]) -> Section:
@@ -27,8 +30,8 @@ def features_section(result: Mapping[str, Any]) -> Section:
     groups = _groups(result["correlation_features"])
     middle = [(first + last) / 2 for _, first, last in groups]
     names = [name for name, _, _ in groups]
-    axes.set_xticks(middle, names, rotation=90, fontsize=7)
-    axes.set_yticks(middle, names, fontsize=7)
+    axes.set_xticks(middle, names, rotation=90, fontsize=8)
+    axes.set_yticks(middle, names, fontsize=8)
     for _, first, _ in groups[1:]:
         axes.axhline(first - 0.5, color="white", linewidth=0.6)
         axes.axvline(first - 0.5, color="white", linewidth=0.6)
@@ -61,7 +64,10 @@ def _groups(names: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return (test, first, last) of the runs of features that are about the same test."""
     found: list[tuple[str, int, int]] = []
     for k, name in enumerate(names):
-        test = _words(name.rpartition(":")[0]) or "ages"
+        test, _, statistic = name.rpartition(":")
+        if statistic in _COUNTED:
+            test = "events of the unit" if test.startswith("unit ") else "events"
+        test = _words(test) or "ages"
         if found and found[-1][0] == test:
             found[-1] = (test, found[-1][1], k)
         else:
@@ -70,4 +76,4 @@ def _groups(names: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(":", ": ")

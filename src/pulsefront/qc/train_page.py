@@ -6,7 +6,7 @@ from pulsefront import __version__
 from pulsefront.evaluate import fill_checklist
 from pulsefront.qc.feature_page import features_section
 from pulsefront.qc.model_file import FailureModel
-from pulsefront.report import Checklist, ChecklistItem, Page, Paragraph, Section, Table
+from pulsefront.report import Block, Checklist, ChecklistItem, Page, Paragraph, Section, Table
 
 __all__ = ["train_page", "training_record"]
 
@@ -95,7 +95,7 @@ def training_record(model: FailureModel, model_hash: str) -> dict[str, dict[str,
 def train_page(model: FailureModel, model_hash: str) -> Page:
     """Return the report of a training run."""
     facts = model.training
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             c["model"],
             c["against"],
@@ -126,21 +126,13 @@ def train_page(model: FailureModel, model_hash: str) -> Page:
                         list(model.thresholds.items()),
                         "Thresholds found on units held out.",
                     ),
-                    Table(
-                        (
-                            "model",
-                            "against",
-                            "gain in log loss × 1000",
-                            "low",
-                            "high",
-                            "better",
-                        ),
-                        rows,
-                        "The simplest model that no other beats, on unseen units at later times.",
-                    ),
+                    _comparison(rows),
                     Table(
                         ("feature that the model looks at",),
-                        [(model.schema.names[c],) for c in model.estimator.columns],
+                        [
+                            (model.schema.names[c].replace("_", " ").replace(":", ": "),)
+                            for c in model.estimator.columns
+                        ],
                     ),
                 ],
             ),
@@ -148,4 +140,15 @@ def train_page(model: FailureModel, model_hash: str) -> Page:
             Section("Best practice", [Checklist(items)]),
         ],
         {"Model": model_hash, "Version": f"pulsefront {__version__}"},
+    )
+
+
+def _comparison(rows: list[tuple[object, ...]]) -> Block:
+    """Return what was compared, or that nothing was."""
+    if not rows:
+        return Paragraph("The candidate was named beforehand; none were compared here.")
+    return Table(
+        ("model", "against", "gain in log loss × 1000", "low", "high", "better"),
+        rows,
+        "The simplest model that no other beats, on unseen units at later times.",
     )
