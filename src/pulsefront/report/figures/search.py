@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.report.style import MUTED, colour_of, legend, logarithmic, new_figure
 from pulsefront.report.svg import PALETTE
 
 __all__ = ["FrontPanel", "PathStep", "ablation_path", "cost_fronts", "pareto_fronts"]
+
+NARROW = 5.0
+"""Below this ratio of its ends a logarithmic axis in a narrow panel takes few, even ticks."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def pareto_fronts(
         axes.set_ylim(*limits)
     axes.set_xlabel(cost_label)
     axes.set_ylabel(label)
-    legend(axes)
+    # Fronts fall to the right: what they dominate, above, is the emptiest corner.
+    legend(axes, loc="upper right")
     return figure
 
 
@@ -228,6 +233,9 @@ def cost_fronts(panels: Sequence[FrontPanel], *, label: str, limit: float | None
                 label="budget",
             )
         logarithmic(axes, "x")
+        low_cost, high_cost = axes.get_xlim()
+        if high_cost < NARROW * low_cost:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(panel.label)
         top = np.nanmax(metric[np.concatenate([front, path])])
         low, spread = float(np.nanmin(metric)), float(max(top, limit or top) - np.nanmin(metric))
