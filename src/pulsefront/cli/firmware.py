@@ -144,7 +144,7 @@ def verify(
     typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
     result.raise_on_failure()
     if not as_json:
-        compared = sum(row.integers for row in result.rows)
+        compared = sum(row.integers for row in result.exact_rows)
         typer.echo(f"{compared:,} integers compared, none differs")
 
 
