@@ -51,7 +51,8 @@ def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> s
     text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     # Trainings beside the search, and light maps of changed crystals, take longest.
     text = re.sub(r"\[diagnosis\]\n(?:\w+ = .*\n)+", "", text)
-    text = re.sub(r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n', "", text)
+    other = r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n(?:events = .*\n)?'
+    text = re.sub(other, "", text)
     for key, value in changes.items():
         text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
         if not count:
