@@ -1,4 +1,4 @@
-"""The ablation search: remove inputs, nodes and bits while the network is not worse."""
+"""The ablation search: remove whatever can go while the network is not worse."""
 
 from __future__ import annotations
 
@@ -55,10 +55,13 @@ def run_ablation(
 ) -> AblationResult:
     """Train the full network, then remove what it does not need, down to the budget and below.
 
-    A round ranks inputs and nodes, proposes removals of every kind, fine-tunes all proposals in
-    all initializations as one batch, and accepts the one that saves most for its harm among
-    those that are non-inferior to the *full float* network on the selection set (see
-    `noninferiority.compare`). Rejected removals come back half as large. The search ends when
+    A round ranks inputs, nodes and weights, proposes removals of every kind (inputs, also into
+    sums of them; nodes, layers and single weights; bits of layers, of nodes' weights, of biases
+    and of activations), fine-tunes all proposals in all initializations in batches, and accepts
+    the one that saves most for its harm among those that are non-inferior to the *full float*
+    network on the selection set (see `noninferiority.compare`). What counts as saved are weight
+    bytes, BOPs and whatever the budget limits: single weights go only where it limits EBOPs,
+    non-zero weights or something built, since dense storage gains nothing by a zero. Rejected removals come back half as large. The search ends when
     nothing smaller is non-inferior. If the budget is not met by then, the least harmful
     removals are taken all the same, and the result says ``non_inferior = False``.
 
