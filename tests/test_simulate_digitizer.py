@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate
+from scipy import integrate, signal
 
 from pulsefront.detector import Digitizer, load_detector
 from pulsefront.simulate.digitizer import (
@@ -99,6 +99,45 @@ def test_noise_has_its_width_and_the_memory_of_the_bandwidth() -> None:
     assert noise.std() == pytest.approx(digitizer.noise_adc, rel=0.02)
     memory = math.exp(-1.0 * 2 * math.pi * 0.1)
     assert np.corrcoef(noise[1:], noise[:-1])[0, 1] == pytest.approx(memory, abs=0.01)
+
+
+def test_the_spectrum_of_the_noise_is_that_of_white_noise_through_one_pole() -> None:
+    """Sampled, it is (1 − m²) / (1 + m² − 2 m cos ω) with m = e^(−interval/τ)."""
+    digitizer = shipped().model_copy(update={"baseline_wander_adc": 0.0, "bandwidth_mhz": 120.0})
+    waveform = np.zeros(1 << 18)
+    add_noise(new_state(np.random.SeedSequence(4)), digitizer_row(digitizer), waveform)
+    frequency, power = signal.welch(waveform - digitizer.baseline_adc, nperseg=512)
+    m = math.exp(-2 * math.pi * 0.120)
+    expected = (1 - m * m) / (1 + m * m - 2 * m * np.cos(2 * math.pi * frequency))
+    expected *= 2 * digitizer.noise_adc**2
+    inside = slice(2, -2)
+    # A thousand half-overlapping segments leave about 4 % on each of 250 frequencies.
+    ratio = power[inside] / expected[inside]
+    assert np.abs(ratio - 1).max() < 0.25
+    assert ratio.mean() == pytest.approx(1.0, abs=0.01)
+    assert power[2] > 4 * power[-2]
+
+
+def test_the_baseline_has_its_offset_and_wanders_from_record_to_record() -> None:
+    digitizer = shipped().model_copy(update={"noise_adc": 0.0, "baseline_wander_adc": 3.0})
+    state, row = new_state(np.random.SeedSequence(5)), digitizer_row(digitizer)
+    levels = []
+    for _ in range(4000):
+        waveform = np.zeros(8)
+        add_noise(state, row, waveform)
+        assert (waveform == waveform[0]).all()
+        levels.append(waveform[0])
+    assert np.mean(levels) == pytest.approx(200.0, abs=4 * 3.0 / math.sqrt(4000))
+    assert np.std(levels) == pytest.approx(3.0, rel=0.05)
+
+
+def test_the_trigger_jitters_by_what_is_stated() -> None:
+    waveform = 200.0 + 10.0 * np.arange(64)
+    row = digitizer_row(shipped().model_copy(update={"trigger_jitter_ps": 3000.0}))
+    state = new_state(np.random.SeedSequence(6))
+    fired = [trigger_sample(state, row, waveform) for _ in range(5000)]
+    # The samples are 1 ns apart: rounding up adds a uniform width to the 3 ns of jitter.
+    assert np.std(fired) == pytest.approx(math.hypot(3.0, 1 / math.sqrt(12)), rel=0.05)
 
 
 def test_the_trigger_fires_at_the_first_sample_after_the_crossing() -> None:

@@ -20,7 +20,8 @@ __all__ = ["NAMED", "Perturbation", "perturbed"]
 # S13360 data sheet, breakdown voltage +54 mV/K at 3 V overvoltage; dark counts double in about
 # 10 K (typical value).
 _YIELD_PER_K = -0.003
-_OVERVOLTAGE_PER_K = -0.054 / 3.0
+_OVERVOLTAGE_V = 3.0
+_OVERVOLTAGE_PER_K = -0.054 / _OVERVOLTAGE_V
 _DARK_DOUBLING_K = 10.0
 
 
@@ -45,6 +46,9 @@ class Perturbation(FrozenModel):
     temperature_shift_k
         Warmer crystal and photosensors at an unchanged bias voltage: less light, less overvoltage
         (gain, efficiency and crosstalk follow in proportion), more dark counts.
+    overvoltage_shift_v
+        Added to the overvoltage of a silicon photomultiplier, 3 V nominally: efficiency, gain,
+        crosstalk, afterpulses and dark counts follow in proportion, which holds for small shifts.
     misalignment_mm
         Shift of the photosensors against the crystal in x and y.
     """
@@ -56,6 +60,7 @@ class Perturbation(FrozenModel):
     reflectivity_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
     noise_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
     temperature_shift_k: Annotated[float, Field(ge=-40, le=40)] = 0.0
+    overvoltage_shift_v: Annotated[float, Field(ge=-1.5, le=1.5)] = 0.0
     misalignment_mm: tuple[float, float] = (0.0, 0.0)
 
 
@@ -66,6 +71,7 @@ NAMED = {
     "surface_finish": Perturbation(sigma_alpha_deg=6.0, reflectivity_scale=0.95),
     "noise": Perturbation(noise_scale=2.0),
     "temperature_shift": Perturbation(temperature_shift_k=10.0),
+    "overvoltage": Perturbation(overvoltage_shift_v=-0.3),
     "misalignment": Perturbation(misalignment_mm=(0.3, -0.2)),
 }
 
@@ -73,7 +79,8 @@ NAMED = {
 def perturbed(detector: Detector, change: Perturbation) -> Detector:
     """Return *detector* as *change* makes it; its name says that it is perturbed."""
     warm = change.temperature_shift_k
-    overvoltage = max(0.1, 1.0 + _OVERVOLTAGE_PER_K * warm)
+    shift = change.overvoltage_shift_v / _OVERVOLTAGE_V
+    overvoltage = max(0.1, 1.0 + _OVERVOLTAGE_PER_K * warm + shift)
     efficiency = change.pde_scale * (1.0 - change.coupling_loss)
     sensor = detector.photosensor
     gain = 1.0
@@ -85,6 +92,9 @@ def perturbed(detector: Detector, change: Perturbation) -> Detector:
         gain = overvoltage
         efficiency *= overvoltage
         new["crosstalk"] = min(0.59, sensor.crosstalk * overvoltage)
+        new["delayed_crosstalk"] = min(0.49, sensor.delayed_crosstalk * (1.0 + shift))
+        new["afterpulse"] = min(0.49, sensor.afterpulse * (1.0 + shift))
+        new["dark_count_rate_hz"] *= 1.0 + shift
     pde = Efficiencies(
         wavelength_nm=sensor.pde.wavelength_nm,
         value=tuple(min(1.0, value * efficiency) for value in sensor.pde.value),
