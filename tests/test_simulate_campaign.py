@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -161,3 +165,30 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert isinstance(result.exception, ConfigError)
     assert message in str(result.exception)
     assert not (tmp_path / "no.h5").exists()
+
+
+def test_a_run_killed_by_signal_9_goes_on_where_it_was(plan: Plan, tmp_path: Path) -> None:
+    settings = tmp_path / "scan.toml"
+    settings.write_text(
+        "pitch_mm = 2.0\nhalf_extent_mm = 10.0\n"
+        "[light_map]\npitch_mm = 12.0\ndepth_pitch_mm = 8.0\nphotons = 500\n"
+    )
+    out, events = tmp_path / "events.h5", 120_000
+    program = "from pulsefront.cli.main import main; main()"
+    arguments = ["simulate", "lyso_monolithic_50x50x16", "--out", str(out), "--seed", "3"]
+    arguments += ["--events", str(events), "--settings", str(settings)]
+    run = subprocess.Popen([sys.executable, "-c", program, *arguments])
+    folder = shard_folder(out)
+    while run.poll() is None and len(list(folder.glob("shard_*.h5"))) < 3:
+        time.sleep(0.002)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    made = len(list(folder.glob("shard_*.h5")))
+    assert not out.exists()
+    assert 3 <= made < events // 4096
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+    detector = load_detector("lyso_monolithic_50x50x16")
+    whole = scan_plan(detector, SCAN, 3, events=events, light_map=light_map_for(detector, MAP))
+    expected, found = whole.run(), store.read(out)
+    for name in expected.columns:
+        np.testing.assert_array_equal(found[name], expected[name])

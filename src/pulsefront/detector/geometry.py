@@ -35,7 +35,8 @@ class Surface(SourcedModel):
     sigma_alpha_deg
         Spread of the slopes of the micro-facets; 0 is polished.
     specular_spike, specular_lobe, back_scatter
-        Shares of the light reflected at the face; the remainder is diffuse (Lambertian).
+        Shares of the light reflected at the face; the remainder is diffuse (Lambertian). Geant4
+        takes a share that its table lacks as 0, so that a face it calls polished scatters light.
     reflector, reflectivity
         What lies behind: nothing (light leaves), a specular foil or a diffuse wrapping or paint.
     gap_index
