@@ -59,11 +59,12 @@ def run_ablation(
     sums of them; nodes, layers and single weights; bits of layers, of nodes' weights, of biases
     and of activations), fine-tunes all proposals in all initializations in batches, and accepts
     the one that saves most for its harm among those that are non-inferior to the *full float*
-    network on the selection set (see `noninferiority.compare`). What counts as saved are weight
-    bytes, BOPs and whatever the budget limits: single weights go only where it limits EBOPs,
-    non-zero weights or something built, since dense storage gains nothing by a zero. Rejected removals come back half as large. The search ends when
-    nothing smaller is non-inferior. If the budget is not met by then, the least harmful
-    removals are taken all the same, and the result says ``non_inferior = False``.
+    network on the selection set (see `noninferiority.compare_figures`). What counts as saved are
+    weight bytes, BOPs and whatever the budget limits: single weights go only where it limits
+    EBOPs, non-zero weights or something built, since dense storage gains nothing by a zero.
+    Rejected removals come back half as large. The search ends when nothing smaller is
+    non-inferior. If the budget is not met by then, the least harmful removals are taken all the
+    same, and the result says ``non_inferior = False``.
 
     Candidates are fine-tuned on top of the full training, so that a step can also improve the
     metric. Every choice uses the selection set: its figures are optimistic, and claims belong to
