@@ -19,6 +19,7 @@ from pulsefront.errors import (
     TruncatedFile,
     UnsupportedFormat,
 )
+from pulsefront.qc import schema
 from pulsefront.qc.ingest import find_files, ingest
 from pulsefront.qc.readers.open import open_source
 from pulsefront.qc.readers.qatrack import tolerance_limits
@@ -449,3 +450,33 @@ def test_numbers_as_consoles_write_them():
     values, good = parse_numbers(["1,5", "1.234,5", "1,5,6", "1.2,5"], decimal_comma=True)
     assert values[:2].tolist() == [1.5, 1234.5]
     assert good.tolist() == [True, True, False, False]
+
+
+def test_huge_and_oddly_encoded_reports_are_refused_and_the_rest_ingested(tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    siemens_report(logs / "good.xml")
+    with open(logs / "huge.xml", "wb") as file:
+        file.write(b'<?xml version="1.0"?><SystemQualityReport>')
+        file.truncate(65 * 2**20)  # sparse: takes no disk
+    report = (logs / "good.xml").read_text(encoding="utf-8")
+    odd = report.replace('encoding="utf-8"', 'encoding="x-nobody-knows"')
+    (logs / "odd.xml").write_text(odd, encoding="utf-8")
+    with Store(tmp_path / "qc.db") as store:
+        result = ingest(store, find_files([logs]), now_s=NOW)
+        assert store.count(schema.quarantine) == 2
+        stored = store.count(schema.measurement) + store.count(schema.service)
+        assert stored == result.counts.new > 0
+    reasons = {file.path.name: file.refused for file in result.refused}
+    assert set(reasons) == {"huge.xml", "odd.xml"}
+    assert "too large" in reasons["huge.xml"]
+    assert "encoding" in reasons["odd.xml"]
+
+
+def test_endless_cell_costs_its_row_alone(tmp_path):
+    rows = ["Scanner,Test,Value,Date", "a,t,1.5,2023-01-13", f"a,{'x' * 200_000},1.5,2023-01-14",
+            "a,t,2.5,2023-01-15"]  # fmt: skip
+    frame, _, rejects, _ = table(tmp_path, "\n".join(rows) + "\n")
+    assert frame["value"].tolist() == [1.5, 2.5]
+    assert len(rejects) == 1
+    assert "field larger" in rejects[0].reason
