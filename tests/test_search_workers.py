@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,13 +60,25 @@ def test_a_search_killed_in_the_middle_goes_on_to_the_same_result(
     assert calls[-1][0] == calls[-1][1]
 
 
+class Killer:
+    """A report that kills a process once two stages are done; the search is in its rounds then."""
+
+    def __init__(self, find: Callable[[], int]) -> None:
+        self._find = find
+        self.killed: list[int] = []
+
+    def __call__(self, done: int, total: int) -> None:
+        if done >= 2 and not self.killed:
+            self.killed.append(self._find())
+            os.kill(self.killed[0], signal.SIGKILL)
+
+
 def test_processes_that_die_cost_only_their_candidates(undisturbed: AblationResult) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        first = pool.submit(os.getpid).result()
-        killer = threading.Timer(1.0, os.kill, (first, signal.SIGKILL))
-        killer.start()
-        assert_same(run_ablation(timing_task(EVENTS), short(), BUDGET, executor=pool), undisturbed)
-        killer.join()
+        killer = Killer(pool.submit(os.getpid).result)
+        result = run_ablation(timing_task(EVENTS), short(), BUDGET, None, killer, executor=pool)
+    assert len(killer.killed) == 1
+    assert_same(result, undisturbed)
 
 
 @pytest.mark.slow
@@ -76,19 +87,6 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_result(undisturbed: Ablati
     distributed = pytest.importorskip(
         "distributed", reason="distributed is not installed: pip install 'pulsefront[cluster]'"
     )
-    killed: list[int] = []
-
-    def share(client: Any, data: Any) -> Any:
-        handle = client.scatter(data, broadcast=True, hash=False)
-
-        def kill() -> None:
-            victim = next(iter(client.run(os.getpid).values()))
-            os.kill(victim, signal.SIGKILL)
-            killed.append(victim)
-
-        threading.Timer(1.5, kill).start()
-        return handle
-
     with (
         warnings.catch_warnings(),
         distributed.LocalCluster(
@@ -97,12 +95,15 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_result(undisturbed: Ablati
         distributed.Client(cluster) as client,
     ):
         warnings.simplefilter("ignore")
+        killer = Killer(lambda: next(iter(client.run(os.getpid).values())))
         result = run_ablation(
             timing_task(EVENTS),
             short(),
             BUDGET,
+            None,
+            killer,
             executor=client.get_executor(),
-            share=partial(share, client),
+            share=partial(client.scatter, broadcast=True, hash=False),
         )
-    assert len(killed) == 1
+    assert len(killer.killed) == 1
     assert_same(result, undisturbed)
