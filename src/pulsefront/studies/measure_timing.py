@@ -140,7 +140,7 @@ def evaluate(
         "uncertainty": agreement(
             np.stack([network_estimate(study, test, one)[answered, None] for one in answers.final]),
             residuals["network"],
-            lambda some: fwhm_statistic(some)(np.ones(len(some))),
+            lambda some: _statistics(study, some)[MAIN_METRIC](np.ones(len(some))),
         ),
         "bias_over_offset": _bias_over_offset(residuals, compared.offsets_ps, options),
         "subgroups": _subgroups(
