@@ -15,7 +15,7 @@ from pulsefront.report import (
     Section,
     Table,
 )
-from pulsefront.report.style import colour_of, legend, new_figure
+from pulsefront.report.style import colour_of, new_figure
 
 __all__ = [
     "MODEL_NAMES",
@@ -67,7 +67,6 @@ def alerts_section(result: Mapping[str, Any]) -> Section:
     axes[0].set_xlabel("false alerts per scanner-year")
     axes[0].set_ylabel("failures found / %")
     axes[0].set_ylim(0, 100)
-    legend(axes[0])
     chosen = result["models"][result["chosen_model"]]
     lead = chosen["at_false_alerts_per_unit_year"][rates[0]]["lead_days"]
     axes[1].hist(lead, bins=list(range(0, 34, 3)), color=colour_of(0))
@@ -88,7 +87,8 @@ def alerts_section(result: Mapping[str, Any]) -> Section:
         FigureBlock(
             figure,
             "Failures found against false alerts, and lead of the alerts",
-            "Left: share of failures found against false alerts. Right: how early, for the model "
+            "Left: share of failures found against false alerts, in the colours of the figure before. "
+            "Right: how early, for the model "
             f"in use at {rates[0]} false alerts per scanner-year.",
         ),
         Table(
