@@ -34,8 +34,8 @@ class LightMapSettings(FrozenModel):
     ``pitch_mm`` is the largest distance of grid positions along x and y, ``depth_pitch_mm`` along
     z; within ``fine_depth_mm`` of the photosensors the depth pitch is halved. ``photons`` are
     traced from each position. ``transit_times`` keeps the distribution of transit times, and
-    all light in the grid; without it ``direct_light`` takes the unreflected light of one block of
-    crystal from an integral.
+    all light in the grid; without it ``direct_light`` takes the light that no face but a mirror
+    reflected from an integral.
     """
 
     pitch_mm: Annotated[float, Field(gt=0)] = 2.0
