@@ -87,7 +87,7 @@ def alerts_section(result: Mapping[str, Any]) -> Section:
         FigureBlock(
             figure,
             "Failures found against false alerts, and lead of the alerts",
-            "Left: share of failures found against false alerts, in the colours of the figure before. "
+            "Left: share of failures found against false alerts; colours as in the figure before. "
             "Right: how early, for the model "
             f"in use at {rates[0]} false alerts per scanner-year.",
         ),
