@@ -53,7 +53,11 @@ def test_counts_of_the_map_are_those_of_full_tracing(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     detector = load_detector(name)
-    light_map = trace_light_map(detector, default_scan(detector).light_map)
+    settings = default_scan(detector).light_map
+    if detector.sensors.count == 1:
+        # Light is trapped between the polished sides of narrow crystals, which takes time.
+        settings = settings.model_copy(update={"photons": 15_000})
+    light_map = trace_light_map(detector, settings)
     at = places(detector)
     expected = light_map.probabilities(at).astype(float) * PHOTONS
     map_error = light_map.standard_errors(at) * PHOTONS

@@ -45,7 +45,10 @@ def trace_light_map(
         for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True)
     )
     z_mm = depth_nodes(crystal.size_mm[2], settings)
-    apart = settings.direct_light and not settings.transit_times
+    # One sensor over the whole face sees light that a wall reflects as much as light that misses
+    # the wall: together they are smooth, apart they are not.
+    several = detector.sensors.count > 1
+    apart = settings.direct_light and several and not settings.transit_times
     direct = direct_light(detector, executor=executor) if apart else no_direct_light()
     # Direct light meets the boundaries between slabs and nothing else but mirrors.
     direct_steps = len(detector.layers) if apart else -1
