@@ -40,10 +40,10 @@ from pulsefront.simulate.surfaces import fresnel_reflectance, mirrors_below
 __all__ = ["gridded"]
 
 _RAYS = 8192
-_HEIGHTS = 16
+_HEIGHTS = 28
 _SMALLEST_PITCH_MM = 0.2
 _MOST_NODES = 160
-_ACROSS_ELEMENT = 4
+_ACROSS_ELEMENT = 8
 _GOLDEN = 0.6180339887498949
 Table = NDArray[np.float64]
 
@@ -52,14 +52,14 @@ def gridded(detector: Detector, *, executor: Executor | None = None) -> DirectLi
     """Return direct light on a grid of places, finer the thinner the layers are.
 
     What a sensor sees changes over the height of the place above it: at least the thickness of
-    the layers, a quarter of which is the pitch. Across narrow elements mirrors even it out.
+    the layers, an eighth of which is the pitch. Across narrow elements mirrors even it out.
     """
     crystal, world = detector.crystal, optical_world(detector)
     depth = sum(layer.size_mm[2] for layer in detector.layers)
     axes = []
     for axis in (0, 1):
         size, count = crystal.size_mm[axis], crystal.elements[axis]
-        pitch = max(depth / 4, _SMALLEST_PITCH_MM, size / _MOST_NODES)
+        pitch = max(depth / 8, _SMALLEST_PITCH_MM, size / _MOST_NODES)
         if count > 1:
             pitch = max(pitch, size / count / _ACROSS_ELEMENT)
         axes.append(lateral_nodes(size, count, crystal.gap_mm, pitch))

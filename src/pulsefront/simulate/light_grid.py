@@ -93,12 +93,20 @@ def _is_square(detector: Detector) -> bool:
     return all(size[0] == size[1] for size in slabs) and all(pair[0] == pair[1] for pair in pairs)
 
 
-def lateral_nodes(size: float, count: int, gap: float, pitch_mm: float) -> Table:
-    """Return positions along one axis, each element's from wall to wall, at most a pitch apart."""
+def lateral_nodes(
+    size: float, count: int, gap: float, pitch_mm: float, wall_nodes: int = 0
+) -> Table:
+    """Return positions along one axis, each element's from wall to wall, at most a pitch apart.
+
+    At the walls of one undivided piece, *wall_nodes* more, each half as far from the wall.
+    """
     pitch = (size + gap) / count
     width = pitch - gap
     intervals = max(1, math.ceil(width / pitch_mm - 1e-9))
     inside = np.linspace(_INSET_MM, width - _INSET_MM, intervals + 1)
+    if wall_nodes and count == 1:
+        near = (inside[1] - inside[0]) / 2.0 ** np.arange(1, wall_nodes + 1)
+        inside = np.unique(np.concatenate([inside, inside[0] + near, inside[-1] - near]))
     starts = np.arange(count) * pitch - size / 2
     return np.asarray((starts[:, None] + inside[None, :]).ravel())
 

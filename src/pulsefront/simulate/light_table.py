@@ -24,7 +24,7 @@ from pulsefront.simulate.optical_world import optical_world
 
 __all__ = ["FORMAT", "LightMap", "describe_light_map", "is_light_map", "optical_hash"]
 
-FORMAT = "pulsefront light map 3"
+FORMAT = "pulsefront light map 4"
 _DIRECT_DATASETS = {
     "direct.height_mm": "mm",
     "direct.shift_mm": "mm",

@@ -40,8 +40,10 @@ def trace_light_map(
     """Trace light from a grid of positions in one quadrant, or octant, and mirror it."""
     world = optical_world(detector)
     crystal = detector.crystal
+    # Beside photosensors, what a wall reflects changes as fast as the direct light does.
+    walls = 3 if detector.sensors.count > 1 else 0
     x_mm, y_mm = (
-        lateral_nodes(size, count, crystal.gap_mm, settings.pitch_mm)
+        lateral_nodes(size, count, crystal.gap_mm, settings.pitch_mm, walls)
         for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True)
     )
     z_mm = depth_nodes(crystal.size_mm[2], settings)
