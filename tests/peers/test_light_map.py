@@ -68,7 +68,7 @@ def test_counts_of_the_map_are_those_of_full_tracing(
         mean = expected[number]
         seen = mean > 10
         variance = mean * (1 - mean / PHOTONS) + map_error[number] ** 2
-        chi2 = ((counts - mean) ** 2 / variance)[seen].sum()
+        chi2 = ((counts - mean)[seen] ** 2 / variance[seen]).sum()
         p_values.append(stats.chi2.sf(chi2, seen.sum()))
         reduced.append(chi2 / seen.sum())
     with capsys.disabled():
