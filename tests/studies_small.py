@@ -50,6 +50,7 @@ def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> s
     text = shipped(name)
     text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     # Trainings beside the search, and light maps of changed crystals, take longest.
+    text = re.sub(r"\[coincidences\.light_map\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[diagnosis\]\n(?:\w+ = .*\n)+", "", text)
     other = r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n(?:events = .*\n)?'
     text = re.sub(other, "", text)
