@@ -19,7 +19,7 @@ demo: .venv/installed
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/peers --ignore=tests/benchmarks -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/peers --ignore=tests/benchmarks -m "not slow" --max-worker-restart=0
 
 check: .venv/installed-dev
 	$(BIN)/ruff check src tests

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,13 +16,13 @@ from typing import Any
 from pulsefront.errors import PulsefrontError
 
 __all__ = [
+    "DISK_REMEDIES",
     "atomic_directory",
     "atomic_path",
     "canonical_json",
     "firmware_export_directory",
     "hash_file",
     "hash_json",
-    "hdf5_disk_errors",
     "sim_data_directory",
     "write_bytes",
     "write_json",
@@ -83,9 +82,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-REMEDIES = {
+DISK_REMEDIES = {
     errno.ENOSPC: "free some space on that disk or choose another folder",
     errno.EDQUOT: "free some of your quota or choose another folder",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f) or choose another folder",
+    errno.EIO: "check the disk and try again",
     errno.EACCES: "choose a folder you may write to",
     errno.EPERM: "choose a folder you may write to",
     errno.EROFS: "choose a folder you may write to",
@@ -97,34 +98,11 @@ REMEDIES = {
 
 def _explained(error: OSError, target: Path) -> Exception:
     """Return *error* as a line for the user where the disk or the path is at fault."""
-    remedy = REMEDIES.get(error.errno or 0)
+    remedy = DISK_REMEDIES.get(error.errno or 0)
     if remedy is None:
         return error
     reason = (error.strerror or str(error)).lower()
     return PulsefrontError(f"cannot be written: {reason}", file=target, remedy=remedy)
-
-
-@contextmanager
-def hdf5_disk_errors(target: str | Path) -> Iterator[None]:
-    """Turn HDF5's write errors into one line.
-
-    HDF5 hides the system's reason in its text, and h5py may raise a second error, without it,
-    when the broken file is closed: the reason is looked for along the chain.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        link: BaseException | None = error
-        while link is not None:
-            match = re.search(r"errno = (\d+), error message = '([^']*)'", str(link))
-            if match is not None:
-                raise PulsefrontError(
-                    f"cannot be written: {match[2].lower()}",
-                    file=target,
-                    remedy=REMEDIES.get(int(match[1]), "check the disk and try again"),
-                ) from error
-            link = link.__context__
-        raise
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

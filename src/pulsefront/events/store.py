@@ -22,7 +22,6 @@ the chunk in flight.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +42,7 @@ from pulsefront.events.store_read import (
     open_store,
     read,
 )
-from pulsefront.files import atomic_path, hdf5_disk_errors
+from pulsefront.hdf5 import atomic_hdf5, hdf5_disk_errors, let_go
 
 __all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", "write_stream"]
 
@@ -83,11 +82,7 @@ def write_stream(
         The file cannot be written.
     """
     count = 0
-    with (
-        atomic_path(path) as temporary,
-        hdf5_disk_errors(path),
-        h5py.File(temporary, "w", libver=("v110", "v110")) as file,
-    ):
+    with atomic_hdf5(path, libver=("v110", "v110")) as file:
         for table in tables:
             if "events" not in file:
                 if provenance is None or callable(provenance):
@@ -145,12 +140,14 @@ class Appender:
         """Write the events of *table* and commit them."""
         if self._file is None:
             self._file = self._open(table)
-        _extend(self._file, table, self.count, self.path)
-        # All columns before the count: a reader trusts the count alone.
-        self._file.flush()
-        self.count += len(table)
-        self._file["committed"][0] = self.count
-        self._file.flush()
+        try:
+            _extend(self._file, table, self.count, self.path)
+            self.count += len(table)
+            self._file["committed"][0] = self.count
+            self._file.flush()
+        except (OSError, RuntimeError):
+            let_go(self._file)
+            raise
 
     def close(self) -> None:
         """Close the file; what was added stays."""
@@ -238,23 +235,9 @@ def _extend(file: h5py.File, table: EventTable, count: int, path: str | Path) ->
                 field=name,
                 remedy="write it to a store of its own",
             )
-    try:
-        for name, column in columns.items():
-            # An earlier writer may have been killed after extending only some of the columns.
-            datasets[name].resize(count + len(column), axis=0)
-            datasets[name][count:] = column
-        file.flush()
-    except (OSError, RuntimeError):
-        _let_go(file)
-        raise
-
-
-def _let_go(file: h5py.File) -> None:
-    """Let HDF5 close a file that it cannot write.
-
-    It would try to write what it holds again at every close, and crash at the last. What it writes
-    from now on goes nowhere.
-    """
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, file.id.get_vfd_handle())
-    os.close(nowhere)
+    for name, column in columns.items():
+        # An earlier writer may have been killed after extending only some of the columns.
+        datasets[name].resize(count + len(column), axis=0)
+        datasets[name][count:] = column
+    # All columns before the count: a reader trusts the count alone.
+    file.flush()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
 from pulsefront.errors import DataError
-from pulsefront.files import atomic_path, hash_json, hdf5_disk_errors
+from pulsefront.files import hash_json
+from pulsefront.hdf5 import atomic_hdf5
 from pulsefront.simulate.direct_table import DirectLight
 from pulsefront.simulate.light_interpolation import (
     draw_photons,
@@ -157,11 +158,7 @@ class LightMap:
 
     def save(self, path: str | Path) -> None:
         """Write the map to an HDF5 file, atomically."""
-        with (
-            atomic_path(path) as temporary,
-            hdf5_disk_errors(path),
-            h5py.File(temporary, "w") as file,
-        ):
+        with atomic_hdf5(path) as file:
             file.attrs["format"] = FORMAT
             file.attrs["optics_sha256"] = self.optics
             file.attrs["photons_per_position"] = self.photons
