@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pulsefront import progress as module
 from pulsefront.progress import progress
 
 
@@ -14,3 +15,22 @@ def test_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("Tracing: 100 of 100 photons")
+
+
+def test_what_an_earlier_run_did_does_not_count_as_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    with progress("Ablation", "stages") as report:
+        for stage in range(1, 9):
+            report(stage, 14)
+        now += 30.0
+        report(9, 14)
+        now += 30.0
+        report(10, 14)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "Ablation: 9 of 14 stages, 30 s per stage, 150 s left",
+        "Ablation: 10 of 14 stages, 30 s per stage, 120 s left",
+    ]

@@ -40,29 +40,50 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
         console=Console(stderr=True),
     ) as bar:
         task = bar.add_task(title, total=None, rate="")
-        start = time.monotonic()
+        pace = _Pace()
 
         def report(done: int, total: int) -> None:
-            elapsed = max(time.monotonic() - start, 1e-6)
-            bar.update(task, completed=done, total=total, rate=f"{done / elapsed:,.0f} {unit}/s")
+            rate = pace.rate(done, time.monotonic())
+            bar.update(task, completed=done, total=total, rate=_rate_text(rate, unit))
 
         yield report
 
 
+class _Pace:
+    """Units per second since the first second; what is done by then may be an earlier run's."""
+
+    def __init__(self) -> None:
+        self.start = self.since = time.monotonic()
+        self.done_before = 0
+
+    def rate(self, done: int, now: float) -> float:
+        if now - self.start < 1.0:
+            self.since, self.done_before = now, done
+            return done / max(now - self.start, 1e-6)
+        return (done - self.done_before) / max(now - self.since, 1e-6)
+
+
+def _rate_text(rate: float, unit: str) -> str:
+    """Return a rate as people say it: slow units in seconds each."""
+    if 0 < rate < 1:
+        return f"{1 / rate:,.0f} s per {unit.removesuffix('s')}"
+    return f"{rate:,.0f} {unit}/s"
+
+
 def _lines(title: str, unit: str, seconds_between_lines: float) -> Report:
-    start = time.monotonic()
-    last = start
+    pace = _Pace()
+    last = pace.start
 
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
+        rate = pace.rate(done, now)
         if now - last < seconds_between_lines and done < total:
             return
         last = now
-        rate = done / max(now - start, 1e-6)
         left = (total - done) / rate if rate > 0 else float("nan")
         sys.stderr.write(
-            f"{title}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {left:.0f} s left\n"
+            f"{title}: {done:,} of {total:,} {unit}, {_rate_text(rate, unit)}, {left:.0f} s left\n"
         )
         sys.stderr.flush()
 

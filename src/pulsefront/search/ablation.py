@@ -169,11 +169,15 @@ class _Search:
             else:
                 base = self._round(base, state)
                 self.checkpoint.save(stage, base, record_of(state))
-            self.report(state.round + 2, self.settings.max_rounds + STAGES_AROUND_ROUNDS)
+            self._say(state.round + 2, state.round)
         final, final_state = self._final(base, state)
-        total = self.settings.max_rounds + STAGES_AROUND_ROUNDS
+        total = max(self.settings.max_rounds, state.round) + STAGES_AROUND_ROUNDS
         self.report(total, total)
         return assemble(self.task, self.settings, self.budget, self.judge, full, final, final_state)
+
+    def _say(self, stages: int, rounds: int = 0) -> None:
+        # Rounds that only the budget drives come on top of the planned ones.
+        self.report(stages, max(self.settings.max_rounds, rounds) + STAGES_AROUND_ROUNDS)
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -200,7 +204,7 @@ class _Search:
                 remedy="lower the learning rate",
             )
         self.checkpoint.save("float", full, {})
-        self.report(1, self.settings.max_rounds + STAGES_AROUND_ROUNDS)
+        self._say(1)
         return full
 
     def _full_quantized(self, full: list[Candidate]) -> tuple[list[Candidate], State]:
@@ -239,7 +243,7 @@ class _Search:
         state.path.append(self.judge.step(0, float_trial, full, full))
         state.path.append(self.judge.step(1, trial, full, base))
         self.checkpoint.save("quantized", base, record_of(state))
-        self.report(2, self.settings.max_rounds + STAGES_AROUND_ROUNDS)
+        self._say(2)
         return base, state
 
     def _round(self, base: list[Candidate], state: State) -> list[Candidate]:
