@@ -302,3 +302,22 @@ def test_charges_of_photosensors_from_their_waveforms() -> None:
     assert "waveform_adc" not in found.columns
     with pytest.raises(DataError, match="event, channel, sample"):
         add_charges(table.with_columns({"waveform_adc": waves[:, 0]}, {}), SETTINGS)
+
+
+@pytest.mark.parametrize(("onset", "sign"), [(24, 1.0), (24, -1.0), (60, 1.0), (6, -1.0)])
+def test_without_a_gate_the_baseline_ends_before_the_pulses(onset: int, sign: float) -> None:
+    rng = np.random.default_rng(2)
+    time = np.arange(144.0) - onset - rng.uniform(0, 1, (300, 1))
+    shape = np.where(time > 0, np.exp(-time / 40) - np.exp(-time / 6), 0.0)
+    waves = 300 + sign * 200 * shape + rng.normal(0, 1, shape.shape)
+    waves[::7] = 300 + rng.normal(0, 1, (len(waves[::7]), 144))
+    decided = resolve(PulseSettings(), waves)
+    assert decided.baseline_stop is not None
+    assert 0.7 * onset <= decided.baseline_stop <= onset
+    quantities, status = process(waves, PulseSettings())
+    pulses = np.ones(300, bool)
+    pulses[::7] = False
+    assert (status[pulses] == 0).mean() > 0.95
+    # The few samples before an early pulse leave an error of their own.
+    assert np.median(quantities["baseline_adc"][pulses]) == pytest.approx(300, abs=0.5)
+    assert resolve(PulseSettings(), waves[::7]).baseline_stop == 72

@@ -110,8 +110,9 @@ def test_the_photopeak_resolves_eight_to_ten_percent(table: EventTable) -> None:
     total = table["charge_adc"][peak].sum(axis=1)
     low, high = np.percentile(total, [15.87, 84.13])
     assert 0.075 < 2.355 * (high - low) / 2 / np.median(total) < 0.105
-    assert table["charge_adc"].max() < 4095
-    assert table["charge_adc"].max() > 0.5 * 4095
+    # Only an interaction right above a photosensor fills the range.
+    assert (table["charge_adc"] == 4095).mean() < 1e-5
+    assert np.quantile(table["charge_adc"].max(axis=1), 0.999) > 0.5 * 4095
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def pickoff(
         PolarityName | None, typer.Option(help="Side on which the pulses lie.")
     ] = None,
     baseline_samples: Annotated[
-        int | None, typer.Option(help="Samples at the start that are baseline.")
+        int | None, typer.Option(help="Samples at the start that are baseline; found if not given.")
     ] = None,
     threshold_adc: Annotated[
         float | None, typer.Option(help="Leading-edge threshold above the baseline.")

@@ -23,7 +23,8 @@ class PulseSettings(FrozenModel):
         Side of the baseline on which the pulses lie: one for all channels, or one for each;
         ``"auto"`` is decided by `resolve`.
     baseline_start, baseline_stop, baseline_method
-        Gate of the baseline, before the pulse. ``"mean"`` takes mean and standard deviation,
+        Gate of the baseline, before the pulse; without a stop, `resolve` finds the samples before
+        the pulses, at most 100. ``"mean"`` takes mean and standard deviation,
         ``"robust"`` median and median absolute deviation, which an earlier pulse's tail or a
         stray photon hardly moves; ``"line"`` the straight line through the gate, for a baseline
         that wanders.
@@ -52,7 +53,7 @@ class PulseSettings(FrozenModel):
 
     polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
     baseline_start: int = 0
-    baseline_stop: int = 100
+    baseline_stop: int | None = None
     baseline_method: Literal["mean", "robust", "line"] = "mean"
     smoothing: int = 1
     charge_start: int = 0
@@ -69,7 +70,8 @@ class PulseSettings(FrozenModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> PulseSettings:
-        if self.baseline_start < 0 or self.baseline_stop < self.baseline_start + 2:
+        stop = self.baseline_stop
+        if self.baseline_start < 0 or (stop is not None and stop < self.baseline_start + 2):
             raise ValueError("the baseline gate needs at least two samples")
         if self.smoothing < 1 or self.smoothing % 2 == 0:
             raise ValueError("smoothing must be odd and positive")
@@ -111,7 +113,8 @@ def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
     return {
         "baseline_adc": Quantity(
             "ADC counts",
-            f"{centre} of samples {settings.baseline_start} to {settings.baseline_stop}",
+            f"{centre} of samples {settings.baseline_start} to "
+            f"{settings.baseline_stop or 'the pulse'}",
         ),
         "noise_adc": Quantity("ADC counts", f"{spread} about the baseline, same samples"),
         "amplitude_adc": Quantity("ADC counts", "largest sample above the baseline"),
