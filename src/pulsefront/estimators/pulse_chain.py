@@ -37,8 +37,9 @@ def resolve(settings: PulseSettings, waveforms: NDArray[Any]) -> PulseSettings:
 
     The gate of the baseline ends a little before nine in ten of the pulses begin, at sample 100 at
     the latest. Polarity is decided channel by channel: the side on which the median largest
-    excursion from the baseline is larger. The delay becomes the median time, over all channels, in which pulses
-    rise from 10 to 90 % of their amplitude, at least one sample. The first 1,000 events decide.
+    excursion from the baseline is larger. The delay becomes the median time, over all channels, in
+    which pulses rise from 10 to 90 % of their amplitude, at least one sample. The first 1,000
+    events decide.
 
     Use it once on the first events of a run, so that every later chunk is measured alike.
 
