@@ -243,7 +243,7 @@ def _before_the_pulses(rows: NDArray[Any], start: int) -> int:
     A pulse begins where, walking back from its peak, the waveform is first within 5 % of the
     amplitude of where it started; a tenth of the samples before that is kept as a guard.
     """
-    samples = rows.shape[2]
+    samples: int = rows.shape[2]
     waves = rows.reshape(-1, samples).astype(np.float64)[:, start:]
     first = waves[:, : max(samples // 32, 4)]
     level = np.median(first, axis=1, keepdims=True) if first.size else np.zeros((len(waves), 1))
