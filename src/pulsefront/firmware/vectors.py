@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.fixed_point.bounds import weights_at
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import Dense
@@ -56,8 +57,7 @@ def golden_vectors(
     if data is not None:
         arrays = model.input_arrays(data)
         events = len(next(iter(arrays.values())))
-        # Spread over the whole data, which may be sorted.
-        chosen = np.unique(np.linspace(0, max(events - 1, 0), DATA_VECTORS).astype(int))[:events]
+        chosen = spread_over(events, DATA_VECTORS)
         sets["data"] = {name: array[chosen].astype(np.int64) for name, array in arrays.items()}
     return tuple(
         VectorSet(name, inputs, model.emulator.run(inputs))

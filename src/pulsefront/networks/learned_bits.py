@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pulsefront.errors import ConfigError, PrecisionError
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.candidate import Candidate, Scaling, without_dead
 from pulsefront.networks.data import TrainingData
@@ -78,7 +79,8 @@ def train_with_ebops(
     with one_thread(), torch.no_grad():
         data = data.to(where)
         stack = LearnedStack(candidates, data.scaling, input_bits, where)
-        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[: stack.calibration_events])))
+        few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
+        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
         _run(stack, data, settings, chosen, torch.tensor(strengths).to(where), seed, report)
         return [without_dead(one) for one in stack.unstack()]
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pulsefront.errors import ConfigError
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.batch_norm import BatchNormStack
 from pulsefront.networks.candidate import Candidate
@@ -74,7 +75,8 @@ def train(
             stack: Stack = BatchNormStack(candidates, data.scaling, where)
         else:
             stack = Stack(candidates, data.scaling, where)
-        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[: stack.calibration_events])))
+        few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
+        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
         if settings.patience is None:
             _run(stack, data, settings, seed, report, None)
             return stack.unstack()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import TrainingData, batch_loss
@@ -40,8 +41,7 @@ class Importance:
     candidates
         One architecture in all its initializations.
     data
-        Training events, the first *events* of which are enough: the result ranks, it decides
-        nothing.
+        Training events, *events* of which are enough: the result ranks, it decides nothing.
     families
         Sums that may replace inputs.
     """
@@ -56,9 +56,8 @@ class Importance:
     ) -> None:
         self.families = tuple(families)
         self._candidates = list(candidates)
-        self._data = TrainingData(
-            data.inputs[:events], data.targets[:events], data.scaling, data.loss
-        )
+        rows = torch.from_numpy(spread_over(len(data), events))
+        self._data = TrainingData(data.inputs[rows], data.targets[rows], data.scaling, data.loss)
         self._known: dict[tuple[str, int], object] = {}
 
     # --- inputs -------------------------------------------------------------------------------
@@ -219,9 +218,10 @@ def _losses(candidates: Sequence[Candidate], data: TrainingData) -> Array:
 def calibrated(
     candidates: Sequence[Candidate], data: TrainingData, *, events: int
 ) -> list[Candidate]:
-    """Return *candidates* with binary points chosen on the first training *events*."""
+    """Return *candidates* with binary points chosen on so many training *events*."""
     stack = Stack(candidates, data.scaling)
-    inputs = data.inputs[:events, ..., torch.from_numpy(stack.inputs)]
+    rows = torch.from_numpy(spread_over(len(data), events))
+    inputs = data.inputs[rows][..., torch.from_numpy(stack.inputs)]
     stack.calibrate(inputs.reshape(-1, inputs.shape[-1]))
     return stack.unstack()
 
@@ -231,12 +231,12 @@ def rank_inputs(
 ) -> tuple[tuple[str, float], ...]:
     """Return (name, relative rise of the metric without the input), most needed first.
 
-    The input's mean stands in for it, nothing is retrained; mean over *candidates* on the first
+    The input's mean stands in for it, nothing is retrained; mean over *candidates* on so many
     *events* of the selection set. Empty for a convolution, whose filters slide over all inputs.
     """
     if candidates[0].convolution is not None:
         return ()
-    rows = task.selection[:events]
+    rows = task.selection[spread_over(len(task.selection), events)]
     rises = np.zeros(task.n_in)
     for candidate in candidates:
         whole = task.metric(task.residuals(candidate, scaling, rows))

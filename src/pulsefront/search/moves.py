@@ -73,7 +73,8 @@ class Move:
         if self.kind == "layer":
             return f"layer {self.layer + 1}"
         if self.kind == "channel_bits":
-            return f"one weight bit of {self.amount} nodes of layer {self.layer + 1}"
+            nodes = f"{self.amount} node{'s' if self.amount > 1 else ''}"
+            return f"one weight bit of {nodes} of layer {self.layer + 1}"
         return f"{what} of layer {self.layer + 1} −{self.amount}"
 
 

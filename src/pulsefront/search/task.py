@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Candidate, Scaling
@@ -253,7 +254,7 @@ class Task:
         """
         data = self._prepared(self.train, None, common_scale=common_scale)
         if with_selection:
-            rows = self.selection[:STOPPING_EVENTS]
+            rows = self.selection[spread_over(len(self.selection), STOPPING_EVENTS)]
             data = replace(data, selection=self._prepared(rows, data.scaling))
         return data
 

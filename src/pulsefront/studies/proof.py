@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.files import write_json, write_text
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.fixed_point import FixedPointModel
@@ -74,7 +75,9 @@ def verify_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) ->
             value=wanted,
             remedy="simulate more events, or compare fewer vectors",
         )
-    verification = verify_export(context.done["export"] / FIRMWARE, extra_inputs=inputs[:wanted])
+    verification = verify_export(
+        context.done["export"] / FIRMWARE, extra_inputs=inputs[spread_over(len(inputs), wanted)]
+    )
     verification.raise_on_failure()
     write_json(context.folder / "verification.json", verification.to_json())
     write_text(context.folder / "verification.txt", verification.table() + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -84,11 +85,19 @@ def _layers(model: FixedPointModel) -> list[dict[str, Any]]:
             "kind": step.layer.kind,
             "output_shape": list(step.result.shape),
             "output_format": str(step.result.format),
-            "weight_format": str(getattr(step.layer, "weight_format", "")),
-            "bias_format": str(getattr(step.layer, "bias_format", "")),
+            "weight_format": _format_text(getattr(step.layer, "weight_format", None)),
+            "bias_format": _format_text(getattr(step.layer, "bias_format", None)),
         }
         for step in model.steps
     ]
+
+
+def _format_text(formats: Any) -> str:
+    """Return a format; of one for each channel how often each occurs, the most frequent first."""
+    if not isinstance(formats, tuple):
+        return "" if formats is None else str(formats)
+    counts = Counter(map(str, formats))
+    return ", ".join(f"{count} × {name}" for name, count in counts.most_common())
 
 
 def _environment() -> dict[str, Any]:
