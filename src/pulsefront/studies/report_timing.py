@@ -120,7 +120,7 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
             "Mean residual at each test offset, none of which was trained on.",
         ),
         Table(
-            ("estimator", "bias per 10 ps of offset (ps)", "largest bias of an offset (ps)"),
+            ("estimator", "bias per 10 ps of offset (ps)", "largest median bias of an offset (ps)"),
             [
                 (
                     name,
@@ -129,6 +129,7 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
                 )
                 for name, row in rows.items()
             ],
+            caption="Largest distance of an offset's median residual from that of all offsets.",
         ),
         *_against_truth(results["test"]),
     ]
