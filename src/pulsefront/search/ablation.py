@@ -255,7 +255,14 @@ class _Search:
         before = self.judge.cost(base)
         saved = self._saved(before, forced=forced)
         proposals = propose(
-            base, state, self.data, self.settings, self.judge.cost, saved, self._families
+            base,
+            state,
+            self.data,
+            self.settings,
+            self.judge.cost,
+            saved,
+            self._families,
+            forced=forced,
         )
         if not proposals and forced:
             raise self._budget_error(base)

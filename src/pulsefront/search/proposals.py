@@ -50,8 +50,12 @@ def propose(
     cost: Callable[[Sequence[Candidate]], Cost],
     saved: Sequence[str] = ALWAYS_SAVED,
     families: Sequence[SumFamily] = (),
+    *,
+    forced: bool = False,
 ) -> list[Proposal]:
-    """Return up to ``settings.proposals`` removals, those that save most first.
+    """Return up to ``settings.proposals`` removals, those that save most first; all if *forced*.
+
+    Where one of them must be taken, those that save most are the most harmful ones.
 
     Moves of *state* that have become impossible are halved there, or given up, and so are those
     that save nothing of the costs named by *saved*. Those approved in the last round but not
@@ -78,7 +82,8 @@ def propose(
     # Nothing else is left to wait for.
     state.moves = possible if proposals else []
     proposals.sort(key=lambda proposal: -gains[proposal.moves])
-    proposals = proposals[: settings.proposals]
+    if not forced:
+        proposals = proposals[: settings.proposals]
     together = [move for move in state.approved if move in possible and move.kind != "layer"]
     if len(together) > 1:
         joint = _apply_all(together, base, data, settings, families)
