@@ -52,6 +52,12 @@ def test_an_inferior_removal_is_taken_only_where_the_budget_forces() -> None:
     assert choose(trials, BEFORE, margin=0.03, forced=True) == 0
 
 
+def test_what_earlier_steps_cost_does_not_favour_a_large_removal() -> None:
+    trials = [trial(0.2, 500, ok=False), trial(0.052, 930, ok=False)]
+    assert choose(trials, BEFORE, margin=0.03, forced=True) == 0
+    assert choose(trials, BEFORE, margin=0.03, forced=True, harm_before=0.05) == 1
+
+
 def test_a_removal_that_diverged_is_never_taken() -> None:
     trials = [trial(float("inf"), 100, ok=False, diverged=True)]
     assert choose(trials, BEFORE, margin=0.03, forced=True) is None

@@ -285,6 +285,7 @@ class _Search:
             margin=self.settings.margin,
             forced=forced,
             saved=saved,
+            harm_before=state.path[-1].comparison.value,
         )
         update_moves(state, proposals, trials, chosen)
         if forced and chosen is None:

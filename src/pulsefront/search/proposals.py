@@ -143,21 +143,24 @@ def choose(
     margin: float,
     forced: bool,
     saved: Sequence[str] = ALWAYS_SAVED,
+    harm_before: float = 0.0,
 ) -> int | None:
     """Return the place of the trial to accept, or None.
 
     Among the non-inferior ones it is the one that saves most for its harm. Where the budget
-    forces and none is non-inferior, it is so among all that did not diverge. What saves nothing
-    after its training is not taken.
+    forces and none is non-inferior, it is so among all that did not diverge, by the harm on top
+    of what was there before: a step that does nothing is not to pay for those that did. What
+    saves nothing after its training is not taken.
     """
     gain = [saving(before, trial.cost, saved) for trial in trials]
     useful = [n for n, trial in enumerate(trials) if gain[n] > 0 and not trial.diverged]
     allowed = [n for n in useful if trials[n].non_inferior]
+    there = 0.0
     if forced and not allowed:
-        allowed = useful
+        allowed, there = useful, harm_before
 
     def merit(place: int) -> float:
-        harm = max(trials[place].comparison.value, 0.0) + HARMLESS_SHARE * margin
+        harm = max(trials[place].comparison.value - there, 0.0) + HARMLESS_SHARE * margin
         return gain[place] / harm
 
     return max(allowed, key=merit, default=None)
