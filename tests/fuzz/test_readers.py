@@ -8,6 +8,7 @@ default; PULSEFRONT_FUZZ_SECONDS sets how long.
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ import pytest
 
 from pulsefront.errors import PulsefrontError
 from pulsefront.events import store
-from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.events.readers.open import open_events
 from strategies_events import (
@@ -341,3 +342,20 @@ with store.append(sys.argv[1]) as appender:
         number += 1
         print(number, flush=True)
 """
+
+
+def test_an_impossible_trigger_time_costs_its_segment_its_times_alone(tmp_path: Path) -> None:
+    """Found by `make fuzz`: a time of 1e308 s overflowed when it became nanoseconds."""
+    seed = next(seed for seed in SEEDS if seed.name == "lecroy")
+    whole = original(seed, tmp_path)
+    path = tmp_path / "changed"
+    bytes_of_pairs = 16 * len(whole)
+    content = bytearray(seed.content)
+    at = seed.starts[0] - bytes_of_pairs + 16
+    content[at : at + 8] = struct.pack("<d", 1e308)
+    path.write_bytes(bytes(content))
+    table, _ = guarded(path, seed.name)
+    assert table is not None
+    assert table.status.tolist() == [0, int(Status.BAD_HEADER), *([0] * (len(whole) - 2))]
+    assert np.isnan(table["trigger_time_s"]).tolist() == (table.status != 0).tolist()
+    np.testing.assert_array_equal(table[seed.column], whole)

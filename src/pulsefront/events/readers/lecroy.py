@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import (
     ADC_COUNTS,
     EventFile,
@@ -31,6 +31,8 @@ __all__ = ["FORMAT", "open_file", "recognises"]
 
 FORMAT = "lecroy"
 MARK = b"WAVEDESC"
+LONGEST_S = 1e12
+"""No time, gain or offset of a trace is as large: 30,000 years, a million megavolts."""
 BLOCKS = ("descriptor", "user_text", "res_desc", "trigger_times", "ris_times", "res_array")
 DESCRIPTOR_BYTES = 346
 TRIGGER_BYTES = 16
@@ -105,6 +107,10 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         for start in range(0, whole, events):
             stop = min(start + events, whole)
             times = _triggers(path, told, start, stop)
+            impossible = np.logical_not(np.all(np.abs(times) < LONGEST_S, axis=1))
+            times[impossible] = np.nan
+            status = np.zeros(stop - start, np.uint16)
+            mark(status, impossible, Status.BAD_HEADER)
             yield EventTable(
                 {
                     "segment": np.arange(start, stop, dtype=np.int32),
@@ -113,6 +119,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
                     "waveform_adc": words[start:stop].astype(np.int16),
                 },
                 QUANTITIES,
+                status,
                 provenance=provenance,
             )
 
@@ -188,7 +195,8 @@ def _descriptor(head: bytes, path: Path) -> _Descriptor:
         instrument=content[76:92].split(b"\x00")[0].decode("latin-1").strip(),
     )
     scales = (found.gain_v, found.offset_v, found.interval_s, found.first_sample_s)
-    possible = all(map(math.isfinite, scales)) and found.gain_v != 0 and found.interval_s > 0
+    possible = all(math.isfinite(scale) and abs(scale) < LONGEST_S for scale in scales)
+    possible = possible and found.gain_v != 0 and found.interval_s > 0
     if not possible:
         raise UnsupportedFormat(
             "has a LeCroy wave descriptor with impossible scales", file=path, value=scales
