@@ -177,8 +177,8 @@ def pareto_fronts(
         axes.set_ylim(*limits)
     axes.set_xlabel(cost_label)
     axes.set_ylabel(label)
-    # Fronts fall to the right: what they dominate, above, is the emptiest corner.
-    legend(axes, loc="upper right")
+    # Above the axes: fronts of many methods leave no corner empty.
+    legend(axes, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0))
     return figure
 
 
