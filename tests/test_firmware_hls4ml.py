@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 
 import numpy as np
 import pytest
@@ -63,12 +62,8 @@ def test_a_deterministic_dozen_of_random_models_gives_the_same_integers(tmp_path
     compare(model, tmp_path / "project", 2000)
 
 
-def test_writing_takes_less_than_a_second_and_says_nothing(tmp_path, capfd):
-    model = mlp(64, 32, 16, 2)
-    write_hls4ml(model, tmp_path / "warm", board=load_board())
-    start = time.perf_counter()
-    write_hls4ml(model, tmp_path / "project", board=load_board())
-    assert time.perf_counter() - start < 1.0
+def test_writing_says_nothing(tmp_path, capfd):
+    write_hls4ml(mlp(64, 32, 16, 2), tmp_path / "project", board=load_board())
     assert capfd.readouterr() == ("", "")
 
 

@@ -37,6 +37,8 @@ from strategies_events import (
 )
 
 SECONDS = float(os.environ.get("PULSEFRONT_FUZZ_SECONDS", "3"))
+# Far longer than a slow machine takes, far shorter than for ever.
+HANGS_S = 60.0
 RANDOM = np.random.default_rng(99)
 WAVES = RANDOM.integers(100, 4000, (12, 40)).astype(np.uint16)
 
@@ -108,7 +110,7 @@ def guarded(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
     seconds = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seconds < 5
+    assert seconds < HANGS_S
     assert peak < 4_000_000 + 20 * size, f"{peak} bytes for a file of {size}"
     return result
 
@@ -275,7 +277,7 @@ def test_a_store_with_flipped_bits_is_an_error_or_unharmed(tmp_path: Path, left_
             table = store.read(path)
         except PulsefrontError as error:
             assert "\n" not in str(error)  # noqa: PT017
-            assert time.perf_counter() - start < 3
+            assert time.perf_counter() - start < HANGS_S
             continue
         # Bytes that nothing uses were hit.
         assert set(table.columns) == set(COLUMNS)
@@ -302,7 +304,7 @@ def test_a_store_cut_or_with_a_hole_is_an_error_or_whole(tmp_path: Path, left_op
         try:
             table = store.read(path)
         except PulsefrontError:
-            assert time.perf_counter() - start < 3
+            assert time.perf_counter() - start < HANGS_S
             continue
         for name, values in COLUMNS.items():
             np.testing.assert_array_equal(table[name], values)
