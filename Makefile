@@ -18,6 +18,7 @@ demo: .venv/installed
 	@ls $(OUT)/position_lyso_monolithic/report.html $(OUT)/timing_lyso_pair/report.html $(OUT)/qc/*.html
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
+# A worker that crashes ends the run: waiting for another in its place may never end.
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/peers --ignore=tests/benchmarks -m "not slow" --max-worker-restart=0
 

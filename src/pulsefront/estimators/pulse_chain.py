@@ -258,7 +258,7 @@ def _before_the_pulses(rows: NDArray[Any], start: int) -> int:
     excursion, height = excursion[pulses], height[pulses]
     place = np.arange(excursion.shape[1])
     quiet = (excursion < 0.05 * height[:, None]) & (place < excursion.argmax(axis=1)[:, None])
-    onset = np.where(quiet.any(axis=1), np.where(quiet, place, 0).max(axis=1), 0)
+    onset = np.where(quiet, place, 0).max(axis=1)
     return int(np.clip(start + 0.9 * np.quantile(onset, 0.1), least, most))
 
 

@@ -31,8 +31,8 @@ __all__ = ["FORMAT", "open_file", "recognises"]
 
 FORMAT = "lecroy"
 MARK = b"WAVEDESC"
-LONGEST_S = 1e12
-"""No time, gain or offset of a trace is as large: 30,000 years, a million megavolts."""
+LARGEST = 1e12
+"""No time in s, gain or offset in V of a trace is as large: 30,000 years, a million megavolts."""
 BLOCKS = ("descriptor", "user_text", "res_desc", "trigger_times", "ris_times", "res_array")
 DESCRIPTOR_BYTES = 346
 TRIGGER_BYTES = 16
@@ -107,7 +107,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         for start in range(0, whole, events):
             stop = min(start + events, whole)
             times = _triggers(path, told, start, stop)
-            impossible = np.logical_not(np.all(np.abs(times) < LONGEST_S, axis=1))
+            impossible = np.logical_not(np.all(np.abs(times) < LARGEST, axis=1))
             times[impossible] = np.nan
             status = np.zeros(stop - start, np.uint16)
             mark(status, impossible, Status.BAD_HEADER)
@@ -195,7 +195,7 @@ def _descriptor(head: bytes, path: Path) -> _Descriptor:
         instrument=content[76:92].split(b"\x00")[0].decode("latin-1").strip(),
     )
     scales = (found.gain_v, found.offset_v, found.interval_s, found.first_sample_s)
-    possible = all(math.isfinite(scale) and abs(scale) < LONGEST_S for scale in scales)
+    possible = all(math.isfinite(scale) and abs(scale) < LARGEST for scale in scales)
     possible = possible and found.gain_v != 0 and found.interval_s > 0
     if not possible:
         raise UnsupportedFormat(
