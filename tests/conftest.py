@@ -8,8 +8,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from hypothesis import settings
 
 mpl.use("Agg")
+# The same examples on every machine; `make fuzz` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+if "PULSEFRONT_FUZZ_SECONDS" not in os.environ:
+    settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("PULSEFRONT_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, signal
 
@@ -33,6 +33,7 @@ def shipped() -> Digitizer:
 times = st.lists(st.floats(-60.0, 130.0), min_size=0, max_size=40)
 
 
+@example(times=[5e-324], start=0.0, interval=3.7)  # its phase is 0, its time is not
 @given(times=times, start=st.floats(-3.0, 3.0), interval=st.sampled_from([0.2, 1.0, 3.7]))
 @settings(max_examples=50, deadline=None)
 def test_the_recursive_sum_equals_the_plain_sum_at_exact_times(

@@ -124,7 +124,8 @@ def sum_pulses(
         early += _phases(time_ns[begin : begin + size], start, interval, samples, slot, phase, rest)
         _enter(amplitude[begin : begin + size], slot, phase, rest, rate, steps, entering)
     for n in range(count if early else 0):
-        if time_ns[n] <= start:
+        # As `_phases` has it, where a time just after the start may count as before it.
+        if (time_ns[n] - start) * (1.0 / interval) <= 0.0:
             place = (time_ns[n] - start) / interval
             for part in range(4):
                 entering[0, part] += amplitude[n] * math.exp(place * rate[part])
