@@ -150,6 +150,7 @@ def _phases(
     per_ns, early = 1.0 / interval, 0
     for n in range(len(time_ns)):
         place = (time_ns[n] - start) * per_ns
+        early += place <= 0.0
         inside = 0.0 < place < samples
         place = place if inside else 0.0
         whole = np.int32(place)
@@ -158,7 +159,6 @@ def _phases(
         slot[n] = whole + 1 if inside else samples
         phase[n] = step
         rest[n] = (after - step - 0.5) / _PHASES
-        early += time_ns[n] <= start
     return early
 
 
