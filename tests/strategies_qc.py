@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 
-from pulsefront.qc.fleet import SimulatedUnit, simulate_units
-from pulsefront.qc.fleet_settings import FailureRates, FleetSettings, SiteProfile
-from pulsefront.qc.history import UnitHistory, history_from_frames
-from pulsefront.qc.labels import Target
+from pulsefront.qc.features.history import UnitHistory, history_from_frames
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import Fleet, build_fleet
 from pulsefront.qc.records import MEASUREMENT_COLUMNS, frame_of
-from pulsefront.qc.samples import Fleet, build_fleet
+from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
+from pulsefront.qc.simulate.settings import FailureRates, FleetSettings, SiteProfile
 
 DAY = 86_400
 

@@ -19,11 +19,11 @@ import pytest
 from alkaid_fixed_point import alkaid_logic
 from pulsefront.firmware import export_model
 from pulsefront.firmware.board import load_board
-from pulsefront.firmware.csim import CSimulation
-from pulsefront.firmware.hls4ml import write_hls4ml
-from pulsefront.firmware.onnx_real import write_real_onnx
+from pulsefront.firmware.hls4ml.csim import CSimulation
+from pulsefront.firmware.hls4ml.project import write_hls4ml
+from pulsefront.firmware.onnx.real import write_real_onnx
 from pulsefront.fixed_point import chain, estimate_resources, narrow_tiles
-from test_firmware_hls4ml import mlp
+from toys_firmware import mlp
 
 MODEL = mlp(64, 32, 16, 2)
 MACS = 64 * 32 + 32 * 16 + 16 * 2

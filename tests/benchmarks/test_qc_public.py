@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pulsefront.qc.public_sets import ai4i, cmapss
+from pulsefront.qc.backtest.public_sets import ai4i, cmapss
 
 
 @pytest.mark.slow

@@ -22,21 +22,21 @@ import numpy as np
 import pytest
 
 from pulsefront.files import write_json, write_text
-from pulsefront.qc import schema
-from pulsefront.qc.feature_schema import schema_of
-from pulsefront.qc.features import daily_as_of, unit_features
-from pulsefront.qc.fit import fit_model
-from pulsefront.qc.fleet import simulate_units, write_fleet
-from pulsefront.qc.fleet_settings import load_fleet
-from pulsefront.qc.folds import BacktestSettings
-from pulsefront.qc.history_store import load_histories, load_history, outline
-from pulsefront.qc.ingest import find_files, ingest
-from pulsefront.qc.labels import Target
-from pulsefront.qc.model_file import load_model, save_model
-from pulsefront.qc.samples import build_fleet
-from pulsefront.qc.score import score
+from pulsefront.qc.features.daily import daily_as_of, unit_features
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import build_fleet
+from pulsefront.qc.features.schema import schema_of
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings
+from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.nightly.score import score
+from pulsefront.qc.simulate.fleet import simulate_units, write_fleet
+from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import Store
+from pulsefront.qc.store import schema
+from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import load_histories, load_history, outline
+from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.times import DAY_S
 from strategies_qc import history_of
 

@@ -24,9 +24,9 @@ from pulsefront.simulate import (
     light_map_for,
     scan_plan,
 )
-from pulsefront.simulate.optics import optical_world, trace_photons
-from pulsefront.simulate.plan import Plan
-from pulsefront.simulate.random import new_state
+from pulsefront.simulate.light.optics import optical_world, trace_photons
+from pulsefront.simulate.run.plan import Plan
+from pulsefront.simulate.run.random import new_state
 
 MAP = LightMapSettings(pitch_mm=6.0, depth_pitch_mm=4.0, photons=2000)
 

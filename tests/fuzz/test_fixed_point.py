@@ -14,12 +14,12 @@ import pytest
 from integers_fixed_point import run_integers
 
 from pulsefront.firmware.board import load_board
-from pulsefront.firmware.csim import CSimulation
-from pulsefront.firmware.hls4ml import write_hls4ml
-from pulsefront.firmware.onnx import run_onnx, write_onnx
+from pulsefront.firmware.hls4ml.csim import CSimulation
+from pulsefront.firmware.hls4ml.project import write_hls4ml
+from pulsefront.firmware.onnx.exact import run_onnx, write_onnx
 from pulsefront.fixed_point import chain
 from strategies_fixed_point import random_inputs, random_model, side_by_side
-from test_fixed_point_chain import chain_model, inputs_of
+from toys_fixed_point import chain_model, inputs_of
 
 FULL = "PULSEFRONT_FUZZ_SECONDS" in os.environ
 FIRST_SEED = int(os.environ.get("PULSEFRONT_FUZZ_SEED", "0"))

@@ -17,8 +17,8 @@ import pytest
 from scipy import stats
 
 from pulsefront.detector import Surface
-from pulsefront.simulate.optics import optical_world, trace_photons
-from pulsefront.simulate.random import new_state
+from pulsefront.simulate.light.optics import optical_world, trace_photons
+from pulsefront.simulate.run.random import new_state
 from strategies_detector import BARE, FOIL, GROUND_WITH_TEFLON, clear_block
 
 pytestmark = [

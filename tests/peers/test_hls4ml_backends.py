@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pulsefront.firmware import load_board
-from pulsefront.firmware.hls4ml import write_hls4ml
-from pulsefront.firmware.hls4ml_settings import HlsSettings
+from pulsefront.firmware.hls4ml.project import write_hls4ml
+from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.fixed_point import (
     Assignment,
     Conv1d,
@@ -22,7 +22,7 @@ from pulsefront.fixed_point import (
     Relu,
     Rounding,
 )
-from test_firmware_hls4ml import compare, mlp
+from toys_firmware import compare, mlp
 
 pytestmark = pytest.mark.peer
 

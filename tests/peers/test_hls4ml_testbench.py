@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from strategies_fixed_point import random_model, side_by_side
-from test_firmware_testbench import project_of
+from toys_firmware import project_of
 
 pytestmark = pytest.mark.peer
 

@@ -16,9 +16,9 @@ from scipy import stats
 from pulsefront.detector import Detector, load_detector
 from pulsefront.files import sim_data_directory
 from pulsefront.simulate import CoincidenceSettings, trace_light_map
-from pulsefront.simulate.optics import optical_world, trace_photons
-from pulsefront.simulate.random import new_state
-from pulsefront.simulate.source import default_scan
+from pulsefront.simulate.light.optics import optical_world, trace_photons
+from pulsefront.simulate.run.random import new_state
+from pulsefront.simulate.scan.settings import default_scan
 
 pytestmark = pytest.mark.peer
 

@@ -23,7 +23,7 @@ from pulsefront.simulate import (
     simulate_coincidences,
     simulate_scan,
 )
-from pulsefront.simulate.optics import collection
+from pulsefront.simulate.light.optics import collection
 
 pytestmark = pytest.mark.peer
 FINE = LightMapSettings(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pulsefront.detector import Detector, load_detector
-from pulsefront.simulate.waveforms import simulate_waveforms
+from pulsefront.simulate.sensor.waveforms import simulate_waveforms
 
 pytestmark = [
     pytest.mark.peer,

@@ -20,10 +20,10 @@ from pulsefront.cli.data_options import (
 )
 
 if TYPE_CHECKING:
-    from pulsefront.estimators.calibrate import Calibration, Layout
-    from pulsefront.estimators.scan_splits import Apart
     from pulsefront.events.container import EventTable
     from pulsefront.events.readers.base import ReadOptions
+    from pulsefront.measured.calibrate import Calibration, Layout
+    from pulsefront.measured.scans import Apart
 
 __all__ = ["calibrate", "coincidences", "split"]
 
@@ -81,9 +81,9 @@ def coincidences(
     sides have becomes a column of pairs; their time difference is beside them.
     """
     from pulsefront.errors import ConfigError
-    from pulsefront.estimators.coincidence_stream import Coincidences, CoincidenceSettings, Side
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
+    from pulsefront.measured.pairing_stream import Coincidences, CoincidenceSettings, Side
     from pulsefront.progress import progress
 
     if len(files) > 2:
@@ -146,10 +146,10 @@ def calibrate(
     gains, and times without their offsets.
     """
     from pulsefront.errors import ConfigError
-    from pulsefront.estimators.calibrate import calibrate as run
-    from pulsefront.estimators.calibration_figures import calibration_figure
     from pulsefront.events.readers.open import open_events
     from pulsefront.files import atomic_path, write_json
+    from pulsefront.measured.calibrate import calibrate as run
+    from pulsefront.measured.calibration_figures import calibration_figure
     from pulsefront.progress import progress
 
     options = read_options(mapping=mapping, strict=strict)
@@ -202,9 +202,9 @@ def split(
     strict: Strict = False,
 ) -> None:
     """Split a point-source set for training and test, and show that nothing leaks."""
-    from pulsefront.estimators.scan_splits import load_labels, split_scan_set
     from pulsefront.events.ingest import open_sources
     from pulsefront.files import write_json
+    from pulsefront.measured.scans import load_labels, split_scan_set
     from pulsefront.progress import progress
 
     names: tuple[Apart, ...] = tuple(name.value for name in apart or [ApartName.run])
@@ -238,9 +238,9 @@ def split(
 def _apply(
     file: Path, using: Path, out: Path, options: ReadOptions, format_name: str | None
 ) -> None:
-    from pulsefront.estimators.calibrated import load_calibration, open_calibrated
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
+    from pulsefront.measured.apply_calibration import load_calibration, open_calibrated
     from pulsefront.progress import progress
 
     calibration = load_calibration(using)

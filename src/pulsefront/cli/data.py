@@ -27,7 +27,7 @@ from pulsefront.cli.data_options import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pulsefront.estimators.pulse_chain import PulseSettings
+    from pulsefront.estimators.pulses.chain import PulseSettings
     from pulsefront.events.readers.base import ReadOptions
 
 __all__ = ["ingest", "inspect", "pickoff"]
@@ -166,8 +166,8 @@ def pickoff(
     strict: Strict = False,
 ) -> None:
     """Measure every pulse: amplitude, charge, leading-edge and constant-fraction times, status."""
-    from pulsefront.estimators.pulse_pickoff import pickoff as run
     from pulsefront.events.ingest import open_sources
+    from pulsefront.measured.pickoff import pickoff as run
     from pulsefront.progress import progress
 
     chain = _pulse_settings(
@@ -198,8 +198,8 @@ def pickoff(
 def _told_of_set(path: Path) -> list[str]:
     """Return what a point-source set covers, and whether training and test can be kept apart."""
     from pulsefront.errors import DataError
-    from pulsefront.estimators.scan_splits import load_labels, split_scan_set
     from pulsefront.events.readers.open import open_events
+    from pulsefront.measured.scans import load_labels, split_scan_set
 
     source = open_events(path, format_name="store")
     labels = load_labels(source)
@@ -227,7 +227,7 @@ def _may_be_a_detector_name(file: Path) -> bool:
 def _inspected_light_map(file: Path) -> list[str] | None:
     if file.suffix not in {".h5", ".hdf5"}:
         return None
-    from pulsefront.simulate.light_table import describe_light_map, is_light_map
+    from pulsefront.simulate.light.table import describe_light_map, is_light_map
 
     if not is_light_map(file):
         return None
@@ -249,8 +249,8 @@ def _inspected_detector(file: Path) -> tuple[list[str], Figure | None]:
 def _inspected_events(
     file: Path, options: ReadOptions, format_name: str | None
 ) -> tuple[list[str], Figure | None]:
-    from pulsefront.estimators.pulse_inspect import inspect_events
     from pulsefront.events.readers.open import open_events
+    from pulsefront.measured.inspect import inspect_events
     from pulsefront.progress import progress
 
     with warnings_on_stderr(), progress("inspect", "events") as report:
@@ -283,7 +283,7 @@ def _counted(status: dict[str, int]) -> str:
 
 def _pulse_settings(file: Path | None, given: dict[str, object]) -> PulseSettings:
     from pulsefront.config import load_toml, validate
-    from pulsefront.estimators.pulse_chain import PulseSettings
+    from pulsefront.estimators.pulses.chain import PulseSettings
 
     content = load_toml(file) if file else {}
     content |= {name: value for name, value in given.items() if value is not None}

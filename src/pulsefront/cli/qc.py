@@ -45,7 +45,7 @@ def init(
     site_dir: Annotated[Path, typer.Argument(help="Folder to make or complete.")],
 ) -> None:
     """Make a site's folder: site.toml, systemd service and timer, crontab line."""
-    from pulsefront.qc.site_folder import init_site
+    from pulsefront.qc.nightly.site_folder import init_site
 
     for path in init_site(site_dir):
         typer.echo(f"wrote {path}")
@@ -64,10 +64,10 @@ def ingest(
     Exit codes: 0 all files read, 2 usage, 3 data invalid, 5 another job works on the store,
     6 some files were refused and the others read.
     """
-    from pulsefront.qc.ingest import find_files
-    from pulsefront.qc.ingest import ingest as run_ingest
     from pulsefront.qc.site import Site
-    from pulsefront.qc.store import Store
+    from pulsefront.qc.store.database import Store
+    from pulsefront.qc.store.ingest import find_files
+    from pulsefront.qc.store.ingest import ingest as run_ingest
 
     settings = Site.from_toml(site) if site else Site()
     files = find_files(paths)
@@ -134,8 +134,8 @@ def backtest(
     if public:
         backtest_public(public, data, out, seed)
         return
-    from pulsefront.qc.backtest import backtest as run_backtest
-    from pulsefront.qc.folds import BacktestSettings
+    from pulsefront.qc.backtest.backtest import backtest as run_backtest
+    from pulsefront.qc.models.folds import BacktestSettings
 
     settings = BacktestSettings(
         folds=folds, null_repeats=null_repeats, seed=seed, candidates=candidates_of(models)
@@ -180,10 +180,10 @@ def train(
 ) -> None:
     """Train the model for use: the simplest that no other beats on unseen units at later times."""
     from pulsefront.files import write_text
-    from pulsefront.qc.fit import fit_model
-    from pulsefront.qc.folds import BacktestSettings
-    from pulsefront.qc.model_file import save_model
-    from pulsefront.qc.train_page import train_page
+    from pulsefront.qc.models.fit import fit_model
+    from pulsefront.qc.models.folds import BacktestSettings
+    from pulsefront.qc.models.model_file import save_model
+    from pulsefront.qc.pages.training import train_page
     from pulsefront.report import render
 
     settings = BacktestSettings(folds=folds, seed=seed, candidates=candidates_of(models))
@@ -226,9 +226,9 @@ def score(
     Exit codes: 0 done, 1 alerts (with --exit-on-alerts), 2 usage, 3 data invalid, 4 model invalid,
     5 another job works on the store, 6 some units could not be scored.
     """
-    from pulsefront.qc.model_file import load_model
-    from pulsefront.qc.score import score as run_score
-    from pulsefront.qc.store import Store
+    from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.nightly.score import score as run_score
+    from pulsefront.qc.store.database import Store
     from pulsefront.qc.times import end_of_day
 
     instant = end_of_day(day_of(as_of))

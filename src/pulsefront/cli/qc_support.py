@@ -22,7 +22,7 @@ __all__ = [
     "write_page",
 ]
 
-# As in pulsefront.qc.training and public_sets, which are not imported for a help text.
+# As in pulsefront.qc.models.training and public_sets, which are not imported for a help text.
 CANDIDATES = ("age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting")
 PUBLIC = ("cmapss_fd001", "ai4i2020")
 
@@ -31,8 +31,8 @@ def backtest_public(name: str, data: Path | None, out: Path, seed: int) -> None:
     """Back-test on a public set; write its JSON and its page."""
     from pulsefront import __version__
     from pulsefront.files import write_json, write_text
-    from pulsefront.qc.public_page import public_page
-    from pulsefront.qc.public_sets import public_backtest
+    from pulsefront.qc.backtest.public_sets import public_backtest
+    from pulsefront.qc.pages.public_sets import public_page
     from pulsefront.report import render
 
     if name not in PUBLIC:
@@ -62,10 +62,10 @@ def backtest_public(name: str, data: Path | None, out: Path, seed: int) -> None:
 
 def fleet_of_store(db: str, lead_days: int, horizon_days: int, daily_from: float):  # type: ignore[no-untyped-def]
     """Return features and labels of all that a store holds."""
-    from pulsefront.qc.history_store import load_histories, outline
-    from pulsefront.qc.labels import Target
-    from pulsefront.qc.samples import build_fleet
-    from pulsefront.qc.store import Store
+    from pulsefront.qc.features.labels import Target
+    from pulsefront.qc.features.samples import build_fleet
+    from pulsefront.qc.store.database import Store
+    from pulsefront.qc.store.history import load_histories, outline
 
     with Store(db, must_exist=True) as store, progress("features", "units") as report:
         return build_fleet(
@@ -78,9 +78,9 @@ def fleet_of_simulation(  # type: ignore[no-untyped-def]
     name: str, fleet_seed: int | None, lead_days: int, horizon_days: int, daily_from: float
 ):
     """Return features and labels of a simulated fleet, its failures, and what it is."""
-    from pulsefront.qc.fleet import simulated_fleet
-    from pulsefront.qc.fleet_settings import load_fleet
-    from pulsefront.qc.labels import Target
+    from pulsefront.qc.features.labels import Target
+    from pulsefront.qc.simulate.fleet import simulated_fleet
+    from pulsefront.qc.simulate.settings import load_fleet
 
     settings = load_fleet(name)
     if fleet_seed is not None:
@@ -106,7 +106,7 @@ def write_page(result: dict, path: Path, data: str) -> None:  # type: ignore[typ
     """Write the page of a back-test."""
     from pulsefront import __version__
     from pulsefront.files import write_text
-    from pulsefront.qc.backtest_page import backtest_page
+    from pulsefront.qc.pages.backtest import backtest_page
     from pulsefront.report import render
 
     facts = {"Data": data, "Version": f"pulsefront {__version__}"}

@@ -65,8 +65,8 @@ def simulate(
 ) -> None:
     """Simulate DETECTOR: gamma rays, light, photosensors, ADC. Goes on where it was killed."""
     from pulsefront.progress import progress
-    from pulsefront.simulate.campaign import run_to_file, shard_folder
     from pulsefront.simulate.choose import choose_plan
+    from pulsefront.simulate.run.campaign import run_to_file, shard_folder
 
     cache = light_maps if light_maps is not None else shard_folder(out) / "light_maps"
     with workers_for(workers, scheduler) as found:

@@ -77,7 +77,7 @@ def gallery(
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("measured.html"),
 ) -> None:
     """Draw every measured file of FOLDER on one page: contents, status counts, pulses."""
-    from pulsefront.studies.gallery import write_gallery
+    from pulsefront.studies.pages.gallery import write_gallery
 
     count = write_gallery(folder, out)
     typer.echo(f"{count} files in {out}")

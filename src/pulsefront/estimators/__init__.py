@@ -1,1 +1,1 @@
-""""""
+"""Classical estimators, by what they tell: pulses, times, positions, energies."""

@@ -23,15 +23,15 @@ from pulsefront.files import (
 )
 from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
-from pulsefront.firmware.csim import require_compiler
-from pulsefront.firmware.hls4ml import write_hls4ml
-from pulsefront.firmware.hls4ml_settings import BACKENDS, HlsSettings, refuse_unwritable
-from pulsefront.firmware.onnx import write_onnx
-from pulsefront.firmware.onnx_real import measure_difference, write_real_onnx
+from pulsefront.firmware.hls4ml.csim import require_compiler
+from pulsefront.firmware.hls4ml.project import write_hls4ml
+from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings, refuse_unwritable
+from pulsefront.firmware.hls4ml.synthesis import find_tool, synthesize
+from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport
+from pulsefront.firmware.hls4ml.testbench import write_testbench
+from pulsefront.firmware.onnx.exact import write_onnx
+from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import Project, readme
-from pulsefront.firmware.synthesis import find_tool, synthesize
-from pulsefront.firmware.synthesis_report import SynthesisReport
-from pulsefront.firmware.testbench import write_testbench
 from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors
 from pulsefront.fixed_point.model import FixedPointModel

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pulsefront.firmware.board import Board
-from pulsefront.firmware.hls4ml_settings import HlsSettings
-from pulsefront.firmware.onnx_real import Difference
-from pulsefront.firmware.synthesis import COMMANDS, TOOLS
+from pulsefront.firmware.hls4ml.settings import HlsSettings
+from pulsefront.firmware.hls4ml.synthesis import COMMANDS, TOOLS
+from pulsefront.firmware.onnx.real import Difference
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceEstimate

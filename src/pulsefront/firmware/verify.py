@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from pulsefront.errors import ExportError, PulsefrontError, VerificationFailed
 from pulsefront.firmware.checksums import changed_files
-from pulsefront.firmware.csim import CSimulation, check_weight_files, require_compiler
-from pulsefront.firmware.hls4ml_settings import BACKENDS
-from pulsefront.firmware.onnx import run_onnx
-from pulsefront.firmware.onnx_real import measure_difference
-from pulsefront.firmware.synthesis import TOOLS
+from pulsefront.firmware.hls4ml.csim import CSimulation, check_weight_files, require_compiler
+from pulsefront.firmware.hls4ml.settings import BACKENDS
+from pulsefront.firmware.hls4ml.synthesis import TOOLS
+from pulsefront.firmware.onnx.exact import run_onnx
+from pulsefront.firmware.onnx.real import measure_difference
 from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import (
     VectorSet,

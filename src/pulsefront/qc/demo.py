@@ -10,21 +10,21 @@ import pandas as pd
 from pulsefront import __version__
 from pulsefront.files import write_json, write_text
 from pulsefront.progress import Report, silent
-from pulsefront.qc.backtest import backtest
-from pulsefront.qc.backtest_page import backtest_page
-from pulsefront.qc.fit import fit_model
-from pulsefront.qc.fleet import write_fleet
-from pulsefront.qc.fleet_settings import load_fleet
-from pulsefront.qc.folds import BacktestSettings
-from pulsefront.qc.history_store import load_histories, outline
-from pulsefront.qc.ingest import find_files, ingest
-from pulsefront.qc.labels import Target
-from pulsefront.qc.model_file import load_model, save_model
-from pulsefront.qc.samples import build_fleet
-from pulsefront.qc.score import score
-from pulsefront.qc.score_page import score_section
+from pulsefront.qc.backtest.backtest import backtest
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import build_fleet
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings
+from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.nightly.score import score
+from pulsefront.qc.pages.backtest import backtest_page
+from pulsefront.qc.pages.scores import score_section
+from pulsefront.qc.simulate.fleet import write_fleet
+from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import Store
+from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import load_histories, outline
+from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.times import DAY_S, iso_date
 from pulsefront.report import render
 

@@ -4,19 +4,19 @@ The kernels are compiled on first use; importing this room loads numba, so impor
 needed.
 """
 
-from pulsefront.simulate.coincidences import (
+from pulsefront.simulate.coincidences.measurement import (
     CoincidenceSettings,
     coincidence_plan,
     simulate_coincidences,
 )
-from pulsefront.simulate.light_map import (
+from pulsefront.simulate.light.map import (
     LightMap,
     LightMapSettings,
     light_map_for,
     trace_light_map,
 )
-from pulsefront.simulate.scan import scan_plan, simulate_scan
-from pulsefront.simulate.source import ScanSettings, default_scan, scan_positions
+from pulsefront.simulate.scan.measurement import scan_plan, simulate_scan
+from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
 
 __all__ = [
     "CoincidenceSettings",

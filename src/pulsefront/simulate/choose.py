@@ -10,12 +10,12 @@ from pathlib import Path
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
-from pulsefront.simulate.coincidences import CoincidenceSettings, coincidence_plan
-from pulsefront.simulate.light_map import light_map_for
+from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, coincidence_plan
+from pulsefront.simulate.light.map import light_map_for
 from pulsefront.simulate.perturb import NAMED, perturbed
-from pulsefront.simulate.plan import Plan
-from pulsefront.simulate.scan import scan_plan
-from pulsefront.simulate.source import ScanSettings, check_scan, default_scan
+from pulsefront.simulate.run.plan import Plan
+from pulsefront.simulate.scan.measurement import scan_plan
+from pulsefront.simulate.scan.settings import ScanSettings, check_scan, default_scan
 
 __all__ = ["choose_plan"]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from pulsefront.detector import Detector, SiPM, load_detector
 from pulsefront.simulate.drawing import draw_detector
-from pulsefront.simulate.gamma import gamma_table
-from pulsefront.simulate.optics import collection
-from pulsefront.simulate.photosensor import crosstalk_mean
-from pulsefront.simulate.scintillation import (
+from pulsefront.simulate.gamma.interactions import gamma_table
+from pulsefront.simulate.light.optics import collection
+from pulsefront.simulate.light.scintillation import (
     FWHM_PER_SIGMA,
     gate_fraction,
     light_row,
     mean_detection_efficiency,
     relative_yield,
 )
+from pulsefront.simulate.sensor.charges import crosstalk_mean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
-from pulsefront.estimators.bounds import position_bound
-from pulsefront.estimators.timing import PulseSettings, prepare_pulses
-from pulsefront.estimators.timing_bounds import waveform_bound_ps
+from pulsefront.estimators.position.bounds import position_bound
+from pulsefront.estimators.timing.bounds import waveform_bound_ps
+from pulsefront.estimators.timing.discriminators import PulseSettings, prepare_pulses
 from pulsefront.evaluate.intervals import fwhm_statistic, median_statistic
 from pulsefront.evaluate.metrics import euclidean_error
-from pulsefront.simulate.light_map import light_map_for
+from pulsefront.simulate.light.map import light_map_for
 from pulsefront.studies.config import PositionStudy, TimingStudy
+from pulsefront.studies.kinds.position.data import truth_mm
+from pulsefront.studies.kinds.timing.photon_limit import photon_limit
 from pulsefront.studies.parts import SplitEvents
-from pulsefront.studies.photon_limit import photon_limit
-from pulsefront.studies.position import truth_mm
 
 __all__ = ["position_limit", "timing_limit"]
 

@@ -14,9 +14,9 @@ from pulsefront.files import sim_data_directory
 from pulsefront.networks.settings import LossSettings
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
-from pulsefront.simulate.coincidences import CoincidenceSettings
+from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
 from pulsefront.simulate.perturb import NAMED
-from pulsefront.simulate.scan import ScanSettings
+from pulsefront.simulate.scan.measurement import ScanSettings
 
 __all__ = [
     "AnyStudy",

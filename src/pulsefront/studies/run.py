@@ -18,14 +18,6 @@ from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.search.workers import Workers
-from pulsefront.studies import (
-    crystal,
-    measure_crystal,
-    measure_position,
-    measure_timing,
-    position,
-    timing,
-)
 from pulsefront.studies.config import AnyStudy, ExternalSet, load_study
 from pulsefront.studies.external import (
     estimate_sets,
@@ -34,6 +26,12 @@ from pulsefront.studies.external import (
     input_profile,
     make_sets,
 )
+from pulsefront.studies.kinds.crystal import data as crystal
+from pulsefront.studies.kinds.crystal import measure as measure_crystal
+from pulsefront.studies.kinds.position import data as position
+from pulsefront.studies.kinds.position import measure as measure_position
+from pulsefront.studies.kinds.timing import data as timing
+from pulsefront.studies.kinds.timing import measure as measure_timing
 from pulsefront.studies.measure import Answers
 from pulsefront.studies.parts import (
     Baseline,
@@ -110,7 +108,7 @@ def run_study(
     with locked(directory):
         folders = run_steps(_steps(study, file.parent, workers), directory, say)
         write_text(directory / "study.toml", file.read_text())
-        from pulsefront.studies.report import write_report
+        from pulsefront.studies.pages.report import write_report
 
         write_report(study, directory, folders)
     return directory

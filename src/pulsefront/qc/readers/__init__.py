@@ -1,1 +1,1 @@
-"""Readers of QC logs; each yields batches of records and refuses rows with a reason."""
+"""Readers of quality-control logs: one file a format, rows in, records or reasons out."""

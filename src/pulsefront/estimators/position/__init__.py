@@ -1,0 +1,1 @@
+"""Where a gamma ray interacted: Anger logic, k-NN, light response, crystals, bounds."""

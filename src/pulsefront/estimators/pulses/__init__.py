@@ -1,0 +1,1 @@
+"""Quantities of single pulses: baseline, amplitude, charge, crossings, filters, templates."""

@@ -1,0 +1,1 @@
+"""Times of two pulses in coincidence: discriminators, walk, and the bounds of any estimator."""

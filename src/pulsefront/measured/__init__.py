@@ -1,0 +1,1 @@
+"""Jobs on measured files: pickoff, inspection, pairing, calibration, splits of scans."""

@@ -1,0 +1,176 @@
+"""What a file of events holds: columns with units and ranges, status, rate, typical pulses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import ConfigError
+from pulsefront.estimators.pulses.chain import PulseSettings, process_table, resolve
+from pulsefront.events.container import EventTable
+from pulsefront.events.readers.base import EventFile
+from pulsefront.measured.pickoff import status_counts
+from pulsefront.progress import Report, silent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ColumnSummary", "Inspection", "inspect_events"]
+
+SECONDS_PER_UNIT = {
+    "time_ns": 1e-9,
+    "time_ps": 1e-12,
+    "epoch_s": 1.0,
+    "trigger_time_s": 1.0,
+}
+PULSES_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One line of the data dictionary, with the shape per event and the range of the values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    unit: str
+    description: str
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect_events` found.
+
+    Attributes
+    ----------
+    format, events
+        Name of the format and number of events.
+    columns
+        The data dictionary with ranges.
+    status
+        Name of each flag → events, as read from the file.
+    pulse_status
+        The same after the first 200 pulses were measured, with the first 1/32 of the samples as
+        baseline; empty without waveforms or where they are too short.
+    rate_per_s
+        Events per second from first to last, or None where the file holds no times.
+    duration_s
+        Time from first to last event.
+    provenance
+        What the file says about itself.
+    figure
+        Pulses: overlaid with their mean, typical and worst; None without waveforms.
+    """
+
+    format: str
+    events: int
+    columns: tuple[ColumnSummary, ...]
+    status: dict[str, int]
+    pulse_status: dict[str, int]
+    rate_per_s: float | None
+    duration_s: float | None
+    provenance: dict[str, Any]
+    figure: Figure | None
+
+
+@dataclass
+class _Running:
+    """What is kept of all chunks seen."""
+
+    events: int = 0
+    shapes: dict[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    status: dict[str, int] = field(default_factory=dict)
+    times: tuple[float, float] | None = None
+    shown: list[EventTable] = field(default_factory=list)
+
+
+def inspect_events(source: EventFile, *, report: Report = silent) -> Inspection:
+    """Look through all events of *source*, a chunk at a time.
+
+    Raises
+    ------
+    DataError
+        The file is damaged before its first event.
+    """
+    seen = _Running()
+    total = source.provenance.get("events") or 0
+    for table in source.chunks():
+        _take(seen, table)
+        report(seen.events, max(total, seen.events))
+    columns = tuple(
+        ColumnSummary(
+            name,
+            *seen.shapes.get(name, ((), "?")),
+            quantity.unit,
+            quantity.description,
+            *seen.ranges.get(name, (np.nan, np.nan)),
+        )
+        for name, quantity in source.quantities.items()
+    )
+    duration = None if seen.times is None else seen.times[1] - seen.times[0]
+    rate = (seen.events - 1) / duration if duration and seen.events > 1 else None
+    pulse_status, figure = _pulses(seen.shown, source)
+    return Inspection(
+        source.format,
+        seen.events,
+        columns,
+        seen.status,
+        pulse_status,
+        rate,
+        duration,
+        dict(source.provenance),
+        figure,
+    )
+
+
+def _take(seen: _Running, table: EventTable) -> None:
+    seen.events += len(table)
+    for name, count in status_counts(table.status).items():
+        seen.status[name] = seen.status.get(name, 0) + count
+    for name, column in table.columns.items():
+        seen.shapes[name] = (column.shape[1:], str(column.dtype))
+        extremes = _range(column)
+        if extremes is not None:
+            low, high = seen.ranges.get(name, extremes)
+            seen.ranges[name] = (min(low, extremes[0]), max(high, extremes[1]))
+    for name, seconds in SECONDS_PER_UNIT.items():
+        if name in table.columns:
+            extremes = _range(table[name])
+            if extremes is not None:
+                first, last = extremes[0] * seconds, extremes[1] * seconds
+                before = seen.times or (first, last)
+                seen.times = (min(before[0], first), max(before[1], last))
+            break
+    if "waveform_adc" in table.columns and sum(map(len, seen.shown)) < PULSES_SHOWN:
+        seen.shown.append(table.select(slice(PULSES_SHOWN)))
+
+
+def _range(column: NDArray[Any]) -> tuple[float, float] | None:
+    if column.dtype.kind == "f":
+        column = column[np.isfinite(column)]
+    if column.size == 0:
+        return None
+    return float(column.min()), float(column.max())
+
+
+def _pulses(shown: list[EventTable], source: EventFile) -> tuple[dict[str, int], Figure | None]:
+    """Return status counts and figure of the pulses, measured with settings that fit them."""
+    if not shown or not sum(map(len, shown)):
+        return {}, None
+    from pulsefront.measured.figures import pulse_figure
+
+    raw = EventTable.concatenate(shown).select(slice(PULSES_SHOWN))
+    samples = raw["waveform_adc"].shape[-1]
+    try:
+        settings = PulseSettings(baseline_stop=max(samples // 32, 2), baseline_method="robust")
+        measured = process_table(raw, resolve(settings, raw["waveform_adc"]))
+    except ConfigError:
+        return {}, None
+    interval_ns = source.provenance.get("sample_interval_ns")
+    return status_counts(measured.status), pulse_figure(raw, measured, interval_ns)

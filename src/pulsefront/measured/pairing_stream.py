@@ -1,0 +1,349 @@
+"""Coincidences of whole files, or of channels of one file, in memory that does not grow with them.
+
+Both sides are read side by side. Pairs are given out up to a time before which nothing can come
+any more; what lies within the window of that time waits for the next chunk.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.events.readers.base import DataWarning, EventFile
+from pulsefront.measured.pairing import partners
+from pulsefront.progress import Report, silent
+
+__all__ = ["CoincidenceSettings", "Coincidences", "Side"]
+
+TICKS_PER_NS = {"time_ps": 1000.0, "time_ns": 1.0, "trigger_time_s": 1e-9, "epoch_s": 1e-9}
+"""Columns that hold the time of a hit, the finest first."""
+
+PICKOFFS = ("leading_edge", "constant_fraction")
+MOST_DIFFERENCES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Side:
+    """Hits of one side of a pair of detectors: a file, and which of its channels (all if None)."""
+
+    file: EventFile
+    channels: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class CoincidenceSettings:
+    """How hits are paired.
+
+    Attributes
+    ----------
+    window_ns
+        Half width of the window: ``|t₀ − t₁ − offset_ns| ≤ window_ns``.
+    offset_ns
+        Expected t₀ − t₁.
+    disorder_ns
+        How far a hit may lie behind the latest one before it in its file. What comes later still
+        is left out, counted and warned of.
+    without_flagged
+        Leave hits with status flags out before pairing.
+    """
+
+    window_ns: float
+    offset_ns: float = 0.0
+    disorder_ns: float = 1e7
+    without_flagged: bool = False
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.window_ns) and self.window_ns >= 0):
+            raise ConfigError(
+                "must be finite and not negative", field="window_ns", value=self.window_ns
+            )
+        if not (np.isfinite(self.offset_ns) and self.disorder_ns >= 0):
+            raise ConfigError("must be finite", field="offset_ns, disorder_ns")
+
+
+@dataclass
+class Coincidences:
+    """Pairs of hits of two sides; reading `tables` fills the counts.
+
+    Attributes
+    ----------
+    hits
+        Hits of either side that could be paired.
+    pairs
+        Pairs found: each hit is the other's only partner within the window.
+    alone, multiple
+        Hits without a partner; hits with several, or whose partner has several: there is no
+        telling which is the true one.
+    too_late
+        Hits out of order by more than ``disorder_ns``, left out.
+    """
+
+    first: Side
+    second: Side
+    settings: CoincidenceSettings
+    time: str = ""
+    hits: list[int] = field(default_factory=lambda: [0, 0])
+    pairs: int = 0
+    alone: int = 0
+    multiple: int = 0
+    too_late: int = 0
+    _differences: list[NDArray[np.float64]] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        quantities = self.first.file.quantities
+        for side in (self.first, self.second):
+            if not set(TICKS_PER_NS) & set(side.file.quantities):
+                raise DataError(
+                    "holds no times of hits",
+                    file=side.file.path,
+                    field="time",
+                    remedy="give --tag-interval-ns where it holds trigger tags",
+                )
+        both = [t for t in TICKS_PER_NS if t in quantities and t in self.second.file.quantities]
+        if not both:
+            raise DataError(
+                f"has its times in another unit than {self.first.file.path.name}",
+                file=self.second.file.path,
+                field="time",
+            )
+        self.time = self.time or both[0]
+        if self.time not in both:
+            raise ConfigError("no such time", field="time", value=self.time)
+        one_file = self.first.file.path == self.second.file.path
+        channels = self.first.channels, self.second.channels
+        if one_file and (None in channels or (channels[0] or set()) & (channels[1] or set())):
+            raise ConfigError(
+                "the two sides of one file must be different channels",
+                file=self.first.file.path,
+                field="channels",
+                value=[sorted(c) if c is not None else None for c in channels],
+                remedy="name them, for instance --channels 0 1",
+            )
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """Median of t₀ − t₁ and half width of its central 68 %, in ns; None without pairs."""
+        if not self._differences:
+            return None
+        low, middle, high = np.percentile(np.concatenate(self._differences), [15.865, 50, 84.135])
+        return float(middle), float(high - low) / 2
+
+    def tables(self, report: Report = silent) -> Iterator[EventTable]:
+        """Yield the coincidences in order of time.
+
+        Every column that both sides have gets an axis of two after the event axis; there is the
+        difference t₀ − t₁ beside them; the flags of both hits are joined.
+
+        Raises
+        ------
+        DataError
+            A file is damaged, its hits are no single hits, or there is not one pair.
+        """
+        ticks = TICKS_PER_NS[self.time]
+        window, offset = self.settings.window_ns * ticks, self.settings.offset_ns * ticks
+        # So far from a time that is settled, a hit may still take part in what is not.
+        reach = 2 * int(np.ceil(window)) + 2
+        sides = [
+            _Hits(side, self.time, self.settings.disorder_ns * ticks, self.settings)
+            for side in (self.first, self.second)
+        ]
+        shift = round(offset)
+        done: float | int = -np.inf
+        total = sum(side.side.file.provenance.get("events") or 0 for side in sides)
+        while any(not side.ended for side in sides):
+            waiting = [side for side in sides if not side.ended]
+            behind = min(waiting, key=lambda side: side.settled)
+            behind.fill(done if behind is sides[0] else done - shift)
+            settled = min(sides[0].settled, sides[1].settled + shift)
+            cut = settled - reach if np.isfinite(settled) else settled
+            if cut <= done:
+                continue
+            table = self._pair(sides, window, offset, shift, (done, cut))
+            done = cut
+            sides[0].forget(done - reach)
+            sides[1].forget(done - reach - shift)
+            read = sum(side.count for side in sides)
+            report(read, max(total, read))
+            if len(table):
+                yield table
+        self.hits = [side.count for side in sides]
+        self.too_late = sum(side.too_late for side in sides)
+        if not self.pairs:
+            raise DataError(
+                f"no pairs among {self.hits[0]:,} and {self.hits[1]:,} hits",
+                file=self.first.file.path,
+                field="window_ns",
+                value=self.settings.window_ns,
+                remedy="check window, offset, channels and time column",
+            )
+        if self.too_late:
+            warnings.warn(
+                f"{self.too_late} hits come more than {self.settings.disorder_ns:g} ns after their "
+                "turn and are left out; allow for more disorder",
+                DataWarning,
+                stacklevel=2,
+            )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where the pairs come from and what was counted; complete after `tables`."""
+        told = dict(self.first.file.provenance)
+        told.pop("events", None)
+        return {
+            **told,
+            "file": [side.file.provenance.get("file", "") for side in (self.first, self.second)],
+            "coincidence_channels": [
+                None if side.channels is None else sorted(side.channels)
+                for side in (self.first, self.second)
+            ],
+            "coincidence_window_ns": self.settings.window_ns,
+            "coincidence_offset_ns": self.settings.offset_ns,
+            "hits": self.hits,
+            "hits_alone": self.alone,
+            "hits_with_several_partners": self.multiple,
+            "hits_too_late": self.too_late,
+        }
+
+    def _pair(
+        self,
+        sides: Sequence[_Hits],
+        window: float,
+        offset: float,
+        shift: int,
+        span: tuple[float | int, float | int],
+    ) -> EventTable:
+        """Return the pairs whose first hit lies in *span*, and count the hits in it."""
+        left, right = sides
+        if not (left.table.columns and right.table.columns):
+            left.table = left.table if left.table.columns else right.table.select(slice(0))
+            right.table = right.table if right.table.columns else left.table.select(slice(0))
+        found = partners(left.times, right.times, window, offset)
+        first, second = found.pairs()
+        inside = [
+            (times >= span[0]) & (times < span[1]) for times in (left.times, right.times + shift)
+        ]
+        chosen = inside[0][first]
+        paired = [np.zeros(len(side.times), np.bool_) for side in sides]
+        paired[0][first] = True
+        paired[1][second] = True
+        for counts, here, used in zip((found.of_left, found.of_right), inside, paired, strict=True):
+            self.alone += int(np.count_nonzero(here & (counts == 0)))
+            self.multiple += int(np.count_nonzero(here & (counts > 0) & ~used))
+        self.pairs += int(chosen.sum())
+        return self._table(sides, first[chosen], second[chosen])
+
+    def _table(
+        self, sides: Sequence[_Hits], first: NDArray[np.int64], second: NDArray[np.int64]
+    ) -> EventTable:
+        rows = [
+            side.table.select(index) for side, index in zip(sides, (first, second), strict=True)
+        ]
+        quantities: dict[str, Quantity] = {}
+        columns: dict[str, NDArray[Any]] = {}
+        for name, values in rows[0].columns.items():
+            other = rows[1].columns.get(name)
+            if other is not None and other.shape == values.shape and other.dtype == values.dtype:
+                columns[name] = np.stack([values, other], axis=1)
+                quantities[name] = rows[0].quantities[name]
+        unit = self.time.rsplit("_", 1)[1]
+        times = sides[0].times[first], sides[1].times[second]
+        columns[f"time_difference_{unit}"] = times[0] - times[1]
+        quantities[f"time_difference_{unit}"] = Quantity(unit, "time of side 0 minus side 1")
+        for name in PICKOFFS:
+            # A pickoff counts from the start of its waveform, and that from the trigger's time.
+            inner = columns.get(f"{name}_ns")
+            if inner is not None and inner.ndim == 2:
+                hit = (times[0] - times[1]) / TICKS_PER_NS[self.time] + inner[:, 0] - inner[:, 1]
+                columns[f"{name}_difference_ns"] = hit
+                quantities[f"{name}_difference_ns"] = Quantity(
+                    "ns", f"time of side 0 minus side 1, {name.replace('_', ' ')} within waveforms"
+                )
+        if sum(map(len, self._differences)) < MOST_DIFFERENCES and len(first):
+            self._differences.append((times[0] - times[1]) / TICKS_PER_NS[self.time])
+        status = np.asarray(rows[0].status | rows[1].status)
+        return EventTable(columns, quantities, status, self.provenance())
+
+
+class _Hits:
+    """Hits of one side that are read and may still take part, sorted by time."""
+
+    def __init__(
+        self, side: Side, time: str, disorder: float, settings: CoincidenceSettings
+    ) -> None:
+        self.side = side
+        self.time = time
+        self.settings = settings
+        self.disorder = disorder
+        self.ended = False
+        self.latest: float | int = -np.inf
+        self.count = 0
+        self.too_late = 0
+        self._chunks = side.file.chunks()
+        self.table: EventTable = EventTable({}, {})
+        self.times: NDArray[Any] = np.zeros(0, np.int64)
+
+    @property
+    def settled(self) -> float | int:
+        """Time before which no more hits come."""
+        if self.ended:
+            return np.inf
+        return self.latest if np.isinf(self.latest) else self.latest - int(np.ceil(self.disorder))
+
+    def fill(self, done: float | int) -> None:
+        """Read the next chunk; hits before *done* come too late."""
+        table = next(self._chunks, None)
+        if table is None:
+            self.ended = True
+            return
+        hits = self._usable(table)
+        times = hits[self.time]
+        times = times.astype(np.int64 if times.dtype.kind in "iu" else np.float64)
+        if len(times):
+            newest = times.max()
+            self.latest = max(self.latest, int(newest) if times.dtype.kind == "i" else newest)
+        late = times < done
+        self.too_late += int(late.sum())
+        self.count += len(times) - int(late.sum())
+        hits, times = hits.select(~late), times[~late]
+        if len(self.times):
+            hits = EventTable.concatenate([self.table, hits])
+            times = np.concatenate([self.times, times])
+        order = np.argsort(times, kind="stable")
+        self.table, self.times = hits.select(order), times[order]
+
+    def forget(self, before: float | int) -> None:
+        """Let hits before a time go."""
+        start = int(np.searchsorted(self.times, before))
+        self.table = self.table.select(slice(start, None))
+        self.times = self.times[start:]
+
+    def _usable(self, table: EventTable) -> EventTable:
+        keep = np.ones(len(table), np.bool_)
+        if table[self.time].ndim != 1:
+            raise DataError(
+                "holds events of several hits; coincidences are looked for in single hits",
+                file=self.side.file.path,
+                field=self.time,
+            )
+        if self.side.channels is not None:
+            channel = table["channel"]
+            if channel.ndim != 1:
+                raise DataError(
+                    "holds events of several channels; coincidences are looked for in single hits",
+                    file=self.side.file.path,
+                    field="channel",
+                )
+            keep &= np.isin(channel, sorted(self.side.channels))
+        if table[self.time].dtype.kind == "f":
+            keep &= np.isfinite(table[self.time])
+        # A damaged header is no time to go by.
+        keep &= (table.status & np.uint16(Status.BAD_HEADER)) == 0
+        if self.settings.without_flagged:
+            keep &= table.status == 0
+        return table.select(keep)

@@ -1,0 +1,1 @@
+"""Features of every component on every day, from what was known on that day."""

@@ -1,0 +1,126 @@
+"""Features that tell counts and ages: events, services, missed QC, what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pulsefront.qc.features.history import UnitHistory
+from pulsefront.qc.features.schema import WINDOWS_DAYS, FeatureSchema
+from pulsefront.qc.times import DAY_S
+
+__all__ = ["fill_ages", "fill_counts", "in_service", "latest_software"]
+
+Floats = npt.NDArray[np.float32]
+
+_NEVER_DAYS = 3650.0
+
+
+def fill_counts(
+    values: Floats,
+    events: pd.DataFrame,
+    components: Sequence[str],
+    as_of_s: npt.NDArray[np.int64],
+    schema: FeatureSchema,
+) -> None:
+    """Fill how many events of each code became known in the last 7 and 30 days."""
+    known = events["available_at"].to_numpy(dtype=np.int64)
+    code = events["code"].to_numpy()
+    owner = events["component_id"].to_numpy()
+    for name in schema.codes:
+        whole = known[code == name]
+        for days in WINDOWS_DAYS:
+            window = days * DAY_S
+            values[:, :, schema.place(f"unit {name}:{days}d")] = _window_count(
+                whole, as_of_s, window
+            )
+            for c, component in enumerate(components):
+                mine = known[(code == name) & (owner == component)]
+                values[c, :, schema.place(f"{name}:{days}d")] = _window_count(mine, as_of_s, window)
+
+
+def _window_count(
+    known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64], window_s: int
+) -> npt.NDArray[np.int64]:
+    upto = np.searchsorted(known, as_of_s, side="right")
+    return np.asarray(upto - np.searchsorted(known, as_of_s - window_s, side="right"))
+
+
+def fill_ages(
+    values: Floats,
+    history: UnitHistory,
+    components: Sequence[str],
+    as_of_s: npt.NDArray[np.int64],
+    last_measured_s: npt.NDArray[np.int64],
+    schema: FeatureSchema,
+) -> None:
+    installed = int(history.unit["installed_on"])
+    age = (as_of_s - installed) / DAY_S if installed else np.nan
+    values[:, :, schema.place("age_days")] = age
+    services = history.services
+    known = services["logged_at"].to_numpy(dtype=np.int64)
+    kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
+    whole = owner == ""
+    calibrations = known[whole & (kind == "calibration")]
+    values[:, :, schema.place("days_since_calibration")] = _days_since(calibrations, as_of_s)
+    values[:, :, schema.place("calibrations_180d")] = _window_count(
+        calibrations, as_of_s, 180 * DAY_S
+    )
+    values[:, :, schema.place("days_since_service")] = _days_since(known, as_of_s)
+    for c, component in enumerate(components):
+        replaced = (owner == component) & (
+            (kind == "corrective") | ((kind == "preventive") & ~whole)
+        )
+        values[c, :, schema.place("days_since_replacement")] = _days_since(known[replaced], as_of_s)
+    day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
+    last = last_measured_s.astype("datetime64[s]").astype("datetime64[D]")
+    # Days without QC between the last reading and now; weekends without it are normal. The
+    # as-of instant is the end of a day, that is, the first moment of the next.
+    missed = np.busday_count(last + 1, np.maximum(day, last + 1))
+    values[:, :, schema.place("missed_qc_days")] = np.where(last_measured_s < 0, np.nan, missed)
+
+
+def _days_since(
+    known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    upto = np.searchsorted(known, as_of_s, side="right")
+    if not len(known):
+        return np.full(len(as_of_s), _NEVER_DAYS)
+    days = (as_of_s - known[np.maximum(upto - 1, 0)]) / DAY_S
+    return np.where(upto > 0, np.minimum(days, _NEVER_DAYS), _NEVER_DAYS)
+
+
+def in_service(
+    services: pd.DataFrame, components: Sequence[str], as_of_s: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return whether a repair was open at each instant, as far as was known then.
+
+    Most sites log a service when it is done; then nothing is known to be open.
+    """
+    found = np.zeros((len(components), len(as_of_s)), dtype=np.bool_)
+    for row in services.to_dict("records"):
+        if row["kind"] in {"corrective", "upgrade"}:
+            open_now = (as_of_s >= max(row["logged_at"], row["reported_at"])) & (
+                as_of_s < row["completed_at"]
+            )
+            for c, component in enumerate(components):
+                if row["component_id"] in {"", component}:
+                    found[c] |= open_now
+    return found
+
+
+def latest_software(
+    history: UnitHistory, as_of_s: npt.NDArray[np.int64]
+) -> npt.NDArray[np.object_]:
+    """Return the software version of the latest reading known at each instant, else ""."""
+    names, code = np.unique(history.software.astype(str), return_inverse=True)
+    version = code[history.context]
+    order = np.lexsort((version, history.measured_at, history.available_at))
+    upto = np.searchsorted(history.available_at[order], as_of_s, side="right")
+    result = np.full(len(as_of_s), history.before.software if history.before else "", dtype=object)
+    some = upto > 0
+    result[some] = names[version[order[upto[some] - 1]]].astype(object)
+    return result

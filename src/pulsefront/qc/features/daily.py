@@ -1,0 +1,209 @@
+"""Features of every component on every day, from what was known on that day.
+
+`trailing` makes the statistics of single series; here they are laid out by component, compared
+with the neighbours in the same unit and with the fleet, and joined by counts and ages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pulsefront.qc.features.ages import fill_ages, fill_counts, in_service, latest_software
+from pulsefront.qc.features.history import UnitHistory
+from pulsefront.qc.features.peers import fill_neighbours
+from pulsefront.qc.features.schema import UNIT_STATISTICS, FeatureSchema
+from pulsefront.qc.features.trailing import (
+    CARRIED,
+    LAST_MEASURED,
+    LEVEL,
+    RECORDS,
+    STATISTICS,
+    fresh_state,
+    trailing_statistics,
+)
+from pulsefront.qc.times import DAY_S
+
+__all__ = ["UnitFeatures", "daily_as_of", "series_states", "unit_features"]
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+_RESTARTING_ALL = ("calibration", "upgrade")
+_RESTARTING = (*_RESTARTING_ALL, "corrective", "preventive")
+
+
+@dataclass
+class UnitFeatures:
+    """Features of one unit.
+
+    Attributes
+    ----------
+    components
+        Names, in the order of the first axis.
+    as_of_s
+        (as_of,) instants.
+    values
+        (component, as_of, feature) float32; NaN where a component has no such test.
+    levels
+        (test, as_of) median over the unit's components of the signed level: what peers compare.
+    records
+        (component, as_of) fewest readings since the baseline began, over the component's tests.
+    last_measured_s
+        (as_of,) latest reading known, −1 where there is none.
+    in_service
+        (component, as_of) whether a service was known to be open.
+    software
+        (as_of,) version of the latest reading known.
+    """
+
+    unit_id: str
+    model: str
+    components: tuple[str, ...]
+    as_of_s: npt.NDArray[np.int64]
+    values: Floats
+    levels: npt.NDArray[np.float32]
+    records: npt.NDArray[np.int32]
+    last_measured_s: npt.NDArray[np.int64]
+    in_service: npt.NDArray[np.bool_]
+    software: npt.NDArray[np.object_]
+
+
+def daily_as_of(first_s: int, last_s: int, *, every: int = 1) -> npt.NDArray[np.int64]:
+    """Return ends of days from the day of *first_s* to the last one not after *last_s*."""
+    start = (first_s // DAY_S + 1) * DAY_S
+    return np.arange(start, last_s + 1, every * DAY_S, dtype=np.int64)
+
+
+def unit_features(
+    history: UnitHistory, schema: FeatureSchema, as_of_s: npt.NDArray[np.int64]
+) -> UnitFeatures:
+    """Return the features of one unit at sorted instants; `peers.fill_peers` adds the fleet's."""
+    components = history.components
+    place = {component: k for k, component in enumerate(components)}
+    size = len(as_of_s)
+    values = np.full((len(components), size, len(schema.names)), np.nan, dtype=np.float32)
+    records = np.full((len(components), size), np.iinfo(np.int32).max, dtype=np.int32)
+    last = np.full(size, -1.0)
+    levels = np.full((len(schema.tests), size), np.nan, dtype=np.float32)
+    signed: dict[str, list[tuple[int, Doubles]]] = {}
+    for k, out, state, _ in _run_series(history, as_of_s, set(schema.tests)):
+        component, test = history.series[k]
+        c, first = place[component], schema.place(f"{test}:{STATISTICS[0]}")
+        values[c, :, first : first + len(STATISTICS)] = out
+        np.minimum(records[c], state[:, RECORDS].astype(np.int32), out=records[c])
+        np.maximum(last, state[:, LAST_MEASURED], out=last)
+        signed.setdefault(test, []).append((c, state[:, LEVEL].copy()))
+        if component == "" and test in schema.unit_tests:
+            for name in UNIT_STATISTICS:
+                shared = values[:, :, schema.place(f"unit {test}:{name}")]
+                shared[:] = out[:, STATISTICS.index(name)]
+    fill_neighbours(values, levels, signed, schema)
+    last_s = last.astype(np.int64)
+    fill_counts(values, history.events, components, as_of_s, schema)
+    fill_ages(values, history, components, as_of_s, last_s, schema)
+    return UnitFeatures(
+        history.unit_id,
+        str(history.unit["model"]),
+        components,
+        as_of_s,
+        values,
+        levels,
+        records,
+        last_s,
+        in_service(history.services, components, as_of_s),
+        latest_software(history, as_of_s),
+    )
+
+
+def series_states(history: UnitHistory, instant_s: int) -> Doubles:
+    """Return what the records known by an instant left behind, (series, `trailing.CARRIED`)."""
+    states = np.empty((len(history.series), CARRIED))
+    for k, _, _, carried in _run_series(history, np.array([instant_s], dtype=np.int64), None):
+        states[k] = carried
+    return states
+
+
+def _run_series(
+    history: UnitHistory, as_of_s: npt.NDArray[np.int64], tests: set[str] | None
+) -> Iterator[tuple[int, Floats, Doubles, Doubles]]:
+    """Yield (series, statistics, state, carried) of each series of some tests, or of all.
+
+    The arrays are used again for the next series.
+    """
+    out = np.empty((len(as_of_s), len(STATISTICS)), dtype=np.float32)
+    state = np.empty((len(as_of_s), 3))
+    centre, width = _centre_and_width(history.limits)
+    changes = _new_baseline(history)
+    restarts = _restarts(history.services, history.components)
+    for k, (component, test) in enumerate(history.series):
+        if tests is not None and test not in tests:
+            continue
+        rows = slice(history.start[k], history.start[k + 1])
+        context = history.context[rows]
+        carried = history.before.state[k].copy() if history.before else fresh_state(1)[0]
+        trailing_statistics(
+            history.value[rows],
+            history.measured_at[rows],
+            history.available_at[rows],
+            centre[context],
+            width[context],
+            changes[rows],
+            restarts[component],
+            as_of_s,
+            out,
+            state,
+            carried,
+        )
+        yield k, out, state, carried
+
+
+def _centre_and_width(
+    limits: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the reference and the limit unit of each context, NaN where there is none."""
+    reference, action_low, tolerance_low, tolerance_high, action_high = limits.T
+    low = np.where(np.isnan(tolerance_low), action_low, tolerance_low)
+    high = np.where(np.isnan(tolerance_high), action_high, tolerance_high)
+    centre = np.where(np.isnan(reference), (low + high) / 2.0, reference)
+    width = (high - low) / 2.0
+    one_sided = np.where(np.isnan(low), high, low)
+    width = np.where(np.isnan(width), np.abs(one_sided - centre), width)
+    return centre, np.where(width > 0.0, width, np.nan)
+
+
+def _new_baseline(history: UnitHistory) -> npt.NDArray[np.bool_]:
+    """Return whether each row has another reference, baseline or software than the one before."""
+    pairs = zip(
+        history.baseline.tolist(), history.software.tolist(), history.limits[:, 0], strict=True
+    )
+    codes, _ = pd.factorize(np.array([repr(pair) for pair in pairs], dtype=object))
+    code_of = np.asarray(codes, dtype=np.int64)
+    code = code_of[history.context]
+    changed = np.zeros(len(code), dtype=np.bool_)
+    changed[1:] = code[1:] != code[:-1]
+    starts = history.start[:-1]
+    # A series' first row differs from nothing, unless earlier rows left their context behind.
+    first = history.start[1:] > starts
+    changed[starts[first]] = False
+    if history.before is not None:
+        last = history.before.context[first]
+        changed[starts[first]] = (last >= 0) & (code_of[last] != code[starts[first]])
+    return changed
+
+
+def _restarts(
+    services: pd.DataFrame, components: Sequence[str]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Return by component when each service that restarts its baseline became known."""
+    owner = services["component_id"].to_numpy(dtype=object)
+    kind = services["kind"].to_numpy(dtype=object)
+    known = services["logged_at"].to_numpy(dtype=np.int64)
+    # Maintenance and repairs of the whole unit leave the readings of its parts as they are.
+    shared = (owner == "") & np.isin(kind.astype(str), _RESTARTING_ALL)
+    own = np.isin(kind.astype(str), _RESTARTING)
+    return {name: known[shared | (own & (owner == name))] for name in components}

@@ -1,0 +1,274 @@
+"""All that is known of one scanner, as arrays in the order in which it became known.
+
+A history may also go on from a `Before`: what the records up to some instant left behind, so that
+only the later ones need to be read. Features and hashes come out the same to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pulsefront.qc.records import LIMIT_COLUMNS
+from pulsefront.qc.store.rows import group_rows
+from pulsefront.qc.times import DAY_S
+
+__all__ = [
+    "BLOCK_S",
+    "CONTEXT_NAMES",
+    "Before",
+    "UnitHistory",
+    "assemble",
+    "history_from_frames",
+    "series_names",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+BLOCK_S = 28 * DAY_S
+"""Records are hashed in blocks of the time at which they became known."""
+
+CONTEXT_NAMES = (*LIMIT_COLUMNS, "status", "baseline_id", "software_version")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the records up to an instant left behind.
+
+    Attributes
+    ----------
+    state
+        (series, `trailing.CARRIED`) in the order of the history's series.
+    context
+        (series,) index of each series' last context, −1 where it had no record.
+    digest
+        The hash of those records.
+    software
+        Version of the latest of them.
+    """
+
+    state: Floats
+    context: Ints
+    digest: str
+    software: str
+
+
+@dataclass(frozen=True)
+class UnitHistory:
+    """Records of one unit.
+
+    Attributes
+    ----------
+    unit
+        The unit's own record.
+    series
+        (component_id, test) of each series; a test that came in two units of measurement is two
+        series, the unit in brackets behind the name.
+    keys
+        (component_id, test, unit of measurement) of each series, as the store has them.
+    start
+        (series + 1,) where the rows of each series begin.
+    value, measured_at, available_at, context
+        (row,) sorted by series, then by the time they became known, then by the time measured.
+    limits
+        (context, 5) reference and the four limits.
+    baseline, software
+        (context,) names.
+    services, events
+        Frames sorted by the time they became known (``logged_at``, ``available_at``).
+    before
+        What earlier records left behind, where they are not among the rows.
+    """
+
+    unit: Mapping[str, Any]
+    series: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, str, str], ...]
+    start: Ints
+    value: Floats
+    measured_at: Ints
+    available_at: Ints
+    context: Ints
+    limits: Floats
+    baseline: npt.NDArray[np.object_]
+    software: npt.NDArray[np.object_]
+    services: pd.DataFrame
+    events: pd.DataFrame
+    before: Before | None = None
+
+    @property
+    def unit_id(self) -> str:
+        """Name of the unit."""
+        return str(self.unit["unit_id"])
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Components that have tests of their own, sorted."""
+        return tuple(sorted({component for component, _ in self.series}))
+
+    def known_by(self, as_of_s: int) -> UnitHistory:
+        """Return the history with just what was known at an instant."""
+        return self._rows(self.available_at <= as_of_s, as_of_s)
+
+    def known_after(self, instant_s: int, before: Before) -> UnitHistory:
+        """Return the history going on from *before*, what was known at an instant."""
+        return replace(self._rows(self.available_at > instant_s, None), before=before)
+
+    def _rows(self, keep: npt.NDArray[np.bool_], as_of_s: int | None) -> UnitHistory:
+        count = np.concatenate([[0], np.cumsum(keep)])
+        part = replace(
+            self,
+            start=count[self.start].astype(np.int64),
+            value=self.value[keep],
+            measured_at=self.measured_at[keep],
+            available_at=self.available_at[keep],
+            context=self.context[keep],
+        )
+        if as_of_s is None:
+            return part
+        services = self.services[self.services["logged_at"] <= as_of_s]
+        events = self.events[self.events["available_at"] <= as_of_s]
+        return replace(
+            part,
+            services=services.reset_index(drop=True),
+            events=events.reset_index(drop=True),
+        )
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 of all records, the same wherever and whenever they were stored."""
+        digest = hashlib.sha256(repr(sorted(self.unit.items())).encode())
+        digest.update(self.records_digest().encode())
+        for frame in (self.services, self.events):
+            digest.update(frame.to_csv(index=False).encode())
+        return digest.hexdigest()
+
+    def records_digest(self) -> str:
+        """Return the hash of the measurements alone: a chain over blocks of `BLOCK_S`.
+
+        A block's link depends on its own rows and on the link before, never on how a history was
+        cut in two at the edge of a block.
+        """
+        link = self.before.digest if self.before else ""
+        code = np.repeat(np.arange(len(self.series)), np.diff(self.start))
+        block = -(-self.available_at // BLOCK_S)  # an instant at the edge belongs before it
+        order = np.argsort(block, kind="stable")
+        numbers, begin, size = np.unique(block[order], return_index=True, return_counts=True)
+        text = self._context_texts()
+        for number, first, many in zip(numbers.tolist(), begin, size, strict=True):
+            rows = order[first : first + many]
+            digest = hashlib.sha256(f"{link} {number}".encode())
+            # Rows come series by series, in the order of names: that of the keys here, because
+            # the name of a series changes when the same test turns up in a second unit.
+            present, counts = np.unique(code[rows], return_counts=True)
+            by_key = sorted(range(len(present)), key=lambda k: self.keys[present[k]])
+            at = np.cumsum([0, *counts])
+            rows = np.concatenate([rows[at[k] : at[k + 1]] for k in by_key])
+            digest.update(repr([(self.keys[present[k]], int(counts[k])) for k in by_key]).encode())
+            for array in (self.value, self.measured_at, self.available_at):
+                digest.update(array[rows].tobytes())
+            digest.update(text[self.context[rows]].tobytes())
+            link = digest.hexdigest()
+        return link
+
+    def _context_texts(self) -> npt.NDArray[np.bytes_]:
+        names = zip(self.baseline.tolist(), self.software.tolist(), strict=True)
+        texts = [
+            hashlib.sha256(f"{pair!r}{row.tolist()}".encode()).digest()[:8].hex()
+            for pair, row in zip(names, self.limits, strict=True)
+        ]
+        return np.array(texts, dtype="S16")
+
+
+def series_names(keys: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Return (component, test) of each (component, test, unit of measurement) of one unit."""
+    counts: dict[tuple[str, str], int] = {}
+    for component, test, _ in keys:
+        counts[component, test] = counts.get((component, test), 0) + 1
+    return [(c, t if counts[c, t] == 1 else f"{t} [{u}]") for c, t, u in keys]
+
+
+def assemble(
+    unit: Mapping[str, Any],
+    keys: Sequence[tuple[str, str, str]],
+    series_code: Ints,
+    columns: tuple[Floats, Ints, Ints, Ints],
+    contexts: Sequence[tuple[Any, ...]],
+    services: pd.DataFrame,
+    events: pd.DataFrame,
+    before: Before | None = None,
+) -> UnitHistory:
+    """Return the history from rows in any order; *keys* are (component, test, unit).
+
+    A series without a row is left out: nothing is known of it. *before* counts as rows; its order
+    is that of *keys*.
+    """
+    rows_of = np.bincount(series_code, minlength=len(keys))
+    known = rows_of > 0
+    if before is not None:
+        known |= before.context >= 0
+    if not known.all():
+        series_code = (np.cumsum(known) - 1)[series_code]
+        keys = [key for key, has in zip(keys, known, strict=True) if has]
+        if before is not None:
+            before = replace(before, state=before.state[known], context=before.context[known])
+    names = series_names(keys)
+    order = sorted(range(len(names)), key=lambda k: names[k])
+    if before is not None:
+        before = replace(before, state=before.state[order], context=before.context[order])
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[order] = np.arange(len(names))
+    value, measured_at, available_at, context = columns
+    code = rank[series_code] if len(series_code) else series_code
+    rows = np.lexsort((measured_at, available_at, code))
+    start = np.searchsorted(code[rows], np.arange(len(names) + 1))
+    services = services.sort_values(
+        ["logged_at", "reported_at", "component_id", "kind"], ignore_index=True
+    )
+    events = events.sort_values(
+        ["available_at", "occurred_at", "component_id", "code"], ignore_index=True
+    )
+    limits = np.array([[np.nan if v is None else v for v in c[:5]] for c in contexts], dtype=float)
+    return UnitHistory(
+        unit,
+        tuple(names[k] for k in order),
+        tuple(keys[k] for k in order),
+        start.astype(np.int64),
+        value[rows],
+        measured_at[rows],
+        available_at[rows],
+        context[rows],
+        limits.reshape(-1, 5),
+        np.array([c[6] for c in contexts], dtype=object),
+        np.array([c[7] for c in contexts], dtype=object),
+        services,
+        events,
+        before,
+    )
+
+
+def history_from_frames(
+    units: pd.DataFrame, measurements: pd.DataFrame, events: pd.DataFrame, services: pd.DataFrame
+) -> UnitHistory:
+    """Return the history of the one unit that the frames are about."""
+    series_code, keys = group_rows(measurements, ["component_id", "test", "unit"])
+    context_code, contexts = group_rows(measurements, list(CONTEXT_NAMES))
+    return assemble(
+        {str(k): v for k, v in units.iloc[0].items()},
+        keys,
+        series_code,
+        (
+            measurements["value"].to_numpy(dtype=float),
+            measurements["measured_at"].to_numpy(),
+            measurements["available_at"].to_numpy(),
+            context_code,
+        ),
+        contexts,
+        services.drop(columns=["row", "source_id"], errors="ignore"),
+        events.drop(columns=["row", "source_id"], errors="ignore"),
+    )

@@ -1,0 +1,290 @@
+"""Features and labels of a fleet as rows, with what is needed to judge a score on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import QCDataError
+from pulsefront.progress import Report, silent
+from pulsefront.qc.features.daily import UnitFeatures, daily_as_of, unit_features
+from pulsefront.qc.features.history import UnitHistory
+from pulsefront.qc.features.labels import (
+    Target,
+    component_labels,
+    failure_times,
+    longest_label_delay_days,
+)
+from pulsefront.qc.features.peers import fill_peers, fleet_levels
+from pulsefront.qc.features.schema import FeatureSchema, schema_of
+from pulsefront.qc.times import DAY_S
+
+__all__ = [
+    "Fleet",
+    "Outline",
+    "Samples",
+    "build_fleet",
+    "empty_samples",
+    "outline_of",
+    "put_rows",
+    "split_time",
+]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of (component, day).
+
+    Attributes
+    ----------
+    values
+        (row, feature) float32.
+    label
+        (row,) 1, 0 or −1 where there is none.
+    unit, component
+        (row,) index into the fleet's units, and into its (unit, component) pairs.
+    as_of_s, records, last_measured_s, in_service, software
+        (row,) see `UnitFeatures`.
+    """
+
+    values: npt.NDArray[np.float32]
+    label: npt.NDArray[np.int8]
+    unit: npt.NDArray[np.int32]
+    component: npt.NDArray[np.int32]
+    as_of_s: npt.NDArray[np.int64]
+    records: npt.NDArray[np.int32]
+    last_measured_s: npt.NDArray[np.int64]
+    in_service: npt.NDArray[np.bool_]
+    software: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: npt.NDArray[Any]) -> Samples:
+        """Return some rows, by mask or index."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Samples of a fleet and the names behind their indices.
+
+    ``failures_s`` holds, by component index, the times of its failures; ``label_delay_days`` the
+    longest time from a failure to its entry in the log.
+    """
+
+    schema: FeatureSchema
+    target: Target
+    samples: Samples
+    units: tuple[str, ...]
+    sites: tuple[str, ...]
+    models: tuple[str, ...]
+    components: tuple[tuple[int, str], ...]
+    failures_s: tuple[npt.NDArray[np.int64], ...]
+    replaced_s: tuple[npt.NDArray[np.int64], ...]
+    first_s: int
+    last_s: int
+    label_delay_days: float
+
+    @property
+    def embargo_days(self) -> int:
+        """Days between what one slice may use and the first day of the next."""
+        return int(np.ceil(self.target.span_days + self.label_delay_days))
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a fleet's records hold altogether, to be known before the first unit is read.
+
+    ``components`` counts the components of all units; times in seconds since 1970 UTC.
+    """
+
+    schema: FeatureSchema
+    units: tuple[str, ...]
+    components: int
+    first_s: int
+    last_s: int
+
+
+def no_measurements() -> QCDataError:
+    """Return the error of an empty store."""
+    return QCDataError("the store holds no measurements", remedy="run pulsefront qc ingest first")
+
+
+def outline_of(histories: Sequence[UnitHistory]) -> Outline:
+    """Return the outline of histories that are at hand."""
+    units = [history for history in histories if len(history.value)]
+    if not units:
+        raise no_measurements()
+    return Outline(
+        schema_of(units),
+        tuple(h.unit_id for h in units),
+        sum(len(h.components) for h in units),
+        min(int(h.measured_at.min()) for h in units),
+        max(int(h.available_at.max()) for h in units),
+    )
+
+
+def empty_samples(rows: int, features: int) -> Samples:
+    """Return room for rows; a page of memory is taken once something is written to it."""
+    return Samples(
+        np.empty((rows, features), dtype=np.float32),
+        np.full(rows, -1, dtype=np.int8),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.int32),
+        np.empty(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.bool_),
+        np.empty(rows, dtype=object),
+    )
+
+
+def put_rows(
+    samples: Samples, at: int, features: UnitFeatures, unit: int, first_component: int, first: int
+) -> int:
+    """Write a unit's features from row *at* on, component by component; return the next row.
+
+    Instants before number *first* are left out; there is no label yet.
+    """
+    count, size = features.records.shape
+    size -= first
+    end = at + count * size
+    rows = slice(at, end)
+    samples.values[rows].reshape(count, size, -1)[:] = features.values[:, first:]
+    samples.unit[rows] = unit
+    samples.component[rows] = np.repeat(np.arange(first_component, first_component + count), size)
+    samples.as_of_s[rows] = np.tile(features.as_of_s[first:], count)
+    samples.records[rows] = features.records[:, first:].reshape(-1)
+    samples.last_measured_s[rows] = np.tile(features.last_measured_s[first:], count)
+    samples.in_service[rows] = features.in_service[:, first:].reshape(-1)
+    samples.software[rows] = np.tile(features.software[first:], count)
+    return int(end)
+
+
+def build_fleet(
+    histories: Iterable[UnitHistory],
+    target: Target,
+    *,
+    daily_from: float = 0.0,
+    stride_before: int = 7,
+    outline: Outline | None = None,
+    report: Report = silent,
+) -> Fleet:
+    """Return features and labels of all units.
+
+    Parameters
+    ----------
+    histories
+        With *outline* given they are taken one at a time, so that a large store is never in
+        memory as a whole.
+    daily_from
+        Share of the time from which on every day is a row; before, every *stride_before* days,
+        which costs training little: neighbouring days tell nearly the same.
+
+    Raises
+    ------
+    QCDataError
+        There are no measurements.
+    """
+    if outline is None:
+        histories = list(histories)
+        outline = outline_of(histories)
+    schema, last_s = outline.schema, outline.last_s
+    as_of_s = daily_as_of(outline.first_s, last_s)
+    day = np.arange(len(as_of_s))
+    as_of_s = as_of_s[(day >= daily_from * len(day)) | (day % stride_before == 0)]
+    samples = empty_samples(outline.components * len(as_of_s), len(schema.names))
+    found = _Found()
+    at = 0
+    for history in histories:
+        if not len(history.value):
+            continue
+        features = unit_features(history, schema, as_of_s)
+        first = int(np.searchsorted(as_of_s, int(history.measured_at.min())))
+        begin = at
+        at = put_rows(samples, at, features, len(found.units), len(found.components), first)
+        label = [
+            component_labels(history.services, name, as_of_s[first:], target, last_s)
+            for name in features.components
+        ]
+        samples.label[begin:at] = np.concatenate(label)
+        found.add(history, features, (begin, at, first))
+        report(len(found.units), len(outline.units))
+    samples = Samples(**{f.name: getattr(samples, f.name)[:at] for f in fields(Samples)})
+    _add_peers(samples, found, schema)
+    return Fleet(
+        schema,
+        target,
+        samples,
+        tuple(found.units),
+        tuple(found.sites),
+        tuple(found.models),
+        tuple(found.components),
+        tuple(found.failures),
+        tuple(found.replaced),
+        outline.first_s,
+        last_s,
+        max(found.delays),
+    )
+
+
+class _Found:
+    """What is kept of each unit beside its rows."""
+
+    def __init__(self) -> None:
+        self.units: list[str] = []
+        self.sites: list[str] = []
+        self.models: list[str] = []
+        self.components: list[tuple[int, str]] = []
+        self.failures: list[npt.NDArray[np.int64]] = []
+        self.replaced: list[npt.NDArray[np.int64]] = []
+        self.delays: list[float] = []
+        self.levels: list[npt.NDArray[np.float32]] = []
+        self.places: list[tuple[int, int, int]] = []
+
+    def add(
+        self, history: UnitHistory, features: UnitFeatures, place: tuple[int, int, int]
+    ) -> None:
+        """Note a unit whose rows are begin to end, from instant number first on."""
+        unit = len(self.units)
+        self.units.append(history.unit_id)
+        self.sites.append(str(history.unit["site"]))
+        self.models.append(str(history.unit["model"]))
+        for name in features.components:
+            self.components.append((unit, name))
+            self.failures.append(failure_times(history.services, name))
+            self.replaced.append(_replaced(history, name))
+        self.delays.append(longest_label_delay_days(history.services))
+        self.levels.append(features.levels)
+        self.places.append(place)
+
+
+def _add_peers(samples: Samples, found: _Found, schema: FeatureSchema) -> None:
+    """Fill how far each unit stands from the fleet, in place."""
+    fleet = fleet_levels(found.levels, found.models)
+    for (begin, end, first), levels, model in zip(
+        found.places, found.levels, found.models, strict=True
+    ):
+        size = levels.shape[1] - first
+        if size:
+            values = samples.values[begin:end].reshape(-1, size, samples.values.shape[1])
+            mine = {model: fleet[model][:, first:]}
+            fill_peers(values, levels[:, first:], mine, model, schema)
+
+
+def _replaced(history: UnitHistory, component: str) -> npt.NDArray[np.int64]:
+    services = history.services
+    mine = (services["component_id"] == component) & (services["kind"] == "preventive")
+    if component == "":
+        mine &= False
+    return np.sort(services.loc[mine, "reported_at"].to_numpy(dtype=np.int64))
+
+
+def split_time(fleet: Fleet, share: float) -> int:
+    """Return the instant at a share of the fleet's time, at the end of a day."""
+    return int((fleet.first_s + share * (fleet.last_s - fleet.first_s)) // DAY_S * DAY_S)

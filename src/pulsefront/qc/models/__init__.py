@@ -1,0 +1,1 @@
+"""Failure models: trained, chosen, calibrated, kept as one file."""

@@ -1,0 +1,170 @@
+"""Scores turned into alerts, and alerts judged by what happened afterwards.
+
+An alert goes out when a component's score reaches the threshold; then the component is quiet for
+lead plus horizon, the time in which somebody looks. An alert is *right* when the component fails
+within (lead, lead + horizon] days after it, *too late* when it fails within the lead, and *false*
+when it does not fail. Alerts before a preventive replacement are not judged. A failure counts as
+found when a right alert precedes it. The same rule judges every model and every control chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.times import DAY_S
+
+__all__ = ["AlertTable", "Judged", "judge", "threshold_at_rate"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@njit(nogil=True, cache=True)
+def _alerts(score, component, day, threshold, quiet_days):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(score), dtype=np.bool_)
+    current, quiet_until = -1, -1
+    for row in range(len(score)):
+        if component[row] != current:
+            current = component[row]
+            quiet_until = -1
+        if day[row] >= quiet_until and score[row] >= threshold:  # NaN: no decision, no alert
+            found[row] = True
+            quiet_until = day[row] + quiet_days
+    return found
+
+
+@dataclass(frozen=True)
+class AlertTable:
+    """Scores of component-days, sorted by component and day, and what became of the components.
+
+    ``score`` is NaN where there is no decision. Failures before ``from_s`` + the span cannot be
+    found by anyone and are not counted.
+    """
+
+    score: npt.NDArray[np.float64]
+    component: npt.NDArray[np.integer[Any]]
+    unit_of: Ints
+    as_of_s: Ints
+    failures_s: Sequence[Ints]
+    replaced_s: Sequence[Ints]
+    target: Target
+    from_s: int
+    upto_s: int
+
+    @property
+    def unit_years(self) -> float:
+        """Observed unit-years."""
+        units = np.unique(self.unit_of[np.unique(self.component)])
+        return float(len(units) * (self.upto_s - self.from_s) / DAY_S / 365.25)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Alerts and failures at one threshold.
+
+    ``failure_unit``, ``failure_found``, ``failure_lead_days`` have one entry per failure (lead of
+    the first right alert, NaN where none); ``false_unit`` the unit of each false alert.
+    """
+
+    threshold: float
+    failure_component: Ints
+    failure_s: Ints
+    failure_unit: Ints
+    failure_found: npt.NDArray[np.bool_]
+    failure_lead_days: npt.NDArray[np.float64]
+    false_unit: Ints
+    alert_component: npt.NDArray[np.integer[Any]]
+    alert_s: Ints
+    unit_years: float
+
+    @property
+    def recall(self) -> float:
+        """Share of failures found; NaN where there are none."""
+        return float(self.failure_found.mean()) if len(self.failure_found) else float("nan")
+
+    @property
+    def false_per_unit_year(self) -> float:
+        """False alerts per unit-year."""
+        return len(self.false_unit) / self.unit_years
+
+    @property
+    def median_lead_days(self) -> float:
+        """Median lead over the failures found; NaN where there are none."""
+        found = self.failure_lead_days[self.failure_found]
+        return float(np.median(found)) if len(found) else float("nan")
+
+
+def judge(table: AlertTable, threshold: float) -> Judged:
+    """Return what the alerts at a threshold were worth."""
+    target = table.target
+    mask = _alerts(
+        table.score, table.component, table.as_of_s // DAY_S, threshold, target.span_days
+    )
+    component, when = table.component[mask], table.as_of_s[mask]
+    lead_s, span_s = target.lead_days * DAY_S, target.span_days * DAY_S
+    false: list[int] = []
+    failures: list[tuple[int, int, int, bool, float]] = []
+    present = np.unique(table.component)
+    begin = np.searchsorted(component, present, side="left")
+    end = np.searchsorted(component, present, side="right")
+    for k, c in enumerate(present):
+        unit = int(table.unit_of[c])
+        alerts = when[begin[k] : end[k]]
+        failed, replaced = table.failures_s[c], table.replaced_s[c]
+        follows = _next_within(failed, alerts, span_s)
+        spared = _next_within(replaced, alerts, span_s)
+        false += [unit] * int((~follows & ~spared).sum())
+        for t in failed[(failed > table.from_s + span_s) & (failed <= table.upto_s)]:
+            good = alerts[(alerts < t - lead_s) & (alerts >= t - span_s)]
+            lead = float((t - good[0]) / DAY_S) if len(good) else np.nan
+            failures.append((int(c), int(t), unit, bool(len(good)), lead))
+    columns: list[Sequence[float]] = [[f[k] for f in failures] for k in range(5)]
+    return Judged(
+        threshold,
+        np.array(columns[0], dtype=np.int64),
+        np.array(columns[1], dtype=np.int64),
+        np.array(columns[2], dtype=np.int64),
+        np.array(columns[3], dtype=np.bool_),
+        np.array(columns[4], dtype=np.float64),
+        np.array(false, dtype=np.int64),
+        component,
+        when,
+        table.unit_years,
+    )
+
+
+def _next_within(times: Ints, alerts: Ints, span_s: int) -> npt.NDArray[np.bool_]:
+    place = np.searchsorted(times, alerts, side="right")
+    has = place < len(times)
+    if not len(times):
+        return has
+    return np.asarray(has & (times[np.minimum(place, len(times) - 1)] <= alerts + span_s))
+
+
+def threshold_at_rate(
+    table: AlertTable, false_per_unit_year: float, *, candidates: int = 400
+) -> Judged:
+    """Return the lowest threshold whose false alerts stay within a rate, judged.
+
+    Thresholds are tried at quantiles of the scores, denser towards the top.
+    """
+    scores = table.score[np.isfinite(table.score)]
+    if not len(scores):
+        return judge(table, np.inf)
+    shares = 1.0 - np.geomspace(1.0 / len(scores), 0.5, candidates)
+    cuts = np.unique(np.quantile(scores, shares, method="higher"))
+    # The rate falls as the threshold rises, nearly always: bisect, then look one step further.
+    low, high = 0, len(cuts)
+    while low < high:
+        middle = (low + high) // 2
+        if judge(table, float(cuts[middle])).false_per_unit_year <= false_per_unit_year:
+            high = middle
+        else:
+            low = middle + 1
+    return judge(table, float(cuts[low])) if low < len(cuts) else judge(table, np.inf)

@@ -1,0 +1,197 @@
+"""Scores of units that a model has not seen, at times after its training.
+
+Time is cut in three. Models are trained on the first part, calibrated on the second, judged on
+the third; between the parts lies an embargo as long as the horizon and the longest delay of a
+label, so that no label of one part reaches into the next. Units are cut in folds: a model is
+judged on units it has never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.config import FrozenModel
+from pulsefront.errors import QCDataError
+from pulsefront.progress import Report, silent
+from pulsefront.qc.features.samples import Fleet, Samples, split_time
+from pulsefront.qc.models.alarm_rates import AlertTable
+from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
+from pulsefront.qc.models.training import (
+    CANDIDATES,
+    calibrate,
+    redundant_features,
+    train,
+    usable_columns,
+)
+from pulsefront.qc.times import DAY_S
+
+__all__ = [
+    "BacktestSettings",
+    "Scores",
+    "alert_table",
+    "failures_in",
+    "score_folds",
+    "thinned",
+]
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+_THIN_DAYS = 7  # neighbouring days tell nearly the same: metrics by row use one in seven
+
+
+class BacktestSettings(FrozenModel):
+    """The protocol. Shares are of the time from the first to the last record."""
+
+    folds: int = 5
+    train_until: float = 0.45
+    calibrate_until: float = 0.62
+    candidates: tuple[str, ...] = CANDIDATES
+    false_alert_rates: tuple[float, ...] = (1.0, 2.0, 6.0)
+    null_repeats: int = 20
+    bootstrap_replicates: int = 300
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What each candidate says of held-out units, over all folds.
+
+    ``probability`` and ``log_odds`` have a (row,) array per candidate for the fleet's samples, NaN
+    where a row was not scored; ``no_decision`` says why the guard refused. ``selection``,
+    ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored.
+    ``correlation`` is that of the features ``compared``; of these ``kept`` are used.
+    """
+
+    log_odds: dict[str, Floats]
+    probability: dict[str, Floats]
+    no_decision: npt.NDArray[np.object_]
+    selection: Bools
+    between: Bools
+    test: Bools
+    dropped: list[tuple[str, str, float]]
+    kept: tuple[str, ...]
+    compared: tuple[str, ...]
+    correlation: Floats
+    train_failures: int
+    calibration_failures: int
+
+
+def thinned(as_of_s: npt.NDArray[np.int64]) -> Bools:
+    """Return the rows of one day in seven."""
+    return np.asarray((as_of_s // DAY_S) % _THIN_DAYS == 0)
+
+
+def score_folds(
+    fleet: Fleet, settings: BacktestSettings, *, need_test: bool = True, report: Report = silent
+) -> Scores:
+    """Return every candidate's scores of units it was not trained on."""
+    samples = fleet.samples
+    embargo_s = fleet.embargo_days * DAY_S
+    first_cut = split_time(fleet, settings.train_until)
+    second_cut = split_time(fleet, settings.calibrate_until)
+    early = samples.as_of_s <= first_cut - embargo_s
+    middle = (samples.as_of_s >= first_cut) & (samples.as_of_s <= second_cut - embargo_s)
+    late = samples.as_of_s >= second_cut
+    between = (samples.as_of_s > second_cut - embargo_s) & ~late
+    labelled = samples.label >= 0
+    _check_enough(samples, early, middle, late if need_test else None)
+    fold = _unit_folds(fleet, settings)[samples.unit]
+    size = len(samples)
+    log_odds = {name: np.full(size, np.nan) for name in settings.candidates}
+    probability = {name: np.full(size, np.nan) for name in settings.candidates}
+    no_decision = np.full(size, "", dtype=object)
+    everywhere = samples.values[early & labelled]
+    compared = usable_columns(everywhere)
+    columns, dropped, correlation = redundant_features(everywhere, compared)
+    names = fleet.schema.names
+    for k in range(settings.folds):
+        seen = fold != k
+        training = np.flatnonzero(seen & early & labelled)
+        calibrating = np.flatnonzero(seen & middle & labelled)
+        judged = np.flatnonzero(~seen & (middle | between | late))
+        held_out = samples.take(judged)
+        guard = fit_guard(samples.take(np.flatnonzero(seen & (early | middle))), fleet.schema)
+        values, label = samples.values[training], samples.label[training]
+        for name in settings.candidates:
+            model = train(
+                name, values, label, fleet.schema, columns=columns, seed=settings.seed + k
+            )
+            some = model.log_odds(samples.values[calibrating])
+            sigmoid = calibrate(
+                some, samples.label[calibrating], samples.unit[calibrating],
+                seed=settings.seed + k, replicates=1,
+            )  # fmt: skip
+            found = model.log_odds(held_out.values)
+            log_odds[name][judged] = found
+            probability[name][judged] = sigmoid.probability(found)
+        no_decision[judged] = no_decision_reasons(held_out, guard, fleet.schema, columns)
+        report(k + 1, settings.folds)
+    return Scores(
+        log_odds,
+        probability,
+        no_decision,
+        middle,
+        between,
+        late,
+        [(names[a], names[b], c) for a, b, c in dropped],
+        tuple(names[c] for c in columns),
+        tuple(names[c] for c in compared),
+        correlation,
+        failures_in(fleet, fleet.first_s, first_cut),
+        failures_in(fleet, first_cut, second_cut),
+    )
+
+
+def _check_enough(samples: Samples, early: Bools, middle: Bools, late: Bools | None) -> None:
+    for name, part in (("training", early), ("calibration", middle), ("test", late)):
+        if part is not None and not (samples.label[part] == 1).any():
+            raise QCDataError(
+                f"no failure falls into the {name} part of the history",
+                remedy="give a longer history, or other shares of time",
+            )
+
+
+def _unit_folds(fleet: Fleet, settings: BacktestSettings) -> npt.NDArray[np.int64]:
+    """Return a fold per unit; sites, and units with many and few failures, are spread evenly."""
+    if len(fleet.units) < settings.folds:
+        raise QCDataError(
+            f"{len(fleet.units)} units cannot be cut in {settings.folds} folds",
+            field="folds",
+            remedy="give fewer folds",
+        )
+    counts = np.zeros(len(fleet.units))
+    for (unit, _), times in zip(fleet.components, fleet.failures_s, strict=True):
+        counts[unit] += len(times)
+    shuffle = np.random.default_rng(settings.seed).random(len(fleet.units))
+    order = sorted(range(len(fleet.units)), key=lambda u: (fleet.sites[u], -counts[u], shuffle[u]))
+    fold = np.empty(len(fleet.units), dtype=np.int64)
+    fold[order] = np.arange(len(order)) % settings.folds
+    return fold
+
+
+def failures_in(fleet: Fleet, from_s: int, upto_s: int) -> int:
+    """Return how many failures of the fleet fall within a span of time."""
+    return int(sum(((t > from_s) & (t <= upto_s)).sum() for t in fleet.failures_s))
+
+
+def alert_table(fleet: Fleet, scores: Scores, name: str, part: Bools) -> AlertTable:
+    """Return a candidate's scores of the rows of a part of time, for alerting."""
+    samples = fleet.samples
+    rows = np.flatnonzero(part)
+    order = rows[np.lexsort((samples.as_of_s[rows], samples.component[rows]))]
+    score = np.where(scores.no_decision[order] == "", scores.probability[name][order], np.nan)
+    return AlertTable(
+        score,
+        samples.component[order],
+        np.array([unit for unit, _ in fleet.components]),
+        samples.as_of_s[order],
+        fleet.failures_s,
+        fleet.replaced_s,
+        fleet.target,
+        int(samples.as_of_s[order].min()),
+        int(samples.as_of_s[order].max()),
+    )

@@ -1,0 +1,226 @@
+"""A failure model as one file: arrays and a manifest in a zip, no pickle, nothing to execute.
+
+``manifest.json`` tells versions, the feature schema, target and training, and the SHA-256 of every
+other member. The same model gives the same bytes. The hazard model and the small network are
+in it as ONNX too, for those who score elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront import __version__
+from pulsefront.errors import QCDataError
+from pulsefront.files import canonical_json, hash_file, write_bytes
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.schema import FeatureSchema
+from pulsefront.qc.models.decide import Guard
+from pulsefront.qc.models.estimators import (
+    Calibration,
+    Estimator,
+    Linear,
+    Network,
+    Rule,
+    Scaler,
+    Trees,
+)
+
+__all__ = ["FailureModel", "ModelInvalid", "load_model", "save_model"]
+
+FORMAT = "pulsefront-qc-model"
+FORMAT_VERSION = 1
+
+_KINDS = {"linear": Linear, "network": Network, "trees": Trees, "rule": Rule}
+# What zipfile, NumPy and json raise over damaged bytes; RuntimeError covers false encryption flags
+# and unknown compression.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError,
+    RuntimeError, AttributeError,
+)  # fmt: skip
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MAX_MEMBER_BYTES = 512 * 2**20
+
+
+class ModelInvalid(QCDataError):
+    """A model file is damaged, of another format, or does not fit the data."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class FailureModel:
+    """All that is needed to score.
+
+    ``typical`` holds the median of every feature, against which reasons are told; ``thresholds``
+    the probability that gives a rate of false alerts per unit-year, as set before the test part;
+    ``training`` what the model was trained on, plain values.
+    """
+
+    name: str
+    schema: FeatureSchema
+    target: Target
+    estimator: Estimator
+    calibration: Calibration
+    guard: Guard
+    typical: npt.NDArray[np.float32]
+    thresholds: Mapping[str, float]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    file_hash: str = ""
+
+
+def save_model(model: FailureModel, path: Path) -> str:
+    """Write a model; return the SHA-256 of the file, which names the model in every score."""
+    kind = next(k for k, cls in _KINDS.items() if isinstance(model.estimator, cls))
+    members: dict[str, bytes] = {}
+    content: dict[str, Any] = {}
+    for part in ("estimator", "calibration", "guard"):
+        content[part] = _pack(getattr(model, part), part, members)
+    members["typical.npy"] = _npy(model.typical)
+    members.update(_onnx_members(model))
+    manifest = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "pulsefront": __version__,
+        "numpy": np.__version__,
+        "name": model.name,
+        "kind": kind,
+        "features": {
+            "tests": model.schema.tests,
+            "unit_tests": model.schema.unit_tests,
+            "codes": model.schema.codes,
+            "names": model.schema.names,
+        },
+        "lead_days": model.target.lead_days,
+        "horizon_days": model.target.horizon_days,
+        "thresholds": dict(model.thresholds),
+        "training": dict(model.training),
+        **content,
+        "sha256": {name: sha256(data).hexdigest() for name, data in sorted(members.items())},
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        text = canonical_json(manifest).encode()
+        for name, data in [("manifest.json", text), *sorted(members.items())]:
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+    write_bytes(path, buffer.getvalue())
+    return sha256(buffer.getvalue()).hexdigest()
+
+
+def _onnx_members(model: FailureModel) -> dict[str, bytes]:
+    if not isinstance(model.estimator, (Linear, Network)):
+        return {}
+    from pulsefront.qc.models.onnx_export import to_onnx
+
+    return {"model.onnx": to_onnx(model.estimator, model.calibration, len(model.schema.names))}
+
+
+def _pack(value: Any, name: str, members: dict[str, bytes]) -> Any:
+    """Return *value* as JSON; arrays go to *members*, their place stands for them."""
+    if is_dataclass(value):
+        return {
+            f.name: _pack(getattr(value, f.name), f"{name}.{f.name}", members)
+            for f in fields(value)
+        }
+    if isinstance(value, np.ndarray):
+        members[f"{name}.npy"] = _npy(value)
+        return {"array": f"{name}.npy"}
+    if isinstance(value, tuple):
+        return [_pack(item, f"{name}.{k}", members) for k, item in enumerate(value)]
+    return value
+
+
+def _npy(array: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def load_model(path: Path) -> FailureModel:
+    """Read a model; every member is checked against the manifest.
+
+    Raises
+    ------
+    ModelInvalid
+        The file is missing, damaged, of another format or written by a newer pulsefront.
+    """
+    if not path.is_file():
+        raise ModelInvalid("no such model file", file=path, remedy="run pulsefront qc train first")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(info.file_size > _MAX_MEMBER_BYTES for info in archive.infolist()):
+                raise ModelInvalid("is too large for a model", file=path)
+            members = {name: archive.read(name) for name in archive.namelist()}
+        manifest = json.loads(members.pop("manifest.json"))
+        _check(manifest, members, path)
+        estimator = _unpack(_KINDS[manifest["kind"]], manifest["estimator"], members)
+        features = manifest["features"]
+        schema = FeatureSchema(*(tuple(features[k]) for k in ("tests", "unit_tests", "codes")))
+        if list(schema.names) != features["names"]:
+            raise ModelInvalid(
+                "was made for other features than this pulsefront computes",
+                file=path,
+                remedy="train it again",
+            )
+        return FailureModel(
+            manifest["name"],
+            schema,
+            Target(manifest["lead_days"], manifest["horizon_days"]),
+            estimator,
+            _unpack(Calibration, manifest["calibration"], members),
+            _unpack(Guard, manifest["guard"], members),
+            _array(members["typical.npy"]),
+            manifest["thresholds"],
+            manifest["training"],
+            hash_file(path),
+        )
+    except _DAMAGE as error:
+        raise ModelInvalid(
+            f"is no usable model: {error}", file=path, remedy="train it again"
+        ) from None
+
+
+def _check(manifest: Any, members: Mapping[str, bytes], path: Path) -> None:
+    if manifest.get("format") != FORMAT:
+        raise ModelInvalid("is no pulsefront QC model", file=path)
+    if manifest["format_version"] > FORMAT_VERSION:
+        raise ModelInvalid(
+            "was written by a newer pulsefront", file=path, remedy="update pulsefront"
+        )
+    found = {name: sha256(data).hexdigest() for name, data in members.items()}
+    wrong = sorted(set(found.items()) ^ set(manifest["sha256"].items()))
+    if wrong:
+        raise ModelInvalid(
+            "a member does not match the manifest",
+            file=path,
+            field=wrong[0][0],
+            remedy="restore the file or train it again",
+        )
+
+
+def _unpack(cls: type[Any], content: Mapping[str, Any], members: Mapping[str, bytes]) -> Any:
+    return cls(**{f.name: _value(f.name, content[f.name], members) for f in fields(cls)})
+
+
+def _value(name: str, content: Any, members: Mapping[str, bytes]) -> Any:
+    if isinstance(content, dict):
+        if "array" in content:
+            return _array(members[content["array"]])
+        return _unpack(Scaler, content, members)
+    if isinstance(content, list):
+        return tuple(_value(name, item, members) for item in content)
+    return content
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))

@@ -1,0 +1,250 @@
+"""Training of the failure models, from the plainest to gradient boosting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.features.schema import FeatureSchema
+from pulsefront.qc.models.classic import train_classic
+from pulsefront.qc.models.estimators import (
+    Calibration,
+    Estimator,
+    Linear,
+    Network,
+    Rule,
+    Trees,
+    fit_scaler,
+)
+
+__all__ = [
+    "CANDIDATES",
+    "RULES",
+    "calibrate",
+    "fit_trees",
+    "redundant_features",
+    "train",
+    "usable_columns",
+]
+
+Floats32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+RULES = ("shewhart", "ewma", "cusum")
+CANDIDATES = ("age", *RULES, "hazard", "network", "boosting")
+"""Models from the simplest on; a later one has to beat the earlier ones."""
+
+_NEGATIVES_PER_POSITIVE = 60
+_LEAST_NEGATIVES = 8_000
+_CORRELATION_LIMIT = 0.97
+_LEAST_SHARE_KNOWN = 0.002
+
+
+def train(
+    name: str,
+    values: Floats32,
+    label: npt.NDArray[np.int8],
+    schema: FeatureSchema,
+    *,
+    columns: Ints,
+    seed: int,
+) -> Estimator:
+    """Return one candidate trained on labelled rows.
+
+    All failures are used and a sample of the other rows; the log-odds are put right for that
+    (King and Zeng 2001, eq. 7). Classes are not weighted: that would ruin calibration.
+
+    Raises
+    ------
+    QCDataError
+        There are no failures, or nothing else.
+    """
+    if name in RULES:
+        return Rule(_rule_columns(name, schema))
+    rows, offset = _sample(label, seed)
+    some, truth = values[rows], label[rows].astype(np.int64)
+    fitters: Mapping[str, Callable[[], Estimator]] = {
+        "age": lambda: fit_linear(some, truth, _age_columns(schema), offset),
+        "hazard": lambda: fit_linear(some, truth, columns, offset),
+        "network": lambda: _fit_network(some, truth, columns, offset, seed),
+        "boosting": lambda: fit_trees(some, truth, columns, offset, seed),
+    }
+    return fitters[name]()
+
+
+def _sample(label: npt.NDArray[np.int8], seed: int) -> tuple[Ints, float]:
+    positive, negative = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
+    if not len(positive) or not len(negative):
+        raise QCDataError(
+            f"there are {len(positive)} rows before a failure and {len(negative)} others",
+            remedy="give a longer history, with its service events",
+        )
+    wanted = max(_NEGATIVES_PER_POSITIVE * len(positive), _LEAST_NEGATIVES)
+    if wanted >= len(negative):
+        return np.sort(np.concatenate([positive, negative])), 0.0
+    chosen = np.random.default_rng(seed).choice(negative, wanted, replace=False)
+    rows = np.sort(np.concatenate([positive, chosen]))
+    return rows, float(np.log(wanted / len(negative)))
+
+
+def _age_columns(schema: FeatureSchema) -> Ints:
+    return np.array([schema.place(n) for n in ("age_days", "days_since_replacement")])
+
+
+def _rule_columns(rule: str, schema: FeatureSchema) -> Ints:
+    statistic = {"shewhart": ":z", "ewma": ":ewma", "cusum": ":cusum"}[rule]
+    own = [k for k, n in enumerate(schema.names) if n.endswith(statistic) and n[:5] != "unit "]
+    return np.array(own)
+
+
+def usable_columns(values: Floats32) -> Ints:
+    """Return the features that are known in some rows and are not constant."""
+    known = ~np.isnan(values)
+    low = np.nanmin(np.where(known, values, np.inf), axis=0)
+    high = np.nanmax(np.where(known, values, -np.inf), axis=0)
+    return np.flatnonzero((known.mean(axis=0) > _LEAST_SHARE_KNOWN) & (high > low))
+
+
+def redundant_features(
+    values: Floats32, columns: Ints, *, limit: float = _CORRELATION_LIMIT
+) -> tuple[Ints, list[tuple[int, int, float]], npt.NDArray[np.float64]]:
+    """Return what is left of *columns*, what was left out for what, and the correlations.
+
+    Of two features whose scaled values correlate by more than *limit*, the later one is left out;
+    each entry is (left out, kept, correlation).
+    """
+    scaled = fit_scaler(values[:, columns]).scale(values[:, columns])
+    correlation = np.atleast_2d(np.corrcoef(scaled, rowvar=False))
+    kept: list[int] = []
+    dropped: list[tuple[int, int, float]] = []
+    for k in range(len(columns)):
+        near = [j for j in kept if abs(correlation[j, k]) > limit]
+        if near:
+            j = max(near, key=lambda j: abs(correlation[j, k]))
+            dropped.append((int(columns[k]), int(columns[j]), float(correlation[j, k])))
+        else:
+            kept.append(k)
+    return columns[kept], dropped, correlation
+
+
+def fit_linear(values: Floats32, label: Ints, columns: Ints, offset: float = 0.0) -> Linear:
+    """Return the pooled logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    scaler = fit_scaler(values[:, columns])
+    model = LogisticRegression(C=0.1, max_iter=400)
+    model.fit(scaler.scale(values[:, columns]), label)
+    return Linear(columns, scaler, model.coef_[0].copy(), float(model.intercept_[0]) + offset)
+
+
+def _fit_network(values: Floats32, label: Ints, columns: Ints, offset: float, seed: int) -> Network:
+    result = train_classic(values[:, columns], label, seed=seed)
+    network = result.network
+    return Network(
+        columns[network.columns], network.scaler, network.weights, network.biases, offset
+    )
+
+
+def fit_trees(
+    values: Floats32,
+    label: Ints,
+    columns: Ints,
+    offset: float = 0.0,
+    seed: int = 0,
+    **settings: Any,
+) -> Trees:
+    """Return gradient-boosted trees; *settings* go to scikit-learn's trainer."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    chosen = {
+        "learning_rate": 0.06,
+        "max_iter": 150,
+        "max_leaf_nodes": 12,
+        "min_samples_leaf": 40,
+        "l2_regularization": 5.0,
+        "early_stopping": False,
+        "random_state": seed,
+        **settings,
+    }
+    model = HistGradientBoostingClassifier(**chosen)
+    model.fit(values[:, columns], label)
+    return trees_of(model, columns, offset)
+
+
+def trees_of(model: Any, columns: Ints, offset: float = 0.0) -> Trees:
+    """Return the nodes of a fitted scikit-learn gradient-boosting model."""
+    nodes = [trees[0].nodes for trees in model._predictors]
+    start = np.concatenate([[0], np.cumsum([len(n) for n in nodes])]).astype(np.int64)
+    joined = np.concatenate(nodes)
+    base = np.repeat(start[:-1], [len(n) for n in nodes])
+    leaf = joined["is_leaf"].astype(bool)
+    return Trees(
+        columns,
+        start[:-1],
+        np.where(leaf, -1, joined["feature_idx"].astype(np.int64)),
+        joined["num_threshold"].astype(np.float64),
+        joined["left"].astype(np.int64) + base,
+        joined["right"].astype(np.int64) + base,
+        joined["missing_go_to_left"].astype(bool),
+        joined["value"].astype(np.float64),
+        float(np.ravel(model._baseline_prediction)[0]) + offset,
+    )
+
+
+def calibrate(
+    log_odds: npt.NDArray[np.float64],
+    label: npt.NDArray[np.int8],
+    unit: npt.NDArray[np.integer[Any]],
+    *,
+    seed: int,
+    replicates: int = 200,
+) -> Calibration:
+    """Return the sigmoid fitted to labelled rows of a later slice.
+
+    The slope is kept from turning negative, and a weak prior at (1, 0) keeps it where there are
+    few failures.
+    """
+    random = np.random.default_rng(seed)
+    names, code = np.unique(unit, return_inverse=True)
+    # Rows are binned by score: the likelihood of a sigmoid needs no more.
+    edges = np.unique(np.quantile(log_odds, np.linspace(0, 1, 400)))
+    place = np.searchsorted(edges, log_odds)
+    size = len(edges) + 1
+    score = np.bincount(place, log_odds, size) / np.maximum(np.bincount(place, minlength=size), 1)
+    shape = (len(names), size)
+    flat = code * size + place
+    total = np.bincount(flat, minlength=shape[0] * size).reshape(shape).astype(float)
+    failed = np.bincount(flat, label == 1, minlength=shape[0] * size).reshape(shape)
+    best = _fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0))
+    found = np.empty((replicates, 2))
+    for k in range(replicates):
+        weight = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
+        found[k] = _fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, best)
+    return Calibration(float(best[0]), float(best[1]), found)
+
+
+def _fit_sigmoid(
+    score: npt.NDArray[np.float64],
+    failed: npt.NDArray[np.float64],
+    total: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return (slope, intercept) by Newton's method, damped."""
+    from scipy.optimize import minimize
+    from scipy.special import expit, log_expit
+
+    def loss(p: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        x = p[0] * score + p[1]
+        value = -(failed @ log_expit(x) + (total - failed) @ log_expit(-x))
+        residual = total * expit(x) - failed
+        prior = 0.5 * (p[0] - 1.0) ** 2 + 0.005 * p[1] ** 2
+        gradient = np.array([residual @ score + p[0] - 1.0, residual.sum() + 0.01 * p[1]])
+        return float(value + prior), gradient
+
+    first = np.array([1.0, 0.0]) if start is None else start
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0.0, 10.0), (-60.0, 60.0)])
+    return np.asarray(found.x)

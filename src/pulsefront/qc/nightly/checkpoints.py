@@ -1,0 +1,253 @@
+"""Where the nightly job takes up a unit's history, so that a night costs what came in that night.
+
+A checkpoint holds what the records up to an instant left behind (see `history.Before`) and the
+watermark: the last arrival that it has seen. It stands at the edge of a hash block at least a week
+back, so that logs which come some days late still fall into the window that is read again. Where
+something older arrives, or an older service is logged, the unit is computed anew from its first
+record. Either way the outcome is the same to the bit; checkpoints are a cache and nothing more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import sqlalchemy as sa
+
+from pulsefront import __version__
+from pulsefront.qc.features.ages import latest_software
+from pulsefront.qc.features.daily import series_states
+from pulsefront.qc.features.history import BLOCK_S, Before, UnitHistory, assemble
+from pulsefront.qc.features.trailing import CARRIED, fresh_state
+from pulsefront.qc.store import schema
+from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import UnitFrames, read_contexts, read_rows, read_unit
+from pulsefront.qc.times import DAY_S
+
+__all__ = ["Checkpoint", "Tonight", "history_as_of", "save_checkpoints"]
+
+Ints = npt.NDArray[np.int64]
+
+_REREAD_S = 7 * DAY_S
+# A state is only taken up by the program that left it.
+_FORMAT = f"pulsefront {__version__}, state 1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is remembered of a unit.
+
+    Attributes
+    ----------
+    instant_s
+        Records known by then are in it.
+    arrival_id
+        The watermark: arrivals up to it have been seen.
+    read_from_s
+        No later known record was measured before.
+    services
+        Hash of the services known by then.
+    series_id, context_id
+        (series,) numbers in the store; the context is the last one, −1 where there is none.
+    state, digest, software
+        As in `Before`.
+    """
+
+    instant_s: int
+    arrival_id: int
+    read_from_s: int
+    services: str
+    series_id: Ints
+    context_id: Ints
+    state: npt.NDArray[np.float64]
+    digest: str
+    software: str
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """A unit's history as of tonight, how much was read for it, and what to remember of it.
+
+    ``checkpoint`` is None where what is remembered already stands; ``resumed`` tells whether the
+    history goes on from there.
+    """
+
+    history: UnitHistory
+    records_read: int
+    resumed: bool
+    checkpoint: Checkpoint | None
+
+
+def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool = False) -> Tonight:
+    """Return the history of a unit with just what was known at an instant.
+
+    Parameters
+    ----------
+    from_first
+        Read from the first record on, whatever is remembered.
+    """
+    frames = read_unit(store, unit_id)
+    known = _read(store, unit_id)
+    with store.engine.connect() as connection:
+        a = schema.arrival
+        newest = connection.execute(
+            sa.select(sa.func.max(a.c.arrival_id)).where(a.c.unit_id == unit_id)
+        ).scalar_one()
+        since = (None, None)
+        if known is not None:
+            query = sa.select(
+                sa.func.min(a.c.first_available_at), sa.func.min(a.c.first_measured_at)
+            ).where(a.c.unit_id == unit_id, a.c.arrival_id > known.arrival_id)
+            since = tuple(connection.execute(query).one())
+    start = None if from_first else known
+    if start is not None and not _fits(start, frames, as_of_s, since[0]):
+        start = None
+    read_from = None
+    if start is not None:
+        read_from = min(start.read_from_s, since[1] if since[1] is not None else start.read_from_s)
+    edge = (as_of_s - _REREAD_S) // BLOCK_S * BLOCK_S
+    rows = read_rows(store, unit_id, measured_from_s=read_from)
+    read = len(rows)
+    later = rows.measured_at[rows.available_at > edge]
+    rows = rows.take(
+        (rows.available_at <= as_of_s)
+        & (rows.available_at > (start.instant_s if start else np.iinfo(np.int64).min))
+    )
+    used = np.unique(
+        np.concatenate([rows.context_id, start.context_id] if start else [rows.context_id])
+    )
+    used = used[used >= 0]
+    history = assemble(
+        frames.unit,
+        frames.keys,
+        np.searchsorted(frames.series_id, rows.series_id),
+        (rows.value, rows.measured_at, rows.available_at, np.searchsorted(used, rows.context_id)),
+        read_contexts(store, used),
+        frames.services[frames.services["logged_at"] <= as_of_s],
+        frames.events[frames.events["available_at"] <= as_of_s],
+        _before(start, frames, used) if start else None,
+    )
+    checkpoint = None
+    if start is None or edge > start.instant_s:
+        head = history.known_by(edge)
+        before = Before(
+            series_states(head, edge),
+            _last_contexts(head),
+            head.records_digest(),
+            str(latest_software(head, np.array([edge], dtype=np.int64))[0]),
+        )
+        if known is None or edge >= known.instant_s:
+            checkpoint = Checkpoint(
+                edge,
+                int(newest or 0),
+                int(min(edge, later.min())) if len(later) else edge,
+                _services_hash(frames.services, edge),
+                *_numbers(history, frames, before, used),
+                before.digest,
+                before.software,
+            )
+        history = history.known_after(edge, before)
+    return Tonight(history, read, start is not None, checkpoint)
+
+
+def _fits(
+    known: Checkpoint, frames: UnitFrames, as_of_s: int, first_available_s: int | None
+) -> bool:
+    """Return whether nothing has come in that belongs before the checkpoint."""
+    return (
+        known.instant_s <= as_of_s
+        and (first_available_s is None or first_available_s > known.instant_s)
+        and known.services == _services_hash(frames.services, known.instant_s)
+    )
+
+
+def _services_hash(services: pd.DataFrame, instant_s: int) -> str:
+    known = services[services["logged_at"] <= instant_s]
+    ordered = known.sort_values(["logged_at", "reported_at", "component_id", "kind"])
+    return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()
+
+
+def _before(start: Checkpoint, frames: UnitFrames, used: Ints) -> Before:
+    """Return the state in the order of the unit's keys; series met later have none yet."""
+    state = fresh_state(len(frames.keys))
+    context = np.full(len(frames.keys), -1, dtype=np.int64)
+    place = np.searchsorted(frames.series_id, start.series_id)
+    state[place] = start.state
+    has = start.context_id >= 0
+    context[place[has]] = np.searchsorted(used, start.context_id[has])
+    return Before(state, context, start.digest, start.software)
+
+
+def _last_contexts(history: UnitHistory) -> Ints:
+    """Return each series' last context by index, −1 where there is no record yet."""
+    last = np.full(len(history.series), -1, dtype=np.int64)
+    if history.before is not None:
+        last[:] = history.before.context
+    has = history.start[1:] > history.start[:-1]
+    last[has] = history.context[history.start[1:][has] - 1]
+    return last
+
+
+def _numbers(
+    history: UnitHistory, frames: UnitFrames, before: Before, used: Ints
+) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+    """Return series numbers, context numbers and states of the series that have records."""
+    number = dict(zip(frames.keys, frames.series_id.tolist(), strict=True))
+    has = before.context >= 0
+    series = np.array([number[key] for key in history.keys], dtype=np.int64)[has]
+    return series, used[before.context[has]], before.state[has]
+
+
+def _read(store: Store, unit_id: str) -> Checkpoint | None:
+    """Return what is remembered of a unit; None where that is nothing, or of no use."""
+    table = schema.checkpoint
+    with store.engine.connect() as connection:
+        content = connection.execute(
+            sa.select(table.c.content).where(table.c.unit_id == unit_id)
+        ).scalar_one_or_none()
+    if content is None:
+        return None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            head = json.loads(str(arrays["head"]))
+            if head.pop("format") != _FORMAT:
+                return None
+            found = Checkpoint(
+                series_id=arrays["series_id"],
+                context_id=arrays["context_id"],
+                state=arrays["state"],
+                **head,
+            )
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        return None
+    return found if found.state.shape == (len(found.series_id), CARRIED) else None
+
+
+def _packed(checkpoint: Checkpoint) -> bytes:
+    head = {
+        name: getattr(checkpoint, name)
+        for name in ("instant_s", "arrival_id", "read_from_s", "services", "digest", "software")
+    }
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        head=np.array(json.dumps({"format": _FORMAT, **head})),
+        series_id=checkpoint.series_id,
+        context_id=checkpoint.context_id,
+        state=checkpoint.state,
+    )
+    return buffer.getvalue()
+
+
+def save_checkpoints(connection: sa.Connection, checkpoints: dict[str, Checkpoint]) -> None:
+    """Remember checkpoints by unit, within a transaction."""
+    table = schema.checkpoint
+    for unit_id, checkpoint in checkpoints.items():
+        connection.execute(sa.delete(table).where(table.c.unit_id == unit_id))
+        connection.execute(sa.insert(table).values(unit_id=unit_id, content=_packed(checkpoint)))

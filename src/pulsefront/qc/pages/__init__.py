@@ -1,0 +1,1 @@
+"""Pages of the back-test, of a model and of a night."""

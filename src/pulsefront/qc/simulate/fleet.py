@@ -1,0 +1,155 @@
+"""A simulated fleet: what its daily QC would have written, and the truth behind it.
+
+What fails when is drawn in `fleet_timeline`, what the tests then read in `fleet_signals`, and what
+of it reaches the logs in `fleet_records`. Part of the failures give no warning at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator, SeedSequence
+
+from pulsefront.progress import Report, silent
+from pulsefront.qc.features.history import history_from_frames
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import Fleet, build_fleet
+from pulsefront.qc.records import (
+    EVENT_COLUMNS,
+    MEASUREMENT_COLUMNS,
+    SERVICE_COLUMNS,
+    UNIT_COLUMNS,
+)
+from pulsefront.qc.simulate.records import (
+    events_of,
+    failures_of,
+    measurements_of,
+    qc_days,
+    services_of,
+    unit_of,
+)
+from pulsefront.qc.simulate.settings import FleetSettings, SiteProfile
+from pulsefront.qc.simulate.signals import draw_signals
+from pulsefront.qc.simulate.timeline import draw_timeline
+from pulsefront.qc.times import DAY_S
+
+__all__ = ["SimulatedUnit", "simulate_units", "simulated_fleet", "write_fleet"]
+
+
+@dataclass(frozen=True)
+class SimulatedUnit:
+    """Records of one scanner, and ``failures``: the truth that no log contains.
+
+    ``failures`` has unit_id, component_id, cause, onset_at, detectable_at (0 where nothing shows
+    before the failure), failed_at (or when it would have), and prevented.
+    """
+
+    unit_id: str
+    units: pd.DataFrame
+    measurements: pd.DataFrame
+    events: pd.DataFrame
+    services: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def simulate_units(settings: FleetSettings) -> Iterator[SimulatedUnit]:
+    """Yield the scanners of a fleet, one after the other; the same for the same settings."""
+    seeds = SeedSequence(settings.seed).spawn(settings.scanners)
+    number = 0
+    for site in settings.sites:
+        for _ in range(site.scanners):
+            random = np.random.default_rng(seeds[number])
+            number += 1
+            yield _simulate(settings, site, f"{site.name}-{number:04d}", random)
+
+
+def _simulate(
+    settings: FleetSettings, site: SiteProfile, unit_id: str, random: Generator
+) -> SimulatedUnit:
+    life = draw_timeline(settings, site, random)
+    start_s = (settings.start - date(1970, 1, 1)).days * DAY_S
+    days = np.arange(settings.days)
+    values = draw_signals(settings, site, life, days, random)
+    done = qc_days(settings, site, life, start_s, random)
+    late = np.where(
+        random.random(settings.days) < site.late_log_share, random.integers(2, 8, settings.days), 0
+    )
+    return SimulatedUnit(
+        unit_id,
+        unit_of(settings, site, unit_id, life, start_s),
+        measurements_of(unit_id, life, start_s, values, done, late),
+        events_of(settings, unit_id, life, start_s, days, random),
+        services_of(settings, unit_id, life, start_s, random),
+        failures_of(site, unit_id, life, start_s),
+    )
+
+
+def simulated_fleet(
+    settings: FleetSettings, target: Target, *, daily_from: float, report: Report = silent
+) -> tuple[Fleet, pd.DataFrame]:
+    """Return the samples of a simulated fleet, past all files and stores, and its failures."""
+    histories = []
+    truth = []
+    for done, unit in enumerate(simulate_units(settings), start=1):
+        truth.append(unit.failures)
+        histories.append(
+            history_from_frames(unit.units, unit.measurements, unit.events, unit.services)
+        )
+        report(done, settings.scanners)
+    fleet = build_fleet(histories, target, daily_from=daily_from)
+    return fleet, pd.concat(truth, ignore_index=True)
+
+
+def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silent) -> list[Path]:
+    """Write a fleet as the CSV files that sites would export, and ``site.toml`` to read them.
+
+    The truth goes to ``failures.csv`` in the same folder, whose name no mapping fits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    truth = []
+    for done, unit in enumerate(simulate_units(settings), start=1):
+        truth.append(unit.failures)
+        for name in ("units", "measurements", "events", "services"):
+            frame = getattr(unit, name).drop(columns="row", errors="ignore")
+            times = [c for c in frame.columns if c.endswith(("_at", "_on", "_from", "_to"))]
+            for column in times:
+                frame[column] = _iso(frame[column].to_numpy())
+            path = folder / "logs" / f"{unit.unit_id}_{name}.csv"
+            path.parent.mkdir(exist_ok=True)
+            frame.to_csv(path, index=False)
+            written.append(path)
+        report(done, settings.scanners)
+    pd.concat(truth, ignore_index=True).to_csv(folder / "failures.csv", index=False)
+    (folder / "site.toml").write_text(_site_toml(settings), encoding="utf-8")
+    return written
+
+
+def _iso(seconds: np.ndarray) -> np.ndarray:
+    texts = np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").astype(object)
+    return np.where(seconds == 0, "", texts)
+
+
+def _site_toml(settings: FleetSettings) -> str:
+    lines = [f'site = "{settings.name}"', 'timezone = "UTC"', ""]
+    columns = {
+        "unit": [c for c in UNIT_COLUMNS if not c.startswith("active")],
+        "measurement": [c for c in MEASUREMENT_COLUMNS if c != "row"],
+        "event": [c for c in EVENT_COLUMNS if c != "row"],
+        "service": [c for c in SERVICE_COLUMNS if c != "row"],
+    }
+    for table, names in columns.items():
+        pairs = ", ".join(f'{name} = "{name}"' for name in names)
+        lines += [
+            f'[mappings."*_{table}s.csv"]',
+            f'table = "{table}"',
+            'date_order = "ymd"',
+            f"columns = {{ {pairs} }}",
+            "",
+        ]
+    return "\n".join(lines)

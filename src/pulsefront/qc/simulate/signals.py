@@ -1,0 +1,125 @@
+"""What a simulated scanner's daily QC reads: the physics of its slow changes, and noise.
+
+Photopeaks drift with temperature and gain and are pulled back by calibrations; a failing module
+loses gain, efficiency or timing, or trips its high voltage; the phantom's activity halves every
+271 days, so that the noise of every count grows until it is replaced; sensitivity can sink so
+slowly that no single day looks wrong.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+
+from pulsefront.qc.simulate.settings import FleetSettings, SiteProfile
+from pulsefront.qc.simulate.timeline import Timeline
+
+__all__ = ["MODULE_TESTS", "SHOWS", "TESTS", "draw_signals"]
+
+_HALF_LIFE_DAYS = 270.9  # Ge-68
+
+MODULE_TESTS = ("photopeak_kev", "block_efficiency", "time_offset_ps")
+
+# Test → unit, reference, action low, tolerance low, tolerance high, action high, noise (1 sigma).
+TESTS = {
+    "photopeak_kev": ("keV", 511.0, 491.0, 501.0, 521.0, 531.0, 1.2),
+    "block_efficiency": ("% of mean", 100.0, 80.0, 90.0, 110.0, 120.0, 1.0),
+    "time_offset_ps": ("ps", 0.0, -200.0, -100.0, 100.0, 200.0, 12.0),
+    "sensitivity": ("% of reference", 100.0, 90.0, 95.0, 105.0, 110.0, 0.5),
+    "randoms": ("%", 100.0, 85.0, 90.0, 110.0, 115.0, 1.5),
+    "scatter_ratio": ("%", 32.0, 28.8, 30.4, 33.6, 35.2, 0.2),
+    "temperature_c": ("degC", 22.0, 17.0, 19.0, 25.0, 27.0, 0.25),
+}
+
+
+# Cause → test, its change at the failure, and the power of the progress that it grows with.
+SHOWS = {
+    "gain_drift": ("photopeak_kev", 36.0, 1.5),
+    "efficiency_loss": ("block_efficiency", 26.0, 2.0),
+    "timing_drift": ("time_offset_ps", 260.0, 1.5),
+    "high_voltage": ("photopeak_kev", 9.0, 1.0),
+    "cooling": ("temperature_c", 5.5, 1.0),
+    "slow_sensitivity_loss": ("sensitivity", 6.0, 1.0),
+}
+
+
+def draw_signals(
+    settings: FleetSettings, site: SiteProfile, life: Timeline, days: np.ndarray, random: Generator
+) -> dict[str, np.ndarray]:
+    """Return the true reading of every test, (component, day), noise included."""
+    modules, size = settings.modules, len(days)
+    season = 0.4 * np.sin(2 * np.pi * (days + random.uniform(0, 365)) / 365.25)
+    temperature = site.room_temperature_c + season
+    walk = np.cumsum(random.normal(0.0, 0.06, (modules, size)), axis=1)  # keV
+    gain = (
+        walk - 0.8 * (temperature - site.room_temperature_c) + random.normal(0, 1.0, (modules, 1))
+    )
+    efficiency = 100.0 + random.normal(0.0, 1.2, (modules, 1)) - np.zeros((modules, size))
+    timing = random.normal(0.0, 10.0, (modules, 1)) + np.cumsum(
+        random.normal(0.0, 0.5, (modules, size)), axis=1
+    )
+    sensitivity = 100.0 - 0.4 * days / 365.25
+    noise = np.ones((modules, size))
+    for part in life.degradations:
+        share = part.progress(days)
+        if part.module >= 0:  # the part that is put in has an efficiency of its own
+            efficiency[part.module, part.end_day :] = 100.0 + random.normal(0.0, 1.2)
+        sign = 1.0 if random.random() < 0.3 else -1.0
+        if part.cause == "gain_drift":
+            gain[part.module] += sign * 36.0 * share**1.5
+        elif part.cause == "efficiency_loss":
+            efficiency[part.module] -= 26.0 * share**2
+            noise[part.module] += 1.5 * share
+        elif part.cause == "timing_drift":
+            timing[part.module] += sign * 260.0 * share**1.5
+        elif part.cause == "high_voltage":
+            noise[part.module] += 2.0 * share
+            gain[part.module] -= 9.0 * share
+        elif part.cause == "cooling":
+            temperature = temperature + 5.5 * share
+            gain -= 4.5 * share
+        elif part.cause == "slow_sensitivity_loss":
+            sensitivity = sensitivity - 6.0 * share
+    _correct(settings, life, gain, timing)
+    for day in life.upgrade_days:  # a new definition of the same number
+        efficiency[:, day:] += random.normal(0.0, 1.5)
+    activity = _activity(life, days)
+    grain = site.noise_factor / np.sqrt(activity)
+    lost = (100.0 - efficiency).mean(axis=0)
+    signals = {
+        "photopeak_kev": 511.0 + gain,
+        "block_efficiency": efficiency,
+        "time_offset_ps": timing,
+        "sensitivity": (sensitivity - 0.6 * lost)[None],
+        "randoms": (100.0 + random.normal(0, 2.0) + 3.0 * (activity - 0.7))[None],
+        "scatter_ratio": (32.0 + 0.02 * gain.mean(axis=0))[None],
+        "temperature_c": temperature[None],
+    }
+    for test, values in signals.items():
+        sigma = TESTS[test][6] * (noise if test in MODULE_TESTS else 1.0)
+        sigma = sigma * (1.0 if test == "temperature_c" else grain)
+        signals[test] = values + sigma * random.normal(0.0, 1.0, values.shape)
+    return signals
+
+
+def _correct(
+    settings: FleetSettings,
+    life: Timeline,
+    gain: np.ndarray,
+    timing: np.ndarray,
+) -> None:
+    """Apply calibrations, which pull readings back, and replacements, in place."""
+    for day in life.calibration_days:
+        gain[:, day:] -= gain[:, day - 1 : day]
+        timing[:, day:] -= timing[:, day - 1 : day]
+    for part in life.degradations:
+        if part.module >= 0 and part.end_day < settings.days:
+            rest = slice(part.end_day, None)
+            gain[part.module, rest] -= gain[part.module, part.end_day]
+            timing[part.module, rest] -= timing[part.module, part.end_day]
+
+
+def _activity(life: Timeline, days: np.ndarray) -> np.ndarray:
+    """Return the phantom's activity relative to a new one; it is replaced at a third."""
+    age = (days + life.age_at_start_days) % (1.585 * _HALF_LIFE_DAYS)
+    return np.asarray(0.5 ** (age / _HALF_LIFE_DAYS))

@@ -1,0 +1,79 @@
+"""One job at a time on a store: a file lock beside SQLite, an advisory lock in PostgreSQL.
+
+Both kinds vanish with the process that holds them, also when it is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.store.database import sqlite_file, store_url
+
+__all__ = ["StoreLocked", "locked"]
+
+_ADVISORY_KEY = 0x9015EF07
+
+
+class StoreLocked(QCDataError):
+    """Another job works on the store."""
+
+    exit_code = 5
+
+
+@contextmanager
+def locked(location: str | Path) -> Iterator[None]:
+    """Hold the store's lock.
+
+    Raises
+    ------
+    StoreLocked
+        Another job holds it; nothing was waited for.
+    """
+    url = store_url(location)
+    file = sqlite_file(url)
+    if file is not None:
+        with _file_lock(file.with_name(file.name + ".lock")):
+            yield
+    elif url.startswith("postgresql"):
+        with _advisory_lock(url):
+            yield
+    else:
+        yield  # a database in memory belongs to one process
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _refusal(path) from None
+        yield
+    finally:
+        os.close(descriptor)  # the file stays: removing it would let two jobs lock two files
+
+
+@contextmanager
+def _advisory_lock(url: str) -> Iterator[None]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        query = sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_KEY))
+        if not connection.execute(query).scalar_one():
+            raise _refusal(None)
+        connection.commit()
+        yield
+
+
+def _refusal(path: Path | None) -> StoreLocked:
+    return StoreLocked(
+        "another QC job works on this store", file=path, remedy="wait until it has ended"
+    )

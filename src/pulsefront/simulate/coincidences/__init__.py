@@ -1,0 +1,1 @@
+"""Two detectors in coincidence: waveforms by source offset."""

@@ -1,0 +1,310 @@
+"""Two detectors in coincidence, and a point source stepped along the line between them.
+
+The source stands at ``source_offset_mm`` from the middle towards detector 1. Gamma rays then
+reach detector 0 later: the expected arrival-time difference t0 − t1 is 2·offset/c.
+
+Both detectors are sampled by one clock, whose phase is free with regard to the event, and record
+the same window: it starts ``pre_trigger_samples`` before the sample at which detector 0 triggers.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pulsefront
+from pulsefront.detector import Detector, Digitizer, detector_hash
+from pulsefront.errors import ConfigError
+from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.progress import Report, silent
+from pulsefront.simulate.coincidences.kernel import MARGIN, MAX_TRIES, coincidence_events
+from pulsefront.simulate.coincidences.light import Arm
+from pulsefront.simulate.coincidences.settings import (
+    CoincidenceSettings,
+    channel_names,
+    channel_weights,
+    check_pair,
+)
+from pulsefront.simulate.coincidences.source import source_row
+from pulsefront.simulate.coincidences.threshold import threshold_charge
+from pulsefront.simulate.gamma.interactions import gamma_table
+from pulsefront.simulate.light.map import LightMap, light_map_for
+from pulsefront.simulate.light.optics import LIGHT_MM_PER_NS, optical_world
+from pulsefront.simulate.light.scintillation import (
+    FWHM_PER_SIGMA,
+    cherenkov_row,
+    decay_rows,
+    light_row,
+    mean_detection_efficiency,
+)
+from pulsefront.simulate.run.plan import Plan
+from pulsefront.simulate.run.random import new_state
+from pulsefront.simulate.run.shards import child_seed, shard_sizes
+from pulsefront.simulate.sensor.avalanches import avalanche_row, gain_table
+from pulsefront.simulate.sensor.charges import channel_gain
+from pulsefront.simulate.sensor.digitizer import digitizer_row, pulse_terms
+
+__all__ = ["CoincidenceSettings", "coincidence_plan", "simulate_coincidences"]
+
+_SHARD_EVENTS = 512
+_PROMPT_KEV = {"na22": 1274.5}
+Table = NDArray[np.float64]
+
+
+def simulate_coincidences(
+    detector: Detector,
+    settings: CoincidenceSettings,
+    seed: int,
+    *,
+    other: Detector | None = None,
+    executor: Executor | None = None,
+    report: Report = silent,
+    cache: str | Path | None = None,
+) -> EventTable:
+    """Simulate coincidences of two detectors with digitized waveforms.
+
+    What is recorded of a detector says ``settings.readout``: the sum over all its photosensors,
+    or several channels. The result depends on the arguments alone, not on *executor* or its
+    number of workers.
+
+    Parameters
+    ----------
+    detector
+        With a ``[digitizer]`` section.
+    other
+        Detector 1 where it differs from detector 0; its digitizer must share sampling and window.
+    executor, report, cache
+        As for `simulate_scan`.
+
+    Returns
+    -------
+    EventTable
+        ``waveform_adc`` (event, channel, sample): the channels of detector 0, then as many of
+        detector 1, one of each where the readout is the sum; ``source_offset_mm``,
+        ``offset_index``, ``known_difference_ns`` and the truth; see the data dictionary.
+        Provenance holds ``sample_interval_ns`` and the names of the ``channels``. An event with a
+        clipped waveform has status `Status.SATURATED`.
+
+    Raises
+    ------
+    ConfigError
+        The source is not between the detectors, or a detector has no digitizer.
+    """
+    plan = coincidence_plan(detector, settings, seed, other=other, cache=cache, executor=executor)
+    return plan.run(executor=executor, report=report)
+
+
+def coincidence_plan(
+    detector: Detector,
+    settings: CoincidenceSettings,
+    seed: int,
+    *,
+    events: int | None = None,
+    other: Detector | None = None,
+    cache: str | Path | None = None,
+    executor: Executor | None = None,
+    map_report: Report = silent,
+) -> Plan:
+    """Return coincidences as shards; see `simulate_coincidences`.
+
+    *events* in all are shared out between the offsets; None takes ``events_per_offset`` of each.
+    *map_report* is told of photons while light maps are traced.
+    """
+    detectors = (detector, other or detector)
+    digitizer = check_pair(detectors, settings)
+    maps: tuple[LightMap | None, ...] = (None, None)
+    if not settings.full_tracing:
+        map_settings = settings.light_map.model_copy(update={"transit_times": True})
+        one = light_map_for(
+            detector, map_settings, cache=cache, executor=executor, report=map_report
+        )
+        maps = (one, one)
+        if other is not None:
+            second = light_map_for(
+                other, map_settings, cache=cache, executor=executor, report=map_report
+            )
+            maps = (one, second)
+    nominal = np.array(settings.offsets_mm)
+    rng = np.random.default_rng(child_seed(seed, 0))
+    standing = nominal + rng.normal(0.0, settings.stage_error_mm, len(nominal))
+    ends = settings.events_per_offset * np.arange(1, len(nominal) + 1)
+    if events is not None:
+        if events < 1:
+            raise ConfigError("must be at least 1", field="events", value=events)
+        ends = (ends * events) // ends[-1]
+    source = source_row(
+        distance_mm=settings.distance_mm,
+        sigma_mm=settings.source_fwhm_mm / FWHM_PER_SIGMA,
+        angle_rad=math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
+        energy_kev=settings.gamma_kev,
+        trigger_kev=settings.trigger_kev,
+        random_fraction=settings.random_fraction,
+        scatter_fraction=settings.scatter_fraction,
+        background_fraction=settings.background_fraction,
+        window_ns=settings.window_ns,
+        scatterer_radius_mm=settings.scatterer_radius_mm,
+        prompt_kev=_PROMPT_KEV.get(settings.source, 0.0),
+    )
+    gains = [
+        channel_gain(d, np.random.default_rng(child_seed(seed, 0, side)))
+        for side, d in enumerate(detectors)
+    ]
+    arms = [_arm(d, m, g, settings) for d, m, g in zip(detectors, maps, gains, strict=True)]
+    shape = (len(channel_names(detector, settings)), digitizer.samples)
+    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
+
+    def which(shard: int) -> NDArray[np.intp]:
+        start = shard * _SHARD_EVENTS
+        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
+
+    def arguments(shard: int) -> tuple[Any, ...]:
+        at = standing[which(shard)]
+        return at, source, *arms, shape, child_seed(seed, 1, shard)
+
+    provenance = _provenance(detectors, digitizer, settings, gains, seed)
+    table = partial(_table, which, nominal, provenance)
+    identity = {
+        **provenance,
+        "events": int(ends[-1]),
+        "maps": [m.optics if m else "" for m in maps],
+    }
+    return Plan(sizes, _shard, arguments, table, identity)
+
+
+def _table(
+    which: Any,
+    nominal: Table,
+    provenance: dict[str, Any],
+    shard: int,
+    result: tuple[NDArray[Any], ...],
+) -> EventTable:
+    waveform, truth, clipped, kind = result
+    at = which(shard)
+    columns = {
+        # Channels of detector 0, then those of detector 1.
+        "waveform_adc": waveform.reshape(len(waveform), -1, waveform.shape[3]),
+        "source_offset_mm": nominal[at],
+        "offset_index": at.astype(np.int16),
+        "known_difference_ns": 2.0 * nominal[at] / LIGHT_MM_PER_NS,
+        "true_arrival_ns": truth[:, :, 0],
+        "depth_mm": truth[:, :, 1].astype(np.float32),
+        "energy_deposited_kev": truth[:, :, 2].astype(np.float32),
+        "avalanches": truth[:, :, 3].astype(np.float32),
+        "coincidence_kind": kind,
+    }
+    status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
+    quantities = {name: _QUANTITIES[name] for name in columns}
+    return EventTable(columns, quantities, status, provenance)
+
+
+_QUANTITIES = {
+    "waveform_adc": Quantity("ADC counts", "waveforms of detectors 0 and 1, one clock and window"),
+    "source_offset_mm": Quantity("mm", "nominal source position from the middle to detector 1"),
+    "offset_index": Quantity("1", "number of the source position"),
+    "known_difference_ns": Quantity("ns", "expected t0 − t1: 2·source_offset/c"),
+    "true_arrival_ns": Quantity("ns", "truth: first interaction, from the first sample"),
+    "depth_mm": Quantity("mm", "truth: depth of the first interaction"),
+    "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
+    "avalanches": Quantity("1", "truth: charge in units of a mean avalanche"),
+    "coincidence_kind": Quantity("1", "truth: 0 true, 1 scattered, 2 random, 3 176Lu decay"),
+}
+
+
+def _arm(
+    detector: Detector, light_map: LightMap | None, gain: Table, settings: CoincidenceSettings
+) -> Arm:
+    material, digitizer, sensor = detector.material, detector.digitizer, detector.photosensor
+    assert digitizer is not None
+    gammas = gamma_table(material.formula, material.density_g_cm3)
+    light = light_row(material, mean_detection_efficiency(material, sensor))
+    if light_map is None:
+        grid = _no_grid(detector)
+    else:
+        grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm)
+        grid += (light_map.probability, light_map.transit_ns)
+    # Only light of the simulated stretch counts: slow scintillators give most of it later.
+    stretch_ns = (digitizer.samples + MARGIN) * digitizer.sample_interval_ns
+    threshold = threshold_charge(detector, light_map, settings.trigger_kev, stretch_ns)
+    world = optical_world(detector)
+    return Arm(
+        world.slabs,
+        world.surfaces,
+        world.sensors,
+        gammas.energy_kev,
+        gammas.per_mm,
+        light,
+        decay_rows(material),
+        cherenkov_row(material, sensor),
+        np.array([threshold]),
+        np.array([float(settings.full_tracing)]),
+        avalanche_row(detector),
+        gain_table(sensor),
+        digitizer_row(digitizer),
+        pulse_terms(digitizer),
+        gain,
+        channel_weights(detector, settings),
+        *grid,
+    )
+
+
+def _no_grid(detector: Detector) -> tuple[NDArray[Any], ...]:
+    """Return an empty light map, for full tracing."""
+    ends, count = np.array([0.0, 1.0]), detector.sensors.count
+    nothing = np.zeros((2, 2, 2, count), np.float32)
+    return ends, ends, ends, nothing, np.zeros((2, 2, 2, count, 2), np.float32)
+
+
+def _shard(
+    standing_mm: Table,
+    source: Table,
+    first: Arm,
+    second: Arm,
+    shape: tuple[int, int],
+    seed: np.random.SeedSequence,
+) -> tuple[NDArray[Any], ...]:
+    count = len(standing_mm)
+    waveform = np.zeros((count, 2, *shape), np.uint16)
+    truth = np.zeros((count, 2, 4))
+    clipped, kind = np.zeros(count, np.bool_), np.zeros(count, np.uint8)
+    states = (new_state(seed), new_state(child_seed(seed, 0)))
+    arms = (first, second)
+    if not coincidence_events(*states, standing_mm, source, *arms, waveform, truth, clipped, kind):
+        raise ConfigError(
+            f"less than one coincidence in {MAX_TRIES:,} decays",
+            field="trigger_kev",
+            remedy="lower trigger_kev",
+        )
+    return waveform, truth, clipped, kind
+
+
+def _provenance(
+    detectors: tuple[Detector, Detector],
+    digitizer: Digitizer,
+    settings: CoincidenceSettings,
+    gains: list[Table],
+    seed: int,
+) -> dict[str, Any]:
+    return {
+        "made_by": f"pulsefront {pulsefront.__version__} simulate_coincidences",
+        "detectors": [detector.name for detector in detectors],
+        "detector_sha256": [detector_hash(detector) for detector in detectors],
+        "settings": settings.model_dump(mode="json"),
+        "seed": seed,
+        "channels": [
+            f"detector {side}, {name}"
+            for side, detector in enumerate(detectors)
+            for name in channel_names(detector, settings)
+        ],
+        "sensor_gain": [[round(float(value), 6) for value in gain] for gain in gains],
+        "sensor_grid": list(detectors[0].sensors.grid),
+        "sample_interval_ns": digitizer.sample_interval_ns,
+        "pre_trigger_samples": digitizer.pre_trigger_samples,
+        "baseline_adc": digitizer.baseline_adc,
+        "adc_bits": digitizer.adc_bits,
+    }

@@ -1,0 +1,198 @@
+"""What a coincidence measurement is set to, and what is recorded of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pulsefront.config import FrozenModel
+from pulsefront.detector import Detector, Digitizer
+from pulsefront.errors import ConfigError
+from pulsefront.simulate.light.map import LightMapSettings
+from pulsefront.simulate.sensor.multiplex import multiplexing
+
+__all__ = ["CoincidenceSettings", "channel_names", "channel_weights", "check_pair"]
+
+
+class CoincidenceSettings(FrozenModel):
+    """A point source stepped between two detectors.
+
+    Attributes
+    ----------
+    offsets_mm
+        Nominal positions of the source on the axis, from the middle towards detector 1.
+    events_per_offset
+        Coincidences recorded at each.
+    distance_mm
+        Between the two entrance faces.
+    source_fwhm_mm
+        Size of the source, Gaussian, in all three directions.
+    stage_error_mm
+        Standard deviation of where the stage really stands; one error per offset.
+    noncollinearity_deg
+        FWHM of the deviation from 180° of annihilation photons in tissue or water.
+    source
+        "mono" for two gamma rays of ``energy_kev``, or a nuclide that annihilates: "f18" and
+        "ge68" give two of 511 keV, "na22" another of 1,274.5 keV in any direction, which now and
+        then piles up in one of the detectors.
+    energy_kev
+        Of both gamma rays where the source is "mono".
+    trigger_kev
+        Threshold on the charge of both detectors, in keV of a deposit in mid-crystal.
+    random_fraction, window_ns
+        Share of random coincidences: detector 1 fires at any time within ± window_ns, which must
+        be less than what the recorded window holds.
+    background_fraction
+        Share of coincidences of a gamma ray with a decay of 176Lu in the other crystal, at any
+        time within ± window_ns; for crystals with activity of their own.
+    scatter_fraction, scatterer_radius_mm
+        Share of coincidences of which one photon scattered at this distance from the source
+        (those that still pass the threshold), in the direction of the detector.
+    readout
+        Which waveforms are recorded of each detector: "sum" of all photosensors, all "pixels",
+        the sums of each column and each row ("row_column"), the four corners of a resistive
+        network ("charge_division"), or a list of photosensors (numbered iy·nx + ix). The trigger
+        always decides on the sum of all.
+    light_map
+        How finely the light map is traced; transit times are always kept.
+    full_tracing
+        Trace every detected photon instead of drawing from the light map; slow.
+    """
+
+    offsets_mm: Annotated[tuple[float, ...], Field(min_length=1)] = (
+        -60.0, -45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0, 60.0,
+    )  # fmt: skip
+    events_per_offset: Annotated[int, Field(ge=1)] = 4000
+    distance_mm: Annotated[float, Field(gt=0)] = 200.0
+    source_fwhm_mm: Annotated[float, Field(ge=0)] = 1.0
+    stage_error_mm: Annotated[float, Field(ge=0)] = 0.05
+    noncollinearity_deg: Annotated[float, Field(ge=0, le=2)] = 0.5
+    source: Literal["mono", "f18", "ge68", "na22"] = "mono"
+    energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
+    trigger_kev: Annotated[float, Field(ge=0)] = 400.0
+    random_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    window_ns: Annotated[float, Field(gt=0)] = 4.0
+    background_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    scatter_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    scatterer_radius_mm: Annotated[float, Field(ge=0)] = 30.0
+    readout: (
+        Literal["sum", "pixels", "row_column", "charge_division"]
+        | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    ) = "sum"
+    light_map: LightMapSettings = LightMapSettings(
+        pitch_mm=0.75, depth_pitch_mm=1.25, fine_depth_mm=2.5, photons=10_000, transit_times=True
+    )
+    full_tracing: bool = False
+
+    @property
+    def gamma_kev(self) -> float:
+        """Return the energy of the two gamma rays."""
+        return self.energy_kev if self.source == "mono" else 511.0
+
+
+def check_pair(detectors: tuple[Detector, Detector], settings: CoincidenceSettings) -> Digitizer:
+    """Return the digitizer that both detectors share.
+
+    Raises
+    ------
+    ConfigError
+        Something of the pair, the source or the readout does not fit.
+    """
+    first = detectors[0].digitizer
+    for detector in detectors:
+        if detector.digitizer is None or first is None:
+            raise ConfigError(
+                "has no digitizer",
+                field="digitizer",
+                value=detector.name,
+                remedy="add a [digitizer] section to the detector",
+            )
+        for key in ("sample_interval_ns", "samples", "pre_trigger_samples"):
+            if getattr(detector.digitizer, key) != getattr(first, key):
+                raise ConfigError(
+                    "must be the same in both detectors of a pair",
+                    field=f"digitizer.{key}",
+                    value=getattr(detector.digitizer, key),
+                )
+    farthest = max(settings.offsets_mm, key=abs)
+    if abs(farthest) >= settings.distance_mm / 2:
+        raise ConfigError(
+            f"the source is not between the detectors, {settings.distance_mm:g} mm apart",
+            field="offsets_mm",
+            value=farthest,
+        )
+    if settings.trigger_kev >= settings.gamma_kev:
+        raise ConfigError(
+            f"no event of {settings.gamma_kev:g} keV can trigger",
+            field="trigger_kev",
+            value=settings.trigger_kev,
+        )
+    assert first is not None
+    fractions = (
+        settings.random_fraction,
+        settings.scatter_fraction,
+        settings.background_fraction,
+    )
+    if sum(fractions) > 1:
+        raise ConfigError(
+            "random_fraction, scatter_fraction and background_fraction add up to more than 1",
+            field="scatter_fraction",
+            value=settings.scatter_fraction,
+        )
+    held_ns = 0.5 * first.sample_interval_ns * first.pre_trigger_samples
+    spread_out = settings.random_fraction + settings.background_fraction > 0
+    if spread_out and settings.window_ns > held_ns:
+        raise ConfigError(
+            f"the recorded window holds pulses up to {held_ns:g} ns apart",
+            field="window_ns",
+            value=settings.window_ns,
+        )
+    for detector in detectors:
+        material, count = detector.material, detector.sensors.count
+        if settings.background_fraction > 0 and material.background_becquerel_per_cm3 == 0:
+            raise ConfigError(
+                f"{material.name} has no activity of its own",
+                field="background_fraction",
+                value=settings.background_fraction,
+            )
+        if isinstance(settings.readout, tuple) and max(settings.readout) >= count:
+            raise ConfigError(
+                f"{detector.name} has photosensors 0 to {count - 1}",
+                field="readout",
+                value=max(settings.readout),
+            )
+    names = [channel_names(detector, settings) for detector in detectors]
+    if names[0] != names[1]:
+        raise ConfigError(
+            "must give the same channels for both detectors of a pair",
+            field="readout",
+            value=settings.readout,
+            remedy="record the sum, or photosensors that both have",
+        )
+    return first
+
+
+def channel_names(detector: Detector, settings: CoincidenceSettings) -> list[str]:
+    """Return the names of the recorded channels in order."""
+    nx, ny = detector.sensors.grid
+    if isinstance(settings.readout, tuple):
+        return [f"pixel {sensor}" for sensor in settings.readout]
+    if settings.readout == "pixels":
+        return [f"pixel {sensor}" for sensor in range(nx * ny)]
+    if settings.readout == "row_column":
+        return [f"column {i}" for i in range(nx)] + [f"row {i}" for i in range(ny)]
+    if settings.readout == "charge_division":
+        return ["corner -x -y", "corner +x -y", "corner -x +y", "corner +x +y"]
+    return ["sum"]
+
+
+def channel_weights(detector: Detector, settings: CoincidenceSettings) -> NDArray[np.float64]:
+    """Return (channel, sensor) what each channel sees; of no rows where it is the sum."""
+    if isinstance(settings.readout, tuple):
+        return np.eye(detector.sensors.count)[list(settings.readout)]
+    if settings.readout == "sum":
+        return np.zeros((0, 0))
+    return multiplexing(detector, settings.readout)

@@ -1,0 +1,1 @@
+"""Gamma rays: where they interact in the crystal, and the crystal's own radioactivity."""

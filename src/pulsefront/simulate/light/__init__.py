@@ -1,0 +1,1 @@
+"""Light: how much, where it goes, what every photosensor sees of it."""

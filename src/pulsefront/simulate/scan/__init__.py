@@ -1,0 +1,1 @@
+"""Point-source scans of one detector: charges by position."""

@@ -1,0 +1,316 @@
+"""Point-source scans: a collimated source stepped over a detector.
+
+Stage positions form a square grid of ``pitch_mm``. ``grid_index`` (ix, iy) counts them from the
+corner at −x, −y. Positions whose indices are both even make one sub-lattice of twice the pitch,
+those with both odd lie in the middle between four of them; the two other parities lie between two.
+A study trains on one sub-lattice and tests on another, so that no test position is a training
+position; each sub-lattice has its own number of events.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import pulsefront
+from pulsefront.detector import ChargeReadout, Detector, SiPM, detector_hash
+from pulsefront.errors import ConfigError
+from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.progress import Report, silent
+from pulsefront.simulate.gamma.interactions import gamma_table
+from pulsefront.simulate.light.direct import no_direct_light
+from pulsefront.simulate.light.map import LightMap, light_map_for, optical_hash
+from pulsefront.simulate.light.optics import collection, optical_world
+from pulsefront.simulate.light.scintillation import (
+    FWHM_PER_SIGMA,
+    gate_fraction,
+    light_row,
+    mean_detection_efficiency,
+    relative_yield,
+)
+from pulsefront.simulate.run.plan import Plan
+from pulsefront.simulate.run.random import new_state
+from pulsefront.simulate.run.shards import child_seed, shard_sizes
+from pulsefront.simulate.scan.kernel import GEOMETRIES, MAX_TRIES, scan_events
+from pulsefront.simulate.scan.settings import ScanSettings, check_scan, gamma_lines, scan_positions
+from pulsefront.simulate.sensor.charges import channel_gain, charge_row, crosstalk_mean
+from pulsefront.simulate.sensor.multiplex import multiplexing
+
+__all__ = ["ScanSettings", "scan_plan", "scan_positions", "simulate_scan"]
+
+_SHARD_EVENTS = 4096
+# Below this share of the trigger threshold in true energy no event can reach it in charge.
+_HOPELESS = 0.6
+Table = NDArray[np.float64]
+
+
+def simulate_scan(
+    detector: Detector,
+    scan: ScanSettings,
+    seed: int,
+    *,
+    executor: Executor | None = None,
+    report: Report = silent,
+    light_map: LightMap | None = None,
+    cache: str | Path | None = None,
+) -> EventTable:
+    """Simulate a point-source scan with one charge per readout channel.
+
+    The result depends on the arguments alone, not on *executor* or its number of workers.
+
+    Parameters
+    ----------
+    detector
+        With a ``[charge]`` section.
+    executor
+        Where the shards run; threads on all cores where None.
+    report
+        Told of events done.
+    light_map, cache
+        A light map that exists already, or the folder to keep it in. Without either it is traced
+        anew.
+
+    Returns
+    -------
+    EventTable
+        ``charge_adc``, ``stage_position_mm``, ``grid_index`` and the truth; see the data
+        dictionary. Events saturating the ADC have status `Status.SATURATED`.
+
+    Raises
+    ------
+    ConfigError
+        The scan leaves the detector, nothing can trigger, or there is no charge readout.
+    """
+    plan = scan_plan(detector, scan, seed, light_map=light_map, cache=cache, executor=executor)
+    return plan.run(executor=executor, report=report)
+
+
+def scan_plan(
+    detector: Detector,
+    scan: ScanSettings,
+    seed: int,
+    *,
+    events: int | None = None,
+    light_map: LightMap | None = None,
+    cache: str | Path | None = None,
+    executor: Executor | None = None,
+) -> Plan:
+    """Return a scan as shards; see `simulate_scan`.
+
+    *events* in all are shared out between the positions in proportion to what *scan* gives them;
+    None takes the numbers of *scan* as they are.
+    """
+    readout = _readout(detector)
+    check_scan(detector, scan)
+    index, position_mm, ends = _positions(scan, events)
+    if scan.full_tracing:
+        light_map = _no_map(detector)
+    elif light_map is None:
+        light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
+    else:
+        light_map.check_made_for(detector)
+    stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
+    standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
+    gain = channel_gain(detector, gain_rng)
+    arrays = _arrays(detector, scan, readout, light_map)
+    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
+
+    def which(shard: int) -> NDArray[np.intp]:
+        start = shard * _SHARD_EVENTS
+        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
+
+    def arguments(shard: int) -> tuple[Any, ...]:
+        at = standing_mm[which(shard)]
+        return at, gain, scan.keep_deposits, arrays, child_seed(seed, 1, shard)
+
+    provenance = _provenance(detector, scan, seed, gain)
+    table = partial(_table, which, index, position_mm, readout, provenance)
+    identity = {**provenance, "events": int(ends[-1]), "map": light_map.optics}
+    return Plan(sizes, _scan_shard, arguments, table, identity)
+
+
+def _readout(detector: Detector) -> ChargeReadout:
+    if detector.charge is None:
+        raise ConfigError(
+            "has no charge readout",
+            field="charge",
+            value=detector.name,
+            remedy="add a [charge] section to the detector",
+        )
+    return detector.charge
+
+
+def _positions(
+    scan: ScanSettings, events: int | None
+) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
+    """Return index and position of the stage, and the running sum of events over positions."""
+    if scan.geometry in {"flood", "internal"}:
+        count = scan.events_even_even or scan.events_odd_odd or scan.events_mixed
+        index, position, counts = np.zeros((1, 2), np.int16), np.zeros((1, 2)), np.array([count])
+    else:
+        index, position, counts = scan_positions(scan)
+    if scan.geometry == "fan":
+        # The slit covers all of y: one row of positions is all there is.
+        row = index[:, 1] == 0
+        index, position, counts = index[row], position[row] * [1.0, 0.0], counts[row]
+    if len(counts) == 0:
+        raise ConfigError(
+            "no stage position has events",
+            field="half_extent_mm",
+            value=scan.half_extent_mm,
+            remedy="widen the scan, or give the visited parities events",
+        )
+    ends = np.cumsum(counts)
+    if events is not None:
+        if events < 1:
+            raise ConfigError("must be at least 1", field="events", value=events)
+        ends = (ends * events) // ends[-1]
+    return index, position, ends
+
+
+def _arrays(
+    detector: Detector, scan: ScanSettings, readout: ChargeReadout, light_map: LightMap
+) -> tuple[Any, ...]:
+    """Return the tables that the kernel reads, in its order."""
+    material, sensor = detector.material, detector.photosensor
+    gammas = gamma_table(material.formula, material.density_g_cm3)
+    lines = gamma_lines(scan)
+    efficiency = mean_detection_efficiency(material, sensor)
+    light = light_row(material, efficiency * gate_fraction(material, readout.gate_ns))
+    middle = collection(detector) if scan.full_tracing else _middle(detector, light_map)
+    descendants = 1 / (1 - crosstalk_mean(sensor.crosstalk)) if isinstance(sensor, SiPM) else 1.0
+    per_kev = light[0, 0] * relative_yield(lines[0, 0], light) * middle * descendants
+    trigger_adc = scan.trigger_kev * per_kev * readout.counts_per_photoelectron
+    world = optical_world(detector)
+    beam = np.array(
+        [
+            scan.beam_fwhm_mm / FWHM_PER_SIGMA,
+            GEOMETRIES[scan.geometry],
+            float(scan.full_tracing),
+            _HOPELESS * scan.trigger_kev,
+            trigger_adc,
+            2.0**readout.adc_bits - 1,
+            readout.noise_adc,
+        ]
+    )
+    weights = multiplexing(detector) if readout.multiplexing != "pixels" else np.zeros((0, 0))
+    grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm, light_map.probability)
+    grid += light_map.direct_arrays
+    tables = (gammas.energy_kev, gammas.per_mm, light, charge_row(detector, readout), weights)
+    return (beam, lines, *tables, world.slabs, world.surfaces, world.sensors, *grid)
+
+
+def _middle(detector: Detector, light_map: LightMap) -> float:
+    at = np.array([[0.0, 0.0, detector.thickness_mm / 2]])
+    return float(light_map.probabilities(at).sum())
+
+
+def _no_map(detector: Detector) -> LightMap:
+    """Return an empty light map, for full tracing."""
+    ends = np.array([0.0, 1.0])
+    shape = (2, 2, 2, detector.sensors.count)
+    empty = np.zeros((0,) * 5, np.float32)
+    nothing = np.zeros(shape, np.float32)
+    return LightMap(
+        ends,
+        ends,
+        ends,
+        nothing,
+        empty,
+        1,
+        optical_hash(detector),
+        no_direct_light(),
+        detector.thickness_mm,
+    )
+
+
+def _scan_shard(
+    standing_mm: Table,
+    gain: Table,
+    keep: int,
+    arrays: tuple[Any, ...],
+    seed: np.random.SeedSequence,
+) -> tuple[NDArray[Any], ...]:
+    count, weights = len(standing_mm), arrays[6]
+    charge = np.zeros((count, len(weights) if len(weights) else len(gain)), np.uint16)
+    truth = np.zeros((count, 7), np.float32)
+    counts = np.zeros((count, 4), np.int16)
+    deposits = np.zeros((count, keep, 4), np.float32)
+    state = new_state(seed)
+    if not scan_events(state, standing_mm, gain, charge, truth, counts, deposits, arrays):
+        raise ConfigError(
+            f"less than one event in {MAX_TRIES:,} gamma rays triggers",
+            field="trigger_kev",
+            remedy="lower trigger_kev, or scan inside the crystal",
+        )
+    return charge, truth, counts, deposits
+
+
+def _table(
+    which: Any,
+    index: NDArray[np.int16],
+    position_mm: Table,
+    readout: ChargeReadout,
+    provenance: dict[str, Any],
+    shard: int,
+    result: tuple[NDArray[Any], ...],
+) -> EventTable:
+    charge, truth, counts, deposits = result
+    at = which(shard)
+    columns = {
+        "charge_adc": charge,
+        "stage_position_mm": position_mm[at].astype(np.float32),
+        "grid_index": index[at],
+        "first_interaction_mm": truth[:, :3],
+        "depth_mm": truth[:, 2].copy(),
+        "energy_deposited_kev": truth[:, 3],
+        "light_centroid_mm": truth[:, 4:7],
+        "compton_scatters": counts[:, 0].astype(np.uint8),
+        "deposits": counts[:, 1].astype(np.uint8),
+        "element": counts[:, 2],
+        "elements_hit": counts[:, 3].astype(np.uint8),
+    }
+    if deposits.shape[1]:
+        columns["deposit_mm"], columns["deposit_kev"] = deposits[:, :, :3], deposits[:, :, 3]
+    clipped = (charge == 2**readout.adc_bits - 1).any(axis=1)
+    status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
+    quantities = {name: _QUANTITIES[name] for name in columns}
+    return EventTable(columns, quantities, status, provenance)
+
+
+_QUANTITIES = {
+    "charge_adc": Quantity(
+        "ADC counts", "charge per channel (photosensor iy·nx + ix), pedestal subtracted"
+    ),
+    "stage_position_mm": Quantity("mm", "nominal x, y of the beam (y, z from mid-depth: side)"),
+    "grid_index": Quantity("1", "index (ix, iy) of the stage position on the scan grid"),
+    "first_interaction_mm": Quantity("mm", "truth: x, y, z of the first interaction"),
+    "depth_mm": Quantity("mm", "truth: z of the first interaction from the entrance face"),
+    "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),
+    "light_centroid_mm": Quantity("mm", "truth: x, y, z of the deposits weighted by energy"),
+    "compton_scatters": Quantity("1", "truth: Compton scatters in the crystal"),
+    "deposits": Quantity("1", "truth: interactions in the crystal"),
+    "element": Quantity("1", "truth: crystal element of the first interaction, iy·nx + ix"),
+    "elements_hit": Quantity("1", "truth: crystal elements with a deposit; above 1: scatter"),
+    "deposit_mm": Quantity("mm", "truth: x, y, z of each deposit; zeros where there is none"),
+    "deposit_kev": Quantity("keV", "truth: energy of each deposit; zero where there is none"),
+}
+
+
+def _provenance(detector: Detector, scan: ScanSettings, seed: int, gain: Table) -> dict[str, Any]:
+    return {
+        "made_by": f"pulsefront {pulsefront.__version__} simulate_scan",
+        "detector": detector.name,
+        "detector_sha256": detector_hash(detector),
+        "scan": scan.model_dump(mode="json"),
+        "seed": seed,
+        "channel_gain": [round(float(value), 6) for value in gain],
+        "sensor_grid": list(detector.sensors.grid),
+        "sensor_pitch_mm": list(detector.sensors.pitch_mm),
+        "crystal_size_mm": list(detector.crystal.size_mm),
+    }

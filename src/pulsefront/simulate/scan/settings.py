@@ -1,0 +1,147 @@
+"""Point sources for one detector: what is irradiated, from where, with which gamma rays."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from pulsefront.config import FrozenModel
+from pulsefront.detector import Detector
+from pulsefront.errors import ConfigError
+from pulsefront.simulate.light.map import LightMapSettings
+
+__all__ = ["ScanSettings", "check_scan", "default_scan", "gamma_lines", "scan_positions"]
+
+Table = NDArray[np.float64]
+
+# Gamma rays per decay: (keV, intensity). Source: DDEP recommended data (2010 and later).
+_LINES: dict[str, tuple[tuple[float, float], ...]] = {
+    "na22": ((511.0, 1.807), (1274.5, 0.9994)),
+    "f18": ((511.0, 1.934),),
+    "ge68": ((511.0, 1.777), (1077.3, 0.0323)),
+    "cs137": ((661.66, 0.8499),),
+}
+
+
+class ScanSettings(FrozenModel):
+    """A scan with a collimated source.
+
+    Attributes
+    ----------
+    geometry
+        "pencil": a beam along z at (x, y) of the stage. "fan": a slit, narrow in x at the stage's
+        x and covering the crystal in y. "side": a pencil along x at (y, z) of the stage, for
+        depth; the second coordinate counts from mid-depth. "flood": all of the entrance face at
+        once. "internal": the crystal's own 176Lu, everywhere in it.
+    source
+        "mono" for gamma rays of ``energy_kev``, or a nuclide: its lines in their intensities.
+        Ignored where the source is internal.
+    pitch_mm, half_extent_mm
+        The grid of stage positions reaches from −half_extent to +half_extent in both directions.
+    events_even_even, events_odd_odd, events_mixed
+        Events recorded per stage position, by the parity of its two indices.
+    beam_fwhm_mm
+        Gaussian width of the beam at the face.
+    stage_error_mm
+        Standard deviation, per axis, of where the stage really stands; one error per position.
+    trigger_kev
+        Threshold on the sum of the charges, in keV of a deposit in the middle of the crystal.
+    keep_deposits
+        How many deposits of each event are kept as truth beside the first interaction.
+    light_map
+        How finely the light map is traced.
+    full_tracing
+        Trace every detected photon instead of drawing from the light map; slow.
+    """
+
+    geometry: Literal["pencil", "fan", "side", "flood", "internal"] = "pencil"
+    source: Literal["mono", "na22", "f18", "ge68", "cs137"] = "mono"
+    pitch_mm: Annotated[float, Field(gt=0)] = 1.0
+    half_extent_mm: Annotated[float, Field(ge=0)] = 24.0
+    events_even_even: Annotated[int, Field(ge=0)] = 200
+    events_odd_odd: Annotated[int, Field(ge=0)] = 100
+    events_mixed: Annotated[int, Field(ge=0)] = 0
+    energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
+    beam_fwhm_mm: Annotated[float, Field(ge=0)] = 0.5
+    stage_error_mm: Annotated[float, Field(ge=0)] = 0.02
+    trigger_kev: Annotated[float, Field(ge=0)] = 350.0
+    keep_deposits: Annotated[int, Field(ge=0, le=16)] = 0
+    light_map: LightMapSettings = LightMapSettings()
+    full_tracing: bool = False
+
+    @model_validator(mode="after")
+    def _has_events(self) -> Self:
+        if not self.events_even_even + self.events_odd_odd + self.events_mixed:
+            raise ValueError("the scan has no events: all of events_… are 0")
+        return self
+
+
+def gamma_lines(scan: ScanSettings) -> Table:
+    """Return (line, 2): energy in keV and cumulative share."""
+    lines = ((scan.energy_kev, 1.0),) if scan.source == "mono" else _LINES[scan.source]
+    shares = np.cumsum([intensity for _, intensity in lines])
+    return np.column_stack([[energy for energy, _ in lines], shares / shares[-1]])
+
+
+def default_scan(detector: Detector) -> ScanSettings:
+    """Return a scan of the whole entrance face but its rim, with about 25 × 25 positions."""
+    width = min(detector.crystal.size_mm[:2])
+    pitch = width / 50
+    # What the light map's grid holds changes over the distance of the photosensors.
+    coarse = max(2.0, min(detector.sensors.pitch_mm) / 8)
+    return ScanSettings(
+        pitch_mm=pitch,
+        half_extent_mm=23 * pitch,
+        light_map=LightMapSettings(
+            pitch_mm=min(coarse, width / 4),
+            depth_pitch_mm=min(detector.thickness_mm / 8, width / 4),
+        ),
+    )
+
+
+def scan_positions(
+    scan: ScanSettings,
+) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
+    """Return grid index (position, 2), position in mm (position, 2) and events (position,)."""
+    steps = math.floor(2 * scan.half_extent_mm / scan.pitch_mm + 1e-9)
+    axis = (np.arange(steps + 1) - steps / 2) * scan.pitch_mm
+    index = np.stack(np.meshgrid(*[np.arange(steps + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
+    odd = (index % 2).sum(axis=1)
+    events = np.array([scan.events_even_even, scan.events_mixed, scan.events_odd_odd])[odd]
+    visited = events > 0
+    return index[visited].astype(np.int16), axis[index[visited]], events[visited]
+
+
+def check_scan(detector: Detector, scan: ScanSettings) -> None:
+    """Raise `ConfigError` where the source does not hit the crystal or nothing can trigger."""
+    size = detector.crystal.size_mm
+    half = min(size[1], size[2]) / 2 if scan.geometry == "side" else min(size[:2]) / 2
+    if scan.geometry in {"pencil", "fan", "side"} and scan.half_extent_mm > half:
+        raise ConfigError(
+            f"the scan leaves the crystal, which ends at ±{half:g} mm",
+            field="half_extent_mm",
+            value=scan.half_extent_mm,
+            remedy=f"at most {half:g}",
+        )
+    highest = gamma_lines(scan)[:, 0].max()
+    if scan.geometry == "internal":
+        # 176Lu: 1,192 keV less the neutrino.
+        highest = 1192.0
+        if detector.material.background_becquerel_per_cm3 == 0:
+            raise ConfigError(
+                f"{detector.material.name} has no activity of its own",
+                field="geometry",
+                value="internal",
+                remedy="a crystal with lutetium or lanthanum, or another geometry",
+            )
+    if scan.trigger_kev >= highest:
+        raise ConfigError(
+            f"no event of {highest:g} keV can trigger",
+            field="trigger_kev",
+            value=scan.trigger_kev,
+            remedy=f"below {highest:g}",
+        )

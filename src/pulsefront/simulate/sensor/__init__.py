@@ -1,0 +1,1 @@
+"""From photons on a photosensor to what the digitizer writes."""

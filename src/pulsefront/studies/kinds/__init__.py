@@ -1,0 +1,1 @@
+"""The kinds of study: what each simulates, learns, compares and measures."""

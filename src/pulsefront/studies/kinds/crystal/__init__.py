@@ -1,0 +1,1 @@
+"""The crystal of first interaction in a pixelated array."""

@@ -1,0 +1,1 @@
+"""Position of interaction in a block of scintillator."""

@@ -1,0 +1,1 @@
+"""Timing pickoff of two detectors in coincidence."""

@@ -1,0 +1,298 @@
+"""The study of timing pickoff: what is simulated, learned, compared and measured."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.detector import load_detector
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
+from pulsefront.estimators.timing.discriminators import (
+    Candidate,
+    ConstantFraction,
+    LeadingEdge,
+    PulseSettings,
+    fit_constant_fraction,
+    fit_leading_edge,
+    prepare_pulses,
+)
+from pulsefront.evaluate import Split, check_leaks, split_offsets
+from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
+from pulsefront.events.container import EventTable
+from pulsefront.events.external import load_external
+from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.measured.scans import split_scan_set
+from pulsefront.progress import progress
+from pulsefront.search.task import Task
+from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
+from pulsefront.studies.config import ExternalSet, TimingStudy
+from pulsefront.studies.parts import Baseline, SplitEvents, external_detector, restrict
+
+__all__ = [
+    "MEASURED_KIND",
+    "OUTPUT_FORMAT",
+    "baselines",
+    "charges_adc",
+    "generate",
+    "generate_external",
+    "learning_task",
+    "network_estimate",
+    "network_inputs",
+    "select_external",
+    "split",
+    "times_ns",
+]
+
+MEASURED_KIND = "timing"
+OUTPUT_FORMAT = FixedPointFormat(16, 6)
+"""Correction in ns: ±32 ns in steps of 1 ps."""
+
+
+def generate(study: TimingStudy, cache: Path, folder: Path) -> EventTable:
+    """Simulate the coincidences of the study, or read its measured ones.
+
+    *folder* is that of the study file, which measured files are relative to.
+    """
+    if study.measured is not None:
+        return load_external(study.measured, "timing", relative_to=folder)
+    assert study.coincidences is not None  # the study file has one of both
+    detector = load_detector(study.detector)
+    with progress("Simulating coincidences", "events") as report:
+        return simulate_coincidences(
+            detector, study.coincidences, study.seed, cache=cache, report=report
+        )
+
+
+def generate_external(study: TimingStudy, chosen: ExternalSet, cache: Path) -> EventTable:
+    """Simulate an external set at source offsets between those of training."""
+    settings = study.coincidences or CoincidenceSettings()
+    between = settings.offsets_mm[1::2]
+    settings = settings.model_copy(
+        update={
+            "offsets_mm": between,
+            "events_per_offset": max(1, chosen.events // len(between)),
+        }
+    )
+    detector = external_detector(study.detector, chosen)
+    with progress(f"Simulating {chosen.name}", "events") as report:
+        return simulate_coincidences(detector, settings, study.seed + 1, cache=cache, report=report)
+
+
+def _interval_ns(events: EventTable) -> float:
+    return float(events.provenance["sample_interval_ns"])
+
+
+def charges_adc(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
+    """Return the charge of both pulses above their baselines, (event, 2), in ADC counts."""
+    settings = PulseSettings(_interval_ns(events), study.events.baseline_samples)
+    pulses = prepare_pulses(events["waveform_adc"], settings)
+    return np.column_stack([side.sum(axis=1, dtype=np.float64) for side in pulses])
+
+
+def windows(study: TimingStudy, events: EventTable) -> tuple[EdgeWindows, EdgeWindows]:
+    """Return the leading-edge windows of both detectors."""
+    chosen = study.events
+    first, second = (
+        leading_edge_windows(
+            events["waveform_adc"][:, side],
+            baseline_samples=chosen.baseline_samples,
+            threshold_adc=chosen.trigger_adc,
+            before=chosen.samples_before,
+            after=chosen.samples_after,
+        )
+        for side in (0, 1)
+    )
+    return first, second
+
+
+def split(study: TimingStudy, events: EventTable) -> tuple[NDArray[np.int64], SplitEvents]:
+    """Select coincidences of two photopeak events with whole windows; split by source offset."""
+    usable = np.flatnonzero(events.status == 0)
+    good = events.select(usable)
+    whole = _split_offsets(study, good)
+    selected, record = _select(study, good, whole.train)
+    if not selected.any():
+        raise DataError("no coincidence passes the selection", field="charge, window")
+    kept = good.select(selected)
+    parts = restrict(whole, selected)
+    if len(np.unique(kept["offset_index"][parts.test])) < 2:
+        raise DataError(
+            "the test set holds one source offset, over which no bias can be measured",
+            field="coincidences.offsets_mm",
+            remedy="give at least 7 offsets",
+        )
+    apart = study.measured.apart if study.measured is not None else ()
+    leaks = check_leaks(
+        parts,
+        positions_mm=kept["source_offset_mm"],
+        groups={
+            "source offset": kept["offset_index"],
+            **{label: kept[label] for label in apart},
+        },
+    )
+    leaks.raise_on_leak()
+    record = {
+        "events_recorded": len(events),
+        "events_with_status": len(events) - len(usable),
+        **record,
+        **leaks.as_record(),
+    }
+    return usable[selected], SplitEvents(kept, parts, record)
+
+
+def _split_offsets(study: TimingStudy, events: EventTable) -> Split:
+    if study.measured is None:
+        return split_offsets(events["offset_index"], seed=study.seed)
+    found, _ = split_scan_set(
+        events,
+        seed=study.seed,
+        apart=study.measured.apart,
+        least_distance_mm=study.measured.least_distance_mm,
+    )
+    return found
+
+
+def select_external(study: TimingStudy, events: EventTable) -> tuple[EventTable, dict[str, Any]]:
+    """Return the coincidences of an external set that pass, by the peaks of its own spectra."""
+    good = events.select(events.status == 0)
+    selected, record = _select(study, good, np.arange(len(good)))
+    counts = {
+        "events_recorded": len(events),
+        "events_with_status": len(events) - len(good),
+    }
+    return good.select(selected), {**counts, **record}
+
+
+def _select(
+    study: TimingStudy, events: EventTable, calibration: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """Return which events lie in both photopeaks with whole windows, and the counts.
+
+    The peaks are those of the events *calibration*.
+    """
+    charge = charges_adc(study, events)
+    first, second = windows(study, events)
+    whole = first.usable & second.usable
+    peaks = [find_photopeak(charge[calibration, side]) for side in (0, 1)]
+    inside = np.all(
+        [
+            peak.contains(charge[:, side], study.events.photopeak_sigmas)
+            for side, peak in enumerate(peaks)
+        ],
+        axis=0,
+    )
+    record: dict[str, Any] = {
+        "events_outside_photopeak": int((~inside).sum()),
+        "events_without_whole_window": int((inside & ~whole).sum()),
+        "photopeak_window_sigmas": study.events.photopeak_sigmas,
+    }
+    for side, peak in enumerate(peaks):
+        record[f"photopeak_{side}_adc"] = peak.position
+        record[f"photopeak_{side}_sigma_adc"] = peak.sigma
+        record[f"energy_resolution_{side}_fwhm_percent"] = 100.0 * peak.fwhm_fraction
+    return inside & whole, record
+
+
+def _coarse_ns(first: EdgeWindows, second: EdgeWindows, interval_ns: float) -> NDArray[np.float64]:
+    triggers = np.column_stack([first.trigger_sample, second.trigger_sample])
+    return np.asarray(triggers * interval_ns, np.float64)
+
+
+def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
+    """Return the regression of the correction to the coarse time, from known source offsets."""
+    first, second = windows(study, parts.events)
+    detector = load_detector(study.detector)
+    if detector.digitizer is None:
+        raise ConfigError("has no digitizer", file=study.detector, field="digitizer")
+    bits = detector.digitizer.adc_bits + 1
+    names = range(-study.events.samples_before, study.events.samples_after)
+    return Task(
+        name=study.name,
+        inputs=network_inputs(study, parts.events),
+        targets=parts.events["known_difference_ns"],
+        train=parts.split.train,
+        selection=parts.split.selection,
+        input_format=FixedPointFormat(bits, bits, signed=True),
+        output_format=OUTPUT_FORMAT,
+        loss=study.loss,
+        metric=partial(_width, study.events.core_fraction or GAUSSIAN_FWHM_FRACTION),
+        metric_name=_width_name(study),
+        input_names=tuple(f"sample_{k:+d}" for k in names),
+        output_names=("correction_ns",),
+        coarse=_coarse_ns(first, second, _interval_ns(parts.events)),
+        groups=parts.events["offset_index"].astype(np.int64),
+    )
+
+
+def _width(fraction: float, residuals: NDArray[np.float64]) -> float:
+    return central_width(residuals[:, 0], fraction)
+
+
+def _width_name(study: TimingStudy) -> str:
+    chosen = study.events.core_fraction
+    return "central_width_ns" if chosen is None else f"central_{round(100 * chosen)}_width_ns"
+
+
+def network_inputs(study: TimingStudy, events: EventTable) -> NDArray[np.integer]:
+    """Return what the network reads of both detectors, (event, 2, sample)."""
+    return np.stack([side.samples for side in windows(study, events)], axis=1)
+
+
+def baselines(study: TimingStudy, parts: SplitEvents) -> list[Baseline]:
+    """Tune leading edge (with and without walk correction) and digital CFD on training events."""
+    waveforms = parts.events["waveform_adc"]
+    known = parts.events["known_difference_ns"]
+    train, test = parts.split.train, parts.split.test
+    settings = PulseSettings(_interval_ns(parts.events), study.events.baseline_samples)
+    fitted: dict[str, LeadingEdge | ConstantFraction] = {
+        "leading edge": fit_leading_edge(waveforms[train], known[train], settings),
+        "leading edge, walk-corrected": fit_leading_edge(
+            waveforms[train], known[train], settings, walk_correction=True
+        ),
+        "digital CFD": fit_constant_fraction(waveforms[train], known[train], settings),
+    }
+    return [
+        Baseline(
+            name,
+            estimator.estimate(waveforms[test]),
+            estimator.parameters,
+            tuple(_row(candidate) for candidate in estimator.table),
+            partial(_answer, estimator),
+        )
+        for name, estimator in fitted.items()
+    ]
+
+
+def _answer(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> NDArray[np.float64]:
+    return estimator.estimate(events["waveform_adc"])
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    return {
+        **candidate.parameters,
+        "ctr_fwhm_ps": candidate.ctr_fwhm_ps,
+        "central_width_ps": candidate.central_width_ps,
+        "without_estimate": candidate.without_estimate,
+    }
+
+
+def network_estimate(
+    study: TimingStudy, events: EventTable, outputs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return t0 − t1 (event,) in ns from corrections (2 · event, 1) in ns."""
+    times = times_ns(study, events, outputs)
+    return np.asarray(times[:, 0] - times[:, 1])
+
+
+def times_ns(
+    study: TimingStudy, events: EventTable, outputs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return both arrival times (event, 2) in ns from corrections (2 · event, 1) in ns."""
+    coarse = _coarse_ns(*windows(study, events), _interval_ns(events))
+    return np.asarray(outputs.reshape(-1, 2) + coarse)

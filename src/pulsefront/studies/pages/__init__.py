@@ -1,0 +1,1 @@
+"""What a finished study writes for people: the report, the model card, the gallery."""

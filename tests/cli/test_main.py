@@ -1,0 +1,75 @@
+"""The command line starts fast, says errors in one line, and the README names every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from pulsefront.cli.main import app
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "hls4ml", "onnx", "onnxruntime", "numba", "sklearn", "pandas", "matplotlib")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pulsefront", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def commands(group: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            found += commands(command, (*path, name))
+        else:
+            found.append((*path, name))
+    return found
+
+
+ALL_COMMANDS = commands(typer.main.get_command(app))
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from pulsefront.cli.main import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"loaded = sorted(set({HEAVY!r}) & set(sys.modules))\n"
+        "assert not loaded, loaded\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
+def test_command_has_help_and_stands_in_the_readme(command: tuple[str, ...]) -> None:
+    result = run(*command, "--help")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) > 4
+    assert f"pulsefront {' '.join(command)}" in (REPOSITORY / "README.md").read_text()
+
+
+def test_error_is_one_line_and_exit_code(tmp_path: Path) -> None:
+    result = run("run", str(tmp_path / "no.toml"))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("pulsefront: ")
+    assert "no such file" in result.stderr
+    assert result.stdout == ""
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    result = run("--debug", "run", str(tmp_path / "no.toml"))
+    assert result.returncode != 0
+    assert "Traceback" in result.stderr
+
+
+def test_unknown_command_and_version() -> None:
+    assert run("rnu").returncode == 2
+    assert run("--version").stdout.startswith("pulsefront ")

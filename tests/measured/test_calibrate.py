@@ -1,0 +1,154 @@
+"""Known gains, offsets and window are planted in hits and events, and found again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import DataError
+from pulsefront.events.container import EventTable, Status
+from pulsefront.events.readers.base import EventFile
+from pulsefront.measured.apply_calibration import load_calibration, open_calibrated
+from pulsefront.measured.calibrate import Calibration, calibrate, charges_by_channel, collect
+from pulsefront.measured.calibration_figures import calibration_figure
+from toys_measured import GAINS, OFFSETS_NS, file_of, hits, made, sodium
+
+
+def test_gains_and_offsets_of_hits_are_found_and_taken_out() -> None:
+    table = hits()
+    found, events = calibrate(file_of(table), (511.0, 1274.5))
+    assert found.layout == "hits"
+    assert found.channels == (0, 1, 2, 3)
+    gains = np.array([fitted.gain_kev for fitted in found.energies])
+    np.testing.assert_allclose(gains, GAINS, rtol=0.02)
+    # The offsets add up to zero; 100 ps of jitter in thousands of pairs.
+    np.testing.assert_allclose(found.time_offsets_ns, OFFSETS_NS - OFFSETS_NS.mean(), atol=0.01)
+    assert len(calibration_figure(found, events).axes) == 6
+
+    used = open_calibrated(file_of(table), found).read()
+    inside = used["in_photopeak"].all(axis=1)
+    assert (used.status[~inside] == Status.OUTSIDE_WINDOW).all()
+    assert (used.status[inside] == 0).all()
+    np.testing.assert_allclose(np.median(used["energy_kev"][inside]), 511, atol=4)
+    assert used["time_ps"].dtype == np.int64
+    difference = used["time_difference_ps"]
+    np.testing.assert_array_equal(difference, used["time_ps"][:, 0] - used["time_ps"][:, 1])
+    assert difference.std() == pytest.approx(100 * np.sqrt(2), rel=0.02)
+    assert table["time_difference_ps"].std() > 300
+
+
+def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
+    table = hits(20_000)
+    found, _ = calibrate(file_of(table), (511.0, 1274.5))
+    path = tmp_path / "cal.json"
+    path.write_text(json.dumps(found.as_json()))
+    again = load_calibration(path)
+    assert again.as_json() == found.as_json()
+    for name in ("energy_kev", "in_photopeak", "time_ps"):
+        left = open_calibrated(file_of(table), found).read()[name]
+        np.testing.assert_array_equal(left, open_calibrated(file_of(table), again).read()[name])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "other"}'])
+def test_another_file_is_no_calibration(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "cal.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="is no calibration"):
+        load_calibration(path)
+    with pytest.raises(DataError, match="no such file"):
+        load_calibration(tmp_path / "none.json")
+
+
+def test_the_sum_of_photosensors_gets_one_scale() -> None:
+    random = np.random.default_rng(1)
+    energy = sodium(random, 90_000)
+    share = random.dirichlet(np.full(16, 5.0), len(energy))
+    gains = random.uniform(0.8, 1.25, 16)
+    charge = 4.0 * energy[:, None] * share / gains
+    table = made(charge_adc=charge.astype(np.float32))
+    found, events = calibrate(file_of(table), (511.0, 1274.5))
+    assert found.layout == "sum"
+    np.testing.assert_allclose(
+        np.array(found.gains) / np.mean(found.gains), gains / gains.mean(), rtol=0.05
+    )
+    used = open_calibrated(file_of(table), found).read()
+    assert used["energy_kev"].shape == (90_000,)
+    np.testing.assert_allclose(np.median(used["energy_kev"] / energy), 1.0, rtol=0.02)
+    # Equal gains narrow the peak of the sum.
+    equal = calibrate(file_of(made(charge_adc=used["charge_adc"])), (511.0, 1274.5))[0]
+    raw = made(charge_adc=charge.sum(axis=1))
+    one = calibrate(file_of(raw), (511.0, 1274.5))[0]
+    assert one.layout == "each"
+    assert equal.energies[0].fits[0].resolution_fwhm < one.energies[0].fits[0].resolution_fwhm
+    assert len(calibration_figure(found, events).axes) == 3
+
+
+def test_channels_of_joined_events_get_offsets_from_their_times() -> None:
+    random = np.random.default_rng(2)
+    events = 20_000
+    charge = np.stack([sodium(random, events) / gain for gain in (2.0, 1.5)], axis=1)
+    known = random.choice([-0.2, 0.0, 0.2], events)
+    times = random.normal(50, 5, (events, 1)) + random.normal(0, 0.1, (events, 2))
+    times += np.array([0.4, -0.2]) + known[:, None] * [0.5, -0.5]
+    times[::50] = np.nan
+    status = np.zeros(events, np.uint16)
+    status[:100] = Status.PILE_UP
+    table = made(
+        charge_adc_samples=charge,
+        leading_edge_ns=times,
+        known_difference_ns=known,
+        channel=np.tile([9, 14], (events, 1)),
+    )
+    table = EventTable(table.columns, table.quantities, status)
+    found, used = calibrate(file_of(table), (511.0,))
+    assert found.layout == "each"
+    assert len(used) == events - 100
+    np.testing.assert_allclose(found.time_offsets_ns, [0.3, -0.3], atol=0.01)
+    after = open_calibrated(file_of(table), found).read()
+    residual = after["leading_edge_ns"] @ [1, -1] - known
+    assert abs(np.nanmedian(residual)) < 0.01
+    assert (after.status[:100] & Status.PILE_UP).all()
+
+
+def test_what_cannot_be_calibrated_says_why() -> None:
+    with pytest.raises(DataError, match="holds no charges"):
+        calibrate(file_of(made(x=np.zeros(10))))
+    with pytest.raises(DataError, match=r"pickoff --table h5"):
+        calibrate(file_of(made(waveform_adc=np.zeros((10, 20)))))
+    with pytest.raises(DataError, match="too few events"):
+        calibrate(file_of(made(charge_adc=np.ones(10))))
+    with pytest.raises(DataError, match=r"channel 0.*no peak"):
+        calibrate(file_of(made(charge_adc=np.zeros(1000))))
+    found, _ = calibrate(file_of(hits(20_000)))
+    with pytest.raises(DataError, match="lacks the charges"):
+        open_calibrated(file_of(made(charge_adc=np.ones(10))), found)
+    once = open_calibrated(file_of(hits(20_000)), found)
+    with pytest.raises(DataError, match="calibrated already"):
+        open_calibrated(once, found)
+
+
+def test_a_channel_that_was_not_calibrated_has_no_energy() -> None:
+    found, _ = calibrate(file_of(hits(20_000)))
+    strange = made(energy=np.full(3, 255.0), channel=np.array([0, 7, 0]))
+    used = open_calibrated(file_of(strange), found).read()
+    assert np.isnan(used["energy_kev"][1])
+    assert used.status[1] == Status.OUTSIDE_WINDOW
+
+
+def test_memory_is_bounded_by_dropping_every_second_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulsefront.measured.calibrate.MOST_EVENTS", 100)
+    table = made(charge_adc=np.arange(1000.0))
+    source = file_of(table)
+    small = EventFile(**{**vars(source), "event_bytes": 1 << 20})
+    kept = collect(small, ["charge_adc"])["charge_adc"]
+    np.testing.assert_array_equal(kept, np.arange(0, 1000, 16))
+
+
+def test_charges_are_sorted_by_channel() -> None:
+    table = made(energy=np.array([1.0, 2.0, 3.0]), channel=np.array([5, 2, 5]))
+    got = charges_by_channel(table, "energy", "hits", ())
+    assert {number: values.tolist() for number, values in got.items()} == {5: [1, 3], 2: [2]}
+    assert isinstance(Calibration, type)

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.energy import calibration, channels, peaks
+from pulsefront.events.container import EventTable, Quantity, Status
+from pulsefront.events.readers.base import DataWarning, EventFile
+from pulsefront.events.readers.open import open_events
+from pulsefront.measured import pairing as coincidence
+from pulsefront.measured.pairing_stream import Coincidences, CoincidenceSettings, Side
+
+
+def plain_pairs(left: list[int], right: list[int], window: float, offset: float):
+    partners_l = [[j for j, r in enumerate(right) if abs(t - r - offset) <= window] for t in left]
+    partners_r = [[i for i, t in enumerate(left) if abs(t - r - offset) <= window] for r in right]
+    pairs = {
+        (i, js[0]) for i, js in enumerate(partners_l) if len(js) == 1 and partners_r[js[0]] == [i]
+    }
+    used = len(pairs)
+    alone = sum(not p for p in partners_l) + sum(not p for p in partners_r)
+    return pairs, len(left) + len(right) - 2 * used - alone, alone
+
+
+TIMES = st.lists(st.integers(0, 60), max_size=15)
+
+
+@settings(deadline=None)
+@given(TIMES, TIMES, st.integers(0, 6), st.integers(-5, 5), st.booleans())
+def test_pairs_are_their_definition(
+    left: list[int], right: list[int], window: int, offset: int, whole: bool
+) -> None:
+    kind = np.int64 if whole else np.float64
+    got = coincidence.find_pairs(np.array(left, kind), np.array(right, kind), window, offset=offset)
+    pairs, multiple, alone = plain_pairs(left, right, window, offset)
+    assert set(zip(got.first.tolist(), got.second.tolist(), strict=True)) == pairs
+    assert (got.multiple, got.alone) == (multiple, alone)
+
+
+def test_picoseconds_of_a_long_run_are_compared_exactly() -> None:
+    base = 2**60 + 1
+    got = coincidence.find_pairs(np.array([base]), np.array([base + 5]), 5)
+    assert len(got.first) == 1
+    assert len(coincidence.find_pairs(np.array([base]), np.array([base + 6]), 5).first) == 0
+
+
+def test_bad_windows_and_times_are_refused() -> None:
+    for window in (-1, np.nan, np.inf):
+        with pytest.raises(ConfigError):
+            coincidence.find_pairs(np.zeros(1), np.zeros(1), window)
+    with pytest.raises(DataError):
+        coincidence.find_pairs(np.array([np.nan]), np.zeros(1), 1)
+
+
+HITS = EventTable(
+    {
+        "channel": np.array([3, 7, 3, 7, 3], np.int32),
+        "time_ps": np.array([100, 150, 1000, 5000, 5100], np.uint64),
+        "energy": np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
+    },
+    {name: Quantity("ps", name) for name in ("channel", "time_ps", "energy")},
+    np.array([0, 0, 0, Status.SATURATED, 0], np.uint16),
+)
+
+
+def file_of(table: EventTable, chunk: int | None = None, name: str = "run") -> EventFile:
+    def stream(events: int) -> Iterator[EventTable]:
+        step = chunk or events
+        for start in range(0, len(table), step):
+            yield table.select(slice(start, start + step))
+
+    return EventFile(Path(name), "made", table.quantities, {"events": len(table)}, 24, stream)
+
+
+def pair(left: EventFile, right: EventFile, channels: tuple = (None, None), **kwargs: float):
+    sides = [
+        Side(file, None if chosen is None else frozenset(chosen))
+        for file, chosen in zip((left, right), channels, strict=True)
+    ]
+    found = Coincidences(sides[0], sides[1], CoincidenceSettings(**kwargs))
+    return found, EventTable.concatenate(list(found.tables()))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_coincidences_of_channels_of_one_file(chunk: int) -> None:
+    file = file_of(HITS, chunk)
+    found, pairs = pair(file, file, ((3,), (7,)), window_ns=0.2)
+    assert pairs["energy"].tolist() == [[1.0, 2.0], [5.0, 4.0]]
+    assert pairs["time_difference_ps"].tolist() == [-50, 100]
+    assert pairs.status.tolist() == [0, Status.SATURATED]
+    assert found.hits == [3, 2]
+    assert found.provenance()["hits_alone"] == 1
+    _, fewer = pair(file, file, ((3,), (7,)), window_ns=0.2, without_flagged=True)
+    assert len(fewer) == 1
+
+
+def test_sides_that_cannot_be_paired_say_why() -> None:
+    file = file_of(HITS)
+    for sides in ((None, None), ((3,), None), ((3, 7), (7,))):
+        with pytest.raises(ConfigError, match="different channels"):
+            pair(file, file, sides, window_ns=1)
+    with pytest.raises(DataError, match="no pairs among 3 and 2 hits"):
+        pair(file, file, ((3,), (7,)), window_ns=0.001)
+    timeless = EventTable({"energy": np.ones(2)}, {"energy": Quantity("1", "e")})
+    with pytest.raises(DataError, match="no times"):
+        pair(file, file_of(timeless, name="other"), window_ns=1)
+    with pytest.raises(ConfigError, match="window_ns"):
+        CoincidenceSettings(window_ns=-1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(TIMES, TIMES, st.integers(0, 6), st.integers(-5, 5), st.integers(1, 4), st.integers(1, 4))
+def test_pairs_in_chunks_are_the_pairs_of_the_whole(
+    left: list[int], right: list[int], window: int, offset: int, n_left: int, n_right: int
+) -> None:
+    told = {name: Quantity("ps", name) for name in ("time_ps", "number")}
+    files = []
+    for times, chunk, name in ((left, n_left, "left"), (right, n_right, "right")):
+        ordered = np.array(sorted(times), np.int64)
+        columns = {"time_ps": ordered, "number": np.arange(len(ordered))}
+        files.append(file_of(EventTable(columns, told), chunk, name))
+    whole = coincidence.find_pairs(
+        np.array(sorted(left), np.int64), np.array(sorted(right), np.int64), window, offset=offset
+    )
+    sides = [Side(file) for file in files]
+    rule = CoincidenceSettings(window / 1000, offset / 1000, disorder_ns=0)
+    found = Coincidences(sides[0], sides[1], rule)
+    if not len(whole.first):
+        with pytest.raises(DataError, match="no pairs"):
+            list(found.tables())
+    else:
+        pairs = EventTable.concatenate(list(found.tables()))["number"]
+        assert pairs.tolist() == np.stack([whole.first, whole.second], axis=1).tolist()
+    assert (found.alone, found.multiple) == (whole.alone, whole.multiple)
+
+
+def test_hits_out_of_order_are_paired_or_counted() -> None:
+    random = np.random.default_rng(0)
+    start = np.sort(random.integers(0, 10**9, 500))
+    told = {"time_ps": Quantity("ps", "time")}
+    # In a file out of order by up to 2 µs.
+    mixed = start[np.argsort(start + random.integers(-(10**6), 10**6, 500))]
+    files = [
+        file_of(EventTable({"time_ps": t}, told), 7, n) for t, n in ((mixed, "a"), (start, "b"))
+    ]
+    found, pairs = pair(*files, window_ns=0.01, disorder_ns=2e3)
+    assert len(pairs) + found.multiple / 2 == 500
+    with pytest.warns(DataWarning, match="after their turn"):
+        found, pairs = pair(*files, window_ns=0.01, disorder_ns=0)
+    assert found.too_late > 0
+    assert len(pairs) + found.too_late + (found.multiple + 1) // 2 >= 500
+
+
+def test_the_measured_compass_channels_fire_together(shared_data: Callable[[str], Path]) -> None:
+    file = open_events(shared_data("legend_compass") / "compass_test_data.BIN")
+    found, pairs = pair(file, file, ((0,), (1,)), window_ns=20)
+    assert len(pairs) == 51
+    assert (found.alone, found.multiple) == (0, 0)
+    assert np.abs(pairs["time_difference_ps"]).max() <= 20_000
+
+
+# --- calibration ---
+
+
+def sodium(events: int = 60_000, *, gain: float = 2.0, offset_kev: float = -15.0) -> np.ndarray:
+    """Return charges of a ²²Na spectrum: two peaks of 12 % on their Compton continua."""
+    random = np.random.default_rng(4)
+    parts = []
+    for energy, share, edge in ((510.999, 0.8, 340.7), (1274.537, 0.2, 1061.7)):
+        count = int(events * share)
+        in_peak = random.random(count) < 0.35
+        sigma = 0.12 / 2.355 * np.sqrt(511 * energy)
+        flat = random.uniform(30, edge, count)
+        centre = np.where(in_peak, energy, flat)
+        parts.append(random.normal(centre, sigma))
+    return (np.concatenate(parts) - offset_kev) / gain
+
+
+def test_sodium_calibrates_itself() -> None:
+    charges = sodium()
+    fitted = calibration.calibrate_energy(charges)
+    assert fitted.gain_kev == pytest.approx(2.0, rel=0.01)
+    assert fitted.offset_kev == pytest.approx(-15.0, abs=8)
+    assert fitted.fits[0].resolution_fwhm * fitted.fits[0].centre * 2 / 511 == pytest.approx(
+        0.12, rel=0.08
+    )
+    energies = fitted.kev(charges)
+    chosen = calibration.in_photopeak(energies, fitted)
+    assert abs(np.median(energies[chosen]) - 511) < 4
+    told = fitted.as_json()
+    assert [round(peak["energy_kev"]) for peak in told["peaks"]] == [511, 1275]
+    assert calibration.EnergyCalibration.from_json(told) == fitted
+
+
+def test_one_peak_gives_a_gain_alone() -> None:
+    fitted = calibration.calibrate_energy(sodium(offset_kev=0.0), (510.999,))
+    assert fitted.offset_kev == 0.0
+    assert fitted.gain_kev == pytest.approx(2.0, rel=0.01)
+
+
+def test_errors_of_the_fit_are_what_they_say() -> None:
+    random = np.random.default_rng(0)
+    pulls = []
+    for _ in range(60):
+        values = np.concatenate([random.normal(100, 5, 1500), random.uniform(70, 130, 1500)])
+        fit = peaks.fit_peak(values, 70, 130)
+        pulls.append((fit.centre - 100) / fit.centre_error)
+        assert 0.4 < fit.chi_square < 2.0
+    assert abs(np.mean(pulls)) < 0.5
+    assert 0.75 < np.std(pulls) < 1.3
+
+
+def test_no_peak_is_an_error() -> None:
+    with pytest.raises(DataError, match="only 10 values"):
+        peaks.fit_peak(np.full(10, 5.0), 0, 10)
+    with pytest.raises(ConfigError):
+        peaks.fit_peak(np.zeros(100), 5, 5)
+    with pytest.raises(ConfigError, match="rise"):
+        calibration.calibrate_energy(sodium(), (1275.0, 511.0))
+
+
+def test_gains_bring_channels_together() -> None:
+    random = np.random.default_rng(0)
+    true = random.uniform(0.7, 1.3, 16)
+    charges = random.exponential(100, (20_000, 16)) / true
+    found = channels.channel_gains(charges)
+    np.testing.assert_allclose(found / found.mean(), true / true.mean(), rtol=0.05)
+    charges[:, 3] = 0
+    with pytest.raises(DataError, match="channel 3"):
+        channels.channel_gains(charges)
+
+
+def test_gains_from_the_photopeak_do_not_mistake_position_for_gain() -> None:
+    random = np.random.default_rng(8)
+    events, true = 30_000, random.uniform(0.8, 1.2, 8)
+    place = random.normal(3.5, 1.5, events)  # more light in the middle
+    light = np.exp(-0.5 * ((place[:, None] - np.arange(8)) / 1.2) ** 2)
+    peak = random.random(events) < 0.5
+    energy = np.where(peak, 511, random.uniform(30, 340, events))
+    share = light / light.sum(axis=1, keepdims=True)
+    charges = random.poisson(4 * energy[:, None] * share) / true
+    fitted = channels.photopeak_gains(charges)
+    np.testing.assert_allclose(fitted / fitted.mean(), true / true.mean(), rtol=0.03)
+    upper = channels.channel_gains(charges)
+    assert np.abs(upper / upper.mean() / true * true.mean() - 1).max() > 0.1
+    charges[:, 3] = 0
+    with pytest.raises(DataError, match="channel 3"):
+        channels.photopeak_gains(charges)
+
+
+def test_offsets_come_from_pairs() -> None:
+    true = np.array([0.3, -0.2, 0.1, -0.2])
+    pairs = [(0, 1), (1, 2), (2, 0), (2, 3)]
+    measured = [(i, j, float(true[i] - true[j]), 0.01) for i, j in pairs]
+    found = channels.channel_time_offsets(measured, 5)
+    np.testing.assert_allclose(found[:4], true - true.mean(), atol=1e-9)
+    assert np.isnan(found[4])
+    for bad in ((0, 9, 0.0, 0.1), (0, 0, 0.0, 0.1), (0, 1, 0.0, 0.0)):
+        with pytest.raises(ConfigError):
+            channels.channel_time_offsets([bad], 5)

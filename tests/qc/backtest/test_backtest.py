@@ -1,0 +1,214 @@
+"""The back-test protocol: no leak, honest nulls, the chosen model for a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.backtest.backtest import backtest
+from pulsefront.qc.backtest.nulls import sham_labels
+from pulsefront.qc.features.drift import watched_tests
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import build_fleet, split_time
+from pulsefront.qc.models.choice import choose
+from pulsefront.qc.models.decide import explain, no_decision_reasons, phrase
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings, score_folds
+from strategies_qc import DAY, history_of, tiny_samples, tiny_units
+
+PLAN = BacktestSettings(
+    folds=3, candidates=("age", "ewma", "hazard"), null_repeats=4, bootstrap_replicates=60
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    import pandas as pd
+
+    truth = pd.concat([unit.failures for unit in tiny_units(12, 3.0)])
+    return backtest(tiny_samples(), PLAN, truth=truth)
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return score_folds(tiny_samples(), PLAN)
+
+
+def test_parts_are_apart_by_the_embargo(scores):
+    fleet = tiny_samples()
+    when = fleet.samples.as_of_s
+    embargo = fleet.embargo_days * DAY
+    second = split_time(fleet, PLAN.calibrate_until)
+    assert fleet.embargo_days >= 30
+    assert when[scores.selection].min() >= split_time(fleet, PLAN.train_until)
+    assert when[scores.selection].max() <= second - embargo
+    assert when[scores.test].min() >= second
+
+
+def test_labels_of_the_judged_time_do_not_reach_the_training(scores):
+    """Turn every label after the first cut upside down: the raw scores must not move."""
+    fleet = tiny_samples()
+    samples = fleet.samples
+    late = samples.as_of_s > split_time(fleet, PLAN.train_until) - fleet.embargo_days * DAY
+    flipped = np.where(late & (samples.label >= 0), 1 - samples.label, samples.label)
+    other = replace(fleet, samples=replace(samples, label=flipped.astype(np.int8)))
+    again = score_folds(other, PLAN)
+    for name in PLAN.candidates:
+        assert np.array_equal(scores.log_odds[name], again.log_odds[name], equal_nan=True)
+
+
+def test_labels_of_held_out_units_do_not_reach_their_scores():
+    fleet = tiny_samples()
+    samples = fleet.samples
+    plan = PLAN.model_copy(update={"candidates": ("hazard",)})
+    first = score_folds(fleet, plan)
+    mine = samples.unit == 4
+    changed = np.where(mine & (samples.label >= 0), 1 - samples.label, samples.label)
+    other = replace(fleet, samples=replace(samples, label=changed.astype(np.int8)))
+    again = score_folds(other, plan)
+    for name in ("log_odds", "probability"):
+        one, two = getattr(first, name)["hazard"][mine], getattr(again, name)["hazard"][mine]
+        assert np.array_equal(one, two, equal_nan=True)
+        others = getattr(first, name)["hazard"][~mine], getattr(again, name)["hazard"][~mine]
+        assert not np.array_equal(*others, equal_nan=True)
+
+
+def test_hazard_model_ranks_better_than_age(result):
+    assert result["models"]["hazard"]["roc_auc"] > result["models"]["age"]["roc_auc"] + 0.1
+    assert result["models"]["hazard"]["average_precision"]["value"] > 3 * result["base_rate"]
+
+
+def test_result_tells_the_whole_protocol(result):
+    assert result["protocol"]["embargo_days"] >= 30
+    for model in result["models"].values():
+        points = model["at_false_alerts_per_unit_year"]
+        assert list(points) == ["1", "2", "6"]
+        for rate, point in points.items():
+            assert point["false_alerts_per_unit_year"] <= float(rate)
+        assert 0 <= model["calibration_error"] < 0.05
+        assert model["brier"] < 0.1
+    assert {g["group"] for g in result["subgroups"]} == {"site", "model"}
+    assert set(result["nulls"]) == {"swapped", "shifted"}
+    assert set(result["slow_drift"]["tests"]) >= {"sensitivity"}
+    assert 0 <= result["abstention_rate"]["share"] < 1
+
+
+def test_same_data_give_the_same_result(result):
+    import pandas as pd
+
+    truth = pd.concat([unit.failures for unit in tiny_units(12, 3.0)])
+    assert backtest(tiny_samples(), PLAN, truth=truth) == result
+
+
+def test_labels_of_noise_choose_the_plainest_model():
+    fleet = tiny_samples()
+    random = np.random.default_rng(0)
+    label = np.where(fleet.samples.label >= 0, random.random(len(fleet.samples)) < 0.01, -1).astype(
+        np.int8
+    )
+    sham = replace(fleet, samples=replace(fleet.samples, label=label))
+    chosen, _ = choose(sham, score_folds(sham, PLAN), PLAN)
+    assert chosen == "age"
+
+
+def test_sham_labels_keep_their_number_and_lose_their_place():
+    fleet = tiny_samples()
+    random = np.random.default_rng(0)
+    daily = fleet.samples.as_of_s > split_time(fleet, 0.45)
+    true = (fleet.samples.label == 1) & daily
+    for kind in ("swapped", "shifted"):
+        sham = (sham_labels(fleet, kind, random) == 1) & daily
+        assert 0.3 * true.sum() < sham.sum() < 3 * true.sum()
+        assert (sham & true).sum() < 0.3 * true.sum()
+
+
+def test_too_little_history_is_refused():
+    units = tiny_units(8, 2.0)
+    short = [
+        history_of(u).known_by(int(u.measurements["measured_at"].min()) + 60 * DAY) for u in units
+    ]
+    fleet = build_fleet(short, Target(2, 28))
+    with pytest.raises(QCDataError, match="longer history"):
+        backtest(fleet, PLAN)
+    with pytest.raises(QCDataError, match="holds no measurements"):
+        build_fleet([], Target())
+
+
+def test_fewer_units_than_folds_are_refused():
+    fleet = build_fleet([history_of(u) for u in tiny_units(12, 3.0)[:4]], Target(2, 28))
+    with pytest.raises(QCDataError, match="folds"):
+        score_folds(fleet, PLAN.model_copy(update={"folds": 5}), need_test=False)
+
+
+# -- the right to say no ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_model(tiny_samples(), PLAN, name="hazard")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"in_service": True}, "in service"),
+        ({"records": 1}, "short history"),
+        ({"software": "VG99Z"}, "unknown software version 'VG99Z'"),
+        ({"last_measured_s": -1}, "no QC known yet"),
+    ],
+)
+def test_no_decision_has_its_reason(model, change, reason):
+    samples = tiny_samples().samples
+    some = samples.take(np.flatnonzero(samples.records > 20)[:10])
+    filled = {n: np.full(10, v, dtype=getattr(some, n).dtype) for n, v in change.items()}
+    columns = model.estimator.columns
+    found = no_decision_reasons(replace(some, **filled), model.guard, model.schema, columns)
+    assert all(reason in text for text in found)
+
+
+def test_stale_qc_and_values_outside_the_training_range_are_refused(model):
+    place = model.schema.place
+    columns = model.estimator.columns
+    samples = tiny_samples().samples
+    fine = np.flatnonzero(no_decision_reasons(samples, model.guard, model.schema, columns) == "")
+    assert len(fine) > 0.8 * len(samples)
+    some = samples.take(fine[:20])
+    stale = some.values.copy()
+    stale[:, place("missed_qc_days")] = 9
+    found = no_decision_reasons(replace(some, values=stale), model.guard, model.schema, columns)
+    assert set(found) == {"no QC for 9 working days"}
+    strange = some.values.copy()
+    strange[:, place("unit sensitivity:level_mean")] = 40.0
+    found = no_decision_reasons(replace(some, values=strange), model.guard, model.schema, columns)
+    assert all("outside the training range: unit sensitivity" in text for text in found)
+
+
+def test_reasons_name_what_was_changed(model):
+    samples = tiny_samples().samples
+    place = model.schema.place
+    module = ~np.isnan(samples.values[:, place("photopeak_kev:slope")])
+    values = samples.values[np.flatnonzero(module)[:5]].copy()
+    for name in ("slope", "ewma", "level_mean", "neighbour", "peer"):
+        values[:, place(f"photopeak_kev:{name}")] = 4.0
+    for words in explain(model.estimator, values, model.typical, model.schema.names):
+        assert any("photopeak kev" in text for text in words)
+        assert len(words) <= 3
+
+
+def test_every_feature_has_its_words(model):
+    for name in model.schema.names:
+        assert str(3) in phrase(name, 3.0)
+        assert phrase(name, float("nan")).endswith("not known")
+
+
+def test_slow_drift_is_watched_on_the_unit_alone(model):
+    samples = tiny_samples().samples
+    place = model.schema.place("sensitivity:level_mean")
+    whole = np.flatnonzero(~np.isnan(samples.values[:, place]))[:3]
+    values = samples.values[whole].copy()
+    values[:, place] = [0.1, 0.59, 0.7]
+    watched = watched_tests(values, model.schema)
+    assert ["sensitivity" in tests for tests in watched] == [False, False, True]

@@ -1,0 +1,109 @@
+"""A small study of the crystal of first interaction, from file to report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.detector import load_detector
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.events import store
+from pulsefront.studies.config import load_study
+from pulsefront.studies.kinds.crystal.data import chosen_crystal, crystal_centres_mm, first_crystal
+from pulsefront.studies.run import run_study
+from studies_small import shipped, small
+
+# Every second position lies in the middle of a crystal, so that training sees all of them.
+CHANGES = {
+    "pitch_mm": "1.6625",
+    "half_extent_mm": "11.6375",
+    "photons": "300",
+    "events_even_even": "60",
+    "events_odd_odd": "40",
+    "held_out_vectors": "100",
+    "replicates": "100",
+    "hidden": "[16, 16]",
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crystal")
+    (folder / "study.toml").write_text(small("crystal_lyso_pixels", CHANGES))
+    return run_study(folder / "study.toml", folder / "run", lambda _: None)
+
+
+def test_centres_number_crystals_row_by_row_from_the_lowest_corner() -> None:
+    centres = crystal_centres_mm(load_detector("lyso_pixels_8x8"))
+    assert centres.shape == (64, 2)
+    np.testing.assert_allclose(centres[0], [-11.6375, -11.6375])
+    np.testing.assert_allclose(centres[1], [-8.3125, -11.6375])
+    np.testing.assert_allclose(centres[8], [-11.6375, -8.3125])
+
+
+def test_first_crystal_holds_the_first_interaction(run: Path) -> None:
+    events = store.read(run / "steps" / "data" / "events.h5")
+    centre = crystal_centres_mm(load_detector("lyso_pixels_8x8"))[first_crystal(events)]
+    away = np.abs(events["first_interaction_mm"][:, :2] - centre).max()
+    assert away <= 26.6 / 16
+
+
+def test_first_of_equal_scores_wins() -> None:
+    assert chosen_crystal(np.array([[0.0, 2.0, 2.0], [1.0, 0.0, 1.0]])).tolist() == [1, 0]
+
+
+def test_events_without_truth_are_refused(run: Path) -> None:
+    events = store.read(run / "steps" / "data" / "events.h5")
+    columns = {k: v for k, v in events.columns.items() if k != "element"}
+    quantities = {k: v for k, v in events.quantities.items() if k != "element"}
+    measured = type(events)(columns, quantities, events.status, events.provenance)
+    with pytest.raises(DataError, match="which crystal was hit first"):
+        first_crystal(measured)
+
+
+def test_results_tell_scattered_events_from_others(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    test = results["test"]
+    share = test["share_scattered_between_crystals"]
+    assert 0.2 < share < 0.6
+    for name, row in test["estimators"].items():
+        mixed = (1 - share) * row["wrong_of_one_crystal_percent"] + share * row[
+            "wrong_of_scattered_percent"
+        ]
+        assert mixed == pytest.approx(row["wrong_crystal_percent"]), name
+        assert row["right_crystal_percent"] == pytest.approx(100 - row["wrong_crystal_percent"])
+        assert row["wrong_of_one_crystal_percent"] < row["wrong_of_scattered_percent"]
+        assert row["wrong_crystal_percent_low"] <= row["wrong_crystal_percent_high"]
+    assert set(test["estimators"]) == {"network", "flood map", "k-NN", "unmixing of pairs"}
+
+
+def test_exported_network_is_proved_to_the_bit(run: Path) -> None:
+    verification = json.loads((run / "results.json").read_text())["verification"]
+    assert verification["passed"]
+    assert verification["mismatches"] == 0
+    assert verification["integers_compared"] >= 64 * 100
+
+
+def test_no_position_is_shared_between_parts(run: Path) -> None:
+    data = json.loads((run / "results.json").read_text())["data"]
+    assert data["leak_test_passed"]
+    assert data["minimum_distance_mm"] == pytest.approx(1.6625 * 2**0.5, rel=1e-4)
+
+
+def test_report_shows_flood_map_and_misplacements(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "Flood maps of the light" in page
+    assert "Where events that hit several crystals are placed" in page
+    assert "share in the wrong crystal" in page
+
+
+def test_measured_events_cannot_teach_the_first_crystal(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    text = shipped("crystal_lyso_pixels")
+    cut = text[: text.index("[scan]")] + text[text.index("[search]") :]
+    study.write_text(cut + '\n[measured]\npath = "scan.toml"\n')
+    with pytest.raises(ConfigError, match="which crystal was hit first"):
+        load_study(study)
