@@ -3,12 +3,18 @@
 Coordinates in mm: the crystal is centred at x = y = 0, its entrance face lies at z = 0, and the
 photosensors face it behind the last layer. Everything is a stack of slabs along z; a slab may be
 cut into ``elements`` by walls, as pixels or slabs of crystal are.
+
+This is the one home of every place in a detector: simulation, drawings, thresholds, estimators and
+reports ask here where an element or a photosensor has its centre. Both are numbered row by row
+from the lowest corner, x running fastest.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pulsefront.detector.materials import (
@@ -87,6 +93,50 @@ class Crystal(SourcedModel):
             raise ValueError("gap_mm must be above 0 between elements")
         return self
 
+    @property
+    def element_count(self) -> int:
+        """Return the number of elements."""
+        return self.elements[0] * self.elements[1]
+
+    @property
+    def element_pitch_mm(self) -> tuple[float, float]:
+        """Return the distance between neighbouring elements' centres along x and y.
+
+        n elements with n − 1 gaps between them fill the size: n · pitch − gap = size.
+        """
+        x, y = (
+            (size + self.gap_mm) / count
+            for size, count in zip(self.size_mm[:2], self.elements, strict=True)
+        )
+        return x, y
+
+    @property
+    def element_size_mm(self) -> tuple[float, float, float]:
+        """Return the size of one element along x, y and z."""
+        x, y = (pitch - self.gap_mm for pitch in self.element_pitch_mm)
+        return x, y, self.size_mm[2]
+
+    @property
+    def element_centres_mm(self) -> NDArray[np.float64]:
+        """Return x and y of every element's centre, (element, 2); row · columns + column."""
+        x, y = (
+            _centres(count, pitch)
+            for count, pitch in zip(self.elements, self.element_pitch_mm, strict=True)
+        )
+        return _row_by_row(x, y)
+
+    @property
+    def central_element_mm(self) -> tuple[float, float]:
+        """Return x and y of the central element's centre.
+
+        Of an even number of elements none is in the middle: the one behind it stands for it.
+        """
+        x, y = (
+            float(_centres(count, pitch)[count // 2])
+            for count, pitch in zip(self.elements, self.element_pitch_mm, strict=True)
+        )
+        return x, y
+
 
 class Layer(SourcedModel):
     """A slab of clear material behind the crystal: coupling, light guide, window, resin."""
@@ -124,3 +174,21 @@ class SensorPlane(SourcedModel):
     def count(self) -> int:
         """Return the number of photosensors."""
         return self.grid[0] * self.grid[1]
+
+    @property
+    def centres_mm(self) -> NDArray[np.float64]:
+        """Return x and y of every photosensor's centre, (sensor, 2), ``offset_mm`` included."""
+        x, y = (
+            _centres(count, pitch) + offset
+            for count, pitch, offset in zip(self.grid, self.pitch_mm, self.offset_mm, strict=True)
+        )
+        return _row_by_row(x, y)
+
+
+def _centres(count: int, pitch: float) -> NDArray[np.float64]:
+    """Return the centres of *count* pieces in a row, centred at 0."""
+    return np.asarray((np.arange(count) - 0.5 * (count - 1)) * pitch, np.float64)
+
+
+def _row_by_row(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([np.tile(x, len(y)), np.repeat(y, len(x))])

@@ -95,30 +95,14 @@ def _crystal_label(detector: Detector) -> str:
 
 
 def _elements(crystal: Crystal) -> list[Box]:
-    size, gap = crystal.size_mm, crystal.gap_mm
-    pitch = [(size[axis] + gap) / crystal.elements[axis] for axis in (0, 1)]
-    return [
-        (
-            (-size[0] / 2 + i * pitch[0], -size[1] / 2 + j * pitch[1], 0.0),
-            (pitch[0] - gap, pitch[1] - gap, size[2]),
-        )
-        for j in range(crystal.elements[1])
-        for i in range(crystal.elements[0])
-    ]
+    size = crystal.element_size_mm
+    return [((x - size[0] / 2, y - size[1] / 2, 0.0), size) for x, y in crystal.element_centres_mm]
 
 
 def _sensors(plane: SensorPlane, z: float, depth: float) -> list[Box]:
-    corners = [
-        [
-            (k + 0.5 - plane.grid[axis] / 2) * plane.pitch_mm[axis]
-            + plane.offset_mm[axis]
-            - plane.active_mm / 2
-            for k in range(plane.grid[axis])
-        ]
-        for axis in (0, 1)
-    ]
+    half = plane.active_mm / 2
     size = (plane.active_mm, plane.active_mm, depth)
-    return [((x, y, z), size) for y in corners[1] for x in corners[0]]
+    return [((x - half, y - half, z), size) for x, y in plane.centres_mm]
 
 
 def _draw(

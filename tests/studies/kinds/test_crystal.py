@@ -12,14 +12,14 @@ from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
 from pulsefront.studies.config import load_study
-from pulsefront.studies.kinds.crystal.data import chosen_crystal, crystal_centres_mm, first_crystal
+from pulsefront.studies.kinds.crystal.data import chosen_crystal, first_crystal
 from pulsefront.studies.run import run_study
 from studies_small import shipped, small
 
 # Every second position lies in the middle of a crystal, so that training sees all of them.
 CHANGES = {
-    "pitch_mm": "1.6625",
-    "half_extent_mm": "11.6375",
+    "pitch_mm": "1.678125",
+    "half_extent_mm": "11.746875",
     "photons": "300",
     "events_even_even": "60",
     "events_odd_odd": "40",
@@ -36,19 +36,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_study(folder / "study.toml", folder / "run", lambda _: None)
 
 
-def test_centres_number_crystals_row_by_row_from_the_lowest_corner() -> None:
-    centres = crystal_centres_mm(load_detector("lyso_pixels_8x8"))
-    assert centres.shape == (64, 2)
-    np.testing.assert_allclose(centres[0], [-11.6375, -11.6375])
-    np.testing.assert_allclose(centres[1], [-8.3125, -11.6375])
-    np.testing.assert_allclose(centres[8], [-11.6375, -8.3125])
-
-
 def test_first_crystal_holds_the_first_interaction(run: Path) -> None:
     events = store.read(run / "steps" / "data" / "events.h5")
-    centre = crystal_centres_mm(load_detector("lyso_pixels_8x8"))[first_crystal(events)]
+    crystal = load_detector("lyso_pixels_8x8").crystal
+    centre = crystal.element_centres_mm[first_crystal(events)]
     away = np.abs(events["first_interaction_mm"][:, :2] - centre).max()
-    assert away <= 26.6 / 16
+    # Half a crystal of (26.6 − 7 · 0.25) / 8 mm, and not the gap beside it.
+    assert away <= 3.10625 / 2 + 1e-6
 
 
 def test_first_of_equal_scores_wins() -> None:
@@ -90,7 +84,7 @@ def test_exported_network_is_proved_to_the_bit(run: Path) -> None:
 def test_no_position_is_shared_between_parts(run: Path) -> None:
     data = json.loads((run / "results.json").read_text())["data"]
     assert data["leak_test_passed"]
-    assert data["minimum_distance_mm"] == pytest.approx(1.6625 * 2**0.5, rel=1e-4)
+    assert data["minimum_distance_mm"] == pytest.approx(1.678125 * 2**0.5, rel=1e-4)
 
 
 def test_report_shows_flood_map_and_misplacements(run: Path) -> None:

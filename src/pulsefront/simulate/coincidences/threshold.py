@@ -48,13 +48,7 @@ def threshold_charge(
 
 def _middle(detector: Detector, light_map: LightMap | None) -> Table:
     """Return (sensor,) the share of the light of the middle that each photosensor detects."""
-    crystal = detector.crystal
-    place = []
-    for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True):
-        # Of an even number of elements none is in the middle: the one behind it.
-        pitch = (size + crystal.gap_mm) / count
-        place.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
-    at = np.array([[*place, detector.thickness_mm / 2]])
+    at = np.array([[*detector.crystal.central_element_mm, detector.thickness_mm / 2]])
     if light_map is not None:
         return np.asarray(light_map.probabilities(at)[0], np.float64)
     state = new_state(np.random.SeedSequence(1))

@@ -54,11 +54,9 @@ def integrated(detector: Detector) -> DirectLight:
         n = len(shift)
         low, high = corner[:n], corner[n:]
         table[k] = high[:, n:] - high[:, :n] - low[:, n:] + low[:, :n]
-    centres = [
-        np.asarray((np.arange(count) + 0.5 - count / 2) * pitch + offset, np.float64)
-        for count, pitch, offset in zip(plane.grid, plane.pitch_mm, plane.offset_mm, strict=True)
-    ]
-    return DirectLight(height, shift, table[..., None], centres[0], centres[1])
+    centres = plane.centres_mm
+    x, y = centres[: plane.grid[0], 0].copy(), centres[:: plane.grid[0], 1].copy()
+    return DirectLight(height, shift, table[..., None], x, y)
 
 
 def _radial(detector: Detector, height_mm: float) -> tuple[Table, float]:

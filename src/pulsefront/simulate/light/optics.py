@@ -283,11 +283,6 @@ def trace_photons(
 
 def collection(detector: Detector, photons: int = 20_000) -> float:
     """Return the share of light from the middle of the central element that is collected."""
-    crystal = detector.crystal
-    middle = []
-    for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True):
-        pitch = (size + crystal.gap_mm) / count
-        middle.append(-size / 2 + (count // 2) * pitch + (pitch - crystal.gap_mm) / 2)
-    at = np.tile([*middle, detector.thickness_mm / 2], (photons, 1))
+    at = np.tile([*detector.crystal.central_element_mm, detector.thickness_mm / 2], (photons, 1))
     sensor, _ = trace_photons(optical_world(detector), at, new_state(np.random.SeedSequence(1)))
     return float((sensor >= 0).mean())

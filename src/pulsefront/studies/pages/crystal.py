@@ -18,8 +18,7 @@ from pulsefront.report.figures.crystals import crystal_maps, flood_maps, misplac
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
 from pulsefront.studies.config import CrystalStudy
-from pulsefront.studies.kinds.crystal.data import crystal_centres_mm
-from pulsefront.studies.kinds.position.data import charge_sum_adc, sensor_centres_mm
+from pulsefront.studies.kinds.position.data import charge_sum_adc
 from pulsefront.studies.parts import read_split
 
 __all__ = ["data_blocks", "error_blocks"]
@@ -44,7 +43,7 @@ def data_blocks(
     data, test = results["data"], results["test"]
     parts = read_split(folders["data"], folders["split"])
     charges = check_charges(parts.events["charge_adc"])
-    centroid = light_centroids(charges, sensor_centres_mm(detector))
+    centroid = light_centroids(charges, detector.sensors.centres_mm)
     scattered = np.asarray(parts.events["elements_hit"]) > 1
     everything = charge_sum_adc(store.read(folders["data"] / "events.h5"))
     # Sums are whole numbers: spread over one count, they leave no comb in the histogram's bins.
@@ -107,8 +106,8 @@ def error_blocks(
     best = results["test"]["best_baseline"]
     columns, rows = detector.crystal.elements
     shown = {name: _right_percent(chosen[name], truth, rows, columns) for name in ("network", best)}
-    centres = crystal_centres_mm(detector)
-    pitch = detector.crystal.size_mm[0] / columns
+    centres = detector.crystal.element_centres_mm
+    pitch = detector.crystal.element_pitch_mm[0]
     several = hit > 1
     shares = {
         name: _by_distance(

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.detector import Detector, load_detector
+from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.position.crystals import (
     CrystalNeighbours,
@@ -30,7 +30,6 @@ from pulsefront.studies.kinds.position.data import (
     generate_external,
     network_inputs,
     select_external,
-    sensor_centres_mm,
     split,
 )
 from pulsefront.studies.parts import Baseline, SplitEvents
@@ -42,7 +41,6 @@ __all__ = [
     "UNMIXING",
     "baselines",
     "chosen_crystal",
-    "crystal_centres_mm",
     "first_crystal",
     "generate",
     "generate_external",
@@ -75,16 +73,6 @@ def first_crystal(events: EventTable) -> NDArray[np.int64]:
     return np.asarray(events["element"], np.int64)
 
 
-def crystal_centres_mm(detector: Detector) -> NDArray[np.float64]:
-    """Return x and y of every crystal's centre, (crystal, 2)."""
-    crystal = detector.crystal
-    x, y = (
-        (np.arange(count) + 0.5) * (size / count) - 0.5 * size
-        for size, count in zip(crystal.size_mm[:2], crystal.elements, strict=True)
-    )
-    return np.column_stack([np.tile(x, len(y)), np.repeat(y, len(x))])
-
-
 def chosen_crystal(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the crystal of the largest score, (event,), from (event, crystal)."""
     return np.asarray(scores.argmax(axis=-1), np.int64)
@@ -97,7 +85,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
     bits = detector.charge.adc_bits
     grid = parts.events["grid_index"].astype(np.int64)
     inputs = network_inputs(study, parts.events)
-    centres = crystal_centres_mm(detector)
+    centres = detector.crystal.element_centres_mm
     return Task(
         name=study.name,
         inputs=inputs,
@@ -128,7 +116,7 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[Baseline]:
     data = (charges[train], crystal[train], charges[selection], crystal[selection])
     columns, rows = detector.crystal.elements
     fitted: dict[str, FloodMap | CrystalNeighbours | CrystalUnmixing] = {
-        FLOOD_MAP: fit_flood_map(*data, sensor_centres_mm(detector), columns * rows),
+        FLOOD_MAP: fit_flood_map(*data, detector.sensors.centres_mm, columns * rows),
         "k-NN": fit_crystal_neighbours(
             *data,
             most_references=study.baselines.knn_references,

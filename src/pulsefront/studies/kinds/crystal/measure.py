@@ -17,7 +17,6 @@ from pulsefront.studies.config import CrystalStudy
 from pulsefront.studies.kinds.crystal.data import (
     UNMIXING,
     chosen_crystal,
-    crystal_centres_mm,
     first_crystal,
 )
 from pulsefront.studies.measure import (
@@ -135,7 +134,7 @@ def _measure_all(
 
 def _statistics(study: CrystalStudy, events: EventTable, chosen: Crystals) -> dict[str, Statistic]:
     truth = first_crystal(events)
-    centres = crystal_centres_mm(load_detector(study.detector))
+    centres = load_detector(study.detector).crystal.element_centres_mm
     wrong = 100.0 * (chosen != truth)
     one = np.asarray(events["elements_hit"]) == 1
     return {

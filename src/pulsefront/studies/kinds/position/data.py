@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.detector import Detector, load_detector
+from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
 from pulsefront.estimators.position.charges import (
@@ -42,7 +42,6 @@ __all__ = [
     "learning_task",
     "network_inputs",
     "select_external",
-    "sensor_centres_mm",
     "split",
     "truth_mm",
 ]
@@ -60,7 +59,7 @@ def generate(study: ScanStudy, cache: Path, folder: Path) -> EventTable:
     """
     detector = load_detector(study.detector)
     if study.measured is not None:
-        channels = len(sensor_centres_mm(detector))
+        channels = detector.sensors.count
         return load_external(study.measured, "position", relative_to=folder, channels=channels)
     assert study.scan is not None  # the study file has one of both
     with progress("Simulating the scan", "events") as report:
@@ -217,16 +216,6 @@ def network_inputs(
     return np.asarray(events["charge_adc"])
 
 
-def sensor_centres_mm(detector: Detector) -> NDArray[np.float64]:
-    """Return x and y of every photosensor, (sensor, 2), in the order of the charges: rows of x."""
-    plane = detector.sensors
-    x, y = (
-        (np.arange(count) - 0.5 * (count - 1)) * pitch
-        for count, pitch in zip(plane.grid, plane.pitch_mm, strict=True)
-    )
-    return np.column_stack([np.tile(x, plane.grid[1]), np.repeat(y, plane.grid[0])])
-
-
 def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
     """Fit and tune the classical estimators on training and selection events; apply to the test.
 
@@ -241,7 +230,7 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[Baseline]:
     data = (charges[train], labels[train], charges[selection], labels[selection])
     half_x, half_y, depth = (size / 2 for size in detector.crystal.size_mm)
     fitted: dict[str, AngerLogic | NearestNeighbours | LightResponse] = {
-        "Anger logic": fit_anger(*data, sensor_centres_mm(detector)),
+        "Anger logic": fit_anger(*data, detector.sensors.centres_mm),
         "k-NN": fit_nearest_neighbours(
             *data,
             most_references=study.baselines.knn_references,
