@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import BudgetError, ConfigError, DataError, PulsefrontError
-from pulsefront.files import write_json
 from pulsefront.fixed_point import estimate_resources
 from pulsefront.networks import MlpSettings, TrainingSettings
 from pulsefront.search import (
@@ -20,6 +19,7 @@ from pulsefront.search import (
     mean_distance,
     run_ablation,
 )
+from pulsefront.search.result import SearchSummary
 from strategies_networks import light_response
 from strategies_search import OUT, position_task, short, timing_task
 
@@ -79,12 +79,14 @@ def test_no_trial_of_the_front_is_beaten_by_another(
             )
 
 
-def test_the_summary_is_plain_json(
+def test_the_summary_is_plain_json_and_comes_back_whole(
     finished: tuple[Task, AblationResult, Path], tmp_path: Path
 ) -> None:
     _, result, _ = finished
-    write_json(tmp_path / "summary.json", result.summary())
-    assert json.loads((tmp_path / "summary.json").read_text())["candidates_tried"] > 3
+    path = tmp_path / "summary.json"
+    result.summary().write(path)
+    assert json.loads(path.read_text())["candidates_tried"] > 3
+    assert SearchSummary.read(path) == result.summary()
 
 
 @pytest.mark.parametrize("stages_left", [0, 1, 2, 3])

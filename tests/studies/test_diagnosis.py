@@ -11,9 +11,10 @@ from pulsefront.errors import ConfigError
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.networks.settings import LossSettings, MlpSettings, TrainingSettings
 from pulsefront.search.settings import SearchSettings
-from pulsefront.search.task import Task, median_distance
-from pulsefront.studies.config import DiagnosisSettings, load_study
+from pulsefront.search.task import Task, median_distance, misclassified
 from pulsefront.studies.diagnosis import diagnose
+from pulsefront.studies.load import load_study
+from pulsefront.studies.settings import DiagnosisSettings
 from studies_small import TIMING_CHANGES, small
 
 SEARCH = SearchSettings(
@@ -39,8 +40,8 @@ def task_of(events: int, *, classification: bool = False) -> Task:
         input_format=FixedPointFormat(12, 12, signed=False),
         output_format=FixedPointFormat(16, 6),
         loss=loss,
-        metric=median_distance,
-        metric_name="median_error_3d_mm",
+        metric=misclassified if classification else median_distance,
+        metric_name="wrong_crystal_share" if classification else "median_error_3d_mm",
         groups=np.floor(10 * (place + 1)).astype(np.int64),
     )
 
@@ -51,24 +52,28 @@ def test_more_events_help_and_sham_data_hold_nothing() -> None:
     found = diagnose(
         task_of(4000), SEARCH, settings, [0.012, 0.013, 0.011], report=lambda *n: told.append(n)
     )
-    few, every = found["learning_curve"]
-    assert (few["events"], every["events"]) == (40, 2000)
-    assert few["mean"] > every["mean"] == pytest.approx(0.012)
-    assert found["cross_validation"]["folds"] == 4
-    assert max(found["cross_validation"]["each"]) < 0.1
-    sham = found["sham"]
+    few, every = found.learning_curve or ()
+    assert (few.events, every.events) == (40, 2000)
+    assert few.mean.value > every.mean.value == pytest.approx(0.012)
+    folds, sham = found.cross_validation, found.sham
+    assert folds is not None
+    assert folds.folds == 4
+    assert max(folds.each) < 0.1
     # A uniform answer within ±1 is on the median 0.5 from its middle; real inputs give 0.01.
-    assert sham["constant_answer"] == pytest.approx(0.5, abs=0.05)
-    assert min(sham["each"]) > 0.4
+    assert sham is not None
+    assert sham.constant_answer == pytest.approx(0.5, abs=0.05)
+    assert min(sham.each) > 0.4
     assert told == [(k, 6) for k in range(1, 7)]
 
 
 def test_classes_have_a_constant_answer_too() -> None:
     settings = DiagnosisSettings(learning_curve=(), folds=0, most_events=500)
     task = task_of(2000, classification=True)
-    sham = diagnose(task, SEARCH, settings, [0.0, 0.0, 0.0])["sham"]
-    assert set(sham) >= {"each", "constant_answer", "network"}
-    assert "learning_curve" not in diagnose(task, SEARCH, settings, [0.0, 0.0, 0.0])
+    found = diagnose(task, SEARCH, settings, [0.0, 0.0, 0.0])
+    assert found.sham is not None
+    # Two classes of a position within ±1, as many of each: the best constant is wrong in half.
+    assert found.sham.constant_answer == pytest.approx(0.5, abs=0.06)
+    assert "learning_curve" not in found.to_json()
 
 
 @pytest.mark.parametrize(

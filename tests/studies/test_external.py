@@ -16,8 +16,9 @@ from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
 from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
-from pulsefront.studies.config import ExternalSet, load_study
+from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
+from pulsefront.studies.settings import ExternalSet
 from strategies_events import wavedump_bytes
 from studies_small import POSITION_CHANGES, TIMING_CHANGES, small
 

@@ -22,7 +22,7 @@ from pulsefront.errors import (
     UnsupportedLayer,
 )
 from pulsefront.files import sim_data_directory
-from pulsefront.studies.config import load_study
+from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from studies_small import POSITION_CHANGES, TIMING_CHANGES, small, without_host
 

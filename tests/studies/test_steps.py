@@ -20,7 +20,7 @@ def chain(calls: list[str], second: object = 2) -> list[Step]:
     def write(name: str, after: str | None = None):
         def work(context: Context) -> None:
             calls.append(name)
-            text = (context.done[after] / "out.txt").read_text() if after else ""
+            text = (context.steps / after / "out.txt").read_text() if after else ""
             (context.folder / "out.txt").write_text(text + name)
 
         return work
@@ -34,8 +34,8 @@ def chain(calls: list[str], second: object = 2) -> list[Step]:
 
 def test_steps_run_in_order_and_only_once(tmp_path: Path) -> None:
     calls: list[str] = []
-    done = run_steps(chain(calls), tmp_path, lambda _: None)
-    assert (done["c"] / "out.txt").read_text() == "abc"
+    run_steps(chain(calls), tmp_path, lambda _: None)
+    assert (tmp_path / "steps" / "c" / "out.txt").read_text() == "abc"
     run_steps(chain(calls), tmp_path, lambda _: None)
     assert calls == ["a", "b", "c"]
 
@@ -50,8 +50,8 @@ def test_changed_setting_repeats_the_step_and_those_after_it(tmp_path: Path) -> 
 @pytest.mark.parametrize("damage", ["changed", "removed"])
 def test_touched_file_repeats_its_step(tmp_path: Path, damage: str) -> None:
     calls: list[str] = []
-    done = run_steps(chain(calls), tmp_path, lambda _: None)
-    victim = done["b"] / "out.txt"
+    run_steps(chain(calls), tmp_path, lambda _: None)
+    victim = tmp_path / "steps" / "b" / "out.txt"
     victim.write_text("x") if damage == "changed" else victim.unlink()
     run_steps(chain(calls), tmp_path, lambda _: None)
     assert calls == ["a", "b", "c", "b"]

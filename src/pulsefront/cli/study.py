@@ -52,8 +52,8 @@ def run(
     """
     from pulsefront.cli.executors import workers_for
     from pulsefront.events.external import ExternalData
-    from pulsefront.studies.config import ExternalSet
     from pulsefront.studies.run import run_study
+    from pulsefront.studies.settings import ExternalSet
 
     sets = [
         ExternalSet(name=path.stem, measured=ExternalData(path=path.absolute()))

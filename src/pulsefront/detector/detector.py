@@ -67,6 +67,32 @@ class Detector(_DetectorFile):
         """Return the thickness of the crystal."""
         return self.crystal.size_mm[2]
 
+    @property
+    def charge_readout(self) -> ChargeReadout:
+        """Return the charge readout.
+
+        Raises
+        ------
+        ConfigError
+            There is none.
+        """
+        if self.charge is None:
+            raise ConfigError("has no [charge] section", file=self.name, field="charge")
+        return self.charge
+
+    @property
+    def waveform_digitizer(self) -> Digitizer:
+        """Return the digitizer.
+
+        Raises
+        ------
+        ConfigError
+            There is none.
+        """
+        if self.digitizer is None:
+            raise ConfigError("has no [digitizer] section", file=self.name, field="digitizer")
+        return self.digitizer
+
 
 def load_detector(name_or_path: str | Path) -> Detector:
     """Read a detector by the name of a file in ``sim_data/detectors``, or by path.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Scaling
+from pulsefront.networks.goals import GOALS, Labels
 from pulsefront.networks.settings import LossSettings
 
 __all__ = ["TrainingData", "prepare"]
@@ -81,71 +82,33 @@ def prepare(
         Shapes do not fit the loss, coarse times are missing, or a number is not finite.
     """
     values = np.ldexp(np.asarray(inputs, dtype=np.float32), -input_format.fraction)
-    goal = np.asarray(targets, dtype=np.float64)
-    if loss.kind == "coincidence":
-        if coarse is None or values.ndim != 3 or values.shape[1] != 2:
-            raise DataError(
-                "a coincidence task needs windows (event, 2, sample) and coarse times (event, 2)",
-                field="coarse" if coarse is None else "inputs",
-                value=None if coarse is None else values.shape,
-            )
-        goal = (goal.reshape(-1) - (coarse[:, 0] - coarse[:, 1]))[:, None]
-    elif loss.kind == "classification":
-        goal = _classes(goal)
-    elif values.ndim != 2 or goal.ndim != 2:
-        raise DataError(
-            "a regression task needs inputs (event, n_in) and targets (event, n_out)",
-            value=(values.shape, goal.shape),
-        )
-    if len(goal) != len(values) or len(goal) == 0:
-        raise DataError("no events to train on, or no target for some", value=len(goal))
-    if not np.isfinite(goal).all():
+    goal = GOALS[loss.kind]
+    wanted = goal.targets(values, Labels(targets, coarse))
+    if len(wanted) != len(values) or len(wanted) == 0:
+        raise DataError("no events to train on, or no target for some", value=len(wanted))
+    if not np.isfinite(wanted).all():
         raise DataError(
             "a target is not finite", field="targets", remedy="select events that have a label"
         )
     if scaling is None:
-        scaling = _fit_scaling(values.reshape(-1, values.shape[-1]), goal, loss)
+        scaling = _fit_scaling(values.reshape(-1, values.shape[-1]), goal.scaling(wanted))
         if common_scale:
             scaling = _common(scaling, values)
-    standard_inputs = (values - scaling.input_mean) / scaling.input_scale
-    if loss.kind == "classification":
-        standard_targets = torch.from_numpy(goal.astype(np.int64))
-    else:
-        mean = 0.0 if loss.kind == "coincidence" else scaling.output_mean
-        standard_targets = torch.from_numpy(
-            ((goal - mean) / scaling.output_scale).astype(np.float32)
-        )
+    standard = (values - scaling.input_mean) / scaling.input_scale
     return TrainingData(
-        torch.from_numpy(standard_inputs.astype(np.float32)), standard_targets, scaling, loss
+        torch.from_numpy(standard.astype(np.float32)),
+        torch.from_numpy(goal.standardized(wanted, scaling.output_mean, scaling.output_scale)),
+        scaling,
+        loss,
     )
 
 
-def _classes(goal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return class labels (event, 1) after a check."""
-    labels = goal.reshape(-1)
-    if len(labels) != len(goal) or (labels != np.floor(labels)).any() or (labels < 0).any():
-        raise DataError(
-            "a classification task needs one class 0, 1, … per event",
-            field="targets",
-            value=goal.shape,
-        )
-    return labels[:, None]
-
-
 def _fit_scaling(
-    inputs: NDArray[np.float32], goal: NDArray[np.float64], loss: LossSettings
+    inputs: NDArray[np.float32], outputs: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> Scaling:
     deviation = inputs.std(0, dtype=np.float64)
     typical = float(np.sqrt(np.mean(deviation**2))) or 1.0
-    if loss.kind == "classification":
-        classes = int(goal.max()) + 1
-        output_scale, output_mean = np.ones(classes), np.zeros(classes)
-    else:
-        output_scale, output_mean = goal.std(0), goal.mean(0)
-    if loss.kind == "coincidence":
-        # A correction's own spread is 1/√2 of a difference's, and its mean cannot be observed.
-        output_scale = output_scale / np.sqrt(2.0)
-        output_mean = np.zeros_like(output_mean)
+    output_mean, output_scale = outputs
     return Scaling(
         input_mean=inputs.mean(0, dtype=np.float64),
         # A channel that hardly varies carries noise: do not blow it up to unit variance.

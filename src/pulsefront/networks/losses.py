@@ -2,23 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import torch
 
-from pulsefront.networks.settings import LossSettings
+from pulsefront.networks.settings import LossKind, LossSettings
 
-__all__ = ["loss_of", "slope_of"]
+__all__ = ["LOSSES", "Loss", "loss_of", "slope_of"]
 
 
-def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -> torch.Tensor:
-    """Return the mean loss (C,) of outputs (C, n_out, event) against targets (event, n_target).
+class Loss(Protocol):
+    """One kind of loss; outputs are (C, n_out, event), targets (event, n_target).
 
     For coincidences the outputs are those of the first detectors followed by those of the second.
     """
-    if loss.kind == "classification":
+
+    def mean(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return the mean loss (C,)."""
+
+    def slope(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return its derivative by the outputs; may overwrite what it computes with."""
+
+
+def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """Return the mean loss (C,) of outputs (C, n_out, event) against targets (event, n_target)."""
+    return LOSSES[loss.kind].mean(outputs, targets, loss)
+
+
+def slope_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    """Return the derivative of `loss_of` by the outputs, (C, n_out, event)."""
+    return LOSSES[loss.kind].slope(outputs, targets, loss)
+
+
+class RegressionLoss:
+    """Huber or Lorentzian loss of the residual."""
+
+    def mean(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return the mean loss."""
+        return _robust_mean(outputs - targets.T, settings)
+
+    def slope(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return its derivative."""
+        return _robust_slope(outputs - targets.T, settings)
+
+
+class CoincidenceLoss:
+    """The same of the corrections' difference minus the known one."""
+
+    def mean(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return the mean loss."""
+        return _robust_mean(_difference(outputs, targets), settings)
+
+    def slope(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return its derivative: that of the second detector has the other sign."""
+        slope = _robust_slope(_difference(outputs, targets), settings)
+        return torch.cat((slope, -slope), 2)
+
+
+class CrossEntropy:
+    """Cross entropy of one linear output per class."""
+
+    def mean(
+        self,
+        outputs: torch.Tensor,
+        targets: torch.Tensor,
+        settings: LossSettings,  # noqa: ARG002 - every loss is asked by the same call
+    ) -> torch.Tensor:
+        """Return the mean loss."""
         chances = torch.log_softmax(outputs, dim=1)
         return -chances.gather(1, _classes(outputs, targets)).mean((1, 2))
-    residual = _residuals(outputs, targets, loss)
-    weights = _output_weights(loss, outputs)
+
+    def slope(
+        self,
+        outputs: torch.Tensor,
+        targets: torch.Tensor,
+        settings: LossSettings,  # noqa: ARG002
+    ) -> torch.Tensor:
+        """Return its derivative: the softmax minus the true class."""
+        slope = torch.softmax(outputs, dim=1)
+        return slope.scatter_add_(
+            1, _classes(outputs, targets), -torch.ones_like(outputs[:, :1])
+        ).div_(outputs.shape[2])
+
+
+LOSSES: Mapping[LossKind, Loss] = {
+    "regression": RegressionLoss(),
+    "coincidence": CoincidenceLoss(),
+    "classification": CrossEntropy(),
+}
+
+
+def _robust_mean(residual: torch.Tensor, loss: LossSettings) -> torch.Tensor:
+    weights = _output_weights(loss, residual)
     if loss.cauchy is not None:
         # All outputs together: an event that is far off in one says little in the others.
         squared = (residual.square() * weights).sum(1)
@@ -30,34 +118,24 @@ def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) ->
     return (value * weights).mean((1, 2))
 
 
-def slope_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -> torch.Tensor:
-    """Return the derivative of `loss_of` by the outputs, (C, n_out, event)."""
-    if loss.kind == "classification":
-        slope = torch.softmax(outputs, dim=1)
-        return slope.scatter_add_(
-            1, _classes(outputs, targets), -torch.ones_like(outputs[:, :1])
-        ).div_(outputs.shape[2])
-    residual = _residuals(outputs, targets, loss)
+def _robust_slope(residual: torch.Tensor, loss: LossSettings) -> torch.Tensor:
     n_out, events = residual.shape[1:]
-    weights = _output_weights(loss, outputs)
+    weights = _output_weights(loss, residual)
     if loss.cauchy is not None:
         squared = (residual.square() * weights).sum(1, keepdim=True)
-        slope = residual.mul_(weights).mul_(2.0 / events).div_(squared.add_(loss.cauchy**2))
-    else:
-        slope = residual.clamp_(-loss.huber, loss.huber)
-        slope.mul_(weights * (1.0 / (loss.huber * n_out * events)))
-    return torch.cat((slope, -slope), 2) if loss.kind == "coincidence" else slope
+        return residual.mul_(weights).mul_(2.0 / events).div_(squared.add_(loss.cauchy**2))
+    slope = residual.clamp_(-loss.huber, loss.huber)
+    slope.mul_(weights * (1.0 / (loss.huber * n_out * events)))
+    return slope
+
+
+def _difference(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    events = len(targets)
+    return outputs[:, :, :events] - outputs[:, :, events:] - targets.T
 
 
 def _classes(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return targets.T.expand(len(outputs), -1, -1)
-
-
-def _residuals(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -> torch.Tensor:
-    if loss.kind == "coincidence":
-        events = len(targets)
-        return outputs[:, :, :events] - outputs[:, :, events:] - targets.T
-    return outputs - targets.T
 
 
 def _output_weights(loss: LossSettings, like: torch.Tensor) -> torch.Tensor:

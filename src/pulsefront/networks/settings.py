@@ -9,7 +9,16 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.errors import UnsupportedLayer
 
-__all__ = ["Convolution", "LossSettings", "MlpSettings", "TrainingSettings", "WidthSettings"]
+__all__ = [
+    "Convolution",
+    "LossKind",
+    "LossSettings",
+    "MlpSettings",
+    "TrainingSettings",
+    "WidthSettings",
+]
+
+LossKind = Literal["regression", "coincidence", "classification"]
 
 FIRMWARE_ACTIVATIONS = ("relu",)
 
@@ -95,7 +104,7 @@ class LossSettings(FrozenModel):
     of which many are wrong, as those of scattered gamma rays are.
     """
 
-    kind: Literal["regression", "coincidence", "classification"] = "regression"
+    kind: LossKind = "regression"
     huber: float = Field(default=0.05, gt=0)
     cauchy: float | None = Field(default=None, gt=0)
     output_weights: tuple[float, ...] | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.evaluate.record import Unbounded
 from pulsefront.search.residual_metrics import Metric
 
 __all__ = ["Comparison", "Figures", "compare", "compare_figures", "event_groups"]
@@ -23,10 +24,10 @@ class Comparison:
     differences whose mean is ``value``.
     """
 
-    value: float
-    low: float
-    high: float
-    per_initialization: tuple[float, ...]
+    value: Unbounded
+    low: Unbounded
+    high: Unbounded
+    per_initialization: tuple[Unbounded, ...]
 
     def non_inferior(self, margin: float) -> bool:
         """Whether the candidate is worse by less than *margin*, at 95 % confidence."""

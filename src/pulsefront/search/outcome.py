@@ -64,4 +64,5 @@ def assemble(
         kept_inputs=task.front_end.raw_inputs(kept) if task.front_end else kept,
         budget_met=budget.fits(verdict.cost),
         non_inferior=verdict.non_inferior,
+        input_names=task.input_names,
     )

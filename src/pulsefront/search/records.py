@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pulsefront.networks.cost import Cost
+from pydantic import TypeAdapter
+
 from pulsefront.search.moves import Move
-from pulsefront.search.noninferiority import Comparison
-from pulsefront.search.result import Architecture, PathPoint, Trial
+from pulsefront.search.result import PathPoint, Trial
 
 __all__ = ["State", "record_of", "state_from"]
 
@@ -37,48 +36,4 @@ def record_of(state: State) -> dict[str, Any]:
 
 def state_from(record: dict[str, Any]) -> State:
     """Return the state that `record_of` described."""
-    return State(
-        moves=[Move(**m) for m in record["moves"]],
-        approved=[Move(**m) for m in record["approved"]],
-        trials=[Trial(**_judged(t)) for t in record["trials"]],
-        path=[
-            PathPoint(
-                **{
-                    **_judged(p),
-                    "change": _comparison(p["change"]),
-                    "removed_inputs": tuple(p["removed_inputs"]),
-                }
-            )
-            for p in record["path"]
-        ],
-        round=record["round"],
-        finished=record["finished"],
-    )
-
-
-def _judged(record: dict[str, Any]) -> dict[str, Any]:
-    shape = record["architecture"]
-    return {
-        **record,
-        "architecture": Architecture(
-            shape["inputs"],
-            tuple(shape["hidden"]),
-            shape["outputs"],
-            _bits(shape["weight_bits"]),
-            _bits(shape["bias_bits"]),
-            _bits(shape["activation_bits"]),
-        ),
-        "cost": Cost(**record["cost"]),
-        "metric": tuple(record["metric"]),
-        "comparison": _comparison(record["comparison"]),
-    }
-
-
-def _bits(values: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if values is None else tuple(values)
-
-
-def _comparison(record: dict[str, Any]) -> Comparison:
-    return Comparison(
-        record["value"], record["low"], record["high"], tuple(record["per_initialization"])
-    )
+    return TypeAdapter(State).validate_python(record)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import Cost
@@ -20,6 +20,7 @@ __all__ = [
     "Architecture",
     "AttributionRow",
     "PathPoint",
+    "SearchSummary",
     "Trial",
     "front_of",
     "pareto_front",
@@ -66,7 +67,7 @@ class Trial:
     move: str
     architecture: Architecture
     cost: Cost
-    metric: tuple[float, ...]
+    metric: tuple[Unbounded, ...]
     comparison: Comparison
     non_inferior: bool
     accepted: bool
@@ -84,7 +85,7 @@ class PathPoint:
     move: str
     architecture: Architecture
     cost: Cost
-    metric: tuple[float, ...]
+    metric: tuple[Unbounded, ...]
     comparison: Comparison
     non_inferior: bool
     change: Comparison
@@ -130,8 +131,9 @@ class AblationResult:
         the full float network.
     final_models, best
         The same networks lowered to integers, and the place of the one with the smallest metric.
-    kept_inputs
-        Indices of the raw inputs that ``final_model`` reads, in its order.
+    kept_inputs, input_names
+        Indices of the raw inputs that ``final_model`` reads, in its order; names of the task's
+        inputs.
     budget_met, non_inferior
         Whether the final network keeps the budget (always true: otherwise `BudgetError`) and the
         margin.
@@ -157,6 +159,7 @@ class AblationResult:
     kept_inputs: NDArray[np.intp]
     budget_met: bool
     non_inferior: bool
+    input_names: tuple[str, ...]
 
     @property
     def final_model(self) -> FixedPointModel:
@@ -202,46 +205,70 @@ class AblationResult:
     ) -> NDArray[np.float64]:
         return np.stack([task.predict(c, self.scaling, integers) for c in candidates])
 
-    def summary(self) -> dict[str, Any]:
-        """Return everything but the networks as plain JSON values; infinite becomes None."""
-        content: dict[str, Any] = _finite(self._content())
-        return content
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "task": self.task_name,
-            "metric": self.metric_name,
-            "margin": self.margin,
-            "full": list(self.full),
-            "full_quantized": list(self.full_quantized),
-            "path": [asdict(point) for point in self.path],
-            "candidates_tried": self.candidates_tried,
-            "networks_trained": self.networks_trained,
-            "candidates": [asdict(trial) for trial in self.candidates],
-            "front": list(self.front),
-            "fronts": {
-                field.name: list(front_of(self.candidates, field.name)) for field in fields(Cost)
-            },
-            "attribution": [asdict(row) for row in self.attribution],
-            "input_ranking": [list(entry) for entry in self.input_ranking],
-            "final_metric": list(self.final_metric),
-            "final_comparison": asdict(self.final_comparison),
-            "final_cost": asdict(self.final_cost),
-            "final_architecture": asdict(Architecture.of(self.final_candidates[self.best])),
-            "best_initialization": self.best,
-            "kept_inputs": [int(i) for i in self.kept_inputs],
-            "budget_met": self.budget_met,
-            "non_inferior": self.non_inferior,
-        }
+    def summary(self) -> SearchSummary:
+        """Return everything but the networks."""
+        return SearchSummary(
+            task=self.task_name,
+            metric=self.metric_name,
+            margin=self.margin,
+            full=self.full,
+            full_quantized=self.full_quantized,
+            path=self.path,
+            candidates_tried=self.candidates_tried,
+            networks_trained=self.networks_trained,
+            candidates=self.candidates,
+            front=self.front,
+            fronts={field.name: front_of(self.candidates, field.name) for field in fields(Cost)},
+            attribution=self.attribution,
+            input_ranking=self.input_ranking,
+            final_metric=self.final_metric,
+            final_comparison=self.final_comparison,
+            final_cost=self.final_cost,
+            final_architecture=Architecture.of(self.final_candidates[self.best]),
+            best_initialization=self.best,
+            kept_inputs=tuple(int(i) for i in self.kept_inputs),
+            budget_met=self.budget_met,
+            non_inferior=self.non_inferior,
+            input_names=self.input_names,
+        )
 
 
-def _finite(value: Any) -> Any:
-    """Return *value* with infinities and NaN as None, as JSON wants it."""
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+class SearchSummary(Record):
+    """What a search tried and found, everything but the networks; see `AblationResult`."""
+
+    task: str
+    metric: str
+    """the figure that decided, with its unit"""
+    margin: float
+    """relative margin of the non-inferiority test"""
+    full: tuple[Unbounded, ...]
+    """the metric of the full float network, per initialization, on selection events"""
+    full_quantized: tuple[Unbounded, ...]
+    """the same after quantization-aware training at the starting widths"""
+    path: tuple[PathPoint, ...]
+    """the accepted steps"""
+    candidates_tried: int
+    networks_trained: int
+    candidates: tuple[Trial, ...]
+    """every candidate that was trained and judged"""
+    front: tuple[int, ...]
+    """places among the candidates of the Pareto front of weight bytes against the metric"""
+    fronts: dict[str, tuple[int, ...]]
+    """the same for every cost"""
+    attribution: tuple[AttributionRow, ...]
+    """what each accepted removal saved and cost"""
+    input_ranking: tuple[tuple[str, float], ...]
+    """relative rise of the metric when an input is replaced by its mean, worst loss first"""
+    final_metric: tuple[Unbounded, ...]
+    final_comparison: Comparison
+    final_cost: Cost
+    final_architecture: Architecture
+    best_initialization: int
+    kept_inputs: tuple[int, ...]
+    """indices of the raw inputs that the final network reads"""
+    budget_met: bool
+    non_inferior: bool
+    input_names: tuple[str, ...]
 
 
 def _saved(before: Cost, after: Cost) -> dict[str, float]:

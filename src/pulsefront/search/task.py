@@ -15,6 +15,7 @@ from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import predict
 from pulsefront.networks.front_end import FrontEnd
+from pulsefront.networks.goals import GOALS, Goal, Labels
 from pulsefront.networks.settings import LossSettings
 from pulsefront.search.residual_metrics import (
     Metric,
@@ -82,7 +83,7 @@ class Task:
         ``window_sums(16, 2)``; each entry is one family. The network starts with the inputs
         themselves. Not together with ``front_end``, which then becomes inputs and sums.
     class_positions
-        (class, axis) place of every class, such as the centres of the crystals of an array in
+        (class, axis) position of every class, such as the centres of the crystals of an array in
         mm; classification only. Residuals then say how far off a wrong choice is.
 
     Raises
@@ -175,35 +176,17 @@ class Task:
                 value=missing,
                 remedy="select events that have one",
             )
-        if self.loss.kind == "coincidence" and self.coarse is None:
-            raise DataError(
-                "a coincidence task needs the coarse times (event, 2) that it corrects",
-                field="coarse",
-            )
-        if self.loss.kind == "regression" and labels.ndim != 2:
-            raise DataError(
-                "a regression task needs targets (event, n_out)",
-                field="targets",
-                value=self.targets.shape,
-            )
-        if self.loss.kind == "classification":
-            self._check_classes(labels)
+        self.goal.check(self.labels, self.train, used)
 
-    def _check_classes(self, labels: NDArray[np.float64]) -> None:
-        if labels.size != len(labels) or (labels != np.floor(labels)).any() or labels.min() < 0:
-            raise DataError(
-                "a classification task needs one class 0, 1, … per event",
-                field="targets",
-                value=self.targets.shape,
-            )
-        if labels.max() >= self.n_out:
-            raise DataError(
-                f"there are {self.n_out} classes"
-                + (" in training events" if self.class_positions is None else ""),
-                field="targets",
-                value=int(labels.max()),
-                remedy="give every class training events and a place",
-            )
+    @property
+    def goal(self) -> Goal:
+        """What outputs mean, by the kind of the loss."""
+        return GOALS[self.loss.kind]
+
+    @property
+    def labels(self) -> Labels:
+        """What is known of the events."""
+        return Labels(self.targets, self.coarse, self.class_positions)
 
     @property
     def n_start(self) -> int:
@@ -223,11 +206,7 @@ class Task:
     @property
     def n_out(self) -> int:
         """Outputs of the network."""
-        if self.loss.kind == "classification":
-            if self.class_positions is not None:
-                return len(self.class_positions)
-            return int(self.targets[self.train].max()) + 1
-        return 1 if self.loss.kind == "coincidence" else int(self.targets.shape[1])
+        return self.goal.outputs(self.labels, self.train)
 
     @property
     def network_format(self) -> FixedPointFormat:
@@ -276,27 +255,10 @@ class Task:
     def residuals(
         self, candidate: Candidate, scaling: Scaling, rows: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        """Return what *candidate* gets wrong, (event, n_out) in the target's unit.
-
-        For classification (event, 1 + axis): 1 where the largest output is not the class, else
-        0, then the chosen class's place minus the true one's where ``class_positions`` are known.
-        """
+        """Return what *candidate* gets wrong, as the `networks.goals.Goal` of its kind says."""
         inputs = self.inputs[rows]
         outputs = self.predict(candidate, scaling, inputs.reshape(-1, inputs.shape[-1]))
-        if self.loss.kind == "classification":
-            chosen = outputs.argmax(1)
-            true = np.asarray(self.targets[rows]).reshape(-1).astype(np.intp)
-            wrong = np.asarray(chosen != true, dtype=np.float64)[:, None]
-            if self.class_positions is None:
-                return wrong
-            places = np.asarray(self.class_positions, dtype=np.float64)
-            return np.hstack([wrong, places[chosen] - places[true]])
-        if self.loss.kind == "coincidence":
-            assert self.coarse is not None  # training_data has refused the task without it
-            times = outputs.reshape(-1, 2) + self.coarse[rows]
-            known = np.asarray(self.targets[rows], dtype=np.float64).reshape(-1)
-            return (times[:, 0] - times[:, 1] - known)[:, None]
-        return outputs - np.asarray(self.targets[rows], dtype=np.float64)
+        return self.goal.residuals(outputs, self.labels, rows)
 
     def fingerprint(self) -> str:
         """Return a hash of the data and definitions, for checkpoints."""

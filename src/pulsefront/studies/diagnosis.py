@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import PulsefrontError
+from pulsefront.evaluate import Fold
 from pulsefront.evaluate.intervals import t_interval
 from pulsefront.evaluate.power import training_subsets
 from pulsefront.evaluate.splits import k_fold
@@ -21,7 +21,9 @@ from pulsefront.networks.candidate import initial_candidate
 from pulsefront.progress import Report, silent
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
-from pulsefront.studies.config import DiagnosisSettings
+from pulsefront.studies.metrics import metric_named
+from pulsefront.studies.records import CrossValidation, DiagnosisRecord, LearningPoint, ShamRecord
+from pulsefront.studies.settings import DiagnosisSettings
 
 __all__ = ["diagnose"]
 
@@ -32,15 +34,18 @@ def diagnose(
     settings: DiagnosisSettings,
     full_metrics: Sequence[float],
     *,
+    confidence: float = 0.95,
     report: Report = silent,
-) -> dict[str, Any]:
-    """Return learning curve, cross validation and sham result as plain values.
+) -> DiagnosisRecord:
+    """Return learning curve, cross validation and sham result.
 
     Parameters
     ----------
     full_metrics
         The metric of each initialization of the full float network on all training events, which
         the search has measured already: the last point of the learning curve.
+    confidence
+        Of the t intervals over initializations and folds.
     report
         Called with the trainings done and their number.
     """
@@ -56,38 +61,44 @@ def diagnose(
 
     seeds = [search.seed * 1000 + k for k in range(search.initializations)]
     few = _part_of(task, settings.most_events, search.seed)
-    record: dict[str, Any] = {"metric": task.metric_name}
-    if settings.learning_curve:
+    full = tuple(full_metrics)
+
+    def learning_curve() -> tuple[LearningPoint, ...]:
         sizes = [max(1, round(share * len(task.train))) for share in settings.learning_curve]
         parts = training_subsets(task.train, sizes, groups=_groups(task), seed=search.seed)
         points = [(len(part), measured(replace(task, train=part), seeds)) for part in parts]
-        points.append((len(task.train), tuple(full_metrics)))
-        record["learning_curve"] = [
-            {"events": events, "each": list(each), **t_interval(each).as_dict("mean")}
-            for events, each in points
-        ]
-    if settings.folds:
-        values = [
+        return tuple(
+            LearningPoint(events=events, each=each, mean=t_interval(each, confidence))
+            for events, each in [*points, (len(task.train), full)]
+        )
+
+    def cross_validation() -> CrossValidation:
+        values = tuple(
             measured(replace(task, train=fold.train, selection=fold.test), seeds[:1])[0]
             for fold in _folds(task, few, settings.folds, search.seed)
-        ]
-        record["cross_validation"] = {
-            "folds": len(values),
-            "events": len(few),
-            "each": values,
-            **t_interval(values).as_dict("mean"),
-        }
-    if settings.sham:
-        sham = measured(_sham(replace(task, train=few), search.seed), seeds)
-        constant = task.metric(_constant_residuals(task))
-        record["sham"] = {
-            "events": len(few),
-            "each": list(sham),
-            "constant_answer": constant,
-            "network": float(np.mean(full_metrics)),
-            "gain_percent_over_constant": [100.0 * (1.0 - value / constant) for value in sham],
-        }
-    return record
+        )
+        mean = t_interval(values, confidence)
+        return CrossValidation(folds=len(values), events=len(few), each=values, mean=mean)
+
+    def sham() -> ShamRecord:
+        found = measured(_sham(replace(task, train=few), search.seed), seeds)
+        constant = task.metric(
+            task.goal.constant_residuals(task.labels, task.train, task.selection)
+        )
+        return ShamRecord(
+            events=len(few),
+            each=found,
+            constant_answer=constant,
+            network=float(np.mean(full)),
+            gain_percent_over_constant=tuple(100.0 * (1.0 - v / constant) for v in found),
+        )
+
+    return DiagnosisRecord(
+        metric=metric_named(task.metric_name),
+        learning_curve=learning_curve() if settings.learning_curve else None,
+        cross_validation=cross_validation() if settings.folds else None,
+        sham=sham() if settings.sham else None,
+    )
 
 
 def _train_and_score(task: Task, search: SearchSettings, seeds: Sequence[int]) -> tuple[float, ...]:
@@ -121,7 +132,7 @@ def _part_of(task: Task, most: int, seed: int) -> NDArray[np.int64]:
     return training_subsets(task.train, [size], groups=_groups(task), seed=seed)[0]
 
 
-def _folds(task: Task, events: NDArray[np.int64], folds: int, seed: int) -> list[Any]:
+def _folds(task: Task, events: NDArray[np.int64], folds: int, seed: int) -> list[Fold]:
     """Return folds of whole positions, as indices into the task's events."""
     groups = events if task.groups is None else task.groups[events]
     folds = min(folds, len(np.unique(groups)))
@@ -137,22 +148,3 @@ def _sham(task: Task, seed: int) -> Task:
     inputs = task.inputs.copy()
     inputs[task.train] = task.inputs[shuffled]
     return replace(task, inputs=inputs)
-
-
-def _constant_residuals(task: Task) -> NDArray[np.float64]:
-    """Return the residuals on selection events of the best constant answer on training events."""
-    known = np.asarray(task.targets, np.float64)
-    if task.loss.kind == "coincidence":
-        assert task.coarse is not None  # the task has been checked
-        difference = np.asarray(task.coarse[:, 0] - task.coarse[:, 1], np.float64)
-        return (difference - known.reshape(-1))[task.selection, None]
-    if task.loss.kind == "classification":
-        classes = known.reshape(-1).astype(np.intp)
-        chosen = int(np.bincount(classes[task.train]).argmax())
-        true = classes[task.selection]
-        wrong = np.asarray(true != chosen, np.float64)[:, None]
-        if task.class_positions is None:
-            return wrong
-        places = np.asarray(task.class_positions, np.float64)
-        return np.hstack([wrong, places[chosen] - places[true]])
-    return np.median(known[task.train], axis=0) - known[task.selection]

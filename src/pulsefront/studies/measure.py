@@ -3,64 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.evaluate import Interval
 from pulsefront.evaluate.intervals import (
-    Interval,
     Statistic,
     bootstrap,
     difference,
     relative_gain,
     t_interval,
 )
+from pulsefront.evaluate.record import Intervals
+from pulsefront.evaluate.subgroups import subgroup_table
+from pulsefront.studies.metrics import Metric
+from pulsefront.studies.records import Gain, SeedSpread, SubgroupRecord, Uncertainty
+from pulsefront.studies.settings import StudyBase
 
-__all__ = ["Answers", "Measured", "agreement", "compare", "measure", "over_initializations", "rows"]
+__all__ = [
+    "Measured",
+    "Resampling",
+    "agreement",
+    "compare",
+    "measure",
+    "over_initializations",
+    "subgroup_records",
+]
+
+StatisticOf = Mapping[Metric, Statistic]
+"""The statistic of every metric, prepared from one estimator's residuals."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Outputs of the networks for the test inputs, in the target's unit.
+class Resampling:
+    """How intervals over test events are made.
 
-    ``network`` (vector, output) is the exported one; ``final`` and ``full`` hold every
-    initialization of the searched and of the full float network, (initialization, vector, output).
+    ``groups`` (event,) or (event, k) label events that are resampled together.
     """
 
-    network: NDArray[np.float64]
-    final: NDArray[np.float64]
-    full: NDArray[np.float64]
+    events: int
+    replicates: int
+    confidence: float
+    seed: int
+    groups: NDArray[np.integer] | None = None
+
+    @staticmethod
+    def of(study: StudyBase, events: int, groups: NDArray[np.integer] | None = None) -> Resampling:
+        """Return what the study file asks for."""
+        chosen = study.statistics
+        return Resampling(events, chosen.replicates, chosen.confidence, study.seed, groups)
+
+    def interval(self, statistic: Statistic) -> Interval:
+        """Return the bootstrap interval of a statistic of these events."""
+        return bootstrap(
+            statistic,
+            self.events,
+            groups=self.groups,
+            replicates=self.replicates,
+            confidence=self.confidence,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Estimator → metric → statistic, and the same with values and intervals, as plain numbers."""
+    """Estimator → metric → statistic, and the same with values and intervals."""
 
-    statistics: Mapping[str, Mapping[str, Statistic]]
-    table: dict[str, dict[str, Any]]
+    statistics: Mapping[str, StatisticOf]
+    table: dict[str, Intervals]
 
-    def best(self, metric: str) -> str:
+    def best(self, metric: Metric) -> str:
         """Return the classical estimator that is best in *metric*."""
         names = [name for name in self.statistics if name != "network"]
-        return min(names, key=lambda name: float(self.table[name][metric]))
+        return min(names, key=lambda name: self.table[name][metric.key].value)
 
 
-def measure(
-    statistics: Mapping[str, Mapping[str, Statistic]], events: int, options: Mapping[str, Any]
-) -> Measured:
-    """Return every estimator's metrics with bootstrap intervals over *events*."""
+def measure(statistics: Mapping[str, StatisticOf], resampling: Resampling) -> Measured:
+    """Return every estimator's metrics with bootstrap intervals."""
     table = {
-        name: rows({key: bootstrap(s, events, **options) for key, s in metrics.items()})
+        name: Intervals(
+            intervals={metric.key: resampling.interval(s) for metric, s in metrics.items()}
+        )
         for name, metrics in statistics.items()
     }
     return Measured(statistics, table)
 
 
 def compare(
-    measured: Measured, events: int, options: Mapping[str, Any], *, without: Sequence[str] = ()
-) -> dict[str, Any]:
+    measured: Measured, resampling: Resampling, *, without: Sequence[str] = ()
+) -> dict[str, Gain]:
     """Compare the network, metric by metric, with the classical estimator that is best in it.
 
     Parameters
@@ -75,33 +108,33 @@ def compare(
     Per metric the name of the baseline, baseline − network and the relative gain, each with its
     interval, paired by event.
     """
-    record: dict[str, Any] = {}
+    record: dict[str, Gain] = {}
     kept = {name: s for name, s in measured.statistics.items() if name not in without}
     rivals = Measured(kept, measured.table)
-    for key, network in kept["network"].items():
-        best = rivals.best(key)
-        baseline = kept[best][key]
-        found = bootstrap(difference(baseline, network), events, **options)
-        gain = bootstrap(relative_gain(network, baseline), events, **options).scaled(100.0)
-        record[key] = {
-            "baseline": best,
-            **found.as_dict("improvement"),
-            **gain.as_dict("gain_percent"),
-            "excludes_zero": found.low > 0.0,
-        }
+    for metric, network in kept["network"].items():
+        best = rivals.best(metric)
+        baseline = kept[best][metric]
+        improvement = resampling.interval(difference(baseline, network))
+        record[metric.key] = Gain(
+            baseline=best,
+            improvement=improvement,
+            gain_percent=resampling.interval(relative_gain(network, baseline)).scaled(100.0),
+            excludes_zero=improvement.low > 0.0,
+        )
     return record
 
 
 def over_initializations(
-    statistics: Sequence[Mapping[str, Statistic]], events: int
-) -> dict[str, Any]:
+    statistics: Sequence[StatisticOf], resampling: Resampling
+) -> dict[str, SeedSpread]:
     """Return each metric's values over initializations with mean and t interval."""
-    every = np.ones(events)
-    values = [{key: s(every) for key, s in metrics.items()} for metrics in statistics]
-    record: dict[str, Any] = {}
-    for key in values[0]:
-        series = [value[key] for value in values]
-        record[key] = {"each": series, **t_interval(series).as_dict("mean")}
+    every = np.ones(resampling.events)
+    values = [{metric: s(every) for metric, s in metrics.items()} for metrics in statistics]
+    record: dict[str, SeedSpread] = {}
+    for metric in values[0]:
+        series = tuple(value[metric] for value in values)
+        mean = t_interval(series, resampling.confidence)
+        record[metric.key] = SeedSpread(each=series, mean=mean)
     return record
 
 
@@ -109,7 +142,7 @@ def agreement(
     outputs: NDArray[np.float64],
     errors: NDArray[np.float64],
     score: Callable[[NDArray[np.float64]], float],
-) -> dict[str, Any]:
+) -> Uncertainty:
     """Return how well the spread between initializations foretells the error of an event.
 
     Parameters
@@ -128,14 +161,56 @@ def agreement(
         "between": (spread > middle) & (spread <= high),
         "tenth_of_most_spread": spread > high,
     }
-    return {
-        "measure": f"spread of {len(outputs)} initializations",
-        "main_metric_by_spread": {
+    return Uncertainty(
+        measure=f"spread of {len(outputs)} initializations",
+        main_metric_by_spread={
             name: score(errors[inside]) for name, inside in parts.items() if inside.any()
         },
-    }
+    )
 
 
-def rows(intervals: Mapping[str, Interval]) -> dict[str, Any]:
-    """Return the intervals by metric as plain numbers."""
-    return {key: value for name, i in intervals.items() for key, value in i.as_dict(name).items()}
+def subgroup_records(
+    network: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    masks: Mapping[str, NDArray[np.bool_]],
+    metric: Metric,
+    statistic: Callable[[NDArray[np.float64]], Statistic],
+    resampling: Resampling,
+) -> tuple[SubgroupRecord, ...]:
+    """Return one metric of network and best classical estimator in each subgroup.
+
+    Parameters
+    ----------
+    network, baseline
+        (event, …) what the metric is made of.
+    masks
+        Subgroup → (event,) boolean.
+    """
+    fewer = replace(resampling, replicates=max(200, resampling.replicates // 5))
+    tables = [
+        subgroup_table(
+            values,
+            masks,
+            statistic,
+            groups=fewer.groups,
+            replicates=fewer.replicates,
+            confidence=fewer.confidence,
+            seed=fewer.seed,
+        )
+        for values in (network, baseline)
+    ]
+    return tuple(
+        SubgroupRecord(
+            subgroup=ours.name,
+            events=ours.events,
+            note=ours.note or None,
+            measured=Intervals(
+                intervals={
+                    f"{who}_{metric.key}": row.interval
+                    for who, row in (("network", ours), ("baseline", theirs))
+                    if row.interval
+                }
+            ),
+        )
+        for ours, theirs in zip(*tables, strict=True)
+    )

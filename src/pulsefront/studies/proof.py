@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,19 +10,17 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.files import write_json, write_text
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.fixed_point import FixedPointModel
-from pulsefront.studies.config import AnyStudy
-from pulsefront.studies.parts import read_json
-from pulsefront.studies.steps import Context
+from pulsefront.search.result import SearchSummary
+from pulsefront.studies.folders import RunFolders
+from pulsefront.studies.kinds import StudyKind
+from pulsefront.studies.records import Plan
+from pulsefront.studies.settings import StudyBase
+from pulsefront.studies.steps import Context, read_step
 
-__all__ = ["FIRMWARE", "export_step", "verify_step"]
-
-OUTPUT_UNITS = {"crystal": "score", "position": "mm", "timing": "ns"}
-
-FIRMWARE = "firmware"
-"""Folder of the export within the step's folder."""
+__all__ = ["export_step", "verify_step"]
 
 
-def export_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) -> None:
+def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: Context) -> None:
     """Write the export folder of the searched model.
 
     Parameters
@@ -32,32 +28,29 @@ def export_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) ->
     inputs
         (vector, kept input) integers from the test set, some of which become golden vectors.
     """
-    folder = context.done["search"]
-    search = read_json(folder / "search.json")
-    names = [search["input_names"][i] for i in search["kept_inputs"]]
-    provenance: dict[str, Any] = {
-        "study": study.name,
-        "study_sha256": read_json(context.done["plan"] / "plan.json")["sha256"],
-        "training_sha256": read_json(folder / "step.json")["key"],
-        "input_names": names,
-    }
-    model = FixedPointModel.load(folder / "model.json")
-    unit = OUTPUT_UNITS[study.kind]
+    folders, study = RunFolders(context.steps), kind.study
+    search = SearchSummary.read(folders.search)
+    model = FixedPointModel.load(folders.model)
     export_model(
         model,
-        context.folder / FIRMWARE,
+        context.folder / folders.firmware.name,
         targets=study.export.targets,
         board=study.export.board,
         data_vectors=inputs,
-        provenance=provenance,
+        provenance={
+            "study": study.name,
+            "study_sha256": Plan.read(folders.plan).sha256,
+            "training_sha256": read_step(folders.of("search")).key,
+            "input_names": [search.input_names[i] for i in search.kept_inputs],
+        },
         units={
             **{port.name: "ADC counts" for port in model.inputs},
-            **dict.fromkeys(model.outputs, unit),
+            **dict.fromkeys(model.outputs, kind.output_unit),
         },
     )
 
 
-def verify_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) -> None:
+def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: Context) -> None:
     """Compare every executor on held-out events and on the golden vectors.
 
     Raises
@@ -76,7 +69,8 @@ def verify_step(study: AnyStudy, inputs: NDArray[np.int64], context: Context) ->
             remedy="simulate more events, or compare fewer vectors",
         )
     verification = verify_export(
-        context.done["export"] / FIRMWARE, extra_inputs=inputs[spread_over(len(inputs), wanted)]
+        RunFolders(context.steps).firmware,
+        extra_inputs=inputs[spread_over(len(inputs), wanted)],
     )
     verification.raise_on_failure()
     write_json(context.folder / "verification.json", verification.to_json())

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from pulsefront.detector import detector_hash, load_detector
 from pulsefront.errors import ToolMissing
@@ -17,8 +18,8 @@ from pulsefront.files import hash_json, write_json, write_text
 from pulsefront.firmware import load_board
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
+from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
-from pulsefront.studies.config import AnyStudy, ExternalSet, load_study
 from pulsefront.studies.external import (
     estimate_sets,
     evaluate_sets,
@@ -26,24 +27,13 @@ from pulsefront.studies.external import (
     input_profile,
     make_sets,
 )
-from pulsefront.studies.kinds.crystal import data as crystal
-from pulsefront.studies.kinds.crystal import measure as measure_crystal
-from pulsefront.studies.kinds.position import data as position
-from pulsefront.studies.kinds.position import measure as measure_position
-from pulsefront.studies.kinds.timing import data as timing
-from pulsefront.studies.kinds.timing import measure as measure_timing
-from pulsefront.studies.measure import Answers
-from pulsefront.studies.parts import (
-    Baseline,
-    Evaluation,
-    SplitEvents,
-    read_json,
-    read_rows,
-    read_split,
-    save_arrays,
-    write_split,
-)
+from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
+from pulsefront.studies.kinds import StudyKind, kind_of
+from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
+from pulsefront.studies.load import load_study
 from pulsefront.studies.proof import export_step, verify_step
+from pulsefront.studies.records import AuditRecord, BaselineRecord, Plan
+from pulsefront.studies.settings import DiagnosisSettings, ExternalSet, StudyBase
 from pulsefront.studies.steps import Context, Step, locked, run_steps
 
 __all__ = ["run_study"]
@@ -51,16 +41,7 @@ __all__ = ["run_study"]
 HERE = Workers()
 """Threads of this process."""
 
-# What is particular to a kind of study: the module of its data and tasks, that of its measures.
-KINDS: dict[str, tuple[Any, Any]] = {
-    "crystal": (crystal, measure_crystal),
-    "position": (position, measure_position),
-    "timing": (timing, measure_timing),
-}
-
-
-def _room(study: AnyStudy) -> Any:
-    return KINDS[study.kind][0]
+BASELINES = TypeAdapter(tuple[BaselineRecord, ...])
 
 
 def run_study(
@@ -104,17 +85,19 @@ def run_study(
         search = study.search.model_copy(update={"device": device})
         study = study.model_copy(update={"search": search})
     _check(study)
+    kind = kind_of(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
-        folders = run_steps(_steps(study, file.parent, workers), directory, say)
+        steps = run_steps(_steps(kind, file.parent, workers), directory, say)
+        folders = RunFolders(directory / "steps")
         write_text(directory / "study.toml", file.read_text())
         from pulsefront.studies.pages.report import write_report
 
-        write_report(study, directory, folders)
+        write_report(kind, directory, folders, steps)
     return directory
 
 
-def _check(study: AnyStudy) -> None:
+def _check(study: StudyBase) -> None:
     """Find now what would otherwise stop the run after minutes of work."""
     study.search.network.check()
     if study.search.device != "cpu":
@@ -131,87 +114,65 @@ def _check(study: AnyStudy) -> None:
         )
 
 
-def _steps(study: AnyStudy, folder: Path, workers: Workers) -> list[Step]:
+def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
+    """Return the steps of a run, each with the settings that its result depends on."""
+    study = kind.study
     settings: dict[str, Any] = study.model_dump(mode="json")
     common = {key: settings[key] for key in ("kind", "seed", "name")}
     data = {key: settings.get(key) for key in ("scan", "coincidences", "measured")}
     if study.measured is not None:
         data["files"] = fingerprint(study.measured, folder)
-    detector = detector_hash(load_detector(study.detector))
+    data["detector"] = detector_hash(load_detector(study.detector))
 
     def pick(*names: str) -> dict[str, Any]:
         return {**common, **{name: settings.get(name) for name in names}}
 
-    external: list[Step] = []
-    if study.external:
-        measured = [chosen.measured for chosen in study.external if chosen.measured is not None]
-        external = [
-            Step(
-                "external",
-                "Reading and simulating external test sets",
-                lambda c: _external(study, folder, c),
-                {
-                    **pick("events", "external"),
-                    "detector": detector,
-                    **data,
-                    "others": [fingerprint(chosen, folder) for chosen in measured],
-                },
-            )
-        ]
-
-    diagnosis: list[Step] = []
-    if study.diagnosis is not None:
-        diagnosis = [
-            Step(
-                "diagnosis",
-                "Learning curve, cross validation, sham data",
-                lambda c: _diagnosis(study, c),
-                pick("events", "loss", "search", "diagnosis"),
-                after=("data", "split", "search"),
-            )
-        ]
-    return [
+    first = [
         Step("plan", "Writing down the plan", lambda c: _plan(settings, c), settings),
         Step(
             "data",
             "Reading events" if study.measured is not None else "Simulating events",
-            lambda c: _data(study, folder, c),
-            {**common, "detector": detector, **data},
+            lambda c: _data(kind, folder, c),
+            {**common, **data},
         ),
         Step(
             "split",
             "Selecting and splitting events",
-            lambda c: _split(study, c),
+            lambda c: _split(kind, c),
             pick("events", "measured"),
             after=("data",),
         ),
-        *external,
+    ]
+    external = _external_steps(kind, folder, {**pick("events", "external"), **data})
+    learn = [
         Step(
             "baselines",
             "Tuning classical estimators",
-            lambda c: _baselines(study, c),
+            lambda c: _baselines(kind, c),
             pick("events", "baselines"),
             after=("data", "split", *(step.name for step in external)),
         ),
         Step(
             "search",
             "Training and ablating networks",
-            lambda c: _search(study, workers, c),
+            lambda c: _search(kind, workers, c),
             pick("events", "loss", "search", "budget"),
             after=("data", "split"),
         ),
-        *diagnosis,
+    ]
+    diagnosis = _diagnosis_steps(kind, pick("events", "loss", "search", "diagnosis", "statistics"))
+    prove = [
         Step(
             "evaluate",
             "Measuring on the test set",
-            lambda c: _evaluate(study, c),
+            lambda c: _evaluate(kind, c),
             pick("events", "statistics", "limit"),
             after=("split", "baselines", "search"),
         ),
         Step(
             "export",
             "Exporting firmware",
-            lambda c: export_step(study, _held_out_inputs(c), c),
+            lambda c: export_step(kind, _held_out_inputs(c), c),
             pick("export"),
             after=("plan", "search"),
         ),
@@ -223,58 +184,83 @@ def _steps(study: AnyStudy, folder: Path, workers: Workers) -> list[Step]:
             after=("search", "export"),
         ),
     ]
+    return [*first, *external, *learn, *diagnosis, *prove]
+
+
+def _external_steps(kind: StudyKind, folder: Path, settings: dict[str, Any]) -> list[Step]:
+    sets = kind.study.external
+    if not sets:
+        return []
+    measured = [chosen.measured for chosen in sets if chosen.measured is not None]
+    others = [fingerprint(chosen, folder) for chosen in measured]
+    return [
+        Step(
+            "external",
+            "Reading and simulating external test sets",
+            lambda c: make_sets(kind, folder, c.cache, c.folder),
+            {**settings, "others": others},
+        )
+    ]
+
+
+def _diagnosis_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+    chosen = kind.study.diagnosis
+    if chosen is None:
+        return []
+    return [
+        Step(
+            "diagnosis",
+            "Learning curve, cross validation, sham data",
+            lambda c: _diagnosis(kind, chosen, c),
+            settings,
+            after=("data", "split", "search"),
+        )
+    ]
 
 
 def _plan(settings: dict[str, Any], context: Context) -> None:
     """Fix metrics, margins, seeds and budgets before any event exists."""
-    plan = {"study": settings, "sha256": hash_json(settings)}
-    write_json(context.folder / "plan.json", plan)
+    Plan(study=settings, sha256=hash_json(settings)).write(context.folder / "plan.json")
 
 
-def _data(study: AnyStudy, study_folder: Path, context: Context) -> None:
-    events = _room(study).generate(study, context.cache, study_folder)
+def _data(kind: StudyKind, study_folder: Path, context: Context) -> None:
+    events = kind.generate(context.cache, study_folder)
     store.write(events, context.folder / "events.h5")
 
 
-def _external(study: AnyStudy, study_folder: Path, context: Context) -> None:
-    make_sets(study, _room(study), study_folder, context.cache, context.folder)
+def _split(kind: StudyKind, context: Context) -> None:
+    found = kind.split(store.read(RunFolders(context.steps).events))
+    write_split(context.folder, found.selected, found.parts.split, found.record)
 
 
-def _split(study: AnyStudy, context: Context) -> None:
-    events = store.read(context.done["data"] / "events.h5")
-    selected, parts = _room(study).split(study, events)
-    write_split(context.folder, selected, parts)
-
-
-def _parts(context: Context) -> SplitEvents:
-    return read_split(context.done["data"], context.done["split"])
-
-
-def _baselines(study: AnyStudy, context: Context) -> None:
-    fitted: list[Baseline] = _room(study).baselines(study, _parts(context))
+def _baselines(kind: StudyKind, context: Context) -> None:
+    folders = RunFolders(context.steps)
+    fitted = kind.baselines(read_split(folders))
     save_arrays(
-        context.folder / "estimates.npz",
-        {str(k): baseline.estimate for k, baseline in enumerate(fitted)},
+        context.folder / folders.estimates.name,
+        {str(k): baseline.estimates for k, baseline in enumerate(fitted)},
     )
-    write_json(context.folder / "baselines.json", [_tuning(baseline) for baseline in fitted])
-    if study.external:
-        estimate_sets(fitted, context.done["external"], context.folder)
+    rows = [_tuning(baseline).to_json() for baseline in fitted]
+    write_json(context.folder / folders.baselines.name, rows)
+    if kind.study.external:
+        estimate_sets(fitted, folders.external, context.folder)
 
 
-def _tuning(baseline: Baseline) -> dict[str, Any]:
-    return {
-        "name": baseline.name,
-        "parameters": dict(baseline.parameters),
-        "candidates_tried": len(baseline.table),
-        "table": [dict(row) for row in baseline.table],
-    }
+def _tuning(baseline: BaselineEstimator) -> BaselineRecord:
+    return BaselineRecord(
+        name=baseline.name,
+        parameters=dict(baseline.parameters),
+        candidates_tried=len(baseline.table),
+        table=tuple(dict(row) for row in baseline.table),
+    )
 
 
-def _search(study: AnyStudy, workers: Workers, context: Context) -> None:
+def _search(kind: StudyKind, workers: Workers, context: Context) -> None:
     from pulsefront.search import run_ablation
 
-    parts = _parts(context)
-    task = _room(study).learning_task(study, parts)
+    folders, study = RunFolders(context.steps), kind.study
+    parts = read_split(folders)
+    task = kind.learning_task(parts)
     with progress("Ablation", "stages") as report:
         result = run_ablation(
             task,
@@ -285,87 +271,95 @@ def _search(study: AnyStudy, workers: Workers, context: Context) -> None:
             executor=workers.executor,
             share=workers.share,
         )
-    result.final_model.save(context.folder / "model.json")
+    result.final_model.save(context.folder / folders.model.name)
     for number, model in enumerate(result.final_models):
-        model.save(context.folder / "initializations" / f"{number}.json")
+        model.save(context.folder / folders.initializations.name / f"{number}.json")
     # The choice is made: from here on the networks only answer, and see inputs without labels.
     inputs = task.inputs[parts.split.test].reshape(-1, task.inputs.shape[-1])
     save_arrays(
-        context.folder / "test.npz",
+        context.folder / folders.test_arrays.name,
         {
             "inputs": inputs,
             "kept_inputs": result.kept_inputs,
             "full": result.predict_full(task, inputs),
         },
     )
-    summary = {**result.summary(), "input_names": list(task.input_names)}
-    write_json(context.folder / "search.json", summary)
+    result.summary().write(context.folder / folders.search.name)
 
 
-def _diagnosis(study: AnyStudy, context: Context) -> None:
+def _diagnosis(kind: StudyKind, settings: DiagnosisSettings, context: Context) -> None:
     from pulsefront.studies.diagnosis import diagnose
 
-    assert study.diagnosis is not None  # the step exists only then
-    task = _room(study).learning_task(study, _parts(context))
-    full = read_json(context.done["search"] / "search.json")["full"]
+    folders, study = RunFolders(context.steps), kind.study
+    task = kind.learning_task(read_split(folders))
+    full = SearchSummary.read(folders.search).full
     with progress("Diagnosis", "trainings") as report:
-        found = diagnose(task, study.search, study.diagnosis, full, report=report)
-    write_json(context.folder / "diagnosis.json", found)
+        found = diagnose(
+            task,
+            study.search,
+            settings,
+            full,
+            confidence=study.statistics.confidence,
+            report=report,
+        )
+    found.write(context.folder / folders.diagnosis.name)
 
 
 def _held_out_inputs(context: Context) -> NDArray[np.int64]:
     """Return test inputs (vector, kept input) that no training, tuning or choice has seen."""
-    with np.load(context.done["search"] / "test.npz") as arrays:
+    with np.load(RunFolders(context.steps).test_arrays) as arrays:
         kept = arrays["inputs"][:, arrays["kept_inputs"]]
     return np.asarray(kept, np.int64)
 
 
-def _answers(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
+def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
     (output,) = model.output_formats.values()
     return output.values(model.run(inputs))
 
 
-def _evaluate(study: AnyStudy, context: Context) -> None:
-    parts = _parts(context)
-    folder = context.done["search"]
+def _evaluate(kind: StudyKind, context: Context) -> None:
+    folders = RunFolders(context.steps)
+    parts = read_split(folders)
     inputs = _held_out_inputs(context)
-    model = FixedPointModel.load(folder / "model.json")
+    model = FixedPointModel.load(folders.model)
     final = [
-        _answers(FixedPointModel.load(file), inputs)
-        for file in sorted((folder / "initializations").iterdir())
+        _outputs(FixedPointModel.load(file), inputs)
+        for file in sorted(folders.initializations.iterdir())
     ]
-    with np.load(folder / "test.npz") as arrays:
+    with np.load(folders.test_arrays) as arrays:
         full, kept = arrays["full"], arrays["kept_inputs"]
-    names = [row["name"] for row in read_rows(context.done["baselines"] / "baselines.json")]
-    with np.load(context.done["baselines"] / "estimates.npz") as arrays:
+    names = [row.name for row in BASELINES.validate_json(folders.baselines.read_bytes())]
+    with np.load(folders.estimates) as arrays:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
-    answers = Answers(_answers(model, inputs), np.stack(final), full)
-    room, measures = KINDS[study.kind]
-    found: Evaluation = measures.evaluate(study, parts, answers, estimates, context.cache)
-    trained = room.network_inputs(study, parts.events.select(parts.split.train))
+    outputs = Outputs(_outputs(model, inputs), np.stack(final), full)
+    found = kind.evaluate(parts, outputs, estimates, context.cache)
+    trained = kind.network_inputs(parts.events.select(parts.split.train))
     profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
-    found.record["input_profile"] = profile
-    if study.external:
-        found.record["external"] = evaluate_sets(
-            study, (room, measures), model, profile, kept, names, context.done
+    record = found.record.completed(
+        profile,
+        evaluate_sets(kind, model, profile, kept, names, folders) if kind.study.external else None,
+        _audit(model, inputs),
+    )
+    record.write(context.folder / folders.evaluation.name)
+    save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)
+
+
+def _audit(model: FixedPointModel, inputs: NDArray[np.int64]) -> tuple[AuditRecord, ...]:
+    """Return what each layer can reach, and what the test events reached."""
+    return tuple(
+        AuditRecord(
+            layer=row.layer,
+            kind=row.kind,
+            format=str(row.format),
+            format_low=row.format.minimum,
+            format_high=row.format.maximum,
+            rounding=row.rounding,
+            overflow=row.overflow,
+            proven_low=row.proven[0],
+            proven_high=row.proven[1],
+            seen_low=None if row.seen is None else row.seen[0],
+            seen_high=None if row.seen is None else row.seen[1],
+            headroom_bits=row.headroom_bits,
         )
-    audit = model.audit(inputs)
-    found.record["audit"] = [
-        {
-            "layer": row.layer,
-            "kind": row.kind,
-            "format": str(row.format),
-            "format_low": row.format.minimum,
-            "format_high": row.format.maximum,
-            "rounding": row.rounding,
-            "overflow": row.overflow,
-            "proven_low": row.proven[0],
-            "proven_high": row.proven[1],
-            "seen_low": None if row.seen is None else row.seen[0],
-            "seen_high": None if row.seen is None else row.seen[1],
-            "headroom_bits": row.headroom_bits,
-        }
-        for row in audit.rows
-    ]
-    write_json(context.folder / "evaluation.json", found.record)
-    save_arrays(context.folder / "arrays.npz", found.arrays)
+        for row in model.audit(inputs).rows
+    )

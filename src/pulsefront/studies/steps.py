@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pulsefront
-from pulsefront.errors import PulsefrontError
-from pulsefront.files import atomic_directory, hash_file, hash_json, write_json
+from pulsefront.errors import DataError, PulsefrontError
+from pulsefront.evaluate.record import Record
+from pulsefront.files import atomic_directory, hash_file, hash_json
 
-__all__ = ["Context", "Step", "locked", "run_steps"]
+__all__ = ["Context", "Step", "StepRecord", "locked", "read_step", "run_steps"]
 
 NUMERICAL_LIBRARIES = (
     "h5py",
@@ -55,14 +55,14 @@ class Context:
         step is done.
     cache
         A folder shared by all steps and runs of this directory.
-    done
-        Step name → folder, for the steps before this one.
+    steps
+        The folder that holds the folders of all steps, each under its name.
     """
 
     folder: Path
     checkpoint: Path
     cache: Path
-    done: Mapping[str, Path]
+    steps: Path
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,17 @@ class Step:
     work: Callable[[Context], None]
     settings: Any
     after: tuple[str, ...] = ()
+
+
+class StepRecord(Record):
+    """``step.json``: when a step counts as done."""
+
+    step: str
+    key: str
+    """hash of everything that the step depends on"""
+    seconds: float
+    files: dict[str, str]
+    """the step's files with the hash of each"""
 
 
 @contextmanager
@@ -100,7 +111,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 def run_steps(
     steps: Sequence[Step], directory: Path, say: Callable[[str], None]
-) -> dict[str, Path]:
+) -> tuple[StepRecord, ...]:
     """Run *steps* in their order in *directory*, skipping those already done.
 
     Parameters
@@ -110,11 +121,10 @@ def run_steps(
 
     Returns
     -------
-    dict
-        Step name → folder with its files.
+    What was written of each step; its files lie in the folder ``steps/NAME``.
     """
-    done: dict[str, Path] = {}
     keys: dict[str, str] = {}
+    records = []
     for number, step in enumerate(steps, 1):
         folder = directory / "steps" / step.name
         key = _key(step, keys)
@@ -123,14 +133,14 @@ def run_steps(
             say(f"{label}: done before")
         else:
             say(f"{label} …")
-            seconds = _run(step, key, folder, directory, done)
+            seconds = _run(step, key, folder, directory)
             say(f"{label}: {seconds:.0f} s")
-        done[step.name] = folder
         keys[step.name] = key
-    return done
+        records.append(read_step(folder))
+    return tuple(records)
 
 
-def _run(step: Step, key: str, folder: Path, directory: Path, done: Mapping[str, Path]) -> float:
+def _run(step: Step, key: str, folder: Path, directory: Path) -> float:
     start = time.monotonic()
     _sweep(folder)
     # The checkpoint carries the key, so that a changed study never resumes an old search.
@@ -139,15 +149,15 @@ def _run(step: Step, key: str, folder: Path, directory: Path, done: Mapping[str,
     for path in (checkpoint, cache):
         path.mkdir(parents=True, exist_ok=True)
     with atomic_directory(folder) as temporary:
-        step.work(Context(temporary, checkpoint, cache, done))
+        step.work(Context(temporary, checkpoint, cache, directory / "steps"))
         seconds = time.monotonic() - start
         files = {
             str(path.relative_to(temporary)): hash_file(path)
             for path in sorted(temporary.rglob("*"))
             if path.is_file()
         }
-        record = {"step": step.name, "key": key, "seconds": round(seconds, 3), "files": files}
-        write_json(temporary / "step.json", record)
+        record = StepRecord(step=step.name, key=key, seconds=round(seconds, 3), files=files)
+        record.write(temporary / "step.json")
     shutil.rmtree(checkpoint, ignore_errors=True)
     return seconds
 
@@ -183,14 +193,22 @@ def source_hash() -> str:
 
 
 def _is_done(folder: Path, key: str) -> bool:
-    record = folder / "step.json"
     try:
-        content = json.loads(record.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        record = read_step(folder)
+    except DataError:
         return False
-    if content.get("key") != key:
-        return False
-    return all(
+    return record.key == key and all(
         (folder / name).is_file() and hash_file(folder / name) == digest
-        for name, digest in content["files"].items()
+        for name, digest in record.files.items()
     )
+
+
+def read_step(folder: Path) -> StepRecord:
+    """Return what was written of the step whose *folder* this is.
+
+    Raises
+    ------
+    DataError
+        The step is not done, or was done by another version.
+    """
+    return StepRecord.read(folder / "step.json")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pulsefront.detector import load_detector
+from pulsefront.evaluate import t_interval
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
 from pulsefront.simulate.light.map import light_map_for
 from pulsefront.studies.kinds.timing.photon_limit import photon_limit
@@ -20,7 +21,12 @@ from studies_small import TIMING_CHANGES, small
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cherenkov")
     changes = {**TIMING_CHANGES, "events_per_offset": "400", "events": "400", "bin_ps": "100.0"}
-    (folder / "study.toml").write_text(small("timing_bgo_cherenkov", changes))
+    # A share of its own, a diagnosis and a confidence of its own: each has ended a run before, or
+    # was not told, once all the work was done.
+    changes |= {"core_fraction": "0.5", "replicates": "100\nconfidence = 0.9"}
+    text = small("timing_bgo_cherenkov", changes)
+    text += "\n[diagnosis]\nlearning_curve = [0.5]\nfolds = 2\nsham = false\n"
+    (folder / "study.toml").write_text(text)
     return run_study(folder / "study.toml", folder / "run", lambda _: None)
 
 
@@ -45,7 +51,28 @@ def test_network_that_was_told_the_truth_is_reported(run: Path) -> None:
 
 def test_search_looks_at_the_peak(run: Path) -> None:
     search = json.loads((run / "results.json").read_text())["search"]
-    assert search["metric"] == "central_40_width_ns"
+    assert search["metric"] == "central_50_width_ns"
+
+
+def test_the_peaks_width_is_named_in_the_diagnosis(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    assert results["diagnosis"]["metric"] == "central_50_width_ns"
+    assert "width of the central 50 % (ns)" in (run / "report.html").read_text()
+
+
+def test_the_stated_confidence_reaches_every_text_and_interval(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "90 % bootstrap intervals" in page
+    assert "mean with 90 % t interval" in page
+    assert "initializations with its 90 % t interval" in page
+    # What is left at 95 % is the one-sided margin test of the search.
+    assert page.count("95 %") == page.count("one-sided 95 %")
+    results = json.loads((run / "results.json").read_text())
+    assert "90%" in results["checklist"]["metrics"]["interval_method"]
+    found = results["test"]["initializations"]["final"]["ctr_fwhm_ps"]
+    ninety = t_interval(found["each"], 0.9)
+    assert found["mean_low"] == pytest.approx(ninety.low)
+    assert found["mean_high"] == pytest.approx(ninety.high)
 
 
 def test_photon_limit_widens_with_the_spread_of_single_photons(tmp_path: Path) -> None:
@@ -61,6 +88,6 @@ def test_photon_limit_widens_with_the_spread_of_single_photons(tmp_path: Path) -
         }
     )
     sharp, wide = (
-        photon_limit(each, light_map, depth, 1, 40.0)["ctr_fwhm_ps"] for each in (detector, blurred)
+        photon_limit(each, light_map, depth, 1, 40.0).ctr_fwhm_ps for each in (detector, blurred)
     )
     assert sharp < 300.0 < wide

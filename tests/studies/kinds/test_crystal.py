@@ -11,8 +11,8 @@ import pytest
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
-from pulsefront.studies.config import load_study
 from pulsefront.studies.kinds.crystal.data import chosen_crystal, first_crystal
+from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from studies_small import shipped, small
 

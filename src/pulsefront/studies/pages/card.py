@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from pulsefront.evaluate.intervals import Interval
 from pulsefront.report.card import model_card
-from pulsefront.studies.config import StudyBase
-from pulsefront.studies.pages.network import METRICS, interval, metric_words
+from pulsefront.studies.kinds import StudyKind
+from pulsefront.studies.metrics import METRICS
+from pulsefront.studies.pages.words import metrics_in
+from pulsefront.studies.records import ExternalRecord, SubgroupRecord
+from pulsefront.studies.results import StudyResults
 
 __all__ = ["card_of"]
 
 
-def card_of(study: StudyBase, results: Mapping[str, Any]) -> str:
+def card_of(kind: StudyKind, results: StudyResults) -> str:
     """Return the card as Markdown, every number from the study's results."""
-    model, test, data = results["model"], results["test"], results["data"]
-    architecture = model["architecture"]
-    layers = [architecture["inputs"], *architecture["hidden"], architecture["outputs"]]
-    purpose = study.purpose
-    verification = results["verification"]
+    study, model, test = kind.study, results.model, results.test
+    purpose, verification = study.purpose, results.verification
     return model_card(
         study.title,
         {
-            "model": f"Fixed-point network {'-'.join(map(str, layers))} with ReLU, made by the "
-            f"study {study.name} ({results['study_sha256'][:12]}).",
+            "model": f"Fixed-point network {model.architecture} with ReLU, made by the "
+            f"study {study.name} ({results.study_sha256[:12]}).",
             "intended_use": {
                 "task": purpose.task,
                 "user": purpose.user,
@@ -32,53 +31,51 @@ def card_of(study: StudyBase, results: Mapping[str, Any]) -> str:
                 "requirement": purpose.requirement,
             },
             "data": {
-                **{f"events, {p}": data[f"events_{p}"] for p in ("train", "selection", "test")},
+                **{f"events, {part}": n for part, n in results.data.events_in_parts.items()},
                 "covered": list(purpose.covered),
                 "not covered": list(purpose.missing),
             },
             "performance": [
                 {
                     "estimator": name,
-                    **{
-                        metric_words(key): str(interval(row, key))
-                        for key in METRICS
-                        if key in row and f"{key}_low" in row
-                    },
+                    **{str(m): str(row[m.key]) for m in metrics_in(kind.metrics, row)},
                 }
-                for name, row in test["estimators"].items()
+                for name, row in test.estimators.items()
             ],
-            "subgroups": _subgroups(test["subgroups"]),
+            "subgroups": _subgroups(test.subgroups),
             "formats": {
-                "weights, bytes": model["weight_bytes"],
-                "multiply–accumulates": model["macs"],
-                "inputs kept": len(model["kept_inputs"]),
-                "weight bits": architecture["weight_bits"],
+                "weights, bytes": model.weight_bytes,
+                "multiply–accumulates": model.macs,
+                "inputs kept": len(model.kept_inputs),
+                "weight bits": list(model.architecture.weight_bits or ()),
             },
-            "verification": f"{verification['mismatches']} of "
-            f"{verification['integers_compared']:,} integers differ between the executors.",
+            "verification": f"{verification.mismatches} of "
+            f"{verification.integers_compared:,} integers differ between the executors.",
             "limits": list(purpose.limits),
             "reproduction": f"pulsefront run {study.name}; seed {study.seed}; "
-            f"pulsefront {results['environment']['pulsefront']}.",
-            "other_data": {
-                row["name"]: row.get("not_measured")
-                or f"{metric_words(row['main_metric'])} "
-                f"{interval(row['estimators']['network'], row['main_metric'])}"
-                for row in test.get("external", [])
-            },
+            f"pulsefront {results.environment.pulsefront}.",
+            "other_data": {row.name: _external(row) for row in test.external or ()},
         },
     )
 
 
-def _subgroups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _external(row: ExternalRecord) -> str:
+    if row.main_metric is None or row.estimators is None:
+        return str(row.not_measured)
+    return f"{row.main_metric} {row.estimators['network'][row.main_metric.key]}"
+
+
+def _subgroups(rows: Sequence[SubgroupRecord]) -> list[dict[str, Any]]:
     """Return subgroup, events and the network's metric of each."""
-    found = []
-    for row in rows:
-        values = {
-            metric_words(key.removeprefix("network_")): str(
-                Interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
-            )
-            for key in row
-            if key.startswith("network_") and f"{key}_low" in row
+    return [
+        {
+            "subgroup": row.subgroup,
+            "events": row.events,
+            **{
+                str(METRICS[key.removeprefix("network_")]): str(interval)
+                for key, interval in row.measured.intervals.items()
+                if key.startswith("network_")
+            },
         }
-        found.append({"subgroup": row["subgroup"], "events": row["events"], **values})
-    return found
+        for row in rows
+    ]

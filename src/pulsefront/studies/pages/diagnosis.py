@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import learning_curve
-from pulsefront.studies.pages.network import metric_words
+from pulsefront.studies.records import DiagnosisRecord, TestRecord
 
 __all__ = ["diagnosis_blocks"]
 
@@ -18,51 +15,67 @@ SPREADS = {
 }
 
 
-def diagnosis_blocks(results: Mapping[str, Any]) -> list[Block]:
-    """Return figure and tables; what was not asked for is left out."""
-    blocks: list[Block] = []
-    found = results.get("diagnosis", {})
-    words = metric_words(found["metric"]) if found else ""
-    points = found.get("learning_curve", [])
-    if points:
-        triples = [(row["mean"], row["mean_low"], row["mean_high"]) for row in points]
-        blocks.append(
-            FigureBlock(
-                learning_curve(
-                    [row["events"] for row in points], {"full float network": triples}, label=words
-                ),
-                "The metric over the number of training events",
-                "Selection events; mean over initializations with its 95 % t interval.",
-            )
-        )
-    rows = []
-    if "cross_validation" in found:
-        row = found["cross_validation"]
-        rows.append((f"{row['folds']} folds of whole positions", row["events"], row["each"]))
-    if "sham" in found:
-        row = found["sham"]
-        rows.append(("sham: inputs of the events exchanged", row["events"], row["each"]))
-        rows.append(("the best constant answer", "", [row["constant_answer"]]))
-    if rows:
-        blocks.append(
-            Table(
-                ("training", "training events", words),
-                [(a, b, ", ".join(f"{v:.4g}" for v in each)) for a, b, each in rows],
-                caption="The full float network. Folds are measured on their own held-out "
-                "positions, at twice the pitch; the sham network on selection events, where it "
-                "should do no better than a constant.",
-            )
-        )
-    uncertain = results["test"]["uncertainty"]
-    blocks += [
+def diagnosis_blocks(
+    found: DiagnosisRecord | None, test: TestRecord, confidence: str
+) -> list[Block]:
+    """Return figure and tables; what was not asked for is left out.
+
+    Parameters
+    ----------
+    confidence
+        Of the intervals, in words.
+    """
+    uncertain = test.uncertainty
+    return [
+        *([] if found is None else _learning_curve(found, confidence)),
+        *([] if found is None else _trainings(found)),
         Paragraph(
             "Where the initializations of the searched network disagree, an estimate is less "
             "certain: a front end that can afford all of them may decline to decide there."
         ),
         Table(
-            ("test events", metric_words(results["test"]["main_metric"])),
-            [(SPREADS[k], v) for k, v in uncertain["main_metric_by_spread"].items()],
-            caption=f"Main metric of the exported network by the {uncertain['measure']}.",
+            ("test events", str(test.main_metric)),
+            [(SPREADS[k], v) for k, v in uncertain.main_metric_by_spread.items()],
+            caption=f"Main metric of the exported network by the {uncertain.measure}.",
         ),
     ]
-    return blocks
+
+
+def _learning_curve(found: DiagnosisRecord, confidence: str) -> list[Block]:
+    points = found.learning_curve
+    if not points:
+        return []
+    triples = [(row.mean.value, row.mean.low, row.mean.high) for row in points]
+    return [
+        FigureBlock(
+            learning_curve(
+                [row.events for row in points],
+                {"full float network": triples},
+                label=str(found.metric),
+            ),
+            "The metric over the number of training events",
+            f"Selection events; mean over initializations with its {confidence} t interval.",
+        )
+    ]
+
+
+def _trainings(found: DiagnosisRecord) -> list[Block]:
+    """Return a table of cross validation and sham data."""
+    rows: list[tuple[str, int | str, tuple[float, ...]]] = []
+    folds, sham = found.cross_validation, found.sham
+    if folds is not None:
+        rows.append((f"{folds.folds} folds of whole positions", folds.events, folds.each))
+    if sham is not None:
+        rows.append(("sham: inputs of the events exchanged", sham.events, sham.each))
+        rows.append(("the best constant answer", "", (sham.constant_answer,)))
+    if not rows:
+        return []
+    return [
+        Table(
+            ("training", "training events", str(found.metric)),
+            [(a, b, ", ".join(f"{v:.4g}" for v in each)) for a, b, each in rows],
+            caption="The full float network. Folds are measured on their own held-out "
+            "positions, at twice the pitch; the sham network on selection events, where it "
+            "should do no better than a constant.",
+        )
+    ]

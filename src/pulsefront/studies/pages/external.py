@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from pulsefront.evaluate import Interval
 from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import comparison_bars
-from pulsefront.studies.pages.network import interval, metric_words
+from pulsefront.studies.metrics import Metric
+from pulsefront.studies.records import ExternalRecord, TestRecord
 
 __all__ = ["external_blocks"]
 
 
-def external_blocks(test: Mapping[str, Any]) -> list[Block]:
-    """Return a table of all external sets beside the study's own test set, and a figure."""
-    sets = test.get("external", [])
+def external_blocks(test: TestRecord, confidence: str) -> list[Block]:
+    """Return a table of all external sets beside the study's own test set, and a figure.
+
+    Parameters
+    ----------
+    confidence
+        Of the intervals, in words.
+    """
+    sets = test.external or ()
     if not sets:
         return [Paragraph("The study names no external test set.")]
-    measured = [row for row in sets if "not_measured" not in row]
-    names = list(test["estimators"])
-    key = test["main_metric"]
-    rows = [_row("own test set", test, key, names)]
-    rows += [_row(row["name"], row, key, names) for row in measured]
+    metric, names = test.main_metric, list(test.estimators)
+    own = test.estimators
+    rows = [("own test set", "", test.test_events, *(own[e][metric.key] for e in names))]
+    rows += [row for one in sets for row in _rows(one, metric, names)]
+    same = {one.name: bar for one in sets for bar in _bars(one, metric)}
     blocks: list[Block] = [
         Paragraph(
             "Network and classical estimators as they were fitted above, without any change, on "
@@ -31,40 +36,43 @@ def external_blocks(test: Mapping[str, Any]) -> list[Block]:
         Table(
             ("set", "origin", "events", *names),
             rows,
-            caption=f"{metric_words(key)} with 95 % bootstrap intervals; smaller is better.",
+            caption=f"{metric} with {confidence} bootstrap intervals; smaller is better.",
             highlight=(0,),
         ),
     ]
-    same = [row for row in measured if row["main_metric"] == key]
     if same:
-        bars = {
-            row["name"]: tuple(row["estimators"]["network"][k] for k in _ends(key)) for row in same
-        }
-        own = {"own test set": tuple(test["estimators"]["network"][k] for k in _ends(key))}
+        bars = {"own test set": own["network"][metric.key], **same}
         blocks.append(
             FigureBlock(
                 comparison_bars(
-                    {**own, **bars},
-                    label=f"network, {metric_words(key)}",
+                    {name: (one.value, one.low, one.high) for name, one in bars.items()},
+                    label=f"network, {metric}",
                     emphasized=("own test set",),
                 ),
                 "The network on its own test set and on the external sets",
             )
         )
     blocks += [
-        Paragraph(f"{row['name']}: nothing could be measured. {row['not_measured']}.")
+        Paragraph(f"{row.name}: nothing could be measured. {row.not_measured}.")
         for row in sets
-        if "not_measured" in row
+        if row.not_measured is not None
     ]
     return blocks
 
 
-def _ends(key: str) -> tuple[str, str, str]:
-    return key, f"{key}_low", f"{key}_high"
+def _rows(
+    row: ExternalRecord, shown: Metric, names: list[str]
+) -> list[tuple[str | int | Interval | None, ...]]:
+    """Return the row of a set on which something was measured."""
+    metric, table = row.main_metric, row.estimators
+    if metric is None or table is None:
+        return []
+    words = row.name if metric == shown else f"{row.name}; {metric}"
+    return [(words, row.origin, row.test_events, *(table[e][metric.key] for e in names))]
 
 
-def _row(name: str, row: Mapping[str, Any], shown: str, estimators: list[str]) -> tuple[Any, ...]:
-    key = row["main_metric"]
-    words = name if key == shown else f"{name}; {metric_words(key)}"
-    values = (interval(row["estimators"][e], key) for e in estimators)
-    return words, row.get("origin", ""), row["test_events"], *values
+def _bars(row: ExternalRecord, shown: Metric) -> list[Interval]:
+    """Return the network's interval where the set was measured by the same metric."""
+    if row.estimators is None or row.main_metric != shown:
+        return []
+    return [row.estimators["network"][shown.key]]

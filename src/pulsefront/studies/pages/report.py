@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pulsefront.files import write_json, write_text
+from pulsefront.evaluate import fill_checklist
+from pulsefront.files import write_text
 from pulsefront.report import (
     Block,
     Callout,
@@ -22,127 +23,118 @@ from pulsefront.report import (
     render,
 )
 from pulsefront.report.figures import comparison_bars
-from pulsefront.studies.config import AnyStudy, CrystalStudy, PositionStudy
-from pulsefront.studies.pages import crystal as report_crystal
-from pulsefront.studies.pages import position as report_position
-from pulsefront.studies.pages import timing as report_timing
+from pulsefront.studies.folders import RunFolders
+from pulsefront.studies.kinds import StudyKind
+from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
-from pulsefront.studies.pages.network import (
-    METRICS,
-    Results,
-    ablation_blocks,
-    interval,
-    metric_words,
-    network_blocks,
-    proof_blocks,
-)
-from pulsefront.studies.results import checklist, collect_results
+from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
+from pulsefront.studies.pages.words import metrics_in, percent
+from pulsefront.studies.records import Gain, SeedSpread, SplitRecord, TestRecord
+from pulsefront.studies.results import StudyResults, collect_results
+from pulsefront.studies.settings import StudyBase
+from pulsefront.studies.steps import StepRecord
 
 __all__ = ["write_report"]
 
 
-def write_report(study: AnyStudy, directory: Path, folders: Mapping[str, Path]) -> None:
+def write_report(
+    kind: StudyKind, directory: Path, folders: RunFolders, steps: Sequence[StepRecord]
+) -> None:
     """Write results, model card and report, each atomically."""
-    results = collect_results(study, folders)
-    write_json(directory / "results.json", results)
-    write_text(directory / "model_card.md", card_of(study, results))
-    write_text(directory / "report.html", render(_page(study, results, folders)))
+    results = collect_results(kind, folders, steps)
+    results.write(directory / "results.json")
+    write_text(directory / "model_card.md", card_of(kind, results))
+    write_text(directory / "report.html", render(_page(kind, results, folders)))
 
 
-def _page(study: AnyStudy, results: Results, folders: Mapping[str, Path]) -> Page:
-    # What is particular to a kind: the detector, the data, the error pictures.
-    if isinstance(study, CrystalStudy):
-        data_blocks = report_crystal.data_blocks(study, results, folders)
-        error_blocks = report_crystal.error_blocks(study, results, folders)
-        ranking = report_position.ranking_figure(study)
-    elif isinstance(study, PositionStudy):
-        data_blocks = report_position.data_blocks(study, results, folders)
-        error_blocks = report_position.error_blocks(results, folders)
-        ranking = report_position.ranking_figure(study)
-    else:
-        data_blocks = report_timing.data_blocks(study, results, folders)
-        error_blocks = report_timing.error_blocks(results, folders)
-        ranking = report_timing.ranking_figure
+def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
+    study, test = kind.study, results.test
+    confidence = percent(study.statistics.confidence)
     sections = [
         Section("What came out", _summary(study, results)),
-        Section("Detector and data", [*data_blocks, _split_table(results)]),
-        Section("Resolution beside the classical estimators", _resolution(results)),
-        Section("Where the errors lie", [*error_blocks, _subgroups(results)]),
-        Section("External test sets", external_blocks(results["test"])),
-        Section("Stability over initializations", [_stability(results)]),
-        Section("Size of data, sham data, uncertainty", diagnosis_blocks(results)),
-        Section("Ablation", ablation_blocks(results, ranking)),
+        Section("Detector and data", [*kind.data_blocks(folders), _split_table(results.data)]),
+        Section(
+            "Resolution beside the classical estimators", _resolution(kind, results, confidence)
+        ),
+        Section("Where the errors lie", [*kind.error_blocks(folders), _subgroups(test)]),
+        Section("External test sets", external_blocks(test, confidence)),
+        Section("Stability over initializations", [_stability(test, confidence)]),
+        Section(
+            "Size of data, sham data, uncertainty",
+            diagnosis_blocks(results.diagnosis, test, confidence),
+        ),
+        Section("Ablation", ablation_blocks(results, kind.ranking_figure)),
         Section("The network", network_blocks(results)),
-        Section("Firmware and proof", proof_blocks(results)),
+        Section("Firmware and proof", proof_blocks(results.verification)),
         Section("Limits", [Callout(text, "warning") for text in study.purpose.limits]),
-        Section("Best-practice checklist", [_checklist(study, results)]),
+        Section("Best-practice checklist", [_checklist(results)]),
         Section("To repeat it", _repeat(study, results)),
     ]
-    environment = results["environment"]
+    environment = results.environment
     return Page(
         study.title,
         f"{study.study_type} study {study.name}",
         sections,
         {
-            "Finished": environment["finished_at"],
-            "Software": f"pulsefront {environment['pulsefront']}",
-            "Study": results["study_sha256"][:12],
-            "Machine": f"{environment['processor']}, {environment['cpu_count']} cores",
+            "Finished": environment.finished_at,
+            "Software": f"pulsefront {environment.pulsefront}",
+            "Study": results.study_sha256[:12],
+            "Machine": f"{environment.processor}, {environment.cpu_count} cores",
         },
     )
 
 
-def _summary(study: AnyStudy, results: Results) -> list[Block]:
-    test, model = results["test"], results["model"]
-    key = test["main_metric"]
-    name, unit = METRICS[key]
-    over_baselines, overall = test["gain_over_baselines"][key], test["gain"][key]
-    rival = over_baselines["baseline"]
-    ours, theirs = test["estimators"]["network"], test["estimators"][rival]
-    better = over_baselines["excludes_zero"]
-    verification = results["verification"]
-    limit = model["budget"].get("weight_bytes")
-    architecture = model["architecture"]
-    layers = [architecture["inputs"], *architecture["hidden"], architecture["outputs"]]
+def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
+    test, model = results.test, results.model
+    metric = test.main_metric
+    over_baselines, overall = test.gain_over_baselines[metric.key], test.gain[metric.key]
+    rival = over_baselines.baseline
+    ours, theirs = test.estimators["network"][metric.key], test.estimators[rival][metric.key]
+    better = over_baselines.excludes_zero
+    verification = results.verification
+    limit = study.budget.weight_bytes
+    bits = model.architecture.weight_bits or ()
     blocks: list[Block] = [
         Tiles(
             [
                 Tile(
-                    f"network, {name}", interval(ours, key), unit, tone="good" if better else "bad"
+                    f"network, {metric.words}",
+                    ours,
+                    metric.unit,
+                    tone="good" if better else "bad",
                 ),
-                Tile(f"{rival}, {name}", interval(theirs, key), unit),
+                Tile(f"{rival}, {metric.words}", theirs, metric.unit),
                 Tile(
                     "network",
-                    "-".join(map(str, layers)),
-                    note=f"weights of {', '.join(map(str, architecture['weight_bits']))} bits",
+                    str(model.architecture),
+                    note=f"weights of {', '.join(map(str, bits))} bits",
                 ),
                 Tile(
                     "weights",
-                    model["weight_bytes"],
+                    model.weight_bytes,
                     "bytes",
                     note=f"budget {limit:,}" if limit else "",
                 ),
-                Tile("operations", model["macs"], "MACs per event"),
+                Tile("operations", model.macs, "MACs per event"),
                 Tile(
                     "differing bits",
-                    verification["mismatches"],
-                    note=f"of {verification['integers_compared']:,} integers compared",
-                    tone="good" if verification["passed"] else "bad",
+                    verification.mismatches,
+                    note=f"of {verification.integers_compared:,} integers compared",
+                    tone="good" if verification.passed else "bad",
                 ),
             ]
         ),
         Callout(
-            _verdict(over_baselines, key, "the best of the tuned baselines"),
+            _verdict(over_baselines, metric.words, "the best of the tuned baselines"),
             "good" if better else "bad",
         ),
     ]
-    if overall["baseline"] != rival:
-        text = _verdict(
-            overall, key, "the strongest classical estimator, which iterates for every event"
-        )
-        blocks.append(Callout(text, "good" if overall["excludes_zero"] else "warning"))
+    if overall.baseline != rival:
+        apposition = "the strongest classical estimator, which iterates for every event"
+        text = _verdict(overall, metric.words, apposition)
+        blocks.append(Callout(text, "good" if overall.excludes_zero else "warning"))
     blocks.append(
         Paragraph(
             f"Task: {study.purpose.task}. For: {study.purpose.user}. "
@@ -152,11 +144,10 @@ def _summary(study: AnyStudy, results: Results) -> list[Block]:
     return blocks
 
 
-def _verdict(gain: Results, key: str, apposition: str) -> str:
-    """Return in words who is better in the main metric, by how much, with the interval."""
-    name = METRICS[key][0]
-    rival = f"{gain['baseline']}, {apposition}"
-    value, low, high = (gain[f"gain_percent{end}"] for end in ("", "_low", "_high"))
+def _verdict(gain: Gain, name: str, apposition: str) -> str:
+    """Return in words who is better in the metric *name*, by how much, with the interval."""
+    rival = f"{gain.baseline}, {apposition}"
+    value, low, high = gain.gain_percent.value, gain.gain_percent.low, gain.gain_percent.high
     if low > 0:
         size, direction = f"{value:.1f} % [{low:.1f}, {high:.1f}]", "below"
     elif high < 0:
@@ -166,53 +157,49 @@ def _verdict(gain: Results, key: str, apposition: str) -> str:
     return f"The network's {name} is {size} {direction} that of {rival}."
 
 
-def _split_table(results: Results) -> Table:
-    data = results["data"]
+def _split_table(data: SplitRecord) -> Table:
+    events, positions = data.events_in_parts, data.positions_in_parts
     return Table(
         ("part", "events", "positions"),
-        [(p, data[f"events_{p}"], data[f"positions_{p}"]) for p in ("train", "selection", "test")],
+        [(part, events[part], positions[part]) for part in events],
         caption="No position is shared between parts; the nearest test position lies "
-        f"{data['minimum_distance_mm']:.3g} mm from a training position. Excluded: "
+        f"{data.minimum_distance_mm:.3g} mm from a training position. Excluded: "
         + ", ".join(
-            f"{count:,} {name.replace('_', ' ')}"
-            for name, count in results["checklist"]["data_decisions"]["exclusions"].items()
+            f"{count:,} {rule.replace('_', ' ')}" for rule, count in data.exclusions.items()
         )
         + ".",
     )
 
 
-def _resolution(results: Results) -> list[Block]:
-    test = results["test"]
-    rows = test["estimators"]
-    key = test["main_metric"]
-    shown = [k for k in METRICS if k in rows["network"] and f"{k}_low" in rows["network"]]
-    values = {name: (row[key], row[f"{key}_low"], row[f"{key}_high"]) for name, row in rows.items()}
-    tried = {row["name"]: row["candidates_tried"] for row in results["baselines"]}
+def _resolution(kind: StudyKind, results: StudyResults, confidence: str) -> list[Block]:
+    test = results.test
+    rows, metric = test.estimators, test.main_metric
+    shown = metrics_in(kind.metrics, rows["network"])
+    values = {name: row[metric.key] for name, row in rows.items()}
+    tried = {row.name: row.candidates_tried for row in results.baselines}
+    gains = [*test.gain_over_baselines.items()]
+    gains += [(key, g) for key, g in test.gain.items() if g != test.gain_over_baselines[key]]
     return [
         Table(
-            ("estimator", *(metric_words(k) for k in shown)),
-            [(name, *(interval(row, k) for k in shown)) for name, row in rows.items()],
-            caption=f"{test['test_events']:,} test events at {test['test_positions']} positions; "
-            f"95 % bootstrap intervals; reference: {test['reference_standard']}.",
+            ("estimator", *map(str, shown)),
+            [(name, *(row[m.key] for m in shown)) for name, row in rows.items()],
+            caption=f"{test.test_events:,} test events at {test.test_positions} positions; "
+            f"{confidence} bootstrap intervals; reference: {test.reference_standard}.",
             highlight=(0,),
         ),
         FigureBlock(
-            comparison_bars(values, label=metric_words(key), emphasized=("network",)),
-            f"The {METRICS[key][0]} of every estimator with its interval",
+            comparison_bars(
+                {name: (one.value, one.low, one.high) for name, one in values.items()},
+                label=str(metric),
+                emphasized=("network",),
+            ),
+            f"The {metric.words} of every estimator with its interval",
         ),
         Table(
             ("metric", "best classical", "improvement on it", "gain (%)", "excludes zero"),
             [
-                (
-                    metric_words(k),
-                    g["baseline"],
-                    interval(g, "improvement"),
-                    interval(g, "gain_percent"),
-                    g["excludes_zero"],
-                )
-                for gains in ("gain_over_baselines", "gain")
-                for k, g in test[gains].items()
-                if gains == "gain_over_baselines" or g != test["gain_over_baselines"][k]
+                (str(METRICS[key]), g.baseline, g.improvement, g.gain_percent, g.excludes_zero)
+                for key, g in gains
             ],
             caption="Paired by event. Parameters of the classical estimators were tuned over "
             + ", ".join(f"{count} settings of {name}" for name, count in tried.items())
@@ -221,20 +208,22 @@ def _resolution(results: Results) -> list[Block]:
     ]
 
 
-def _subgroups(results: Results) -> Table:
-    test = results["test"]
-    rows = test["subgroups"]
-    keys = [k for k in rows[0] if k.startswith(("network_", "baseline_"))]
-    names = [k for k in keys if f"{k}_low" in keys]
-    owners = {"network": "network", "baseline": test["best_baseline"]}
-    words = {k: f"{owners[k.split('_')[0]]}, {metric_words(k.split('_', 1)[1])}" for k in names}
+def _subgroups(test: TestRecord) -> Table:
+    rows = test.subgroups
+    names = list(dict.fromkeys(key for row in rows for key in row.measured.intervals))
+    owners = {"network": "network", "baseline": test.best_baseline}
+
+    def words(name: str) -> str:
+        who, key = name.split("_", 1)
+        return f"{owners[who]}, {METRICS[key]}"
+
     return Table(
-        ("subgroup", "events", *(words[k] for k in names)),
+        ("subgroup", "events", *map(words, names)),
         [
             (
-                row["subgroup"],
-                row["events"],
-                *(interval(row, k) if k in row else row.get("note", "") for k in names),
+                row.subgroup,
+                row.events,
+                *(row.measured.intervals.get(name, row.note or "") for name in names),
             )
             for row in rows
         ],
@@ -242,41 +231,39 @@ def _subgroups(results: Results) -> Table:
     )
 
 
-def _stability(results: Results) -> Table:
-    found = results["test"]["initializations"]
-    labels = {"final": "searched network", "full": "full float network"}
+def _stability(test: TestRecord, confidence: str) -> Table:
+    found = test.initializations
+    both: dict[str, Mapping[str, SeedSpread]] = {
+        "searched network": found.final,
+        "full float network": found.full,
+    }
     return Table(
-        ("network", "metric", "each initialization", "mean with 95 % t interval"),
+        ("network", "metric", "each initialization", f"mean with {confidence} t interval"),
         [
-            (
-                labels[name],
-                metric_words(key),
-                ", ".join(f"{v:.4g}" for v in row["each"]),
-                interval(row, "mean"),
-            )
-            for name in labels
-            for key, row in found[name].items()
+            (name, str(METRICS[key]), ", ".join(f"{v:.4g}" for v in row.each), row.mean)
+            for name, metrics in both.items()
+            for key, row in metrics.items()
         ],
         caption="Test events; the exported network is the initialization that was best on "
         "selection events.",
     )
 
 
-def _checklist(study: AnyStudy, results: Results) -> Checklist:
+def _checklist(results: StudyResults) -> Checklist:
     return Checklist(
         [
             ChecklistItem(answer.topic.title, answer.topic.question, answer.text, answer.done)
-            for answer in checklist(study, results)
+            for answer in fill_checklist(results.checklist)
         ]
     )
 
 
-def _repeat(study: AnyStudy, results: Results) -> list[Block]:
-    environment = results["environment"]
-    libraries = ", ".join(f"{name} {number}" for name, number in environment["libraries"].items())
-    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in results["seconds"].items())
+def _repeat(study: StudyBase, results: StudyResults) -> list[Block]:
+    environment = results.environment
+    libraries = ", ".join(f"{name} {number}" for name, number in environment.libraries.items())
+    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in results.seconds.items())
     return [
         Preformatted(f"pulsefront run {study.name} --out DIR", caption="One command"),
-        Paragraph(f"Libraries: {libraries}; Python {environment['python']}."),
+        Paragraph(f"Libraries: {libraries}; Python {environment.python}."),
         Paragraph(f"Time of each step: {seconds}."),
     ]

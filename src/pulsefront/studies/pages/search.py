@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from pulsefront.networks.cost import Cost
 from pulsefront.report import Block, FigureBlock, Table
 from pulsefront.report.figures import FrontPanel, cost_fronts
+from pulsefront.search.result import SearchSummary
 
 __all__ = ["front_blocks"]
 
-COSTS = {"weight_bytes": "weight bytes", "ebops": "EBOPs", "lut": "LUTs, estimated"}
+COSTS: dict[str, tuple[str, Callable[[Cost], int | None]]] = {
+    "weight_bytes": ("weight bytes", lambda cost: cost.weight_bytes),
+    "ebops": ("EBOPs", lambda cost: cost.ebops),
+    "lut": ("LUTs, estimated", lambda cost: cost.lut),
+}
 
 
-def front_blocks(search: Mapping[str, Any], budget: Mapping[str, Any], metric: str) -> list[Block]:
+def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str) -> list[Block]:
     """Return the fronts of a search over bytes, EBOPs and LUTs, and their networks.
 
     Parameters
     ----------
-    search
-        `search.AblationResult.summary`.
     budget
         Limits by name.
     metric
         The metric in words.
     """
-    trials = search["candidates"]
-    full = float(np.mean(search["full"]))
-    tried = [n for n, trial in enumerate(trials) if trial["comparison"]["value"] is not None]
+    trials = search.candidates
+    full = float(np.mean(search.full))
+    tried = [n for n, trial in enumerate(trials) if math.isfinite(trial.comparison.value)]
     panels = []
-    for name, words in COSTS.items():
-        shown = [n for n in tried if trials[n]["cost"][name] is not None and n > 0]
-        place = {n: k for k, n in enumerate(shown)}
+    for name, (words, cost_of) in COSTS.items():
+        costs = {n: cost_of(trials[n].cost) for n in tried if n > 0}
+        shown = {n: cost for n, cost in costs.items() if cost is not None}
+        index = {n: k for k, n in enumerate(shown)}
         panels.append(
             FrontPanel(
                 words,
-                [trials[n]["cost"][name] for n in shown],
-                [full * (1.0 + trials[n]["comparison"]["value"]) for n in shown],
-                [place[n] for n in search["fronts"][name] if n in place],
-                [place[n] for n in shown if trials[n]["accepted"]],
+                list(shown.values()),
+                [full * (1.0 + trials[n].comparison.value) for n in shown],
+                [index[n] for n in search.fronts[name] if n in index],
+                [index[n] for n in shown if trials[n].accepted],
                 budget.get(name),
             )
         )
     return [
         FigureBlock(
             cost_fronts(
-                panels, label=f"{metric}, selection events", limit=full * (1.0 + search["margin"])
+                panels, label=f"{metric}, selection events", limit=full * (1.0 + search.margin)
             ),
             "Pareto fronts of the search over weight bytes, EBOPs and LUTs",
             "Every quantized candidate, by three costs. The fronts are chosen on the selection "
@@ -64,21 +69,16 @@ def front_blocks(search: Mapping[str, Any], budget: Mapping[str, Any], metric: s
             ),
             [
                 (
-                    _shape(trials[n]["architecture"]),
-                    trials[n]["cost"]["weight_bytes"],
-                    trials[n]["cost"]["macs"],
-                    trials[n]["cost"]["ebops"],
-                    trials[n]["cost"]["lut"],
-                    f"{100.0 * trials[n]['comparison']['value']:+.1f}",
+                    str(trials[n].architecture),
+                    trials[n].cost.weight_bytes,
+                    trials[n].cost.macs,
+                    trials[n].cost.ebops,
+                    trials[n].cost.lut,
+                    f"{100.0 * trials[n].comparison.value:+.1f}",
                 )
-                for n in search["front"]
+                for n in search.front
             ],
             caption="The Pareto front of weight bytes against the metric, cheapest first; changes "
             "are against the full float network.",
         ),
     ]
-
-
-def _shape(architecture: Mapping[str, Any]) -> str:
-    sizes = (architecture["inputs"], *architecture["hidden"], architecture["outputs"])
-    return "-".join(map(str, sizes))

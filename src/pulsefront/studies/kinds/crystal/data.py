@@ -1,7 +1,4 @@
-"""The study of the crystal of first interaction: what is learned and compared.
-
-Simulation, selection and split of a scan are those of a study of positions.
-"""
+"""What a crystal study learns, and the classical estimators beside it."""
 
 from __future__ import annotations
 
@@ -23,31 +20,20 @@ from pulsefront.estimators.position.crystals import (
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.search.task import Task, misclassified
-from pulsefront.studies.config import CrystalStudy
-from pulsefront.studies.kinds.position.data import (
-    MEASURED_KIND,
-    generate,
-    generate_external,
-    network_inputs,
-    select_external,
-    split,
-)
-from pulsefront.studies.parts import Baseline, SplitEvents
+from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.kinds.base import BaselineEstimator
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.scan import position_groups
+from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
 
 __all__ = [
     "FLOOD_MAP",
-    "MEASURED_KIND",
     "OUTPUT_FORMAT",
     "UNMIXING",
     "baselines",
     "chosen_crystal",
     "first_crystal",
-    "generate",
-    "generate_external",
     "learning_task",
-    "network_inputs",
-    "select_external",
-    "split",
 ]
 
 FLOOD_MAP = "flood map"
@@ -81,10 +67,8 @@ def chosen_crystal(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
     """Return the choice among all crystals from the charges."""
     detector = load_detector(study.detector)
-    assert detector.charge is not None  # simulate_scan has refused other detectors
-    bits = detector.charge.adc_bits
-    grid = parts.events["grid_index"].astype(np.int64)
-    inputs = network_inputs(study, parts.events)
+    bits = detector.charge_readout.adc_bits
+    inputs = np.asarray(parts.events["charge_adc"])
     centres = detector.crystal.element_centres_mm
     return Task(
         name=study.name,
@@ -96,15 +80,15 @@ def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=misclassified,
-        metric_name="wrong_crystal_share",
+        metric_name=WRONG_CRYSTAL_SHARE.key,
         input_names=tuple(f"sensor_{i}" for i in range(inputs.shape[1])),
         output_names=tuple(f"crystal_{i}" for i in range(len(centres))),
-        groups=(grid[:, 0] << 20) + grid[:, 1],
+        groups=position_groups(parts.events),
         class_positions=centres,
     )
 
 
-def baselines(study: CrystalStudy, parts: SplitEvents) -> list[Baseline]:
+def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator]:
     """Fit and tune the classical estimators on training and selection events; apply to the test.
 
     The flood map and k-NN, and the strongest that is known here: every pair of crystals is tried
@@ -114,9 +98,9 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[Baseline]:
     train, selection, test = parts.split.train, parts.split.selection, parts.split.test
     detector = load_detector(study.detector)
     data = (charges[train], crystal[train], charges[selection], crystal[selection])
-    columns, rows = detector.crystal.elements
+    columns, crystals = detector.crystal.elements[0], detector.crystal.element_count
     fitted: dict[str, FloodMap | CrystalNeighbours | CrystalUnmixing] = {
-        FLOOD_MAP: fit_flood_map(*data, detector.sensors.centres_mm, columns * rows),
+        FLOOD_MAP: fit_flood_map(*data, detector.sensors.centres_mm, crystals),
         "k-NN": fit_crystal_neighbours(
             *data,
             most_references=study.baselines.knn_references,
@@ -125,25 +109,26 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[Baseline]:
         ),
         UNMIXING: fit_unmixing(
             *data,
-            columns * rows,
+            crystals,
             columns,
             most_events=study.baselines.pair_events,
             seed=study.seed,
         ),
     }
+    wrong = WRONG_CRYSTAL_SHARE.key
     return [
-        Baseline(
+        BaselineEstimator(
             name,
             estimator.estimate(charges[test]).astype(np.float64),
             estimator.parameters,
-            tuple({**row.parameters, "wrong_crystal_share": row.wrong} for row in estimator.table),
-            partial(_answer, estimator),
+            tuple({**row.parameters, wrong: row.wrong} for row in estimator.table),
+            partial(_estimate, estimator),
         )
         for name, estimator in fitted.items()
     ]
 
 
-def _answer(
+def _estimate(
     estimator: FloodMap | CrystalNeighbours | CrystalUnmixing, events: EventTable
 ) -> NDArray[np.float64]:
     return estimator.estimate(events["charge_adc"]).astype(np.float64)

@@ -2,88 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
+from pulsefront.evaluate import Interval
 from pulsefront.evaluate.intervals import Statistic, mean_statistic
-from pulsefront.evaluate.subgroups import bins, subgroup_table
+from pulsefront.evaluate.record import Intervals
+from pulsefront.evaluate.subgroups import bins
 from pulsefront.events.container import EventTable
-from pulsefront.studies.config import CrystalStudy
-from pulsefront.studies.kinds.crystal.data import (
-    UNMIXING,
-    chosen_crystal,
-    first_crystal,
-)
+from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
+from pulsefront.studies.kinds.crystal.data import UNMIXING, chosen_crystal, first_crystal
+from pulsefront.studies.kinds.crystal.records import CrystalTest
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.measure import (
-    Answers,
     Measured,
+    Resampling,
     agreement,
     compare,
     measure,
     over_initializations,
+    subgroup_records,
 )
-from pulsefront.studies.parts import Evaluation, SplitEvents
+from pulsefront.studies.metrics import (
+    MEAN_MISPLACEMENT,
+    WRONG_CRYSTAL,
+    WRONG_OF_ONE_CRYSTAL,
+    WRONG_OF_SCATTERED,
+    Metric,
+)
+from pulsefront.studies.records import Initializations, SeedSpread, SubgroupRecord
 
-__all__ = ["MAIN_METRIC", "evaluate", "evaluate_external"]
+__all__ = ["evaluate", "evaluate_external"]
 
-MAIN_METRIC = "wrong_crystal_percent"
 DEPTH_BINS = 4
 
 Crystals = NDArray[np.int64]
 
 
 def evaluate(
-    study: CrystalStudy,
-    parts: SplitEvents,
-    answers: Answers,
-    estimates: Mapping[str, NDArray[np.float64]],
-    cache: Path,  # noqa: ARG001 - every kind of study is measured by the same call
+    study: CrystalStudy, parts: SplitEvents, outputs: Outputs, estimates: Estimates
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
     Parameters
     ----------
-    answers
+    outputs
         Scores of the networks, one per crystal.
     estimates
         Classical estimator → crystal (test event,).
-    cache
-        Not used.
     """
-    test = parts.events.select(parts.split.test)
-    truth, options = first_crystal(test), _options(study, test)
-    found, everyone = _measure_all(study, test, answers.network, estimates)
-    best = found.best(MAIN_METRIC)
+    test = parts.test
+    truth = first_crystal(test)
+    resampling = Resampling.of(study, len(truth), test["grid_index"])
+    found, everyone = _measure_all(study, test, outputs.network, estimates, resampling)
+    best = found.best(WRONG_CRYSTAL)
     wrong = {name: crystal != truth for name, crystal in everyone.items()}
 
-    def of_each(outputs: NDArray[np.float64]) -> dict[str, Any]:
+    def of_each(outputs: NDArray[np.float64]) -> dict[str, SeedSpread]:
         chosen = [chosen_crystal(one) for one in outputs]
-        return over_initializations([_statistics(study, test, c) for c in chosen], len(truth))
+        return over_initializations([_statistics(study, test, c) for c in chosen], resampling)
 
-    record = {
-        "main_metric": MAIN_METRIC,
-        "reference_standard": "crystal of the first interaction in the simulation",
-        "test_events": len(truth),
-        "test_positions": len(np.unique(test["grid_index"], axis=0)),
-        "share_scattered_between_crystals": float((test["elements_hit"] > 1).mean()),
-        "estimators": found.table,
-        "best_baseline": best,
-        "gain": compare(found, len(truth), options),
+    record = CrystalTest(
+        main_metric=WRONG_CRYSTAL,
+        reference_standard="crystal of the first interaction in the simulation",
+        test_events=len(truth),
+        test_positions=len(np.unique(test["grid_index"], axis=0)),
+        share_scattered_between_crystals=float((test["elements_hit"] > 1).mean()),
+        estimators=found.table,
+        best_baseline=best,
+        gain=compare(found, resampling),
         # Unmixing tries 2,016 pairs for every event: a reference beside the baselines.
-        "gain_over_baselines": compare(found, len(truth), options, without=[UNMIXING]),
-        "initializations": {"final": of_each(answers.final), "full": of_each(answers.full)},
-        "uncertainty": agreement(
-            _chances(answers.final),
-            wrong["network"][:, None],
+        gain_over_baselines=compare(found, resampling, without=[UNMIXING]),
+        initializations=Initializations(final=of_each(outputs.final), full=of_each(outputs.full)),
+        uncertainty=agreement(
+            _chances(outputs.final),
+            wrong["network"][:, None].astype(np.float64),
             lambda some: float(100.0 * some.mean()),
         ),
-        "subgroups": _subgroups(study, test, wrong["network"], wrong[best], options),
-    }
+        subgroups=_subgroups(study, test, wrong["network"], wrong[best], resampling),
+    )
     arrays = {
         "first_crystal": truth,
         "crystals_hit": np.asarray(test["elements_hit"]),
@@ -96,25 +97,26 @@ def evaluate_external(
     study: CrystalStudy,
     events: EventTable,
     network: NDArray[np.float64],
-    estimates: Mapping[str, NDArray[np.float64]],
-) -> dict[str, Any]:
+    estimates: Estimates,
+) -> ExternalMeasures:
     """Measure every estimator on events of another set."""
-    found, _ = _measure_all(study, events, network, estimates)
-    options = _options(study, events)
-    return {
-        "main_metric": MAIN_METRIC,
-        "test_events": len(events),
-        "test_positions": len(np.unique(events["grid_index"], axis=0)),
-        "estimators": found.table,
-        "gain_over_baselines": compare(found, len(events), options, without=[UNMIXING]),
-    }
+    resampling = Resampling.of(study, len(events), events["grid_index"])
+    found, _ = _measure_all(study, events, network, estimates, resampling)
+    return ExternalMeasures(
+        main_metric=WRONG_CRYSTAL,
+        test_events=len(events),
+        test_positions=len(np.unique(events["grid_index"], axis=0)),
+        estimators=found.table,
+        gain_over_baselines=compare(found, resampling, without=[UNMIXING]),
+    )
 
 
 def _measure_all(
     study: CrystalStudy,
     events: EventTable,
     network: NDArray[np.float64],
-    estimates: Mapping[str, NDArray[np.float64]],
+    estimates: Estimates,
+    resampling: Resampling,
 ) -> tuple[Measured, dict[str, Crystals]]:
     everyone = {
         "network": chosen_crystal(network),
@@ -122,28 +124,31 @@ def _measure_all(
     }
     found = measure(
         {name: _statistics(study, events, crystal) for name, crystal in everyone.items()},
-        len(events),
-        _options(study, events),
+        resampling,
     )
-    for row in found.table.values():
-        # The field speaks of the share that is right.
-        for end, other in (("", ""), ("_low", "_high"), ("_high", "_low")):
-            row[f"right_crystal_percent{end}"] = 100.0 - row[f"{MAIN_METRIC}{other}"]
-    return found, everyone
+    table = {name: _with_share_right(row) for name, row in found.table.items()}
+    return replace(found, table=table), everyone
 
 
-def _statistics(study: CrystalStudy, events: EventTable, chosen: Crystals) -> dict[str, Statistic]:
+def _with_share_right(row: Intervals) -> Intervals:
+    """Add the share that is right, of which the field speaks."""
+    wrong = row[WRONG_CRYSTAL.key]
+    right = Interval(100.0 - wrong.value, 100.0 - wrong.high, 100.0 - wrong.low, wrong.confidence)
+    return Intervals(intervals={**row.intervals, "right_crystal_percent": right})
+
+
+def _statistics(
+    study: CrystalStudy, events: EventTable, chosen: Crystals
+) -> dict[Metric, Statistic]:
     truth = first_crystal(events)
     centres = load_detector(study.detector).crystal.element_centres_mm
     wrong = 100.0 * (chosen != truth)
     one = np.asarray(events["elements_hit"]) == 1
     return {
-        MAIN_METRIC: mean_statistic(wrong),
-        "wrong_of_one_crystal_percent": _mean_of(wrong, one),
-        "wrong_of_scattered_percent": _mean_of(wrong, ~one),
-        "mean_misplacement_mm": mean_statistic(
-            np.linalg.norm(centres[chosen] - centres[truth], axis=1)
-        ),
+        WRONG_CRYSTAL: mean_statistic(wrong),
+        WRONG_OF_ONE_CRYSTAL: _mean_of(wrong, one),
+        WRONG_OF_SCATTERED: _mean_of(wrong, ~one),
+        MEAN_MISPLACEMENT: mean_statistic(np.linalg.norm(centres[chosen] - centres[truth], axis=1)),
     }
 
 
@@ -153,12 +158,12 @@ def _mean_of(values: NDArray[np.float64], inside: NDArray[np.bool_]) -> Statisti
     Where none of them is wrong, half an event is counted, so that ratios of two estimators stay
     defined in every replicate.
     """
-    place = np.flatnonzero(inside)
-    some = values[place]
+    index = np.flatnonzero(inside)
+    some = values[index]
 
     def statistic(weights: NDArray[np.float64]) -> float:
-        total = max(float(weights[place].sum()), 1.0)
-        return max(float(weights[place] @ some), 50.0) / total
+        total = max(float(weights[index].sum()), 1.0)
+        return max(float(weights[index] @ some), 50.0) / total
 
     return statistic
 
@@ -169,22 +174,13 @@ def _chances(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def _options(study: CrystalStudy, events: EventTable) -> dict[str, Any]:
-    return {
-        "groups": events["grid_index"],
-        "replicates": study.statistics.replicates,
-        "confidence": study.statistics.confidence,
-        "seed": study.seed,
-    }
-
-
 def _subgroups(
     study: CrystalStudy,
     test: EventTable,
     network: NDArray[np.bool_],
     baseline: NDArray[np.bool_],
-    options: Mapping[str, Any],
-) -> list[dict[str, Any]]:
+    resampling: Resampling,
+) -> tuple[SubgroupRecord, ...]:
     detector = load_detector(study.detector)
     columns, rows = detector.crystal.elements
     hit, first = np.asarray(test["elements_hit"]), first_crystal(test)
@@ -199,18 +195,11 @@ def _subgroups(
         "first crystal within": ~rim,
         **bins(np.asarray(test["depth_mm"], np.float64), edges, "depth", "mm"),
     }
-    options = {**options, "replicates": max(200, options["replicates"] // 5)}
-    tables = [
-        subgroup_table(100.0 * wrong, masks, mean_statistic, **options)
-        for wrong in (network, baseline)
-    ]
-    return [
-        {
-            "subgroup": ours.name,
-            "events": ours.events,
-            **(ours.interval.as_dict(f"network_{MAIN_METRIC}") if ours.interval else {}),
-            **(theirs.interval.as_dict(f"baseline_{MAIN_METRIC}") if theirs.interval else {}),
-            **({"note": ours.note} if ours.note else {}),
-        }
-        for ours, theirs in zip(*tables, strict=True)
-    ]
+    return subgroup_records(
+        100.0 * network.astype(np.float64),
+        100.0 * baseline.astype(np.float64),
+        masks,
+        WRONG_CRYSTAL,
+        mean_statistic,
+        resampling,
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,33 +15,51 @@ from pulsefront.evaluate.intervals import (
     median_statistic,
 )
 from pulsefront.evaluate.metrics import central_width, euclidean_error
-from pulsefront.evaluate.subgroups import bins, regions, subgroup_table
+from pulsefront.evaluate.record import Intervals
+from pulsefront.evaluate.subgroups import bins, regions
 from pulsefront.events.container import EventTable
-from pulsefront.studies.bounds import position_limit
-from pulsefront.studies.config import PositionStudy
-from pulsefront.studies.kinds.position.data import LIKELIHOOD, labels_mm, truth_mm
-from pulsefront.studies.measure import Answers, agreement, compare, measure, over_initializations
-from pulsefront.studies.parts import Evaluation, SplitEvents
+from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
+from pulsefront.studies.kinds.position.bound import position_limit
+from pulsefront.studies.kinds.position.data import LIKELIHOOD, labels_mm, median_error, truth_mm
+from pulsefront.studies.kinds.position.records import PositionTest
+from pulsefront.studies.kinds.position.settings import PositionStudy
+from pulsefront.studies.measure import (
+    Resampling,
+    agreement,
+    compare,
+    measure,
+    over_initializations,
+    subgroup_records,
+)
+from pulsefront.studies.metrics import (
+    FWHM_2D,
+    FWTM_2D,
+    MEAN_ABSOLUTE_ERRORS,
+    MEAN_ERROR_2D,
+    MEAN_ERROR_3D,
+    Metric,
+)
+from pulsefront.studies.records import Initializations, SubgroupRecord
 
 __all__ = ["evaluate", "evaluate_external"]
 
-AXES = ("x", "y", "depth")
 DEPTH_BINS = 4
 EDGE_MM = 5.0
 
 
-def _statistics(residual: NDArray[np.float64]) -> dict[str, Statistic]:
+def _statistics(residual: NDArray[np.float64]) -> dict[Metric, Statistic]:
     """Return the metrics of residuals (event, 3), or (event, 2) where no depth is known."""
     error = euclidean_error(residual)
-    dimensions = residual.shape[1]
+    axes = residual.shape[1]
     return {
-        f"median_error_{dimensions}d_mm": median_statistic(error),
-        f"mean_error_{dimensions}d_mm": mean_statistic(error),
-        "fwhm_2d_mm": _point_spread_statistic(residual, 0.5),
-        "fwtm_2d_mm": _point_spread_statistic(residual, 0.1),
+        median_error(axes): median_statistic(error),
+        MEAN_ERROR_3D if axes == 3 else MEAN_ERROR_2D: mean_statistic(error),
+        FWHM_2D: _point_spread_statistic(residual, 0.5),
+        FWTM_2D: _point_spread_statistic(residual, 0.1),
         **{
-            f"mean_absolute_{AXES[k]}_error_mm": mean_statistic(np.abs(residual[:, k]))
-            for k in range(dimensions)
+            metric: mean_statistic(np.abs(residual[:, axis]))
+            for axis, metric in enumerate(MEAN_ABSOLUTE_ERRORS[:axes])
         },
     }
 
@@ -61,105 +77,107 @@ def _point_spread_statistic(residual: NDArray[np.float64], level: float) -> Stat
     return lambda weights: 0.5 * sum(profile(weights[band]) for band, profile in profiles)
 
 
-def _options(study: PositionStudy, events: EventTable) -> dict[str, Any]:
-    return {
-        "groups": events["grid_index"],
-        "replicates": study.statistics.replicates,
-        "confidence": study.statistics.confidence,
-        "seed": study.seed,
-    }
-
-
 def evaluate(
     study: PositionStudy,
     parts: SplitEvents,
-    answers: Answers,
-    estimates: Mapping[str, NDArray[np.float64]],
+    outputs: Outputs,
+    estimates: Estimates,
     cache: Path,
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
     Parameters
     ----------
-    answers
+    outputs
         Of the networks, in mm.
     estimates
         Classical estimator → (test event, axis) in mm.
     cache
         Folder of the light map.
     """
-    test = parts.events.select(parts.split.test)
+    test = parts.test
     truth = truth_mm(test)
-    main = f"median_error_{truth.shape[1]}d_mm"
-    options = _options(study, test)
-    everyone = {"network": answers.network, **estimates}
+    main = median_error(truth.shape[1])
+    resampling = Resampling.of(study, len(truth), test["grid_index"])
+    everyone = {"network": outputs.network, **estimates}
     residuals = {name: estimate - truth for name, estimate in everyone.items()}
-    found = measure(
-        {name: _statistics(residual) for name, residual in residuals.items()}, len(truth), options
-    )
-    to_stage = labels_mm(study, test)
-    for name, estimate in everyone.items():
-        distance = euclidean_error((estimate - to_stage)[:, :2])
-        found.table[name]["median_error_2d_to_stage_mm"] = float(np.median(distance))
+    found = measure({name: _statistics(r) for name, r in residuals.items()}, resampling)
     best = found.best(main)
     simulated = "first_interaction_mm" in test.columns
-    record = {
-        "main_metric": main,
-        "reference_standard": "first interaction in the simulation"
+    record = PositionTest(
+        main_metric=main,
+        reference_standard="first interaction in the simulation"
         if simulated
         else "position of the stage",
-        "test_events": len(truth),
-        "test_positions": len(np.unique(test["grid_index"], axis=0)),
-        "estimators": found.table,
-        "best_baseline": best,
-        "gain": compare(found, len(truth), options),
+        test_events=len(truth),
+        test_positions=len(np.unique(test["grid_index"], axis=0)),
+        estimators=_with_stage(found.table, everyone, labels_mm(study, test)),
+        best_baseline=best,
+        gain=compare(found, resampling),
         # The likelihood iterates for every event: a reference beside the baselines.
-        "gain_over_baselines": compare(found, len(truth), options, without=[LIKELIHOOD]),
-        "initializations": {
-            name: over_initializations([_statistics(o - truth) for o in all_], len(truth))
-            for name, all_ in (("final", answers.final), ("full", answers.full))
-        },
-        "uncertainty": agreement(
-            answers.final,
+        gain_over_baselines=compare(found, resampling, without=[LIKELIHOOD]),
+        initializations=Initializations(
+            final=over_initializations([_statistics(o - truth) for o in outputs.final], resampling),
+            full=over_initializations([_statistics(o - truth) for o in outputs.full], resampling),
+        ),
+        uncertainty=agreement(
+            outputs.final,
             residuals["network"],
             lambda some: float(np.median(euclidean_error(some))),
         ),
-        "subgroups": _subgroups(study, test, residuals["network"], residuals[best], options),
-    }
-    if simulated and study.scan is not None:
-        record["limit"] = position_limit(study, parts, answers.network, cache)
+        subgroups=_subgroups(study, test, residuals["network"], residuals[best], resampling),
+        limit=position_limit(study, study.scan, test, outputs.network, cache)
+        if simulated and study.scan is not None
+        else None,
+    )
     arrays = {
         "truth_mm": truth,
         "stage_mm": np.asarray(test["stage_position_mm"], np.float64),
-        "network_mm": answers.network,
+        "network_mm": outputs.network,
         **{f"residual_{name}_mm": residual for name, residual in residuals.items()},
     }
     return Evaluation(record, arrays)
+
+
+def _with_stage(
+    table: dict[str, Intervals], everyone: Estimates, stage: NDArray[np.float64]
+) -> dict[str, Intervals]:
+    """Add how far each estimator is from the stage, which a measurement could tell."""
+    return {
+        name: Intervals(
+            intervals=row.intervals,
+            numbers={
+                "median_error_2d_to_stage_mm": float(
+                    np.median(euclidean_error((everyone[name] - stage)[:, :2]))
+                )
+            },
+        )
+        for name, row in table.items()
+    }
 
 
 def evaluate_external(
     study: PositionStudy,
     events: EventTable,
     network: NDArray[np.float64],
-    estimates: Mapping[str, NDArray[np.float64]],
-) -> dict[str, Any]:
+    estimates: Estimates,
+) -> ExternalMeasures:
     """Measure every estimator on events of another set, in the axes that the set knows."""
     truth = truth_mm(events)
     axes = min(truth.shape[1], network.shape[1])
-    options = _options(study, events)
+    resampling = Resampling.of(study, len(truth), events["grid_index"])
     everyone = {"network": network, **estimates}
     found = measure(
         {name: _statistics(e[:, :axes] - truth[:, :axes]) for name, e in everyone.items()},
-        len(truth),
-        options,
+        resampling,
     )
-    return {
-        "main_metric": f"median_error_{axes}d_mm",
-        "test_events": len(truth),
-        "test_positions": len(np.unique(events["grid_index"], axis=0)),
-        "estimators": found.table,
-        "gain_over_baselines": compare(found, len(truth), options, without=[LIKELIHOOD]),
-    }
+    return ExternalMeasures(
+        main_metric=median_error(axes),
+        test_events=len(truth),
+        test_positions=len(np.unique(events["grid_index"], axis=0)),
+        estimators=found.table,
+        gain_over_baselines=compare(found, resampling, without=[LIKELIHOOD]),
+    )
 
 
 def _subgroups(
@@ -167,8 +185,8 @@ def _subgroups(
     test: EventTable,
     network: NDArray[np.float64],
     baseline: NDArray[np.float64],
-    options: Mapping[str, Any],
-) -> list[dict[str, Any]]:
+    resampling: Resampling,
+) -> tuple[SubgroupRecord, ...]:
     size = load_detector(study.detector).crystal.size_mm
     masks = dict(regions(truth_mm(test)[:, :2], size[0] / 2, EDGE_MM))
     if "depth_mm" in test.columns:
@@ -179,19 +197,11 @@ def _subgroups(
         masks["photoelectric at once"] = scatters == 0
         masks["one Compton scatter"] = scatters == 1
         masks["more Compton scatters"] = scatters > 1
-    name = f"median_error_{network.shape[1]}d_mm"
-    options = {**options, "replicates": max(200, options["replicates"] // 5)}
-    tables = [
-        subgroup_table(euclidean_error(residual), masks, median_statistic, **options)
-        for residual in (network, baseline)
-    ]
-    return [
-        {
-            "subgroup": ours.name,
-            "events": ours.events,
-            **(ours.interval.as_dict(f"network_{name}") if ours.interval else {}),
-            **(theirs.interval.as_dict(f"baseline_{name}") if theirs.interval else {}),
-            **({"note": ours.note} if ours.note else {}),
-        }
-        for ours, theirs in zip(*tables, strict=True)
-    ]
+    return subgroup_records(
+        euclidean_error(network),
+        euclidean_error(baseline),
+        masks,
+        median_error(network.shape[1]),
+        median_statistic,
+        resampling,
+    )

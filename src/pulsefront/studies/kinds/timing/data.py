@@ -1,16 +1,15 @@
-"""The study of timing pickoff: what is simulated, learned, compared and measured."""
+"""What a timing study simulates, selects and learns, and the classical estimators beside it."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
 from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
 from pulsefront.estimators.timing.discriminators import (
@@ -31,14 +30,24 @@ from pulsefront.measured.scans import split_scan_set
 from pulsefront.progress import progress
 from pulsefront.search.task import Task
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
-from pulsefront.studies.config import ExternalSet, TimingStudy
-from pulsefront.studies.parts import Baseline, SplitEvents, external_detector, restrict
+from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.kinds.base import (
+    BaselineEstimator,
+    ExternalEvents,
+    Selection,
+    external_detector,
+    restrict,
+)
+from pulsefront.studies.kinds.timing.records import TimingSplit
+from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.studies.metrics import central_width_metric
+from pulsefront.studies.settings import ExternalSet, MeasuredData
 
 __all__ = [
-    "MEASURED_KIND",
     "OUTPUT_FORMAT",
     "baselines",
     "charges_adc",
+    "coarse_ns",
     "generate",
     "generate_external",
     "learning_task",
@@ -49,7 +58,6 @@ __all__ = [
     "times_ns",
 ]
 
-MEASURED_KIND = "timing"
 OUTPUT_FORMAT = FixedPointFormat(16, 6)
 """Correction in ns: ±32 ns in steps of 1 ps."""
 
@@ -59,14 +67,12 @@ def generate(study: TimingStudy, cache: Path, folder: Path) -> EventTable:
 
     *folder* is that of the study file, which measured files are relative to.
     """
-    if study.measured is not None:
-        return load_external(study.measured, "timing", relative_to=folder)
-    assert study.coincidences is not None  # the study file has one of both
+    source = study.source
+    if isinstance(source, MeasuredData):
+        return load_external(source, "timing", relative_to=folder)
     detector = load_detector(study.detector)
     with progress("Simulating coincidences", "events") as report:
-        return simulate_coincidences(
-            detector, study.coincidences, study.seed, cache=cache, report=report
-        )
+        return simulate_coincidences(detector, source, study.seed, cache=cache, report=report)
 
 
 def generate_external(study: TimingStudy, chosen: ExternalSet, cache: Path) -> EventTable:
@@ -111,12 +117,12 @@ def windows(study: TimingStudy, events: EventTable) -> tuple[EdgeWindows, EdgeWi
     return first, second
 
 
-def split(study: TimingStudy, events: EventTable) -> tuple[NDArray[np.int64], SplitEvents]:
+def split(study: TimingStudy, events: EventTable) -> Selection:
     """Select coincidences of two photopeak events with whole windows; split by source offset."""
     usable = np.flatnonzero(events.status == 0)
     good = events.select(usable)
     whole = _split_offsets(study, good)
-    selected, record = _select(study, good, whole.train)
+    selected, counted = _select(study, good, whole.train)
     if not selected.any():
         raise DataError("no coincidence passes the selection", field="charge, window")
     kept = good.select(selected)
@@ -137,13 +143,16 @@ def split(study: TimingStudy, events: EventTable) -> tuple[NDArray[np.int64], Sp
         },
     )
     leaks.raise_on_leak()
-    record = {
-        "events_recorded": len(events),
-        "events_with_status": len(events) - len(usable),
-        **record,
-        **leaks.as_record(),
-    }
-    return usable[selected], SplitEvents(kept, parts, record)
+    record = TimingSplit.model_validate(
+        {
+            "events_recorded": len(events),
+            "events_with_status": len(events) - len(usable),
+            "excluded_by_split": dict(parts.excluded),
+            **counted,
+            **leaks.as_record(),
+        }
+    )
+    return Selection(usable[selected], SplitEvents(kept, parts), record)
 
 
 def _split_offsets(study: TimingStudy, events: EventTable) -> Split:
@@ -158,20 +167,17 @@ def _split_offsets(study: TimingStudy, events: EventTable) -> Split:
     return found
 
 
-def select_external(study: TimingStudy, events: EventTable) -> tuple[EventTable, dict[str, Any]]:
+def select_external(study: TimingStudy, events: EventTable) -> ExternalEvents:
     """Return the coincidences of an external set that pass, by the peaks of its own spectra."""
     good = events.select(events.status == 0)
-    selected, record = _select(study, good, np.arange(len(good)))
-    counts = {
-        "events_recorded": len(events),
-        "events_with_status": len(events) - len(good),
-    }
-    return good.select(selected), {**counts, **record}
+    selected, counted = _select(study, good, np.arange(len(good)))
+    counts = {"events_recorded": len(events), "events_with_status": len(events) - len(good)}
+    return ExternalEvents(good.select(selected), {**counts, **counted})
 
 
 def _select(
     study: TimingStudy, events: EventTable, calibration: NDArray[np.intp]
-) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+) -> tuple[NDArray[np.bool_], dict[str, float]]:
     """Return which events lie in both photopeaks with whole windows, and the counts.
 
     The peaks are those of the events *calibration*.
@@ -187,7 +193,7 @@ def _select(
         ],
         axis=0,
     )
-    record: dict[str, Any] = {
+    record: dict[str, float] = {
         "events_outside_photopeak": int((~inside).sum()),
         "events_without_whole_window": int((inside & ~whole).sum()),
         "photopeak_window_sigmas": study.events.photopeak_sigmas,
@@ -199,18 +205,15 @@ def _select(
     return inside & whole, record
 
 
-def _coarse_ns(first: EdgeWindows, second: EdgeWindows, interval_ns: float) -> NDArray[np.float64]:
-    triggers = np.column_stack([first.trigger_sample, second.trigger_sample])
-    return np.asarray(triggers * interval_ns, np.float64)
+def coarse_ns(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
+    """Return the time of both triggers, (event, 2), that the network corrects."""
+    triggers = np.column_stack([side.trigger_sample for side in windows(study, events)])
+    return np.asarray(triggers * _interval_ns(events), np.float64)
 
 
 def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
     """Return the regression of the correction to the coarse time, from known source offsets."""
-    first, second = windows(study, parts.events)
-    detector = load_detector(study.detector)
-    if detector.digitizer is None:
-        raise ConfigError("has no digitizer", file=study.detector, field="digitizer")
-    bits = detector.digitizer.adc_bits + 1
+    bits = load_detector(study.detector).waveform_digitizer.adc_bits + 1
     names = range(-study.events.samples_before, study.events.samples_after)
     return Task(
         name=study.name,
@@ -222,10 +225,10 @@ def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=partial(_width, study.events.core_fraction or GAUSSIAN_FWHM_FRACTION),
-        metric_name=_width_name(study),
+        metric_name=central_width_metric(study.events.core_fraction).key,
         input_names=tuple(f"sample_{k:+d}" for k in names),
         output_names=("correction_ns",),
-        coarse=_coarse_ns(first, second, _interval_ns(parts.events)),
+        coarse=coarse_ns(study, parts.events),
         groups=parts.events["offset_index"].astype(np.int64),
     )
 
@@ -234,17 +237,12 @@ def _width(fraction: float, residuals: NDArray[np.float64]) -> float:
     return central_width(residuals[:, 0], fraction)
 
 
-def _width_name(study: TimingStudy) -> str:
-    chosen = study.events.core_fraction
-    return "central_width_ns" if chosen is None else f"central_{round(100 * chosen)}_width_ns"
-
-
 def network_inputs(study: TimingStudy, events: EventTable) -> NDArray[np.integer]:
     """Return what the network reads of both detectors, (event, 2, sample)."""
     return np.stack([side.samples for side in windows(study, events)], axis=1)
 
 
-def baselines(study: TimingStudy, parts: SplitEvents) -> list[Baseline]:
+def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]:
     """Tune leading edge (with and without walk correction) and digital CFD on training events."""
     waveforms = parts.events["waveform_adc"]
     known = parts.events["known_difference_ns"]
@@ -258,22 +256,22 @@ def baselines(study: TimingStudy, parts: SplitEvents) -> list[Baseline]:
         "digital CFD": fit_constant_fraction(waveforms[train], known[train], settings),
     }
     return [
-        Baseline(
+        BaselineEstimator(
             name,
             estimator.estimate(waveforms[test]),
             estimator.parameters,
             tuple(_row(candidate) for candidate in estimator.table),
-            partial(_answer, estimator),
+            partial(_estimate, estimator),
         )
         for name, estimator in fitted.items()
     ]
 
 
-def _answer(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> NDArray[np.float64]:
+def _estimate(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> NDArray[np.float64]:
     return estimator.estimate(events["waveform_adc"])
 
 
-def _row(candidate: Candidate) -> dict[str, Any]:
+def _row(candidate: Candidate) -> dict[str, float | bool | None]:
     return {
         **candidate.parameters,
         "ctr_fwhm_ps": candidate.ctr_fwhm_ps,
@@ -294,5 +292,4 @@ def times_ns(
     study: TimingStudy, events: EventTable, outputs: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return both arrival times (event, 2) in ns from corrections (2 · event, 1) in ns."""
-    coarse = _coarse_ns(*windows(study, events), _interval_ns(events))
-    return np.asarray(outputs.reshape(-1, 2) + coarse)
+    return np.asarray(outputs.reshape(-1, 2) + coarse_ns(study, events))

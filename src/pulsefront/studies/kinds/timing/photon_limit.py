@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from pulsefront.simulate.light.scintillation import (
     mean_detection_efficiency,
 )
 
-__all__ = ["photon_limit"]
+__all__ = ["PhotonLimit", "photon_limit"]
 
 EVENTS = 3000
 DIFFERENCES_OF_EACH = 20
@@ -35,9 +35,19 @@ SEARCHED_NS = (-1.2, 1.5)
 Float = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class PhotonLimit:
+    """CTR of two detectors that stamp every photon, and the photons detected per 511 keV."""
+
+    ctr_fwhm_ps: float
+    ctr_fwtm_ps: float
+    cherenkov_photoelectrons: float
+    scintillation_photoelectrons: float
+
+
 def photon_limit(
     detector: Detector, light_map: LightMap, depth_mm: Float, seed: int, bin_ps: float | None
-) -> dict[str, Any]:
+) -> PhotonLimit:
     """Return the CTR of most likely arrivals from all photon times, depth unknown.
 
     One deposit of 511 keV on the axis at a depth drawn from *depth_mm*; scintillation and
@@ -59,8 +69,8 @@ def photon_limit(
     depths = light_map.z_mm
     counts = np.bincount(np.abs(depth_mm[:, None] - depths).argmin(axis=1), minlength=len(depths))
     share = (counts + 1) / (counts + 1).sum()
-    place = np.column_stack([np.zeros((len(depths), 2)), depths])
-    seen = light_map.probabilities(place).sum(axis=1)
+    axis_mm = np.column_stack([np.zeros((len(depths), 2)), depths])
+    seen = light_map.probabilities(axis_mm).sum(axis=1)
     light = light_row(
         detector.material, mean_detection_efficiency(detector.material, detector.photosensor)
     )
@@ -95,12 +105,12 @@ def photon_limit(
     found += rng.uniform(-0.5, 0.5, EVENTS) * STEP_NS
     pairs = [found - rng.permutation(found) for _ in range(DIFFERENCES_OF_EACH)]
     difference_ps = 1000.0 * np.concatenate(pairs)
-    return {
-        "ctr_fwhm_ps": metrics.fwhm(difference_ps, bin_ps),
-        "ctr_fwtm_ps": metrics.fwtm(difference_ps, bin_ps),
-        "cherenkov_photoelectrons": float(share @ (prompt * seen)),
-        "scintillation_photoelectrons": float(share @ scintillation),
-    }
+    return PhotonLimit(
+        ctr_fwhm_ps=metrics.fwhm(difference_ps, bin_ps),
+        ctr_fwtm_ps=metrics.fwtm(difference_ps, bin_ps),
+        cherenkov_photoelectrons=float(share @ (prompt * seen)),
+        scintillation_photoelectrons=float(share @ scintillation),
+    )
 
 
 def _spread_ns(detector: Detector) -> float:

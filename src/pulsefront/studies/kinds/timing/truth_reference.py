@@ -14,9 +14,9 @@ from pulsefront.evaluate import Split
 from pulsefront.networks.candidate import initial_candidate
 from pulsefront.networks.settings import LossSettings, MlpSettings, TrainingSettings
 from pulsefront.search.task import Task
-from pulsefront.studies.config import TimingStudy
-from pulsefront.studies.kinds.timing.data import learning_task
-from pulsefront.studies.parts import SplitEvents
+from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.kinds.timing.data import coarse_ns, learning_task
+from pulsefront.studies.kinds.timing.settings import TimingStudy
 
 __all__ = ["HIDDEN", "truth_reference_ns"]
 
@@ -33,13 +33,13 @@ def truth_reference_ns(study: TimingStudy, parts: SplitEvents) -> NDArray[np.flo
     from pulsefront.networks.training import repeatable, train
 
     pairs = learning_task(study, parts)
-    assert pairs.coarse is not None  # a timing task has them
+    coarse = coarse_ns(study, parts.events)
     single = _both_sides(parts.split)
     loss = LossSettings(kind="regression", huber=study.loss.huber, cauchy=study.loss.cauchy)
     task = Task(
         name="truth",
         inputs=pairs.inputs.reshape(-1, pairs.n_in),
-        targets=(parts.events["true_arrival_ns"] - pairs.coarse).reshape(-1, 1),
+        targets=(parts.events["true_arrival_ns"] - coarse).reshape(-1, 1),
         train=single.train,
         selection=single.selection,
         input_format=pairs.input_format,
@@ -53,7 +53,7 @@ def truth_reference_ns(study: TimingStudy, parts: SplitEvents) -> NDArray[np.flo
     with repeatable():
         (trained,) = train([start], data, TRAINING, seed=study.seed)
     found = task.predict(trained, data.scaling, task.inputs[single.test])
-    times = found.reshape(-1, 2) + pairs.coarse[parts.split.test]
+    times = found.reshape(-1, 2) + coarse[parts.split.test]
     return np.asarray(times[:, 0] - times[:, 1])
 
 

@@ -1,38 +1,34 @@
-"""The study file: one TOML that says everything a result depends on."""
+"""What every study file says: one TOML that holds everything a result depends on.
+
+What is particular to a kind stands beside the kind.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from pulsefront.config import FrozenModel, load_toml, validate
+from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
 from pulsefront.events.external import ExternalData
-from pulsefront.files import sim_data_directory
-from pulsefront.networks.settings import LossSettings
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
-from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
 from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.measurement import ScanSettings
 
 __all__ = [
-    "AnyStudy",
-    "CrystalStudy",
     "DiagnosisSettings",
     "ExportSettings",
     "ExternalSet",
     "MeasuredData",
-    "PositionStudy",
     "Purpose",
+    "ScanEvents",
     "ScanStudy",
     "Statistics",
-    "TimingStatistics",
-    "TimingStudy",
+    "StudyBase",
     "VerificationSettings",
-    "load_study",
+    "one_source",
 ]
 
 
@@ -158,6 +154,7 @@ class StudyBase(FrozenModel):
     """What every study has."""
 
     schema_version: Literal[1]
+    kind: str
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
     study_type: Literal["development", "evaluation"]
@@ -171,6 +168,7 @@ class StudyBase(FrozenModel):
     verification: VerificationSettings = VerificationSettings()
     external: tuple[ExternalSet, ...] = ()
     diagnosis: DiagnosisSettings | None = None
+    measured: MeasuredData | None = None
 
     @model_validator(mode="after")
     def _develops(self) -> Self:
@@ -195,24 +193,10 @@ class ScanEvents(FrozenModel):
     photopeak_sigmas: float = Field(default=2.0, gt=0)
 
 
-class PositionEvents(ScanEvents):
-    """Which events of a scan are used, and what x and y are learned from."""
-
-    label: Literal["stage", "first_interaction"] = "stage"
-
-
-class PositionBaselines(FrozenModel):
-    """Settings of the classical position estimators; they are tuned on training events."""
-
-    knn_references: int = Field(default=60_000, ge=100)
-    knn_selection: int = Field(default=5_000, ge=100)
-
-
 class ScanStudy(StudyBase):
     """What studies of the charges of a scan have in common."""
 
     scan: ScanSettings | None = None
-    measured: MeasuredData | None = None
     events: ScanEvents = ScanEvents()
 
     @model_validator(mode="after")
@@ -221,120 +205,26 @@ class ScanStudy(StudyBase):
             raise ValueError("the study needs either a [scan] to simulate or [measured]")
         return self
 
-
-class PositionStudy(ScanStudy):
-    """Position of interaction from the charges of a pixelated photosensor."""
-
-    kind: Literal["position"]
-    loss: LossSettings = LossSettings()
-    events: PositionEvents = PositionEvents()
-    baselines: PositionBaselines = PositionBaselines()
+    @property
+    def source(self) -> ScanSettings | MeasuredData:
+        """Where events come from: what is simulated, or what was measured."""
+        return one_source(self.scan, self.measured)
 
 
-class CrystalBaselines(FrozenModel):
-    """Settings of the classical estimators of the crystal; tuned on training events."""
-
-    knn_references: int = Field(default=60_000, ge=100)
-    knn_selection: int = Field(default=4_000, ge=100)
-    pair_events: int = Field(default=20_000, ge=100)
+Simulated = TypeVar("Simulated")
 
 
-class CrystalStudy(ScanStudy):
-    """The crystal of first interaction in a pixelated array, with scatter between crystals.
-
-    What is learned is known in simulated events alone: no measurement says which of two crystals
-    was hit first.
-    """
-
-    kind: Literal["crystal"]
-    loss: LossSettings = LossSettings(kind="classification")
-    baselines: CrystalBaselines = CrystalBaselines()
-
-    @model_validator(mode="after")
-    def _has_truth(self) -> Self:
-        if self.measured is not None:
-            raise ValueError("measured: measured events do not say which crystal was hit first")
-        return self
-
-
-class TimingEvents(FrozenModel):
-    """Which coincidences are used, and which samples of a pulse the network sees.
-
-    The central width that decides the search holds ``core_fraction`` of the coincidences; left
-    out, the share that a Gaussian has within its FWHM. Where a sharp peak stands on wide tails,
-    as with few Cherenkov photons, a smaller share looks at the peak.
-    """
-
-    core_fraction: float | None = Field(default=None, gt=0, lt=1)
-    photopeak_sigmas: float = Field(default=2.0, gt=0)
-    baseline_samples: int = Field(default=16, ge=1)
-    trigger_adc: int = Field(ge=1)
-    samples_before: int = Field(ge=0)
-    samples_after: int = Field(ge=1)
-
-
-class TimingStatistics(Statistics):
-    """``bin_ps`` is the width of the bins in which CTR is read; chosen where left out.
-
-    The choice goes by the central width, and is too coarse for a peak much narrower than that.
-    """
-
-    bin_ps: float | None = Field(default=None, gt=0)
-
-
-class TimingStudy(StudyBase):
-    """Timing pickoff from the leading edge of two detectors in coincidence.
-
-    ``limit`` says what the result is held against: what a linear look at the samples could reach
-    ("waveforms"), or what the time stamps of all photons would give ("photons").
-    """
-
-    kind: Literal["timing"]
-    coincidences: CoincidenceSettings | None = None
-    measured: MeasuredData | None = None
-    loss: LossSettings = LossSettings(kind="coincidence")
-    events: TimingEvents
-    statistics: TimingStatistics = TimingStatistics()
-    limit: Literal["waveforms", "photons"] = "waveforms"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.coincidences is None) == (self.measured is None):
-            raise ValueError("a timing study needs either [coincidences] to simulate or [measured]")
-        return self
-
-
-AnyStudy = CrystalStudy | PositionStudy | TimingStudy
-
-_KINDS: dict[str, type[CrystalStudy] | type[PositionStudy] | type[TimingStudy]] = {
-    "crystal": CrystalStudy,
-    "position": PositionStudy,
-    "timing": TimingStudy,
-}
-
-
-def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
-    """Read a study file, or one that ships by its name; returns the study and its path.
+def one_source(
+    simulated: Simulated | None, measured: MeasuredData | None
+) -> Simulated | MeasuredData:
+    """Return the one of both that a study file names; its validator has seen to that.
 
     Raises
     ------
     ConfigError
-        No such file or shipped study, an unknown key, or a value that does not fit.
+        Neither is there: the study was made past its validator.
     """
-    file = _find(Path(path))
-    content = load_toml(file)
-    kind = content.get("kind")
-    if kind not in _KINDS:
-        raise ConfigError(
-            "a study needs a kind",
-            file=file,
-            field="kind",
-            value=kind,
-            remedy=f"use one of {', '.join(map(repr, _KINDS))}",
-        )
-    return validate(_KINDS[str(kind)], content, file=file), file
-
-
-def _find(path: Path) -> Path:
-    shipped = sim_data_directory() / "studies" / f"{path}.toml"
-    return shipped if not path.exists() and path.suffix == "" and shipped.is_file() else path
+    found = measured if simulated is None else simulated
+    if found is None:
+        raise ConfigError("names no events", field="measured")
+    return found

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +13,10 @@ from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures.crystals import crystal_maps, flood_maps, misplacement_bars
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
-from pulsefront.studies.config import CrystalStudy
-from pulsefront.studies.kinds.position.data import charge_sum_adc
-from pulsefront.studies.parts import read_split
+from pulsefront.studies.folders import RunFolders, read_split
+from pulsefront.studies.kinds.crystal.records import CrystalTest
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.scan import ScanSplit, charge_sum_adc, stage_rows
 
 __all__ = ["data_blocks", "error_blocks"]
 
@@ -33,23 +30,20 @@ DISTANCES = (
 """Classes of misplacement, in pitches of the array."""
 
 
-def data_blocks(
-    study: CrystalStudy, results: Mapping[str, Any], folders: Mapping[str, Path]
-) -> list[Block]:
+def data_blocks(study: CrystalStudy, folders: RunFolders) -> list[Block]:
     """Return detector, flood map and spectrum."""
     detector = load_detector(study.detector)
     numbers, drawing = describe_detector(study.detector)
-    assert study.scan is not None  # crystal studies are simulated
-    data, test = results["data"], results["test"]
-    parts = read_split(folders["data"], folders["split"])
+    data, test = ScanSplit.read(folders.split), CrystalTest.read(folders.evaluation)
+    parts = read_split(folders)
     charges = check_charges(parts.events["charge_adc"])
     centroid = light_centroids(charges, detector.sensors.centres_mm)
     scattered = np.asarray(parts.events["elements_hit"]) > 1
-    everything = charge_sum_adc(store.read(folders["data"] / "events.h5"))
+    everything = charge_sum_adc(store.read(folders.events))
     # Sums are whole numbers: spread over one count, they leave no comb in the histogram's bins.
     everything += np.random.default_rng(study.seed).uniform(-0.5, 0.5, len(everything))
-    peak, sigma = data["photopeak_adc"], data["photopeak_sigma_adc"]
-    reach = data["photopeak_window_sigmas"] * sigma
+    peak, sigma = data.photopeak_adc, data.photopeak_sigma_adc
+    reach = data.photopeak_window_sigmas * sigma
     return [
         Paragraph(f"{detector.description}."),
         Table(
@@ -58,16 +52,15 @@ def data_blocks(
                 *numbers,
                 (
                     "energy resolution in these data, FWHM",
-                    f"{data['energy_resolution_fwhm_percent']:.1f}",
+                    f"{data.energy_resolution_fwhm_percent:.1f}",
                     "%",
                 ),
                 (
                     "test events that scatter from one crystal into another",
-                    f"{100.0 * test['share_scattered_between_crystals']:.1f}",
+                    f"{100.0 * test.share_scattered_between_crystals:.1f}",
                     "%",
                 ),
-                ("stage pitch", f"{study.scan.pitch_mm:g}", "mm"),
-                ("beam width, FWHM", f"{study.scan.beam_fwhm_mm:g}", "mm"),
+                *stage_rows(study),
             ],
         ),
         FigureBlock(drawing, "Side view of the array, and its photosensors from the front"),
@@ -94,16 +87,14 @@ def data_blocks(
     ]
 
 
-def error_blocks(
-    study: CrystalStudy, results: Mapping[str, Any], folders: Mapping[str, Path]
-) -> list[Block]:
+def error_blocks(study: CrystalStudy, folders: RunFolders) -> list[Block]:
     """Return right crystals over the array, and where wrong choices lie."""
     detector = load_detector(study.detector)
-    names = ["network", *(row["name"] for row in results["baselines"])]
-    with np.load(folders["evaluate"] / "arrays.npz") as arrays:
-        chosen = {name: arrays[f"crystal_{name}"] for name in names}
+    test = CrystalTest.read(folders.evaluation)
+    with np.load(folders.evaluation_arrays) as arrays:
+        chosen = {name: arrays[f"crystal_{name}"] for name in test.estimators}
         truth, hit = arrays["first_crystal"], arrays["crystals_hit"]
-    best = results["test"]["best_baseline"]
+    best = test.best_baseline
     columns, rows = detector.crystal.elements
     shown = {name: _right_percent(chosen[name], truth, rows, columns) for name in ("network", best)}
     centres = detector.crystal.element_centres_mm

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,23 +21,26 @@ from pulsefront.report.figures import (
 )
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
-from pulsefront.studies.config import PositionStudy, ScanStudy
-from pulsefront.studies.parts import read_split
+from pulsefront.studies.folders import RunFolders, read_split
+from pulsefront.studies.kinds.base import Ranking
+from pulsefront.studies.kinds.position.records import PositionLimit, PositionTest
+from pulsefront.studies.kinds.position.settings import PositionStudy
+from pulsefront.studies.kinds.scan import ScanSplit, stage_rows
+from pulsefront.studies.metrics import FWHM_2D
+from pulsefront.studies.settings import ScanStudy
 
 __all__ = ["data_blocks", "error_blocks", "ranking_figure"]
 
 SHOWN_EVENTS = 4
 
 
-def data_blocks(
-    study: PositionStudy, results: Mapping[str, Any], folders: Mapping[str, Path]
-) -> list[Block]:
+def data_blocks(study: PositionStudy, folders: RunFolders) -> list[Block]:
     """Return detector, light patterns and spectrum."""
     detector = load_detector(study.detector)
     numbers, drawing = describe_detector(study.detector)
-    data = results["data"]
-    parts = read_split(folders["data"], folders["split"])
-    with np.load(folders["evaluate"] / "arrays.npz") as arrays:
+    data = ScanSplit.read(folders.split)
+    parts = read_split(folders)
+    with np.load(folders.evaluation_arrays) as arrays:
         truth, found = arrays["truth_mm"], arrays["network_mm"]
     # Spread over the test events, which lie position by position.
     shown = np.linspace(0, len(truth) - 1, SHOWN_EVENTS + 2).astype(int)[1:-1]
@@ -48,9 +49,9 @@ def data_blocks(
     half_x, half_y = (
         0.5 * n * p for n, p in zip(detector.sensors.grid, detector.sensors.pitch_mm, strict=True)
     )
-    everything = store.read(folders["data"] / "events.h5")["charge_adc"].sum(axis=1)
-    peak, sigma = data["photopeak_adc"], data["photopeak_sigma_adc"]
-    reach = data["photopeak_window_sigmas"] * sigma
+    everything = store.read(folders.events)["charge_adc"].sum(axis=1)
+    peak, sigma = data.photopeak_adc, data.photopeak_sigma_adc
+    reach = data.photopeak_window_sigmas * sigma
     return [
         Paragraph(f"{detector.description}."),
         Table(
@@ -59,10 +60,10 @@ def data_blocks(
                 *numbers,
                 (
                     "energy resolution in these data, FWHM",
-                    f"{data['energy_resolution_fwhm_percent']:.1f}",
+                    f"{data.energy_resolution_fwhm_percent:.1f}",
                     "%",
                 ),
-                *_stage(study),
+                *stage_rows(study),
             ],
         ),
         FigureBlock(drawing, "Side view of the detector, and its photosensors from the front"),
@@ -70,7 +71,7 @@ def data_blocks(
             light_patterns(
                 [row.reshape(ny, nx).T for row in charges],
                 extent_mm=(-half_x, half_x, -half_y, half_y),
-                titles=[_place(truth[i]) for i in shown],
+                titles=[_words(truth[i]) for i in shown],
                 truth_mm=[(float(truth[i, 0]), float(truth[i, 1])) for i in shown],
                 estimate_mm=[(float(found[i, 0]), float(found[i, 1])) for i in shown],
             ),
@@ -89,28 +90,19 @@ def data_blocks(
     ]
 
 
-def _stage(study: PositionStudy) -> list[tuple[str, str, str]]:
-    if study.scan is None:
-        return [("data", "measured", "")]
-    return [
-        ("stage pitch", f"{study.scan.pitch_mm:g}", "mm"),
-        ("beam width, FWHM", f"{study.scan.beam_fwhm_mm:g}", "mm"),
-    ]
-
-
-def _place(truth: NDArray[np.float64]) -> str:
+def _words(truth: NDArray[np.float64]) -> str:
     if len(truth) == 3:
         return f"depth {truth[2]:.1f} mm"
     return f"({truth[0]:.1f}, {truth[1]:.1f}) mm"
 
 
-def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> list[Block]:
+def error_blocks(folders: RunFolders) -> list[Block]:
     """Return residual histograms, error over position and bias over depth."""
-    names = ["network", *(row["name"] for row in results["baselines"])]
-    with np.load(folders["evaluate"] / "arrays.npz") as arrays:
+    test = PositionTest.read(folders.evaluation)
+    names = list(test.estimators)
+    with np.load(folders.evaluation_arrays) as arrays:
         residuals = {name: arrays[f"residual_{name}_mm"] for name in names}
         truth, stage = arrays["truth_mm"], arrays["stage_mm"]
-    rows = results["test"]["estimators"]
     x_residuals = {name: residual[:, 0] for name, residual in residuals.items()}
     return [
         FigureBlock(
@@ -119,7 +111,7 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
                 label="estimated − true x",
                 unit="mm",
                 reach=4.0,
-                fwhm={name: rows[name]["fwhm_2d_mm"] for name in names},
+                fwhm={name: row[FWHM_2D.key].value for name, row in test.estimators.items()},
             ),
             "Histograms of the residuals in x",
             "Residuals in x; the widths are those of the 2-D point-spread function.",
@@ -134,7 +126,7 @@ def error_blocks(results: Mapping[str, Any], folders: Mapping[str, Path]) -> lis
             "Median error at the test positions, which lie between training positions.",
         ),
         Grid(_bias_figures(truth, residuals)),
-        *([_limit(results["test"]["limit"])] if "limit" in results["test"] else []),
+        *([] if test.limit is None else [_limit(test.limit)]),
     ]
 
 
@@ -163,27 +155,23 @@ def _bias_figures(
     ]
 
 
-def _limit(limit: Mapping[str, Any]) -> Table:
+def _limit(limit: PositionLimit) -> Table:
     return Table(
         ("", "median 3-D error (mm)", "FWHM of x and y (mm)"),
         [
-            (name, limit[f"{who}_median_error_3d_mm"], limit[f"{who}_fwhm_xy_mm"])
-            for who, name in (("network", "network"), ("bound", "Cramér–Rao bound"))
+            ("network", limit.network_median_error_3d_mm, limit.network_fwhm_xy_mm),
+            ("Cramér–Rao bound", limit.bound_median_error_3d_mm, limit.bound_fwhm_xy_mm),
         ],
-        caption=f"{limit['events']:,} test events of {limit['events_are']}: the network beside "
+        caption=f"{limit.events:,} test events of {limit.events_are}: the network beside "
         "an ideal unbiased estimator that knows the light map.",
     )
 
 
-def ranking_figure(study: ScanStudy) -> Callable[[Sequence[tuple[str, float]]], Figure]:
-    """Return the drawing of the inputs' ranking: a map of the photosensors."""
+def ranking_figure(study: ScanStudy, ranking: Ranking) -> Figure:
+    """Draw the inputs' ranking as a map of the photosensors."""
     nx, ny = load_detector(study.detector).sensors.grid
-
-    def draw(ranking: Sequence[tuple[str, float]]) -> Figure:
-        rise = {int(name.removeprefix("sensor_")): 100.0 * value for name, value in ranking}
-        # The highest y comes first, as on the detector.
-        matrix = np.array([rise[k] for k in range(nx * ny)]).reshape(ny, nx)[::-1]
-        rows = [f"y {k}" for k in range(ny)][::-1]
-        return heat_map(matrix, rows, [f"x {k}" for k in range(nx)], label="rise (%)")
-
-    return draw
+    rise = {int(name.removeprefix("sensor_")): 100.0 * value for name, value in ranking}
+    # The highest y comes first, as on the detector.
+    matrix = np.array([rise[k] for k in range(nx * ny)]).reshape(ny, nx)[::-1]
+    rows = [f"y {k}" for k in range(ny)][::-1]
+    return heat_map(matrix, rows, [f"x {k}" for k in range(nx)], label="rise (%)")

@@ -1,0 +1,199 @@
+"""What the best-practice checklist of a study is filled from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pulsefront import __version__
+from pulsefront.search.result import SearchSummary
+from pulsefront.studies.kinds import StudyKind
+from pulsefront.studies.records import (
+    BaselineRecord,
+    DiagnosisRecord,
+    ExternalRecord,
+    Plan,
+    SplitRecord,
+    TestRecord,
+)
+
+__all__ = ["checklist_record"]
+
+
+def checklist_record(
+    kind: StudyKind,
+    plan: Plan,
+    split: SplitRecord,
+    baselines: Sequence[BaselineRecord],
+    search: SearchSummary,
+    test: TestRecord,
+    diagnosis: DiagnosisRecord | None,
+) -> dict[str, dict[str, Any]]:
+    """Return the record that `evaluate.fill_checklist` takes: topic → what was done."""
+    return {
+        **_purpose(kind, plan),
+        **_data(kind, split, test),
+        **_comparison(kind, baselines, search, test),
+        **_checks(test, diagnosis),
+        **_repetition(kind, plan),
+    }
+
+
+def _purpose(kind: StudyKind, plan: Plan) -> dict[str, dict[str, Any]]:
+    purpose = kind.study.purpose
+    return {
+        "task": {
+            "task": purpose.task,
+            "user": purpose.user,
+            "use": purpose.use,
+            "requirement": purpose.requirement,
+        },
+        "study_type": {"study_type": kind.study.study_type},
+        "plan": {"risk": purpose.risk, "plan_sha256": plan.sha256},
+        "bias": {"covered": list(purpose.covered), "missing": list(purpose.missing)},
+        "transparency": {"limits": list(purpose.limits)},
+    }
+
+
+def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, dict[str, Any]]:
+    events = split.events_in_parts
+    positions = split.positions_in_parts
+    return {
+        "set_sizes": {f"events_{part}": count for part, count in events.items()},
+        "data_decisions": {"exclusions": split.exclusions},
+        "reference": {
+            "reference_standard": test.reference_standard,
+            "label_uncertainty": kind.label_uncertainty(),
+        },
+        "quantity": {
+            "positions": positions,
+            "events_per_position": {
+                part: round(events[part] / max(positions[part], 1), 1) for part in events
+            },
+        },
+        "leakage": {
+            "leak_test_passed": split.leak_test_passed,
+            "minimum_distance_mm": split.minimum_distance_mm,
+        },
+        "test_set": {
+            "test_set": f"{test.test_events} events at {test.test_positions} positions "
+            "between the training positions",
+            "differs_from_use": list(kind.study.purpose.missing),
+        },
+    }
+
+
+def _comparison(
+    kind: StudyKind,
+    baselines: Sequence[BaselineRecord],
+    search: SearchSummary,
+    test: TestRecord,
+) -> dict[str, dict[str, Any]]:
+    main = test.main_metric.key
+    spread = test.initializations.final[main]
+    statistics = kind.study.statistics
+    return {
+        "comparison": {
+            "baselines": [row.name for row in baselines],
+            "baseline_candidates_tried": sum(row.candidates_tried for row in baselines),
+            "gain_percent_over_the_best": test.gain[main].gain_percent.value,
+        },
+        "selection": {
+            "candidates_tried": search.candidates_tried,
+            "chosen_on": "selection events, at positions between the training positions",
+        },
+        "stability": {
+            "initializations": len(spread.each),
+            "spread_over_initializations": {main: [spread.mean.low, spread.mean.high]},
+        },
+        "ablation": {
+            "ablation_steps_tried": search.candidates_tried,
+            "ablation_steps_accepted": len(search.path) - 1,
+        },
+        "metrics": {
+            "metrics": list(test.gain),
+            "interval_method": f"bootstrap, {statistics.replicates} replicates, "
+            f"{statistics.confidence:.0%}",
+        },
+        "interpretability": {"importance": [name for name, _ in search.input_ranking[:8]]},
+    }
+
+
+def _checks(test: TestRecord, diagnosis: DiagnosisRecord | None) -> dict[str, dict[str, Any]]:
+    sets = test.external or ()
+    return {
+        "learning_curve": _learning_curve(diagnosis),
+        "cross_validation": _cross_validation(diagnosis),
+        "external": _external(sets),
+        "sham": _sham(diagnosis),
+        "uncertainty": {
+            "uncertainty": test.uncertainty.measure,
+            f"{test.main_metric.key} by spread": test.uncertainty.main_metric_by_spread,
+        },
+        "monitoring": {
+            "monitoring": "results.json holds the profile of the training inputs; the external "
+            "sets show by how much known changes move them",
+            "input_shift_sigmas": {
+                row.name: round(row.input_shift_sigmas, 2)
+                for row in sets
+                if row.input_shift_sigmas is not None
+            },
+        },
+    }
+
+
+def _repetition(kind: StudyKind, plan: Plan) -> dict[str, dict[str, Any]]:
+    study = kind.study
+    return {
+        "sharing": {
+            "artefacts": ["results.json", "model.json", "firmware export", "events.h5"],
+            "commands": [f"pulsefront run {study.name}"],
+        },
+        "reproducibility": {
+            "study_sha256": plan.sha256,
+            "seed": study.seed,
+            "versions": f"pulsefront {__version__} and the pinned constraints",
+        },
+    }
+
+
+def _external(sets: Sequence[ExternalRecord]) -> dict[str, Any]:
+    """Return the record of the external sets: the main metric of each, or why there is none."""
+    if not sets:
+        return {"not_done": "the study names no external set"}
+
+    def of(row: ExternalRecord) -> str:
+        if row.main_metric is None or row.estimators is None:
+            return f"not measured: {row.not_measured}"
+        key = row.main_metric.key
+        return f"{key} {row.estimators['network'][key].value:.4g}"
+
+    return {"external_sets": {row.name: of(row) for row in sets}}
+
+
+def _learning_curve(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:
+    if diagnosis is None or not diagnosis.learning_curve:
+        return {"not_done": "this study trains on one number of events"}
+    points = diagnosis.learning_curve
+    return {"learning_curve": {f"{row.events} events": round(row.mean.value, 4) for row in points}}
+
+
+def _cross_validation(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:
+    if diagnosis is None or diagnosis.cross_validation is None:
+        return {"not_done": "one hold-out split by position; no folds"}
+    found, mean = diagnosis.cross_validation, diagnosis.cross_validation.mean
+    return {
+        "cross_validation": f"{found.folds} folds of whole positions, {diagnosis.metric.key} "
+        f"{mean.value:.4g} [{mean.low:.4g}, {mean.high:.4g}]"
+    }
+
+
+def _sham(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:
+    if diagnosis is None or diagnosis.sham is None:
+        return {"not_done": "the pipeline was not run on randomized data"}
+    found = diagnosis.sham
+    each = ", ".join(f"{value:.4g}" for value in found.each)
+    return {
+        "sham_result": f"trained on exchanged inputs the network reaches {each}, the best "
+        f"constant answer {found.constant_answer:.4g}, the real network {found.network:.4g}"
+    }

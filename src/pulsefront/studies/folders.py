@@ -1,0 +1,144 @@
+"""Where the steps of a run leave their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.evaluate import Split
+from pulsefront.events import store
+from pulsefront.events.container import EventTable
+from pulsefront.studies.records import SplitRecord
+
+__all__ = ["RunFolders", "SplitEvents", "read_split", "save_arrays", "write_split"]
+
+
+@dataclass(frozen=True)
+class RunFolders:
+    """The folders of finished steps in a run directory, and the files in them."""
+
+    steps: Path
+
+    def of(self, step: str) -> Path:
+        """Return the folder of a step."""
+        return self.steps / step
+
+    @property
+    def plan(self) -> Path:
+        """What was fixed before any event existed."""
+        return self.of("plan") / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        """The store of all events."""
+        return self.of("data") / "events.h5"
+
+    @property
+    def split(self) -> Path:
+        """How events were selected and split."""
+        return self.of("split") / "split.json"
+
+    @property
+    def split_arrays(self) -> Path:
+        """Indices of the selected events and of the parts."""
+        return self.of("split") / "split.npz"
+
+    @property
+    def external(self) -> Path:
+        """The external sets."""
+        return self.of("external")
+
+    @property
+    def baselines(self) -> Path:
+        """How the classical estimators were tuned."""
+        return self.of("baselines") / "baselines.json"
+
+    @property
+    def estimates(self) -> Path:
+        """Their estimates of the test events."""
+        return self.of("baselines") / "estimates.npz"
+
+    @property
+    def search(self) -> Path:
+        """What the search tried and found."""
+        return self.of("search") / "search.json"
+
+    @property
+    def model(self) -> Path:
+        """The exported network."""
+        return self.of("search") / "model.json"
+
+    @property
+    def initializations(self) -> Path:
+        """The same network from every initialization, one file each."""
+        return self.of("search") / "initializations"
+
+    @property
+    def test_arrays(self) -> Path:
+        """Inputs of the test events and the full network's outputs."""
+        return self.of("search") / "test.npz"
+
+    @property
+    def diagnosis(self) -> Path:
+        """Learning curve, cross validation, sham data; absent where not asked for."""
+        return self.of("diagnosis") / "diagnosis.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """What every estimator reaches on the test set."""
+        return self.of("evaluate") / "evaluation.json"
+
+    @property
+    def evaluation_arrays(self) -> Path:
+        """Residuals and truth of the test events, for figures."""
+        return self.of("evaluate") / "arrays.npz"
+
+    @property
+    def firmware(self) -> Path:
+        """The export folder."""
+        return self.of("export") / "firmware"
+
+    @property
+    def verification(self) -> Path:
+        """Every executor compared to the bit."""
+        return self.of("verify") / "verification.json"
+
+
+@dataclass(frozen=True)
+class SplitEvents:
+    """Events that passed the selection, and which part each belongs to."""
+
+    events: EventTable
+    split: Split
+
+    @property
+    def test(self) -> EventTable:
+        """The test events."""
+        return self.events.select(self.split.test)
+
+
+def write_split(
+    folder: Path, selected: NDArray[np.int64], split: Split, record: SplitRecord
+) -> None:
+    """Write which events of the data step are used, and in which part."""
+    save_arrays(folder / "split.npz", {"selected": selected, **split.parts()})
+    record.write(folder / "split.json")
+
+
+def read_split(folders: RunFolders) -> SplitEvents:
+    """Return the split events of a run; what the split left out stands in its record."""
+    with np.load(folders.split_arrays) as arrays:
+        selected = arrays["selected"]
+        split = Split(arrays["train"], arrays["selection"], arrays["test"], {})
+    return SplitEvents(store.read(folders.events).select(selected), split)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write *arrays* by name into one .npz file."""
+    content: dict[str, Any] = dict(arrays)
+    np.savez(path, **content)

@@ -1,0 +1,233 @@
+"""What a kind of study is: the calls that the steps of a run and the report make of it.
+
+A kind is one folder beside this file: its settings, its data and labels, its classical
+estimators, its measures, its pages. `pulsefront.studies.kinds` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.detector import Detector, load_detector
+from pulsefront.evaluate import Split
+from pulsefront.evaluate.record import Intervals
+from pulsefront.events.container import EventTable
+from pulsefront.simulate.perturb import NAMED, perturbed
+from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.metrics import Metric
+from pulsefront.studies.records import Gain, SplitRecord, TestRecord
+from pulsefront.studies.settings import ExternalSet, StudyBase
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pulsefront.report import Block
+    from pulsefront.search.task import Task
+
+__all__ = [
+    "BaselineEstimator",
+    "Estimates",
+    "Evaluation",
+    "ExternalEvents",
+    "ExternalMeasures",
+    "Outputs",
+    "Ranking",
+    "Selection",
+    "StudyKind",
+    "external_detector",
+    "restrict",
+]
+
+Estimates = Mapping[str, NDArray[np.float64]]
+"""Estimator → its estimates of some events."""
+
+Ranking = Sequence[tuple[str, float]]
+"""Inputs with the relative rise of the metric without them."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which recorded events are used, how they are split, and the record of both."""
+
+    selected: NDArray[np.int64]
+    parts: SplitEvents
+    record: SplitRecord
+
+
+@dataclass(frozen=True)
+class ExternalEvents:
+    """The usable events of an external set, and numbers on how they were selected."""
+
+    events: EventTable
+    selection: dict[str, float]
+
+
+@dataclass(frozen=True)
+class BaselineEstimator:
+    """A classical estimator, tuned, on the test events.
+
+    ``estimates`` are (test event, 3) in mm, (test event,) in ns, or (test event,) crystals;
+    ``table`` holds all settings tried; ``estimate`` gives such estimates of any events of the
+    same detector type.
+    """
+
+    name: str
+    estimates: NDArray[np.float64]
+    parameters: Mapping[str, Any]
+    table: tuple[Mapping[str, Any], ...]
+    estimate: Callable[[EventTable], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs of the networks for the test inputs, in the target's unit.
+
+    ``network`` (vector, output) is the exported one; ``final`` and ``full`` hold every
+    initialization of the searched and of the full float network, (initialization, vector, output).
+    """
+
+    network: NDArray[np.float64]
+    final: NDArray[np.float64]
+    full: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured on the test set: the record, and arrays for the figures."""
+
+    record: TestRecord
+    arrays: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class ExternalMeasures:
+    """What every estimator reaches on an external set."""
+
+    main_metric: Metric
+    test_events: int
+    test_positions: int
+    estimators: dict[str, Intervals]
+    gain_over_baselines: dict[str, Gain]
+    test_events_left_out: int | None = None
+
+
+class StudyKind(Protocol):
+    """A study of one kind: what it simulates, learns, compares, measures and shows."""
+
+    @property
+    def study(self) -> StudyBase:
+        """The study file."""
+
+    @property
+    def measured_kind(self) -> Literal["position", "timing"]:
+        """What the labels of measured events have to say."""
+
+    @property
+    def output_unit(self) -> str:
+        """Unit of the network's outputs, as the firmware's README names it."""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """All metrics of the kind, in the order in which tables show them."""
+
+    def label_uncertainty(self) -> str:
+        """Return in words how uncertain the labels are."""
+
+    def generate(self, cache: Path, folder: Path) -> EventTable:
+        """Simulate the study's events, or read its measured ones.
+
+        Parameters
+        ----------
+        cache
+            Folder of light maps.
+        folder
+            Folder of the study file, which measured files are relative to.
+        """
+
+    def generate_external(self, chosen: ExternalSet, cache: Path) -> EventTable:
+        """Simulate an external set, at positions or offsets between those of training."""
+
+    def split(self, events: EventTable) -> Selection:
+        """Select events and split them into training, selection and test.
+
+        Raises
+        ------
+        DataError
+            No event passes, or something is shared between the parts.
+        """
+
+    def read_split(self, folders: RunFolders) -> SplitRecord:
+        """Return the record of the split of a run."""
+
+    def select_external(self, events: EventTable) -> ExternalEvents:
+        """Select events of an external set as those of the study, by its own spectrum."""
+
+    def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
+        """Return what the network reads, (event, …, input)."""
+
+    def learning_task(self, parts: SplitEvents) -> Task:
+        """Return what is to be learned."""
+
+    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+        """Tune the classical estimators on training and selection events; apply to the test."""
+
+    def evaluate(
+        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+    ) -> Evaluation:
+        """Measure every estimator on the test set.
+
+        Parameters
+        ----------
+        outputs
+            Of the networks.
+        estimates
+            Of the classical estimators.
+        cache
+            Folder of light maps.
+        """
+
+    def read_evaluation(self, folders: RunFolders) -> TestRecord:
+        """Return the record of the evaluation of a run."""
+
+    def evaluate_external(
+        self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
+    ) -> ExternalMeasures:
+        """Measure every estimator on events of an external set.
+
+        Parameters
+        ----------
+        network
+            Outputs of the exported network, (vector, output).
+        """
+
+    def data_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return what the report shows of detector and data."""
+
+    def error_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return what the report shows of the errors."""
+
+    def ranking_figure(self, ranking: Ranking) -> Figure:
+        """Draw the ranking of the inputs."""
+
+
+def external_detector(name: str, chosen: ExternalSet) -> Detector:
+    """Return the detector that an external set is simulated with."""
+    detector = load_detector(chosen.detector or name)
+    for change in chosen.perturb:
+        detector = perturbed(detector, NAMED[change])
+    return detector
+
+
+def restrict(split: Split, keep: NDArray[np.bool_]) -> Split:
+    """Return *split* with the events of *keep* (event,) alone, counted anew."""
+    index = np.cumsum(keep) - 1
+    train, selection, test = (
+        index[part[keep[part]]] for part in (split.train, split.selection, split.test)
+    )
+    return Split(train, selection, test, dict(split.excluded))

@@ -1,0 +1,133 @@
+"""The study of the crystal of first interaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.events.container import EventTable
+from pulsefront.search.task import Task
+from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.kinds import scan
+from pulsefront.studies.kinds.base import (
+    BaselineEstimator,
+    Estimates,
+    Evaluation,
+    ExternalEvents,
+    ExternalMeasures,
+    Outputs,
+    Ranking,
+    Selection,
+)
+from pulsefront.studies.kinds.crystal import data, measure
+from pulsefront.studies.kinds.crystal.records import CrystalTest
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.metrics import (
+    MEAN_MISPLACEMENT,
+    WRONG_CRYSTAL,
+    WRONG_OF_ONE_CRYSTAL,
+    WRONG_OF_SCATTERED,
+    Metric,
+)
+from pulsefront.studies.settings import ExternalSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pulsefront.report import Block
+
+__all__ = ["CrystalKind"]
+
+
+@dataclass(frozen=True)
+class CrystalKind:
+    """The crystal of first interaction; see `StudyKind`."""
+
+    study: CrystalStudy
+    measured_kind: Literal["position", "timing"] = "position"
+    output_unit: str = "score"
+    metrics: Sequence[Metric] = (
+        WRONG_CRYSTAL,
+        WRONG_OF_ONE_CRYSTAL,
+        WRONG_OF_SCATTERED,
+        MEAN_MISPLACEMENT,
+    )
+
+    def label_uncertainty(self) -> str:
+        """Return what stage, beam and simulation leave open."""
+        return scan.label_uncertainty(self.study, "the crystal hit first")
+
+    def generate(self, cache: Path, folder: Path) -> EventTable:
+        """Simulate or read the scan."""
+        return scan.generate(self.study, cache, folder)
+
+    def generate_external(self, chosen: ExternalSet, cache: Path) -> EventTable:
+        """Simulate another scan."""
+        return scan.generate_external(self.study, chosen, cache)
+
+    def split(self, events: EventTable) -> Selection:
+        """Select photopeak events, split by stage position."""
+        return scan.split(self.study, events)
+
+    def read_split(self, folders: RunFolders) -> scan.ScanSplit:
+        """Return the record of the split."""
+        return scan.ScanSplit.read(folders.split)
+
+    def select_external(self, events: EventTable) -> ExternalEvents:
+        """Select photopeak events."""
+        return scan.select_external(self.study, events)
+
+    def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
+        """Return the charges, (event, photosensor)."""
+        return np.asarray(events["charge_adc"])
+
+    def learning_task(self, parts: SplitEvents) -> Task:
+        """Return the choice among all crystals."""
+        return data.learning_task(self.study, parts)
+
+    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+        """Tune flood map, k-NN and unmixing."""
+        return data.baselines(self.study, parts)
+
+    def evaluate(
+        self,
+        parts: SplitEvents,
+        outputs: Outputs,
+        estimates: Estimates,
+        cache: Path,  # noqa: ARG002 - every kind of study is measured by the same call
+    ) -> Evaluation:
+        """Measure against the crystal of first interaction."""
+        return measure.evaluate(self.study, parts, outputs, estimates)
+
+    def read_evaluation(self, folders: RunFolders) -> CrystalTest:
+        """Return the record of the evaluation."""
+        return CrystalTest.read(folders.evaluation)
+
+    def evaluate_external(
+        self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
+    ) -> ExternalMeasures:
+        """Measure on another set."""
+        return measure.evaluate_external(self.study, events, network, estimates)
+
+    def data_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return detector, flood map and spectrum."""
+        from pulsefront.studies.kinds.crystal import pages
+
+        return pages.data_blocks(self.study, folders)
+
+    def error_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return right crystals over the array, and where wrong choices lie."""
+        from pulsefront.studies.kinds.crystal import pages
+
+        return pages.error_blocks(self.study, folders)
+
+    def ranking_figure(self, ranking: Ranking) -> Figure:
+        """Draw a map of the photosensors."""
+        from pulsefront.studies.kinds.position.pages import ranking_figure
+
+        return ranking_figure(self.study, ranking)

@@ -1,0 +1,135 @@
+"""The study of position of interaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.events.container import EventTable
+from pulsefront.search.task import Task
+from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.kinds import scan
+from pulsefront.studies.kinds.base import (
+    BaselineEstimator,
+    Estimates,
+    Evaluation,
+    ExternalEvents,
+    ExternalMeasures,
+    Outputs,
+    Ranking,
+    Selection,
+)
+from pulsefront.studies.kinds.position import data, measure
+from pulsefront.studies.kinds.position.records import PositionTest
+from pulsefront.studies.kinds.position.settings import PositionStudy
+from pulsefront.studies.metrics import (
+    FWHM_2D,
+    FWTM_2D,
+    MEAN_ABSOLUTE_ERRORS,
+    MEAN_ERROR_2D,
+    MEAN_ERROR_3D,
+    MEDIAN_ERROR_2D,
+    MEDIAN_ERROR_3D,
+    Metric,
+)
+from pulsefront.studies.settings import ExternalSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pulsefront.report import Block
+
+__all__ = ["PositionKind"]
+
+
+@dataclass(frozen=True)
+class PositionKind:
+    """Position of interaction; see `StudyKind`."""
+
+    study: PositionStudy
+    measured_kind: Literal["position", "timing"] = "position"
+    output_unit: str = "mm"
+    metrics: Sequence[Metric] = (
+        MEDIAN_ERROR_3D,
+        MEAN_ERROR_3D,
+        MEDIAN_ERROR_2D,
+        MEAN_ERROR_2D,
+        FWHM_2D,
+        FWTM_2D,
+        *MEAN_ABSOLUTE_ERRORS,
+    )
+
+    def label_uncertainty(self) -> str:
+        """Return what stage, beam and simulation leave open."""
+        return scan.label_uncertainty(self.study, "depth")
+
+    def generate(self, cache: Path, folder: Path) -> EventTable:
+        """Simulate or read the scan."""
+        return scan.generate(self.study, cache, folder)
+
+    def generate_external(self, chosen: ExternalSet, cache: Path) -> EventTable:
+        """Simulate another scan."""
+        return scan.generate_external(self.study, chosen, cache)
+
+    def split(self, events: EventTable) -> Selection:
+        """Select photopeak events, split by stage position."""
+        return scan.split(self.study, events)
+
+    def read_split(self, folders: RunFolders) -> scan.ScanSplit:
+        """Return the record of the split."""
+        return scan.ScanSplit.read(folders.split)
+
+    def select_external(self, events: EventTable) -> ExternalEvents:
+        """Select photopeak events."""
+        return scan.select_external(self.study, events)
+
+    def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
+        """Return the charges, (event, photosensor)."""
+        return np.asarray(events["charge_adc"])
+
+    def learning_task(self, parts: SplitEvents) -> Task:
+        """Return the regression of the position."""
+        return data.learning_task(self.study, parts)
+
+    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+        """Tune Anger logic, k-NN and the likelihood."""
+        return data.baselines(self.study, parts)
+
+    def evaluate(
+        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+    ) -> Evaluation:
+        """Measure against the first interaction."""
+        return measure.evaluate(self.study, parts, outputs, estimates, cache)
+
+    def read_evaluation(self, folders: RunFolders) -> PositionTest:
+        """Return the record of the evaluation."""
+        return PositionTest.read(folders.evaluation)
+
+    def evaluate_external(
+        self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
+    ) -> ExternalMeasures:
+        """Measure in the axes that the set knows."""
+        return measure.evaluate_external(self.study, events, network, estimates)
+
+    def data_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return detector, light patterns and spectrum."""
+        from pulsefront.studies.kinds.position import pages
+
+        return pages.data_blocks(self.study, folders)
+
+    def error_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return residuals, error over position, bias over depth."""
+        from pulsefront.studies.kinds.position import pages
+
+        return pages.error_blocks(folders)
+
+    def ranking_figure(self, ranking: Ranking) -> Figure:
+        """Draw a map of the photosensors."""
+        from pulsefront.studies.kinds.position import pages
+
+        return pages.ranking_figure(self.study, ranking)

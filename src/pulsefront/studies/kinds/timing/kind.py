@@ -1,0 +1,120 @@
+"""The study of timing pickoff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.events.container import EventTable
+from pulsefront.search.task import Task
+from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.kinds.base import (
+    BaselineEstimator,
+    Estimates,
+    Evaluation,
+    ExternalEvents,
+    ExternalMeasures,
+    Outputs,
+    Ranking,
+    Selection,
+)
+from pulsefront.studies.kinds.timing import data, measure
+from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
+from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.studies.metrics import BIAS, CENTRAL_WIDTH, CTR_FWHM, CTR_FWTM, Metric
+from pulsefront.studies.settings import ExternalSet, MeasuredData
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pulsefront.report import Block
+
+__all__ = ["TimingKind"]
+
+
+@dataclass(frozen=True)
+class TimingKind:
+    """Timing pickoff; see `StudyKind`."""
+
+    study: TimingStudy
+    measured_kind: Literal["position", "timing"] = "timing"
+    output_unit: str = "ns"
+    metrics: Sequence[Metric] = (CTR_FWHM, CTR_FWTM, CENTRAL_WIDTH, BIAS)
+
+    def label_uncertainty(self) -> str:
+        """Return what stage and source leave open."""
+        source = self.study.source
+        if isinstance(source, MeasuredData):
+            return "as the manifest says of the stage"
+        return f"stage {source.stage_error_mm} mm, source {source.source_fwhm_mm} mm FWHM"
+
+    def generate(self, cache: Path, folder: Path) -> EventTable:
+        """Simulate or read the coincidences."""
+        return data.generate(self.study, cache, folder)
+
+    def generate_external(self, chosen: ExternalSet, cache: Path) -> EventTable:
+        """Simulate other coincidences."""
+        return data.generate_external(self.study, chosen, cache)
+
+    def split(self, events: EventTable) -> Selection:
+        """Select pairs of photopeak events, split by source offset."""
+        return data.split(self.study, events)
+
+    def read_split(self, folders: RunFolders) -> TimingSplit:
+        """Return the record of the split."""
+        return TimingSplit.read(folders.split)
+
+    def select_external(self, events: EventTable) -> ExternalEvents:
+        """Select pairs of photopeak events."""
+        return data.select_external(self.study, events)
+
+    def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
+        """Return the samples around both edges, (event, 2, sample)."""
+        return data.network_inputs(self.study, events)
+
+    def learning_task(self, parts: SplitEvents) -> Task:
+        """Return the regression of the correction to the coarse time."""
+        return data.learning_task(self.study, parts)
+
+    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+        """Tune leading edge and digital CFD."""
+        return data.baselines(self.study, parts)
+
+    def evaluate(
+        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+    ) -> Evaluation:
+        """Measure against the known difference."""
+        return measure.evaluate(self.study, parts, outputs, estimates, cache)
+
+    def read_evaluation(self, folders: RunFolders) -> TimingTest:
+        """Return the record of the evaluation."""
+        return TimingTest.read(folders.evaluation)
+
+    def evaluate_external(
+        self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
+    ) -> ExternalMeasures:
+        """Measure on other coincidences."""
+        return measure.evaluate_external(self.study, events, network, estimates)
+
+    def data_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return detector, pulses and spectra."""
+        from pulsefront.studies.kinds.timing import pages
+
+        return pages.data_blocks(self.study, folders)
+
+    def error_blocks(self, folders: RunFolders) -> list[Block]:
+        """Return residuals, bias over the offset, the check against truth."""
+        from pulsefront.studies.kinds.timing import pages
+
+        return pages.error_blocks(folders)
+
+    def ranking_figure(self, ranking: Ranking) -> Figure:
+        """Draw the samples as bars."""
+        from pulsefront.studies.kinds.timing import pages
+
+        return pages.ranking_figure(ranking)

@@ -1,0 +1,65 @@
+"""The study file of a timing study."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pulsefront.config import FrozenModel
+from pulsefront.networks.settings import LossSettings
+from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
+from pulsefront.studies.settings import MeasuredData, Statistics, StudyBase, one_source
+
+__all__ = ["TimingEvents", "TimingStatistics", "TimingStudy"]
+
+
+class TimingEvents(FrozenModel):
+    """Which coincidences are used, and which samples of a pulse the network sees.
+
+    The central width that decides the search holds ``core_fraction`` of the coincidences; left
+    out, the share that a Gaussian has within its FWHM. Where a sharp peak stands on wide tails,
+    as with few Cherenkov photons, a smaller share looks at the peak.
+    """
+
+    core_fraction: float | None = Field(default=None, gt=0, lt=1)
+    photopeak_sigmas: float = Field(default=2.0, gt=0)
+    baseline_samples: int = Field(default=16, ge=1)
+    trigger_adc: int = Field(ge=1)
+    samples_before: int = Field(ge=0)
+    samples_after: int = Field(ge=1)
+
+
+class TimingStatistics(Statistics):
+    """``bin_ps`` is the width of the bins in which CTR is read; chosen where left out.
+
+    The choice goes by the central width, and is too coarse for a peak much narrower than that.
+    """
+
+    bin_ps: float | None = Field(default=None, gt=0)
+
+
+class TimingStudy(StudyBase):
+    """Timing pickoff from the leading edge of two detectors in coincidence.
+
+    ``limit`` says what the result is held against: what a linear look at the samples could reach
+    ("waveforms"), or what the time stamps of all photons would give ("photons").
+    """
+
+    kind: Literal["timing"]
+    coincidences: CoincidenceSettings | None = None
+    loss: LossSettings = LossSettings(kind="coincidence")
+    events: TimingEvents
+    statistics: TimingStatistics = TimingStatistics()
+    limit: Literal["waveforms", "photons"] = "waveforms"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.coincidences is None) == (self.measured is None):
+            raise ValueError("a timing study needs either [coincidences] to simulate or [measured]")
+        return self
+
+    @property
+    def source(self) -> CoincidenceSettings | MeasuredData:
+        """Where events come from: what is simulated, or what was measured."""
+        return one_source(self.coincidences, self.measured)

@@ -1,0 +1,342 @@
+"""What the steps of a study hand on and ``results.json`` holds, as records.
+
+What is particular to a kind of study stands in records of its own beside the kind, which extend
+`SplitRecord` and `TestRecord`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from pulsefront.evaluate import Interval
+from pulsefront.evaluate.record import INLINE, Intervals, Record
+from pulsefront.search.result import Architecture
+from pulsefront.studies.metrics import MetricKey
+
+__all__ = [
+    "AuditRecord",
+    "BaselineRecord",
+    "CrossValidation",
+    "DiagnosisRecord",
+    "EnvironmentRecord",
+    "ExternalRecord",
+    "Gain",
+    "Initializations",
+    "InputProfile",
+    "LayerRecord",
+    "LearningPoint",
+    "ModelRecord",
+    "Plan",
+    "ShamRecord",
+    "SplitRecord",
+    "SubgroupRecord",
+    "TestRecord",
+    "Uncertainty",
+    "VerificationRecord",
+    "VerificationRow",
+]
+
+
+class Plan(Record):
+    """``plan.json``: what was fixed before any event existed."""
+
+    study: dict[str, Any]
+    """the study file with every default filled in"""
+    sha256: str
+    """hash of ``study``"""
+
+
+class SplitRecord(Record):
+    """How events were selected and split."""
+
+    events_recorded: int
+    """events before any selection"""
+    events_with_status: int
+    """events left out because something was wrong with them"""
+    events_outside_photopeak: int
+    """events left out because their charge lies outside the photopeak window"""
+    photopeak_window_sigmas: float
+    """half width of the photopeak window in its standard deviations"""
+    events_train: int
+    events_selection: int
+    events_test: int
+    positions_train: int
+    """source positions or offsets that training events come from"""
+    positions_selection: int
+    positions_test: int
+    leak_test_passed: bool
+    """whether nothing is shared between the parts"""
+    minimum_distance_mm: float
+    """from a test or selection position to the nearest training position"""
+    excluded_by_split: dict[str, int]
+    """events that belong to no part, by rule"""
+    shared: Annotated[dict[str, int], INLINE]
+    """what two parts have in common, by kind: all zero"""
+
+    @property
+    def events_in_parts(self) -> dict[str, int]:
+        """Events of each part."""
+        return {
+            "train": self.events_train,
+            "selection": self.events_selection,
+            "test": self.events_test,
+        }
+
+    @property
+    def positions_in_parts(self) -> dict[str, int]:
+        """Source positions or offsets of each part."""
+        return {
+            "train": self.positions_train,
+            "selection": self.positions_selection,
+            "test": self.positions_test,
+        }
+
+    @property
+    def exclusions(self) -> dict[str, int]:
+        """Events left out, by rule."""
+        return {
+            "with_status": self.events_with_status,
+            "outside_photopeak": self.events_outside_photopeak,
+            **self.excluded_by_split,
+        }
+
+
+class BaselineRecord(Record):
+    """How a classical estimator was tuned."""
+
+    name: str
+    parameters: dict[str, Any]
+    """the settings that were chosen"""
+    candidates_tried: int
+    table: tuple[dict[str, Any], ...]
+    """every setting that was tried, with what it reached"""
+
+
+class Gain(Record):
+    """The network beside the classical estimator that is best in one metric, paired by event."""
+
+    baseline: str
+    improvement: Interval
+    """baseline minus network, in the metric's unit"""
+    gain_percent: Interval
+    """the same relative to the baseline"""
+    excludes_zero: bool
+    """whether the network is better beyond the interval"""
+
+
+class SeedSpread(Record):
+    """One metric over initializations."""
+
+    each: tuple[float, ...]
+    mean: Interval
+    """mean with its t interval"""
+
+
+class Initializations(Record):
+    """Every metric over initializations."""
+
+    final: dict[str, SeedSpread]
+    """the searched network"""
+    full: dict[str, SeedSpread]
+    """the full float network that the search started from"""
+
+
+class Uncertainty(Record):
+    """How well disagreement between initializations foretells the error of an event."""
+
+    measure: str
+    main_metric_by_spread: dict[str, float]
+
+
+class SubgroupRecord(Record):
+    """One metric in a subgroup, of the network and of the best classical estimator."""
+
+    subgroup: str
+    events: int
+    note: str | None = None
+    """why there is no number"""
+    measured: Annotated[Intervals, INLINE]
+    """``network_`` and ``baseline_`` before the metric's key"""
+
+
+class AuditRecord(Record):
+    """What a layer's format holds, what it can reach, and what test events reached."""
+
+    layer: str
+    kind: str
+    format: str
+    format_low: int
+    format_high: int
+    rounding: str | None
+    overflow: str | None
+    proven_low: int
+    proven_high: int
+    seen_low: int | None
+    seen_high: int | None
+    headroom_bits: int
+
+
+class InputProfile(Record):
+    """The training inputs, for monitoring: mean and standard deviation of each."""
+
+    mean: tuple[float, ...]
+    standard_deviation: tuple[float, ...]
+
+
+class ExternalRecord(Record):
+    """What an external set is, and what network and classical estimators reach on it."""
+
+    name: str
+    origin: str
+    """measured or simulated"""
+    path: str | None = None
+    detector: str | None = None
+    perturb: tuple[str, ...] | None = None
+    not_measured: str | None = None
+    """why nothing could be measured"""
+    input_shift_sigmas: float | None = None
+    """largest shift of an input's mean, in standard deviations of the training inputs"""
+    main_metric: MetricKey | None = None
+    test_events: int | None = None
+    test_events_left_out: int | None = None
+    test_positions: int | None = None
+    estimators: dict[str, Intervals] | None = None
+    gain_over_baselines: dict[str, Gain] | None = None
+    selection: Annotated[dict[str, float], INLINE] = Field(default_factory=dict)
+    """events by rule, and the photopeak of the set's own spectrum"""
+
+
+class TestRecord(Record):
+    """What every estimator reaches on the test set."""
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    main_metric: MetricKey
+    reference_standard: str
+    """what estimates are compared with"""
+    test_events: int
+    test_positions: int
+    estimators: dict[str, Intervals]
+    best_baseline: str
+    gain: dict[str, Gain]
+    """metric by metric, over the best of all classical estimators"""
+    gain_over_baselines: dict[str, Gain]
+    """the same without the reference estimator that no front end could run"""
+    initializations: Initializations
+    uncertainty: Uncertainty
+    subgroups: tuple[SubgroupRecord, ...]
+    input_profile: InputProfile | None = None
+    external: tuple[ExternalRecord, ...] | None = None
+    audit: tuple[AuditRecord, ...] | None = None
+
+    def completed(
+        self,
+        input_profile: InputProfile,
+        external: tuple[ExternalRecord, ...] | None,
+        audit: tuple[AuditRecord, ...],
+    ) -> Self:
+        """Return the record with what does not depend on the kind of study."""
+        added = {"input_profile": input_profile, "external": external, "audit": audit}
+        return self.model_copy(update=added)
+
+
+class LearningPoint(Record):
+    """The full float network trained on some of the events."""
+
+    events: int
+    each: tuple[float, ...]
+    mean: Interval
+
+
+class CrossValidation(Record):
+    """The full float network on folds of whole positions."""
+
+    folds: int
+    events: int
+    each: tuple[float, ...]
+    mean: Interval
+
+
+class ShamRecord(Record):
+    """Training on exchanged inputs, in which there is nothing to find."""
+
+    events: int
+    each: tuple[float, ...]
+    constant_answer: float
+    """the best estimate that does not look at the inputs"""
+    network: float
+    """the real network's mean"""
+    gain_percent_over_constant: tuple[float, ...]
+
+
+class DiagnosisRecord(Record):
+    """What a study learned about itself."""
+
+    metric: MetricKey
+    learning_curve: tuple[LearningPoint, ...] | None = None
+    cross_validation: CrossValidation | None = None
+    sham: ShamRecord | None = None
+
+
+class VerificationRow(Record):
+    """One executor on one set of vectors."""
+
+    backend: str
+    vector_set: str
+    vectors: int
+    integers: int
+    mismatches: int
+    status: str
+    first_mismatch: Any
+
+
+class VerificationRecord(Record):
+    """Every executor compared with the emulator, integer by integer."""
+
+    passed: bool
+    integers_compared: int
+    mismatches: int
+    changed_files: dict[str, str]
+    broken_backends: dict[str, str]
+    rows: tuple[VerificationRow, ...]
+
+
+class LayerRecord(Record):
+    """A layer of the final network with its formats."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    output_format: str
+    weight_format: str
+    bias_format: str
+
+
+class ModelRecord(Record):
+    """The final network and what it costs."""
+
+    architecture: Architecture
+    kept_inputs: tuple[str, ...]
+    weight_bytes: int
+    activation_bytes: int
+    macs: int
+    bops: float
+    ebops: int
+    budget: dict[str, float]
+    """the limits that the search kept"""
+    layers: tuple[LayerRecord, ...]
+
+
+class EnvironmentRecord(Record):
+    """Machine and software; like the seconds, not the same in another run."""
+
+    finished_at: str
+    pulsefront: str
+    source_sha256: str
+    python: str
+    system: str
+    processor: str
+    cpu_count: int | None
+    libraries: dict[str, str]
