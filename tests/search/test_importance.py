@@ -16,7 +16,7 @@ from pulsefront.networks import (
     train,
 )
 from pulsefront.search import Task, mean_distance
-from pulsefront.search.importance import Importance, calibrated, rank_inputs
+from pulsefront.search.importance import RemovalCost, calibrated, rank_inputs
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -47,7 +47,7 @@ def trained() -> tuple:
 
 def test_inputs_of_noise_rank_last_before_and_after_training_ends(trained: tuple) -> None:
     task, data, candidates = trained
-    found = Importance(candidates, data, events=2000)
+    found = RemovalCost(candidates, data, events=2000)
     # a real channel may rank as low: its neighbours can stand in for it
     assert np.abs(found.inputs[16:]).max() < 0.1 * np.median(found.inputs[:16])
     ranking = rank_inputs(task, candidates, data.scaling, events=1000)
@@ -60,7 +60,7 @@ def test_a_node_that_nothing_reads_costs_nothing(trained: tuple) -> None:
     last = candidates[0].weights[1].copy()
     last[5] = 0.0
     silent = replace(candidates[0], weights=(candidates[0].weights[0], last))
-    found = Importance([silent], data, events=1000)
+    found = RemovalCost([silent], data, events=1000)
     assert abs(found.nodes(0)[0][5]) < 1e-6
     assert found.nodes(0)[0].max() > 1e-3
 
@@ -68,7 +68,7 @@ def test_a_node_that_nothing_reads_costs_nothing(trained: tuple) -> None:
 def test_the_only_input_and_the_only_node_cannot_go(trained: tuple) -> None:
     _, data, _ = trained
     one = initial_candidate(MlpSettings(hidden=(1,)), 1, 3, seed=0)
-    found = Importance([one], data, events=200)
+    found = RemovalCost([one], data, events=200)
     assert np.isinf(found.inputs).all()
     assert np.isinf(found.nodes(0)[0]).all()
 
@@ -79,8 +79,8 @@ def test_events_in_the_order_of_a_scan_rank_as_all_of_them(trained: tuple) -> No
     train, selection = np.arange(4000), np.arange(4000, 5000)
     by_x = [part[np.argsort(task.targets[part, 0])] for part in (train, selection)]
     scanned = replace(task, train=by_x[0], selection=by_x[1])
-    every = Importance(candidates, data, events=4000).inputs
-    few = Importance(candidates, scanned.training_data(), events=1000).inputs
+    every = RemovalCost(candidates, data, events=4000).inputs
+    few = RemovalCost(candidates, scanned.training_data(), events=1000).inputs
     assert np.corrcoef(every[:16], few[:16])[0, 1] > 0.85
     rises = []
     for one, events in ((task, 1000), (scanned, 200)):

@@ -10,7 +10,7 @@ import pytest
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import LossSettings, MlpSettings, cost_of, initial_candidate, prepare
 from pulsefront.networks.stack import Stack
-from pulsefront.search.importance import Importance
+from pulsefront.search.importance import RemovalCost
 from pulsefront.search.moves import (
     Moments,
     Move,
@@ -51,7 +51,7 @@ def base(request: pytest.FixtureRequest) -> tuple[list, object]:
 
 def test_every_move_removes_its_amount(base: tuple) -> None:
     candidates, data = base
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     for move in starting_moves(candidates[0], 0.25):
         after = apply(move, candidates, ranking, floor_bits=3)
         assert after is not None
@@ -85,7 +85,7 @@ def test_an_input_without_weight_changes_nothing_when_it_goes(base: tuple) -> No
     candidates, data = base
     for candidate in candidates:
         candidate.weights[0][[5, 40]] = 0.0
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     assert np.abs(ranking.inputs[[5, 40]]).max() < 1e-6
 
 
@@ -133,7 +133,7 @@ def test_an_input_that_another_one_repeats_costs_nothing(base: tuple) -> None:
 
 def test_a_move_that_would_leave_nothing_is_impossible(base: tuple) -> None:
     candidates, data = base
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     assert apply(Move("inputs", None, 64), candidates, ranking, floor_bits=3) is None
     assert apply(Move("nodes", 1, 4), candidates, ranking, floor_bits=3) is None
     assert apply(Move("weight_bits", 0, 6), candidates, ranking, floor_bits=3) is None
@@ -167,7 +167,7 @@ def test_a_layer_that_does_nothing_but_pass_on_costs_nothing_when_it_goes(base: 
 
 def test_the_weights_that_add_least_go_first_and_stay_gone(base: tuple) -> None:
     candidates, data = base
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     after = apply(Move("weights", 1, 5), candidates, ranking, floor_bits=3)
     assert after is not None
     for k, (one, before) in enumerate(zip(after, candidates, strict=True)):
@@ -183,7 +183,7 @@ def test_the_weights_that_add_least_go_first_and_stay_gone(base: tuple) -> None:
 
 def test_every_output_keeps_its_strongest_weight(base: tuple) -> None:
     candidates, data = base
-    ranking = Importance(candidates[:1], data, events=300)
+    ranking = RemovalCost(candidates[:1], data, events=300)
     most = candidates[0].weights[1].size - 4 - int((ranking.weights(1)[0] == 0).sum())
     assert apply(Move("weights", 1, most + 1), candidates[:1], ranking, floor_bits=3) is None
     (bare,) = apply(Move("weights", 1, most), candidates[:1], ranking, floor_bits=3) or [None]
@@ -194,7 +194,7 @@ def test_every_output_keeps_its_strongest_weight(base: tuple) -> None:
 
 def test_a_layer_waits_until_it_is_small_enough(base: tuple) -> None:
     candidates, data = base
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     move = Move("layer", 0, 6)
     assert not is_waiting(move, candidates[0])
     smaller = shrink(move)
@@ -239,7 +239,7 @@ def test_widths_of_nodes_follow_their_nodes_and_never_pass_their_layers(base: tu
         with pytest.raises(StopIteration):
             next(m for m in starting_moves(candidates[0], 0.5) if m.kind == "channel_bits")
         return
-    ranking = Importance(candidates, data, events=300)
+    ranking = RemovalCost(candidates, data, events=300)
     (one, *_) = apply(Move("channel_bits", 0, 3), candidates, ranking, floor_bits=3) or [None]
     assert one is not None
     bits = np.array(one.precision.channel_bits[0])
@@ -250,7 +250,7 @@ def test_widths_of_nodes_follow_their_nodes_and_never_pass_their_layers(base: tu
     smaller = drop_nodes(one, 0, keep, ranking.moments(0)[0])
     assert smaller.precision.channel_bits[0] == tuple(bits[keep])
     narrow = apply(
-        Move("weight_bits", 0, 2), [one], Importance([one], data, events=99), floor_bits=3
+        Move("weight_bits", 0, 2), [one], RemovalCost([one], data, events=99), floor_bits=3
     )
     assert narrow is not None
     assert set(narrow[0].precision.channel_bits[0]) == {6}

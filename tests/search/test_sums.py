@@ -19,7 +19,7 @@ from pulsefront.networks import (
 )
 from pulsefront.networks.stack import Stack
 from pulsefront.search import Budget, run_ablation
-from pulsefront.search.importance import Importance
+from pulsefront.search.importance import RemovalCost
 from pulsefront.search.moves import Move, apply, starting_moves
 from pulsefront.search.sums import extended, families, replace_by_sums
 from strategies_networks import light_response
@@ -71,7 +71,7 @@ def test_a_sum_takes_the_place_of_inputs_with_equal_weights_at_no_loss() -> None
     # in ADC counts the weights of samples 4 and 5 are equal
     scale = data.scaling.input_scale
     candidate.weights[0][5] = candidate.weights[0][4] * scale[5] / scale[4]
-    ranking = Importance([candidate], data, events=360, families=task.families)
+    ranking = RemovalCost([candidate], data, events=360, families=task.families)
     # all but the ridge that steadies the least squares
     assert abs(ranking.sums(0)[2]) < 0.02 * np.abs(ranking.sums(0)).max()
     merged = replace_by_sums(candidate, task.families[0], np.array([2]), ranking.all_moments)
@@ -93,7 +93,7 @@ def test_moves_into_sums_take_the_least_harmful_and_overlapping_ones_go_together
     moves = [m for m in starting_moves(start[0], 0.25, task.families) if m.kind == "sums"]
     assert moves == [Move("sums", None, 1, 0), Move("sums", None, 8, 1)]
     assert str(moves[1]) == "inputs into 8 sums"
-    ranking = Importance(start, data, events=300, families=task.families)
+    ranking = RemovalCost(start, data, events=300, families=task.families)
     one = apply(moves[0], start, ranking, floor_bits=3)
     assert one is not None
     best = int(np.argmin(ranking.sums(0)))
@@ -102,7 +102,7 @@ def test_moves_into_sums_take_the_least_harmful_and_overlapping_ones_go_together
     assert rows is not None
     assert rows[0].kept_inputs.tolist() == list(range(20, 28))
     assert apply(Move("sums", None, 4, 1), start, ranking, floor_bits=3) is None
-    again = Importance(rows, data, events=300, families=task.families)
+    again = RemovalCost(rows, data, events=300, families=task.families)
     assert apply(moves[0], rows, again, floor_bits=3) is None
 
 

@@ -166,7 +166,7 @@ def initial_candidate(settings: MlpSettings, n_in: int, n_out: int, seed: int) -
 def split_inputs(candidate: Candidate, groups: Sequence[Sequence[int]]) -> Candidate:
     """Return *candidate* in branches: each group of inputs has nodes of its own.
 
-    *groups* are places among the candidate's inputs, such as row sums and column sums. Every
+    *groups* are indices among the candidate's inputs, such as row sums and column sums. Every
     hidden layer is divided among them in their order, as evenly as it goes; only the output reads
     all branches. The weights between branches are exactly zero, and training leaves them there.
 
@@ -177,7 +177,7 @@ def split_inputs(candidate: Candidate, groups: Sequence[Sequence[int]]) -> Candi
         or the network is a convolution, or has no hidden layer.
     """
     n_in = len(candidate.kept_inputs)
-    if sorted(place for group in groups for place in group) != list(range(n_in)):
+    if sorted(index for group in groups for index in group) != list(range(n_in)):
         raise ConfigError(f"groups hold each of {n_in} inputs once", field="groups", value=groups)
     if candidate.convolution is not None or not candidate.hidden:
         raise ConfigError("branches need a hidden layer and no convolution", field="groups")
@@ -241,10 +241,10 @@ def _keep_nodes(candidate: Candidate, layer: int, alive: NDArray[np.bool_]) -> C
     precision = candidate.precision
     if precision is not None and precision.per_channel:
         fractions = list(precision.weight_fraction)
-        fractions[layer] = tuple(fractions[layer][place] for place in keep)
+        fractions[layer] = tuple(fractions[layer][index] for index in keep)
         bits = list(precision.channel_bits or ())
         if bits:
-            bits[layer] = tuple(bits[layer][place] for place in keep)
+            bits[layer] = tuple(bits[layer][index] for index in keep)
         precision = replace(
             precision, weight_fraction=tuple(fractions), channel_bits=tuple(bits) or None
         )

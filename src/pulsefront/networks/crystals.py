@@ -146,8 +146,8 @@ def brightest_crystals(
     parts = [np.where(exists, charge, 0)]
     names = [f"charge_{n + 1}" for n in range(candidates)]
     for n in range(1, candidates):
-        for place, kind in ((row, "rows"), (column, "columns")):
-            distance = np.abs(place[:, n] - place[:, 0])
+        for axis, kind in ((row, "rows"), (column, "columns")):
+            distance = np.abs(axis[:, n] - axis[:, 0])
             parts.append(np.where(exists[:, n], distance, 0)[:, None])
             names.append(f"{kind}_to_{n + 1}")
     return CandidateCrystals(

@@ -105,8 +105,8 @@ def row_column_sums(rows: int, columns: int) -> FrontEnd:
 
     Multiplexed readout of an array gives just these: 8×8 photosensors become 16 channels.
     """
-    places = np.arange(rows * columns).reshape(rows, columns)
-    groups = [*places, *places.T]
+    sensors = np.arange(rows * columns).reshape(rows, columns)
+    groups = [*sensors, *sensors.T]
     names = [f"row_{r}" for r in range(rows)] + [f"column_{c}" for c in range(columns)]
     return _sums(rows * columns, groups, names)
 

@@ -38,8 +38,8 @@ def train_jobs(
     future of a Dask cluster. *device* is that of `train`.
     """
     there = data if sent is None else sent
-    places = _places_of_jobs(candidates, per_job)
-    jobs = [[candidates[place] for place in job] for job in places]
+    indices = _indices_of_jobs(candidates, per_job)
+    jobs = [[candidates[index] for index in job] for job in indices]
     futures: list[Future[list[Candidate]] | None] = []
     for job in jobs:
         try:
@@ -47,19 +47,19 @@ def train_jobs(
         except RuntimeError:  # the pool is broken or shut down
             futures.append(None)
     trained: dict[int, Candidate] = {}
-    for job, at, future in zip(jobs, places, futures, strict=True):
+    for job, at, future in zip(jobs, indices, futures, strict=True):
         trained.update(zip(at, _result_of(future, job, data, settings, seed, device), strict=True))
-    return [trained[place] for place in range(len(candidates))]
+    return [trained[index] for index in range(len(candidates))]
 
 
-def _places_of_jobs(candidates: Sequence[Candidate], per_job: int) -> list[list[int]]:
+def _indices_of_jobs(candidates: Sequence[Candidate], per_job: int) -> list[list[int]]:
     by_depth: dict[int, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        by_depth.setdefault(len(candidate.weights), []).append(place)
+    for index, candidate in enumerate(candidates):
+        by_depth.setdefault(len(candidate.weights), []).append(index)
     return [
-        places[start : start + per_job]
-        for places in by_depth.values()
-        for start in range(0, len(places), per_job)
+        indices[start : start + per_job]
+        for indices in by_depth.values()
+        for start in range(0, len(indices), per_job)
     ]
 
 

@@ -31,25 +31,25 @@ class Patience:
         self._waited = [0] * len(stack)
 
     def look(self, stack: Stack, losses: torch.Tensor) -> torch.Tensor:
-        """Return the places in *stack* of the candidates that go on, ascending.
+        """Return the indices in *stack* of the candidates that go on, ascending.
 
         *stack* holds those that went on after the last look, *losses* (C,) theirs on the
         selection events. A loss that is not a number ends its candidate.
         """
         going = []
         present = stack.unstack() if self._any_news(losses) else []
-        for place, (number, loss) in enumerate(zip(self._running, losses.tolist(), strict=True)):
+        for index, (number, loss) in enumerate(zip(self._running, losses.tolist(), strict=True)):
             if loss < self._least[number]:
                 self._least[number] = loss
                 self._waited[number] = 0
-                self._best[number] = present[place]
+                self._best[number] = present[index]
             else:
                 self._waited[number] += 1
             if math.isnan(loss):
-                self._best[number] = present[place]
+                self._best[number] = present[index]
             elif self._waited[number] < self._looks:
-                going.append(place)
-        self._running = [self._running[place] for place in going]
+                going.append(index)
+        self._running = [self._running[index] for index in going]
         return torch.tensor(going, dtype=torch.int64, device=stack.device)
 
     def _any_news(self, losses: torch.Tensor) -> bool:

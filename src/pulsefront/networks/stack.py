@@ -93,20 +93,20 @@ class Stack:
         views = self._views(flat)
         return views[: self.layers], views[self.layers : 2 * self.layers]
 
-    def part(self, flat: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Return the numbers in *flat* (like ``latent``) of the candidates at *places*, flat."""
-        return torch.cat([view[places].reshape(-1) for view in self._views(flat)])
+    def part(self, flat: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        """Return the numbers in *flat* (like ``latent``) of the candidates at *indices*, flat."""
+        return torch.cat([view[indices].reshape(-1) for view in self._views(flat)])
 
-    def keep(self, places: torch.Tensor) -> None:
-        """Forget all candidates but those at *places*, ascending; ``latent`` is a new tensor."""
-        self.latent = self.part(self.latent, places)
+    def keep(self, indices: torch.Tensor) -> None:
+        """Forget all candidates but those at *indices*, ascending; ``latent`` is a new tensor."""
+        self.latent = self.part(self.latent, indices)
         if self._trained is not None:
-            self._trained = self.part(self._trained, places)
-        self._candidates = [self._candidates[n] for n in places.tolist()]
-        self._rows = [self._rows[n] for n in places.tolist()]
-        self._shapes = [(len(places), *shape[1:]) for shape in self._shapes]
+            self._trained = self.part(self._trained, indices)
+        self._candidates = [self._candidates[n] for n in indices.tolist()]
+        self._rows = [self._rows[n] for n in indices.tolist()]
+        self._shapes = [(len(indices), *shape[1:]) for shape in self._shapes]
         if self.quantized:
-            self.formats.keep(places)
+            self.formats.keep(indices)
         self._allocate()
         self.refresh()
 
@@ -265,11 +265,11 @@ class Stack:
         return slope
 
     def _columns(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return what the first layer reads, (n_in, column): events, for a convolution places."""
+        """Return what the first layer reads, (n_in, column); of a convolution, all positions."""
         if self._filters is None:
             return inputs.T
         windows = inputs.unfold(1, self._filters.kernel, self._filters.stride)
-        # (event, place, kernel) to (kernel, place · event), events running fastest
+        # (event, position, kernel) to (kernel, position · event), events running fastest
         return windows.permute(2, 1, 0).reshape(self._filters.kernel, -1)
 
     def _dense(self, layer: int, value: torch.Tensor) -> torch.Tensor:
@@ -299,8 +299,8 @@ class Stack:
         if layer > 0 or self._filters is None:
             return value
         count, channels, _ = value.shape
-        places = value.view(count, channels, self._positions, -1).transpose(1, 2)
-        return places.reshape(count, channels * self._positions, -1)
+        spread = value.view(count, channels, self._positions, -1).transpose(1, 2)
+        return spread.reshape(count, channels * self._positions, -1)
 
     def _through(self, layer: int, slope: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Return *slope* by the result of the ReLU of *layer* as one by what entered it."""
@@ -316,8 +316,8 @@ class Stack:
         if layer > 0 or self._filters is None:
             return slope
         count, channels = self.biases[0].shape
-        places = slope.view(count, self._positions, channels, -1).transpose(1, 2)
-        return places.reshape(count, channels, -1)
+        spread = slope.view(count, self._positions, channels, -1).transpose(1, 2)
+        return spread.reshape(count, channels, -1)
 
     def _buffer(self, name: str, shape: Sequence[int]) -> torch.Tensor:
         """Return a tensor that is used again at every step of the same size."""

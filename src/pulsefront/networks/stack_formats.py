@@ -76,8 +76,8 @@ class StackFormats:
         self.factor[-1] = self.factor[-1] * self._output_scale[:, None]
         self.derive()
 
-    def keep(self, places: torch.Tensor) -> None:
-        """Forget all candidates but those at *places*."""
+    def keep(self, indices: torch.Tensor) -> None:
+        """Forget all candidates but those at *indices*."""
         for held in (
             self.weight_bits,
             self.weight_fraction,
@@ -85,7 +85,7 @@ class StackFormats:
             self.activation_bits,
             self.activation_fraction,
         ):
-            held[:] = [tensor[places] for tensor in held]
+            held[:] = [tensor[indices] for tensor in held]
         self.derive()
 
     def derive(self) -> None:

@@ -116,7 +116,7 @@ def _run(
                 report(steps, steps)
                 return
             if len(going) < len(stack):
-                optimizer.keep(partial(stack.part, places=going))
+                optimizer.keep(partial(stack.part, indices=going))
                 stack.keep(going)
                 optimizer.parameters = stack.latent
         report(step + 1, steps)
@@ -157,13 +157,13 @@ def minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[torc
     random = torch.Generator().manual_seed(seed)
     batch = min(batch, events)
     order = torch.empty(0, dtype=torch.int64)
-    place = 0
+    start = 0
     for _ in range(steps):
-        if place + batch > len(order):
+        if start + batch > len(order):
             order = torch.randperm(events, generator=random)
-            place = 0
-        yield order[place : place + batch]
-        place += batch
+            start = 0
+        yield order[start : start + batch]
+        start += batch
 
 
 def one_cycle(progress: float, warm_up: float) -> float:

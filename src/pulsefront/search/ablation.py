@@ -20,7 +20,7 @@ from pulsefront.networks.cost import Cost, minimal_cost
 from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
-from pulsefront.search.checkpoint import Checkpoint
+from pulsefront.search.checkpoint import SearchCheckpoint
 from pulsefront.search.judge import Judge
 from pulsefront.search.moves import Move, starting_moves
 from pulsefront.search.outcome import assemble
@@ -142,7 +142,7 @@ class _Search:
                 "" if resource_model is None else repr(resource_model),
             ]
         )
-        self.checkpoint = Checkpoint(checkpoint, fingerprint)
+        self.checkpoint = SearchCheckpoint(checkpoint, fingerprint)
 
     @property
     def _layers(self) -> int:

@@ -17,12 +17,12 @@ from pulsefront.files import write_bytes, write_json
 from pulsefront.networks.candidate import Candidate, Precision
 from pulsefront.networks.settings import Convolution
 
-__all__ = ["Checkpoint"]
+__all__ = ["SearchCheckpoint"]
 
 SIMPLE_FORMATS = ("weight_bits", "bias_bits", "activation_bits", "activation_fraction")
 
 
-class Checkpoint:
+class SearchCheckpoint:
     """A folder with one ``.npz`` per finished stage and the fingerprint of the search.
 
     Raises

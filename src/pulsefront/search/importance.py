@@ -19,7 +19,7 @@ from pulsefront.search.sums import SumFamily, replace_by_sums
 from pulsefront.search.surgery import Bridge, drop_inputs, drop_nodes
 from pulsefront.search.task import Task
 
-__all__ = ["Importance", "calibrated", "rank_inputs"]
+__all__ = ["RemovalCost", "calibrated", "rank_inputs"]
 
 ACTIVATIONS_AT_ONCE = 4_000_000
 """Numbers that a layer of the candidates tried together may hold: they fit the memory at hand."""
@@ -28,7 +28,7 @@ Found = TypeVar("Found")
 Array = NDArray[np.float64]
 
 
-class Importance:
+class RemovalCost:
     """Rise of the training loss without one unit of a network, before any retraining.
 
     The other units of its layer stand in for it (`Moments.stand_in`). Every figure is found when
@@ -67,10 +67,10 @@ class Importance:
         """Rise without each kept input (n_kept,); empty for a convolution, which needs all."""
         if self._candidates[0].convolution is not None:
             return np.zeros(0)
-        places = _all_but_one(len(self._candidates[0].kept_inputs))
+        indices = _all_but_one(len(self._candidates[0].kept_inputs))
         rises = self._rises(
             [
-                [drop_inputs(c, keep, self.input_moments) for keep in places]
+                [drop_inputs(c, keep, self.input_moments) for keep in indices]
                 for c in self._candidates
             ]
         )
@@ -113,11 +113,11 @@ class Importance:
         """Return per initialization the rise without each node (nodes,) of hidden *layer*."""
 
         def find() -> tuple[Array, ...]:
-            places = _all_but_one(self._candidates[0].hidden[layer])
+            indices = _all_but_one(self._candidates[0].hidden[layer])
             return tuple(
                 self._rises(
                     [
-                        [drop_nodes(c, layer, keep, own) for keep in places]
+                        [drop_nodes(c, layer, keep, own) for keep in indices]
                         for c, own in zip(self._candidates, self.moments(layer), strict=True)
                     ]
                 )
@@ -199,8 +199,8 @@ class Importance:
 
 
 def _all_but_one(count: int) -> list[NDArray[np.intp]]:
-    """Return the places left when each one is left out in turn; none where there is only one."""
-    return [np.delete(np.arange(count), place) for place in range(count)] if count > 1 else []
+    """Return the indices left when each one is left out in turn; none where there is only one."""
+    return [np.delete(np.arange(count), index) for index in range(count)] if count > 1 else []
 
 
 def _losses(candidates: Sequence[Candidate], data: TrainingData) -> Array:
@@ -243,8 +243,8 @@ def rank_inputs(
         count = len(candidate.kept_inputs)
         if count < 2:
             continue
-        for place, index in enumerate(candidate.kept_inputs):
-            without = drop_inputs(candidate, np.delete(np.arange(count), place))
+        for row, index in enumerate(candidate.kept_inputs):
+            without = drop_inputs(candidate, np.delete(np.arange(count), row))
             rise = task.metric(task.residuals(without, scaling, rows)) / whole - 1.0
             rises[index] += rise / len(candidates)
     read = candidates[0].kept_inputs

@@ -27,16 +27,16 @@ class Moments:
         centred = signals - mean
         return Moments(mean, centred.T @ centred / len(signals))
 
-    def part(self, places: NDArray[np.intp]) -> Moments:
-        """Return the moments of the signals at *places*."""
-        return Moments(self.mean[places], self.covariance[np.ix_(places, places)])
+    def part(self, indices: NDArray[np.intp]) -> Moments:
+        """Return the moments of the signals at *indices*."""
+        return Moments(self.mean[indices], self.covariance[np.ix_(indices, indices)])
 
     @property
     def _steady(self) -> float:
         return RIDGE * float(np.trace(self.covariance)) / len(self.mean) + 1e-12
 
     def least_needed(self, rises: NDArray[np.float64], amount: int) -> NDArray[np.intp]:
-        """Return the places to keep, ascending, when *amount* of the signals go.
+        """Return the indices to keep, ascending, when *amount* of the signals go.
 
         They go one by one. The first is the one whose loss *rises* least without it; when it is
         gone, those that could have stood in for it, or it for them, are needed more: a rise

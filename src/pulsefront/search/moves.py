@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate
-from pulsefront.search.importance import Importance
+from pulsefront.search.importance import RemovalCost
 from pulsefront.search.moments import Moments
 from pulsefront.search.sums import SumFamily, replace_by_sums
 from pulsefront.search.surgery import (
@@ -147,7 +147,7 @@ def after_layer_removal(moves: Sequence[Move], layer: int) -> list[Move]:
 def apply(
     move: Move,
     candidates: Sequence[Candidate],
-    importance: Importance,
+    importance: RemovalCost,
     *,
     floor_bits: int,
 ) -> list[Candidate] | None:
@@ -206,7 +206,7 @@ def _with_narrow_outputs(
     layer: int,
     amount: int,
     candidates: Sequence[Candidate],
-    importance: Importance,
+    importance: RemovalCost,
     floor_bits: int,
 ) -> list[Candidate] | None:
     """Take a bit from the weights of the *amount* nodes that are needed least and have one."""
@@ -224,7 +224,7 @@ def _with_narrow_outputs(
 
 
 def _with_sums(
-    move: Move, candidates: Sequence[Candidate], importance: Importance
+    move: Move, candidates: Sequence[Candidate], importance: RemovalCost
 ) -> list[Candidate] | None:
     assert move.family is not None  # such a move names it
     family = importance.families[move.family]
@@ -242,7 +242,7 @@ def _with_sums(
 
 
 def _without_nodes(
-    layer: int, amount: int, candidates: Sequence[Candidate], importance: Importance
+    layer: int, amount: int, candidates: Sequence[Candidate], importance: RemovalCost
 ) -> list[Candidate] | None:
     if amount >= candidates[0].hidden[layer]:
         return None
@@ -268,7 +268,7 @@ def _nodes_to_keep(
 
 
 def _without_weights(
-    layer: int, amount: int, candidates: Sequence[Candidate], importance: Importance
+    layer: int, amount: int, candidates: Sequence[Candidate], importance: RemovalCost
 ) -> list[Candidate] | None:
     """Zero the *amount* weights that add least, and those whose stored integer is zero anyway.
 

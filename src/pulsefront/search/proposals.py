@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.cost import Cost
 from pulsefront.networks.training import TrainingData
-from pulsefront.search.importance import Importance, calibrated
+from pulsefront.search.importance import RemovalCost, calibrated
 from pulsefront.search.moves import (
     Move,
     after_layer_removal,
@@ -61,7 +61,7 @@ def propose(
     that save nothing of the costs named by *saved*. Those approved in the last round but not
     taken are proposed together on top. *families* are sums that may replace inputs.
     """
-    ranking = Importance(base, data, events=settings.importance_events, families=families)
+    ranking = RemovalCost(base, data, events=settings.importance_events, families=families)
     # One initialization is enough to rank: they differ where zeros count, and little.
     before = cost(base[:1])
     proposals = []
@@ -95,7 +95,7 @@ def propose(
 def _largest_possible(
     move: Move,
     base: Sequence[Candidate],
-    ranking: Importance,
+    ranking: RemovalCost,
     settings: SearchSettings,
     data: TrainingData,
 ) -> Proposal | None:
@@ -119,7 +119,9 @@ def _apply_all(
 ) -> list[Candidate] | None:
     candidates = list(base)
     for move in moves:
-        ranking = Importance(candidates, data, events=settings.importance_events, families=families)
+        ranking = RemovalCost(
+            candidates, data, events=settings.importance_events, families=families
+        )
         after = apply(move, candidates, ranking, floor_bits=settings.floor_bits)
         if after is None:
             return None
@@ -145,7 +147,7 @@ def choose(
     saved: Sequence[str] = ALWAYS_SAVED,
     harm_before: float = 0.0,
 ) -> int | None:
-    """Return the place of the trial to accept, or None.
+    """Return the index of the trial to accept, or None.
 
     Among the non-inferior ones it is the one that saves most for its harm. Where the budget
     forces and none is non-inferior, it is so among all that did not diverge, by the harm on top
@@ -159,9 +161,9 @@ def choose(
     if forced and not allowed:
         allowed, there = useful, harm_before
 
-    def merit(place: int) -> float:
-        harm = max(trials[place].comparison.value - there, 0.0) + HARMLESS_SHARE * margin
-        return gain[place] / harm
+    def merit(index: int) -> float:
+        harm = max(trials[index].comparison.value - there, 0.0) + HARMLESS_SHARE * margin
+        return gain[index] / harm
 
     return max(allowed, key=merit, default=None)
 

@@ -67,7 +67,7 @@ def misclassified(residuals: NDArray[np.float64]) -> float:
 
 
 def mean_misplacement(residuals: NDArray[np.float64]) -> float:
-    """Return the mean distance between the chosen class's place and the true one's.
+    """Return the mean distance between the chosen class's position and the true one's.
 
     For a classification with ``class_positions``, such as the crystal of first interaction: a
     neighbour by mistake costs one pitch, a crystal at the far end the whole array.

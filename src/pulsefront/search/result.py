@@ -121,7 +121,7 @@ class AblationResult:
         The metric on the selection set of the full network, per initialization: float, and after
         quantization-aware training at the starting widths.
     path, candidates, front
-        Accepted steps; every candidate tried; places in ``candidates`` of the Pareto front of
+        Accepted steps; every candidate tried; indices in ``candidates`` of the Pareto front of
         weight bytes against the metric.
     input_ranking
         (name, relative rise of the metric when the full network gets the input's mean instead),
@@ -130,7 +130,7 @@ class AblationResult:
         The final architecture's networks per initialization, their metric, and the test against
         the full float network.
     final_models, best
-        The same networks lowered to integers, and the place of the one with the smallest metric.
+        The same networks lowered to integers, and the index of the one with the smallest metric.
     kept_inputs, input_names
         Indices of the raw inputs that ``final_model`` reads, in its order; names of the task's
         inputs.
@@ -252,7 +252,7 @@ class SearchSummary(Record):
     candidates: tuple[Trial, ...]
     """every candidate that was trained and judged"""
     front: tuple[int, ...]
-    """places among the candidates of the Pareto front of weight bytes against the metric"""
+    """indices among the candidates of the Pareto front of weight bytes against the metric"""
     fronts: dict[str, tuple[int, ...]]
     """the same for every cost"""
     attribution: tuple[AttributionRow, ...]
@@ -277,7 +277,7 @@ def _saved(before: Cost, after: Cost) -> dict[str, float]:
 
 
 def front_of(trials: Sequence[Trial], cost: str) -> tuple[int, ...]:
-    """Return the places in *trials* of the Pareto front of one *cost* against the metric.
+    """Return the indices in *trials* of the Pareto front of one *cost* against the metric.
 
     A float network has no cost of something built and is left out there.
     """
@@ -286,16 +286,16 @@ def front_of(trials: Sequence[Trial], cost: str) -> tuple[int, ...]:
         np.array([getattr(trials[n].cost, cost) for n in priced], dtype=np.float64),
         np.array([trials[n].comparison.value for n in priced]),
     )
-    return tuple(priced[place] for place in front)
+    return tuple(priced[index] for index in front)
 
 
 def pareto_front(costs: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[int, ...]:
-    """Return the places that no other beats in both *costs* and *losses*, cheapest first."""
+    """Return the indices that no other beats in both *costs* and *losses*, cheapest first."""
     order = np.lexsort((losses, costs))
     front = []
     best = np.inf
-    for place in order:
-        if losses[place] < best:
-            best = float(losses[place])
-            front.append(int(place))
+    for index in order:
+        if losses[index] < best:
+            best = float(losses[index])
+            front.append(int(index))
     return tuple(front)

@@ -22,7 +22,7 @@ class SumFamily:
     Attributes
     ----------
     columns
-        (sum,) places of the sums among the network's inputs.
+        (sum,) indices of the sums among the network's inputs.
     holds
         (sum, network input) whether all raw inputs of a network input belong to the sum.
     at_once
@@ -81,8 +81,8 @@ def replace_by_sums(
     weight = np.zeros((len(new), first.shape[1]))
     weight[np.searchsorted(new, kept[~held])] = first[~held]
     both = np.concatenate([new, kept[held]])
-    places = np.arange(len(both))
-    slope, offset = moments.part(both).stand_in(places[: len(new)], places[len(new) :])
+    indices = np.arange(len(both))
+    slope, offset = moments.part(both).stand_in(indices[: len(new)], indices[len(new) :])
     weight += slope @ first[held]
     bias = candidate.biases[0] + offset @ first[held]
     return replace(

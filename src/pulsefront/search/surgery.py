@@ -36,14 +36,14 @@ class Bridge:
         """Fit *activations* (event, nodes) by *signals* (event, n_in)."""
         entering = signals.shape[1]
         both = Moments.of(np.hstack([signals, activations]))
-        places = np.arange(entering + activations.shape[1])
-        return Bridge(*both.stand_in(places[:entering], places[entering:]))
+        indices = np.arange(entering + activations.shape[1])
+        return Bridge(*both.stand_in(indices[:entering], indices[entering:]))
 
 
 def drop_inputs(
     candidate: Candidate, keep: NDArray[np.intp], moments: Moments | None = None
 ) -> Candidate:
-    """Return *candidate* with the inputs at *keep* (places among its kept ones) alone.
+    """Return *candidate* with the inputs at *keep* (indices among its kept ones) alone.
 
     With the *moments* of its inputs, the kept inputs take over what they can tell of the dropped
     ones. Without, a dropped input is replaced by its mean, which is zero once standardized.
@@ -76,8 +76,8 @@ def drop_nodes(
     biases = list(candidate.biases)
     after = weights[layer + 1]
     gone = np.setdiff1d(np.arange(weights[layer].shape[1]), keep)
-    places = candidate.positions if layer == 0 else 1
-    rows = np.arange(len(after)).reshape(places, -1)
+    indices = candidate.positions if layer == 0 else 1
+    rows = np.arange(len(after)).reshape(indices, -1)
     left, lost = rows[:, keep].reshape(-1), rows[:, gone].reshape(-1)
     slope, offset = moments.stand_in(left, lost)
     weights[layer + 1] = _keeping_zeros(after[left], slope @ after[lost])
@@ -87,10 +87,10 @@ def drop_nodes(
     precision = candidate.precision
     if precision is not None and precision.per_channel:
         fractions = list(precision.weight_fraction)
-        fractions[layer] = tuple(fractions[layer][place] for place in keep)
+        fractions[layer] = tuple(fractions[layer][index] for index in keep)
         bits = precision.channel_bits
         if bits is not None:
-            left_bits = tuple(bits[layer][place] for place in keep)
+            left_bits = tuple(bits[layer][index] for index in keep)
             bits = (*bits[:layer], left_bits, *bits[layer + 1 :])
         precision = replace(precision, weight_fraction=tuple(fractions), channel_bits=bits)
     return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)

@@ -1,0 +1,44 @@
+"""The reference pages of ``docs/reference``, made from the models that they describe.
+
+``python -m pulsefront.studies.reference docs/reference`` writes them; a test holds them against
+the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pulsefront.files import write_text
+from pulsefront.reference import reference_page
+from pulsefront.studies.kinds.crystal.records import CrystalTest
+from pulsefront.studies.kinds.position.records import PositionTest
+from pulsefront.studies.kinds.scan import ScanSplit
+from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
+from pulsefront.studies.results import StudyResults
+
+__all__ = ["pages", "write_pages"]
+
+
+def pages() -> dict[str, str]:
+    """Return the pages by file name."""
+    return {
+        "results.md": reference_page(
+            [StudyResults, ScanSplit, TimingSplit, PositionTest, TimingTest, CrystalTest],
+            "`results.json`",
+            "Every number of a study's report, with units in the keys. A metric with an interval "
+            "stands under its name, the ends of the interval under `name_low` and `name_high`. "
+            "`data` and `test` have the keys of their kind of study: `ScanSplit` and "
+            "`PositionTest` or `CrystalTest`, `TimingSplit` and `TimingTest`.",
+        )
+    }
+
+
+def write_pages(folder: Path) -> None:
+    """Write all pages into *folder*."""
+    for name, text in pages().items():
+        write_text(folder / name, text)
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))
