@@ -7,41 +7,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import TypeAdapter
-
 from pulsefront.detector import detector_hash, load_detector
 from pulsefront.errors import ToolMissing
-from pulsefront.events import store
-from pulsefront.files import hash_json, write_json, write_text
+from pulsefront.files import write_text
 from pulsefront.firmware import load_board
-from pulsefront.fixed_point import FixedPointModel
-from pulsefront.progress import progress
-from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
 from pulsefront.studies.external import (
-    estimate_sets,
-    evaluate_sets,
     fingerprint,
-    input_profile,
     make_sets,
 )
-from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
+from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind, kind_of
-from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
 from pulsefront.studies.load import load_study
 from pulsefront.studies.proof import export_step, verify_step
-from pulsefront.studies.records import AuditRecord, BaselineRecord, Plan
-from pulsefront.studies.settings import DiagnosisSettings, ExternalSet, StudyBase
-from pulsefront.studies.steps import Context, Step, locked, run_steps
+from pulsefront.studies.settings import ExternalSet, StudyBase
+from pulsefront.studies.steps import Step, locked, run_steps
+from pulsefront.studies.work import (
+    diagnose_task,
+    evaluate_estimators,
+    held_out_inputs,
+    make_events,
+    search_network,
+    split_events,
+    tune_baselines,
+    write_plan,
+)
 
 __all__ = ["run_study"]
 
 HERE = Workers()
 """Threads of this process."""
-
-BASELINES = TypeAdapter(tuple[BaselineRecord, ...])
 
 
 def run_study(
@@ -128,17 +123,17 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         return {**common, **{name: settings.get(name) for name in names}}
 
     first = [
-        Step("plan", "Writing down the plan", lambda c: _plan(settings, c), settings),
+        Step("plan", "Writing down the plan", lambda c: write_plan(settings, c), settings),
         Step(
             "data",
             "Reading events" if study.measured is not None else "Simulating events",
-            lambda c: _data(kind, folder, c),
+            lambda c: make_events(kind, folder, c),
             {**common, **data},
         ),
         Step(
             "split",
             "Selecting and splitting events",
-            lambda c: _split(kind, c),
+            lambda c: split_events(kind, c),
             pick("events", "measured"),
             after=("data",),
         ),
@@ -148,14 +143,14 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         Step(
             "baselines",
             "Tuning classical estimators",
-            lambda c: _baselines(kind, c),
+            lambda c: tune_baselines(kind, c),
             pick("events", "baselines"),
             after=("data", "split", *(step.name for step in external)),
         ),
         Step(
             "search",
             "Training and ablating networks",
-            lambda c: _search(kind, workers, c),
+            lambda c: search_network(kind, workers, c),
             pick("events", "loss", "search", "budget"),
             after=("data", "split"),
         ),
@@ -165,21 +160,21 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         Step(
             "evaluate",
             "Measuring on the test set",
-            lambda c: _evaluate(kind, c),
+            lambda c: evaluate_estimators(kind, c),
             pick("events", "statistics", "limit"),
             after=("split", "baselines", "search"),
         ),
         Step(
             "export",
             "Exporting firmware",
-            lambda c: export_step(kind, _held_out_inputs(c), c),
+            lambda c: export_step(kind, held_out_inputs(c), c),
             pick("export"),
             after=("plan", "search"),
         ),
         Step(
             "verify",
             "Proving every bit",
-            lambda c: verify_step(study, _held_out_inputs(c), c),
+            lambda c: verify_step(study, held_out_inputs(c), c),
             pick("verification"),
             after=("search", "export"),
         ),
@@ -211,155 +206,8 @@ def _diagnosis_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
         Step(
             "diagnosis",
             "Learning curve, cross validation, sham data",
-            lambda c: _diagnosis(kind, chosen, c),
+            lambda c: diagnose_task(kind, chosen, c),
             settings,
             after=("data", "split", "search"),
         )
     ]
-
-
-def _plan(settings: dict[str, Any], context: Context) -> None:
-    """Fix metrics, margins, seeds and budgets before any event exists."""
-    Plan(study=settings, sha256=hash_json(settings)).write(context.folder / "plan.json")
-
-
-def _data(kind: StudyKind, study_folder: Path, context: Context) -> None:
-    events = kind.generate(context.cache, study_folder)
-    store.write(events, context.folder / "events.h5")
-
-
-def _split(kind: StudyKind, context: Context) -> None:
-    found = kind.split(store.read(RunFolders(context.steps).events))
-    write_split(context.folder, found.selected, found.parts.split, found.record)
-
-
-def _baselines(kind: StudyKind, context: Context) -> None:
-    folders = RunFolders(context.steps)
-    fitted = kind.baselines(read_split(folders))
-    save_arrays(
-        context.folder / folders.estimates.name,
-        {str(k): baseline.estimates for k, baseline in enumerate(fitted)},
-    )
-    rows = [_tuning(baseline).to_json() for baseline in fitted]
-    write_json(context.folder / folders.baselines.name, rows)
-    if kind.study.external:
-        estimate_sets(fitted, folders.external, context.folder)
-
-
-def _tuning(baseline: BaselineEstimator) -> BaselineRecord:
-    return BaselineRecord(
-        name=baseline.name,
-        parameters=dict(baseline.parameters),
-        candidates_tried=len(baseline.table),
-        table=tuple(dict(row) for row in baseline.table),
-    )
-
-
-def _search(kind: StudyKind, workers: Workers, context: Context) -> None:
-    from pulsefront.search import run_ablation
-
-    folders, study = RunFolders(context.steps), kind.study
-    parts = read_split(folders)
-    task = kind.learning_task(parts)
-    with progress("Ablation", "stages") as report:
-        result = run_ablation(
-            task,
-            study.search,
-            study.budget,
-            context.checkpoint,
-            report,
-            executor=workers.executor,
-            share=workers.share,
-        )
-    result.final_model.save(context.folder / folders.model.name)
-    for number, model in enumerate(result.final_models):
-        model.save(context.folder / folders.initializations.name / f"{number}.json")
-    # The choice is made: from here on the networks only answer, and see inputs without labels.
-    inputs = task.inputs[parts.split.test].reshape(-1, task.inputs.shape[-1])
-    save_arrays(
-        context.folder / folders.test_arrays.name,
-        {
-            "inputs": inputs,
-            "kept_inputs": result.kept_inputs,
-            "full": result.predict_full(task, inputs),
-        },
-    )
-    result.summary().write(context.folder / folders.search.name)
-
-
-def _diagnosis(kind: StudyKind, settings: DiagnosisSettings, context: Context) -> None:
-    from pulsefront.studies.diagnosis import diagnose
-
-    folders, study = RunFolders(context.steps), kind.study
-    task = kind.learning_task(read_split(folders))
-    full = SearchSummary.read(folders.search).full
-    with progress("Diagnosis", "trainings") as report:
-        found = diagnose(
-            task,
-            study.search,
-            settings,
-            full,
-            confidence=study.statistics.confidence,
-            report=report,
-        )
-    found.write(context.folder / folders.diagnosis.name)
-
-
-def _held_out_inputs(context: Context) -> NDArray[np.int64]:
-    """Return test inputs (vector, kept input) that no training, tuning or choice has seen."""
-    with np.load(RunFolders(context.steps).test_arrays) as arrays:
-        kept = arrays["inputs"][:, arrays["kept_inputs"]]
-    return np.asarray(kept, np.int64)
-
-
-def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
-    (output,) = model.output_formats.values()
-    return output.values(model.run(inputs))
-
-
-def _evaluate(kind: StudyKind, context: Context) -> None:
-    folders = RunFolders(context.steps)
-    parts = read_split(folders)
-    inputs = _held_out_inputs(context)
-    model = FixedPointModel.load(folders.model)
-    final = [
-        _outputs(FixedPointModel.load(file), inputs)
-        for file in sorted(folders.initializations.iterdir())
-    ]
-    with np.load(folders.test_arrays) as arrays:
-        full, kept = arrays["full"], arrays["kept_inputs"]
-    names = [row.name for row in BASELINES.validate_json(folders.baselines.read_bytes())]
-    with np.load(folders.estimates) as arrays:
-        estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
-    outputs = Outputs(_outputs(model, inputs), np.stack(final), full)
-    found = kind.evaluate(parts, outputs, estimates, context.cache)
-    trained = kind.network_inputs(parts.events.select(parts.split.train))
-    profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
-    record = found.record.completed(
-        profile,
-        evaluate_sets(kind, model, profile, kept, names, folders) if kind.study.external else None,
-        _audit(model, inputs),
-    )
-    record.write(context.folder / folders.evaluation.name)
-    save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)
-
-
-def _audit(model: FixedPointModel, inputs: NDArray[np.int64]) -> tuple[AuditRecord, ...]:
-    """Return what each layer can reach, and what the test events reached."""
-    return tuple(
-        AuditRecord(
-            layer=row.layer,
-            kind=row.kind,
-            format=str(row.format),
-            format_low=row.format.minimum,
-            format_high=row.format.maximum,
-            rounding=row.rounding,
-            overflow=row.overflow,
-            proven_low=row.proven[0],
-            proven_high=row.proven[1],
-            seen_low=None if row.seen is None else row.seen[0],
-            seen_high=None if row.seen is None else row.seen[1],
-            headroom_bits=row.headroom_bits,
-        )
-        for row in model.audit(inputs).rows
-    )
