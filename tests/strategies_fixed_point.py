@@ -27,8 +27,8 @@ from pulsefront.fixed_point import (
     Rounding,
     WindowSum,
 )
+from pulsefront.fixed_point.layers import LayerStep
 from pulsefront.fixed_point.ranges import step_of, trace
-from pulsefront.fixed_point.tensors import Step
 
 ROUNDINGS = tuple(Rounding)
 OVERFLOWS = tuple(Overflow)
@@ -123,7 +123,7 @@ class _Builder:
 
     def tensor(self, name: str) -> Any:
         one = self.known[name]
-        return one.result if isinstance(one, Step) else one
+        return one.result if isinstance(one, LayerStep) else one
 
     def add(self, layer: Any) -> str:
         self.known[layer.name] = step_of(layer, self.known)

@@ -22,7 +22,8 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.hls4ml.csim import CSimulation
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.onnx.real import write_real_onnx
-from pulsefront.fixed_point import chain, estimate_resources, narrow_tiles
+from pulsefront.fixed_point import estimate_resources
+from pulsefront.fixed_point.emulator import chain, tile_code
 from toys_firmware import mlp
 
 MODEL = mlp(64, 32, 16, 2)
@@ -91,7 +92,7 @@ def test_sixteen_bit_products_beside_float32_ones(
     ours, theirs = in_turns(lambda: narrow_model.run(events), lambda: float_model.run(events))
     text = f"{theirs / ours:.2f} x the float32 kernel, {1e6 * ours / batch:.4f} us/event"
     print(f"\nint16 x int16 to int32, {sizes}, batch {batch}: {text}")  # noqa: T201
-    assert not narrow_tiles.NARROW_IS_FASTER or theirs / ours > 0.9
+    assert not tile_code.NARROW_IS_FASTER or theirs / ours > 0.9
 
 
 def test_one_event_takes_less_than_two_microseconds() -> None:

@@ -18,9 +18,10 @@ from pulsefront.fixed_point import (
     Input,
     Quantize,
     Relu,
-    chain,
 )
-from pulsefront.fixed_point.tiles import BLOCK, ROWS
+from pulsefront.fixed_point.emulator import chain
+from pulsefront.fixed_point.emulator.links import links_of
+from pulsefront.fixed_point.emulator.tile_code import BLOCK, ROWS
 from reference_fixed_point import run_reference
 from toys_fixed_point import chain_model, inputs_of
 
@@ -82,7 +83,7 @@ def extreme_model(weight: int, source: FixedPointFormat, n_in: int) -> FixedPoin
 )
 def test_sums_at_the_ends_of_32_bits(weight, source, n_in, narrow):
     model = extreme_model(weight, source, n_in)
-    links = chain.links_of(model.steps, model.outputs)
+    links = links_of(model.steps, model.outputs)
     assert chain.fits_narrow(links, source) == narrow
     x = np.array([[source.minimum], [source.maximum], [0]]).repeat(n_in, axis=1)
     x = np.concatenate((x, inputs_of(model, 20)))
@@ -99,9 +100,9 @@ def test_wide_activations_between_layers_are_not_narrow():
     )
     source = Input("x", (2,), FixedPointFormat(10, 10))
     model = FixedPointModel("net", (source,), layers, ("e",))
-    assert not chain.fits_narrow(chain.links_of(model.steps, ("e",)), source.format)
+    assert not chain.fits_narrow(links_of(model.steps, ("e",)), source.format)
     first = FixedPointModel("net", (source,), layers[:1], ("d",))
-    assert chain.fits_narrow(chain.links_of(first.steps, ("d",)), source.format)
+    assert chain.fits_narrow(links_of(first.steps, ("d",)), source.format)
     x = inputs_of(model, 40)
     between = np.clip(x @ weights, wide.minimum, wide.maximum)
     np.testing.assert_array_equal(model.run(x), between @ weights)

@@ -18,7 +18,7 @@ from pulsefront.fixed_point import (
     Quantize,
     Relu,
 )
-from pulsefront.fixed_point.ranges import number_type
+from pulsefront.fixed_point.intervals import number_type
 from reference_fixed_point import run_reference
 from strategies_fixed_point import models, random_inputs, random_model
 from toys_firmware import mlp
@@ -119,7 +119,7 @@ def test_chunks_do_not_show(events):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_the_number_of_threads_does_not_show(threads, monkeypatch):
     monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", threads)
-    monkeypatch.setattr("pulsefront.fixed_point.emulator.EVENTS_PER_THREAD", 100)
+    monkeypatch.setattr("pulsefront.fixed_point.emulator.emulator.EVENTS_PER_THREAD", 100)
     for model in (dense(12, 6), random_model(5)):
         inputs = random_inputs(model, 1001, 2)
         parts = [

@@ -18,10 +18,11 @@ import llvmlite.binding
 import numpy as np
 
 llvmlite.binding.get_host_cpu_features = lambda: {}
-from pulsefront.fixed_point import FixedPointModel, chain, narrow_tiles, tiles
+from pulsefront.fixed_point import FixedPointModel
+from pulsefront.fixed_point.emulator import chain, tile_code
 
-assert (tiles.ROWS, tiles.VECTORS) == (3, 1)
-assert not narrow_tiles.NARROW_IS_FASTER
+assert (tile_code.ROWS, tile_code.VECTORS) == (3, 1)
+assert not tile_code.NARROW_IS_FASTER
 chain.NARROW_IS_FASTER = sys.argv[4] == "narrow"
 model = FixedPointModel.load(sys.argv[1])
 for events in (1, 2, 3, 4, 200):

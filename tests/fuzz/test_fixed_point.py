@@ -17,7 +17,7 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.hls4ml.csim import CSimulation
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.onnx.exact import run_onnx, write_onnx
-from pulsefront.fixed_point import chain
+from pulsefront.fixed_point.emulator import chain
 from strategies_fixed_point import random_inputs, random_model, side_by_side
 from toys_fixed_point import chain_model, inputs_of
 

@@ -25,7 +25,8 @@ from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.hls4ml.csim import require_compiler
 from pulsefront.firmware.hls4ml.project import write_hls4ml
-from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings, refuse_unwritable
+from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
+from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.hls4ml.synthesis import find_tool, synthesize
 from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport
 from pulsefront.firmware.hls4ml.testbench import write_testbench

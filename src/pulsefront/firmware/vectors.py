@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from pulsefront.errors import ExportError
 from pulsefront.evaluate.spread import spread_over
-from pulsefront.fixed_point.bounds import weights_at
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import Dense
 from pulsefront.fixed_point.model import FixedPointModel
@@ -109,8 +108,7 @@ def _first_weights(model: FixedPointModel, size: int) -> list[npt.NDArray[np.boo
     first = model.layers[0]
     if not isinstance(first, Dense) or len(first.weights) != size:
         return []
-    weights, _ = weights_at(first)
-    return [weights[:, node] > 0 for node in _spread(weights.shape[1], SINGLE_EXTREMES)]
+    return [first.weights[:, node] > 0 for node in _spread(first.n_out, SINGLE_EXTREMES)]
 
 
 def write_vectors(

@@ -16,12 +16,13 @@ from pulsefront.fixed_point.layers import (
     Dense,
     Flatten,
     HardTanh,
-    Input,
     Layer,
+    LayerStep,
     MaxPool,
     Quantize,
     Relu,
     WindowSum,
+    register_layer,
 )
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.real_values import format_of_scale, raw_integers
@@ -30,6 +31,7 @@ from pulsefront.fixed_point.resources import (
     ResourceModel,
     estimate_resources,
 )
+from pulsefront.fixed_point.tensors import Input
 
 __all__ = [
     "Assignment",
@@ -44,6 +46,7 @@ __all__ = [
     "HardTanh",
     "Input",
     "Layer",
+    "LayerStep",
     "MaxPool",
     "Overflow",
     "Quantize",
@@ -57,4 +60,5 @@ __all__ = [
     "format_holding",
     "format_of_scale",
     "raw_integers",
+    "register_layer",
 ]

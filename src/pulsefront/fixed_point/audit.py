@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pulsefront.errors import OverflowPossible
-from pulsefront.fixed_point.bounds import accumulator_reach
-from pulsefront.fixed_point.format import (
-    MAX_WIDTH,
-    Assignment,
-    FixedPointFormat,
-    Integers,
-    Overflow,
-    assign,
-)
-from pulsefront.fixed_point.layers import Conv1d, Dense, assignment_of
-from pulsefront.fixed_point.tensors import Step, Tensor
-
-if TYPE_CHECKING:
-    from pulsefront.fixed_point.model import Arrays, FixedPointModel
+from pulsefront.fixed_point.emulator.seen import Seen, seen_ranges
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Overflow
+from pulsefront.fixed_point.intervals import rounded
+from pulsefront.fixed_point.layers import LayerStep
+from pulsefront.fixed_point.layers.base import InnerAssignment
+from pulsefront.fixed_point.specification import Arrays, Specification
+from pulsefront.fixed_point.tensors import Tensor
 
 __all__ = ["Audit", "AuditRow", "audit"]
 
@@ -128,25 +121,21 @@ class Audit:
                 )
 
 
-def audit(model: FixedPointModel, data: Arrays | None = None) -> Audit:
+def audit(model: Specification, data: Arrays | None = None) -> Audit:
     """Audit *model*, with the ranges that *data* (raw input integers) reached where given."""
-    seen: dict[str, tuple[Integers, Integers]] = {}
-    if data is not None:
-        seen = model.emulator.exact_ranges(model.input_arrays(data))
+    seen = {} if data is None else seen_ranges(model.steps, model.input_arrays(data))
     rows = []
     for step in model.steps:
-        layer = step.layer
-        if isinstance(layer, (Dense, Conv1d)) and layer.accumulator is not None:
-            rows.append(_accumulator_row(layer, step))
-        rows.append(_row(step, seen.get(layer.name)))
+        rows += [_inner_row(step, inner) for inner in step.layer.inner_assignments(step.sources)]
+        rows.append(_row(step, seen.get(step.layer.name)))
     return Audit(model.name, tuple(rows))
 
 
-def _row(step: Step, seen: tuple[Integers, Integers] | None) -> AuditRow:
+def _row(step: LayerStep, seen: Seen | None) -> AuditRow:
     layer, exact = step.layer, step.exact
-    to = assignment_of(layer)
+    to = layer.assignment
     if to is None:
-        ends = None if seen is None else (int(seen[0].min()), int(seen[1].max()))
+        ends = None if seen is None else (int(seen.low.min()), int(seen.high.max()))
         return AuditRow(
             layer.name, layer.kind, exact.interval, ends, exact.format, None, None, 0, _reads(step)
         )
@@ -155,13 +144,28 @@ def _row(step: Step, seen: tuple[Integers, Integers] | None) -> AuditRow:
     proven = _rounded(exact.low[..., channel], exact.high[..., channel], fraction, target, to)
     ends = None
     if seen is not None:
-        ends = _rounded(seen[0][channel], seen[1][channel], fraction, target, to)
+        ends = _rounded(seen.low[channel], seen.high[channel], fraction, target, to)
     headroom = _headroom(proven, target)
     modes = str(to.rounding), str(to.overflow)
     return AuditRow(layer.name, layer.kind, proven, ends, target, *modes, headroom, _reads(step))
 
 
-def _reads(step: Step) -> str:
+def _inner_row(step: LayerStep, inner: InnerAssignment) -> AuditRow:
+    target = inner.to.container
+    return AuditRow(
+        f"{step.layer.name}.{inner.label}",
+        inner.label,
+        inner.reach,
+        None,
+        target,
+        str(inner.to.rounding),
+        str(inner.to.overflow),
+        _headroom(inner.reach, target),
+        _reads(step),
+    )
+
+
+def _reads(step: LayerStep) -> str:
     """Return what a layer reads, and within which proven range."""
     parts = []
     for source in step.sources:
@@ -186,9 +190,8 @@ def _worst(exact: Tensor, to: Assignment) -> tuple[Any, FixedPointFormat]:
 def _rounded(
     low: Any, high: Any, fraction: int, target: FixedPointFormat, to: Assignment
 ) -> tuple[int, int]:
-    wide = FixedPointFormat(MAX_WIDTH, MAX_WIDTH - target.fraction)
-    rounded = Assignment(wide, to.rounding, Overflow.SAT)
-    return int(assign(low, fraction, rounded).min()), int(assign(high, fraction, rounded).max())
+    lowest, highest = (rounded(end, fraction, target.fraction, to.rounding) for end in (low, high))
+    return int(lowest.min()), int(highest.max())
 
 
 def _bits(interval: tuple[int, int]) -> int:
@@ -204,21 +207,3 @@ def _headroom(interval: tuple[int, int], target: FixedPointFormat) -> int:
         # A negative value needs a sign, whatever the width.
         return min(target.width - needed, 0) - 1
     return target.width - int(target.signed) - needed
-
-
-def _accumulator_row(layer: Dense | Conv1d, step: Step) -> AuditRow:
-    to = layer.accumulator
-    assert to is not None
-    target = to.container
-    reach = accumulator_reach(layer, step.sources[0])
-    return AuditRow(
-        f"{layer.name}.accumulator",
-        "accumulator",
-        reach,
-        None,
-        target,
-        str(to.rounding),
-        str(to.overflow),
-        _headroom(reach, target),
-        _reads(step),
-    )

@@ -8,16 +8,11 @@ bits that a multiplier of constants really needs, so a zero costs nothing there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pulsefront.fixed_point.format import FixedPointFormat, Formats
-from pulsefront.fixed_point.layers import Conv1d, Dense
-from pulsefront.fixed_point.tensors import Step
-
-if TYPE_CHECKING:
-    from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.layers.base import LayerStep
+from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["Cost", "LayerCost", "cost"]
 
@@ -65,7 +60,7 @@ class Cost:
     layers: tuple[LayerCost, ...]
 
 
-def cost(model: FixedPointModel) -> Cost:
+def cost(model: Specification) -> Cost:
     """Return the cost of *model*."""
     layers = tuple(_layer(step) for step in model.steps)
     input_bits = sum(int(np.prod(one.shape)) * one.format.width for one in model.inputs)
@@ -79,37 +74,15 @@ def cost(model: FixedPointModel) -> Cost:
     )
 
 
-def _layer(step: Step) -> LayerCost:
-    layer = step.layer
+def _layer(step: LayerStep) -> LayerCost:
+    found = step.layer.arithmetic(step)
     activation_bits = step.result.size * step.result.format.width
-    if not isinstance(layer, (Dense, Conv1d)):
-        return LayerCost(layer.name, layer.kind, 0, activation_bits, 0, 0.0, 0)
-    weights = layer.weights
-    outputs = weights.shape[-1]
-    widths = _widths(layer.weight_format, outputs)
-    fan_in = weights.size // outputs
-    weight_bits = int(widths.sum()) * fan_in
-    if layer.bias is not None and layer.bias_format is not None:
-        weight_bits += int(_widths(layer.bias_format, outputs).sum())
-    positions = step.exact.size // outputs
-    macs = weights.size * positions
-    activation = step.sources[0].format.width
-    per_mac = widths * activation + widths + activation + np.log2(fan_in)
-    bops = float(per_mac.sum()) * fan_in * positions
-    ebops = int(_constant_bits(weights).sum()) * activation * positions
-    return LayerCost(layer.name, layer.kind, weight_bits, activation_bits, macs, bops, ebops)
-
-
-def _widths(formats: Formats, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    if isinstance(formats, FixedPointFormat):
-        return np.full(channels, formats.width, dtype=np.int64)
-    return np.array([one.width for one in formats], dtype=np.int64)
-
-
-def _constant_bits(
-    weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Return the number of bits from the first to the last non-zero one of each |weight|."""
-    magnitude = np.abs(weights)
-    odd = magnitude // np.maximum(magnitude & -magnitude, 1)
-    return np.frexp(odd.astype(np.float64))[1].astype(np.int64)
+    return LayerCost(
+        step.layer.name,
+        step.layer.kind,
+        found.weight_bits,
+        activation_bits,
+        found.macs,
+        found.bops,
+        found.ebops,
+    )

@@ -1,55 +1,44 @@
 """A fixed-point model as a JSON document with a schema version, and back.
 
-Integers stay integers, so the round trip is exact; what the reader does not know it refuses.
+Integers stay integers, so the round trip is exact; what the reader does not know it refuses. The
+fields of a layer are read by their types (`_READERS`), so that a new layer needs nothing here.
+
+Own code and not pydantic: weights go through NumPy, formats and modes through the checks of their
+own classes, a foreign layer or a scale gets its own way out, and every error names the layer; what
+is left for a schema are names of keys.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
 from pulsefront.errors import PrecisionError
 from pulsefront.files import write_text
-from pulsefront.fixed_point import layers as kinds
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat
-from pulsefront.fixed_point.layers import INSTEAD, Input, Layer, refuse
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Formats, Integers
+from pulsefront.fixed_point.layers import Layer, refuse
+from pulsefront.fixed_point.layers.base import KINDS
+from pulsefront.fixed_point.layers.unsupported import INSTEAD
 from pulsefront.fixed_point.real_values import format_of_scale
-
-if TYPE_CHECKING:
-    from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.specification import Specification
+from pulsefront.fixed_point.tensors import Input
 
 __all__ = ["SCHEMA", "from_json", "load", "save", "to_json"]
 
 SCHEMA = 1
 """Version of the document; a reader refuses any that is newer."""
 
-LAYERS: dict[str, type[Layer]] = {
-    kind.kind: kind
-    for kind in (
-        kinds.AveragePool,
-        kinds.Clip,
-        kinds.Concatenate,
-        kinds.Conv1d,
-        kinds.Dense,
-        kinds.Flatten,
-        kinds.HardTanh,
-        kinds.MaxPool,
-        kinds.Quantize,
-        kinds.Relu,
-        kinds.WindowSum,
-    )
-}
-
-Model = TypeVar("Model", bound="FixedPointModel")
+Model = TypeVar("Model", bound=Specification)
 
 
-def to_json(model: FixedPointModel) -> dict[str, Any]:
+def to_json(model: Specification) -> dict[str, Any]:
     """Return *model* as JSON-ready data."""
     return {
         "schema": SCHEMA,
@@ -91,12 +80,12 @@ def _format(one: FixedPointFormat) -> dict[str, Any]:
     return {"width": one.width, "integer": one.integer, "signed": one.signed}
 
 
-def save(model: FixedPointModel, path: str | Path) -> None:
+def save(model: Specification, path: str | Path) -> None:
     """Write *model* to *path* as JSON, atomically: one line per layer field."""
     write_text(path, dumps(model))
 
 
-def dumps(model: FixedPointModel) -> str:
+def dumps(model: Specification) -> str:
     """Return the JSON text of *model*; the same model gives the same bytes."""
     document = to_json(model)
     layers = document.pop("layers")
@@ -165,18 +154,18 @@ def from_json(model_class: type[Model], document: Any) -> Model:
     expected = {"schema", "kind", "name", "inputs", "layers", "outputs"}
     _check_keys(document, expected, expected, "the model")
     return model_class(
-        name=_text(document["name"], "name"),
-        inputs=tuple(_input(entry) for entry in _list(document["inputs"], "inputs")),
-        layers=tuple(_read_layer(entry) for entry in _list(document["layers"], "layers")),
-        outputs=tuple(_text(name, "outputs") for name in _list(document["outputs"], "outputs")),
+        name=_text("name", document["name"]),
+        inputs=tuple(_input(entry) for entry in _list("inputs", document["inputs"])),
+        layers=tuple(_read_layer(entry) for entry in _list("layers", document["layers"])),
+        outputs=_texts("outputs", document["outputs"]),
     )
 
 
 def _input(entry: Any) -> Input:
     keys = {"name", "shape", "format"}
     _check_keys(entry, keys, keys, "an input")
-    name = _text(entry["name"], "name")
-    shape = tuple(_integer(length, "shape") for length in _list(entry["shape"], "shape"))
+    name = _text("name", entry["name"])
+    shape = _integers("shape", entry["shape"])
     with _placed(f"input {name!r}, format"):
         return Input(name, shape, _read_format(entry["format"]))
 
@@ -184,24 +173,25 @@ def _input(entry: Any) -> Input:
 def _read_layer(entry: Any) -> Layer:
     if not isinstance(entry, dict):
         raise PrecisionError("a layer is no object", field="layers", value=type(entry).__name__)
-    name = _text(entry.get("name"), "name of a layer")
+    name = _text("name of a layer", entry.get("name"))
     kind = entry.get("kind")
-    if not isinstance(kind, str) or kind not in LAYERS:
+    if not isinstance(kind, str) or kind not in KINDS:
         if str(kind).lower().replace("_", "") in INSTEAD:
             raise refuse(name, str(kind))
         raise PrecisionError(
             f"layer {name!r} is of an unknown kind",
             value=kind,
-            remedy=f"known: {', '.join(sorted(LAYERS))}",
+            remedy=f"known: {', '.join(sorted(KINDS))}",
         )
-    cls = LAYERS[kind]
-    known = {field.name for field in fields(cls)}
-    _check_keys(entry, known | {"kind"}, known | {"kind"}, f"layer {name!r}")
+    cls = KINDS[kind]
+    readers = _readers(cls)
+    keys = {"kind", *readers}
+    _check_keys(entry, keys, keys, f"layer {name!r}")
     values = {}
-    for key in known:
+    for key, read in readers.items():
         where = f"layer {name!r}, {key}"
         with _placed(where):
-            values[key] = _value(where, key, entry[key])
+            values[key] = read(where, entry[key])
     return cls(**values)
 
 
@@ -216,24 +206,37 @@ def _placed(where: str) -> Iterator[None]:
         raise
 
 
-def _value(where: str, key: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if key in ("to", "accumulator"):
-        keys = {"format", "rounding", "overflow"}
-        _check_keys(value, keys, keys, where)
-        return Assignment(_formats(value["format"]), value["rounding"], value["overflow"])
-    if key in ("weight_format", "bias_format"):
-        return _formats(value)
-    if key in ("weights", "bias"):
-        return _array(where, value)
-    if key == "name":
-        return _text(value, where)
-    if key == "inputs":
-        return tuple(_text(one, where) for one in _list(value, where))
-    if key == "padding":
-        return tuple(_integer(one, where) for one in _list(value, where))
-    return _integer(value, where)
+Reader = Callable[[str, Any], Any]
+"""From the place of a value, for errors, and the value in JSON to the value of a field."""
+
+
+@cache
+def _readers(cls: type[Layer]) -> dict[str, Reader]:
+    """Return how each field of a layer is read, by its type.
+
+    Raises
+    ------
+    PrecisionError
+        A field has a type that documents do not hold.
+    """
+    hints = get_type_hints(cls)
+    found = {}
+    for field in fields(cls):
+        hint = hints[field.name]
+        for kind, read in _READERS:
+            if hint == kind:
+                found[field.name] = read
+            elif hint == kind | None:
+                found[field.name] = _or_none(read)
+        if field.name not in found:
+            raise PrecisionError(
+                f"documents hold no {hint}", field=f"{field.name} of {cls.__name__}"
+            )
+    return found
+
+
+def _or_none(read: Reader) -> Reader:
+    return lambda where, value: None if value is None else read(where, value)
 
 
 def _array(where: str, value: Any) -> Any:
@@ -264,7 +267,13 @@ def _is_raw(one: Any) -> bool:
     return isinstance(one, (int, np.integer)) and -(1 << 63) <= int(one) < 1 << 63
 
 
-def _formats(value: Any) -> FixedPointFormat | tuple[FixedPointFormat, ...]:
+def _assignment(where: str, value: Any) -> Assignment:
+    keys = {"format", "rounding", "overflow"}
+    _check_keys(value, keys, keys, where)
+    return Assignment(_formats(where, value["format"]), value["rounding"], value["overflow"])
+
+
+def _formats(_: str, value: Any) -> Formats:
     if isinstance(value, list):
         return tuple(_read_format(one) for one in value)
     return _read_format(value)
@@ -273,7 +282,7 @@ def _formats(value: Any) -> FixedPointFormat | tuple[FixedPointFormat, ...]:
 def _read_format(value: Any) -> FixedPointFormat:
     keys = {"width", "integer", "signed"}
     if isinstance(value, Mapping) and isinstance(value.get("scale"), (int, float)):
-        width = _integer(value.get("width"), "width")
+        width = _integer("width", value.get("width"))
         found = format_of_scale(width, value["scale"], field="scale")
         raise PrecisionError(
             "a format has integer bits instead of a scale",
@@ -304,19 +313,40 @@ def _check_keys(entry: Any, known: set[str], needed: set[str], where: str) -> No
             raise PrecisionError(f"{where} lacks a key", field=key)
 
 
-def _list(value: Any, where: str) -> list[Any]:
+def _list(where: str, value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise PrecisionError(f"{where} is no list", value=type(value).__name__)
     return value
 
 
-def _text(value: Any, where: str) -> str:
+def _text(where: str, value: Any) -> str:
     if not isinstance(value, str):
         raise PrecisionError(f"{where} is no text", value=value)
     return value
 
 
-def _integer(value: Any, where: str) -> int:
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    return tuple(_text(where, one) for one in _list(where, value))
+
+
+def _integer(where: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise PrecisionError(f"{where} is no integer", value=value)
     return value
+
+
+def _integers(where: str, value: Any) -> tuple[int, ...]:
+    return tuple(_integer(where, one) for one in _list(where, value))
+
+
+_READERS: tuple[tuple[Any, Reader], ...] = (
+    (str, _text),
+    (tuple[str, ...], _texts),
+    (int, _integer),
+    (tuple[int, int], _integers),
+    (tuple[int, ...], _integers),
+    (Integers, _array),
+    (Formats, _formats),
+    (Assignment, _assignment),
+)
+"""The types that a layer's field may have, each or None too, with the reader of each."""

@@ -24,6 +24,7 @@ __all__ = [
     "Integers",
     "Overflow",
     "Rounding",
+    "aligned",
     "assign",
     "container",
     "format_holding",
@@ -205,6 +206,15 @@ def container(formats: Formats) -> FixedPointFormat:
     integer = max(one.integer + int(signed and not one.signed) for one in formats)
     fraction = max(one.fraction for one in formats)
     return FixedPointFormat(integer + fraction, integer, signed)
+
+
+def aligned(integers: Integers, formats: Formats) -> Integers:
+    """Return raw integers of per-channel *formats* at the container's fraction."""
+    if isinstance(formats, FixedPointFormat):
+        return integers
+    whole = container(formats).fraction
+    shifts = np.array([whole - one.fraction for one in formats], dtype=np.int64)
+    return integers << shifts
 
 
 def format_holding(low: int, high: int, fraction: int) -> FixedPointFormat:

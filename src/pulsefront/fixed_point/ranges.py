@@ -1,7 +1,7 @@
 """What every tensor of a model can hold: shapes, formats, and proven intervals.
 
-From the intervals (see bounds.py) everything else follows: exact formats, accumulator widths, the
-number type in which a matrix product is exact, whether a WRAP can happen.
+From the intervals (see `Layer.bounds`) everything else follows: exact formats, accumulator widths,
+the number type in which a matrix product is exact, whether a WRAP can happen.
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from collections.abc import Mapping
 import numpy as np
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.bounds import BOUNDS, assigned_interval, product_fraction
-from pulsefront.fixed_point.format import MAX_WIDTH, FixedPointFormat, Overflow, format_holding
-from pulsefront.fixed_point.layers import Conv1d, Dense, Input, Layer, assignment_of
-from pulsefront.fixed_point.tensors import Step, Tensor
+from pulsefront.fixed_point.format import (
+    MAX_WIDTH,
+    Assignment,
+    FixedPointFormat,
+    Overflow,
+    format_holding,
+)
+from pulsefront.fixed_point.intervals import assigned_interval
+from pulsefront.fixed_point.layers.base import Layer, LayerStep
+from pulsefront.fixed_point.tensors import Input, Tensor
 
-__all__ = ["number_type", "step_of", "trace", "working_magnitude"]
+__all__ = ["step_of", "trace", "working_magnitude"]
 
 
-def trace(inputs: tuple[Input, ...], layers: tuple[Layer, ...]) -> dict[str, Tensor | Step]:
+def trace(inputs: tuple[Input, ...], layers: tuple[Layer, ...]) -> dict[str, Tensor | LayerStep]:
     """Return the tensor of every input and the step of every layer, by name, in order.
 
     Raises
@@ -28,7 +34,7 @@ def trace(inputs: tuple[Input, ...], layers: tuple[Layer, ...]) -> dict[str, Ten
         A name is used twice or unknown, a shape does not fit, or 64 bits do not suffice; the
         message names the layer.
     """
-    known: dict[str, Tensor | Step] = {}
+    known: dict[str, Tensor | LayerStep] = {}
     for source in inputs:
         if source.name in known:
             raise PrecisionError(f"the name {source.name!r} is used twice")
@@ -42,7 +48,7 @@ def trace(inputs: tuple[Input, ...], layers: tuple[Layer, ...]) -> dict[str, Ten
     return known
 
 
-def step_of(layer: Layer, known: Mapping[str, Tensor | Step]) -> Step:
+def step_of(layer: Layer, known: Mapping[str, Tensor | LayerStep]) -> LayerStep:
     """Return the step of *layer*, given the steps before it."""
     sources = []
     for name in layer.inputs:
@@ -52,68 +58,56 @@ def step_of(layer: Layer, known: Mapping[str, Tensor | Step]) -> Step:
                 remedy=f"known so far: {', '.join(known)}",
             )
         source = known[name]
-        sources.append(source.result if isinstance(source, Step) else source)
+        sources.append(source.result if isinstance(source, LayerStep) else source)
     return _step(layer, tuple(sources))
 
 
-def _step(layer: Layer, sources: tuple[Tensor, ...]) -> Step:
-    bounds = BOUNDS.get(type(layer))
-    if bounds is None:
-        raise PrecisionError(f"layer {layer.name!r}: unknown kind {type(layer).__name__}")
-    low, high, fraction, magnitude = bounds(layer, *sources)
-    if magnitude >= 1 << MAX_WIDTH:
+def _step(layer: Layer, sources: tuple[Tensor, ...]) -> LayerStep:
+    bounds = layer.bounds(sources)
+    if bounds.magnitude >= 1 << MAX_WIDTH:
         raise PrecisionError(
-            f"layer {layer.name!r}: a sum can need {magnitude.bit_length() + 1} bits "
+            f"layer {layer.name!r}: a sum can need {bounds.magnitude.bit_length() + 1} bits "
             "and 64-bit integers do not suffice",
             remedy="use formats with fewer bits before this layer",
         )
-    whole = format_holding(int(low.min()), int(high.max()), fraction)
+    low, high = bounds.low, bounds.high
+    whole = format_holding(int(low.min()), int(high.max()), bounds.fraction)
     exact = Tensor(layer.name, low.shape, whole, low, high)
-    to = assignment_of(layer)
+    to = layer.assignment
     if to is None:
-        return Step(layer, sources, exact, exact, magnitude)
+        return LayerStep(layer, sources, exact, exact, bounds.magnitude)
     try:
-        low, high = assigned_interval(low, high, fraction, to)
+        low, high = assigned_interval(low, high, bounds.fraction, to)
     except PrecisionError as error:
         raise PrecisionError(
             f"layer {layer.name!r}: {error.problem}", value=error.value, remedy=error.remedy
         ) from None
     result = Tensor(layer.name, low.shape, to.container, low, high)
-    return Step(layer, sources, exact, result, magnitude)
+    return LayerStep(layer, sources, exact, result, bounds.magnitude)
 
 
-def number_type(magnitude: int) -> type[np.float32 | np.float64 | np.int64]:
-    """Return the fastest number type in which integers up to *magnitude* are exact."""
-    if magnitude <= 1 << 24:
-        return np.float32
-    return np.float64 if magnitude <= 1 << 53 else np.int64
-
-
-def working_magnitude(step: Step) -> int:
+def working_magnitude(step: LayerStep) -> int:
     """Return a bound of every number on the way to the step's result, its assignment included.
 
     Counted in least significant bits of the finest intermediate: a float type that holds integers
     of this size computes the step exactly by scaling with powers of two, floor and comparison.
     """
-    magnitude = step.magnitude
-    assignments = [assignment_of(step.layer)]
-    if isinstance(step.layer, (Dense, Conv1d)):
-        assignments.append(step.layer.accumulator)
-    for to in assignments:
-        if to is None:
-            continue
-        formats = (to.format,) if isinstance(to.format, FixedPointFormat) else to.format
-        fractions = {step.exact.format.fraction}
-        if isinstance(step.layer, (Dense, Conv1d)):
-            fractions.add(product_fraction(step.layer, step.sources[0])[0])
-        for one in formats:
-            for fraction in fractions:
-                dropped = fraction - one.fraction
-                # Half a step is added for rounding; one turn of the format for wrapping.
-                half = (1 << dropped) if dropped > 0 else 0
-                scaled = (step.magnitude << max(-dropped, 0)) + half
-                turn = (1 << (one.width + 1)) << max(dropped, 0)
-                wraps = to.overflow is Overflow.WRAP
-                magnitude = max(magnitude, scaled + (turn if wraps else 0))
-        magnitude = max(magnitude, 1 << to.container.width)
-    return magnitude
+    inner = step.layer.inner_assignments(step.sources)
+    assignments = [(one.fraction, one.to) for one in inner]
+    if step.layer.assignment is not None:
+        assignments.append((step.exact.format.fraction, step.layer.assignment))
+    found = (_assigned_magnitude(step.magnitude, fraction, to) for fraction, to in assignments)
+    return max([step.magnitude, *found])
+
+
+def _assigned_magnitude(magnitude: int, fraction: int, to: Assignment) -> int:
+    """Return a bound of the numbers that the assignment of numbers up to *magnitude* meets."""
+    found = 1 << to.container.width
+    for one in (to.format,) if isinstance(to.format, FixedPointFormat) else to.format:
+        dropped = fraction - one.fraction
+        # Half a step is added for rounding; one turn of the format for wrapping.
+        half = (1 << dropped) if dropped > 0 else 0
+        turn = (1 << (one.width + 1)) << max(dropped, 0)
+        scaled = (magnitude << max(-dropped, 0)) + half
+        found = max(found, scaled + (turn if to.overflow is Overflow.WRAP else 0))
+    return found

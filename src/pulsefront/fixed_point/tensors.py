@@ -1,4 +1,8 @@
-"""Tensors with their proven intervals, and the steps between them."""
+"""Inputs, and tensors with their proven intervals.
+
+A tensor without its event axis has the shape ``(channel,)`` or ``(position, channel)``, channels
+last.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
-from pulsefront.fixed_point.layers import Layer
 
-__all__ = ["Step", "Tensor"]
+__all__ = ["Input", "Tensor"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A named input: *shape* without the event axis, raw integers of *format*."""
+
+    name: str
+    shape: tuple[int, ...]
+    format: FixedPointFormat
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(length) for length in self.shape))
+        if len(self.shape) not in (1, 2) or min(self.shape) < 1:
+            raise PrecisionError(
+                "an input has the shape (channel,) or (position, channel)",
+                field=self.name,
+                value=self.shape,
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,22 +50,11 @@ class Tensor:
         return int(self.low.min()), int(self.high.max())
 
     @property
+    def magnitude(self) -> int:
+        """Bound of the absolute value of every element."""
+        return max(map(abs, self.interval))
+
+    @property
     def size(self) -> int:
         """Number of elements per event."""
         return int(np.prod(self.shape))
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One layer with what goes in and what comes out.
-
-    ``exact`` is the result before the assignment, with every bit; ``result`` the tensor after it.
-    ``magnitude`` bounds the absolute value of every partial sum on the way to ``exact``, in any
-    order of summation: below 2^24 a float32 matrix product is exact, below 2^53 a float64 one.
-    """
-
-    layer: Layer
-    sources: tuple[Tensor, ...]
-    exact: Tensor
-    result: Tensor
-    magnitude: int

@@ -9,7 +9,8 @@ from pulsefront.firmware import export_model, load_board, verify_export
 from pulsefront.firmware.checksums import write_checksums
 from pulsefront.firmware.hls4ml.csim import CSimulation
 from pulsefront.firmware.hls4ml.project import write_hls4ml
-from pulsefront.firmware.hls4ml.settings import HlsSettings, refuse_unwritable
+from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
+from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.fixed_point import (
     Assignment,
     Clip,

@@ -2,7 +2,7 @@
 
 The graph is built from a list of layers, without torch, Keras or QONNX. Dense, convolution and
 ReLU are hls4ml's own; every other layer is a few lines of C++ of this project's (see
-hls4ml_stage.py), because hls4ml's versions round on the way or know one mode only. Nothing is
+stage.py), because hls4ml's versions round on the way or know one mode only. Nothing is
 left to ``auto``.
 """
 
@@ -19,8 +19,9 @@ from typing import Any
 from pulsefront.errors import ExportError
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.board import Board
-from pulsefront.firmware.hls4ml.layers import layer_list, output_layers, precisions
-from pulsefront.firmware.hls4ml.settings import HlsSettings, refuse_unwritable
+from pulsefront.firmware.hls4ml.layers import ProjectLayers, project_layers
+from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
+from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.firmware.hls4ml.stage import register_stage
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -53,6 +54,7 @@ def write_hls4ml(
     """
     directory = Path(directory)
     refuse_unwritable(model, settings)
+    layers = project_layers(model, settings)
     archive = directory.with_name(f"{directory.name}.tar.gz")
     with _quiet() as said:
         from hls4ml.model.graph import ModelGraph
@@ -60,10 +62,10 @@ def write_hls4ml(
         register_stage()
         try:
             graph = ModelGraph.from_layer_list(
-                _configuration(model, directory, board, settings),
-                layer_list(model, settings),
+                _configuration(model, directory, board, settings, layers),
+                layers.entries,
                 inputs=[one.name for one in model.inputs],
-                outputs=output_layers(model),
+                outputs=layers.outputs,
             )
             graph.write()
         except Exception as error:
@@ -85,7 +87,11 @@ def write_hls4ml(
 
 
 def _configuration(
-    model: FixedPointModel, directory: Path, board: Board, settings: HlsSettings
+    model: FixedPointModel,
+    directory: Path,
+    board: Board,
+    settings: HlsSettings,
+    layers: ProjectLayers,
 ) -> dict[str, Any]:
     from hls4ml.backends import get_backend
 
@@ -105,7 +111,7 @@ def _configuration(
         "ProjectName": model.name,
         "OutputDir": str(directory),
         "WriterConfig": {**config.get("WriterConfig", {}), "WriteTar": False},
-        "HLSConfig": {"Model": whole, "LayerName": precisions(model, settings)},
+        "HLSConfig": {"Model": whole, "LayerName": layers.config},
     }
 
 

@@ -6,23 +6,26 @@ format. Vitis and Vivado HLS unroll them; g++ compiles them as they are.
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any
 
-from pulsefront.fixed_point.bounds import windows
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_holding
 from pulsefront.fixed_point.layers import (
     AveragePool,
-    Clip,
     Concatenate,
-    HardTanh,
+    Flatten,
+    Layer,
+    LayerStep,
+    LimitLayer,
     MaxPool,
+    Quantize,
     Relu,
+    WindowLayer,
     WindowSum,
-    assignment_of,
 )
-from pulsefront.fixed_point.tensors import Step
+from pulsefront.fixed_point.layers.unsupported import not_written
 
-__all__ = ["STAGE", "ap_type", "register_stage", "stage_code"]
+__all__ = ["STAGE", "ap_type", "register_stage", "stage_body", "stage_code"]
 
 STAGE = "PulsefrontStage"
 
@@ -67,12 +70,12 @@ def register_stage() -> None:
         get_backend(backend).register_template(template)
 
 
-def stage_code(step: Step, name: str, *, only_assignment: bool = False) -> str:
+def stage_code(step: LayerStep, name: str, *, only_assignment: bool = False) -> str:
     """Return the C++ of one layer without weights, or only of the assignment at its end."""
     count = 1 if only_assignment else len(step.sources)
     types = ", ".join([*(f"typename input{k}_t" for k in range(count)), "typename output_t"])
     arguments = [*(f"input{k}_t *input{k}" for k in range(count)), "output_t *output"]
-    body = _assignment_lines(step) if only_assignment else _body(step)
+    body = _each_assigned(step) if only_assignment else stage_body(step.layer, step)
     lines = "\n".join(f"    {line}" for line in body)
     return (
         f"\ntemplate <{types}>\nvoid {name}({', '.join(arguments)}) {{\n"
@@ -80,33 +83,40 @@ def stage_code(step: Step, name: str, *, only_assignment: bool = False) -> str:
     )
 
 
-def _body(step: Step) -> list[str]:
-    layer = step.layer
-    if isinstance(layer, (WindowSum, AveragePool)):
-        return _sum_lines(step)
-    if isinstance(layer, MaxPool):
-        return _max_lines(step)
-    if isinstance(layer, Concatenate):
-        return _concatenate_lines(step)
-    if isinstance(layer, (Clip, HardTanh)):
-        return _clip_lines(step)
-    if isinstance(layer, Relu):
-        return [
-            *_loop(step),
-            "    input0_t x = input0[i];",
-            "    if (x < 0)",
-            "        x = 0;",
-            *_indented(_cast(step, "x")),
-            "}",
-        ]
+@singledispatch
+def stage_body(layer: Layer, step: LayerStep) -> list[str]:  # noqa: ARG001
+    """Return the lines of a stage: from ``input0_t *input0``, … to ``output_t *output``.
+
+    Raises
+    ------
+    UnsupportedLayer
+        No function is registered for the layer's class.
+    """
+    raise not_written(layer.name, layer.kind, "hls4ml")
+
+
+@stage_body.register
+def _moves(_: Quantize | Flatten, step: LayerStep) -> list[str]:
+    return _each_assigned(step)
+
+
+def _each_assigned(step: LayerStep) -> list[str]:
     return [*_loop(step), *_indented(_cast(step, "input0[i]")), "}"]
 
 
-def _assignment_lines(step: Step) -> list[str]:
-    return [*_loop(step), *_indented(_cast(step, "input0[i]")), "}"]
+@stage_body.register
+def _relu(_: Relu, step: LayerStep) -> list[str]:
+    return [
+        *_loop(step),
+        "    input0_t x = input0[i];",
+        "    if (x < 0)",
+        "        x = 0;",
+        *_indented(_cast(step, "x")),
+        "}",
+    ]
 
 
-def _loop(step: Step) -> list[str]:
+def _loop(step: LayerStep) -> list[str]:
     return [f"for (unsigned i = 0; i < {step.result.size}; i++) {{", "    #pragma HLS UNROLL"]
 
 
@@ -114,9 +124,9 @@ def _indented(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _cast(step: Step, value: str) -> list[str]:
+def _cast(step: LayerStep, value: str) -> list[str]:
     """Return statements that assign *value* of element i to the output, by its channel."""
-    to = assignment_of(step.layer)
+    to = step.layer.assignment
     if to is None:
         return [f"output[i] = {value};"]
     if isinstance(to.format, FixedPointFormat):
@@ -129,12 +139,10 @@ def _cast(step: Step, value: str) -> list[str]:
     return [*lines, "}"]
 
 
-def _clip_lines(step: Step) -> list[str]:
-    layer = step.layer
+@stage_body.register
+def _limit(layer: LimitLayer, step: LayerStep) -> list[str]:
     source = step.sources[0].format
-    low, high = -(1 << max(source.fraction, 0)), 1 << max(source.fraction, 0)
-    if isinstance(layer, Clip):
-        low, high = int(layer.low), int(layer.high)
+    low, high = layer.limits(source)
     # One type that holds input and limits, so that comparing and assigning lose nothing.
     whole = format_holding(min(low, source.minimum), max(high, source.maximum), source.fraction)
     exact = ap_type(whole)
@@ -152,25 +160,22 @@ def _clip_lines(step: Step) -> list[str]:
     ]
 
 
-def _window_loop(step: Step) -> list[str]:
-    layer = step.layer
-    assert isinstance(layer, (WindowSum, AveragePool, MaxPool))
+def _window_loop(layer: WindowLayer, step: LayerStep) -> list[str]:
     channels = step.result.shape[-1]
     start = f"(i / {channels}) * {layer.stride * channels} + i % {channels}"
     return [*_loop(step), f"    const unsigned first = {start};"]
 
 
-def _sum_lines(step: Step) -> list[str]:
-    layer = step.layer
-    assert isinstance(layer, (WindowSum, AveragePool))
+@stage_body.register
+def _sum(layer: WindowSum | AveragePool, step: LayerStep) -> list[str]:
     channels = step.result.shape[-1]
-    bits = layer.size.bit_length() - 1 if isinstance(layer, AveragePool) else 0
+    bits = layer.mean_bits
     source = step.sources[0].format
     reach = max(abs(source.minimum), source.maximum) * layer.size
     # The fraction bits of the mean are there from the start: the shift at the end loses none.
     exact = format_holding(-(reach << bits), reach << bits, source.fraction + bits)
     return [
-        *_window_loop(step),
+        *_window_loop(layer, step),
         f"    {ap_type(exact)} sum = 0;",
         f"    for (unsigned k = 0; k < {layer.size}; k++) {{",
         "        #pragma HLS UNROLL",
@@ -182,13 +187,11 @@ def _sum_lines(step: Step) -> list[str]:
     ]
 
 
-def _max_lines(step: Step) -> list[str]:
-    layer = step.layer
-    assert isinstance(layer, MaxPool)
+@stage_body.register
+def _largest(layer: MaxPool, step: LayerStep) -> list[str]:
     channels = step.result.shape[-1]
-    assert len(windows(step.sources[0].shape[0], layer.size, layer.stride)) > 0
     return [
-        *_window_loop(step),
+        *_window_loop(layer, step),
         "    input0_t largest = input0[first];",
         f"    for (unsigned k = 1; k < {layer.size}; k++) {{",
         "        #pragma HLS UNROLL",
@@ -200,7 +203,8 @@ def _max_lines(step: Step) -> list[str]:
     ]
 
 
-def _concatenate_lines(step: Step) -> list[str]:
+@stage_body.register
+def _concatenate(_: Concatenate, step: LayerStep) -> list[str]:
     lines = []
     width = step.result.shape[-1]
     offset = 0

@@ -16,29 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError
-from pulsefront.files import write_bytes
-from pulsefront.firmware.onnx.assign import assign_nodes, limit_nodes
+from pulsefront.files import canonical_json, hash_json, write_bytes
+from pulsefront.firmware.onnx.assign import assign_nodes
+from pulsefront.firmware.onnx.exact_layers import exact_nodes
 from pulsefront.firmware.onnx.graph import GraphBuilder
-from pulsefront.firmware.onnx.layers import flat, limited, reduced_windows, rows
 from pulsefront.firmware.onnx.session import onnx_session
-from pulsefront.fixed_point.bounds import bias_at, product_fraction, weights_at
-from pulsefront.fixed_point.format import FixedPointFormat, Integers, assign
-from pulsefront.fixed_point.layers import (
-    AveragePool,
-    Clip,
-    Concatenate,
-    Conv1d,
-    Dense,
-    Flatten,
-    HardTanh,
-    MaxPool,
-    Relu,
-    WindowSum,
-    assignment_of,
-)
+from pulsefront.fixed_point.format import FixedPointFormat, Integers
+from pulsefront.fixed_point.intervals import number_type
+from pulsefront.fixed_point.layers import LayerStep
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.ranges import number_type, working_magnitude
-from pulsefront.fixed_point.tensors import Step
+from pulsefront.fixed_point.ranges import working_magnitude
 
 __all__ = ["build_onnx", "run_onnx", "write_onnx"]
 
@@ -50,7 +37,7 @@ def build_onnx(model: FixedPointModel, metadata: Mapping[str, str] | None = None
 
     Raises
     ------
-    ExportError
+    ExportError, UnsupportedLayer
         The graph cannot be built; the message names the layer.
     """
     import onnx
@@ -89,8 +76,6 @@ def _integer_type(tensor_format: FixedPointFormat) -> int:
 
 
 def _description(model: FixedPointModel, kind: type) -> dict[str, str]:
-    from pulsefront.files import canonical_json, hash_json
-
     document = model.to_json()
     formats = {one.name: str(one.format) for one in model.inputs}
     formats |= {name: str(one) for name, one in model.output_formats.items()}
@@ -139,81 +124,13 @@ def run_onnx(
     }
 
 
-def _layer(graph: GraphBuilder, step: Step) -> str:
+def _layer(graph: GraphBuilder, step: LayerStep) -> str:
     layer = step.layer
-    if isinstance(layer, (Dense, Conv1d)):
-        value = _accumulated(graph, step) if layer.accumulator else _matrix(graph, step)
-    else:
-        value = _without_weights(graph, step)
-    to = assignment_of(layer)
+    value = exact_nodes(layer, step, graph)
+    to = layer.assignment
     if to is None:
         return value
     try:
         return assign_nodes(graph, value, step.exact.format.fraction, to)
     except ExportError as error:
         raise ExportError(f"layer {layer.name!r}: {error.problem}", remedy=error.remedy) from None
-
-
-def _matrix(graph: GraphBuilder, step: Step) -> str:
-    layer = step.layer
-    assert isinstance(layer, (Dense, Conv1d))
-    fraction = step.exact.format.fraction
-    weights, own = weights_at(layer)
-    weights = weights.reshape(-1, weights.shape[-1])
-    weights = weights << (fraction - own - step.sources[0].format.fraction)
-    value = graph.node("MatMul", [rows(graph, step), graph.number(weights)])
-    if layer.bias is None:
-        return value
-    return graph.node("Add", [value, graph.number(bias_at(layer, fraction))])
-
-
-def _accumulated(graph: GraphBuilder, step: Step) -> str:
-    """Products assigned to the accumulator's format one by one, then added there."""
-    layer = step.layer
-    assert isinstance(layer, (Dense, Conv1d))
-    to = layer.accumulator
-    assert to is not None
-    product, fraction = product_fraction(layer, step.sources[0])
-    weights, _ = weights_at(layer)
-    weights = weights.reshape(-1, weights.shape[-1])
-    bias = graph.number(assign(bias_at(layer, fraction), fraction, to))
-    each = graph.node("Unsqueeze", [rows(graph, step), graph.shape([-1])])
-    products = graph.node("Mul", [each, graph.number(weights)])
-    products = assign_nodes(graph, products, product, to)
-    if to.overflow == "WRAP":
-        # Wrapping once at the end is the same as after every addition.
-        total = graph.node("ReduceSum", [products, graph.shape([-2])], keepdims=0)
-        return limit_nodes(graph, graph.node("Add", [total, bias]), to.container, to.overflow)
-    total = bias
-    for index in range(len(weights)):
-        one = graph.node("Gather", [products, graph.constant(np.array(index))], axis=-2)
-        total = limit_nodes(graph, graph.node("Add", [total, one]), to.container, to.overflow)
-    return total
-
-
-def _without_weights(graph: GraphBuilder, step: Step) -> str:
-    layer = step.layer
-    value = graph.value(layer.inputs[0])
-    fraction = step.sources[0].format.fraction
-    if isinstance(layer, Relu):
-        return graph.node("Max", [value, graph.number(0)])
-    if isinstance(layer, (Clip, HardTanh)):
-        low, high = -(1 << max(fraction, 0)), 1 << max(fraction, 0)
-        if isinstance(layer, Clip):
-            low, high = int(layer.low), int(layer.high)
-        return limited(graph, value, graph.number(low), graph.number(high))
-    if isinstance(layer, Flatten):
-        return flat(graph, step)
-    if isinstance(layer, MaxPool):
-        return reduced_windows(graph, step, "ReduceMax")
-    if isinstance(layer, (WindowSum, AveragePool)):
-        # A mean over 2^k is the sum with k more fraction bits.
-        return reduced_windows(graph, step, "ReduceSum")
-    if isinstance(layer, Concatenate):
-        whole = step.exact.format.fraction
-        parts = []
-        for one in step.sources:
-            part, shift = graph.value(one.name), whole - one.format.fraction
-            parts.append(graph.node("Mul", [part, graph.number(1 << shift)]) if shift else part)
-        return graph.node("Concat", parts, axis=-1)
-    return value

@@ -3,7 +3,7 @@
 The proof of every sum's range chooses the number type of every stage: a float32 matrix product
 is exact below 2^24 and runs at the speed of the machine's vector registers, a float64 one below
 2^53, and 64-bit integers carry the rest. A chain of dense layers that fits 16-bit integers with
-32-bit sums runs in those where the processor multiplies them faster (narrow_tiles.py). Results are
+32-bit sums runs in those where the processor multiplies them faster (tile_code.py). Results are
 integers in every case, and the same ones.
 """
 
@@ -11,28 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.chain import Chain, Link, build_chain, links_of
-from pulsefront.fixed_point.format import Integers
-from pulsefront.fixed_point.layers import Conv1d, Dense, assignment_of
-from pulsefront.fixed_point.stages import (
+from pulsefront.fixed_point.emulator.chain import chain_of
+from pulsefront.fixed_point.emulator.links import links_of
+from pulsefront.fixed_point.emulator.stages import (
+    CHUNK,
     Array,
     Stage,
     Values,
-    assignment_stage,
-    exact_stage,
     link_stage,
     step_stage,
 )
-from pulsefront.fixed_point.tensors import Step
-
-if TYPE_CHECKING:
-    from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.layers import LayerStep
+from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["Emulator"]
 
@@ -44,23 +40,19 @@ WIDER = {
     np.dtype(np.uint32): np.int64,
 }
 
-CHUNK = 1024
-"""Events per pass: activations of small networks then stay in the second-level cache."""
-
 EVENTS_PER_THREAD = 16384
 """Fewer events are not worth a thread of their own."""
 
 
 class Emulator:
-    """Runs a `FixedPointModel`; made once per model by ``model.emulator``."""
+    """Runs a `Specification`; made once per model by `FixedPointModel.emulator`."""
 
-    def __init__(self, model: FixedPointModel) -> None:
+    def __init__(self, model: Specification) -> None:
         self._inputs = model.inputs
         self._outputs = {name: model.tensors[name].shape for name in model.outputs}
         self._single = len(model.inputs) == len(model.outputs) == 1
         self._stages = _stages(model)
-        self._chain = _chain(model)
-        self._model = model
+        self._chain = chain_of(model)
 
     def run(self, arrays: Mapping[str, Array]) -> dict[str, Integers]:
         """Run checked inputs (see ``model.input_arrays``), shape (event, …) each."""
@@ -111,34 +103,6 @@ class Emulator:
 
         return result if _in_threads(part, array.shape[0]) else None
 
-    def exact_ranges(self, arrays: Mapping[str, Array]) -> dict[str, tuple[Integers, Integers]]:
-        """Return per layer the smallest and largest integer of each channel before assignment."""
-        stages = [
-            (
-                step,
-                exact_stage(step),
-                None
-                if (to := assignment_of(step.layer)) is None
-                else assignment_stage(step.exact.format.fraction, step.exact.shape[-1], to),
-            )
-            for step in self._model.steps
-        ]
-        found: dict[str, tuple[Integers, Integers]] = {}
-        events = len(next(iter(arrays.values())))
-        for start in range(0, events, CHUNK):
-            values: Values = {name: array[start : start + CHUNK] for name, array in arrays.items()}
-            for step, stage, finish in stages:
-                name = step.layer.name
-                stage(values)
-                rows = values[name].reshape(-1, step.exact.shape[-1])
-                low, high = rows.min(axis=0), rows.max(axis=0)
-                if name in found:
-                    low, high = np.minimum(low, found[name][0]), np.maximum(high, found[name][1])
-                found[name] = low.astype(np.int64), high.astype(np.int64)
-                if finish is not None:
-                    values[name] = finish(values[name])
-        return found
-
     def run_one(self, integers: Array, out: Integers | None = None) -> Integers:
         """Run one event of a model with one input and one output; the result goes into *out*."""
         if not self._single:
@@ -147,7 +111,7 @@ class Emulator:
             )
         source = self._inputs[0]
         array = np.asarray(integers)
-        shape = self._outputs[self._model.outputs[0]]
+        (shape,) = self._outputs.values()
         if out is not None and (out.shape != shape or out.dtype != np.int64):
             raise PrecisionError(
                 f"the result goes into an int64 array of shape {shape}",
@@ -192,36 +156,9 @@ def _in_threads(part: Callable[[int, int], bool], events: int) -> bool:
         return all(list(pool.map(part, edges[:-1], edges[1:])))
 
 
-def _stages(model: FixedPointModel) -> list[Stage]:
+def _stages(model: Specification) -> list[Stage]:
     """Return one stage per layer; a matrix and what is fused to it become one."""
-    steps = {step.layer.name: step for step in model.steps}
-    stages: list[Stage] = []
-    for one in links_of(model.steps, model.outputs):
-        if isinstance(one, Step):
-            stages.append(step_stage(one))
-        else:
-            result = steps[one.result]
-            matrix = result if isinstance(result.layer, (Dense, Conv1d)) else None
-            matrix = matrix or steps[result.layer.inputs[0]]
-            stages.append(link_stage(one, matrix, result.result))
-    return stages
-
-
-def _chain(model: FixedPointModel) -> Chain | None:
-    """Return the model as one compiled chain, where it is one."""
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 1 or len(model.outputs) != 1:
-        return None
-    links = links_of(model.steps, model.outputs)
-    previous = model.inputs[0].name
-    steps = {step.layer.name: step for step in model.steps}
-    for one in links:
-        if isinstance(one, Step):
-            return None
-        result = steps[one.result].layer
-        first = result if isinstance(result, Dense) else steps[result.inputs[0]].layer
-        if not isinstance(first, Dense) or first.inputs != (previous,):
-            return None
-        previous = one.result
-    if previous != model.outputs[0]:
-        return None
-    return build_chain([one for one in links if isinstance(one, Link)], model.inputs[0].format)
+    return [
+        step_stage(one) if isinstance(one, LayerStep) else link_stage(one)
+        for one in links_of(model.steps, model.outputs)
+    ]

@@ -1,0 +1,152 @@
+"""Layers as ONNX nodes on real values: the float graph, and the int8 one with its QDQ pairs.
+
+A new kind of layer registers one function with `real_nodes`.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+
+from pulsefront.firmware.onnx.graph import GraphBuilder
+from pulsefront.firmware.onnx.moves import flat, limited, reduced_windows, rows
+from pulsefront.fixed_point.format import (
+    Assignment,
+    FixedPointFormat,
+    Integers,
+    Overflow,
+    Rounding,
+    assign,
+    container,
+)
+from pulsefront.fixed_point.layers import (
+    AveragePool,
+    Concatenate,
+    Flatten,
+    Layer,
+    LayerStep,
+    LimitLayer,
+    MatrixLayer,
+    MaxPool,
+    Quantize,
+    Relu,
+    WindowSum,
+)
+from pulsefront.fixed_point.layers.unsupported import not_written
+
+__all__ = ["RealGraph", "layer_nodes", "real_nodes"]
+
+
+class RealGraph(GraphBuilder):
+    """Nodes on real values; with *int8*, pairs of quantization around weights and activations."""
+
+    def __init__(self, *, int8: bool) -> None:
+        super().__init__(np.float32)
+        self.int8 = int8
+
+    def limit(self, value: str, low: float, high: float) -> str:
+        """Return *value* limited to *low* … *high*."""
+        return limited(self, value, self.real(low), self.real(high))
+
+    def eight_bits(self, value: str, one: FixedPointFormat) -> str:
+        """Return *value* quantized to the top eight bits of a format, and back; int8 only."""
+        if not self.int8:
+            return value
+        scale, zero = self._scale(one)
+        quantized = self.node("QuantizeLinear", [value, scale, zero])
+        return self.node("DequantizeLinear", [quantized, scale, zero])
+
+    def constants(self, integers: Integers, one: FixedPointFormat) -> str:
+        """Return constants of a format: as they are, or as eight bits with their scale."""
+        if not self.int8:
+            return self.real(one.values(integers))
+        top = FixedPointFormat(8, one.integer, one.signed)
+        eight = assign(integers, one.fraction, Assignment(top, Rounding.RND, Overflow.SAT))
+        scale, zero = self._scale(one)
+        kind = np.int8 if one.signed else np.uint8
+        return self.node("DequantizeLinear", [self.constant(eight.astype(kind)), scale, zero])
+
+    def _scale(self, one: FixedPointFormat) -> tuple[str, str]:
+        kind = np.int8 if one.signed else np.uint8
+        return self.real(2.0 ** (one.integer - 8)), self.constant(np.zeros((), dtype=kind))
+
+
+def layer_nodes(graph: RealGraph, step: LayerStep, *, last: bool) -> str:
+    """Append one layer with the saturation at its end and return its value; *last*: an output."""
+    value = real_nodes(step.layer, step, graph)
+    to = step.layer.assignment
+    if to is None:
+        return value
+    whole = to.container
+    if to.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        symmetric = to.overflow is Overflow.SAT_SYM
+        low = whole.symmetric_minimum if symmetric else whole.minimum
+        value = graph.limit(value, low * whole.step, whole.maximum * whole.step)
+    # An output is wanted as fine as the sums give it.
+    return value if last else graph.eight_bits(value, whole)
+
+
+@singledispatch
+def real_nodes(layer: Layer, step: LayerStep, graph: RealGraph) -> str:  # noqa: ARG001
+    """Append the nodes of a layer without its assignment and return their value.
+
+    Raises
+    ------
+    UnsupportedLayer
+        No function is registered for the layer's class.
+    """
+    raise not_written(layer.name, layer.kind, "ONNX of real values")
+
+
+@real_nodes.register
+def _matrix(layer: MatrixLayer, step: LayerStep, graph: RealGraph) -> str:
+    weights = layer.matrix_at(layer.weight_fraction)
+    constant = graph.constants(weights, container(layer.weight_format))
+    value = graph.node("MatMul", [rows(layer, step, graph), constant])
+    if layer.bias is None or layer.bias_format is None:
+        return value
+    whole = container(layer.bias_format)
+    return graph.node("Add", [value, graph.real(whole.values(layer.bias_at(whole.fraction)))])
+
+
+@real_nodes.register
+def _quantize(layer: Quantize, _: LayerStep, graph: RealGraph) -> str:
+    return graph.value(layer.inputs[0])
+
+
+@real_nodes.register
+def _relu(layer: Relu, _: LayerStep, graph: RealGraph) -> str:
+    return graph.node("Relu", [graph.value(layer.inputs[0])])
+
+
+@real_nodes.register
+def _limit(layer: LimitLayer, step: LayerStep, graph: RealGraph) -> str:
+    source = step.sources[0].format
+    low, high = layer.limits(source)
+    return graph.limit(graph.value(layer.inputs[0]), low * source.step, high * source.step)
+
+
+@real_nodes.register
+def _flatten(_: Flatten, step: LayerStep, graph: RealGraph) -> str:
+    return flat(step, graph)
+
+
+@real_nodes.register
+def _concatenate(_: Concatenate, step: LayerStep, graph: RealGraph) -> str:
+    return graph.node("Concat", [graph.value(one.name) for one in step.sources], axis=-1)
+
+
+@real_nodes.register
+def _sum(layer: WindowSum, step: LayerStep, graph: RealGraph) -> str:
+    return reduced_windows(layer, step, graph, "ReduceSum")
+
+
+@real_nodes.register
+def _mean(layer: AveragePool, step: LayerStep, graph: RealGraph) -> str:
+    return reduced_windows(layer, step, graph, "ReduceMean")
+
+
+@real_nodes.register
+def _largest(layer: MaxPool, step: LayerStep, graph: RealGraph) -> str:
+    return reduced_windows(layer, step, graph, "ReduceMax")

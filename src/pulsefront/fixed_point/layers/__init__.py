@@ -1,0 +1,33 @@
+"""The layers of a fixed-point model; base.py says what a layer is and how one is added."""
+
+from pulsefront.fixed_point.layers.base import Layer, LayerStep, register_layer
+from pulsefront.fixed_point.layers.conv1d import Conv1d
+from pulsefront.fixed_point.layers.dense import Dense
+from pulsefront.fixed_point.layers.limits import Clip, HardTanh, LimitLayer, Relu
+from pulsefront.fixed_point.layers.matrix import MatrixLayer
+from pulsefront.fixed_point.layers.moves import Concatenate, Flatten, Quantize
+from pulsefront.fixed_point.layers.pooling import AveragePool, MaxPool, WindowLayer, WindowSum
+from pulsefront.fixed_point.layers.unsupported import refuse
+from pulsefront.fixed_point.tensors import Input
+
+__all__ = [
+    "AveragePool",
+    "Clip",
+    "Concatenate",
+    "Conv1d",
+    "Dense",
+    "Flatten",
+    "HardTanh",
+    "Input",
+    "Layer",
+    "LayerStep",
+    "LimitLayer",
+    "MatrixLayer",
+    "MaxPool",
+    "Quantize",
+    "Relu",
+    "WindowLayer",
+    "WindowSum",
+    "refuse",
+    "register_layer",
+]

@@ -1,0 +1,36 @@
+"""Layers that firmware cannot have, or that a writer does not know, and what to use instead."""
+
+from __future__ import annotations
+
+from pulsefront.errors import UnsupportedLayer
+
+__all__ = ["INSTEAD", "not_written", "refuse"]
+
+SUPPORTED = "dense, conv1d, window sum, average pool, max pool, ReLU, clip and hard-tanh"
+
+INSTEAD = {
+    "sigmoid": "use HardTanh, or leave the output linear and apply sigmoid after the firmware",
+    "tanh": "use HardTanh",
+    "softmax": "compare the linear outputs: the largest of them is the largest probability",
+    "gelu": "use Relu",
+    "silu": "use Relu",
+    "elu": "use Relu",
+    "leakyrelu": "use Relu",
+    "batchnorm1d": "fold it into the weights of the layer before it",
+    "layernorm": "leave it out, or scale the inputs by a constant",
+}
+
+
+def refuse(layer: str, kind: str) -> UnsupportedLayer:
+    """Return the error for a layer *kind* that has no bit-exact counterpart in firmware."""
+    remedy = INSTEAD.get(kind.lower().replace("_", ""), f"use one of {SUPPORTED}")
+    return UnsupportedLayer(layer, problem=f"{kind} is not bit-exact in firmware", remedy=remedy)
+
+
+def not_written(layer: str, kind: str, target: str) -> UnsupportedLayer:
+    """Return the error for a layer *kind* that a writer of *target* has no function for."""
+    return UnsupportedLayer(
+        layer,
+        problem=f"{kind} is not written to {target}",
+        remedy="leave this target out, or register a function for the layer's class",
+    )
