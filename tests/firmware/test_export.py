@@ -200,7 +200,7 @@ def test_one_changed_byte_is_an_error_that_names_the_file(exported, tmp_path, na
     (folder / name).write_bytes(bytes(text))
     with pytest.raises(ExportError):
         verify_export(folder).raise_on_failure()
-    assert verify_export(folder).changed == {name: "changed"}
+    assert verify_export(folder).changed_files == {name: "changed"}
 
 
 @pytest.mark.parametrize("name", ["model.json", "vectors/vectors.npz"])
@@ -216,7 +216,7 @@ def test_missing_and_added_files_are_found(exported, tmp_path):
     (folder / "README.md").unlink()
     (folder / "more.txt").write_text("?")
     result = verify_export(folder)
-    assert result.changed == {"README.md": "missing", "more.txt": "added"}
+    assert result.changed_files == {"README.md": "missing", "more.txt": "added"}
     with pytest.raises(ExportError, match="was missing after the export"):
         result.raise_on_failure()
 

@@ -100,18 +100,6 @@ def test_a_wrap_is_refused_with_layer_interval_and_bits():
     model.audit().refuse_wrap(("q",))
 
 
-def test_the_data_of_a_figure_counts_bits_from_one_upwards():
-    to = Assignment(FixedPointFormat(6, 4), "TRN", "SAT")
-    layers = (Dense("d", ("x",), WEIGHTS, W), Quantize("q", ("d",), to))
-    rows = FixedPointModel("net", (X,), layers, ("q",)).audit(np.array([[1, 2]])).to_json()
-    quantized = rows[1]
-    # −32 … 28 in quarters needs 7 bits and a sign; the format has 3 above the point.
-    assert (quantized["proven"], quantized["proven_bits"]) == ([-128, 112], 5)
-    assert (quantized["format_bits"], quantized["lowest_bit"]) == (3, -2)
-    assert (quantized["seen"], quantized["seen_bits"]) == ([-8, 28], 3)
-    assert (quantized["headroom_bits"], quantized["can_wrap"]) == (-2, False)
-
-
 @pytest.mark.parametrize("overflow", ["SAT", "SAT_ZERO", "SAT_SYM"])
 def test_saturation_is_never_refused(overflow):
     to = Assignment(FixedPointFormat(4, 4), "TRN", overflow)

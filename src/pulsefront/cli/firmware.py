@@ -87,7 +87,8 @@ def export(
     The folder holds the model, an ONNX file and an hls4ml project that compute the same integers,
     golden vectors, checksums, and a README for the firmware engineer.
     """
-    from pulsefront.firmware.export import DEFAULT_TARGETS, export_model, synthesize_export
+    from pulsefront.firmware.export import export_model, synthesize_export
+    from pulsefront.firmware.targets import DEFAULT_TARGETS
     from pulsefront.fixed_point import FixedPointModel
 
     loaded = FixedPointModel.load(model)

@@ -2,7 +2,8 @@
 
 from pulsefront.firmware.board import Board, load_board
 from pulsefront.firmware.export import Export, export_model
-from pulsefront.firmware.verify import Verification, VerificationRow, verify_export
+from pulsefront.firmware.verification import Verification, VerificationRow
+from pulsefront.firmware.verify import verify_export
 
 __all__ = [
     "Board",

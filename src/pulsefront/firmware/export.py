@@ -23,6 +23,7 @@ from pulsefront.files import (
 )
 from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
+from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.csim import require_compiler
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
@@ -32,7 +33,15 @@ from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport
 from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.onnx.exact import write_onnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
-from pulsefront.firmware.readme import Project, readme
+from pulsefront.firmware.readme import readme
+from pulsefront.firmware.targets import (
+    DEFAULT_TARGETS,
+    EXACT_GRAPH,
+    HLS_TARGETS,
+    REAL_TARGETS,
+    RealTarget,
+    known_targets,
+)
 from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors
 from pulsefront.fixed_point.model import FixedPointModel
@@ -40,47 +49,35 @@ from pulsefront.fixed_point.resources import estimate_resources
 
 __all__ = ["Export", "export_model", "synthesize_export"]
 
-HLS_TARGETS = {
-    "hls4ml": "Vitis",
-    "hls4ml_vivado": "Vivado",
-    "hls4ml_quartus": "Quartus",
-    "hls4ml_oneapi": "oneAPI",
-    "hls4ml_catapult": "Catapult",
-}
-"""Targets that are hls4ml projects, with the back-end of each."""
-
-DEFAULT_TARGETS = ("onnx", "hls4ml")
-REAL_TARGETS = {"onnx_float": "model_float.onnx", "onnx_qdq": "model_int8_qdq.onnx"}
-"""Targets for generic runtimes, not bit-exact, with the file of each."""
-
-_FILES = {
-    "onnx": ("model.onnx", "bit-exact, ONNX Runtime"),
-    **{target: (name, "approximate, measured") for target, name in REAL_TARGETS.items()},
-}
-
-TARGETS = ("onnx", *REAL_TARGETS, *HLS_TARGETS)
-
 
 @dataclass(frozen=True)
 class Export:
-    """What `export_model` wrote: the folder, and the number of golden vectors by set."""
+    """What `export_model` wrote, and where."""
 
     directory: Path
-    targets: tuple[str, ...]
-    vectors: dict[str, int]
-    model: FixedPointModel
-    projects: tuple[Project, ...] = ()
+    contents: Contents
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets that were written."""
+        return self.contents.targets
+
+    @property
+    def vectors(self) -> dict[str, int]:
+        """Number of golden vectors by set."""
+        return {one.name: len(one) for one in self.contents.vectors}
 
     def table(self) -> str:
         """Return what was written as a text table, with the estimated resources of projects."""
         head = ("target", "file", "proof", "LUT", "FF", "DSP", "latency")
-        rows = [
-            (target, name, proof, "", "", "", "")
-            for target, (name, proof) in _FILES.items()
-            if target in self.targets
+        rows = [("onnx", EXACT_GRAPH, "bit-exact, ONNX Runtime", "", "", "", "")]
+        rows += [
+            (target, one.file, "approximate, measured", "", "", "", "")
+            for target, one in REAL_TARGETS.items()
         ]
+        rows = [row for row in rows if row[0] in self.targets]
         targets = {backend: target for target, backend in HLS_TARGETS.items()}
-        for one in self.projects:
+        for one in self.contents.projects:
             found = one.estimate
             rows.append(
                 (
@@ -95,15 +92,17 @@ class Export:
             )
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
-        return f"{text}\n{note}" if self.projects else text
+        return f"{text}\n{note}" if self.contents.projects else text
 
     def to_json(self) -> dict[str, Any]:
         """Return what was written as JSON-ready data."""
         return {
             "directory": str(self.directory),
             "targets": list(self.targets),
-            "vectors": dict(self.vectors),
-            "estimates": {one.settings.backend: asdict(one.estimate) for one in self.projects},
+            "vectors": self.vectors,
+            "estimates": {
+                one.settings.backend: asdict(one.estimate) for one in self.contents.projects
+            },
         }
 
 
@@ -154,25 +153,54 @@ def export_model(
     ExportError
         A target is not known, or the model does not fit it.
     """
-    targets = tuple(dict.fromkeys(targets))
-    for target in targets:
-        if target not in TARGETS:
-            raise ExportError(
-                "unknown target", value=target, remedy=f"use some of {', '.join(TARGETS)}"
-            )
+    targets = known_targets(targets)
     _refuse_to_replace(Path(directory))
+    _refuse_units(model, units or {})
+    model.audit().refuse_wrap(tuple(allow_wrap))
+    settings = tuple(
+        HlsSettings(backend, strategy, reuse_factor, io_type)
+        for target, backend in HLS_TARGETS.items()
+        if target in targets
+    )
+    _refuse_projects(model, settings, strategy)
+    board = board if isinstance(board, Board) else load_board(board)
+    sets = golden_vectors(model, data_vectors)
+    with atomic_directory(directory) as folder:
+        model.save(folder / "model.json")
+        write_vectors(sets, folder / "vectors", model)
+        graphs = _write_graphs(model, folder, targets, sets, provenance or {}, units or {})
+        projects = tuple(_write_project(model, folder, one, board, sets) for one in settings)
+        contents = Contents(model, targets, sets, graphs, projects, units or {})
+        write_text(folder / "README.md", readme(contents))
+        write_checksums(folder)
+    return Export(Path(directory), contents)
+
+
+def _refuse_to_replace(directory: Path) -> None:
+    """Refuse a folder with other content: writing an export replaces the folder as a whole."""
+    if directory.is_dir() and (directory / CHECKSUMS).exists():
+        return
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ExportError(
+            "exists and is no earlier export",
+            file=directory,
+            remedy="choose a new folder; an export replaces its folder as a whole",
+        )
+
+
+def _refuse_units(model: FixedPointModel, units: Mapping[str, str]) -> None:
     ports = {one.name for one in model.inputs} | set(model.outputs)
-    for name in units or {}:
+    for name in units:
         if name not in ports:
             raise ExportError(
                 "is no input or output", field=name, remedy=f"the model has {sorted(ports)}"
             )
-    model.audit().refuse_wrap(tuple(allow_wrap))
-    settings = [
-        HlsSettings(backend, strategy, reuse_factor, io_type)
-        for target, backend in HLS_TARGETS.items()
-        if target in targets
-    ]
+
+
+def _refuse_projects(
+    model: FixedPointModel, settings: tuple[HlsSettings, ...], strategy: str
+) -> None:
+    """Refuse projects that lack a tool to check or to write them, or that cannot be exact."""
     if settings:
         require_compiler()
     if strategy == "distributed_arithmetic" and importlib.util.find_spec("da4ml") is None:
@@ -183,69 +211,51 @@ def export_model(
         )
     for one in settings:
         refuse_unwritable(model, one)
-    board = board if isinstance(board, Board) else load_board(board)
-    sets = golden_vectors(model, data_vectors)
-    with atomic_directory(directory) as folder:
-        model.save(folder / "model.json")
-        write_vectors(sets, folder / "vectors", model)
-        origin = {
-            "pulsefront_version": __version__,
-            "model_sha256": hash_json(model.to_json()),
-            "vectors_sha256": hash_file(folder / "vectors" / "vectors.npz"),
-            **(provenance or {}),
-            **({"units": dict(units)} if units else {}),
-        }
-        write_json(folder / "provenance.json", origin)
-        texts = {
-            f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
-            for key, value in origin.items()
-        }
-        if "onnx" in targets:
-            write_onnx(model, folder / "model.onnx", texts)
-        differences = {}
-        for target, name in REAL_TARGETS.items():
-            if target in targets:
-                write_real_onnx(model, folder / name, int8=target == "onnx_qdq", metadata=texts)
-                differences[name] = [
-                    (one.name, difference)
-                    for one in sets
-                    for difference in measure_difference(
-                        folder / name, model, one.inputs, one.outputs
-                    )
-                ]
-        projects = [_write_project(model, folder, one, board, sets) for one in settings]
-        vectors = {one.name: len(one) for one in sets}
-        write_text(
-            folder / "README.md",
-            readme(model, targets, projects, vectors, differences, units or {}),
-        )
-        write_checksums(folder)
-    return Export(Path(directory), targets, vectors, model, tuple(projects))
 
 
-def synthesize_export(export: Export) -> dict[str, SynthesisReport]:
-    """Run the vendors' tools on copies of the projects of an *export*; reports by back-end.
+def _write_graphs(
+    model: FixedPointModel,
+    folder: Path,
+    targets: tuple[str, ...],
+    sets: tuple[VectorSet, ...],
+    provenance: Mapping[str, Any],
+    units: Mapping[str, str],
+) -> tuple[MeasuredGraph, ...]:
+    """Write ``provenance.json``, and the ONNX graphs, which hold the same as metadata."""
+    origin = {
+        "pulsefront_version": __version__,
+        "model_sha256": hash_json(model.to_json()),
+        "vectors_sha256": hash_file(folder / "vectors" / "vectors.npz"),
+        **provenance,
+        **({"units": dict(units)} if units else {}),
+    }
+    write_json(folder / "provenance.json", origin)
+    metadata = {
+        f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
+        for key, value in origin.items()
+    }
+    if "onnx" in targets:
+        write_onnx(model, folder / EXACT_GRAPH, metadata)
+    return tuple(
+        _write_real_graph(model, folder, one, sets, metadata)
+        for target, one in REAL_TARGETS.items()
+        if target in targets
+    )
 
-    The reports go beside the export, into ``DIRECTORY-synthesis``, so that its checksums hold.
 
-    Raises
-    ------
-    ToolMissing
-        A tool is not on PATH; the export is complete and builds where the tool is.
-    ExportError
-        A tool fails; its log is in the folder of the reports.
-    """
-    for project in export.projects:
-        find_tool(project.settings.backend)
-    reports = {}
-    for project in export.projects:
-        settings = project.settings
-        work = export.directory.with_name(f"{export.directory.name}-synthesis") / settings.folder
-        shutil.copytree(export.directory / settings.folder, work, dirs_exist_ok=True)
-        report = synthesize(export.model, work, settings)
-        if report is not None:
-            reports[settings.backend] = report
-    return reports
+def _write_real_graph(
+    model: FixedPointModel,
+    folder: Path,
+    target: RealTarget,
+    sets: tuple[VectorSet, ...],
+    metadata: Mapping[str, str],
+) -> MeasuredGraph:
+    path = folder / target.file
+    write_real_onnx(model, path, int8=target.int8, metadata=metadata)
+    differences = {
+        one.name: measure_difference(path, model, one.inputs, one.outputs) for one in sets
+    }
+    return MeasuredGraph(target.file, differences)
 
 
 def _write_project(
@@ -268,13 +278,26 @@ def _write_project(
     return Project(settings, own, reuse, estimate)
 
 
-def _refuse_to_replace(directory: Path) -> None:
-    """Refuse a folder with other content: writing an export replaces the folder as a whole."""
-    if directory.is_dir() and (directory / CHECKSUMS).exists():
-        return
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ExportError(
-            "exists and is no earlier export",
-            file=directory,
-            remedy="choose a new folder; an export replaces its folder as a whole",
-        )
+def synthesize_export(export: Export) -> dict[str, SynthesisReport]:
+    """Run the vendors' tools on copies of the projects of an *export*; reports by back-end.
+
+    The reports go beside the export, into ``DIRECTORY-synthesis``, so that its checksums hold.
+
+    Raises
+    ------
+    ToolMissing
+        A tool is not on PATH; the export is complete and builds where the tool is.
+    ExportError
+        A tool fails; its log is in the folder of the reports.
+    """
+    for project in export.contents.projects:
+        find_tool(project.settings.backend)
+    reports = {}
+    for project in export.contents.projects:
+        settings = project.settings
+        work = export.directory.with_name(f"{export.directory.name}-synthesis") / settings.folder
+        shutil.copytree(export.directory / settings.folder, work, dirs_exist_ok=True)
+        report = synthesize(export.contents.model, work, settings)
+        if report is not None:
+            reports[settings.backend] = report
+    return reports

@@ -3,69 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from pulsefront.firmware.board import Board
-from pulsefront.firmware.hls4ml.settings import HlsSettings
+from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.synthesis import COMMANDS, TOOLS
-from pulsefront.firmware.onnx.real import Difference
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.resources import ResourceEstimate
 
-__all__ = ["Project", "readme"]
-
-
-@dataclass(frozen=True)
-class Project:
-    """An hls4ml project of an export: how it was written, for which board, what it may take."""
-
-    settings: HlsSettings
-    board: Board
-    reuse_factors: dict[str, int]
-    estimate: ResourceEstimate
+__all__ = ["readme"]
 
 
-def readme(
-    model: FixedPointModel,
-    targets: Sequence[str],
-    projects: Sequence[Project],
-    vectors: dict[str, int],
-    differences: Mapping[str, Sequence[tuple[str, Difference]]],
-    units: Mapping[str, str],
-) -> str:
+def readme(contents: Contents) -> str:
     """Return the text of ``README.md``: ports, formats, files, how to build and to check."""
-    cost = model.cost()
-    lines = [
+    model = contents.model
+    sections = [
+        _title(model),
+        _ports(model, contents.units),
+        _cost(model),
+        _estimates(contents.projects),
+        _layers(model),
+        _files(contents),
+        *(_measured(one) for one in contents.graphs),
+        *(_build(one, model.name) for one in contents.projects),
+        _executors(contents),
+        _check(),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _title(model: FixedPointModel) -> list[str]:
+    return [
         f"# {model.name}",
         "",
         "A neural network in fixed-point arithmetic. Every number in it is an integer; every file",
         "in this folder computes the same integers, and the golden vectors prove it.",
-        "",
+    ]
+
+
+def _ports(model: FixedPointModel, units: Mapping[str, str]) -> list[str]:
+    ports = [(one.name, "in", one.shape, one.format) for one in model.inputs]
+    ports += [
+        (name, "out", model.tensors[name].shape, one) for name, one in model.output_formats.items()
+    ]
+    return [
         "## Ports",
         "",
         "| port | direction | elements | format | raw integers | value of one step |",
         "|---|---|---|---|---|---|",
-    ]
-    for one in model.inputs:
-        shape = " × ".join(map(str, one.shape))
-        lines.append(_port(one.name, "in", shape, one.format, units))
-    for name, one_format in model.output_formats.items():
-        shape = " × ".join(map(str, model.tensors[name].shape))
-        lines.append(_port(name, "out", shape, one_format, units))
-    lines += [
+        *(_port(*one, units) for one in ports),
         "",
         "A raw integer n of the format fixed<W,I> stands for the value n · 2^−(W−I).",
         "Elements of a two-dimensional port run channel fastest.",
-        "",
+    ]
+
+
+def _port(
+    name: str,
+    direction: str,
+    shape: tuple[int, ...],
+    one: FixedPointFormat,
+    units: Mapping[str, str],
+) -> str:
+    step = f"2^{-one.fraction} {units.get(name, '')}".rstrip()
+    elements = " × ".join(map(str, shape))
+    return f"| {name} | {direction} | {elements} | {one} | {one.minimum} … {one.maximum} | {step} |"
+
+
+def _cost(model: FixedPointModel) -> list[str]:
+    cost = model.cost()
+    return [
         "## Cost of the specification",
         "",
         f"- weights and biases: {cost.weight_bytes:,} bytes",
         f"- inputs and results of all layers: {cost.activation_bytes:,} bytes",
         f"- multiply-accumulates per event: {cost.macs:,}",
         f"- bit operations per event (BOPs): {cost.bops:,.0f}; effective (EBOPs): {cost.ebops:,}",
-        "",
-        *_estimates(projects),
+    ]
+
+
+def _layers(model: FixedPointModel) -> list[str]:
+    lines = [
         "## Layers",
         "",
         "| layer | kind | format | rounding | overflow | proven range | spare bits |",
@@ -78,34 +94,32 @@ def readme(
         lines.append(
             f"| {row.layer} | {row.kind} | {row.format} | {modes} | {low} … {high} | {spare} |"
         )
-    lines += ["", "## Files", "", *_files(targets, projects, vectors)]
-    for name, measured in differences.items():
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            "For generic runtimes, with real values in and out. It is **not** bit-exact; measured",
-            "on the golden vectors with ONNX Runtime, in steps of the output:",
-            "",
-            *(f"- {origin}: {difference}" for origin, difference in measured),
-        ]
-    for project in projects:
-        lines += ["", *_build(project, model.name)]
-    lines += [
+    return lines
+
+
+def _measured(graph: MeasuredGraph) -> list[str]:
+    return [
+        f"## {graph.file}",
         "",
-        "## What has been run",
+        "For generic runtimes, with real values in and out. It is **not** bit-exact; measured",
+        "on the golden vectors with ONNX Runtime, in steps of the output:",
         "",
-        "| file | computed by | run by `pulsefront verify` |",
-        "|---|---|---|",
-        *_executors(targets, projects, differences),
-        "",
+        *(
+            f"- {vector_set}: {one}"
+            for vector_set, differences in graph.differences.items()
+            for one in differences
+        ),
+    ]
+
+
+def _check() -> list[str]:
+    return [
         "## Check",
         "",
         "`sha256sum -c SHA256SUMS` tells whether a file has changed since the export.",
         "With Python at hand, `pulsefront verify FOLDER` runs every executor on every vector and",
         "fails on the first integer that differs.",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _estimates(projects: Sequence[Project]) -> list[str]:
@@ -133,26 +147,29 @@ def _estimates(projects: Sequence[Project]) -> list[str]:
             f"{found.interval_cycles} cycle{'s' if found.interval_cycles > 1 else ''}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, ""]
+    return lines
 
 
 def _share(count: int, whole: int) -> str:
     return f"{count:,} ({100 * count / whole:.2g} %)" if whole else f"{count:,}"
 
 
-def _executors(
-    targets: Sequence[str],
-    projects: Sequence[Project],
-    differences: Mapping[str, Sequence[tuple[str, Difference]]],
-) -> list[str]:
-    """Return the rows of the table of what computes each file, and what has not been run."""
-    lines = ["| `model.json` | the emulator | yes, bit for bit |"]
-    if "onnx" in targets:
+def _executors(contents: Contents) -> list[str]:
+    """Return what computes each file, and what has not been run."""
+    lines = [
+        "## What has been run",
+        "",
+        "| file | computed by | run by `pulsefront verify` |",
+        "|---|---|---|",
+        "| `model.json` | the emulator | yes, bit for bit |",
+    ]
+    if "onnx" in contents.targets:
         lines.append("| `model.onnx` | ONNX Runtime | yes, bit for bit |")
     lines += [
-        f"| `{name}` | ONNX Runtime | yes, the difference is measured |" for name in differences
+        f"| `{one.file}` | ONNX Runtime | yes, the difference is measured |"
+        for one in contents.graphs
     ]
-    for project in projects:
+    for project in contents.projects:
         settings = project.settings
         with_what = "hls4ml's types" if settings.backend != "oneAPI" else "stand-ins for SYCL"
         tool, product = TOOLS[settings.backend]
@@ -163,27 +180,20 @@ def _executors(
     return lines
 
 
-def _port(
-    name: str, direction: str, shape: str, one: FixedPointFormat, units: Mapping[str, str]
-) -> str:
-    step = f"2^{-one.fraction} {units.get(name, '')}".rstrip()
-    return f"| {name} | {direction} | {shape} | {one} | {one.minimum} … {one.maximum} | {step} |"
-
-
-def _files(
-    targets: Sequence[str], projects: Sequence[Project], vectors: dict[str, int]
-) -> list[str]:
-    sets = ", ".join(f"{count:,} {name}" for name, count in vectors.items())
+def _files(contents: Contents) -> list[str]:
+    sets = ", ".join(f"{len(one):,} {one.name}" for one in contents.vectors)
     lines = [
+        "## Files",
+        "",
         "- `model.json`: the specification; every other file is written from it",
         f"- `vectors/`: golden vectors ({sets}) as `vectors.npz`, as text, one",
         "  vector of decimal integers a line, and as `.hex`, one packed word a line, element 0 in",
         "  the least significant bits, for `$readmemh`; `sets.txt` has the length of each set",
         "- `provenance.json`: where the model comes from",
     ]
-    if "onnx" in targets:
+    if "onnx" in contents.targets:
         lines.append("- `model.onnx`: raw integers in and out, bit-exact in any ONNX runtime")
-    for project in projects:
+    for project in contents.projects:
         folder, backend = project.settings.folder, project.settings.backend
         lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
     return lines

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ExportError, PulsefrontError, VerificationFailed
+from pulsefront.errors import ExportError, PulsefrontError
 from pulsefront.firmware.checksums import changed_files
 from pulsefront.firmware.hls4ml.csim import CSimulation, check_weight_files, require_compiler
-from pulsefront.firmware.hls4ml.settings import BACKENDS
+from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.hls4ml.synthesis import TOOLS
 from pulsefront.firmware.onnx.exact import run_onnx
 from pulsefront.firmware.onnx.real import measure_difference
-from pulsefront.firmware.text_table import text_table
+from pulsefront.firmware.targets import EXACT_GRAPH, REAL_TARGETS
 from pulsefront.firmware.vectors import (
     VectorSet,
     read_hex_vectors,
     read_text_vectors,
     read_vectors,
 )
+from pulsefront.firmware.verification import Mismatch, Verification, VerificationRow
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["Mismatch", "Verification", "VerificationRow", "verify_export"]
+__all__ = ["verify_export"]
 
 EXTRA = "extra"
 """Name of the set of inputs that a user brings; no file holds what is expected of them."""
@@ -40,128 +41,13 @@ Executor = Callable[[Mapping[str, Integers]], Results]
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """The first integer that differs; *vector* counts within its set."""
-
-    vector: int
-    output: str
-    expected: int
-    got: int
-
-
-@dataclass(frozen=True)
-class VerificationRow:
-    """One executor on one set of vectors.
-
-    *status* is ``equal``, ``DIFFERENT``, ``not run: …`` with the reason, or ``approximate: …``
-    for files that are not meant to be bit-exact, with the measured difference.
-    """
-
-    backend: str
-    vector_set: str
-    vectors: int
-    integers: int
-    mismatches: int
-    status: str
-    first: Mismatch | None = None
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The result of `verify_export`.
-
-    ``changed`` are the files that no longer fit the checksums, ``broken`` the backends that could
-    not run at all, each with the reason.
-    """
+class _Folder:
+    """An export folder with its model, its vectors, and its hls4ml projects by back-end."""
 
     directory: Path
-    rows: tuple[VerificationRow, ...]
-    changed: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every executor that can run here ran and agreed, and no file has changed."""
-        ran = self.exact_rows
-        equal = all(row.status == "equal" for row in ran)
-        return equal and bool(ran) and not self.changed and not self.broken
-
-    @property
-    def exact_rows(self) -> tuple[VerificationRow, ...]:
-        """The rows that are meant to be bit-exact and have run."""
-        return tuple(
-            row for row in self.rows if not row.status.startswith(("not run", "approximate"))
-        )
-
-    def raise_on_failure(self) -> None:
-        """Raise where anything is wrong: a differing integer first, then a changed file.
-
-        Raises
-        ------
-        VerificationFailed
-            Names the backend, the vector, the output and both integers.
-        ExportError
-            A file does not fit its checksum, or a backend cannot run.
-        """
-        for row in self.rows:
-            if row.first is not None:
-                raise VerificationFailed(
-                    row.backend,
-                    vector=row.first.vector,
-                    output=f"{row.first.output} (vectors {row.vector_set!r})",
-                    expected=row.first.expected,
-                    got=row.first.got,
-                    mismatches=row.mismatches,
-                    compared=row.integers,
-                )
-        for name, what in self.changed.items():
-            raise ExportError(
-                f"was {what} after the export: its checksum does not fit",
-                file=self.directory / name,
-                remedy="export again, or restore the file",
-            )
-        for backend, reason in self.broken.items():
-            raise ExportError(f"{backend} cannot run: {reason}", file=self.directory)
-        if not self.passed:
-            raise ExportError("nothing was compared", file=self.directory)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-ready data."""
-        return {
-            "passed": self.passed,
-            "integers_compared": sum(row.integers for row in self.exact_rows),
-            "mismatches": sum(row.mismatches for row in self.exact_rows),
-            "changed_files": dict(self.changed),
-            "broken_backends": dict(self.broken),
-            "rows": [
-                {
-                    "backend": row.backend,
-                    "vector_set": row.vector_set,
-                    "vectors": row.vectors,
-                    "integers": row.integers,
-                    "mismatches": row.mismatches,
-                    "status": row.status,
-                    "first_mismatch": None if row.first is None else vars(row.first),
-                }
-                for row in self.rows
-            ],
-        }
-
-    def table(self) -> str:
-        """Return the rows as a text table."""
-        head = ("backend", "vectors", "number", "integers", "differing", "status")
-        rows = [
-            (
-                row.backend,
-                row.vector_set,
-                f"{row.vectors:,}",
-                f"{row.integers:,}",
-                f"{row.mismatches:,}",
-                row.status,
-            )
-            for row in self.rows
-        ]
-        return text_table(head, rows, right=frozenset({2, 3, 4}))
+    model: FixedPointModel
+    sets: Sequence[VectorSet]
+    projects: Mapping[str, Path]
 
 
 def verify_export(
@@ -195,6 +81,33 @@ def verify_export(
     projects = _projects(directory)
     if projects:
         require_compiler()
+    folder = _read(directory, projects, changed, extra_inputs)
+    rows: list[VerificationRow] = []
+    broken: dict[str, str] = {}
+    for name, found in _checks(folder):
+        try:
+            for row in found:
+                rows.append(row)  # noqa: PERF402 - those before an error count
+        except ExportError as error:
+            broken[name] = str(error)
+    return Verification(
+        directory=directory, changed_files=changed, broken_backends=broken, rows=tuple(rows)
+    )
+
+
+def _projects(directory: Path) -> dict[str, Path]:
+    """Return the hls4ml projects in an export, by back-end."""
+    folders = {name: directory / HlsSettings(name).folder for name in BACKENDS}
+    return {name: folder for name, folder in folders.items() if folder.is_dir()}
+
+
+def _read(
+    directory: Path,
+    projects: Mapping[str, Path],
+    changed: Mapping[str, str],
+    extra_inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None,
+) -> _Folder:
+    """Read model and vectors; where that fails, a changed file is named first."""
     try:
         model = FixedPointModel.load(directory / "model.json")
         sets = list(read_vectors(directory / "vectors" / "vectors.npz"))
@@ -212,28 +125,22 @@ def verify_export(
                 remedy="export again, or restore the file",
             ) from error
         raise
-    rows: list[VerificationRow] = []
-    broken: dict[str, str] = {}
-    _compare("emulator", lambda x: _emulated(model, x), sets, rows, broken)
-    _compare_texts(directory, model, sets, rows, broken)
-    if (directory / "model.onnx").exists():
-        _compare("onnxruntime", lambda x: run_onnx(directory / "model.onnx", x), sets, rows, broken)
-    for name in ("model_float.onnx", "model_int8_qdq.onnx"):
-        if (directory / name).exists():
-            _measure(directory / name, model, sets, rows, broken)
-    vectors = sum(len(one) for one in sets)
-    for backend, project in projects.items():
-        if not (project / "build_lib.sh").exists():
-            reason = f"not run: needs the vendor's compiler ({TOOLS[backend][0]})"
-            rows.append(VerificationRow(f"hls4ml {backend}", "all", 0, 0, 0, reason))
-            continue
-        try:
-            check_weight_files(project)
-            with CSimulation(project, model, optimize=vectors > OPTIMIZED_FROM) as simulation:
-                _compare(f"hls4ml {backend}", simulation.run, sets, rows, broken)
-        except ExportError as error:
-            broken[f"hls4ml {backend}"] = str(error)
-    return Verification(directory, tuple(rows), changed, broken)
+    return _Folder(directory, model, sets, projects)
+
+
+def _checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
+    """Yield every executor of a folder by name, with the rows that it gives when asked."""
+    model, directory = folder.model, folder.directory
+    yield "emulator", _compared("emulator", folder, lambda x: _emulated(model, x))
+    yield from _text_checks(folder)
+    graph = directory / EXACT_GRAPH
+    if graph.exists():
+        yield "onnxruntime", _compared("onnxruntime", folder, lambda x: run_onnx(graph, x))
+    for target in REAL_TARGETS.values():
+        if (directory / target.file).exists():
+            yield target.file, _measured(directory / target.file, folder)
+    for backend in folder.projects:
+        yield f"hls4ml {backend}", _simulated(backend, folder)
 
 
 def _emulated(model: FixedPointModel, arrays: Mapping[str, Integers]) -> Results:
@@ -246,87 +153,71 @@ def _emulated(model: FixedPointModel, arrays: Mapping[str, Integers]) -> Results
     return found if isinstance(found, dict) else {model.outputs[0]: found}
 
 
-def _projects(directory: Path) -> dict[str, Path]:
-    """Return the hls4ml projects in an export, by back-end."""
-    return {
-        name: directory / f"hls4ml_{name.lower()}"
-        for name in BACKENDS
-        if (directory / f"hls4ml_{name.lower()}").is_dir()
-    }
+def _compared(backend: str, folder: _Folder, run: Executor) -> Iterator[VerificationRow]:
+    for one in folder.sets:
+        yield _row(backend, one, run(one.inputs))
 
 
-def _compare(
-    backend: str,
-    run: Executor,
-    sets: list[VectorSet],
-    rows: list[VerificationRow],
-    broken: dict[str, str],
-) -> None:
-    for one in sets:
-        try:
-            found = run(one.inputs)
-        except ExportError as error:
-            broken[backend] = str(error)
-            return
-        rows.append(_row(backend, one, found))
+def _simulated(backend: str, folder: _Folder) -> Iterator[VerificationRow]:
+    """Build and run a project's C simulation."""
+    project, name = folder.projects[backend], f"hls4ml {backend}"
+    if not (project / "build_lib.sh").exists():
+        reason = f"not run: needs the vendor's compiler ({TOOLS[backend][0]})"
+        yield VerificationRow(backend=name, vector_set="all", status=reason, exact=False)
+        return
+    check_weight_files(project)
+    vectors = sum(len(one) for one in folder.sets)
+    with CSimulation(project, folder.model, optimize=vectors > OPTIMIZED_FROM) as simulation:
+        yield from _compared(name, folder, simulation.run)
 
 
-def _compare_texts(
-    directory: Path,
-    model: FixedPointModel,
-    sets: list[VectorSet],
-    rows: list[VerificationRow],
-    broken: dict[str, str],
-) -> None:
-    """Compare the vectors that test benches read, inputs and expected, with ``vectors.npz``.
-
-    They are no executors: only a form that differs gets a row.
-    """
-    places = [
-        ("vectors .txt", directory / "vectors", read_text_vectors),
-        ("vectors .hex", directory / "vectors", read_hex_vectors),
-        *(
-            (f"test bench {name}", folder / "tb_data", read_text_vectors)
-            for name, folder in _projects(directory).items()
-            if (folder / "tb_data" / "sets.txt").exists()
-        ),
-    ]
-    for name, folder, read in places:
-        try:
-            texts = {one.name: one for one in read(folder, model)}
-            for one in sets:
-                if one.name == EXTRA:
-                    continue
-                if one.name not in texts:
-                    raise ExportError(f"holds no vectors {one.name!r}", file=folder)
-                whole = VectorSet(one.name, one.inputs, {**one.inputs, **one.outputs})
-                found = texts[one.name]
-                row = _row(name, whole, {**found.inputs, **found.outputs})
-                if row.mismatches:
-                    rows.append(row)
-        except ExportError as error:
-            broken[name] = str(error)
+def _text_checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
+    """Compare the vectors that test benches read, inputs and expected, with ``vectors.npz``."""
+    vectors = folder.directory / "vectors"
+    yield "vectors .txt", _texts("vectors .txt", vectors, folder, read_text_vectors)
+    yield "vectors .hex", _texts("vectors .hex", vectors, folder, read_hex_vectors)
+    for backend, project in folder.projects.items():
+        name, data = f"test bench {backend}", project / "tb_data"
+        if (data / "sets.txt").exists():
+            yield name, _texts(name, data, folder, read_text_vectors)
 
 
-def _measure(
-    path: Path,
-    model: FixedPointModel,
-    sets: list[VectorSet],
-    rows: list[VerificationRow],
-    broken: dict[str, str],
-) -> None:
-    for one in sets:
-        try:
-            found = measure_difference(path, model, one.inputs, one.outputs)
-        except ExportError as error:
-            broken[path.name] = str(error)
-            return
+def _texts(
+    name: str,
+    place: Path,
+    folder: _Folder,
+    read: Callable[[Path, FixedPointModel], tuple[VectorSet, ...]],
+) -> Iterator[VerificationRow]:
+    """Yield a row for each set whose form in text differs: they are no executors."""
+    texts = {one.name: one for one in read(place, folder.model)}
+    for one in folder.sets:
+        if one.name == EXTRA:
+            continue
+        if one.name not in texts:
+            raise ExportError(f"holds no vectors {one.name!r}", file=place)
+        whole = VectorSet(one.name, one.inputs, {**one.inputs, **one.outputs})
+        found = texts[one.name]
+        row = _row(name, whole, {**found.inputs, **found.outputs})
+        if row.mismatches:
+            yield row
+
+
+def _measured(path: Path, folder: _Folder) -> Iterator[VerificationRow]:
+    """Yield how far a graph that is not bit-exact lies from the model."""
+    for one in folder.sets:
+        found = measure_difference(path, folder.model, one.inputs, one.outputs)
         integers = sum(array.size for array in one.outputs.values())
         equal = sum(d.equal_fraction * one.outputs[d.output].size for d in found)
         largest = max(d.largest_steps for d in found)
-        status = f"approximate: within {largest:.3g} output steps"
-        different = integers - round(equal)
-        rows.append(VerificationRow(path.name, one.name, len(one), integers, different, status))
+        yield VerificationRow(
+            backend=path.name,
+            vector_set=one.name,
+            vectors=len(one),
+            integers=integers,
+            mismatches=integers - round(equal),
+            status=f"approximate: within {largest:.3g} output steps",
+            exact=False,
+        )
 
 
 def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
@@ -344,7 +235,19 @@ def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
         mismatches += len(different)
         if len(different) and (first is None or different[0][0] < first.vector):
             place = tuple(int(index) for index in different[0])
-            label = f"{name}[{', '.join(map(str, place[1:]))}]"
-            first = Mismatch(place[0], label, int(expected[place]), int(got[place]))
-    status = "equal" if mismatches == 0 else "DIFFERENT"
-    return VerificationRow(backend, vectors.name, len(vectors), integers, mismatches, status, first)
+            first = Mismatch(
+                vector=place[0],
+                output=f"{name}[{', '.join(map(str, place[1:]))}]",
+                expected=int(expected[place]),
+                got=int(got[place]),
+            )
+    return VerificationRow(
+        backend=backend,
+        vector_set=vectors.name,
+        vectors=len(vectors),
+        integers=integers,
+        mismatches=mismatches,
+        status="equal" if mismatches == 0 else "DIFFERENT",
+        first_mismatch=first,
+        exact=True,
+    )

@@ -75,33 +75,6 @@ class Audit:
     model: str
     rows: tuple[AuditRow, ...]
 
-    def to_json(self) -> list[dict[str, Any]]:
-        """Return the rows as JSON-ready data: for a table, or a figure of ranges against formats.
-
-        Bits are counted from the value 1 upwards, as in a format's integer bits, without the sign:
-        the proven and the seen range need ``proven_bits`` and ``seen_bits`` of them, the format
-        has ``format_bits``.
-        """
-        return [
-            {
-                "layer": row.layer,
-                "kind": row.kind,
-                "format": str(row.format),
-                "rounding": row.rounding,
-                "overflow": row.overflow,
-                "proven": list(row.proven),
-                "seen": None if row.seen is None else list(row.seen),
-                "format_bits": row.format.integer - int(row.format.signed),
-                "proven_bits": _bits(row.proven) - row.format.fraction,
-                "seen_bits": None if row.seen is None else _bits(row.seen) - row.format.fraction,
-                "lowest_bit": -row.format.fraction,
-                "headroom_bits": row.headroom_bits,
-                "can_overflow": row.can_overflow,
-                "can_wrap": row.can_wrap,
-            }
-            for row in self.rows
-        ]
-
     def refuse_wrap(self, allowed: tuple[str, ...] = ()) -> None:
         """Raise where a layer can wrap that is not named in *allowed*.
 

@@ -88,7 +88,7 @@ def test_an_export_states_the_difference_and_verification_does_not_call_it_equal
     assert status["model_float.onnx"].startswith("approximate: within")
     assert status["model_int8_qdq.onnx"].startswith("approximate: within")
     (tmp_path / "out" / "model_float.onnx").write_bytes(b"broken")
-    assert "model_float.onnx" in verify_export(tmp_path / "out").broken
+    assert "model_float.onnx" in verify_export(tmp_path / "out").broken_backends
 
 
 def test_what_the_export_knows_of_its_origin_is_in_every_graph(tmp_path):

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ExportError, ToolMissing
+from pulsefront.errors import ExportError, PrecisionError, ToolMissing
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.real_values import raw_integers
 
 __all__ = ["CSimulation", "check_weight_files", "require_compiler"]
 
@@ -129,10 +130,12 @@ class CSimulation:
 
     def _integers(self, name: str, values: npt.NDArray[np.float64]) -> Integers:
         tensor = self._model.tensors[name]
-        scaled = np.ldexp(values, tensor.format.fraction)
-        integers: Integers = np.rint(scaled).astype(np.int64)
-        if np.any(integers != scaled):
-            raise ExportError(f"output {name!r} of the C simulation is not in {tensor.format}")
+        try:
+            integers = raw_integers(values, tensor.format)
+        except PrecisionError as error:
+            raise ExportError(
+                f"output {name!r} of the C simulation is not in {tensor.format}: {error.problem}"
+            ) from None
         return integers.reshape(-1, *tensor.shape)
 
 

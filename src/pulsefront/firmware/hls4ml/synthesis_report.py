@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from pulsefront.errors import ExportError
-from pulsefront.fixed_point.resources import ResourceEstimate
 
 __all__ = ["SynthesisReport", "find_report", "read_report"]
 
@@ -43,32 +42,6 @@ class SynthesisReport:
     def origin(self) -> str:
         """The tool and its version, where the report tells it."""
         return f"{self.tool} {self.version or ''}".rstrip()
-
-    def resource_estimate(self) -> ResourceEstimate:
-        """Return the figures in the form of an estimate, with the tool as their origin.
-
-        Raises
-        ------
-        ExportError
-            The report holds no latency.
-        """
-        if self.latency_cycles is None or self.initiation_interval is None:
-            raise ExportError(
-                f"the report of {self.tool} holds no latency",
-                remedy="run the design's test bench with the tool and read the report again",
-            )
-        return ResourceEstimate(
-            lut=self._count("LUT", "ALUT"),
-            ff=self._count("FF"),
-            dsp=self._count("DSP", "DSP48E"),
-            bram_18k=self._count("BRAM_18K", "RAM"),
-            latency_cycles=self.latency_cycles[1],
-            interval_cycles=self.initiation_interval[1],
-            origin=self.origin,
-        )
-
-    def _count(self, *names: str) -> int:
-        return next((self.resources[name] for name in names if name in self.resources), 0)
 
     def __str__(self) -> str:
         parts = [", ".join(f"{count:,} {kind}" for kind, count in self.resources.items())]
