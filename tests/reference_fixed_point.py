@@ -80,9 +80,9 @@ def values_of(raw: Any, formats: Any) -> np.ndarray:
     """Return the fractions that raw integers stand for."""
     raw = np.asarray(raw)
     result = np.empty(raw.shape, dtype=object)
-    for place in np.ndindex(*raw.shape):
-        one = formats if isinstance(formats, FixedPointFormat) else formats[place[-1]]
-        result[place] = int(raw[place]) * Fraction(2) ** -(one.width - one.integer)
+    for index in np.ndindex(*raw.shape):
+        one = formats if isinstance(formats, FixedPointFormat) else formats[index[-1]]
+        result[index] = int(raw[index]) * Fraction(2) ** -(one.width - one.integer)
     return result
 
 
@@ -91,9 +91,9 @@ def assign_all(values: np.ndarray, to: Assignment | None) -> np.ndarray:
     if to is None:
         return values
     result = np.empty(values.shape, dtype=object)
-    for place in np.ndindex(*values.shape):
-        one = to.format if isinstance(to.format, FixedPointFormat) else to.format[place[-1]]
-        result[place] = assigned(values[place], one, to)
+    for index in np.ndindex(*values.shape):
+        one = to.format if isinstance(to.format, FixedPointFormat) else to.format[index[-1]]
+        result[index] = assigned(values[index], one, to)
     return result
 
 

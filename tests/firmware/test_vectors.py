@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import ExportError, PrecisionError
-from pulsefront.firmware.vectors import golden_vectors, read_vectors, write_vectors
+from pulsefront.firmware.vector_files import read_vectors, write_vectors
+from pulsefront.firmware.vectors import golden_vectors
 from toys_firmware import small_model
 
 

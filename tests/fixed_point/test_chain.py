@@ -132,8 +132,8 @@ def test_every_integer_type_in_every_layout(kind):
 
 
 @pytest.mark.parametrize("bad", [-1, 1024])
-@pytest.mark.parametrize("place", [(0, 0), (130, 6)])
-def test_a_value_outside_is_found_wherever_it_is(bad, place):
+@pytest.mark.parametrize("index", [(0, 0), (130, 6)])
+def test_a_value_outside_is_found_wherever_it_is(bad, index):
     model = chain_model(2, sizes=(7, 5, 2))
     model = FixedPointModel(
         "chain",
@@ -142,7 +142,7 @@ def test_a_value_outside_is_found_wherever_it_is(bad, place):
         model.outputs,
     )
     x = np.zeros((131, 7), dtype=np.int32)
-    x[place] = bad
+    x[index] = bad
     assert model.emulator.run_fast(x) is None
     with pytest.raises(PrecisionError, match=r"lies outside ufixed<10,10>"):
         model.run(x)

@@ -43,7 +43,8 @@ from pulsefront.firmware.targets import (
     known_targets,
 )
 from pulsefront.firmware.text_table import text_table
-from pulsefront.firmware.vectors import VectorSet, golden_vectors, write_vectors
+from pulsefront.firmware.vector_files import write_vectors
+from pulsefront.firmware.vectors import VectorSet, golden_vectors
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import estimate_resources
 

@@ -18,12 +18,8 @@ from pulsefront.firmware.hls4ml.synthesis import TOOLS
 from pulsefront.firmware.onnx.exact import run_onnx
 from pulsefront.firmware.onnx.real import measure_difference
 from pulsefront.firmware.targets import EXACT_GRAPH, REAL_TARGETS
-from pulsefront.firmware.vectors import (
-    VectorSet,
-    read_hex_vectors,
-    read_text_vectors,
-    read_vectors,
-)
+from pulsefront.firmware.vector_files import read_hex_vectors, read_text_vectors, read_vectors
+from pulsefront.firmware.vectors import VectorSet
 from pulsefront.firmware.verification import Mismatch, Verification, VerificationRow
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
@@ -184,17 +180,17 @@ def _text_checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRo
 
 def _texts(
     name: str,
-    place: Path,
+    data: Path,
     folder: _Folder,
     read: Callable[[Path, FixedPointModel], tuple[VectorSet, ...]],
 ) -> Iterator[VerificationRow]:
     """Yield a row for each set whose form in text differs: they are no executors."""
-    texts = {one.name: one for one in read(place, folder.model)}
+    texts = {one.name: one for one in read(data, folder.model)}
     for one in folder.sets:
         if one.name == EXTRA:
             continue
         if one.name not in texts:
-            raise ExportError(f"holds no vectors {one.name!r}", file=place)
+            raise ExportError(f"holds no vectors {one.name!r}", file=data)
         whole = VectorSet(one.name, one.inputs, {**one.inputs, **one.outputs})
         found = texts[one.name]
         row = _row(name, whole, {**found.inputs, **found.outputs})
@@ -234,12 +230,12 @@ def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
         integers += expected.size
         mismatches += len(different)
         if len(different) and (first is None or different[0][0] < first.vector):
-            place = tuple(int(index) for index in different[0])
+            index = tuple(map(int, different[0]))
             first = Mismatch(
-                vector=place[0],
-                output=f"{name}[{', '.join(map(str, place[1:]))}]",
-                expected=int(expected[place]),
-                got=int(got[place]),
+                vector=index[0],
+                output=f"{name}[{', '.join(map(str, index[1:]))}]",
+                expected=int(expected[index]),
+                got=int(got[index]),
             )
     return VerificationRow(
         backend=backend,

@@ -149,15 +149,15 @@ def _reads(step: LayerStep) -> str:
 
 def _worst(exact: Tensor, to: Assignment) -> tuple[Any, FixedPointFormat]:
     """Return the channel with the least headroom and its format; all channels of one format."""
-    if isinstance(to.format, FixedPointFormat):
-        return slice(None), to.format
+    if not to.per_channel:
+        return slice(None), to.container
     fraction = exact.format.fraction
     headroom = [
         _headroom(_rounded(exact.low[..., c], exact.high[..., c], fraction, one, to), one)
-        for c, one in enumerate(to.format)
+        for c, one in enumerate(to.formats)
     ]
     channel = int(np.argmin(headroom))
-    return channel, to.format[channel]
+    return channel, to.formats[channel]
 
 
 def _rounded(

@@ -26,6 +26,7 @@ __all__ = [
     "Rounding",
     "aligned",
     "assign",
+    "by_channel",
     "container",
     "format_holding",
 ]
@@ -172,6 +173,16 @@ class Assignment:
         object.__setattr__(self, "format", formats)
 
     @property
+    def per_channel(self) -> bool:
+        """Whether each channel has a format of its own."""
+        return not isinstance(self.format, FixedPointFormat)
+
+    @property
+    def formats(self) -> tuple[FixedPointFormat, ...]:
+        """The one format, or those of the channels."""
+        return (self.format,) if isinstance(self.format, FixedPointFormat) else self.format
+
+    @property
     def container(self) -> FixedPointFormat:
         """The one format that the tensor's raw integers are in."""
         return container(self.format)
@@ -206,6 +217,11 @@ def container(formats: Formats) -> FixedPointFormat:
     integer = max(one.integer + int(signed and not one.signed) for one in formats)
     fraction = max(one.fraction for one in formats)
     return FixedPointFormat(integer + fraction, integer, signed)
+
+
+def by_channel(formats: Formats, channels: int) -> tuple[FixedPointFormat, ...]:
+    """Return the format of each channel; one format is that of all *channels*."""
+    return (formats,) * channels if isinstance(formats, FixedPointFormat) else formats
 
 
 def aligned(integers: Integers, formats: Formats) -> Integers:

@@ -11,13 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.format import (
-    MAX_WIDTH,
-    Assignment,
-    FixedPointFormat,
-    Overflow,
-    format_holding,
-)
+from pulsefront.fixed_point.format import MAX_WIDTH, Assignment, Overflow, format_holding
 from pulsefront.fixed_point.intervals import assigned_interval
 from pulsefront.fixed_point.layers.base import Layer, LayerStep
 from pulsefront.fixed_point.tensors import Input, Tensor
@@ -103,7 +97,7 @@ def working_magnitude(step: LayerStep) -> int:
 def _assigned_magnitude(magnitude: int, fraction: int, to: Assignment) -> int:
     """Return a bound of the numbers that the assignment of numbers up to *magnitude* meets."""
     found = 1 << to.container.width
-    for one in (to.format,) if isinstance(to.format, FixedPointFormat) else to.format:
+    for one in to.formats:
         dropped = fraction - one.fraction
         # Half a step is added for rounding; one turn of the format for wrapping.
         half = (1 << dropped) if dropped > 0 else 0

@@ -163,9 +163,9 @@ def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         low, high = int(array.min()), int(array.max())
         if not source.format.holds(low, high):
             bad = low if low < source.format.minimum else high
-            place = np.argwhere(array == bad)[0]
+            index = np.argwhere(array == bad)[0]
             raise PrecisionError(
-                f"input {source.name!r} at {tuple(int(i) for i in place)} lies outside "
+                f"input {source.name!r} at {tuple(int(i) for i in index)} lies outside "
                 f"{source.format}, which holds {source.format.minimum} … {source.format.maximum}",
                 value=bad,
                 remedy="clip the ADC counts, or give the input more bits",

@@ -182,11 +182,11 @@ def check_weight_files(project: str | Path) -> None:
         if found == expected:
             continue
         pairs = zip(expected, found, strict=False)
-        place = next(
+        index = next(
             (k for k, (a, b) in enumerate(pairs) if a != b), min(len(expected), len(found))
         )
         raise ExportError(
-            f"differs from {text.name} at weight {place}",
+            f"differs from {text.name} at weight {index}",
             file=header,
             remedy="export again; synthesis would not build what was simulated",
         )

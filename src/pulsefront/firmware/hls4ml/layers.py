@@ -77,7 +77,7 @@ def project_layers(model: FixedPointModel, settings: HlsSettings) -> ProjectLaye
 def has_channel_formats(layer: Layer) -> bool:
     """Whether the result is assigned to one format per channel, which hls4ml does not know."""
     to = layer.assignment
-    return to is not None and not isinstance(to.format, FixedPointFormat)
+    return to is not None and to.per_channel
 
 
 def _stage(step: LayerStep, name: str, *, only_assignment: bool = False) -> HlsLayer:

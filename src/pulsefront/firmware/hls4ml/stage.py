@@ -129,10 +129,10 @@ def _cast(step: LayerStep, value: str) -> list[str]:
     to = step.layer.assignment
     if to is None:
         return [f"output[i] = {value};"]
-    if isinstance(to.format, FixedPointFormat):
-        return [f"output[i] = {ap_type(to.format, to)}({value});"]
-    lines = [f"switch (i % {len(to.format)}) {{"]
-    for channel, one in enumerate(to.format):
+    if not to.per_channel:
+        return [f"output[i] = {ap_type(to.container, to)}({value});"]
+    lines = [f"switch (i % {len(to.formats)}) {{"]
+    for channel, one in enumerate(to.formats):
         lines.append(f"case {channel}:")
         lines.append(f"    output[i] = {ap_type(one, to)}({value});")
         lines.append("    break;")

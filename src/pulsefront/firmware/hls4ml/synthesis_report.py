@@ -94,10 +94,10 @@ def read_report(path: str | Path, backend: str = "Vitis") -> SynthesisReport:
 def _read_xml(path: Path, backend: str) -> SynthesisReport:
     root = ET.parse(path).getroot()  # noqa: S314 - written by the tool that was just run
 
-    def text(place: str) -> str:
-        found = root.findtext(place)
+    def text(tag: str) -> str:
+        found = root.findtext(tag)
         if found is None:
-            raise KeyError(place)
+            raise KeyError(tag)
         return found
 
     latency = "PerformanceEstimates/SummaryOfOverallLatency"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pulsefront.errors import ExportError
 from pulsefront.files import firmware_export_directory
-from pulsefront.firmware.vectors import VectorSet, write_text_vectors
+from pulsefront.firmware.vector_files import write_text_vectors
+from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 

@@ -13,7 +13,7 @@ __all__ = ["assign_nodes", "limit_nodes"]
 
 def assign_nodes(graph: GraphBuilder, value: str, fraction: int, to: Assignment) -> str:
     """Return *value* (raw integers with *fraction*) assigned to ``to``, channels last."""
-    formats = (to.format,) if isinstance(to.format, FixedPointFormat) else to.format
+    formats = to.formats
     whole = to.container.fraction
     shifts = [fraction - one.fraction for one in formats]
     if graph.kind is np.int64:

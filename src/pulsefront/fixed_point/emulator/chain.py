@@ -15,7 +15,7 @@ from pulsefront.fixed_point.emulator.tile_code import (
     ROWS,
     VECTOR_BYTES,
 )
-from pulsefront.fixed_point.emulator.tiles import run_chain
+from pulsefront.fixed_point.emulator.tiles import WIDTH, run_chain
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.layers import LayerStep
 from pulsefront.fixed_point.layers.base import Array
@@ -28,9 +28,8 @@ __all__ = ["Chain", "chain_of", "fits_narrow"]
 class Chain:
     """A compiled chain; safe to use from several threads at once.
 
-    ``table`` holds one row per link, (products per sum, n_out, n_out padded to whole vectors,
-    place in ``constants``), after a first row with the input's range and the width of a buffer
-    row. ``constants`` holds per link the weights and four rows after them (see tile_code.py).
+    ``table`` holds one row per link after a first one of the whole; tiles.py names its columns.
+    ``constants`` holds per link the weights and four rows after them (see tile_code.py).
     """
 
     table: Integers
@@ -45,7 +44,7 @@ class Chain:
             buffer = self._local.buffer
         except AttributeError:
             # Two halves of activations, and the last results at the width of a constant.
-            rows = 2 * (BLOCK + ROWS) * int(self.table[0, 2])
+            rows = 2 * (BLOCK + ROWS) * int(self.table[0, WIDTH])
             ratio = self.constants.itemsize // np.dtype(self.buffer_type).itemsize
             buffer = self._local.buffer = np.zeros(rows * ratio, self.buffer_type)
         return run_chain(source, self.table, self.constants, buffer, result)
@@ -124,13 +123,13 @@ def _table(
     links: Sequence[Link], source: FixedPointFormat, blocks: Sequence[Array], lanes: int
 ) -> Integers:
     """Return the table of a chain whose constants are *blocks*; *lanes* of activations align."""
-    places = np.cumsum([0, *(block.size for block in blocks)])
+    starts = np.cumsum([0, *(block.size for block in blocks)])
     rows = [
-        [len(block) - 4, link.weights.shape[1], block.shape[1], int(place)]
-        for link, block, place in zip(links, blocks, places[:-1], strict=True)
+        [len(block) - 4, block.shape[1], int(start)]
+        for block, start in zip(blocks, starts[:-1], strict=True)
     ]
     widest = max(
         max(*link.weights.shape, block.shape[1]) for link, block in zip(links, blocks, strict=True)
     )
     width = -(-widest // lanes) * lanes
-    return np.array([[source.minimum, source.maximum, width, 0], *rows], dtype=np.int64)
+    return np.array([[source.minimum, source.maximum, width], *rows], dtype=np.int64)

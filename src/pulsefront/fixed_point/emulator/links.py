@@ -132,20 +132,19 @@ def _end(step: LayerStep, to: Assignment | None, fusion: Fusion) -> _End | None:
     if to is None:
         low = -step.magnitude if fusion.lowest is None else fusion.lowest
         return _End(0, 0, low, step.magnitude)
-    if to.rounding not in (Rounding.TRN, Rounding.RND):
+    if to.per_channel or to.rounding not in (Rounding.TRN, Rounding.RND):
         return None
-    if not isinstance(to.format, FixedPointFormat):
-        return None
+    target = to.container
     saturates = to.overflow in (Overflow.SAT, Overflow.SAT_SYM)
-    if not saturates and not _fits(step, to.format, to.rounding, fusion):
+    if not saturates and not _fits(step, target, to.rounding, fusion):
         return None
-    shift = step.exact.format.fraction - to.format.fraction
+    shift = step.exact.format.fraction - target.fraction
     half = (1 << (shift - 1)) if shift > 0 and to.rounding is Rounding.RND else 0
     symmetric = to.overflow is Overflow.SAT_SYM
-    low = to.format.symmetric_minimum if symmetric else to.format.minimum
+    low = target.symmetric_minimum if symmetric else target.minimum
     if fusion.lowest is not None:
         low = max(low, fusion.lowest)
-    return _End(half, shift, low, to.format.maximum)
+    return _End(half, shift, low, target.maximum)
 
 
 def _fits(step: LayerStep, target: FixedPointFormat, rounding: Rounding, fusion: Fusion) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pulsefront.fixed_point import kernels
 from pulsefront.fixed_point.emulator.links import Link
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat
+from pulsefront.fixed_point.format import Assignment, by_channel
 from pulsefront.fixed_point.intervals import number_type
 from pulsefront.fixed_point.layers import LayerStep
 from pulsefront.fixed_point.layers.base import Array
@@ -81,7 +81,7 @@ def exact_stage(step: LayerStep) -> Stage:
 
 def assignment_stage(fraction: int, channels: int, to: Assignment) -> Callable[[Array], Array]:
     """Return the function that assigns a tensor (event, …, channel) to its format."""
-    formats = (to.format,) * channels if isinstance(to.format, FixedPointFormat) else to.format
+    formats = by_channel(to.format, channels)
     whole = to.container.fraction
     shift = np.array([min(fraction - one.fraction, 63) for one in formats])
     low = np.array([one.minimum for one in formats])

@@ -150,13 +150,13 @@ class _TileCode(ABC):
             scale, offset, low, high = (
                 self._load(builder, builder.add(one, at), self.sums) for one in constants
             )
-            place = builder.add(target, word(result_bytes * v))
+            address = builder.add(target, word(result_bytes * v))
             for row in range(self.rows):
                 value = self.rounded(builder, sums[row * self.vectors + v], scale, offset)
                 value = self.limited(builder, value, low, high)
-                pointer = builder.inttoptr(place, self.results.as_pointer())
+                pointer = builder.inttoptr(address, self.results.as_pointer())
                 builder.store(value, pointer, align=self.result_size)
-                place = builder.add(place, target_stride)
+                address = builder.add(address, target_stride)
         return context.get_dummy_value()
 
     def _load(self, builder: Any, address: Any, kind: Any) -> Any:
@@ -181,10 +181,10 @@ class _TileCode(ABC):
         after = builder.append_basic_block("rounding")
         builder.branch(body)
         builder.position_at_end(body)
-        index, place = builder.phi(word), builder.phi(word)
+        index, row_of_weights = builder.phi(word), builder.phi(word)
         sums = [builder.phi(self.sums) for _ in range(self.rows * self.vectors)]
         columns = [
-            self._load(builder, builder.add(place, word(VECTOR_BYTES * v)), self.columns)
+            self._load(builder, builder.add(row_of_weights, word(VECTOR_BYTES * v)), self.columns)
             for v in range(self.vectors)
         ]
         shift = builder.mul(index, word(self.size))
@@ -197,8 +197,8 @@ class _TileCode(ABC):
         following = builder.add(index, word(1))
         index.add_incoming(word(0), before)
         index.add_incoming(following, body)
-        place.add_incoming(weights, before)
-        place.add_incoming(builder.add(place, weight_stride), body)
+        row_of_weights.add_incoming(weights, before)
+        row_of_weights.add_incoming(builder.add(row_of_weights, weight_stride), body)
         for one, result in zip(sums, results, strict=True):
             one.add_incoming(ir.Constant(self.sums, None), before)
             one.add_incoming(result, body)
@@ -299,10 +299,10 @@ class _PairTile(_TileCode):
             # By name: LLVM does not find it in the pattern once several rows share the weights.
             return _intrinsic(builder, "llvm.x86.avx512.pmaddw.d.512", self.sums, [a, b])
         nothing = ir.Constant(self.columns, ir.Undefined)
-        places = ir.VectorType(ir.IntType(32), VECTOR_BYTES // 4)
+        indices = ir.VectorType(ir.IntType(32), VECTOR_BYTES // 4)
         products = []
         for first in (0, 1):
-            chosen = ir.Constant(places, list(range(first, VECTOR_BYTES // 2, 2)))
+            chosen = ir.Constant(indices, list(range(first, VECTOR_BYTES // 2, 2)))
             parts = [
                 builder.sext(builder.shuffle_vector(one, nothing, chosen), self.sums)
                 for one in (a, b)

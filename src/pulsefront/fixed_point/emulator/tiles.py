@@ -10,7 +10,14 @@ from numba import njit
 from pulsefront.fixed_point.emulator.tile_code import BLOCK, ROWS, VECTOR_BYTES, VECTORS, tile
 from pulsefront.fixed_point.layers.base import Array
 
-__all__ = ["run_chain"]
+__all__ = ["WIDTH", "run_chain"]
+
+# Columns of a chain's table: of its first row, then of one row per layer. A structured array in
+# its place cost 80 ns per call more (of 1.45 µs for one event), a named tuple 390 ns.
+LOWEST, HIGHEST, WIDTH = range(3)
+"""Smallest and largest input, and elements in a row of the buffer."""
+COUNT, PADDED, START = range(3)
+"""Products per sum (pairs of them in 16 bits), outputs in whole vectors, start in constants."""
 
 _FULL, _FULL_LAST = tile(ROWS, VECTORS), tile(ROWS, 1)
 _SINGLE, _SINGLE_LAST = tile(1, VECTORS), tile(1, 1)
@@ -32,9 +39,9 @@ def _run_layer(
     """Run one layer of a chain; *like* chooses the tile and is a number of the results' type.
 
     All addresses and strides are in bytes: constants start at *start* and have *size* each,
-    results *result_size*. *row* is (products per sum, n_out, n_out padded, …).
+    results *result_size*. *row* is the layer's of the table.
     """
-    count, padded = row[0], row[2]
+    count, padded = row[COUNT], row[PADDED]
     lanes = VECTOR_BYTES // size
     step = size * padded
     scale = start + step * count
@@ -80,7 +87,7 @@ def run_chain(source: Array, table: Array, constants: Array, buffer: Array, resu
     """
     if source.shape[0] == 0:
         return True
-    width = table[0, 2]
+    width = table[0, WIDTH]
     size, own = constants.itemsize, buffer.itemsize
     half = (BLOCK + ROWS) * width
     results = buffer.view(constants.dtype)
@@ -96,23 +103,24 @@ def run_chain(source: Array, table: Array, constants: Array, buffer: Array, resu
                 value = given[channel]
                 lowest, highest = min(lowest, value), max(highest, value)
                 values[channel] = value
-        base, place = buffer.ctypes.data, constants.ctypes.data
+        base, weights = buffer.ctypes.data, constants.ctypes.data
         stride = own * width
         here, there = 0, half
         for index in range(1, last):
             x, y = base + own * here, base + own * there
-            row, start = table[index], place + size * table[index, 3]
+            row, start = table[index], weights + size * table[index, START]
             _run_layer(buffer[0], x, y, stride, stride, own, events, row, start, size)
             here, there = there, here
         if size > own:
             there = 2 * half
         x, y = base + own * here, base + own * there
-        row, start = table[last], place + size * table[last, 3]
+        row, start = table[last], weights + size * table[last, START]
         _run_layer(constants[0], x, y, stride, size * width, size, events, row, start, size)
         there = there * own // size
         for event in range(events):
             found = results[there + event * width : there + event * width + result.shape[1]]
             for channel in range(found.size):
                 result[first + event, channel] = np.int64(found[channel])
-    inside: bool = np.int64(lowest) >= table[0, 0] and np.int64(highest) <= table[0, 1]
+    low, high = table[0, LOWEST], table[0, HIGHEST]
+    inside: bool = np.int64(lowest) >= low and np.int64(highest) <= high
     return inside

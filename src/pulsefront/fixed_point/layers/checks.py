@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.format import FixedPointFormat, Formats, Integers
+from pulsefront.fixed_point.format import Formats, Integers, by_channel
 
 __all__ = ["check_positive", "raw_array"]
 
@@ -42,11 +40,7 @@ def raw_array(layer: str, field: str, values: npt.ArrayLike, formats: Formats) -
             remedy="quantize them first and pass integers",
         )
     array = np.array(array, dtype=np.int64)
-    per_channel: Sequence[FixedPointFormat] = (
-        (formats,) * (array.shape[-1] if array.ndim else 1)
-        if isinstance(formats, FixedPointFormat)
-        else formats
-    )
+    per_channel = by_channel(formats, array.shape[-1] if array.ndim else 1)
     if array.ndim and len(per_channel) != array.shape[-1]:
         raise PrecisionError(
             f"layer {layer!r}: {field} have {array.shape[-1]} output channels and "
@@ -56,11 +50,11 @@ def raw_array(layer: str, field: str, values: npt.ArrayLike, formats: Formats) -
     high = np.array([one.maximum for one in per_channel])
     outside = (array < low) | (array > high)
     if np.any(outside):
-        place = np.argwhere(outside)[0]
+        index = np.argwhere(outside)[0]
         raise PrecisionError(
-            f"layer {layer!r}: {field} at {tuple(int(i) for i in place)} is outside "
-            f"{per_channel[int(place[-1])]}",
-            value=int(array[tuple(place)]),
+            f"layer {layer!r}: {field} at {tuple(int(i) for i in index)} is outside "
+            f"{per_channel[int(index[-1])]}",
+            value=int(array[tuple(index)]),
             remedy="saturate it first, or give the format more integer bits",
         )
     array.setflags(write=False)

@@ -20,11 +20,11 @@ from pulsefront.fixed_point.circuits import (
 from pulsefront.fixed_point.format import (
     MAX_WIDTH,
     Assignment,
-    FixedPointFormat,
     Formats,
     Integers,
     aligned,
     assign,
+    by_channel,
     container,
 )
 from pulsefront.fixed_point.intervals import number_type, rounded
@@ -76,9 +76,7 @@ class MatrixLayer(Layer):
         weights = raw_array(self.name, "weights", self.weights, self.weight_format)
         self.check_shape(weights)
         object.__setattr__(self, "weights", weights)
-        if self.accumulator is not None and not isinstance(
-            self.accumulator.format, FixedPointFormat
-        ):
+        if self.accumulator is not None and self.accumulator.per_channel:
             raise PrecisionError(f"layer {self.name!r}: the accumulator has one format")
         if self.bias is None:
             return
@@ -292,6 +290,4 @@ class MatrixLayer(Layer):
 
 
 def _widths(formats: Formats, channels: int) -> Integers:
-    if isinstance(formats, FixedPointFormat):
-        return np.full(channels, formats.width, dtype=np.int64)
-    return np.array([one.width for one in formats], dtype=np.int64)
+    return np.array([one.width for one in by_channel(formats, channels)], dtype=np.int64)
