@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point import FixedPointFormat, format_of_scale, raw_integers
+from pulsefront.fixed_point import (
+    Assignment,
+    FixedPointFormat,
+    assign,
+    format_of_scale,
+    raw_integers,
+)
+from pulsefront.fixed_point.real_values import round_half_up
 
 
 def test_raw_integers_are_exact_or_refused():
@@ -47,3 +54,11 @@ def test_any_other_scale_is_refused_by_name_and_value(scale, remedy):
     with pytest.raises(PrecisionError, match=rf"^dense1: the scale is no .*{remedy}") as caught:
         format_of_scale(8, scale, field="dense1")
     assert caught.value.value is scale
+
+
+def test_ties_round_up_as_rnd_does():
+    values = np.array([-1.5, -0.5, 0.5, 1.5, 0.49, -0.51])
+    assert round_half_up(values).tolist() == [-1, 0, 1, 2, 0, -1]
+    integers = np.arange(-40, 41)
+    to = Assignment(FixedPointFormat(20, 20), "RND", "SAT")
+    np.testing.assert_array_equal(round_half_up(integers / 8), assign(integers, 3, to))

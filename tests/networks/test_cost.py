@@ -12,8 +12,8 @@ from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.resources import estimate_resources
 from pulsefront.networks import (
     Candidate,
-    Cost,
     MlpSettings,
+    NetworkCost,
     Scaling,
     cost_of,
     initial_candidate,
@@ -25,7 +25,7 @@ ADC = FixedPointFormat(12, 12, signed=False)
 OUT = FixedPointFormat(16, 6)
 
 
-def price(candidate: Candidate, n_in: int, n_out: int) -> Cost:
+def price(candidate: Candidate, n_in: int, n_out: int) -> NetworkCost:
     scaling = Scaling(np.zeros(n_in), np.ones(n_in), np.zeros(n_out), np.ones(n_out))
     return cost_of(candidate, scaling, ADC, OUT)
 
@@ -96,5 +96,5 @@ def test_no_network_is_cheaper_than_the_smallest(
         activation_bits=(bits,) * (layers - 1),
     )
     cost, least = price(candidate, n_in, n_out), minimal_cost(layers, n_out, 12, 2)
-    for field in fields(Cost):
+    for field in fields(NetworkCost):
         assert getattr(cost, field.name) >= getattr(least, field.name)

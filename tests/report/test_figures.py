@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from pulsefront.report import figures
-from pulsefront.report.figures.firmware import AuditRow
+from pulsefront.report.figures.firmware import FormatRange
 from pulsefront.report.figures.search import PathStep
 from pulsefront.report.style import png_of
 from pulsefront.report.svg import PALETTE, svg_of
@@ -24,8 +24,8 @@ STEPS = [
     PathStep(4000, 0.475, 0.465, 0.485, accepted=True, name="−1 bit"),
 ]
 AUDIT = [
-    AuditRow("hidden", (-128, 127), (-100, 90), (-20, 30), 2**-4),
-    AuditRow("output", (-8, 7), (-20, 9), None, 2**-4),
+    FormatRange("hidden", (-128, 127), (-100, 90), (-20, 30), 2**-4),
+    FormatRange("output", (-8, 7), (-20, 9), None, 2**-4),
 ]
 DRAWINGS = {
     "pulses": lambda: figures.pulses(
@@ -134,7 +134,7 @@ def test_a_range_beyond_its_format_has_the_colour_of_errors() -> None:
 
 
 def test_what_is_saturated_by_name_is_no_error() -> None:
-    row = AuditRow("output", (-8, 7), (-20, 9), None, 2**-4, saturates=True)
+    row = FormatRange("output", (-8, 7), (-20, 9), None, 2**-4, saturates=True)
     colours = [to_hex(bar.get_facecolor()) for bar in figures.format_audit([row]).axes[0].patches]
     assert PALETTE["bad"] not in colours
     assert len(colours) == 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import BudgetError, ConfigError
-from pulsefront.networks import Cost
+from pulsefront.networks import NetworkCost
 from pulsefront.search import Budget
 
-COST = Cost(
+COST = NetworkCost(
     weight_bytes=600,
     activation_bytes=50,
     macs=1000,
@@ -52,6 +52,6 @@ def test_resources_are_limits_like_others_and_none_is_a_limit_of_zero() -> None:
 
 
 def test_a_float_network_keeps_no_limit_of_something_built() -> None:
-    cost = Cost(600, 50, 1000, 64000.0, 9000, 900)
+    cost = NetworkCost(600, 50, 1000, 64000.0, 9000, 900)
     assert Budget(weight_bytes=600).fits(cost)
     assert Budget(weight_bytes=600, lut=10**9).excess(cost) == float("inf")

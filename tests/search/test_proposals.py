@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from pulsefront.networks import Cost
+from pulsefront.networks import NetworkCost
 from pulsefront.search import Architecture, Comparison, Trial
 from pulsefront.search.moves import Move
 from pulsefront.search.proposals import Proposal, choose, saving, update_moves
 from pulsefront.search.records import State, record_of, state_from
 
-BEFORE = Cost(1000, 100, 2000, 100_000.0, 9000, 1900, 5000, 900, 4, 12)
+BEFORE = NetworkCost(1000, 100, 2000, 100_000.0, 9000, 1900, 5000, 900, 4, 12)
 SHAPE = Architecture(8, (4,), 1, (8, 8), (12, 12), (8,))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from pulsefront.fixed_point.format import Integers
 
@@ -24,6 +25,7 @@ __all__ = [
     "Circuit",
     "Strategy",
     "bit_lengths",
+    "bit_operations",
     "reused_multipliers",
     "unrolled_constants",
 ]
@@ -164,6 +166,19 @@ def _signed_digits(matrix: Integers) -> Integers:
     magnitude = np.abs(matrix).astype(np.uint64)
     digits: Integers = np.bitwise_count((3 * magnitude) ^ magnitude).astype(np.int64)
     return digits
+
+
+def bit_operations(
+    weight_bits: npt.ArrayLike, activation_bits: int, fan_in: int
+) -> npt.NDArray[np.float64]:
+    """Return the bit operations of one multiply-accumulate in a sum of *fan_in* products.
+
+    Baskin et al. 2021, "UNIQ", equation 1.
+    """
+    bits = np.asarray(weight_bits)
+    products = bits * activation_bits + bits + activation_bits
+    found: npt.NDArray[np.float64] = products + np.log2(fan_in)
+    return found
 
 
 def bit_lengths(integers: Integers) -> Integers:

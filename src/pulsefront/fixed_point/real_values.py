@@ -10,7 +10,17 @@ import numpy.typing as npt
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
 
-__all__ = ["format_of_scale", "raw_integers"]
+__all__ = ["format_of_scale", "raw_integers", "round_half_up"]
+
+
+def round_half_up(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return floor(value + ½) of real values: the rounding that formats call RND.
+
+    The same of raw integers is `format.assign`; of torch's tensors, which this room does not
+    know, `networks.round_half_up`.
+    """
+    rounded: npt.NDArray[np.float64] = np.floor(np.asarray(values, dtype=np.float64) + 0.5)
+    return rounded
 
 
 def format_of_scale(

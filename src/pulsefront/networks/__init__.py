@@ -9,7 +9,7 @@ from pulsefront.networks.candidate import (
     split_inputs,
     without_dead,
 )
-from pulsefront.networks.cost import Cost, cost_of
+from pulsefront.networks.cost import NetworkCost, cost_of
 from pulsefront.networks.crystals import (
     NO_CRYSTAL,
     CandidateCrystals,
@@ -36,11 +36,11 @@ __all__ = [
     "Candidate",
     "CandidateCrystals",
     "Convolution",
-    "Cost",
     "Deployed",
     "FrontEnd",
     "LossSettings",
     "MlpSettings",
+    "NetworkCost",
     "Scaling",
     "TrainingData",
     "TrainingSettings",

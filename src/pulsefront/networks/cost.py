@@ -8,21 +8,22 @@ from itertools import pairwise
 
 import numpy as np
 
+from pulsefront.fixed_point.circuits import bit_operations
 from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.fixed_point.layers import Conv1d, Dense
+from pulsefront.fixed_point.layers import MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.lower import lower
 
-__all__ = ["Cost", "cost_of", "minimal_cost", "model_cost"]
+__all__ = ["NetworkCost", "cost_of", "minimal_cost", "model_cost"]
 
 FLOAT_BITS = 32
 
 
 @dataclass(frozen=True)
-class Cost:
+class NetworkCost:
     """Cost of a network; the first five as `fixed_point.cost` defines them.
 
     ``weight_bytes`` counts weights and biases at their widths, zeros included: that is dense
@@ -30,8 +31,8 @@ class Cost:
     event, ``bops`` bit operations, ``ebops`` effective bit operations. ``nonzero_weights`` is the
     number of constants that an unrolled build multiplies by: there, as in ``ebops`` and in
     ``lut``, a pruned weight costs nothing. ``lut``, ``ff``, ``dsp`` and ``latency_cycles`` are
-    what a `fixed_point.ResourceModel` says, *estimated* unless it synthesizes; None for a float
-    network, which is not built.
+    those of a `fixed_point.ResourceEstimate`, *estimated* unless a tool has synthesized; None for
+    a float network, which is not built.
     """
 
     weight_bytes: int
@@ -53,7 +54,7 @@ def cost_of(
     output_format: FixedPointFormat,
     front_end: FrontEnd | None = None,
     resources: ResourceModel = estimate_resources,
-) -> Cost:
+) -> NetworkCost:
     """Return the cost of *candidate*: that of its lowered model.
 
     A float network is counted as if every number had 32 bits.
@@ -69,11 +70,13 @@ def cost_of(
     return model_cost(model, resources)
 
 
-def model_cost(model: FixedPointModel, resources: ResourceModel = estimate_resources) -> Cost:
+def model_cost(
+    model: FixedPointModel, resources: ResourceModel = estimate_resources
+) -> NetworkCost:
     """Return the cost of a lowered *model*."""
     whole = model.cost()
     built = resources(model)
-    return Cost(
+    return NetworkCost(
         weight_bytes=whole.weight_bytes,
         activation_bytes=whole.activation_bytes,
         macs=whole.macs,
@@ -82,7 +85,7 @@ def model_cost(model: FixedPointModel, resources: ResourceModel = estimate_resou
         nonzero_weights=sum(
             int(np.count_nonzero(layer.weights))
             for layer in model.layers
-            if isinstance(layer, (Dense, Conv1d))
+            if isinstance(layer, MatrixLayer)
         ),
         lut=built.lut,
         ff=built.ff,
@@ -91,7 +94,7 @@ def model_cost(model: FixedPointModel, resources: ResourceModel = estimate_resou
     )
 
 
-def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
+def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> NetworkCost:
     places = [candidate.positions, *(1 for _ in candidate.weights[1:])]
     shapes = [weight.shape for weight in candidate.weights]
     source_bits = (input_bits, *(FLOAT_BITS for _ in shapes[1:]))
@@ -99,12 +102,12 @@ def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
     numbers += sum(bias.size for bias in candidate.biases)
     results = sum(n * shape[1] for n, shape in zip(places, shapes, strict=True))
     macs = [n * shape[0] * shape[1] for n, shape in zip(places, shapes, strict=True)]
-    return Cost(
+    return NetworkCost(
         weight_bytes=numbers * FLOAT_BITS // 8,
         activation_bytes=-(-(raw * input_bits + 2 * FLOAT_BITS * results) // 8),
         macs=sum(macs),
         bops=sum(
-            n * (FLOAT_BITS * x + FLOAT_BITS + x + float(np.log2(shape[0])))
+            n * float(bit_operations(FLOAT_BITS, x, shape[0]))
             for n, x, shape in zip(macs, source_bits, shapes, strict=True)
         ),
         ebops=sum(n * FLOAT_BITS * x for n, x in zip(macs, source_bits, strict=True)),
@@ -112,11 +115,11 @@ def _float_cost(candidate: Candidate, raw: int, input_bits: int) -> Cost:
     )
 
 
-def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> Cost:
+def minimal_cost(layers: int, n_out: int, input_bits: int, floor_bits: int) -> NetworkCost:
     """Return a lower bound of what an ablation of *layers* dense layers could end with.
 
     One input and one node per hidden layer, *floor_bits* everywhere; what depends on the weights
-    or on a tool is bounded by zero, the latency by one cycle.
+    or on a tool is bounded by zero, the latency too: wires take no cycle.
     """
     bits = (floor_bits,) * layers
     return _from_shape((1,) * layers + (n_out,), bits, bits, (input_bits, *bits[1:]))
@@ -127,13 +130,15 @@ def _from_shape(
     weight_bits: Sequence[int],
     bias_bits: Sequence[int],
     source_bits: Sequence[int],
-) -> Cost:
+) -> NetworkCost:
     macs = [a * b for a, b in pairwise(sizes)]
     stored = sum(n * bits for n, bits in zip(macs, weight_bits, strict=True)) + sum(
         n * bits for n, bits in zip(sizes[1:], bias_bits, strict=True)
     )
     bops = sum(
-        n * (w * x + w + x + float(np.log2(fan_in)))
+        n * float(bit_operations(w, x, fan_in))
         for n, w, x, fan_in in zip(macs, weight_bits, source_bits, sizes[:-1], strict=True)
     )
-    return Cost(-(-stored // 8), 0, sum(macs), bops, 0, 0, lut=0, ff=0, dsp=0, latency_cycles=1)
+    return NetworkCost(
+        -(-stored // 8), 0, sum(macs), bops, 0, 0, lut=0, ff=0, dsp=0, latency_cycles=0
+    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point.format import FixedPointFormat, Formats
+from pulsefront.fixed_point.real_values import round_half_up
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.settings import Convolution
 
@@ -163,7 +164,7 @@ def _round_to(
     bits: int | NDArray[np.integer],
 ) -> Integers:
     half = 2 ** (np.asarray(bits, np.int64) - 1)
-    return np.clip(np.floor(np.ldexp(values, fraction) + 0.5), -half, half - 1).astype(np.int64)
+    return np.clip(round_half_up(np.ldexp(values, fraction)), -half, half - 1).astype(np.int64)
 
 
 def _largest_fraction(values: NDArray[np.float64], bits: int) -> int:

@@ -16,6 +16,7 @@ from pulsefront.networks.candidate import Candidate, Scaling, without_dead
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import one_thread, require_device
 from pulsefront.networks.losses import slope_of
+from pulsefront.networks.quantize import round_half_up
 from pulsefront.networks.settings import TrainingSettings, WidthSettings
 from pulsefront.networks.stack import CPU, Stack
 from pulsefront.networks.training import chosen_inputs, minibatches, one_by_one, one_cycle
@@ -173,7 +174,7 @@ class LearnedStack(Stack):
     def round_points(self) -> None:
         """Set the formats to the whole numbers nearest to the points."""
         formats = self.formats
-        views = [torch.floor(view + 0.5) for view in self._point_views(self.points)]
+        views = [round_half_up(view) for view in self._point_views(self.points)]
         formats.weight_fraction = views[: self.layers]
         formats.activation_fraction = views[self.layers :]
         formats.activation_bits = [
@@ -190,7 +191,7 @@ class LearnedStack(Stack):
         size = (self.weights[layer] * self.formats.factor[layer]).abs().amax(2)
         if fraction.shape[1] == 1:
             size = size.amax(1, keepdim=True)
-        largest = torch.floor(size * torch.exp2(fraction) + 0.5)
+        largest = round_half_up(size * torch.exp2(fraction))
         return torch.floor(torch.log2(largest.clamp_min(1.0))) + 1.0
 
     def _widths(self, layer: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -21,7 +21,10 @@ SMALLEST_ACTIVATION = 2.0**-8
 
 
 def round_half_up(value: torch.Tensor) -> torch.Tensor:
-    """Return floor(value + ½): the rounding that firmware calls RND."""
+    """Return floor(value + ½): the rounding that firmware calls RND.
+
+    Where training overwrites a tensor, ``add_(0.5).floor_()`` stands for it and allocates nothing.
+    """
     return torch.floor(value + 0.5)
 
 

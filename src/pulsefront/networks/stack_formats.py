@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pulsefront.networks.candidate import Candidate, Precision, Scaling
+from pulsefront.networks.quantize import round_half_up
 
 __all__ = ["StackFormats"]
 
@@ -122,7 +123,7 @@ class StackFormats:
             deployed = (deployed + self._output_ratio) * self._output_scale
         peak = deployed.abs().amax(1, keepdim=True).clamp_min_(SMALLEST_BIAS)
         step = torch.exp2(-torch.floor(torch.log2((self._bias_half[layer] - 0.5) / peak)))
-        error = torch.floor(deployed / step + 0.5).mul_(step).sub_(deployed)
+        error = round_half_up(deployed / step).mul_(step).sub_(deployed)
         bias.add_(error.div_(self._output_scale) if last else error)
 
     def precision(self, n: int, before: Precision) -> Precision:

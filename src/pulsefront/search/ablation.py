@@ -16,7 +16,7 @@ from pulsefront.errors import BudgetError, ConfigError, PulsefrontError
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.resources import ResourceModel
 from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
-from pulsefront.networks.cost import Cost, minimal_cost
+from pulsefront.networks.cost import NetworkCost, minimal_cost
 from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
@@ -337,7 +337,7 @@ class _Search:
     def _starting_moves(self, base: Sequence[Candidate]) -> list[Move]:
         return starting_moves(base[0], self.settings.step_fraction, self._families)
 
-    def _saved(self, cost: Cost, *, forced: bool) -> tuple[str, ...]:
+    def _saved(self, cost: NetworkCost, *, forced: bool) -> tuple[str, ...]:
         """Return the names of the costs to save: what is over the budget where that forces."""
         limits = tuple(self.budget.limits)
         over = self.budget.exceeded(cost)

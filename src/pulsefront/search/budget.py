@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import BudgetError, ConfigError
-from pulsefront.networks.cost import Cost
+from pulsefront.networks.cost import NetworkCost
 
 __all__ = ["Budget"]
 
@@ -18,7 +18,7 @@ class Budget(FrozenModel):
     ``activation_bytes`` inputs and all results, ``macs`` multiply-accumulates per event, ``bops``
     and ``ebops`` bit operations and effective ones (`fixed_point.cost`), ``nonzero_weights``
     constants that an unrolled build multiplies by. ``lut``, ``ff``, ``dsp`` and
-    ``latency_cycles`` are estimated (`networks.Cost`).
+    ``latency_cycles`` are estimated (`networks.NetworkCost`).
     """
 
     weight_bytes: int | None = Field(default=None, ge=1)
@@ -50,29 +50,29 @@ class Budget(FrozenModel):
             )
         return given
 
-    def fits(self, cost: Cost) -> bool:
+    def fits(self, cost: NetworkCost) -> bool:
         """Whether *cost* keeps every limit; a float network keeps none of a built one."""
         return self.excess(cost) <= 0.0
 
-    def excess(self, cost: Cost) -> float:
+    def excess(self, cost: NetworkCost) -> float:
         """Return how far *cost* lies above the tightest limit: 0.1 is 10 % above, 0 is within."""
         return max(self._excess_of(name, cost) for name in self.limits)
 
-    def exceeded(self, cost: Cost) -> tuple[str, ...]:
+    def exceeded(self, cost: NetworkCost) -> tuple[str, ...]:
         """Return the names of the limits that *cost* does not keep."""
         return tuple(name for name in self.limits if self._excess_of(name, cost) > 0)
 
-    def tightest(self, cost: Cost) -> str:
+    def tightest(self, cost: NetworkCost) -> str:
         """Return the name of the limit that *cost* exceeds by the largest share."""
         return max(self.limits, key=lambda name: self._excess_of(name, cost))
 
-    def _excess_of(self, name: str, cost: Cost) -> float:
+    def _excess_of(self, name: str, cost: NetworkCost) -> float:
         limit, value = self.limits[name], getattr(cost, name)
         if value is None:
             return float("inf")
         return max(0.0, (float(value) - limit) / max(limit, 1))
 
-    def require_possible(self, smallest: Cost) -> None:
+    def require_possible(self, smallest: NetworkCost) -> None:
         """Refuse a budget below the smallest network there is.
 
         Raises

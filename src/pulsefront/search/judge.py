@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
-from pulsefront.networks.cost import Cost, cost_of
+from pulsefront.networks.cost import NetworkCost, cost_of
 from pulsefront.search.noninferiority import Comparison, Figures, compare_figures, event_groups
 from pulsefront.search.result import Architecture, PathPoint, Trial
 from pulsefront.search.task import Task
@@ -126,7 +126,7 @@ class Judge:
             removed_inputs=tuple(self.task.input_names[i] for i in gone),
         )
 
-    def cost(self, candidates: Sequence[Candidate]) -> Cost:
+    def cost(self, candidates: Sequence[Candidate]) -> NetworkCost:
         """Return the largest cost of any initialization: they differ where zeros count."""
         task = self.task
         costs = [
@@ -147,4 +147,4 @@ class Judge:
             values = [cost[name] for cost in costs]
             return None if None in values else max(values)
 
-        return Cost(**{name: largest(name) for name in costs[0]})
+        return NetworkCost(**{name: largest(name) for name in costs[0]})

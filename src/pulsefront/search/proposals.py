@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pulsefront.networks.candidate import Candidate
-from pulsefront.networks.cost import Cost
+from pulsefront.networks.cost import NetworkCost
 from pulsefront.networks.training import TrainingData
 from pulsefront.search.importance import RemovalCost, calibrated
 from pulsefront.search.moves import (
@@ -47,7 +47,7 @@ def propose(
     state: State,
     data: TrainingData,
     settings: SearchSettings,
-    cost: Callable[[Sequence[Candidate]], Cost],
+    cost: Callable[[Sequence[Candidate]], NetworkCost],
     saved: Sequence[str] = ALWAYS_SAVED,
     families: Sequence[SumFamily] = (),
     *,
@@ -129,7 +129,7 @@ def _apply_all(
     return candidates
 
 
-def saving(before: Cost, after: Cost, saved: Sequence[str] = ALWAYS_SAVED) -> float:
+def saving(before: NetworkCost, after: NetworkCost, saved: Sequence[str] = ALWAYS_SAVED) -> float:
     """Return the relative saving, the mean over the costs named by *saved*."""
     left = [
         getattr(after, name) / getattr(before, name) if getattr(before, name) else 1.0
@@ -140,7 +140,7 @@ def saving(before: Cost, after: Cost, saved: Sequence[str] = ALWAYS_SAVED) -> fl
 
 def choose(
     trials: Sequence[Trial],
-    before: Cost,
+    before: NetworkCost,
     *,
     margin: float,
     forced: bool,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
-from pulsefront.networks.cost import Cost
+from pulsefront.networks.cost import NetworkCost
 from pulsefront.search.noninferiority import Comparison
 from pulsefront.search.task import Task
 
@@ -66,7 +66,7 @@ class Trial:
     stage: str
     move: str
     architecture: Architecture
-    cost: Cost
+    cost: NetworkCost
     metric: tuple[Unbounded, ...]
     comparison: Comparison
     non_inferior: bool
@@ -84,7 +84,7 @@ class PathPoint:
     step: int
     move: str
     architecture: Architecture
-    cost: Cost
+    cost: NetworkCost
     metric: tuple[Unbounded, ...]
     comparison: Comparison
     non_inferior: bool
@@ -96,8 +96,8 @@ class PathPoint:
 class AttributionRow:
     """What one removal cost: the change of the metric relative to the step before it.
 
-    ``saved`` has the savings of all costs of `networks.Cost` by name; those of something built
-    start at the quantized network.
+    ``saved`` has the savings of all costs of `networks.NetworkCost` by name; those of something
+    built start at the quantized network.
     """
 
     step: int
@@ -153,7 +153,7 @@ class AblationResult:
     final_candidates: tuple[Candidate, ...]
     final_metric: tuple[float, ...]
     final_comparison: Comparison
-    final_cost: Cost
+    final_cost: NetworkCost
     best: int
     final_models: tuple[FixedPointModel, ...]
     kept_inputs: NDArray[np.intp]
@@ -218,7 +218,9 @@ class AblationResult:
             networks_trained=self.networks_trained,
             candidates=self.candidates,
             front=self.front,
-            fronts={field.name: front_of(self.candidates, field.name) for field in fields(Cost)},
+            fronts={
+                field.name: front_of(self.candidates, field.name) for field in fields(NetworkCost)
+            },
             attribution=self.attribution,
             input_ranking=self.input_ranking,
             final_metric=self.final_metric,
@@ -261,7 +263,7 @@ class SearchSummary(Record):
     """relative rise of the metric when an input is replaced by its mean, worst loss first"""
     final_metric: tuple[Unbounded, ...]
     final_comparison: Comparison
-    final_cost: Cost
+    final_cost: NetworkCost
     final_architecture: Architecture
     best_initialization: int
     kept_inputs: tuple[int, ...]
@@ -271,8 +273,8 @@ class SearchSummary(Record):
     input_names: tuple[str, ...]
 
 
-def _saved(before: Cost, after: Cost) -> dict[str, float]:
-    pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(Cost)}
+def _saved(before: NetworkCost, after: NetworkCost) -> dict[str, float]:
+    pairs = {f.name: (getattr(before, f.name), getattr(after, f.name)) for f in fields(NetworkCost)}
     return {name: a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
 
 

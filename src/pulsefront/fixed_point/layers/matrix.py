@@ -14,6 +14,7 @@ from pulsefront.fixed_point.circuits import (
     Build,
     Circuit,
     bit_lengths,
+    bit_operations,
     reused_multipliers,
     unrolled_constants,
 )
@@ -264,7 +265,7 @@ class MatrixLayer(Layer):
             weight_bits += int(_widths(self.bias_format, self.n_out).sum())
         rows = step.exact.size // self.n_out
         activation = step.sources[0].format.width
-        per_mac = widths * activation + widths + activation + np.log2(fan_in)
+        per_mac = bit_operations(widths, activation, fan_in)
         return Arithmetic(
             weight_bits,
             macs=self.weights.size * rows,

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from pulsefront.report.style import INK, MUTED, colour_of, legend, new_figure, style_axes
 from pulsefront.report.svg import PALETTE
 
-__all__ = ["AuditRow", "format_audit"]
+__all__ = ["FormatRange", "format_audit"]
 
 
 @dataclass(frozen=True)
-class AuditRow:
+class FormatRange:
     """A quantity of the model, in real values.
 
     ``range`` is what the format can hold, ``proven`` what can occur for any input, ``seen`` what
@@ -31,7 +31,7 @@ class AuditRow:
     saturates: bool = False
 
 
-def format_audit(rows: Sequence[AuditRow]) -> Figure:
+def format_audit(rows: Sequence[FormatRange]) -> Figure:
     """Draw, per quantity, how many bits its format has and how many of them can be and were used.
 
     The horizontal axis counts bits above the least significant one of each format: the magnitude

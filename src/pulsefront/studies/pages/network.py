@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pulsefront.evaluate import Interval
 from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import ablation_path, format_audit
-from pulsefront.report.figures.firmware import AuditRow
+from pulsefront.report.figures.firmware import FormatRange
 from pulsefront.report.figures.search import PathStep
 from pulsefront.search.result import PathPoint, Trial
 from pulsefront.studies.kinds.base import Ranking
@@ -88,7 +88,7 @@ def network_blocks(results: StudyResults) -> list[Block]:
     """Return the layers with their formats and costs, and the audit."""
     model = results.model
     rows = [
-        AuditRow(
+        FormatRange(
             row.layer,
             (float(row.format_low), float(row.format_high)),
             (float(row.proven_low), float(row.proven_high)),

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pulsefront.networks.cost import Cost
+from pulsefront.networks.cost import NetworkCost
 from pulsefront.report import Block, FigureBlock, Table
 from pulsefront.report.figures import FrontPanel, cost_fronts
 from pulsefront.search.result import SearchSummary
 
 __all__ = ["front_blocks"]
 
-COSTS: dict[str, tuple[str, Callable[[Cost], int | None]]] = {
+COSTS: dict[str, tuple[str, Callable[[NetworkCost], int | None]]] = {
     "weight_bytes": ("weight bytes", lambda cost: cost.weight_bytes),
     "ebops": ("EBOPs", lambda cost: cost.ebops),
     "lut": ("LUTs, estimated", lambda cost: cost.lut),
