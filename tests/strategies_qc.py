@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from pulsefront.qc.features.history import UnitHistory, history_from_frames
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet, build_fleet
-from pulsefront.qc.records import MEASUREMENT_COLUMNS, frame_of
+from pulsefront.qc.readers.open import open_source
+from pulsefront.qc.records import LIMIT_COLUMNS, MEASUREMENT_COLUMNS, frame_of
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
 from pulsefront.qc.simulate.settings import FailureRates, FleetSettings, SiteProfile
+from pulsefront.qc.site import Mapping, Site, TableColumns
+from pulsefront.qc.store import schema
+from pulsefront.qc.store.database import Store
 
 DAY = 86_400
+NOW = 1_800_000_000
+"""The present of tests, 2027-01-15: records after it are refused."""
+
+TABLE_COLUMNS = TableColumns(unit_id="Scanner", test="Test", value="Value", measured_at="Date")
+TABLE_HEAD = "Scanner,Test,Value,Date\n"
 
 RATES = FailureRates(
     gain_drift=0.8,
@@ -74,11 +86,55 @@ def measurements(size: int = 5, **columns: object):
         "component_id": "block1",
         "test": "gain",
         "value": np.linspace(1.0, 2.0, size),
-        "unit": "keV",
+        "measurement_unit": "keV",
         "row": np.arange(2, size + 2),
         **columns,
     }
     return frame_of(MEASUREMENT_COLUMNS, content)
+
+
+def stored_measurements(store: Store, unit_id: str) -> pd.DataFrame:
+    """Return all measurements of a unit with every column, in series and time order."""
+    m, s, c, o = schema.measurement, schema.series, schema.context, schema.source
+    query = (
+        sa.select(
+            s.c.unit_id, s.c.component_id, s.c.test, m.c.value,
+            s.c.measurement_unit.label("measurement_unit"),
+            *(c.c[name] for name in LIMIT_COLUMNS),
+            c.c.status, m.c.measured_at, m.c.available_at, o.c.source_hash,
+            c.c.baseline_id, c.c.software_version,
+        )
+        .join_from(m, s, m.c.series_id == s.c.series_id)
+        .join(c, m.c.context_id == c.c.context_id)
+        .join(o, m.c.source_id == o.c.source_id)
+        .where(s.c.unit_id == unit_id)
+        .order_by(s.c.component_id, s.c.test, s.c.measurement_unit, m.c.measured_at)
+    )  # fmt: skip
+    return store.frame(query)
+
+
+def iso_time(seconds: float) -> str:
+    """Return an instant as YYYY-MM-DDThh:mm:ssZ."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_log(path: Path, site: Site | None = None):
+    """Return all rows of a file: measurements, services, rejects, notes."""
+    batches = list(open_source(path, site or Site(), now_s=NOW).batches())
+    return (
+        pd.concat([b.measurements for b in batches], ignore_index=True),
+        pd.concat([b.services for b in batches], ignore_index=True),
+        [r for b in batches for r in b.rejects],
+        [n for b in batches for n in b.notes],
+    )
+
+
+def read_table(folder: Path, text: str, *, encoding="utf-8", columns=TABLE_COLUMNS, **mapping):
+    """Return all rows of a table that is written to *folder* and read by a mapping."""
+    path = folder / "x_daily.csv"
+    path.write_bytes(text.encode(encoding))
+    site = Site(mappings={"*_daily.csv": Mapping(columns=columns, **mapping)})
+    return read_log(path, site)
 
 
 def siemens_report(

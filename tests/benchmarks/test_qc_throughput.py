@@ -26,6 +26,7 @@ from pulsefront.qc.features.daily import daily_as_of, unit_features
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.features.schema import schema_of
+from pulsefront.qc.features.sources import load_histories, load_history, outline
 from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
@@ -35,10 +36,9 @@ from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.site import Site
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import load_histories, load_history, outline
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.times import DAY_S
-from strategies_qc import history_of
+from strategies_qc import history_of, stored_measurements
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("PULSEFRONT_BENCH_OUT", REPOSITORY / "out" / "bench"))
@@ -103,7 +103,7 @@ def one_more_night(store, as_of_s: int) -> None:
     from pulsefront.qc.records import Batch
 
     for unit_id in store.units()["unit_id"]:
-        frame = store.measurements(unit_id)
+        frame = stored_measurements(store, unit_id)
         last = frame[frame["measured_at"] > as_of_s - DAY_S].drop(columns="source_hash")
         last = last.assign(
             measured_at=last["measured_at"] + DAY_S, available_at=last["available_at"] + DAY_S,

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pulsefront.qc.features.sources import load_history
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
-from pulsefront.qc.store.history import load_history
 from pulsefront.qc.store.lock import StoreLocked, locked
 from strategies_qc import DAY, history_of, measurements, tiny_units
 
@@ -161,12 +161,12 @@ def test_schema_version_1_is_migrated(database):
 def test_whole_path_ends_with_the_scores_of_sqlite(database, tmp_path):
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.features.samples import build_fleet
+    from pulsefront.qc.features.sources import load_histories
     from pulsefront.qc.models.fit import fit_model
     from pulsefront.qc.models.model_file import load_model, save_model
     from pulsefront.qc.nightly.score import score
     from pulsefront.qc.simulate.fleet import write_fleet
     from pulsefront.qc.site import Site
-    from pulsefront.qc.store.history import load_histories
     from pulsefront.qc.store.ingest import find_files, ingest
     from strategies_qc import tiny_fleet
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +13,11 @@ from pulsefront.cli.qc_support import (
     backtest_public,
     candidates_of,
     day_of,
-    fleet_of_simulation,
-    fleet_of_store,
-    read_truth,
+    history_of_simulation,
+    history_of_store,
+    tell_backtest,
+    tell_ingest,
+    tell_scores,
     write_page,
 )
 from pulsefront.errors import ConfigError
@@ -34,6 +35,7 @@ Lead = Annotated[int, typer.Option(min=0, help="Days of warning needed.")]
 Horizon = Annotated[int, typer.Option(min=1, help="Days after the lead that a score looks ahead.")]
 Folds = Annotated[int, typer.Option(min=2, help="Parts that units are cut in.")]
 Seed = Annotated[int, typer.Option(help="Seed of folds, samples and bootstrap.")]
+Confidence = Annotated[float, typer.Option(min=0.51, max=0.999, help="Level of all intervals.")]
 
 EXIT_ALERTS, EXIT_PARTIAL = 1, 6
 
@@ -75,18 +77,7 @@ def ingest(
         result = run_ingest(
             store, files, settings, site_folder=site.parent if site else Path(), report=report
         )
-    counts = result.counts
-    known = sum(file.known for file in result.files)
-    typer.echo(f"{len(result.files)} files, {known} known already, {len(result.refused)} refused")
-    typer.echo(
-        f"records: {counts.new} new, {counts.duplicate} duplicate, {counts.late} late, "
-        f"{counts.quarantined} quarantined"
-    )
-    for file in result.files:
-        for note in file.notes:
-            typer.echo(f"note: {file.path.name} {note}", err=True)
-    for file in result.refused:
-        typer.echo(f"refused: {file.path}: {file.refused}", err=True)
+    tell_ingest(result)
     if result.refused:
         raise typer.Exit(EXIT_PARTIAL)
 
@@ -118,13 +109,12 @@ def backtest(
         Path | None, typer.Option(help="Folder with the files of the public set.")
     ] = None,
     seed: Seed = 0,
+    confidence: Confidence = 0.95,
 ) -> None:
     """Prove on your own history what a model would have found, beside charts and age.
 
     With --fleet the history is simulated, with --public it is a public set of machine failures.
     """
-    from pulsefront.files import write_json
-
     if sum(map(bool, (db, fleet, public))) != 1:
         raise ConfigError(
             "a back-test needs one history",
@@ -132,37 +122,32 @@ def backtest(
             remedy="give exactly one of the three",
         )
     if public:
-        backtest_public(public, data, out, seed)
+        backtest_public(public, data, out, seed, confidence)
         return
+    from pulsefront.files import write_json
     from pulsefront.qc.backtest.backtest import backtest as run_backtest
+    from pulsefront.qc.features.labels import Target
     from pulsefront.qc.models.folds import BacktestSettings
+    from pulsefront.qc.simulate.fleet import read_failures
 
     settings = BacktestSettings(
-        folds=folds, null_repeats=null_repeats, seed=seed, candidates=candidates_of(models)
+        folds=folds,
+        null_repeats=null_repeats,
+        seed=seed,
+        candidates=candidates_of(models),
+        confidence=confidence,
     )
+    target = Target(lead_days, horizon_days)
     if fleet:
-        history, causes, what = fleet_of_simulation(
-            fleet, fleet_seed, lead_days, horizon_days, settings.train_until
-        )
+        history = history_of_simulation(fleet, fleet_seed, target, settings.train_until)
     else:
-        history, causes, what = (
-            fleet_of_store(db, lead_days, horizon_days, settings.train_until),
-            None,
-            db,
-        )
-    if truth:
-        causes = read_truth(truth)
+        history = history_of_store(db, target, settings.train_until)
+    causes = read_failures(truth) if truth else history.truth
     with progress("back-testing", "steps") as report:
-        result = run_backtest(history, settings, truth=causes, report=report)
-    write_json(out / "backtest.json", result)
-    write_page(result, out / "backtest.html", what)
-    point = next(
-        iter(result["models"][result["chosen_model"]]["at_false_alerts_per_unit_year"].items())
-    )
-    typer.echo(
-        f"{result['chosen_model']}: {point[1]['failures_found']} of {point[1]['failures']} "
-        f"failures found at {point[0]} false alert per unit-year; see {out / 'backtest.html'}"
-    )
+        result = run_backtest(history.fleet, settings, truth=causes, report=report)
+    write_json(out / "backtest.json", result.plain())
+    write_page(result, out / "backtest.html", history.source)
+    tell_backtest(result, out / "backtest.html")
 
 
 @app.command("train")
@@ -177,24 +162,38 @@ def train(
     horizon_days: Horizon = 28,
     folds: Folds = 5,
     seed: Seed = 0,
+    confidence: Confidence = 0.95,
+    onnx: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file to write too, of a hazard, age or network model; needs onnx."),
+    ] = None,
 ) -> None:
     """Train the model for use: the simplest that no other beats on unseen units at later times."""
     from pulsefront.files import write_text
+    from pulsefront.qc.features.labels import Target
     from pulsefront.qc.models.fit import fit_model
     from pulsefront.qc.models.folds import BacktestSettings
     from pulsefront.qc.models.model_file import save_model
+    from pulsefront.qc.models.onnx_export import require_onnx, save_onnx
     from pulsefront.qc.pages.training import train_page
     from pulsefront.report import render
 
-    settings = BacktestSettings(folds=folds, seed=seed, candidates=candidates_of(models))
-    fleet = fleet_of_store(db, lead_days, horizon_days, 0.7)
+    if onnx:
+        require_onnx()
+    settings = BacktestSettings(
+        folds=folds, seed=seed, candidates=candidates_of(models), confidence=confidence
+    )
+    history = history_of_store(db, Target(lead_days, horizon_days), 0.7)
     with progress("training", "folds") as report:
-        fitted = fit_model(fleet, settings, name=model, report=report)
+        fitted = fit_model(history.fleet, settings, name=model, report=report)
     model_hash = save_model(fitted, out)
     write_text(out.with_suffix(".html"), render(train_page(fitted, model_hash)))
     typer.echo(
         f"{fitted.name} model {model_hash[:16]} in {out}; its report: {out.with_suffix('.html')}"
     )
+    if onnx:
+        save_onnx(fitted, onnx)
+        typer.echo(f"wrote {onnx}")
 
 
 @app.command("score")
@@ -239,18 +238,7 @@ def score(
             false_alerts_per_unit_year=false_alerts, dry_run=dry_run, from_first=from_first,
             report=report,
         )  # fmt: skip
-    typer.echo(
-        f"run {run.run_id}: {len(run.rows) - run.abstained} components scored, "
-        f"{run.abstained} without decision, {run.alerts} alerts; {run.records_read} records read"
-    )
-    for row in run.rows:
-        if row["decision"] == "alert":
-            name = row["component_id"] or "whole unit"
-            typer.echo(
-                f"alert: {row['unit_id']} {name} p={row['probability']:.3f}: {row['reasons']}"
-            )
-    for unit_id, reason in run.failed_units.items():
-        typer.echo(f"not scored: {unit_id}: {reason}", err=True)
+    tell_scores(run)
     if run.failed_units:
         raise typer.Exit(EXIT_PARTIAL)
     if exit_on_alerts and run.alerts:
@@ -265,23 +253,10 @@ def report(
     ] = None,
 ) -> None:
     """Draw the page of a back-test again from its JSON."""
-    try:
-        content = json.loads(result.read_text(encoding="utf-8"))
-        content["protocol"], content["models"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(
-            "is no result of a back-test", file=result, remedy="run pulsefront qc backtest"
-        ) from None
+    from pulsefront.qc.backtest.results import read_backtest
+
     page = out or result.with_suffix(".html")
-    try:
-        write_page(content, page, str(result))
-    except KeyError as error:
-        raise ConfigError(
-            "lacks a part of the page; another version wrote it",
-            file=result,
-            field=str(error.args[0]),
-            remedy="run pulsefront qc backtest again",
-        ) from None
+    write_page(read_backtest(result), page, str(result))
     typer.echo(f"wrote {page}")
 
 
@@ -296,6 +271,6 @@ def demo(
     with progress("demonstration", "steps", seconds_between_lines=0.0) as report:
         done = run_demo(out, fleet_name=fleet, report=report)
     typer.echo(
-        f"{done['records']} records read, {done['model']} model, {done['alerts']} alerts, "
-        f"{done['abstained']} components without decision; open {done['report']}"
+        f"{done.records} records read, {done.model} model, {done.alerts} alerts, "
+        f"{done.abstained} components without decision; open {done.page}"
     )

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from pulsefront.errors import ConfigError
 from pulsefront.progress import progress
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pulsefront.qc.backtest.results import BacktestResult
+    from pulsefront.qc.features.labels import Target
+    from pulsefront.qc.features.samples import Fleet
+    from pulsefront.qc.nightly.run import ScoreRun
+    from pulsefront.qc.store.ingest import IngestResult
+
 __all__ = [
     "CANDIDATES",
     "PUBLIC",
+    "History",
     "backtest_public",
     "candidates_of",
     "day_of",
-    "fleet_of_simulation",
-    "fleet_of_store",
-    "read_truth",
+    "history_of_simulation",
+    "history_of_store",
+    "tell_backtest",
+    "tell_ingest",
+    "tell_scores",
     "write_page",
 ]
 
@@ -27,7 +41,7 @@ CANDIDATES = ("age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting
 PUBLIC = ("cmapss_fd001", "ai4i2020")
 
 
-def backtest_public(name: str, data: Path | None, out: Path, seed: int) -> None:
+def backtest_public(name: str, data: Path | None, out: Path, seed: int, confidence: float) -> None:
     """Back-test on a public set; write its JSON and its page."""
     from pulsefront import __version__
     from pulsefront.files import write_json, write_text
@@ -49,60 +63,51 @@ def backtest_public(name: str, data: Path | None, out: Path, seed: int) -> None:
             remedy="give the folder that holds them",
         )
     with progress("back-testing", "steps") as report:
-        result = public_backtest(name, data, seed=seed, report=report)
-    write_json(out / f"{name}.json", result)
+        result = public_backtest(name, data, seed=seed, confidence=confidence, report=report)
+    write_json(out / f"{name}.json", result.plain())
     facts = {"Data": name, "Version": f"pulsefront {__version__}"}
     write_text(out / f"{name}.html", render(public_page(result, facts)))
     typer.echo(
-        f"{result['chosen']}: area under the PR curve {result['failure']['pr_auc']:.3f}, "
-        f"calibration error {result['failure']['calibration_error']:.4f}; "
+        f"{result.chosen}: area under the PR curve {result.failure.pr_auc:.3f}, "
+        f"calibration error {result.failure.calibration_error:.4f}; "
         f"see {out / f'{name}.html'}"
     )
 
 
-def fleet_of_store(db: str, lead_days: int, horizon_days: int, daily_from: float):  # type: ignore[no-untyped-def]
-    """Return features and labels of all that a store holds."""
-    from pulsefront.qc.features.labels import Target
-    from pulsefront.qc.features.samples import build_fleet
+@dataclass(frozen=True)
+class History:
+    """Features and labels to work on, where they come from, and what a simulation knows."""
+
+    fleet: Fleet
+    source: str
+    truth: pd.DataFrame | None = None
+
+
+def history_of_store(db: str, target: Target, daily_from: float) -> History:
+    """Return all that a store holds."""
+    from pulsefront.qc.features.sources import stored_fleet
     from pulsefront.qc.store.database import Store
-    from pulsefront.qc.store.history import load_histories, outline
 
     with Store(db, must_exist=True) as store, progress("features", "units") as report:
-        return build_fleet(
-            load_histories(store), Target(lead_days, horizon_days),
-            daily_from=daily_from, outline=outline(store), report=report,
-        )  # fmt: skip
+        return History(stored_fleet(store, target, daily_from=daily_from, report=report), db)
 
 
-def fleet_of_simulation(  # type: ignore[no-untyped-def]
-    name: str, fleet_seed: int | None, lead_days: int, horizon_days: int, daily_from: float
-):
-    """Return features and labels of a simulated fleet, its failures, and what it is."""
-    from pulsefront.qc.features.labels import Target
-    from pulsefront.qc.simulate.fleet import simulated_fleet
+def history_of_simulation(
+    name: str, fleet_seed: int | None, target: Target, daily_from: float
+) -> History:
+    """Return a simulated fleet and its failures."""
+    from pulsefront.qc.features.sources import simulated_fleet
     from pulsefront.qc.simulate.settings import load_fleet
 
     settings = load_fleet(name)
     if fleet_seed is not None:
         settings = settings.model_copy(update={"seed": fleet_seed})
     with progress("simulating", "units") as report:
-        fleet, truth = simulated_fleet(
-            settings, Target(lead_days, horizon_days), daily_from=daily_from, report=report
-        )
-    return fleet, truth, f"simulated fleet {settings.name!r}, seed {settings.seed}"
+        fleet, truth = simulated_fleet(settings, target, daily_from=daily_from, report=report)
+    return History(fleet, f"simulated fleet {settings.name!r}, seed {settings.seed}", truth)
 
 
-def read_truth(path: Path):  # type: ignore[no-untyped-def]
-    """Return the failures of a simulated fleet from their file."""
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot be read: {error}", file=path, field="truth") from None
-
-
-def write_page(result: dict, path: Path, data: str) -> None:  # type: ignore[type-arg]
+def write_page(result: BacktestResult, path: Path, data: str) -> None:
     """Write the page of a back-test."""
     from pulsefront import __version__
     from pulsefront.files import write_text
@@ -111,6 +116,45 @@ def write_page(result: dict, path: Path, data: str) -> None:  # type: ignore[typ
 
     facts = {"Data": data, "Version": f"pulsefront {__version__}"}
     write_text(path, render(backtest_page(result, facts=facts)))
+
+
+def tell_backtest(result: BacktestResult, page: Path) -> None:
+    """Say in a line what the model in use would have found."""
+    rate, point = next(iter(result.chosen.at_false_alerts_per_unit_year.items()))
+    typer.echo(
+        f"{result.chosen_model}: {point.failures_found} of {point.failures} "
+        f"failures found at {rate} false alert per unit-year; see {page}"
+    )
+
+
+def tell_ingest(result: IngestResult) -> None:
+    """Say what became of the files and records."""
+    counts = result.counts
+    known = sum(file.known for file in result.files)
+    typer.echo(f"{len(result.files)} files, {known} known already, {len(result.refused)} refused")
+    typer.echo(
+        f"records: {counts.new} new, {counts.duplicate} duplicate, {counts.late} late, "
+        f"{counts.quarantined} quarantined"
+    )
+    for file in result.files:
+        for note in file.notes:
+            typer.echo(f"note: {file.path.name} {note}", err=True)
+    for file in result.refused:
+        typer.echo(f"refused: {file.path}: {file.refused}", err=True)
+
+
+def tell_scores(run: ScoreRun) -> None:
+    """Say what a night's scores are, alert by alert."""
+    typer.echo(
+        f"run {run.run_id}: {len(run.rows) - run.abstained} components scored, "
+        f"{run.abstained} without decision, {run.alerts} alerts; {run.records_read} records read"
+    )
+    for row in run.rows:
+        if row.decision == "alert":
+            name = row.component_id or "whole unit"
+            typer.echo(f"alert: {row.unit_id} {name} p={row.probability:.3f}: {row.reasons}")
+    for unit_id, reason in run.failed_units.items():
+        typer.echo(f"not scored: {unit_id}: {reason}", err=True)
 
 
 def candidates_of(text: str) -> tuple[str, ...]:

@@ -5,19 +5,23 @@ Rows travel as pandas frames, one frame per kind of record. All times are whole 
 happened (`measured_at`, `occurred_at`, `reported_at`) and when it could first be known
 (`available_at`, `logged_at`). Features look at the second one only.
 
-An empty ``component_id`` stands for the unit as a whole.
+A *unit* is a scanner; an empty ``component_id`` stands for the unit as a whole. The unit in which a
+value is measured is its ``measurement_unit``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 __all__ = [
+    "BOUND_COLUMNS",
+    "CONTEXT_COLUMNS",
     "EVENT_COLUMNS",
     "LIMIT_COLUMNS",
     "MEASUREMENT_COLUMNS",
@@ -26,15 +30,57 @@ __all__ = [
     "STATUSES",
     "UNIT_COLUMNS",
     "Batch",
+    "Context",
     "Reject",
+    "SeriesKey",
     "empty_frame",
     "frame_of",
+    "group_rows",
 ]
 
 Kind = Literal["text", "number", "time"]
 
-LIMIT_COLUMNS = ("reference", "action_low", "tolerance_low", "tolerance_high", "action_high")
-"""The reference value and the four limits, in the unit of the value; NaN where there is none."""
+BOUND_COLUMNS = ("action_low", "tolerance_low", "tolerance_high", "action_high")
+"""The four limits from the lowest on, in the unit of the value; NaN where there is none."""
+
+LIMIT_COLUMNS = ("reference", *BOUND_COLUMNS)
+"""The reference value and the four limits."""
+
+
+class Context(NamedTuple):
+    """What repeats from reading to reading of a series, and is stored once."""
+
+    reference: float | None
+    action_low: float | None
+    tolerance_low: float | None
+    tolerance_high: float | None
+    action_high: float | None
+    status: str
+    baseline_id: str
+    software_version: str
+
+    @property
+    def limits(self) -> tuple[float | None, ...]:
+        """The reference and the four limits."""
+        return (
+            self.reference,
+            self.action_low,
+            self.tolerance_low,
+            self.tolerance_high,
+            self.action_high,
+        )
+
+
+CONTEXT_COLUMNS = Context._fields
+
+
+class SeriesKey(NamedTuple):
+    """What names a series of readings within a unit."""
+
+    component_id: str
+    test: str
+    measurement_unit: str
+
 
 UNIT_COLUMNS: Mapping[str, Kind] = {
     "unit_id": "text",
@@ -54,7 +100,7 @@ MEASUREMENT_COLUMNS: Mapping[str, Kind] = {
     "component_id": "text",
     "test": "text",
     "value": "number",
-    "unit": "text",
+    "measurement_unit": "text",
     **dict.fromkeys(LIMIT_COLUMNS, "number"),
     "status": "text",
     "measured_at": "time",
@@ -126,6 +172,20 @@ def frame_of(columns: Mapping[str, Kind], content: Mapping[str, object]) -> pd.D
         column[:] = value  # broadcasts a scalar
         data[name] = column
     return pd.DataFrame(data)
+
+
+def group_rows(
+    frame: pd.DataFrame, names: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], list[tuple[Any, ...]]]:
+    """Return a code per row and the distinct tuples of *names* that the codes point to."""
+    codes = np.zeros(len(frame), dtype=np.int64)
+    for name in names:
+        part, uniques = pd.factorize(frame[name], use_na_sentinel=False)
+        codes = codes * (len(uniques) or 1) + part
+        codes, _ = pd.factorize(codes)  # keeps the product of the sizes from overflowing
+    _, where = np.unique(codes, return_index=True)
+    columns = [frame[name].to_numpy()[where].tolist() for name in names]
+    return codes, list(zip(*columns, strict=True))
 
 
 @dataclass(frozen=True)

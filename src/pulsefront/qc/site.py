@@ -6,22 +6,27 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.qc.times import DateOrder, find_zone
 
-__all__ = ["ColumnMapping", "LimitFile", "Mapping", "Site", "UnitSettings"]
+__all__ = ["LimitFile", "Mapping", "Site", "TableColumns", "UnitSettings"]
 
 
-class ColumnMapping(FrozenModel):
-    """Which column of a table holds which quantity; empty where the table has none."""
+class TableColumns(FrozenModel):
+    """Which column of a table holds which quantity; empty where the table has none.
+
+    ``unit`` is another word for ``measurement_unit``.
+    """
 
     unit_id: str = ""
     component_id: str = ""
     test: str = ""
     value: str = ""
-    unit: str = ""
+    measurement_unit: str = Field(
+        default="", validation_alias=AliasChoices("measurement_unit", "unit")
+    )
     reference: str = ""
     action_low: str = ""
     tolerance_low: str = ""
@@ -68,7 +73,7 @@ class Mapping(FrozenModel):
     """
 
     table: Literal["measurement", "event", "service", "unit"] = "measurement"
-    columns: ColumnMapping
+    columns: TableColumns
     fixed: dict[str, str] = Field(default_factory=dict)
     date_order: DateOrder | None = None
     timezone: str = ""
@@ -77,6 +82,11 @@ class Mapping(FrozenModel):
     available_delay_hours: float = Field(default=0.0, ge=0.0)
     kinds: dict[str, str] = Field(default_factory=dict)
     """The site's words for kinds of service, each with the kind it means."""
+
+    @field_validator("fixed")
+    @classmethod
+    def _one_word_for_the_unit(cls, fixed: dict[str, str]) -> dict[str, str]:
+        return {"measurement_unit" if n == "unit" else n: text for n, text in fixed.items()}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

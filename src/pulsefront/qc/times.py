@@ -26,7 +26,6 @@ __all__ = [
     "find_zone",
     "infer_date_order",
     "iso_date",
-    "iso_time",
     "parse_times",
 ]
 
@@ -75,11 +74,6 @@ def end_of_day(day: str | date) -> int:
 def iso_date(seconds: float) -> str:
     """Return the UTC date of an instant as YYYY-MM-DD."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
-
-
-def iso_time(seconds: float) -> str:
-    """Return an instant as YYYY-MM-DDThh:mm:ssZ."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def infer_date_order(texts: Sequence[str]) -> DateOrder:

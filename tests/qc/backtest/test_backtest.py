@@ -10,12 +10,9 @@ import pytest
 from pulsefront.errors import QCDataError
 from pulsefront.qc.backtest.backtest import backtest
 from pulsefront.qc.backtest.nulls import sham_labels
-from pulsefront.qc.features.drift import watched_tests
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
 from pulsefront.qc.models.choice import choose
-from pulsefront.qc.models.decide import explain, no_decision_reasons, phrase
-from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.models.folds import BacktestSettings, score_folds
 from strategies_qc import DAY, history_of, tiny_samples, tiny_units
 
@@ -77,23 +74,23 @@ def test_labels_of_held_out_units_do_not_reach_their_scores():
 
 
 def test_hazard_model_ranks_better_than_age(result):
-    assert result["models"]["hazard"]["roc_auc"] > result["models"]["age"]["roc_auc"] + 0.1
-    assert result["models"]["hazard"]["average_precision"]["value"] > 3 * result["base_rate"]
+    assert result.models["hazard"].roc_auc > result.models["age"].roc_auc + 0.1
+    assert result.models["hazard"].average_precision.value > 3 * result.base_rate
 
 
 def test_result_tells_the_whole_protocol(result):
-    assert result["protocol"]["embargo_days"] >= 30
-    for model in result["models"].values():
-        points = model["at_false_alerts_per_unit_year"]
+    assert result.protocol.embargo_days >= 30
+    for model in result.models.values():
+        points = model.at_false_alerts_per_unit_year
         assert list(points) == ["1", "2", "6"]
         for rate, point in points.items():
-            assert point["false_alerts_per_unit_year"] <= float(rate)
-        assert 0 <= model["calibration_error"] < 0.05
-        assert model["brier"] < 0.1
-    assert {g["group"] for g in result["subgroups"]} == {"site", "model"}
-    assert set(result["nulls"]) == {"swapped", "shifted"}
-    assert set(result["slow_drift"]["tests"]) >= {"sensitivity"}
-    assert 0 <= result["abstention_rate"]["share"] < 1
+            assert point.false_alerts_per_unit_year <= float(rate)
+        assert 0 <= model.calibration_error < 0.05
+        assert model.brier < 0.1
+    assert {g.group for g in result.subgroups} == {"site", "model"}
+    assert set(result.nulls) == {"swapped", "shifted"}
+    assert set(result.slow_drift.tests) >= {"sensitivity"}
+    assert 0 <= result.abstention_rate.share < 1
 
 
 def test_same_data_give_the_same_result(result):
@@ -141,74 +138,3 @@ def test_fewer_units_than_folds_are_refused():
     fleet = build_fleet([history_of(u) for u in tiny_units(12, 3.0)[:4]], Target(2, 28))
     with pytest.raises(QCDataError, match="folds"):
         score_folds(fleet, PLAN.model_copy(update={"folds": 5}), need_test=False)
-
-
-# -- the right to say no ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def model():
-    return fit_model(tiny_samples(), PLAN, name="hazard")
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"in_service": True}, "in service"),
-        ({"records": 1}, "short history"),
-        ({"software": "VG99Z"}, "unknown software version 'VG99Z'"),
-        ({"last_measured_s": -1}, "no QC known yet"),
-    ],
-)
-def test_no_decision_has_its_reason(model, change, reason):
-    samples = tiny_samples().samples
-    some = samples.take(np.flatnonzero(samples.records > 20)[:10])
-    filled = {n: np.full(10, v, dtype=getattr(some, n).dtype) for n, v in change.items()}
-    columns = model.estimator.columns
-    found = no_decision_reasons(replace(some, **filled), model.guard, model.schema, columns)
-    assert all(reason in text for text in found)
-
-
-def test_stale_qc_and_values_outside_the_training_range_are_refused(model):
-    place = model.schema.place
-    columns = model.estimator.columns
-    samples = tiny_samples().samples
-    fine = np.flatnonzero(no_decision_reasons(samples, model.guard, model.schema, columns) == "")
-    assert len(fine) > 0.8 * len(samples)
-    some = samples.take(fine[:20])
-    stale = some.values.copy()
-    stale[:, place("missed_qc_days")] = 9
-    found = no_decision_reasons(replace(some, values=stale), model.guard, model.schema, columns)
-    assert set(found) == {"no QC for 9 working days"}
-    strange = some.values.copy()
-    strange[:, place("unit sensitivity:level_mean")] = 40.0
-    found = no_decision_reasons(replace(some, values=strange), model.guard, model.schema, columns)
-    assert all("outside the training range: unit sensitivity" in text for text in found)
-
-
-def test_reasons_name_what_was_changed(model):
-    samples = tiny_samples().samples
-    place = model.schema.place
-    module = ~np.isnan(samples.values[:, place("photopeak_kev:slope")])
-    values = samples.values[np.flatnonzero(module)[:5]].copy()
-    for name in ("slope", "ewma", "level_mean", "neighbour", "peer"):
-        values[:, place(f"photopeak_kev:{name}")] = 4.0
-    for words in explain(model.estimator, values, model.typical, model.schema.names):
-        assert any("photopeak kev" in text for text in words)
-        assert len(words) <= 3
-
-
-def test_every_feature_has_its_words(model):
-    for name in model.schema.names:
-        assert str(3) in phrase(name, 3.0)
-        assert phrase(name, float("nan")).endswith("not known")
-
-
-def test_slow_drift_is_watched_on_the_unit_alone(model):
-    samples = tiny_samples().samples
-    place = model.schema.place("sensitivity:level_mean")
-    whole = np.flatnonzero(~np.isnan(samples.values[:, place]))[:3]
-    values = samples.values[whole].copy()
-    values[:, place] = [0.1, 0.59, 0.7]
-    watched = watched_tests(values, model.schema)
-    assert ["sensitivity" in tests for tests in watched] == [False, False, True]

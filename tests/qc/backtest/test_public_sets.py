@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pulsefront.cli.qc import app
 from pulsefront.errors import ConfigError, QCDataError
-from pulsefront.qc.backtest import public_sets
+from pulsefront.qc.backtest import public_sets, remaining_life
 from pulsefront.qc.backtest.public_data import find_set, read_ai4i, read_cmapss, trailing_features
 from pulsefront.qc.backtest.public_sets import CANDIDATES, cmapss
 
@@ -47,7 +47,7 @@ def small_set(tmp_path_factory):
 def few_rounds(monkeypatch):
     """Boost for a moment only: the protocol is the same."""
     monkeypatch.setattr(public_sets, "_FAILURE_ROUNDS", 12)
-    monkeypatch.setattr(public_sets, "_LIFE_ROUNDS", 8)
+    monkeypatch.setattr(remaining_life, "_LIFE_ROUNDS", 8)
 
 
 def test_command_writes_json_and_a_page(small_set, tmp_path):
@@ -72,10 +72,10 @@ def test_truth_about_the_test_engines_does_not_reach_the_choice_or_the_predictio
         (tmp_path / path.name).write_bytes(path.read_bytes())
     np.savetxt(tmp_path / "RUL_FD001.txt", np.arange(10) + 5.0)
     one, other = cmapss(small_set), cmapss(tmp_path)
-    assert one["choice"] == other["choice"]
-    assert one["remaining_life"]["choice"] == other["remaining_life"]["choice"]
-    assert one["remaining_life"]["predicted_cycles"] == other["remaining_life"]["predicted_cycles"]
-    assert one["failure"]["pr_auc"] != other["failure"]["pr_auc"]
+    assert one.choice == other.choice
+    assert one.remaining_life.choice == other.remaining_life.choice
+    assert one.remaining_life.predicted_cycles == other.remaining_life.predicted_cycles
+    assert one.failure.pr_auc != other.failure.pr_auc
 
 
 def test_features_of_a_cycle_do_not_change_when_later_cycles_are_added(small_set):

@@ -78,7 +78,7 @@ def test_late_record_counts_from_the_day_it_became_known():
     frame.loc[30, "available_at"] = frame.loc[34, "available_at"]
     schema = schema_of([history(frame)])
     features = unit_features(history(frame), schema, daily_as_of(0, 39 * DAY))
-    level = features.values[0, :, schema.place("gain:ewma")]
+    level = features.values[0, :, schema.column("gain:ewma")]
     assert level[33] < 1e-6 < level[34]
 
 
@@ -90,9 +90,9 @@ def test_slope_is_in_limit_units_per_thirty_days():
     schema = schema_of([history(frame)])
     features = unit_features(history(frame), schema, daily_as_of(0, 89 * DAY))
     # 0.1 a day is 3 in 30 days, and the limit unit is 5.
-    assert features.values[0, -1, schema.place("gain:slope")] == pytest.approx(0.6, rel=1e-4)
-    assert features.values[0, -1, schema.place("gain:slope_slow")] == pytest.approx(0.6, rel=1e-4)
-    assert features.values[0, -1, schema.place("gain:level")] == pytest.approx(8.8 / 5, rel=1e-4)
+    assert features.values[0, -1, schema.column("gain:slope")] == pytest.approx(0.6, rel=1e-4)
+    assert features.values[0, -1, schema.column("gain:slope_slow")] == pytest.approx(0.6, rel=1e-4)
+    assert features.values[0, -1, schema.column("gain:level")] == pytest.approx(8.8 / 5, rel=1e-4)
 
 
 def test_baseline_reset_is_not_an_improvement():
@@ -107,7 +107,7 @@ def test_baseline_reset_is_not_an_improvement():
     )  # fmt: skip
     schema = schema_of([history(frame)])
     features = unit_features(history(frame), schema, daily_as_of(0, 129 * DAY))
-    at = {s: features.values[0, :, schema.place(f"gain:{s}")] for s in ("absorbed", "slope", "z")}
+    at = {s: features.values[0, :, schema.column(f"gain:{s}")] for s in ("absorbed", "slope", "z")}
     assert at["absorbed"][99] < 0.1
     assert at["absorbed"][105] > 1.0
     assert at["slope"][110:].max() < 0.5
@@ -125,7 +125,7 @@ def test_neighbour_residual_names_the_component_that_stands_out():
     whole = history(pd.concat(frames, ignore_index=True))
     schema = schema_of([whole])
     features = unit_features(whole, schema, daily_as_of(0, 29 * DAY))
-    residual = features.values[:, -1, schema.place("gain:neighbour")]
+    residual = features.values[:, -1, schema.column("gain:neighbour")]
     assert residual.argmax() == 2
     assert residual[[0, 1, 3, 4]] == pytest.approx(0.0)
     assert residual[2] == pytest.approx(9.0)
@@ -138,7 +138,7 @@ def test_weekend_without_qc_is_not_missed_qc():
     )
     schema = schema_of([history(frame)])
     features = unit_features(history(frame), schema, daily_as_of(friday, monday + 4 * DAY))
-    missed = features.values[0, :, schema.place("missed_qc_days")]
+    missed = features.values[0, :, schema.column("missed_qc_days")]
     # Friday, Saturday, Sunday, Monday, Tuesday, …: the first day missed is Tuesday.
     assert missed[:7].tolist() == [0, 0, 0, 0, 1, 2, 3]
 
@@ -158,7 +158,7 @@ def test_counts_of_events_look_back_only():
     whole = history(measurements(60), events=events)
     schema = schema_of([whole])
     features = unit_features(whole, schema, daily_as_of(0, 59 * DAY))
-    count = features.values[0, :, schema.place("trip:7d")]
+    count = features.values[0, :, schema.column("trip:7d")]
     assert count[11] == 0  # happened on day 10, known on day 13
     assert count[25] == 3
     assert count[40] == 0
@@ -172,7 +172,7 @@ def test_peer_residual_needs_five_units_and_is_zero_for_the_median_one():
     levels = fleet_levels([u.levels for u in units], [u.model for u in units])
     for unit in units:
         fill_peers(unit.values, unit.levels, levels, unit.model, schema)
-    place = schema.place("sensitivity:peer")
+    place = schema.column("sensitivity:peer")
     residual = np.stack([u.values[0, 300:, place] for u in units])
     assert np.nanmin(residual) >= 0
     assert np.nanmedian(residual) < 0.5
@@ -184,7 +184,8 @@ def test_series_in_two_units_of_measurement_are_two_tests():
     import pandas as pd
 
     frame = pd.concat(
-        [measurements(5), measurements(5, unit="eV", value=np.full(5, 1e3))], ignore_index=True
+        [measurements(5), measurements(5, measurement_unit="eV", value=np.full(5, 1e3))],
+        ignore_index=True,
     )
     assert schema_of([history(frame)]).tests == ("gain [eV]", "gain [keV]")
 
@@ -192,4 +193,4 @@ def test_series_in_two_units_of_measurement_are_two_tests():
 def test_schema_places_every_name_once():
     schema = FeatureSchema(("a", "b"), ("b",), ("code",))
     assert len(set(schema.names)) == len(schema.names)
-    assert schema.names[schema.place("a:slope")] == "a:slope"
+    assert schema.names[schema.column("a:slope")] == "a:slope"

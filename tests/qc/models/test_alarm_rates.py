@@ -94,7 +94,7 @@ def test_right_alert_finds_the_failure_with_its_lead():
     score = np.zeros(40)
     score[15:20] = 1.0
     found = judge(table(score, failures=[[20.5]]), 0.5)
-    assert found.recall == 1.0
+    assert found.failure_found.mean() == 1.0
     assert found.failure_lead_days[0] == pytest.approx(5.5)
     assert len(found.false_unit) == 0
     assert found.alert_s.tolist() == [15 * DAY]  # one alert, then quiet
@@ -104,7 +104,7 @@ def test_alert_within_the_lead_is_too_late_and_not_false():
     score = np.zeros(40)
     score[19] = 1.0
     found = judge(table(score, failures=[[20.5]]), 0.5)
-    assert found.recall == 0.0
+    assert found.failure_found.mean() == 0.0
     assert len(found.false_unit) == 0
 
 
@@ -144,5 +144,5 @@ def test_perfect_score_finds_everything_without_false_alerts():
         for t in times:
             score[c, int(t - 6) : int(t - 3)] = 1.0
     found = threshold_at_rate(table(score.ravel(), failures=failures, components=3), 1.0)
-    assert found.recall == 1.0
+    assert found.failure_found.mean() == 1.0
     assert found.false_per_unit_year == 0.0

@@ -118,9 +118,15 @@ def test_one_late_record_sends_its_unit_alone_back_to_the_first_record(model, tm
         deliver(store, 0, 10**6)
         before = score(store, model, as_of, None)
         when = np.array([as_of - 300 * DAY + 12_345])
-        late = measurements(1, unit_id=unit.unit_id, component_id="module00", unit="keV",
-                            test="photopeak_kev", value=540.0, measured_at=when,
-                            available_at=when)  # fmt: skip
+        late = measurements(
+            1,
+            unit_id=unit.unit_id,
+            component_id="module00",
+            test="photopeak_kev",
+            value=540.0,
+            measured_at=when,
+            available_at=when,
+        )
         add(store, "late", measurements=late)
         tonight = score(store, model, as_of, None)
         full = score(store, model, as_of, None, dry_run=True, from_first=True)
@@ -161,7 +167,7 @@ def test_test_that_turns_up_in_a_second_unit_of_measurement_changes_names_not_bi
         tonight = history_as_of(store, "PET1", 150 * DAY)
         with store.writing() as connection:
             save_checkpoints(connection, {"PET1": tonight.checkpoint})
-        late = measurements(3, unit="eV", measured_at=np.arange(151, 154) * DAY,
+        late = measurements(3, measurement_unit="eV", measured_at=np.arange(151, 154) * DAY,
                             available_at=np.arange(151, 154) * DAY)  # fmt: skip
         add(store, "b", measurements=late)
         resumed = history_as_of(store, "PET1", 160 * DAY)

@@ -88,7 +88,7 @@ def test_scores_are_added_and_never_rewritten(site, tmp_path):
     with Store(folder / "qc.db") as store:
         before = store.frame(schema.score)
         # A late log about the scored time arrives afterwards.
-        late = measurements(1, unit_id=first.rows[0]["unit_id"], component_id="module00",
+        late = measurements(1, unit_id=first.rows[0].unit_id, component_id="module00",
                             test="photopeak_kev", value=530.0,
                             measured_at=np.array([as_of_s - 31 * DAY]),
                             available_at=np.array([as_of_s - 31 * DAY]))  # fmt: skip
@@ -129,19 +129,19 @@ def test_every_score_has_reasons_and_an_interval_or_none(site):
     folder, as_of_s = site
     run = night(folder, as_of_s, None, dry_run=True)
     for row in run.rows:
-        assert row["reasons"]
-        assert row["decision"] in {"alert", "watch", "no alert", "no decision"}
-        if row["decision"] == "no decision":
-            assert row["probability"] is None
+        assert row.reasons
+        assert row.decision in {"alert", "watch", "no alert", "no decision"}
+        if row.decision == "no decision":
+            assert row.probability is None
         else:
-            assert 0 <= row["probability_low"] <= row["probability"] <= row["probability_high"] <= 1
+            assert 0 <= row.probability_low <= row.probability <= row.probability_high <= 1
 
 
 def test_stale_qc_ends_in_no_decision(site):
     folder, as_of_s = site
     run = night(folder, as_of_s + 40 * DAY, None, dry_run=True)
     assert run.abstained == len(run.rows)
-    assert all("working days" in row["reasons"] for row in run.rows)
+    assert all("working days" in row.reasons for row in run.rows)
 
 
 def test_metrics_file_is_in_the_exposition_format(site, tmp_path):
@@ -164,9 +164,9 @@ def test_json_and_csv_and_table_say_the_same(site, tmp_path):
     with open(day.with_suffix(".csv"), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for a, b, c in zip(content["scores"], rows, run.rows, strict=True):
-        assert a["probability"] == c["probability"]
-        assert b["probability"] == ("" if c["probability"] is None else str(c["probability"]))
-        assert a["reasons"] == b["reasons"] == c["reasons"]
+        assert a["probability"] == c.probability
+        assert b["probability"] == ("" if c.probability is None else str(c.probability))
+        assert a["reasons"] == b["reasons"] == c.reasons
     assert content["model_hash"] == run.model_hash
 
 

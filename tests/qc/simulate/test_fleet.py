@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from pulsefront.errors import ConfigError
+from pulsefront.qc.features.sources import load_history
 from pulsefront.qc.simulate.fleet import simulate_units, write_fleet
 from pulsefront.qc.simulate.settings import FleetSettings, load_fleet
 from pulsefront.qc.site import Site
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import load_history
 from pulsefront.qc.store.ingest import find_files, ingest
 from strategies_qc import DAY, history_of, tiny_fleet, tiny_units
 

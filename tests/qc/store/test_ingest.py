@@ -12,12 +12,12 @@ import pytest
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.readers import tables
-from pulsefront.qc.site import ColumnMapping, Mapping, Site
+from pulsefront.qc.site import Mapping, Site, TableColumns
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.store.lock import StoreLocked, locked
-from strategies_qc import siemens_report
+from strategies_qc import siemens_report, stored_measurements
 
 NOW = 1_800_000_000
 
@@ -49,7 +49,9 @@ def content(db):
     """Return all that a store holds, free of the numbers that it gave out."""
     with Store(db) as store:
         rows = [
-            store.measurements(unit)[["unit_id", "test", "value", "measured_at", "source_hash"]]
+            stored_measurements(store, unit)[
+                ["unit_id", "test", "value", "measured_at", "source_hash"]
+            ]
             for unit in store.units()["unit_id"]
         ]
         refused = store.frame(schema.quarantine)[["row", "reason", "content"]]
@@ -165,16 +167,14 @@ def test_limits_of_the_site_reach_the_store(tmp_path, shared_data):
         "unit,test,value,date,u\nGE,H1_PeakEnergy,122.1,2023-01-13,keV\n"
         "GE,H1_FWHM,10.1,2023-01-13,keV\n"
     )
-    columns = ColumnMapping(
-        unit_id="unit", test="test", value="value", measured_at="date", unit="u"
-    )
+    columns = TableColumns(unit_id="unit", test="test", value="value", measured_at="date", unit="u")
     site = Site(
         mappings={"*.csv": Mapping(columns=columns)},
         limits=({"unit_id": "GE", "file": "ge.json"},),
     )
     with Store(tmp_path / "qc.db") as store:
         ingest(store, [tmp_path / "x_daily.csv"], site, site_folder=tmp_path, now_s=NOW)
-        frame = store.measurements("GE").set_index("test")
+        frame = stored_measurements(store, "GE").set_index("test")
     peak = frame.loc["H1_PeakEnergy"]
     assert (peak["action_low"], peak["tolerance_low"]) == (119.0, 121.0)
     # The limit of the width is in percent, the value claims keV: they cannot be compared.

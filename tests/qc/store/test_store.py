@@ -14,7 +14,7 @@ from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
-from strategies_qc import DAY, measurements
+from strategies_qc import DAY, measurements, stored_measurements
 
 
 def add(store: Store, frame, name: str = "a", **rest) -> Counts:
@@ -43,7 +43,7 @@ def test_contradicting_row_goes_to_quarantine_and_the_first_stands(tmp_path):
         add(store, measurements())
         counts = add(store, other, "b")
         assert counts == Counts(duplicate=4, quarantined=1)
-        assert store.measurements("PET1")["value"].max() == 2.0
+        assert stored_measurements(store, "PET1")["value"].max() == 2.0
         row = store.frame(schema.quarantine).iloc[0]
         assert row["row"] == other.loc[2, "row"]
         assert "contradicts" in row["reason"]
@@ -68,7 +68,7 @@ def test_skipped_value_is_kept_as_missing_and_equals_itself(tmp_path):
     with Store(tmp_path / "qc.db") as store:
         add(store, frame)
         assert add(store, frame, "b") == Counts(duplicate=2)
-        assert np.isnan(store.measurements("PET1")["value"].astype(float)).sum() == 1
+        assert np.isnan(stored_measurements(store, "PET1")["value"].astype(float)).sum() == 1
 
 
 def test_record_comes_back_with_all_its_columns(tmp_path):
@@ -76,8 +76,8 @@ def test_record_comes_back_with_all_its_columns(tmp_path):
                          baseline_id="b1", software_version="v2")  # fmt: skip
     with Store(tmp_path / "qc.db") as store:
         add(store, frame)
-        row = store.measurements("PET1").iloc[0]
-    for name in ("component_id", "test", "value", "unit", "reference", "action_low",
+        row = stored_measurements(store, "PET1").iloc[0]
+    for name in ("component_id", "test", "value", "measurement_unit", "reference", "action_low",
                  "tolerance_high", "status", "measured_at", "available_at", "baseline_id",
                  "software_version"):  # fmt: skip
         assert row[name] == frame.loc[0, name]
@@ -94,7 +94,7 @@ def test_content_does_not_depend_on_the_order_of_arrival(order, cut):
         add(one, frame)
         add(two, shuffled.iloc[:cut])
         add(two, shuffled.iloc[cut:], "b")
-        left, right = one.measurements("PET1"), two.measurements("PET1")
+        left, right = stored_measurements(one, "PET1"), stored_measurements(two, "PET1")
     assert left.drop(columns="source_hash").equals(right.drop(columns="source_hash"))
 
 

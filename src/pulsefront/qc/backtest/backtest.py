@@ -6,13 +6,11 @@ The protocol of `folds` from end to end. Which model ships is decided on unseen 
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
+from pulsefront.qc.backtest.drift import drift_watch
 from pulsefront.qc.backtest.judgement import (
     abstention,
     against_rules,
@@ -20,6 +18,8 @@ from pulsefront.qc.backtest.judgement import (
     judge_model,
     subgroups,
 )
+from pulsefront.qc.backtest.nulls import sham_nulls
+from pulsefront.qc.backtest.results import BacktestProtocol, BacktestResult
 from pulsefront.qc.backtest.thresholds import thresholds_in_use
 from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.models.alarm_rates import threshold_at_rate
@@ -43,8 +43,8 @@ def backtest(
     *,
     truth: pd.DataFrame | None = None,
     report: Report = silent,
-) -> dict[str, Any]:
-    """Return the whole protocol as plain JSON values.
+) -> BacktestResult:
+    """Return what the whole protocol finds.
 
     Parameters
     ----------
@@ -56,78 +56,72 @@ def backtest(
     QCDataError
         The history is too short, or holds too few failures.
     """
-    from pulsefront.qc.backtest.nulls import sham_nulls
-    from pulsefront.qc.features.drift import drift_watch
-
     settings = settings or BacktestSettings()
     steps = settings.folds + len(settings.candidates) + 2
     scores = score_folds(fleet, settings, report=lambda done, _: report(done, steps))
-    samples = fleet.samples
+    label = fleet.samples.label
     chosen, comparison = choose(fleet, scores, settings)
-    thin = scores.test & (samples.label >= 0) & thinned(samples.as_of_s)
+    thin = scores.test & (label >= 0) & thinned(fleet.samples.as_of_s)
     decided = thin & (scores.no_decision == "")
-    if not (samples.label[decided] == 1).any():
+    if not (label[decided] == 1).any():
         raise QCDataError(
             "no failure lies in the last part of the history", remedy="give a longer history"
         )
-    models: dict[str, Any] = {}
     tables = {name: alert_table(fleet, scores, name, scores.test) for name in settings.candidates}
+    models = {}
     for k, name in enumerate(settings.candidates):
         models[name] = judge_model(fleet, scores, tables[name], name, decided, settings)
         report(settings.folds + k + 1, steps)
     at_one = {
         n: threshold_at_rate(tables[n], settings.false_alert_rates[0]) for n in settings.candidates
     }
-    result = {
-        "protocol": _protocol(fleet, scores, settings),
-        "chosen_model": chosen,
-        "choice": comparison,
-        "rows": int(decided.sum()),
-        "base_rate": float((samples.label[decided] == 1).mean()),
-        "abstention_rate": abstention(scores, thin),
-        "models": models,
-        "beats_rules": against_rules(at_one, chosen, settings),
-        "thresholds_in_use": thresholds_in_use(fleet, scores, chosen, settings),
-        "subgroups": subgroups(fleet, scores, chosen, decided, at_one[chosen]),
-        "redundant_features": [
-            {"left_out": a, "kept": b, "correlation": round(c, 4)} for a, b, c in scores.dropped
-        ],
-        "features_kept": list(scores.kept),
-        "correlation_features": list(scores.compared),
-        "correlation": np.round(scores.correlation, 3).tolist(),
-        "nulls": sham_nulls(fleet, settings, scores),
-        "slow_drift": drift_watch(fleet, scores.test, truth),
-        "limits": _limits_in_words(fleet),
-    }
+    result = BacktestResult(
+        protocol=_protocol(fleet, scores, settings),
+        chosen_model=chosen,
+        choice=comparison,
+        rows=int(decided.sum()),
+        base_rate=float((label[decided] == 1).mean()),
+        abstention_rate=abstention(scores, thin),
+        models=models,
+        beats_rules=against_rules(at_one, chosen, settings),
+        thresholds_in_use=thresholds_in_use(fleet, scores, chosen, settings),
+        subgroups=subgroups(fleet, scores, chosen, decided, at_one[chosen]),
+        nulls=sham_nulls(fleet, settings, scores),
+        slow_drift=drift_watch(fleet, scores.test, truth),
+        limits=_limits_in_words(fleet),
+        **scores.features.fields(fleet.schema.names),
+    )
     if truth is not None:
-        result["simulation_truth"] = by_cause(fleet, at_one[chosen], truth)
+        told = by_cause(fleet, at_one[chosen], truth)
+        result = result.model_copy(update={"simulation_truth": told})
     report(steps, steps)
     return result
 
 
-def _protocol(fleet: Fleet, scores: Scores, settings: BacktestSettings) -> dict[str, Any]:
+def _protocol(fleet: Fleet, scores: Scores, settings: BacktestSettings) -> BacktestProtocol:
     second = split_time(fleet, settings.calibrate_until)
-    return {
-        "units": len(fleet.units),
-        "components": len(fleet.components),
-        "first_day": iso_date(fleet.first_s),
-        "last_day": iso_date(fleet.last_s),
-        "train_until": iso_date(split_time(fleet, settings.train_until)),
-        "calibrate_until": iso_date(second),
-        "embargo_days": fleet.embargo_days,
-        "lead_days": fleet.target.lead_days,
-        "horizon_days": fleet.target.horizon_days,
-        "folds": settings.folds,
-        "seed": settings.seed,
-        "failures": failures_in(fleet, fleet.first_s, fleet.last_s),
-        "failures_in_training_part": scores.train_failures,
-        "failures_in_calibration_part": scores.calibration_failures,
-        "failures_in_test_part": failures_in(fleet, second, fleet.last_s),
-        "candidates": list(settings.candidates),
-    }
+    return BacktestProtocol(
+        units=len(fleet.units),
+        components=len(fleet.components),
+        first_day=iso_date(fleet.first_s),
+        last_day=iso_date(fleet.last_s),
+        train_until=iso_date(split_time(fleet, settings.train_until)),
+        calibrate_until=iso_date(second),
+        embargo_days=fleet.embargo_days,
+        lead_days=fleet.target.lead_days,
+        horizon_days=fleet.target.horizon_days,
+        folds=settings.folds,
+        seed=settings.seed,
+        failures=failures_in(fleet, fleet.first_s, fleet.last_s),
+        failures_in_training_part=scores.train_failures,
+        failures_in_calibration_part=scores.calibration_failures,
+        failures_in_test_part=failures_in(fleet, second, fleet.last_s),
+        candidates=settings.candidates,
+        confidence=settings.confidence,
+    )
 
 
-def _limits_in_words(fleet: Fleet) -> list[str]:
+def _limits_in_words(fleet: Fleet) -> tuple[str, ...]:
     public = (
         "No public longitudinal set of PET or SPECT quality control with failure labels exists; "
         "only a back-test on a site's own history shows what the model is worth there."
@@ -141,4 +135,4 @@ def _limits_in_words(fleet: Fleet) -> list[str]:
         "in use show what happens when it is set beforehand."
     )
     sudden = "Failures without a forerunner in daily QC cannot be foreseen by any model."
-    return [public, labels, sudden, thresholds]
+    return (public, labels, sudden, thresholds)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,40 @@ from pulsefront.evaluate.classification import (
     reliability,
     roc_auc,
 )
-from pulsefront.evaluate.intervals import bootstrap, mean_statistic
+from pulsefront.evaluate.intervals import Statistic, bootstrap, mean_statistic
+from pulsefront.qc.backtest.results import (
+    Abstention,
+    CauseFigures,
+    Curve,
+    ModelFigures,
+    OperatingPoint,
+    Range,
+    ReliabilityPoints,
+    SimulationTruth,
+    SubgroupFigures,
+)
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import AlertTable, Judged, threshold_at_rate
 from pulsefront.qc.models.folds import BacktestSettings, Scores
 from pulsefront.qc.models.training import RULES
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["abstention", "against_rules", "by_cause", "judge_model", "operating_point", "subgroups"]
+__all__ = [
+    "CALIBRATION_BINS",
+    "abstention",
+    "against_rules",
+    "by_cause",
+    "curve_of",
+    "judge_model",
+    "operating_point",
+    "reliability_points",
+    "subgroups",
+]
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
-_CALIBRATION_BINS = 15
+CALIBRATION_BINS = 15
 
 
 def judge_model(
@@ -40,98 +62,114 @@ def judge_model(
     name: str,
     rows: Bools,
     settings: BacktestSettings,
-) -> dict[str, Any]:
+) -> ModelFigures:
+    """Return how well a candidate ranks, means what it says, and alerts."""
     samples = fleet.samples
     label, unit = (samples.label[rows] == 1).astype(int), samples.unit[rows]
     probability = scores.probability[name][rows]
     statistic = pr_auc_statistic(probability, label)
-    points = reliability(probability, label, bins=_CALIBRATION_BINS)
-    precision, recall, _ = precision_recall(probability, label)
-    # Half of the curve lies within the first few hundred of many thousand thresholds.
-    some = np.unique(np.geomspace(1, len(recall), 300).astype(int)) - 1
-    return {
-        "average_precision": _interval(statistic, len(label), unit, settings),
-        "roc_auc": roc_auc(probability, label),
-        "brier": brier(probability, label),
-        "calibration_error": expected_calibration_error(probability, label, bins=_CALIBRATION_BINS),
-        "expected_failure_rows": float(probability.sum()),
-        "observed_failure_rows": int((label == 1).sum()),
-        "reliability": {
-            "mean_probability": [point.predicted for point in points],
-            "observed_share": [point.observed.value for point in points],
-            "observed_low": [point.observed.low for point in points],
-            "observed_high": [point.observed.high for point in points],
-            "rows": [point.cases for point in points],
-        },
-        "precision_recall": {
-            "recall": recall[some].tolist(),
-            "precision": precision[some].tolist(),
-        },
-        "at_false_alerts_per_unit_year": {
+    return ModelFigures(
+        average_precision=_range(statistic, len(label), unit, settings),
+        roc_auc=roc_auc(probability, label),
+        brier=brier(probability, label),
+        calibration_error=expected_calibration_error(probability, label, bins=CALIBRATION_BINS),
+        expected_failure_rows=float(probability.sum()),
+        observed_failure_rows=int((label == 1).sum()),
+        reliability=reliability_points(probability, label, settings.confidence),
+        precision_recall=curve_of(probability, label),
+        at_false_alerts_per_unit_year={
             f"{rate:g}": operating_point(threshold_at_rate(table, rate), settings)
             for rate in settings.false_alert_rates
         },
-    }
+    )
 
 
-def _interval(statistic: Any, size: int, unit: Any, settings: BacktestSettings) -> dict[str, Any]:
-    value = statistic(np.ones(size))
+def reliability_points(
+    probability: Floats, label: npt.NDArray[np.integer], confidence: float
+) -> ReliabilityPoints:
+    """Return the points of the reliability curve, in bins of equal counts."""
+    points = reliability(probability, label, bins=CALIBRATION_BINS, confidence=confidence)
+    return ReliabilityPoints(
+        mean_probability=tuple(point.predicted for point in points),
+        observed_share=tuple(point.observed.value for point in points),
+        observed_low=tuple(point.observed.low for point in points),
+        observed_high=tuple(point.observed.high for point in points),
+        rows=tuple(point.cases for point in points),
+    )
+
+
+def curve_of(probability: Floats, label: npt.NDArray[np.integer]) -> Curve:
+    """Return precision against recall at some hundred of the thresholds.
+
+    Half of the curve lies within the first few hundred of many thousand thresholds.
+    """
+    precision, recall, _ = precision_recall(probability, label)
+    some = np.unique(np.geomspace(1, len(recall), 300).astype(int)) - 1
+    return Curve(recall=tuple(recall[some].tolist()), precision=tuple(precision[some].tolist()))
+
+
+def _range(
+    statistic: Statistic, size: int, unit: npt.NDArray[np.integer], settings: BacktestSettings
+) -> Range:
     try:
         found = bootstrap(
-            statistic, size, groups=unit,
-            replicates=settings.bootstrap_replicates, seed=settings.seed,
+            statistic, size, groups=unit, replicates=settings.bootstrap_replicates,
+            confidence=settings.confidence, seed=settings.seed,
         )  # fmt: skip
-    except DataError:
-        return {"value": float(value), "low": None, "high": None}
-    return {"value": found.value, "low": found.low, "high": found.high}
+    except DataError:  # too few units to resample
+        return Range(value=float(statistic(np.ones(size))), low=None, high=None)
+    return Range(value=found.value, low=found.low, high=found.high)
 
 
-def operating_point(judged: Judged, settings: BacktestSettings) -> dict[str, Any]:
+def operating_point(judged: Judged, settings: BacktestSettings) -> OperatingPoint:
+    """Return what the alerts at a threshold were worth."""
     found = judged.failure_found.astype(float)
-    recall: dict[str, Any] = {"value": None, "low": None, "high": None}
+    recall = Range(value=None, low=None, high=None)
     if len(found):
-        recall = _interval(mean_statistic(found), len(found), judged.failure_unit, settings)
+        recall = _range(mean_statistic(found), len(found), judged.failure_unit, settings)
     lead = judged.failure_lead_days[judged.failure_found]
-    return {
-        "threshold_probability": judged.threshold if np.isfinite(judged.threshold) else None,
-        "false_alerts_per_unit_year": judged.false_per_unit_year,
-        "failures": len(found),
-        "failures_found": int(found.sum()),
-        "recall": recall,
-        "median_lead_days": float(np.median(lead)) if len(lead) else None,
-        "lead_days": np.round(lead, 2).tolist(),
-        "alerts": len(judged.alert_s),
-        "unit_years": judged.unit_years,
-    }
+    return OperatingPoint(
+        threshold_probability=judged.threshold if np.isfinite(judged.threshold) else None,
+        false_alerts_per_unit_year=judged.false_per_unit_year,
+        failures=len(found),
+        failures_found=int(found.sum()),
+        recall=recall,
+        median_lead_days=float(np.median(lead)) if len(lead) else None,
+        lead_days=tuple(np.round(lead, 2).tolist()),
+        alerts=len(judged.alert_s),
+        unit_years=judged.unit_years,
+    )
 
 
 def against_rules(
     judged: Mapping[str, Judged], chosen: str, settings: BacktestSettings
-) -> dict[str, Any]:
+) -> dict[str, Range]:
     """Return the gain in recall over each control chart at the same rate of false alerts."""
     result = {}
     for rule in RULES:
         if rule in judged and rule != chosen:
             gain = judged[chosen].failure_found.astype(float) - judged[rule].failure_found
-            result[rule] = _interval(
+            result[rule] = _range(
                 mean_statistic(gain), len(gain), judged[chosen].failure_unit, settings
             )
     return result
 
 
-def abstention(scores: Scores, rows: Bools) -> dict[str, Any]:
+def abstention(scores: Scores, rows: Bools) -> Abstention:
+    """Return the share of rows without a decision, and the most frequent reasons."""
     reasons = scores.no_decision[rows]
     words = [str(r).split(":")[0].rstrip("0123456789 ") for r in reasons]
     kinds = pd.Series([w for w in words if w]).value_counts()
-    return {
-        "share": float((reasons != "").mean()),
-        "by_reason": {str(k): int(v) for k, v in kinds.head(10).items()},
-    }
+    return Abstention(
+        share=float((reasons != "").mean()),
+        by_reason={str(k): int(v) for k, v in kinds.head(10).items()},
+    )
 
 
 def subgroups(
     fleet: Fleet, scores: Scores, chosen: str, rows: Bools, judged: Judged
-) -> list[dict[str, Any]]:
+) -> tuple[SubgroupFigures, ...]:
+    """Return the figures of the units of each site and each model."""
     samples = fleet.samples
     by_unit: dict[str, Sequence[str]] = {"site": fleet.sites, "model": fleet.models}
     result = []
@@ -142,26 +180,28 @@ def subgroups(
             failures = column[judged.failure_unit] == name
             false = column[judged.false_unit] == name if len(judged.false_unit) else np.zeros(0)
             label, p = samples.label[mine], scores.probability[chosen][mine]
-            share = sum(n == name for n in names) / len(names)
+            units = sum(n == name for n in names)
             result.append(
-                {
-                    "group": what,
-                    "name": name,
-                    "units": sum(n == name for n in names),
-                    "rows": int(mine.sum()),
-                    "base_rate": float((label == 1).mean()) if len(label) else None,
-                    "average_precision": pr_auc(p, label == 1) if (label == 1).any() else None,
-                    "failures": int(failures.sum()),
-                    "failures_found": int(judged.failure_found[failures].sum()),
-                    "false_alerts_per_unit_year": float(false.sum()) / (judged.unit_years * share),
-                }
+                SubgroupFigures(
+                    group=what,
+                    name=name,
+                    units=units,
+                    rows=int(mine.sum()),
+                    base_rate=float((label == 1).mean()) if len(label) else None,
+                    average_precision=pr_auc(p, label == 1) if (label == 1).any() else None,
+                    failures=int(failures.sum()),
+                    failures_found=int(judged.failure_found[failures].sum()),
+                    false_alerts_per_unit_year=float(
+                        false.sum() / (judged.unit_years * (units / len(names)))
+                    ),
+                )
             )
-    return result
+    return tuple(result)
 
 
-def by_cause(fleet: Fleet, judged: Judged, truth: pd.DataFrame) -> dict[str, Any]:
-    """Return recall by true cause."""
-    causes: dict[str, dict[str, int]] = {}
+def by_cause(fleet: Fleet, judged: Judged, truth: pd.DataFrame) -> SimulationTruth:
+    """Return the failures and those found by true cause."""
+    failures, found = Counter[str](), Counter[str]()
     actual = truth[~truth["prevented"].astype(bool)]
     index = {pair: k for k, pair in enumerate(fleet.components)}
     units = {name: k for k, name in enumerate(fleet.units)}
@@ -173,7 +213,11 @@ def by_cause(fleet: Fleet, judged: Judged, truth: pd.DataFrame) -> dict[str, Any
         )
         if not len(hit):
             continue
-        entry = causes.setdefault(str(row["cause"]), {"failures": 0, "found": 0})
-        entry["failures"] += 1
-        entry["found"] += int(judged.failure_found[hit[0]])
-    return {"by_cause": dict(sorted(causes.items()))}
+        failures[str(row["cause"])] += 1
+        found[str(row["cause"])] += int(judged.failure_found[hit[0]])
+    return SimulationTruth(
+        by_cause={
+            cause: CauseFigures(failures=count, found=found[cause])
+            for cause, count in sorted(failures.items())
+        }
+    )

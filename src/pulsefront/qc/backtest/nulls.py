@@ -9,19 +9,16 @@ one of its modules).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pulsefront.evaluate.classification import roc_auc
 from pulsefront.evaluate.intervals import t_interval
+from pulsefront.qc.backtest.results import NULL_CONFIDENCE, ShamNull
 from pulsefront.qc.features.samples import Fleet, split_time
+from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
 from pulsefront.qc.models.training import train
 from pulsefront.qc.times import DAY_S
-
-if TYPE_CHECKING:
-    from pulsefront.qc.models.folds import BacktestSettings, Scores
 
 __all__ = ["sham_labels", "sham_nulls"]
 
@@ -69,56 +66,55 @@ def _derangement(size: int, random: np.random.Generator) -> npt.NDArray[np.int64
     return result
 
 
-def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict[str, Any]:
+def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict[str, ShamNull]:
     """Return the ROC AUC of the hazard model trained and judged on sham labels.
 
-    ``expected`` is the range that holds where the pipeline leaks nothing: from 0.5 up to what
-    knowing the failure rates would give, of the kinds of component for swapped labels, of every
-    unit and kind for shifted ones.
+    The range *expected* holds where the pipeline leaks nothing: from 0.5 up to what knowing the
+    failure rates would give, of the kinds of component for swapped labels, of every unit and kind
+    for shifted ones.
     """
     if settings.null_repeats < 2:
         return {}
+    return {kind: _null(fleet, settings, scores, kind) for kind in ("swapped", "shifted")}
+
+
+def _null(fleet: Fleet, settings: BacktestSettings, scores: Scores, kind: str) -> ShamNull:
     samples = fleet.samples
     first_cut = split_time(fleet, settings.train_until) - fleet.embargo_days * DAY_S
-    columns = np.array([fleet.schema.place(name) for name in scores.kept])
-    thin = (samples.as_of_s // DAY_S) % 7 == 0
     early = samples.as_of_s <= first_cut  # weekly rows already
-    late = scores.test & thin
+    late = scores.test & thinned(samples.as_of_s)
     is_whole = np.array([name == "" for _, name in fleet.components])
     whole = is_whole[samples.component].astype(np.int64)
-    result: dict[str, Any] = {}
-    for kind in ("swapped", "shifted"):
-        found, ceiling = [], []
-        for repeat in range(settings.null_repeats):
-            random = np.random.default_rng([settings.seed, repeat, kind == "shifted"])
-            label = sham_labels(fleet, kind, random)
-            held = random.permutation(len(fleet.units)) % 5 == 0
-            mine = held[samples.unit]
-            training = np.flatnonzero(early & ~mine & (label >= 0))
-            judged = np.flatnonzero(late & mine & (label >= 0))
-            if not (label[training] == 1).any() or len(set(label[judged] == 1)) < 2:
-                continue
-            model = train(
-                "hazard", samples.values[training], label[training], fleet.schema,
-                columns=columns, seed=repeat,
-            )  # fmt: skip
-            found.append(roc_auc(model.log_odds(samples.values[judged]), label[judged] == 1))
-            group = whole if kind == "swapped" else 2 * samples.unit + whole
-            failed = np.bincount(group, label == 1) / np.maximum(np.bincount(group), 1)
-            ceiling.append(roc_auc(failed[group[judged]], label[judged] == 1))
-        if len(found) < 2:
-            result[kind] = {"repeats": len(found)}
+    group = whole if kind == "swapped" else 2 * samples.unit + whole
+    found, ceiling = [], []
+    for repeat in range(settings.null_repeats):
+        random = np.random.default_rng([settings.seed, repeat, kind == "shifted"])
+        label = sham_labels(fleet, kind, random)
+        held = random.permutation(len(fleet.units)) % 5 == 0
+        mine = held[samples.unit]
+        training = np.flatnonzero(early & ~mine & (label >= 0))
+        judged = np.flatnonzero(late & mine & (label >= 0))
+        if not (label[training] == 1).any() or len(set(label[judged] == 1)) < 2:
             continue
-        interval = t_interval(found, 0.99)
-        top = max(float(np.mean(ceiling)), 0.5)
-        result[kind] = {
-            "repeats": len(found),
-            "roc_auc": interval.value,
-            "low": interval.low,
-            "high": interval.high,
-            "expected_low": 0.5,
-            "expected_high": top,
-            "within_expected": bool(interval.high >= 0.5 and interval.low <= top),
-            "values": np.round(found, 4).tolist(),
-        }
-    return result
+        model = train(
+            "hazard", samples.values[training], label[training], fleet.schema,
+            columns=scores.features.kept, seed=repeat,
+        ).estimator  # fmt: skip
+        found.append(roc_auc(model.log_odds(samples.values[judged]), label[judged] == 1))
+        failed = np.bincount(group, label == 1) / np.maximum(np.bincount(group), 1)
+        ceiling.append(roc_auc(failed[group[judged]], label[judged] == 1))
+    if len(found) < 2:
+        return ShamNull(repeats=len(found))
+    interval = t_interval(found, NULL_CONFIDENCE)
+    top = max(float(np.mean(ceiling)), 0.5)
+    return ShamNull(
+        repeats=len(found),
+        roc_auc=interval.value,
+        low=interval.low,
+        high=interval.high,
+        expected_low=0.5,
+        expected_high=top,
+        within_expected=bool(interval.high >= 0.5 and interval.low <= top),
+        values=tuple(np.round(found, 4).tolist()),
+        confidence=NULL_CONFIDENCE,
+    )

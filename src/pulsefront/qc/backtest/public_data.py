@@ -31,9 +31,9 @@ def find_set(name: str, folder: Path) -> Path:
     QCDataError
         Neither holds it.
     """
-    for place in (folder, folder / name):
-        if (place / _KNOWN_BY[name]).is_file():
-            return place
+    for candidate in (folder, folder / name):
+        if (candidate / _KNOWN_BY[name]).is_file():
+            return candidate
     raise QCDataError(
         f"holds no {_KNOWN_BY[name]}",
         file=folder,

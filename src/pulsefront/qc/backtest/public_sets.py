@@ -9,8 +9,9 @@ training part of every fold.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,28 +23,26 @@ from pulsefront.evaluate.classification import (
     expected_calibration_error,
     pr_auc,
     pr_auc_statistic,
-    precision_recall,
-    reliability,
     roc_auc,
 )
 from pulsefront.evaluate.intervals import bootstrap
 from pulsefront.progress import Report, silent
+from pulsefront.qc.backtest.judgement import CALIBRATION_BINS, curve_of, reliability_points
 from pulsefront.qc.backtest.public_data import find_set, read_ai4i, read_cmapss, trailing_features
+from pulsefront.qc.backtest.public_results import PublicFigures, PublicResult
+from pulsefront.qc.backtest.remaining_life import LIFE_CANDIDATES, remaining_life
 from pulsefront.qc.models.estimators import expit
 from pulsefront.qc.models.training import fit_trees
 
-__all__ = ["CANDIDATES", "LIFE_CANDIDATES", "PUBLIC_SETS", "ai4i", "cmapss", "public_backtest"]
+__all__ = ["CANDIDATES", "PUBLIC_SETS", "ai4i", "cmapss", "public_backtest"]
 
 Floats = npt.NDArray[np.float64]
 Outcomes = npt.NDArray[np.int64]
 Fit = Callable[[Floats, Outcomes, Floats, int], Floats]
 
 _HORIZON_CYCLES = 30
-_CAPPED_CYCLES = 125
-_CUTS_PER_ENGINE = 5
 _FOLDS = 5
-_FAILURE_ROUNDS, _LIFE_ROUNDS = 150, 250  # of boosting
-_BINS = 15
+_FAILURE_ROUNDS = 150  # of boosting
 _REPLICATES = 300
 
 
@@ -96,78 +95,94 @@ CANDIDATES: Mapping[str, Mapping[str, Fit]] = {
 }
 """By set, what is tried for the probability of failure; the simplest first."""
 
-LIFE_CANDIDATES: Mapping[str, Mapping[str, Any]] = {
-    "8 leaves, half of the features": {"max_leaf_nodes": 8, "max_features": 0.5},
-    "16 leaves, half of the features": {"max_leaf_nodes": 16, "max_features": 0.5},
-    "16 leaves, all features": {"max_leaf_nodes": 16, "max_features": 1.0},
-    "31 leaves, half of the features": {"max_leaf_nodes": 31, "max_features": 0.5},
-}
-"""What is tried for the remaining life: boosted regressions."""
+
+class _Engines(NamedTuple):
+    """Rows of the training engines and of the test engines, whose ``life`` goes on after them."""
+
+    x: Floats
+    left: Floats
+    engine: Outcomes
+    x_test: Floats
+    left_test: Floats
+    engine_test: Outcomes
+    life: Floats
 
 
-def cmapss(folder: Path, *, seed: int = 0, report: Report = silent) -> dict[str, Any]:
-    """Return the figures on engines that were never trained on: the published test set.
-
-    ``failure`` is about failing within 30 cycles, ``remaining_life_rmse_cycles`` about the life
-    left at the last cycle of each test engine, both capped at 125 as published figures are.
-    """
+def _read_engines(folder: Path) -> _Engines:
     train, test, life = read_cmapss(folder)
     last = pd.Series(train[:, 1]).groupby(train[:, 0]).transform("max").to_numpy()
-    left = last - train[:, 1]
     final = pd.Series(test[:, 1]).groupby(test[:, 0]).transform("max").to_numpy()
-    left_test = final - test[:, 1] + life[test[:, 0].astype(int) - 1]
     x, x_test = trailing_features(train), trailing_features(test)
     varies = x.std(axis=0) > 1e-6
-    x, x_test = x[:, varies], x_test[:, varies]
-    outcome = (left < _HORIZON_CYCLES).astype(np.int64)
-    truth = (left_test < _HORIZON_CYCLES).astype(np.int64)
-    engine = train[:, 0].astype(np.int64)
-    steps = len(CANDIDATES["cmapss_fd001"]) + len(LIFE_CANDIDATES) + 2
-    seen = _as_published_test(engine, seed)
+    engine_test = test[:, 0].astype(np.int64)
+    return _Engines(
+        x=x[:, varies],
+        left=last - train[:, 1],
+        engine=train[:, 0].astype(np.int64),
+        x_test=x_test[:, varies],
+        left_test=final - test[:, 1] + life[engine_test - 1],
+        engine_test=engine_test,
+        life=life,
+    )
+
+
+def cmapss(
+    folder: Path, *, seed: int = 0, confidence: float = 0.95, report: Report = silent
+) -> PublicResult:
+    """Return the figures on engines that were never trained on: the published test set.
+
+    ``failure`` is about failing within 30 cycles, ``remaining_life`` about the life left at the
+    last cycle of each test engine, both capped at 125 as published figures are.
+    """
+    rows = _read_engines(folder)
+    outcome = (rows.left < _HORIZON_CYCLES).astype(np.int64)
+    outcome_test = (rows.left_test < _HORIZON_CYCLES).astype(np.int64)
+    candidates = CANDIDATES["cmapss_fd001"]
+    done = _Steps(report, len(candidates) + len(LIFE_CANDIDATES) + 2)
+    seen = _as_published_test(rows.engine, seed)
     choice = {}
-    for done, (name, fit) in enumerate(CANDIDATES["cmapss_fd001"].items(), start=1):
-        held = _out_of_fold(fit, x, outcome, engine % _FOLDS, seed)
+    for name, fit in candidates.items():
+        held = _out_of_fold(fit, rows.x, outcome, rows.engine % _FOLDS, seed)
         choice[name] = pr_auc(held[seen], outcome[seen])
-        report(done, steps)
+        done()
     chosen = max(choice, key=lambda name: choice[name])
-    probability = CANDIDATES["cmapss_fd001"][chosen](x, outcome, x_test, seed)
-    report(len(choice) + 1, steps)
-    capped = np.minimum(left, _CAPPED_CYCLES)
-    life_choice = {}
-    at_end = _last_of_some(engine, seed)
-    for done, (name, settings) in enumerate(LIFE_CANDIDATES.items(), start=len(choice) + 2):
-        life_choice[name] = _life_error(x, capped, engine % _FOLDS, at_end, settings, seed)
-        report(done, steps)
-    chosen_life = min(life_choice, key=lambda name: life_choice[name])
-    ends = np.append(np.flatnonzero(np.diff(test[:, 0])), len(test) - 1)
-    predicted = _remaining_life(x, capped, x_test[ends], LIFE_CANDIDATES[chosen_life], seed)
-    known = np.minimum(life, _CAPPED_CYCLES)
-    report(steps, steps)
-    return {
-        "set": "cmapss_fd001",
-        "what": "fails within 30 cycles, on engines never trained on",
-        "rows_test": len(test),
-        "groups_test": len(life),
-        "base_rate": float(truth.mean()),
-        "chosen": chosen,
-        "chosen_by": "area under the PR curve over 5 folds of the training engines, "
+    probability = candidates[chosen](rows.x, outcome, rows.x_test, seed)
+    done()
+    ends = np.append(np.flatnonzero(np.diff(rows.engine_test)), len(rows.engine_test) - 1)
+    lives = remaining_life(
+        rows.x, rows.left, rows.engine, rows.x_test[ends], rows.life,
+        folds=_FOLDS, seed=seed, done=done,
+    )  # fmt: skip
+    done()
+    return PublicResult(
+        set="cmapss_fd001",
+        what="fails within 30 cycles, on engines never trained on",
+        rows_test=len(outcome_test),
+        groups_test=len(rows.life),
+        base_rate=float(outcome_test.mean()),
+        chosen=chosen,
+        chosen_by="area under the PR curve over 5 folds of the training engines, "
         "each cut off where test engines are",
-        "choice": choice,
-        "failure": _figures(probability, truth, test[:, 0].astype(np.int64), seed),
-        "remaining_life": {
-            "chosen": chosen_life,
-            "chosen_by": "root mean square error over 5 folds of the training engines, "
-            "each at 5 random cycles",
-            "choice": life_choice,
-            "rmse_cycles": float(np.sqrt(np.mean((predicted - known) ** 2))),
-            "predicted_cycles": np.round(predicted, 2).tolist(),
-            "true_cycles": known.tolist(),
-        },
-        "published": {
+        choice=choice,
+        failure=_figures(probability, outcome_test, rows.engine_test, seed, confidence),
+        remaining_life=lives,
+        published={
             "pr_auc": {"logistic": 0.964, "network of 8 nodes": 0.966},
             "rmse_cycles": {"gradient boosting": 10.99, "LSTM": 14.93, "CNN": 16.97},
         },
-    }
+        confidence=confidence,
+    )
+
+
+class _Steps:
+    """Counts the steps that are done."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        self.report, self.steps, self.done = report, steps, 0
+
+    def __call__(self) -> None:
+        self.done += 1
+        self.report(self.done, self.steps)
 
 
 def _as_published_test(engine: Outcomes, seed: int) -> npt.NDArray[np.bool_]:
@@ -180,15 +195,6 @@ def _as_published_test(engine: Outcomes, seed: int) -> npt.NDArray[np.bool_]:
     return keep
 
 
-def _last_of_some(engine: Outcomes, seed: int) -> Outcomes:
-    random = np.random.default_rng(seed)
-    parts = [
-        random.choice(np.flatnonzero(engine == number)[29:], _CUTS_PER_ENGINE, replace=False)
-        for number in np.unique(engine)
-    ]
-    return np.sort(np.concatenate(parts))
-
-
 def _out_of_fold(fit: Fit, x: Floats, outcome: Outcomes, fold: Outcomes, seed: int) -> Floats:
     found = np.zeros(len(x))
     for k in range(_FOLDS):
@@ -197,40 +203,9 @@ def _out_of_fold(fit: Fit, x: Floats, outcome: Outcomes, fold: Outcomes, seed: i
     return found
 
 
-def _life_error(
-    x: Floats, left: Floats, fold: Outcomes, rows: Outcomes, settings: Mapping[str, Any], seed: int
-) -> float:
-    errors = []
-    for k in range(_FOLDS):
-        mine = rows[fold[rows] == k]
-        found = _remaining_life(x[fold != k], left[fold != k], x[mine], settings, seed, runs=1)
-        errors.append((found - left[mine]) ** 2)
-    return float(np.sqrt(np.mean(np.concatenate(errors))))
-
-
-def _remaining_life(
-    x: Floats,
-    left: Floats,
-    x_test: Floats,
-    settings: Mapping[str, Any],
-    seed: int,
-    *,
-    runs: int = 5,
-) -> Floats:
-    """Return the mean of some boosted regressions that differ in their seed."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    found = []
-    for k in range(runs):
-        model = HistGradientBoostingRegressor(
-            max_iter=_LIFE_ROUNDS, learning_rate=0.05, min_samples_leaf=30, l2_regularization=10.0,
-            early_stopping=False, random_state=seed + k, **settings,
-        )  # fmt: skip
-        found.append(model.fit(x, left).predict(x_test))
-    return np.asarray(np.clip(np.mean(found, axis=0), 0.0, _CAPPED_CYCLES))
-
-
-def ai4i(folder: Path, *, seed: int = 0, report: Report = silent) -> dict[str, Any]:
+def ai4i(
+    folder: Path, *, seed: int = 0, confidence: float = 0.95, report: Report = silent
+) -> PublicResult:
     """Return the figures of five-fold cross validation, each row judged while held out."""
     from sklearn.model_selection import StratifiedKFold
 
@@ -256,56 +231,47 @@ def ai4i(folder: Path, *, seed: int = 0, report: Report = silent) -> dict[str, A
             each[name][test] = fit(x[train], outcome[train], x[test], seed)
         found[test] = each[chosen[-1]][test]
         report(done, _FOLDS)
-    rows = np.arange(len(x))
-    return {
-        "set": "ai4i2020",
-        "what": "the machine failed at this reading, five-fold cross validation",
-        "rows_test": len(x),
-        "groups_test": len(x),
-        "base_rate": float(outcome.mean()),
-        "chosen": ", ".join(dict.fromkeys(chosen)),
-        "chosen_by": "area under the PR curve over 5 inner folds of each training part; "
+    return PublicResult(
+        set="ai4i2020",
+        what="the machine failed at this reading, five-fold cross validation",
+        rows_test=len(x),
+        groups_test=len(x),
+        base_rate=float(outcome.mean()),
+        chosen=", ".join(dict.fromkeys(chosen)),
+        chosen_by="area under the PR curve over 5 inner folds of each training part; "
         f"by fold: {', '.join(chosen)}",
-        "choice": {n: float(np.mean([c[n] for c in inner])) for n in candidates},
-        "failure": _figures(found, outcome, rows, seed),
-        "each_candidate": {n: pr_auc(p, outcome) for n, p in each.items()},
-        "published": {"pr_auc": {"random forest": 0.902}},
-    }
+        choice={n: float(np.mean([c[n] for c in inner])) for n in candidates},
+        failure=_figures(found, outcome, np.arange(len(x)), seed, confidence),
+        each_candidate={n: pr_auc(p, outcome) for n, p in each.items()},
+        published={"pr_auc": {"random forest": 0.902}},
+        confidence=confidence,
+    )
 
 
-def _figures(probability: Floats, outcome: Outcomes, group: Outcomes, seed: int) -> dict[str, Any]:
-    try:
+def _figures(
+    probability: Floats, outcome: Outcomes, group: Outcomes, seed: int, confidence: float
+) -> PublicFigures:
+    low: float | None = None
+    high: float | None = None
+    with suppress(DataError):  # too few groups to resample
         interval = bootstrap(
             pr_auc_statistic(probability, outcome), len(outcome), groups=group,
-            replicates=_REPLICATES, seed=seed,
+            replicates=_REPLICATES, confidence=confidence, seed=seed,
         )  # fmt: skip
-        low, high = float(interval.low), float(interval.high)
-    except DataError:
-        low = high = float("nan")
-    precision, recall, _ = precision_recall(probability, outcome)
-    some = np.unique(np.geomspace(1, len(recall), 300).astype(int)) - 1
-    points = reliability(probability, outcome, bins=_BINS)
-    return {
-        "pr_auc": pr_auc(probability, outcome),
-        "pr_auc_low": low,
-        "pr_auc_high": high,
-        "roc_auc": roc_auc(probability, outcome),
-        "brier": brier(probability, outcome),
-        "calibration_error": expected_calibration_error(probability, outcome, bins=_BINS),
-        "precision_recall": {
-            "recall": recall[some].tolist(),
-            "precision": precision[some].tolist(),
-        },
-        "reliability": {
-            "mean_probability": [point.predicted for point in points],
-            "observed_share": [point.observed.value for point in points],
-            "observed_low": [point.observed.low for point in points],
-            "observed_high": [point.observed.high for point in points],
-        },
-    }
+        low, high = interval.low, interval.high
+    return PublicFigures(
+        pr_auc=pr_auc(probability, outcome),
+        pr_auc_low=low,
+        pr_auc_high=high,
+        roc_auc=roc_auc(probability, outcome),
+        brier=brier(probability, outcome),
+        calibration_error=expected_calibration_error(probability, outcome, bins=CALIBRATION_BINS),
+        precision_recall=curve_of(probability, outcome),
+        reliability=reliability_points(probability, outcome, confidence),
+    )
 
 
-PUBLIC_SETS: Mapping[str, Callable[..., dict[str, Any]]] = {
+PUBLIC_SETS: Mapping[str, Callable[..., PublicResult]] = {
     "cmapss_fd001": cmapss,
     "ai4i2020": ai4i,
 }
@@ -313,8 +279,13 @@ PUBLIC_SETS: Mapping[str, Callable[..., dict[str, Any]]] = {
 
 
 def public_backtest(
-    name: str, folder: Path, *, seed: int = 0, report: Report = silent
-) -> dict[str, Any]:
+    name: str,
+    folder: Path,
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+    report: Report = silent,
+) -> PublicResult:
     """Return the method's figures on a public set, read from the files as published.
 
     Raises
@@ -322,4 +293,6 @@ def public_backtest(
     QCDataError
         The folder does not hold the set, or its files have another shape.
     """
-    return PUBLIC_SETS[name](find_set(name, folder), seed=seed, report=report)
+    return PUBLIC_SETS[name](
+        find_set(name, folder), seed=seed, confidence=confidence, report=report
+    )

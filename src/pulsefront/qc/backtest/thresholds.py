@@ -8,12 +8,12 @@ set again every quarter on the year before, as a site does that trains anew ever
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.backtest.judgement import operating_point
+from pulsefront.qc.backtest.results import ThresholdsInUse
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import AlertTable, Judged, judge, threshold_at_rate
 from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table
@@ -27,22 +27,22 @@ _WINDOW_DAYS = 365
 
 def thresholds_in_use(
     fleet: Fleet, scores: Scores, name: str, settings: BacktestSettings
-) -> dict[str, Any]:
+) -> ThresholdsInUse:
     """Return what the test part shows at thresholds that were set without it.
 
     ``set_once`` was set on the part before the test, ``set_quarterly`` every quarter on the year
     before. Nobody knows tomorrow's false alerts today: that is how it works in use.
     """
-    return {
-        "set_once": {
+    return ThresholdsInUse(
+        set_once={
             f"{rate:g}": operating_point(set_beforehand(fleet, scores, name, rate), settings)
             for rate in settings.false_alert_rates
         },
-        "set_quarterly": {
+        set_quarterly={
             f"{rate:g}": operating_point(followed(fleet, scores, name, rate), settings)
             for rate in settings.false_alert_rates
         },
-    }
+    )
 
 
 def set_beforehand(fleet: Fleet, scores: Scores, name: str, rate: float) -> Judged:

@@ -34,12 +34,14 @@ def fill_counts(
         whole = known[code == name]
         for days in WINDOWS_DAYS:
             window = days * DAY_S
-            values[:, :, schema.place(f"unit {name}:{days}d")] = _window_count(
+            values[:, :, schema.column(f"unit {name}:{days}d")] = _window_count(
                 whole, as_of_s, window
             )
             for c, component in enumerate(components):
                 mine = known[(code == name) & (owner == component)]
-                values[c, :, schema.place(f"{name}:{days}d")] = _window_count(mine, as_of_s, window)
+                values[c, :, schema.column(f"{name}:{days}d")] = _window_count(
+                    mine, as_of_s, window
+                )
 
 
 def _window_count(
@@ -59,28 +61,30 @@ def fill_ages(
 ) -> None:
     installed = int(history.unit["installed_on"])
     age = (as_of_s - installed) / DAY_S if installed else np.nan
-    values[:, :, schema.place("age_days")] = age
+    values[:, :, schema.column("age_days")] = age
     services = history.services
     known = services["logged_at"].to_numpy(dtype=np.int64)
     kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
     whole = owner == ""
     calibrations = known[whole & (kind == "calibration")]
-    values[:, :, schema.place("days_since_calibration")] = _days_since(calibrations, as_of_s)
-    values[:, :, schema.place("calibrations_180d")] = _window_count(
+    values[:, :, schema.column("days_since_calibration")] = _days_since(calibrations, as_of_s)
+    values[:, :, schema.column("calibrations_180d")] = _window_count(
         calibrations, as_of_s, 180 * DAY_S
     )
-    values[:, :, schema.place("days_since_service")] = _days_since(known, as_of_s)
+    values[:, :, schema.column("days_since_service")] = _days_since(known, as_of_s)
     for c, component in enumerate(components):
         replaced = (owner == component) & (
             (kind == "corrective") | ((kind == "preventive") & ~whole)
         )
-        values[c, :, schema.place("days_since_replacement")] = _days_since(known[replaced], as_of_s)
+        values[c, :, schema.column("days_since_replacement")] = _days_since(
+            known[replaced], as_of_s
+        )
     day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
     last = last_measured_s.astype("datetime64[s]").astype("datetime64[D]")
     # Days without QC between the last reading and now; weekends without it are normal. The
     # as-of instant is the end of a day, that is, the first moment of the next.
     missed = np.busday_count(last + 1, np.maximum(day, last + 1))
-    values[:, :, schema.place("missed_qc_days")] = np.where(last_measured_s < 0, np.nan, missed)
+    values[:, :, schema.column("missed_qc_days")] = np.where(last_measured_s < 0, np.nan, missed)
 
 
 def _days_since(

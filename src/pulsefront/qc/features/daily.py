@@ -18,11 +18,10 @@ from pulsefront.qc.features.history import UnitHistory
 from pulsefront.qc.features.peers import fill_neighbours
 from pulsefront.qc.features.schema import UNIT_STATISTICS, FeatureSchema
 from pulsefront.qc.features.trailing import (
-    CARRIED,
-    LAST_MEASURED,
-    LEVEL,
-    RECORDS,
+    KNOWN,
     STATISTICS,
+    STATISTICS_RECORD,
+    Readings,
     fresh_state,
     trailing_statistics,
 )
@@ -32,6 +31,7 @@ __all__ = ["UnitFeatures", "daily_as_of", "series_states", "unit_features"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+States = npt.NDArray[np.void]
 
 _RESTARTING_ALL = ("calibration", "upgrade")
 _RESTARTING = (*_RESTARTING_ALL, "corrective", "preventive")
@@ -84,26 +84,28 @@ def unit_features(
 ) -> UnitFeatures:
     """Return the features of one unit at sorted instants; `peers.fill_peers` adds the fleet's."""
     components = history.components
-    place = {component: k for k, component in enumerate(components)}
+    number = {component: k for k, component in enumerate(components)}
     size = len(as_of_s)
     values = np.full((len(components), size, len(schema.names)), np.nan, dtype=np.float32)
     records = np.full((len(components), size), np.iinfo(np.int32).max, dtype=np.int32)
-    last = np.full(size, -1.0)
+    last_s = np.full(size, -1, dtype=np.int64)
     levels = np.full((len(schema.tests), size), np.nan, dtype=np.float32)
     signed: dict[str, list[tuple[int, Doubles]]] = {}
-    for k, out, state, _ in _run_series(history, as_of_s, set(schema.tests)):
+    states = _states_before(history)
+    for k, statistics, known in _run_series(history, as_of_s, states, set(schema.tests)):
         component, test = history.series[k]
-        c, first = place[component], schema.place(f"{test}:{STATISTICS[0]}")
-        values[c, :, first : first + len(STATISTICS)] = out
-        np.minimum(records[c], state[:, RECORDS].astype(np.int32), out=records[c])
-        np.maximum(last, state[:, LAST_MEASURED], out=last)
-        signed.setdefault(test, []).append((c, state[:, LEVEL].copy()))
+        c, first = number[component], schema.column(f"{test}:{STATISTICS[0]}")
+        values[c, :, first : first + len(STATISTICS)] = statistics.view(np.float32).reshape(
+            size, -1
+        )
+        np.minimum(records[c], known["records"].astype(np.int32), out=records[c])
+        np.maximum(last_s, known["last_measured_s"], out=last_s)
+        signed.setdefault(test, []).append((c, known["level_mean"].copy()))
         if component == "" and test in schema.unit_tests:
             for name in UNIT_STATISTICS:
-                shared = values[:, :, schema.place(f"unit {test}:{name}")]
-                shared[:] = out[:, STATISTICS.index(name)]
+                shared = values[:, :, schema.column(f"unit {test}:{name}")]
+                shared[:] = statistics[name]
     fill_neighbours(values, levels, signed, schema)
-    last_s = last.astype(np.int64)
     fill_counts(values, history.events, components, as_of_s, schema)
     fill_ages(values, history, components, as_of_s, last_s, schema)
     return UnitFeatures(
@@ -120,23 +122,27 @@ def unit_features(
     )
 
 
-def series_states(history: UnitHistory, instant_s: int) -> Doubles:
-    """Return what the records known by an instant left behind, (series, `trailing.CARRIED`)."""
-    states = np.empty((len(history.series), CARRIED))
-    for k, _, _, carried in _run_series(history, np.array([instant_s], dtype=np.int64), None):
-        states[k] = carried
+def series_states(history: UnitHistory, instant_s: int) -> States:
+    """Return what the records known by an instant left behind, (series,) `trailing.STATE`."""
+    states = _states_before(history)
+    for _ in _run_series(history, np.array([instant_s], dtype=np.int64), states, None):
+        pass  # the states are what is wanted
     return states
 
 
-def _run_series(
-    history: UnitHistory, as_of_s: npt.NDArray[np.int64], tests: set[str] | None
-) -> Iterator[tuple[int, Floats, Doubles, Doubles]]:
-    """Yield (series, statistics, state, carried) of each series of some tests, or of all.
+def _states_before(history: UnitHistory) -> States:
+    return history.before.state.copy() if history.before else fresh_state(len(history.series))
 
-    The arrays are used again for the next series.
+
+def _run_series(
+    history: UnitHistory, as_of_s: npt.NDArray[np.int64], states: States, tests: set[str] | None
+) -> Iterator[tuple[int, npt.NDArray[np.void], npt.NDArray[np.void]]]:
+    """Yield (series, its `STATISTICS_RECORD`, its `KNOWN`) of some tests, or of all.
+
+    The arrays are used again for the next series; *states* go on to the last instant.
     """
-    out = np.empty((len(as_of_s), len(STATISTICS)), dtype=np.float32)
-    state = np.empty((len(as_of_s), 3))
+    statistics = np.empty(len(as_of_s), dtype=STATISTICS_RECORD)
+    known = np.empty(len(as_of_s), dtype=KNOWN)
     centre, width = _centre_and_width(history.limits)
     changes = _new_baseline(history)
     restarts = _restarts(history.services, history.components)
@@ -145,21 +151,16 @@ def _run_series(
             continue
         rows = slice(history.start[k], history.start[k + 1])
         context = history.context[rows]
-        carried = history.before.state[k].copy() if history.before else fresh_state(1)[0]
-        trailing_statistics(
+        readings = Readings(
             history.value[rows],
             history.measured_at[rows],
             history.available_at[rows],
             centre[context],
             width[context],
             changes[rows],
-            restarts[component],
-            as_of_s,
-            out,
-            state,
-            carried,
         )
-        yield k, out, state, carried
+        trailing_statistics(readings, restarts[component], as_of_s, statistics, known, states, k)
+        yield k, statistics, known
 
 
 def _centre_and_width(

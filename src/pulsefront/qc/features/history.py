@@ -7,6 +7,7 @@ only the later ones need to be read. Features and hashes come out the same to th
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pulsefront.qc.records import LIMIT_COLUMNS
-from pulsefront.qc.store.rows import group_rows
+from pulsefront.qc.records import CONTEXT_COLUMNS, LIMIT_COLUMNS, Context, SeriesKey, group_rows
+from pulsefront.qc.store.history import HistoryRows, UnitFrames
 from pulsefront.qc.times import DAY_S
 
 __all__ = [
     "BLOCK_S",
-    "CONTEXT_NAMES",
     "Before",
     "UnitHistory",
     "assemble",
@@ -35,8 +35,6 @@ Ints = npt.NDArray[np.int64]
 BLOCK_S = 28 * DAY_S
 """Records are hashed in blocks of the time at which they became known."""
 
-CONTEXT_NAMES = (*LIMIT_COLUMNS, "status", "baseline_id", "software_version")
-
 
 @dataclass(frozen=True)
 class Before:
@@ -45,7 +43,7 @@ class Before:
     Attributes
     ----------
     state
-        (series, `trailing.CARRIED`) in the order of the history's series.
+        (series,) `trailing.STATE` in the order of the history's series.
     context
         (series,) index of each series' last context, −1 where it had no record.
     digest
@@ -54,7 +52,7 @@ class Before:
         Version of the latest of them.
     """
 
-    state: Floats
+    state: npt.NDArray[np.void]
     context: Ints
     digest: str
     software: str
@@ -72,7 +70,7 @@ class UnitHistory:
         (component_id, test) of each series; a test that came in two units of measurement is two
         series, the unit in brackets behind the name.
     keys
-        (component_id, test, unit of measurement) of each series, as the store has them.
+        Of each series, as the store has them.
     start
         (series + 1,) where the rows of each series begin.
     value, measured_at, available_at, context
@@ -89,7 +87,7 @@ class UnitHistory:
 
     unit: Mapping[str, Any]
     series: tuple[tuple[str, str], ...]
-    keys: tuple[tuple[str, str, str], ...]
+    keys: tuple[SeriesKey, ...]
     start: Ints
     value: Floats
     measured_at: Ints
@@ -167,9 +165,10 @@ class UnitHistory:
             # the name of a series changes when the same test turns up in a second unit.
             present, counts = np.unique(code[rows], return_counts=True)
             by_key = sorted(range(len(present)), key=lambda k: self.keys[present[k]])
-            at = np.cumsum([0, *counts])
-            rows = np.concatenate([rows[at[k] : at[k + 1]] for k in by_key])
-            digest.update(repr([(self.keys[present[k]], int(counts[k])) for k in by_key]).encode())
+            edge = np.cumsum([0, *counts])
+            rows = np.concatenate([rows[edge[k] : edge[k + 1]] for k in by_key])
+            named = [(tuple(self.keys[present[k]]), int(counts[k])) for k in by_key]
+            digest.update(repr(named).encode())
             for array in (self.value, self.measured_at, self.available_at):
                 digest.update(array[rows].tobytes())
             digest.update(text[self.context[rows]].tobytes())
@@ -185,70 +184,63 @@ class UnitHistory:
         return np.array(texts, dtype="S16")
 
 
-def series_names(keys: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """Return (component, test) of each (component, test, unit of measurement) of one unit."""
-    counts: dict[tuple[str, str], int] = {}
-    for component, test, _ in keys:
-        counts[component, test] = counts.get((component, test), 0) + 1
+def series_names(keys: Sequence[SeriesKey]) -> list[tuple[str, str]]:
+    """Return (component, test) of each series of one unit."""
+    counts = Counter((key.component_id, key.test) for key in keys)
     return [(c, t if counts[c, t] == 1 else f"{t} [{u}]") for c, t, u in keys]
 
 
 def assemble(
-    unit: Mapping[str, Any],
-    keys: Sequence[tuple[str, str, str]],
-    series_code: Ints,
-    columns: tuple[Floats, Ints, Ints, Ints],
-    contexts: Sequence[tuple[Any, ...]],
-    services: pd.DataFrame,
-    events: pd.DataFrame,
+    frames: UnitFrames,
+    rows: HistoryRows,
+    context_id: Ints,
+    contexts: Sequence[Context],
     before: Before | None = None,
 ) -> UnitHistory:
-    """Return the history from rows in any order; *keys* are (component, test, unit).
+    """Return the history of a unit from its rows in any order.
 
-    A series without a row is left out: nothing is known of it. *before* counts as rows; its order
-    is that of *keys*.
+    A series without a row is left out: nothing is known of it.
+
+    Parameters
+    ----------
+    context_id, contexts
+        Sorted numbers of the contexts of the rows, and what they are.
+    before
+        Counts as rows; its series are those of *frames*, its contexts index *contexts*.
     """
-    rows_of = np.bincount(series_code, minlength=len(keys))
-    known = rows_of > 0
+    keys = frames.keys
+    series = np.searchsorted(frames.series_id, rows.series_id)
+    known = np.bincount(series, minlength=len(keys)) > 0
     if before is not None:
         known |= before.context >= 0
-    if not known.all():
-        series_code = (np.cumsum(known) - 1)[series_code]
-        keys = [key for key, has in zip(keys, known, strict=True) if has]
-        if before is not None:
-            before = replace(before, state=before.state[known], context=before.context[known])
-    names = series_names(keys)
-    order = sorted(range(len(names)), key=lambda k: names[k])
+    names = series_names([key for key, has in zip(keys, known, strict=True) if has])
+    order = np.flatnonzero(known)[sorted(range(len(names)), key=lambda k: names[k])]
     if before is not None:
         before = replace(before, state=before.state[order], context=before.context[order])
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[order] = np.arange(len(names))
-    value, measured_at, available_at, context = columns
-    code = rank[series_code] if len(series_code) else series_code
-    rows = np.lexsort((measured_at, available_at, code))
-    start = np.searchsorted(code[rows], np.arange(len(names) + 1))
-    services = services.sort_values(
-        ["logged_at", "reported_at", "component_id", "kind"], ignore_index=True
-    )
-    events = events.sort_values(
-        ["available_at", "occurred_at", "component_id", "code"], ignore_index=True
-    )
-    limits = np.array([[np.nan if v is None else v for v in c[:5]] for c in contexts], dtype=float)
+    rank = np.full(len(keys), -1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    code = rank[series]
+    sort = np.lexsort((rows.measured_at, rows.available_at, code))
+    limits = np.array([[np.nan if v is None else v for v in c.limits] for c in contexts], float)
     return UnitHistory(
-        unit,
-        tuple(names[k] for k in order),
-        tuple(keys[k] for k in order),
-        start.astype(np.int64),
-        value[rows],
-        measured_at[rows],
-        available_at[rows],
-        context[rows],
-        limits.reshape(-1, 5),
-        np.array([c[6] for c in contexts], dtype=object),
-        np.array([c[7] for c in contexts], dtype=object),
-        services,
-        events,
-        before,
+        unit=frames.unit,
+        series=tuple(sorted(names)),
+        keys=tuple(keys[k] for k in order),
+        start=np.searchsorted(code[sort], np.arange(len(names) + 1)).astype(np.int64),
+        value=rows.value[sort],
+        measured_at=rows.measured_at[sort],
+        available_at=rows.available_at[sort],
+        context=np.searchsorted(context_id, rows.context_id)[sort],
+        limits=limits.reshape(-1, len(LIMIT_COLUMNS)),
+        baseline=np.array([c.baseline_id for c in contexts], dtype=object),
+        software=np.array([c.software_version for c in contexts], dtype=object),
+        services=frames.services.sort_values(
+            ["logged_at", "reported_at", "component_id", "kind"], ignore_index=True
+        ),
+        events=frames.events.sort_values(
+            ["available_at", "occurred_at", "component_id", "code"], ignore_index=True
+        ),
+        before=before,
     )
 
 
@@ -256,19 +248,20 @@ def history_from_frames(
     units: pd.DataFrame, measurements: pd.DataFrame, events: pd.DataFrame, services: pd.DataFrame
 ) -> UnitHistory:
     """Return the history of the one unit that the frames are about."""
-    series_code, keys = group_rows(measurements, ["component_id", "test", "unit"])
-    context_code, contexts = group_rows(measurements, list(CONTEXT_NAMES))
-    return assemble(
+    series, keys = group_rows(measurements, SeriesKey._fields)
+    context, contexts = group_rows(measurements, CONTEXT_COLUMNS)
+    frames = UnitFrames(
         {str(k): v for k, v in units.iloc[0].items()},
-        keys,
-        series_code,
-        (
-            measurements["value"].to_numpy(dtype=float),
-            measurements["measured_at"].to_numpy(),
-            measurements["available_at"].to_numpy(),
-            context_code,
-        ),
-        contexts,
+        np.arange(len(keys)),
+        tuple(map(SeriesKey._make, keys)),
         services.drop(columns=["row", "source_id"], errors="ignore"),
         events.drop(columns=["row", "source_id"], errors="ignore"),
     )
+    rows = HistoryRows(
+        series,
+        measurements["measured_at"].to_numpy(),
+        measurements["available_at"].to_numpy(),
+        measurements["value"].to_numpy(dtype=float),
+        context,
+    )
+    return assemble(frames, rows, np.arange(len(contexts)), list(map(Context._make, contexts)))

@@ -15,7 +15,14 @@ import pandas as pd
 
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["NO_LABEL", "Target", "component_labels", "failure_times", "longest_label_delay_days"]
+__all__ = [
+    "NO_LABEL",
+    "Target",
+    "component_labels",
+    "failure_times",
+    "longest_label_delay_days",
+    "replacement_times",
+]
 
 NO_LABEL = -1
 
@@ -39,6 +46,17 @@ def failure_times(services: pd.DataFrame, component: str) -> npt.NDArray[np.int6
     return np.sort(services.loc[mine, "reported_at"].to_numpy(dtype=np.int64))
 
 
+def replacement_times(services: pd.DataFrame, component: str) -> npt.NDArray[np.int64]:
+    """Return the sorted times at which a component was replaced before it failed.
+
+    There are none of the unit as a whole: its maintenance replaces nothing.
+    """
+    mine = (services["component_id"] == component) & (services["kind"] == "preventive")
+    if component == "":
+        mine &= False
+    return np.sort(services.loc[mine, "reported_at"].to_numpy(dtype=np.int64))
+
+
 def component_labels(
     services: pd.DataFrame,
     component: str,
@@ -51,16 +69,9 @@ def component_labels(
     failures = failure_times(services, component)
     soon = _any_within(failures, as_of_s, 0, lead_s)
     label = _any_within(failures, as_of_s, lead_s, span_s).astype(np.int8)
-    kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
-    replaced = np.sort(
-        services["reported_at"].to_numpy(dtype=np.int64)[
-            (owner == component) & (kind == "preventive")
-        ]
-    )
-    if component == "":
-        replaced = replaced[:0]  # maintenance of the unit as a whole replaces nothing
     # A failure that was seen before the replacement still counts.
-    censored = _any_within(replaced, as_of_s, 0, span_s) & (label == 0)
+    censored = _any_within(replacement_times(services, component), as_of_s, 0, span_s)
+    censored &= label == 0
     away = np.zeros(len(as_of_s), dtype=np.bool_)
     for row in services.to_dict("records"):
         if row["component_id"] in {"", component} and row["kind"] in {"corrective", "upgrade"}:

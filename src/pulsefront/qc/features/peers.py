@@ -32,7 +32,7 @@ def fill_neighbours(
         levels[k] = median
         if len(stack) > 2:
             for c, level in signed[test]:
-                values[c, :, schema.place(f"{test}:neighbour")] = np.abs(level - median)
+                values[c, :, schema.column(f"{test}:neighbour")] = np.abs(level - median)
 
 
 def median_of(stack: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
@@ -40,8 +40,8 @@ def median_of(stack: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     ordered = np.sort(stack, axis=0)  # NaNs go last
     count = (~np.isnan(stack)).sum(axis=0)
     low, high = np.maximum(count - 1, 0) // 2, count // 2
-    at = np.arange(stack.shape[1])
-    median = 0.5 * (ordered[low, at] + ordered[np.minimum(high, len(stack) - 1), at])
+    column = np.arange(stack.shape[1])
+    median = 0.5 * (ordered[low, column] + ordered[np.minimum(high, len(stack) - 1), column])
     return np.asarray(np.where(count > 0, median, np.nan))
 
 
@@ -73,8 +73,8 @@ def fill_peers(
     """
     for k, test in enumerate(schema.tests):
         residual = np.abs(levels[k] - fleet[model][k])
-        own = values[:, :, schema.place(f"{test}:peer")]
-        has = ~np.isnan(values[:, :, schema.place(f"{test}:level")])
+        own = values[:, :, schema.column(f"{test}:peer")]
+        has = ~np.isnan(values[:, :, schema.column(f"{test}:level")])
         own[:] = np.where(has, residual, np.nan)
         if test in schema.unit_tests:
-            values[:, :, schema.place(f"unit {test}:peer")] = residual
+            values[:, :, schema.column(f"unit {test}:peer")] = residual

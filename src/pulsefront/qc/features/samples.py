@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from pulsefront.qc.features.labels import (
     component_labels,
     failure_times,
     longest_label_delay_days,
+    replacement_times,
 )
 from pulsefront.qc.features.peers import fill_peers, fleet_levels
 from pulsefront.qc.features.schema import FeatureSchema, schema_of
@@ -145,16 +146,16 @@ def empty_samples(rows: int, features: int) -> Samples:
 
 
 def put_rows(
-    samples: Samples, at: int, features: UnitFeatures, unit: int, first_component: int, first: int
+    samples: Samples, row: int, features: UnitFeatures, unit: int, first_component: int, first: int
 ) -> int:
-    """Write a unit's features from row *at* on, component by component; return the next row.
+    """Write a unit's features from *row* on, component by component; return the next row.
 
     Instants before number *first* are left out; there is no label yet.
     """
     count, size = features.records.shape
     size -= first
-    end = at + count * size
-    rows = slice(at, end)
+    end = row + count * size
+    rows = slice(row, end)
     samples.values[rows].reshape(count, size, -1)[:] = features.values[:, first:]
     samples.unit[rows] = unit
     samples.component[rows] = np.repeat(np.arange(first_component, first_component + count), size)
@@ -200,37 +201,32 @@ def build_fleet(
     as_of_s = as_of_s[(day >= daily_from * len(day)) | (day % stride_before == 0)]
     samples = empty_samples(outline.components * len(as_of_s), len(schema.names))
     found = _Found()
-    at = 0
+    end = 0
     for history in histories:
         if not len(history.value):
             continue
         features = unit_features(history, schema, as_of_s)
         first = int(np.searchsorted(as_of_s, int(history.measured_at.min())))
-        begin = at
-        at = put_rows(samples, at, features, len(found.units), len(found.components), first)
+        begin = end
+        end = put_rows(samples, begin, features, len(found.units), len(found.components), first)
         label = [
             component_labels(history.services, name, as_of_s[first:], target, last_s)
             for name in features.components
         ]
-        samples.label[begin:at] = np.concatenate(label)
-        found.add(history, features, (begin, at, first))
+        samples.label[begin:end] = np.concatenate(label)
+        found.add(history, features, _Rows(begin, end, first))
         report(len(found.units), len(outline.units))
-    samples = Samples(**{f.name: getattr(samples, f.name)[:at] for f in fields(Samples)})
+    samples = Samples(**{f.name: getattr(samples, f.name)[:end] for f in fields(Samples)})
     _add_peers(samples, found, schema)
-    return Fleet(
-        schema,
-        target,
-        samples,
-        tuple(found.units),
-        tuple(found.sites),
-        tuple(found.models),
-        tuple(found.components),
-        tuple(found.failures),
-        tuple(found.replaced),
-        outline.first_s,
-        last_s,
-        max(found.delays),
-    )
+    return found.fleet(outline, target, samples)
+
+
+class _Rows(NamedTuple):
+    """The rows of a unit, begin to end, from instant number *first* on."""
+
+    begin: int
+    end: int
+    first: int
 
 
 class _Found:
@@ -245,12 +241,9 @@ class _Found:
         self.replaced: list[npt.NDArray[np.int64]] = []
         self.delays: list[float] = []
         self.levels: list[npt.NDArray[np.float32]] = []
-        self.places: list[tuple[int, int, int]] = []
+        self.rows: list[_Rows] = []
 
-    def add(
-        self, history: UnitHistory, features: UnitFeatures, place: tuple[int, int, int]
-    ) -> None:
-        """Note a unit whose rows are begin to end, from instant number first on."""
+    def add(self, history: UnitHistory, features: UnitFeatures, rows: _Rows) -> None:
         unit = len(self.units)
         self.units.append(history.unit_id)
         self.sites.append(str(history.unit["site"]))
@@ -258,31 +251,38 @@ class _Found:
         for name in features.components:
             self.components.append((unit, name))
             self.failures.append(failure_times(history.services, name))
-            self.replaced.append(_replaced(history, name))
+            self.replaced.append(replacement_times(history.services, name))
         self.delays.append(longest_label_delay_days(history.services))
         self.levels.append(features.levels)
-        self.places.append(place)
+        self.rows.append(rows)
+
+    def fleet(self, outline: Outline, target: Target, samples: Samples) -> Fleet:
+        return Fleet(
+            schema=outline.schema,
+            target=target,
+            samples=samples,
+            units=tuple(self.units),
+            sites=tuple(self.sites),
+            models=tuple(self.models),
+            components=tuple(self.components),
+            failures_s=tuple(self.failures),
+            replaced_s=tuple(self.replaced),
+            first_s=outline.first_s,
+            last_s=outline.last_s,
+            label_delay_days=max(self.delays),
+        )
 
 
 def _add_peers(samples: Samples, found: _Found, schema: FeatureSchema) -> None:
-    """Fill how far each unit stands from the fleet, in place."""
+    """Fill how far each unit is from the fleet, in place."""
     fleet = fleet_levels(found.levels, found.models)
-    for (begin, end, first), levels, model in zip(
-        found.places, found.levels, found.models, strict=True
-    ):
-        size = levels.shape[1] - first
+    for rows, levels, model in zip(found.rows, found.levels, found.models, strict=True):
+        size = levels.shape[1] - rows.first
         if size:
-            values = samples.values[begin:end].reshape(-1, size, samples.values.shape[1])
-            mine = {model: fleet[model][:, first:]}
-            fill_peers(values, levels[:, first:], mine, model, schema)
-
-
-def _replaced(history: UnitHistory, component: str) -> npt.NDArray[np.int64]:
-    services = history.services
-    mine = (services["component_id"] == component) & (services["kind"] == "preventive")
-    if component == "":
-        mine &= False
-    return np.sort(services.loc[mine, "reported_at"].to_numpy(dtype=np.int64))
+            values = samples.values[rows.begin : rows.end]
+            values = values.reshape(-1, size, samples.values.shape[1])
+            mine = {model: fleet[model][:, rows.first :]}
+            fill_peers(values, levels[:, rows.first :], mine, model, schema)
 
 
 def split_time(fleet: Fleet, share: float) -> int:

@@ -51,12 +51,12 @@ class FeatureSchema:
         ]
         object.__setattr__(self, "names", (*own, *unit, *counts, *AGES))
 
-    def place(self, name: str) -> int:
+    def column(self, name: str) -> int:
         """Return the column of a feature."""
-        return self._places[name]
+        return self._columns[name]
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def _columns(self) -> dict[str, int]:
         return {name: k for k, name in enumerate(self.names)}
 
 

@@ -2,8 +2,8 @@
 
 Records are taken in the order in which they became known, so the state at an instant depends on
 nothing that became known later: features are as-of by construction, and the cost is linear in the
-number of records. All that the records so far leave behind is a vector of `CARRIED` numbers; with
-it, the statistics go on at any later record, to the same bits.
+number of records. All that the records so far leave behind is one `STATE`; with it, the statistics
+go on at any later record, to the same bits.
 
 A *limit unit* is half the width of the tolerance band of the test (of the action band where there
 is no tolerance; three baseline sigmas where there are no limits at all).
@@ -11,11 +11,21 @@ is no tolerance; three baseline sigmas where there are no limits at all).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["CARRIED", "STATISTICS", "fresh_state", "trailing_statistics"]
+__all__ = [
+    "KNOWN",
+    "STATE",
+    "STATISTICS",
+    "STATISTICS_RECORD",
+    "Readings",
+    "fresh_state",
+    "trailing_statistics",
+]
 
 STATISTICS = (
     "z",  # robust z of the last reading against the baseline, in size
@@ -30,194 +40,269 @@ STATISTICS = (
     "absorbed",  # what baseline resets have hidden, in limit units, forgotten over 180 days
 )
 
+STATISTICS_RECORD = np.dtype([(name, np.float32) for name in STATISTICS])
+"""The statistics of a series at one instant."""
+
+KNOWN = np.dtype(
+    [
+        ("level_mean", np.float64),  # with its sign
+        ("records", np.int64),  # since the baseline began
+        ("last_measured_s", np.int64),  # −1 before the first record
+    ]
+)
+"""What else is known of a series at one instant."""
+
 _BASELINE_RECORDS = 20
 _LEAST_RECORDS = 3
+_LEAST_FOR_SPREAD = 8
 _CLIP = 50.0
 _DAY_S = 86_400.0
+_MEMORY_DAYS, _SLOW_MEMORY_DAYS, _ABSORBED_DAYS = 15.0, 60.0, 180.0
 
-# Columns of the second output.
-LEVEL, RECORDS, LAST_MEASURED = 0, 1, 2
+_TREND = np.dtype([(name, np.float64) for name in ("weight", "t", "tt", "level", "t_level")])
+"""Weighted sums of 1, t, t², level and t·level; t in days from the newest reading, not above 0."""
 
-_SCALARS = 20
-_SUMS = 10
-CARRIED = _SCALARS + _SUMS + _BASELINE_RECORDS
-"""Size of the state of one series."""
+STATE = np.dtype(
+    [
+        ("filled", np.int64),  # readings in the baseline
+        ("total", np.int64),  # records since the baseline began
+        ("mean", np.float64),  # of the baseline, robust
+        ("sigma", np.float64),
+        ("ewma", np.float64),
+        ("cusum_up", np.float64),
+        ("cusum_down", np.float64),
+        ("moving_range", np.float64),
+        ("run", np.int64),
+        ("side", np.int64),
+        ("level", np.float64),
+        ("level_mean", np.float64),
+        ("z", np.float64),
+        ("previous", np.float64),  # the last reading of this baseline
+        ("absorbed", np.float64),
+        ("absorbed_day", np.float64),
+        ("last_measured_s", np.int64),
+        ("last_width", np.float64),
+        ("newest_day", np.float64),
+        ("services_seen", np.int64),
+        ("fast", _TREND),
+        ("slow", _TREND),
+        ("baseline", np.float64, (_BASELINE_RECORDS,)),
+    ]
+)
+"""What the records of one series leave behind."""
+
+_UNKNOWN_AT_FIRST = ("mean", "sigma", "level", "level_mean", "z", "previous", "last_width")
 
 
-def fresh_state(series: int) -> npt.NDArray[np.float64]:
-    """Return the (series, `CARRIED`) state before the first record."""
-    state = np.zeros((series, CARRIED))
-    for place in (2, 3, 10, 11, 12, 13, 17):  # what is not known before there are records
-        state[:, place] = np.nan
-    state[:, 16] = -1.0
+class Readings(NamedTuple):
+    """One series, (record,) each, sorted by *known_s*.
+
+    ``centre`` and ``half_width`` are reference and limit unit of each reading, NaN where it has
+    none; ``new_baseline`` tells whether it belongs to another baseline than the one before.
+    """
+
+    value: npt.NDArray[np.float64]
+    measured_s: npt.NDArray[np.int64]
+    known_s: npt.NDArray[np.int64]
+    centre: npt.NDArray[np.float64]
+    half_width: npt.NDArray[np.float64]
+    new_baseline: npt.NDArray[np.bool_]
+
+
+def fresh_state(series: int) -> npt.NDArray[np.void]:
+    """Return the (series,) `STATE` before the first record."""
+    state = np.zeros(series, dtype=STATE)
+    for name in _UNKNOWN_AT_FIRST:
+        state[name] = np.nan
+    state["last_measured_s"] = -1
     return state
 
 
 @njit(nogil=True, cache=True)
 def trailing_statistics(
-    value: npt.NDArray[np.float64],
-    measured_s: npt.NDArray[np.int64],
-    known_s: npt.NDArray[np.int64],
-    centre: npt.NDArray[np.float64],
-    half_width: npt.NDArray[np.float64],
-    new_baseline: npt.NDArray[np.bool_],
+    readings: Readings,
     service_known_s: npt.NDArray[np.int64],
     as_of_s: npt.NDArray[np.int64],
-    out: npt.NDArray[np.float32],
-    state: npt.NDArray[np.float64],
-    carried: npt.NDArray[np.float64],
+    statistics: npt.NDArray[np.void],
+    known: npt.NDArray[np.void],
+    states: npt.NDArray[np.void],
+    series: int,
 ) -> None:
     """Fill the statistics of one series at each as-of instant.
 
     Parameters
     ----------
-    value, measured_s, known_s
-        (record,) sorted by *known_s*.
-    centre, half_width
-        (record,) reference and limit unit of each reading, NaN where it has none.
-    new_baseline
-        (record,) whether the reading belongs to another baseline than the one before.
     service_known_s
         (service,) sorted times at which a service that restarts the baseline became known.
     as_of_s
         (as_of,) sorted instants.
-    out
-        (as_of, `STATISTICS`), NaN before there is enough.
-    state
-        (as_of, 3) signed level mean, records since the baseline began, last time measured.
-    carried
-        (`CARRIED`,) what earlier records left behind, from `fresh_state` before the first; it is
-        overwritten with what stands after the records known at the last instant.
+    statistics, known
+        (as_of,) `STATISTICS_RECORD`, NaN before there is enough, and `KNOWN`.
+    states, series
+        (series,) `STATE` and the index of this one's, which says what earlier records left behind
+        (`fresh_state` before the first); it is overwritten with what stands after the records known
+        at the last instant. A single record as argument would take longer to pass than a short
+        series to run.
     """
-    buffer = carried[_SCALARS + _SUMS :].copy()
-    filled = int(carried[0])
-    total = int(carried[1])  # records since the baseline began
-    mu, sigma = carried[2], carried[3]
-    ewma, up, down, mean_range = carried[4], carried[5], carried[6], carried[7]
-    run, side = int(carried[8]), int(carried[9])
-    level, level_mean = carried[10], carried[11]
-    z, previous = carried[12], carried[13]
-    absorbed, absorbed_at = carried[14], carried[15]
-    last_measured = carried[16]
-    last_width = carried[17]
-    newest_day = carried[18]
-    j = int(carried[19])
-    # Weighted sums of 1, t, t², y, ty for two memories; t in days before the newest reading.
-    sums = carried[_SCALARS : _SCALARS + _SUMS].copy().reshape(2, 5)
-    memory = (15.0, 60.0)
+    state = states[series]
     i = 0
-    n = len(value)
     for d in range(len(as_of_s)):
-        while i < n and known_s[i] <= as_of_s[d]:
-            restart = new_baseline[i]
-            while j < len(service_known_s) and service_known_s[j] <= known_s[i]:
+        while i < len(readings.value) and readings.known_s[i] <= as_of_s[d]:
+            restart = readings.new_baseline[i]
+            while (
+                state.services_seen < len(service_known_s)
+                and service_known_s[state.services_seen] <= readings.known_s[i]
+            ):
                 restart = True
-                j += 1
-            day = measured_s[i] / _DAY_S
-            if restart and total > 0:
-                absorbed *= np.exp(-(day - absorbed_at) / 180.0) if day > absorbed_at else 1.0
-                absorbed_at = day
-                if total >= _LEAST_RECORDS and not np.isnan(mu):
-                    width = last_width if not np.isnan(last_width) else 3.0 * sigma
-                    absorbed += ewma * sigma / width
-                filled = 0
-                total = 0
-                ewma = up = down = 0.0
-                run = 0
-                side = 0
-                previous = np.nan
-                sums[:] = 0.0
-            y = value[i]
-            last_measured = max(last_measured, float(measured_s[i]))
-            if np.isnan(y):
-                i += 1
-                continue
-            if filled < _BASELINE_RECORDS:
-                buffer[filled] = y
-                filled += 1
-                mu = np.median(buffer[:filled])
-                if filled >= 8 or np.isnan(sigma):
-                    spread = 1.4826 * np.median(np.abs(buffer[:filled] - mu))
-                    floor = 0.02 * half_width[i] if not np.isnan(half_width[i]) else 0.0
-                    if filled >= 8:
-                        sigma = max(spread, floor, 1e-9 + 1e-6 * abs(mu))
-            width = half_width[i]
-            if np.isnan(width) and not np.isnan(sigma):
-                width = 3.0 * sigma
-            last_width = width
-            origin = centre[i] if not np.isnan(centre[i]) else mu
-            total += 1
-            level = min(max((y - origin) / width, -_CLIP), _CLIP)
-            if np.isnan(level_mean) or np.isnan(level):
-                level_mean = level
-            else:
-                level_mean += 0.3 * (level - level_mean)
-            if not np.isnan(sigma):
-                z = min(max((y - mu) / sigma, -_CLIP), _CLIP)
-                ewma += 0.2 * (z - ewma)
-                up = min(max(up + z - 0.5, 0.0), 4 * _CLIP)
-                down = min(max(down - z - 0.5, 0.0), 4 * _CLIP)
-                if not np.isnan(previous):
-                    step = min(abs(y - previous) / (1.128 * sigma), _CLIP)
-                    mean_range += 0.15 * (step - mean_range)
-                here = 1 if z > 1.0 else (-1 if z < -1.0 else 0)
-                run = run + 1 if here != 0 and here == side else (1 if here != 0 else 0)
-                side = here
-            previous = y
-            if not np.isnan(level):
-                shift = day - newest_day if total > 1 else 0.0
-                t = 0.0
-                if shift < 0.0:
-                    t = shift
-                    shift = 0.0
-                else:
-                    newest_day = day
-                for k in range(2):
-                    s = sums[k]
-                    if shift > 0.0:
-                        fade = np.exp(-shift / memory[k])
-                        s[4] = fade * (s[4] - shift * s[3])
-                        s[2] = fade * (s[2] - 2.0 * shift * s[1] + shift * shift * s[0])
-                        s[1] = fade * (s[1] - shift * s[0])
-                        s[0] *= fade
-                        s[3] *= fade
-                    w = np.exp(t / memory[k])
-                    s[0] += w
-                    s[1] += w * t
-                    s[2] += w * t * t
-                    s[3] += w * level
-                    s[4] += w * t * level
+                state.services_seen += 1
+            day = readings.measured_s[i] / _DAY_S
+            if restart and state.total > 0:
+                _restart(state, day)
+            state.last_measured_s = max(state.last_measured_s, readings.measured_s[i])
+            if not np.isnan(readings.value[i]):
+                _take(state, day, readings.value[i], readings.centre[i], readings.half_width[i])
             i += 1
-        state[d, 0] = level_mean
-        state[d, 1] = total
-        state[d, 2] = last_measured
-        if total < _LEAST_RECORDS or np.isnan(sigma):
-            for k in range(out.shape[1]):
-                out[d, k] = np.nan
-            if not np.isnan(level):
-                out[d, 5] = abs(level)
-                out[d, 6] = abs(level_mean)
-            continue
-        out[d, 0] = abs(z)
-        out[d, 1] = abs(ewma)
-        out[d, 2] = max(up, down)
-        out[d, 3] = mean_range
-        out[d, 4] = run
-        out[d, 5] = abs(level)
-        out[d, 6] = abs(level_mean)
-        for k in range(2):
-            s = sums[k]
-            spread = s[0] * s[2] - s[1] * s[1]
-            slope = 0.0
-            if total >= 8 and spread > 1e-6 * s[0] * s[0]:
-                slope = (s[0] * s[4] - s[1] * s[3]) / spread
-            out[d, 7 + k] = min(abs(30.0 * slope), _CLIP)
-        age = as_of_s[d] / _DAY_S - absorbed_at
-        out[d, 9] = abs(absorbed) * np.exp(-max(age, 0.0) / 180.0)
-    carried[0], carried[1], carried[2], carried[3] = filled, total, mu, sigma
-    carried[4], carried[5], carried[6], carried[7] = ewma, up, down, mean_range
-    carried[8], carried[9], carried[10], carried[11] = run, side, level, level_mean
-    carried[12], carried[13], carried[14], carried[15] = z, previous, absorbed, absorbed_at
-    carried[16], carried[17], carried[18], carried[19] = last_measured, last_width, newest_day, j
-    carried[_SCALARS : _SCALARS + _SUMS] = sums.ravel()
-    carried[_SCALARS + _SUMS :] = buffer
+        known[d].level_mean = state.level_mean
+        known[d].records = state.total
+        known[d].last_measured_s = state.last_measured_s
+        _tell(state, as_of_s[d], statistics[d])
+
+
+@njit(nogil=True, cache=True)
+def _take(state, day, y, centre, half_width):  # type: ignore[no-untyped-def]
+    """Let a reading change the state."""
+    if state.filled < _BASELINE_RECORDS:
+        _learn_baseline(state, y, half_width)
+    width = half_width
+    if np.isnan(width) and not np.isnan(state.sigma):
+        width = 3.0 * state.sigma
+    state.last_width = width
+    state.total += 1
+    origin = centre if not np.isnan(centre) else state.mean
+    level = min(max((y - origin) / width, -_CLIP), _CLIP)
+    if np.isnan(state.level_mean) or np.isnan(level):
+        state.level_mean = level
+    else:
+        state.level_mean += 0.3 * (level - state.level_mean)
+    state.level = level
+    if not np.isnan(state.sigma):
+        _update_charts(state, y)
+    state.previous = y
+    if not np.isnan(level):
+        _update_trends(state, day)
+
+
+@njit(nogil=True, cache=True)
+def _restart(state, day):  # type: ignore[no-untyped-def]
+    """Begin a new baseline; what the old one had drifted is remembered as absorbed."""
+    if day > state.absorbed_day:
+        state.absorbed *= np.exp(-(day - state.absorbed_day) / _ABSORBED_DAYS)
+    state.absorbed_day = day
+    if state.total >= _LEAST_RECORDS and not np.isnan(state.mean):
+        width = state.last_width if not np.isnan(state.last_width) else 3.0 * state.sigma
+        state.absorbed += state.ewma * state.sigma / width
+    state.filled = state.total = state.run = state.side = 0
+    state.ewma = state.cusum_up = state.cusum_down = 0.0
+    state.previous = np.nan
+    _clear(state.fast)
+    _clear(state.slow)
+
+
+@njit(nogil=True, cache=True)
+def _clear(trend):  # type: ignore[no-untyped-def]
+    trend.weight = trend.t = trend.tt = trend.level = trend.t_level = 0.0
+
+
+@njit(nogil=True, cache=True)
+def _learn_baseline(state, y, half_width):  # type: ignore[no-untyped-def]
+    """Add a reading to the baseline; its mean and sigma are median and scaled MAD."""
+    state.baseline[state.filled] = y
+    state.filled += 1
+    readings = state.baseline[: state.filled]
+    state.mean = np.median(readings)
+    if state.filled >= _LEAST_FOR_SPREAD:
+        spread = 1.4826 * np.median(np.abs(readings - state.mean))
+        floor = 0.02 * half_width if not np.isnan(half_width) else 0.0
+        state.sigma = max(spread, floor, 1e-9 + 1e-6 * abs(state.mean))
+
+
+@njit(nogil=True, cache=True)
+def _update_charts(state, y):  # type: ignore[no-untyped-def]
+    """Let a reading change z, EWMA, CUSUM, moving range and run."""
+    z = min(max((y - state.mean) / state.sigma, -_CLIP), _CLIP)
+    state.z = z
+    state.ewma += 0.2 * (z - state.ewma)
+    state.cusum_up = min(max(state.cusum_up + z - 0.5, 0.0), 4 * _CLIP)
+    state.cusum_down = min(max(state.cusum_down - z - 0.5, 0.0), 4 * _CLIP)
+    if not np.isnan(state.previous):
+        step = min(abs(y - state.previous) / (1.128 * state.sigma), _CLIP)
+        state.moving_range += 0.15 * (step - state.moving_range)
+    side = 1 if z > 1.0 else (-1 if z < -1.0 else 0)
+    if side == 0:
+        state.run = 0
+    else:
+        state.run = state.run + 1 if side == state.side else 1
+    state.side = side
+
+
+@njit(nogil=True, cache=True)
+def _update_trends(state, day):  # type: ignore[no-untyped-def]
+    """Let the level of a reading change both trends."""
+    shift = day - state.newest_day if state.total > 1 else 0.0
+    t = 0.0
+    if shift < 0.0:  # measured before the newest one, and known after it
+        t, shift = shift, 0.0
+    else:
+        state.newest_day = day
+    _update_trend(state.fast, _MEMORY_DAYS, shift, t, state.level)
+    _update_trend(state.slow, _SLOW_MEMORY_DAYS, shift, t, state.level)
+
+
+@njit(nogil=True, cache=True)
+def _update_trend(trend, memory_days, shift, t, level):  # type: ignore[no-untyped-def]
+    if shift > 0.0:  # let the origin of t go with the newest reading
+        fade = np.exp(-shift / memory_days)
+        trend.t_level = fade * (trend.t_level - shift * trend.level)
+        trend.tt = fade * (trend.tt - 2.0 * shift * trend.t + shift * shift * trend.weight)
+        trend.t = fade * (trend.t - shift * trend.weight)
+        trend.weight *= fade
+        trend.level *= fade
+    w = np.exp(t / memory_days)
+    trend.weight += w
+    trend.t += w * t
+    trend.tt += w * t * t
+    trend.level += w * level
+    trend.t_level += w * t * level
+
+
+@njit(nogil=True, cache=True)
+def _tell(state, as_of_s, out):  # type: ignore[no-untyped-def]
+    """Write the statistics of a state."""
+    if state.total < _LEAST_RECORDS or np.isnan(state.sigma):
+        out.z = out.ewma = out.cusum = out.moving_range = out.run = np.nan
+        out.slope = out.slope_slow = out.absorbed = np.nan
+        known = not np.isnan(state.level)
+        out.level = abs(state.level) if known else np.nan
+        out.level_mean = abs(state.level_mean) if known else np.nan
+        return
+    out.z = abs(state.z)
+    out.ewma = abs(state.ewma)
+    out.cusum = max(state.cusum_up, state.cusum_down)
+    out.moving_range = state.moving_range
+    out.run = state.run
+    out.level = abs(state.level)
+    out.level_mean = abs(state.level_mean)
+    out.slope = _slope(state.fast, state.total)
+    out.slope_slow = _slope(state.slow, state.total)
+    age_days = as_of_s / _DAY_S - state.absorbed_day
+    out.absorbed = abs(state.absorbed) * np.exp(-max(age_days, 0.0) / _ABSORBED_DAYS)
+
+
+@njit(nogil=True, cache=True)
+def _slope(trend, total):  # type: ignore[no-untyped-def]
+    """Return the size of the slope in 30 days, 0 where too little is known."""
+    slope = 0.0
+    spread = trend.weight * trend.tt - trend.t * trend.t
+    if total >= _LEAST_FOR_SPREAD and spread > 1e-6 * trend.weight * trend.weight:
+        slope = (trend.weight * trend.t_level - trend.t * trend.level) / spread
+    return min(abs(30.0 * slope), _CLIP)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,25 +79,13 @@ class Judged:
     failure_found: npt.NDArray[np.bool_]
     failure_lead_days: npt.NDArray[np.float64]
     false_unit: Ints
-    alert_component: npt.NDArray[np.integer[Any]]
     alert_s: Ints
     unit_years: float
-
-    @property
-    def recall(self) -> float:
-        """Share of failures found; NaN where there are none."""
-        return float(self.failure_found.mean()) if len(self.failure_found) else float("nan")
 
     @property
     def false_per_unit_year(self) -> float:
         """False alerts per unit-year."""
         return len(self.false_unit) / self.unit_years
-
-    @property
-    def median_lead_days(self) -> float:
-        """Median lead over the failures found; NaN where there are none."""
-        found = self.failure_lead_days[self.failure_found]
-        return float(np.median(found)) if len(found) else float("nan")
 
 
 def judge(table: AlertTable, threshold: float) -> Judged:
@@ -109,7 +97,7 @@ def judge(table: AlertTable, threshold: float) -> Judged:
     component, when = table.component[mask], table.as_of_s[mask]
     lead_s, span_s = target.lead_days * DAY_S, target.span_days * DAY_S
     false: list[int] = []
-    failures: list[tuple[int, int, int, bool, float]] = []
+    failures: list[_Failure] = []
     present = np.unique(table.component)
     begin = np.searchsorted(component, present, side="left")
     end = np.searchsorted(component, present, side="right")
@@ -123,28 +111,34 @@ def judge(table: AlertTable, threshold: float) -> Judged:
         for t in failed[(failed > table.from_s + span_s) & (failed <= table.upto_s)]:
             good = alerts[(alerts < t - lead_s) & (alerts >= t - span_s)]
             lead = float((t - good[0]) / DAY_S) if len(good) else np.nan
-            failures.append((int(c), int(t), unit, bool(len(good)), lead))
-    columns: list[Sequence[float]] = [[f[k] for f in failures] for k in range(5)]
+            failures.append(_Failure(int(c), int(t), unit, bool(len(good)), lead))
     return Judged(
-        threshold,
-        np.array(columns[0], dtype=np.int64),
-        np.array(columns[1], dtype=np.int64),
-        np.array(columns[2], dtype=np.int64),
-        np.array(columns[3], dtype=np.bool_),
-        np.array(columns[4], dtype=np.float64),
-        np.array(false, dtype=np.int64),
-        component,
-        when,
-        table.unit_years,
+        threshold=threshold,
+        failure_component=np.array([f.component for f in failures], dtype=np.int64),
+        failure_s=np.array([f.when_s for f in failures], dtype=np.int64),
+        failure_unit=np.array([f.unit for f in failures], dtype=np.int64),
+        failure_found=np.array([f.found for f in failures], dtype=np.bool_),
+        failure_lead_days=np.array([f.lead_days for f in failures], dtype=np.float64),
+        false_unit=np.array(false, dtype=np.int64),
+        alert_s=when,
+        unit_years=table.unit_years,
     )
 
 
+class _Failure(NamedTuple):
+    component: int
+    when_s: int
+    unit: int
+    found: bool
+    lead_days: float
+
+
 def _next_within(times: Ints, alerts: Ints, span_s: int) -> npt.NDArray[np.bool_]:
-    place = np.searchsorted(times, alerts, side="right")
-    has = place < len(times)
+    following = np.searchsorted(times, alerts, side="right")
+    has = following < len(times)
     if not len(times):
         return has
-    return np.asarray(has & (times[np.minimum(place, len(times) - 1)] <= alerts + span_s))
+    return np.asarray(has & (times[np.minimum(following, len(times) - 1)] <= alerts + span_s))
 
 
 def threshold_at_rate(

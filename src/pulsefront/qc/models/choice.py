@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +10,7 @@ from pulsefront.evaluate.classification import pr_auc_statistic
 from pulsefront.evaluate.intervals import bootstrap, mean_statistic
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
+from pulsefront.qc.models.record import Comparison
 
 __all__ = ["choose"]
 
@@ -20,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 def choose(
     fleet: Fleet, scores: Scores, settings: BacktestSettings
-) -> tuple[str, list[dict[str, Any]]]:
+) -> tuple[str, tuple[Comparison, ...]]:
     """Return the simplest model that no more complex one beats, and each comparison made.
 
     Judged on unseen units in the calibration part by the mean log loss, a proper score (Gneiting
@@ -33,8 +32,8 @@ def choose(
     rows &= scores.no_decision == ""
     label, unit = (samples.label[rows] == 1).astype(int), samples.unit[rows]
     if not label.any():
-        return settings.candidates[0], []
-    current, made = settings.candidates[0], []
+        return settings.candidates[0], ()
+    current, made = settings.candidates[0], list[Comparison]()
     for name in settings.candidates[1:]:
         pair = (name, current)
         losses = [_log_loss(scores.probability[n][rows], label) for n in pair]
@@ -42,26 +41,27 @@ def choose(
         try:
             gain = bootstrap(
                 mean_statistic(losses[1] - losses[0]), len(label), groups=unit,
-                replicates=settings.bootstrap_replicates, seed=settings.seed,
+                replicates=settings.bootstrap_replicates, confidence=settings.confidence,
+                seed=settings.seed,
             )  # fmt: skip
         except DataError:
             break  # too few units to compare anything: the plainest model stays
         better = gain.low > 0
         every = np.ones(len(label))
         made.append(
-            {
-                "model": name,
-                "against": current,
-                "gain_log_loss": gain.value,
-                "low": gain.low,
-                "high": gain.high,
-                "gain_average_precision": precise[0](every) - precise[1](every),
-                "better": bool(better),
-            }
+            Comparison(
+                model=name,
+                against=current,
+                gain_log_loss=gain.value,
+                low=gain.low,
+                high=gain.high,
+                gain_average_precision=precise[0](every) - precise[1](every),
+                better=better,
+            )
         )
         if better:
             current = name
-    return current, made
+    return current, tuple(made)
 
 
 def _log_loss(probability: Floats, label: npt.NDArray[np.int64]) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,15 @@ class ClassicResult:
     specificity: float
     accuracy: float
 
+    def of_columns(self, columns: Ints) -> ClassicResult:
+        """Return the result with the numbers of its inputs replaced by what they index."""
+        path = tuple(
+            replace(step, columns=tuple(int(columns[c]) for c in step.columns))
+            for step in self.path
+        )
+        network = replace(self.network, columns=columns[self.network.columns])
+        return replace(self, network=network, path=path)
+
 
 def train_classic(
     values: npt.NDArray[np.floating], label: npt.NDArray[np.integer], *, seed: int
@@ -96,17 +105,17 @@ def train_classic(
     own = Scaler(scaler.median[columns], scaler.mean[columns], scaler.deviation[columns])
     result = Network(columns, own, weights, biases)
     score = result.log_odds(np.asarray(values, dtype=np.float32))
-    cut = _best_cut(score[part == 1], outcome[part == 1])
-    test, truth = score[part == 2], outcome[part == 2]
+    cut = _best_cut(score[part == 1], outcome[part == 1] == 1)
+    test, failed = score[part == 2], outcome[part == 2] == 1
     alarm = test >= cut
     return ClassicResult(
         result,
         tuple(path),
         hidden,
-        _auc(test, truth),
-        float(alarm[truth == 1].mean()),
-        float((~alarm[truth == 0]).mean()),
-        float((alarm == (truth == 1)).mean()),
+        _auc(test, failed),
+        float(alarm[failed].mean()),
+        float((~alarm[~failed]).mean()),
+        float((alarm == failed).mean()),
     )
 
 
@@ -180,12 +189,15 @@ def _subsample(label: Ints, random: np.random.Generator) -> Ints:
 
 
 def _folds(label: Ints, random: np.random.Generator) -> list[npt.NDArray[np.bool_]]:
-    """Return masks of the selection rows of each rotation, classes in proportion."""
-    place = np.empty(len(label), dtype=np.int64)
+    """Return masks of the selection rows of each rotation, classes in proportion.
+
+    scikit-learn's folds hold other rows, with which every network would choose anew.
+    """
+    fold = np.empty(len(label), dtype=np.int64)
     for value in (0, 1):
         rows = random.permutation(np.flatnonzero(label == value))
-        place[rows] = np.arange(len(rows)) % _FOLDS
-    return [place == fold for fold in range(_FOLDS)]
+        fold[rows] = np.arange(len(rows)) % _FOLDS
+    return [fold == k for k in range(_FOLDS)]
 
 
 def _strongest(x: Floats, y: Ints) -> list[int]:
@@ -205,7 +217,11 @@ def _row_loss(x: Floats, y: Ints, folds: Sequence[npt.NDArray[np.bool_]]) -> Flo
 
 
 def _ridge(x: Floats, y: Ints) -> tuple[Floats, float]:
-    """Return ridge logistic regression by Newton's method (iteratively reweighted squares)."""
+    """Return ridge logistic regression by Newton's method (iteratively reweighted squares).
+
+    One choice of inputs fits some thousand; scikit-learn's takes 3 to 13 times as long for weights
+    equal to 1e-4.
+    """
     design = np.column_stack([x, np.ones(len(x))])
     penalty = np.diag([*np.full(x.shape[1], _RIDGE), 1e-6])
     weights = np.zeros(design.shape[1])
@@ -225,12 +241,12 @@ def _prune_nodes(
     x: Floats, label: Ints, part: Ints, seed: int
 ) -> tuple[int, tuple[tuple[Floats, ...], tuple[Floats, ...]]]:
     """Return the fewest hidden nodes whose selection loss is not worse, and that network."""
-    truth = label[part == 1]
+    failed = label[part == 1] == 1
     tried = []
     for hidden in _HIDDEN:
         network = _fit_mlp(x[part == 0], label[part == 0], hidden, seed)
         score = _forward(x[part == 1], network)
-        tried.append((hidden, network, np.logaddexp(0.0, np.where(truth == 1, -score, score))))
+        tried.append((hidden, network, np.logaddexp(0.0, np.where(failed, -score, score))))
     best = min(tried, key=lambda t: t[2].mean())
     for hidden, network, loss in reversed(tried):  # from the smallest
         if not _exceeds(loss, best[2], _GROW_ERRORS):
@@ -266,15 +282,15 @@ def _forward(x: Floats, network: tuple[tuple[Floats, ...], tuple[Floats, ...]]) 
     return np.asarray((x @ weights[-1] + biases[-1])[:, 0])
 
 
-def _best_cut(score: Floats, truth: Ints) -> float:
+def _best_cut(score: Floats, failed: npt.NDArray[np.bool_]) -> float:
     """Return the cut with the largest sensitivity plus specificity (Youden 1950)."""
-    cuts = np.unique(score)
-    sensitivity = np.array([(score[truth == 1] >= c).mean() for c in cuts])
-    specificity = np.array([(score[truth == 0] < c).mean() for c in cuts])
-    return float(cuts[np.argmax(sensitivity + specificity)])
+    from sklearn.metrics import roc_curve
+
+    false, found, cuts = roc_curve(failed, score)
+    return float(cuts[np.argmax(found - false)])
 
 
-def _auc(score: Floats, truth: Ints) -> float:
+def _auc(score: Floats, failed: npt.NDArray[np.bool_]) -> float:
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(truth, score))
+    return float(roc_auc_score(failed, score))

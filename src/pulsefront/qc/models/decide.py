@@ -86,8 +86,8 @@ def fit_guard(samples: Samples, schema: FeatureSchema) -> Guard:
 
 def _kinds(values: npt.NDArray[np.float32], schema: FeatureSchema) -> set[tuple[str, ...]]:
     """Return the sets of tests that rows know something of."""
-    places = [schema.place(f"{test}:level") for test in schema.tests]
-    patterns = np.unique(~np.isnan(values[:, places]), axis=0)
+    levels = [schema.column(f"{test}:level") for test in schema.tests]
+    patterns = np.unique(~np.isnan(values[:, levels]), axis=0)
     return {tuple(t for t, has in zip(schema.tests, p, strict=True) if has) for p in patterns}
 
 
@@ -106,7 +106,7 @@ def no_decision_reasons(
 
     refuse(samples.last_measured_s < 0, "no QC known yet")
     refuse(samples.in_service, "in service")
-    missed = samples.values[:, schema.place("missed_qc_days")]
+    missed = samples.values[:, schema.column("missed_qc_days")]
     stale = np.asarray(missed > guard.stale_qc_days)
     if stale.any():
         texts = np.array(
@@ -123,8 +123,8 @@ def no_decision_reasons(
             [f"unknown software version {s!r}" for s in samples.software], dtype=object
         )
         refuse(~known, texts)
-    places = [schema.place(f"{test}:level") for test in schema.tests]
-    has = ~np.isnan(samples.values[:, places])
+    levels = [schema.column(f"{test}:level") for test in schema.tests]
+    has = ~np.isnan(samples.values[:, levels])
     kinds = {tuple(test in kind for test in schema.tests) for kind in guard.kinds}
     patterns, code = np.unique(has, axis=0, return_inverse=True)
     strange = np.array([tuple(bool(v) for v in p) not in kinds for p in patterns])

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from numba import njit
 
 __all__ = [
-    "Calibration",
     "Estimator",
     "Linear",
     "Network",
+    "ProbabilityCalibration",
     "Rule",
     "Scaler",
     "Trees",
@@ -90,10 +90,6 @@ class Linear:
     def log_odds(self, values: npt.NDArray[np.float32]) -> Floats:
         """Return the log-odds of (row, feature) values."""
         return np.asarray(self.scaler.scale(values[:, self.columns]) @ self.weights + self.bias)
-
-    def contributions(self, values: npt.NDArray[np.float32]) -> Floats:
-        """Return each input's share of the log-odds, (row, input)."""
-        return np.asarray(self.scaler.scale(values[:, self.columns]) * self.weights)
 
 
 @dataclass(frozen=True)
@@ -170,7 +166,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ProbabilityCalibration:
     """A sigmoid laid over the log-odds on a later slice of time (Platt 1999).
 
     ``replicates`` (replicate, 2) are slope and intercept refitted on units drawn with replacement;
@@ -185,8 +181,9 @@ class Calibration:
         """Return the calibrated probability."""
         return expit(self.slope * log_odds + self.intercept)
 
-    def interval(self, log_odds: Floats) -> tuple[Floats, Floats]:
-        """Return the 2.5 and 97.5 % points of the probability over the replicates."""
+    def interval(self, log_odds: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+        """Return the ends of the probability's interval over the replicates."""
         some = expit(log_odds[:, None] * self.replicates[:, 0] + self.replicates[:, 1])
-        low, high = np.quantile(some, [0.025, 0.975], axis=1)
+        tail = round((1.0 - confidence) / 2.0, 12)  # 0.025, not the sum of its rounding errors
+        low, high = np.quantile(some, [tail, 1.0 - tail], axis=1)
         return low, high

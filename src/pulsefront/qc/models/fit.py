@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, split_time
+from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.choice import choose
+from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
 from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table, score_folds
 from pulsefront.qc.models.model_file import FailureModel
-from pulsefront.qc.models.training import calibrate, redundant_features, train, usable_columns
+from pulsefront.qc.models.record import (
+    ClassicRecord,
+    Comparison,
+    SelectionRecord,
+    TrainingRecord,
+)
+from pulsefront.qc.models.training import FeatureChoice, calibrate, choose_features, train
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["fit_model"]
@@ -49,9 +58,92 @@ def fit_model(
     QCDataError
         The history holds too few failures.
     """
-    settings = (settings or BacktestSettings()).model_copy(
-        update={"train_until": _TRAIN_UNTIL, "calibrate_until": _SELECTION_UNTIL}
+    settings = _settings_in_use(settings or BacktestSettings(), name)
+    scores = score_folds(fleet, settings, need_test=False, report=report)
+    chosen, comparison = choose(fleet, scores, settings)
+    samples, rows = fleet.samples, _rows_in_use(fleet)
+    values = samples.values[rows.train]
+    features = choose_features(values)
+    trained = train(
+        chosen, values, samples.label[rows.train], fleet.schema,
+        columns=features.kept, seed=settings.seed,
+    )  # fmt: skip
+    calibration = calibrate(
+        trained.estimator.log_odds(samples.values[rows.calibrate]),
+        samples.label[rows.calibrate],
+        samples.unit[rows.calibrate],
+        seed=settings.seed,
     )
+    return FailureModel(
+        name=chosen,
+        schema=fleet.schema,
+        target=fleet.target,
+        estimator=trained.estimator,
+        calibration=calibration,
+        guard=fit_guard(samples, fleet.schema),
+        typical=_lower_median(values).astype(np.float32),
+        thresholds=_thresholds(fleet, scores, chosen, settings),
+        training=_record(fleet, settings, chosen, comparison, rows, features, trained.classic),
+    )
+
+
+class _Rows(NamedTuple):
+    """The rows that train and those that calibrate, and the instant between them."""
+
+    train: npt.NDArray[np.int64]
+    calibrate: npt.NDArray[np.int64]
+    cut_s: int
+
+
+def _rows_in_use(fleet: Fleet) -> _Rows:
+    cut_s = split_time(fleet, _TRAIN_UNTIL)
+    when, labelled = fleet.samples.as_of_s, fleet.samples.label >= 0
+    return _Rows(
+        np.flatnonzero(labelled & (when <= cut_s - fleet.embargo_days * DAY_S)),
+        np.flatnonzero(labelled & (when >= cut_s)),
+        cut_s,
+    )
+
+
+def _record(
+    fleet: Fleet,
+    settings: BacktestSettings,
+    chosen: str,
+    comparison: tuple[Comparison, ...],
+    rows: _Rows,
+    features: FeatureChoice,
+    classic: ClassicResult | None,
+) -> TrainingRecord:
+    label = fleet.samples.label
+    record = TrainingRecord(
+        first_day=iso_date(fleet.first_s),
+        last_day=iso_date(fleet.last_s),
+        trained_until=iso_date(rows.cut_s),
+        embargo_days=fleet.embargo_days,
+        units=len(fleet.units),
+        components=len(fleet.components),
+        sites=tuple(sorted(set(fleet.sites))),
+        models=tuple(sorted(set(fleet.models))),
+        failures=int(sum(len(t) for t in fleet.failures_s)),
+        rows_train=len(rows.train),
+        rows_calibrate=len(rows.calibrate),
+        rows_without_label=int((label < 0).sum()),
+        base_rate=float((label[label >= 0] == 1).mean()),
+        chosen=chosen,
+        comparison=comparison,
+        candidates=settings.candidates,
+        folds=settings.folds,
+        seed=settings.seed,
+        confidence=settings.confidence,
+        **features.fields(fleet.schema.names),
+    )
+    if classic is None:
+        return record
+    return record.model_copy(update={"classic": _classic_record(classic, fleet.schema)})
+
+
+def _settings_in_use(settings: BacktestSettings, name: str) -> BacktestSettings:
+    """Return the settings without a test part, and with one candidate where it is named."""
     if name and name not in settings.candidates:
         raise ConfigError(
             "there is no such candidate",
@@ -59,57 +151,36 @@ def fit_model(
             value=name,
             remedy=f"choose one of {', '.join(settings.candidates)}",
         )
+    update: dict[str, object] = {
+        "train_until": _TRAIN_UNTIL,
+        "calibrate_until": _SELECTION_UNTIL,
+    }
     if name:  # nothing to choose: the folds serve for the thresholds alone
-        settings = settings.model_copy(update={"candidates": (name,)})
-    scores = score_folds(fleet, settings, need_test=False, report=report)
-    chosen, comparison = choose(fleet, scores, settings)
-    chosen = name or chosen
-    samples = fleet.samples
-    embargo_s = fleet.embargo_days * DAY_S
-    cut = split_time(fleet, _TRAIN_UNTIL)
-    labelled = samples.label >= 0
-    early = np.flatnonzero(labelled & (samples.as_of_s <= cut - embargo_s))
-    late = np.flatnonzero(labelled & (samples.as_of_s >= cut))
-    values = samples.values[early]
-    compared = usable_columns(values)
-    columns, dropped, correlation = redundant_features(values, compared)
-    estimator = train(
-        chosen, values, samples.label[early], fleet.schema, columns=columns, seed=settings.seed
-    )
-    calibration = calibrate(
-        estimator.log_odds(samples.values[late]),
-        samples.label[late],
-        samples.unit[late],
-        seed=settings.seed,
-    )
-    names = fleet.schema.names
-    with np.errstate(all="ignore"):
-        known = np.where(np.isnan(values), np.inf, values)
-        typical = np.where(np.isfinite(known).any(axis=0), _median(values), np.nan)
-    return FailureModel(
-        chosen,
-        fleet.schema,
-        fleet.target,
-        estimator,
-        calibration,
-        fit_guard(samples, fleet.schema),
-        typical.astype(np.float32),
-        _thresholds(fleet, scores, chosen, settings),
-        {
-            **_record(fleet, settings, chosen, comparison, len(early), len(late), cut),
-            "redundant_features": [
-                {"left_out": names[a], "kept": names[b], "correlation": round(c, 4)}
-                for a, b, c in dropped
-            ],
-            "features_kept": [names[c] for c in columns],
-            "correlation_features": [names[c] for c in compared],
-            "correlation": np.round(correlation, 3).tolist(),
-        },
+        update["candidates"] = (name,)
+    return settings.model_copy(update=update)
+
+
+def _classic_record(result: ClassicResult, schema: FeatureSchema) -> ClassicRecord:
+    return ClassicRecord(
+        steps=tuple(
+            SelectionRecord(
+                action=step.action,
+                inputs=tuple(schema.names[c] for c in step.columns),
+                loss=step.loss,
+            )
+            for step in result.path
+        ),
+        hidden_nodes=result.hidden,
+        roc_auc=result.test_auc,
+        sensitivity=result.sensitivity,
+        specificity=result.specificity,
+        accuracy=result.accuracy,
     )
 
 
-def _median(values: np.ndarray) -> np.ndarray:
-    ordered = np.sort(values, axis=0)
+def _lower_median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return a known value in the middle of each column, NaN where nothing is known."""
+    ordered = np.sort(values, axis=0)  # NaNs go last
     count = (~np.isnan(values)).sum(axis=0)
     return np.asarray(ordered[np.maximum(count - 1, 0) // 2, np.arange(values.shape[1])])
 
@@ -123,35 +194,3 @@ def _thresholds(
         f"{rate:g}": threshold_at_rate(table, rate).threshold for rate in settings.false_alert_rates
     }
     return {rate: min(value, 1.0) for rate, value in found.items()}
-
-
-def _record(
-    fleet: Fleet,
-    settings: BacktestSettings,
-    chosen: str,
-    comparison: list[dict[str, Any]],
-    rows_train: int,
-    rows_calibrate: int,
-    cut: int,
-) -> dict[str, Any]:
-    samples = fleet.samples
-    return {
-        "first_day": iso_date(fleet.first_s),
-        "last_day": iso_date(fleet.last_s),
-        "trained_until": iso_date(cut),
-        "embargo_days": fleet.embargo_days,
-        "units": len(fleet.units),
-        "components": len(fleet.components),
-        "sites": sorted(set(fleet.sites)),
-        "models": sorted(set(fleet.models)),
-        "failures": int(sum(len(t) for t in fleet.failures_s)),
-        "rows_train": rows_train,
-        "rows_calibrate": rows_calibrate,
-        "rows_without_label": int((samples.label < 0).sum()),
-        "base_rate": float((samples.label[samples.label >= 0] == 1).mean()),
-        "chosen": chosen,
-        "comparison": comparison,
-        "candidates": list(settings.candidates),
-        "folds": settings.folds,
-        "seed": settings.seed,
-    }

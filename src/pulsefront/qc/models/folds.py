@@ -9,9 +9,11 @@ judged on units it has never seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import QCDataError
@@ -21,10 +23,10 @@ from pulsefront.qc.models.alarm_rates import AlertTable
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
 from pulsefront.qc.models.training import (
     CANDIDATES,
+    FeatureChoice,
     calibrate,
-    redundant_features,
+    choose_features,
     train,
-    usable_columns,
 )
 from pulsefront.qc.times import DAY_S
 
@@ -53,6 +55,7 @@ class BacktestSettings(FrozenModel):
     false_alert_rates: tuple[float, ...] = (1.0, 2.0, 6.0)
     null_repeats: int = 20
     bootstrap_replicates: int = 300
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
     seed: int = 0
 
 
@@ -63,7 +66,6 @@ class Scores:
     ``probability`` and ``log_odds`` have a (row,) array per candidate for the fleet's samples, NaN
     where a row was not scored; ``no_decision`` says why the guard refused. ``selection``,
     ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored.
-    ``correlation`` is that of the features ``compared``; of these ``kept`` are used.
     """
 
     log_odds: dict[str, Floats]
@@ -72,10 +74,7 @@ class Scores:
     selection: Bools
     between: Bools
     test: Bools
-    dropped: list[tuple[str, str, float]]
-    kept: tuple[str, ...]
-    compared: tuple[str, ...]
-    correlation: Floats
+    features: FeatureChoice
     train_failures: int
     calibration_failures: int
 
@@ -90,65 +89,86 @@ def score_folds(
 ) -> Scores:
     """Return every candidate's scores of units it was not trained on."""
     samples = fleet.samples
-    embargo_s = fleet.embargo_days * DAY_S
-    first_cut = split_time(fleet, settings.train_until)
-    second_cut = split_time(fleet, settings.calibrate_until)
-    early = samples.as_of_s <= first_cut - embargo_s
-    middle = (samples.as_of_s >= first_cut) & (samples.as_of_s <= second_cut - embargo_s)
-    late = samples.as_of_s >= second_cut
-    between = (samples.as_of_s > second_cut - embargo_s) & ~late
+    parts = _parts_of_time(fleet, settings)
     labelled = samples.label >= 0
-    _check_enough(samples, early, middle, late if need_test else None)
+    _check_enough(samples, parts, need_test=need_test)
     fold = _unit_folds(fleet, settings)[samples.unit]
     size = len(samples)
     log_odds = {name: np.full(size, np.nan) for name in settings.candidates}
     probability = {name: np.full(size, np.nan) for name in settings.candidates}
     no_decision = np.full(size, "", dtype=object)
-    everywhere = samples.values[early & labelled]
-    compared = usable_columns(everywhere)
-    columns, dropped, correlation = redundant_features(everywhere, compared)
-    names = fleet.schema.names
+    features = choose_features(samples.values[parts.early & labelled])
+    columns = features.kept
     for k in range(settings.folds):
         seen = fold != k
-        training = np.flatnonzero(seen & early & labelled)
-        calibrating = np.flatnonzero(seen & middle & labelled)
-        judged = np.flatnonzero(~seen & (middle | between | late))
+        training = np.flatnonzero(seen & parts.early & labelled)
+        calibrating = np.flatnonzero(seen & parts.middle & labelled)
+        judged = np.flatnonzero(~seen & (parts.middle | parts.between | parts.late))
         held_out = samples.take(judged)
-        guard = fit_guard(samples.take(np.flatnonzero(seen & (early | middle))), fleet.schema)
+        guarded = np.flatnonzero(seen & (parts.early | parts.middle))
+        guard = fit_guard(samples.take(guarded), fleet.schema)
         values, label = samples.values[training], samples.label[training]
         for name in settings.candidates:
             model = train(
                 name, values, label, fleet.schema, columns=columns, seed=settings.seed + k
-            )
-            some = model.log_odds(samples.values[calibrating])
+            ).estimator
             sigmoid = calibrate(
-                some, samples.label[calibrating], samples.unit[calibrating],
-                seed=settings.seed + k, replicates=1,
-            )  # fmt: skip
+                model.log_odds(samples.values[calibrating]),
+                samples.label[calibrating],
+                samples.unit[calibrating],
+                seed=settings.seed + k,
+                replicates=1,
+            )
             found = model.log_odds(held_out.values)
             log_odds[name][judged] = found
             probability[name][judged] = sigmoid.probability(found)
         no_decision[judged] = no_decision_reasons(held_out, guard, fleet.schema, columns)
         report(k + 1, settings.folds)
+    first_cut = split_time(fleet, settings.train_until)
     return Scores(
-        log_odds,
-        probability,
-        no_decision,
-        middle,
-        between,
-        late,
-        [(names[a], names[b], c) for a, b, c in dropped],
-        tuple(names[c] for c in columns),
-        tuple(names[c] for c in compared),
-        correlation,
-        failures_in(fleet, fleet.first_s, first_cut),
-        failures_in(fleet, first_cut, second_cut),
+        log_odds=log_odds,
+        probability=probability,
+        no_decision=no_decision,
+        selection=parts.middle,
+        between=parts.between,
+        test=parts.late,
+        features=features,
+        train_failures=failures_in(fleet, fleet.first_s, first_cut),
+        calibration_failures=failures_in(
+            fleet, first_cut, split_time(fleet, settings.calibrate_until)
+        ),
     )
 
 
-def _check_enough(samples: Samples, early: Bools, middle: Bools, late: Bools | None) -> None:
-    for name, part in (("training", early), ("calibration", middle), ("test", late)):
-        if part is not None and not (samples.label[part] == 1).any():
+class _Parts(NamedTuple):
+    """The rows of the parts of time; ``between`` is the embargo before the last one."""
+
+    early: Bools
+    middle: Bools
+    between: Bools
+    late: Bools
+
+
+def _parts_of_time(fleet: Fleet, settings: BacktestSettings) -> _Parts:
+    when = fleet.samples.as_of_s
+    embargo_s = fleet.embargo_days * DAY_S
+    first_cut = split_time(fleet, settings.train_until)
+    second_cut = split_time(fleet, settings.calibrate_until)
+    late = when >= second_cut
+    return _Parts(
+        early=when <= first_cut - embargo_s,
+        middle=(when >= first_cut) & (when <= second_cut - embargo_s),
+        between=(when > second_cut - embargo_s) & ~late,
+        late=late,
+    )
+
+
+def _check_enough(samples: Samples, parts: _Parts, *, need_test: bool) -> None:
+    needed = {"training": parts.early, "calibration": parts.middle}
+    if need_test:
+        needed["test"] = parts.late
+    for name, part in needed.items():
+        if not (samples.label[part] == 1).any():
             raise QCDataError(
                 f"no failure falls into the {name} part of the history",
                 remedy="give a longer history, or other shares of time",
@@ -156,7 +176,10 @@ def _check_enough(samples: Samples, early: Bools, middle: Bools, late: Bools | N
 
 
 def _unit_folds(fleet: Fleet, settings: BacktestSettings) -> npt.NDArray[np.int64]:
-    """Return a fold per unit; sites, and units with many and few failures, are spread evenly."""
+    """Return a fold per unit; sites, and units with many and few failures, are spread evenly.
+
+    No splitter of scikit-learn spreads whole units by both.
+    """
     if len(fleet.units) < settings.folds:
         raise QCDataError(
             f"{len(fleet.units)} units cannot be cut in {settings.folds} folds",
@@ -185,13 +208,13 @@ def alert_table(fleet: Fleet, scores: Scores, name: str, part: Bools) -> AlertTa
     order = rows[np.lexsort((samples.as_of_s[rows], samples.component[rows]))]
     score = np.where(scores.no_decision[order] == "", scores.probability[name][order], np.nan)
     return AlertTable(
-        score,
-        samples.component[order],
-        np.array([unit for unit, _ in fleet.components]),
-        samples.as_of_s[order],
-        fleet.failures_s,
-        fleet.replaced_s,
-        fleet.target,
-        int(samples.as_of_s[order].min()),
-        int(samples.as_of_s[order].max()),
+        score=score,
+        component=samples.component[order],
+        unit_of=np.array([unit for unit, _ in fleet.components]),
+        as_of_s=samples.as_of_s[order],
+        failures_s=fleet.failures_s,
+        replaced_s=fleet.replaced_s,
+        target=fleet.target,
+        from_s=int(samples.as_of_s[order].min()),
+        upto_s=int(samples.as_of_s[order].max()),
     )

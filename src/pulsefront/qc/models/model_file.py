@@ -1,8 +1,8 @@
 """A failure model as one file: arrays and a manifest in a zip, no pickle, nothing to execute.
 
 ``manifest.json`` tells versions, the feature schema, target and training, and the SHA-256 of every
-other member. The same model gives the same bytes. The hazard model and the small network are
-in it as ONNX too, for those who score elsewhere.
+other member. The same model gives the same bytes. Arrays are packed field by field by this module:
+no schema library has them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,25 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront import __version__
-from pulsefront.errors import QCDataError
+from pulsefront.config import validate
+from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.files import canonical_json, hash_file, write_bytes
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.models.decide import Guard
 from pulsefront.qc.models.estimators import (
-    Calibration,
     Estimator,
     Linear,
     Network,
+    ProbabilityCalibration,
     Rule,
     Scaler,
     Trees,
 )
+from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, Manifest
+from pulsefront.qc.models.record import TrainingRecord
 
 __all__ = ["FailureModel", "ModelInvalid", "load_model", "save_model"]
-
-FORMAT = "pulsefront-qc-model"
-FORMAT_VERSION = 1
 
 _KINDS = {"linear": Linear, "network": Network, "trees": Trees, "rule": Rule}
 # What zipfile, NumPy and json raise over damaged bytes; RuntimeError covers false encryption flags
@@ -63,19 +63,18 @@ class FailureModel:
     """All that is needed to score.
 
     ``typical`` holds the median of every feature, against which reasons are told; ``thresholds``
-    the probability that gives a rate of false alerts per unit-year, as set before the test part;
-    ``training`` what the model was trained on, plain values.
+    the probability that gives a rate of false alerts per unit-year, as set before the test part.
     """
 
     name: str
     schema: FeatureSchema
     target: Target
     estimator: Estimator
-    calibration: Calibration
+    calibration: ProbabilityCalibration
     guard: Guard
     typical: npt.NDArray[np.float32]
     thresholds: Mapping[str, float]
-    training: Mapping[str, Any] = field(default_factory=dict)
+    training: TrainingRecord
     file_hash: str = ""
 
 
@@ -87,42 +86,33 @@ def save_model(model: FailureModel, path: Path) -> str:
     for part in ("estimator", "calibration", "guard"):
         content[part] = _pack(getattr(model, part), part, members)
     members["typical.npy"] = _npy(model.typical)
-    members.update(_onnx_members(model))
-    manifest = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "pulsefront": __version__,
-        "numpy": np.__version__,
-        "name": model.name,
-        "kind": kind,
-        "features": {
-            "tests": model.schema.tests,
-            "unit_tests": model.schema.unit_tests,
-            "codes": model.schema.codes,
-            "names": model.schema.names,
-        },
-        "lead_days": model.target.lead_days,
-        "horizon_days": model.target.horizon_days,
-        "thresholds": dict(model.thresholds),
-        "training": dict(model.training),
+    manifest = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        pulsefront=__version__,
+        numpy=np.__version__,
+        name=model.name,
+        kind=kind,
+        features=FeatureNames(
+            tests=model.schema.tests,
+            unit_tests=model.schema.unit_tests,
+            codes=model.schema.codes,
+            names=model.schema.names,
+        ),
+        lead_days=model.target.lead_days,
+        horizon_days=model.target.horizon_days,
+        thresholds=model.thresholds,
+        training=model.training,
+        sha256={name: sha256(data).hexdigest() for name, data in sorted(members.items())},
         **content,
-        "sha256": {name: sha256(data).hexdigest() for name, data in sorted(members.items())},
-    }
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        text = canonical_json(manifest).encode()
+        text = canonical_json(manifest.plain()).encode()
         for name, data in [("manifest.json", text), *sorted(members.items())]:
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
     write_bytes(path, buffer.getvalue())
     return sha256(buffer.getvalue()).hexdigest()
-
-
-def _onnx_members(model: FailureModel) -> dict[str, bytes]:
-    if not isinstance(model.estimator, (Linear, Network)):
-        return {}
-    from pulsefront.qc.models.onnx_export import to_onnx
-
-    return {"model.onnx": to_onnx(model.estimator, model.calibration, len(model.schema.names))}
 
 
 def _pack(value: Any, name: str, members: dict[str, bytes]) -> Any:
@@ -161,44 +151,34 @@ def load_model(path: Path) -> FailureModel:
             if any(info.file_size > _MAX_MEMBER_BYTES for info in archive.infolist()):
                 raise ModelInvalid("is too large for a model", file=path)
             members = {name: archive.read(name) for name in archive.namelist()}
-        manifest = json.loads(members.pop("manifest.json"))
-        _check(manifest, members, path)
-        estimator = _unpack(_KINDS[manifest["kind"]], manifest["estimator"], members)
-        features = manifest["features"]
-        schema = FeatureSchema(*(tuple(features[k]) for k in ("tests", "unit_tests", "codes")))
-        if list(schema.names) != features["names"]:
-            raise ModelInvalid(
-                "was made for other features than this pulsefront computes",
-                file=path,
-                remedy="train it again",
-            )
-        return FailureModel(
-            manifest["name"],
-            schema,
-            Target(manifest["lead_days"], manifest["horizon_days"]),
-            estimator,
-            _unpack(Calibration, manifest["calibration"], members),
-            _unpack(Guard, manifest["guard"], members),
-            _array(members["typical.npy"]),
-            manifest["thresholds"],
-            manifest["training"],
-            hash_file(path),
-        )
+        manifest = _manifest(members, path)
+        return _model(manifest, members, path)
     except _DAMAGE as error:
         raise ModelInvalid(
             f"is no usable model: {error}", file=path, remedy="train it again"
         ) from None
 
 
-def _check(manifest: Any, members: Mapping[str, bytes], path: Path) -> None:
-    if manifest.get("format") != FORMAT:
+def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
+    """Take the manifest from the members; the others have to be those that it names."""
+    content = json.loads(members.pop("manifest.json"))
+    if content.get("format") != FORMAT:
         raise ModelInvalid("is no pulsefront QC model", file=path)
-    if manifest["format_version"] > FORMAT_VERSION:
+    if content["format_version"] > FORMAT_VERSION:
         raise ModelInvalid(
             "was written by a newer pulsefront", file=path, remedy="update pulsefront"
         )
+    try:
+        manifest = validate(Manifest, content, file=path)
+    except ConfigError as error:
+        raise ModelInvalid(
+            f"has another manifest than this pulsefront reads: {error.problem}",
+            file=path,
+            field=error.field,
+            remedy="train it again",
+        ) from None
     found = {name: sha256(data).hexdigest() for name, data in members.items()}
-    wrong = sorted(set(found.items()) ^ set(manifest["sha256"].items()))
+    wrong = sorted(set(found.items()) ^ set(manifest.sha256.items()))
     if wrong:
         raise ModelInvalid(
             "a member does not match the manifest",
@@ -206,6 +186,30 @@ def _check(manifest: Any, members: Mapping[str, bytes], path: Path) -> None:
             field=wrong[0][0],
             remedy="restore the file or train it again",
         )
+    return manifest
+
+
+def _model(manifest: Manifest, members: Mapping[str, bytes], path: Path) -> FailureModel:
+    features = manifest.features
+    schema = FeatureSchema(features.tests, features.unit_tests, features.codes)
+    if schema.names != features.names:
+        raise ModelInvalid(
+            "was made for other features than this pulsefront computes",
+            file=path,
+            remedy="train it again",
+        )
+    return FailureModel(
+        name=manifest.name,
+        schema=schema,
+        target=Target(manifest.lead_days, manifest.horizon_days),
+        estimator=_unpack(_KINDS[manifest.kind], manifest.estimator, members),
+        calibration=_unpack(ProbabilityCalibration, manifest.calibration, members),
+        guard=_unpack(Guard, manifest.guard, members),
+        typical=_array(members["typical.npy"]),
+        thresholds=manifest.thresholds,
+        training=manifest.training,
+        file_hash=hash_file(path),
+    )
 
 
 def _unpack(cls: type[Any], content: Mapping[str, Any], members: Mapping[str, bytes]) -> Any:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.classic import train_classic
+from pulsefront.qc.models.classic import ClassicResult, train_classic
 from pulsefront.qc.models.estimators import (
-    Calibration,
     Estimator,
     Linear,
-    Network,
+    ProbabilityCalibration,
     Rule,
     Trees,
     fit_scaler,
 )
+from pulsefront.qc.models.record import Redundant
 
 __all__ = [
     "CANDIDATES",
     "RULES",
+    "FeatureChoice",
+    "Trained",
     "calibrate",
+    "choose_features",
     "fit_trees",
-    "redundant_features",
     "train",
     "usable_columns",
 ]
@@ -44,6 +47,14 @@ _CORRELATION_LIMIT = 0.97
 _LEAST_SHARE_KNOWN = 0.002
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained candidate, and the way to it where the classic recipe made it."""
+
+    estimator: Estimator
+    classic: ClassicResult | None = None
+
+
 def train(
     name: str,
     values: Floats32,
@@ -52,7 +63,7 @@ def train(
     *,
     columns: Ints,
     seed: int,
-) -> Estimator:
+) -> Trained:
     """Return one candidate trained on labelled rows.
 
     All failures are used and a sample of the other rows; the log-odds are put right for that
@@ -64,14 +75,14 @@ def train(
         There are no failures, or nothing else.
     """
     if name in RULES:
-        return Rule(_rule_columns(name, schema))
+        return Trained(Rule(_rule_columns(name, schema)))
     rows, offset = _sample(label, seed)
-    some, truth = values[rows], label[rows].astype(np.int64)
-    fitters: Mapping[str, Callable[[], Estimator]] = {
-        "age": lambda: fit_linear(some, truth, _age_columns(schema), offset),
-        "hazard": lambda: fit_linear(some, truth, columns, offset),
-        "network": lambda: _fit_network(some, truth, columns, offset, seed),
-        "boosting": lambda: fit_trees(some, truth, columns, offset, seed),
+    some, outcome = values[rows], label[rows].astype(np.int64)
+    fitters: Mapping[str, Callable[[], Trained]] = {
+        "age": lambda: Trained(fit_linear(some, outcome, _age_columns(schema), offset)),
+        "hazard": lambda: Trained(fit_linear(some, outcome, columns, offset)),
+        "network": lambda: _fit_network(some, outcome, columns, offset, seed),
+        "boosting": lambda: Trained(fit_trees(some, outcome, columns, offset, seed)),
     }
     return fitters[name]()
 
@@ -92,7 +103,7 @@ def _sample(label: npt.NDArray[np.int8], seed: int) -> tuple[Ints, float]:
 
 
 def _age_columns(schema: FeatureSchema) -> Ints:
-    return np.array([schema.place(n) for n in ("age_days", "days_since_replacement")])
+    return np.array([schema.column(n) for n in ("age_days", "days_since_replacement")])
 
 
 def _rule_columns(rule: str, schema: FeatureSchema) -> Ints:
@@ -109,26 +120,72 @@ def usable_columns(values: Floats32) -> Ints:
     return np.flatnonzero((known.mean(axis=0) > _LEAST_SHARE_KNOWN) & (high > low))
 
 
-def redundant_features(
-    values: Floats32, columns: Ints, *, limit: float = _CORRELATION_LIMIT
-) -> tuple[Ints, list[tuple[int, int, float]], npt.NDArray[np.float64]]:
-    """Return what is left of *columns*, what was left out for what, and the correlations.
+class Dropped(NamedTuple):
+    """The columns of a feature that was left out and of the kept one that tells the same."""
 
-    Of two features whose scaled values correlate by more than *limit*, the later one is left out;
-    each entry is (left out, kept, correlation).
+    column: int
+    kept: int
+    correlation: float
+
+
+class FeatureFields(TypedDict):
+    """The fields that a back-test's result and a training's record share."""
+
+    redundant_features: tuple[Redundant, ...]
+    features_kept: tuple[str, ...]
+    correlation_features: tuple[str, ...]
+    correlation: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class FeatureChoice:
+    """Which features are used, as columns.
+
+    ``correlation`` is that of the features ``compared``, in their order; of these ``kept`` are
+    used.
     """
+
+    compared: Ints
+    kept: Ints
+    dropped: tuple[Dropped, ...]
+    correlation: npt.NDArray[np.float64]
+
+    def fields(self, names: Sequence[str]) -> FeatureFields:
+        """Return the choice by the names of the features, rounded for saving."""
+        return {
+            "redundant_features": tuple(
+                Redundant(
+                    left_out=names[d.column], kept=names[d.kept],
+                    correlation=round(d.correlation, 4),
+                )
+                for d in self.dropped
+            ),
+            "features_kept": tuple(names[c] for c in self.kept),
+            "correlation_features": tuple(names[c] for c in self.compared),
+            "correlation": tuple(map(tuple, np.round(self.correlation, 3).tolist())),
+        }  # fmt: skip
+
+
+def choose_features(
+    values: Floats32, columns: Ints | None = None, *, limit: float = _CORRELATION_LIMIT
+) -> FeatureChoice:
+    """Return which of *columns*, or of all usable features, are used.
+
+    Of two features whose scaled values correlate by more than *limit*, the later one is left out.
+    """
+    columns = usable_columns(values) if columns is None else columns
     scaled = fit_scaler(values[:, columns]).scale(values[:, columns])
     correlation = np.atleast_2d(np.corrcoef(scaled, rowvar=False))
     kept: list[int] = []
-    dropped: list[tuple[int, int, float]] = []
+    dropped: list[Dropped] = []
     for k in range(len(columns)):
         near = [j for j in kept if abs(correlation[j, k]) > limit]
         if near:
             j = max(near, key=lambda j: abs(correlation[j, k]))
-            dropped.append((int(columns[k]), int(columns[j]), float(correlation[j, k])))
+            dropped.append(Dropped(int(columns[k]), int(columns[j]), float(correlation[j, k])))
         else:
             kept.append(k)
-    return columns[kept], dropped, correlation
+    return FeatureChoice(columns, columns[kept], tuple(dropped), correlation)
 
 
 def fit_linear(values: Floats32, label: Ints, columns: Ints, offset: float = 0.0) -> Linear:
@@ -141,12 +198,9 @@ def fit_linear(values: Floats32, label: Ints, columns: Ints, offset: float = 0.0
     return Linear(columns, scaler, model.coef_[0].copy(), float(model.intercept_[0]) + offset)
 
 
-def _fit_network(values: Floats32, label: Ints, columns: Ints, offset: float, seed: int) -> Network:
-    result = train_classic(values[:, columns], label, seed=seed)
-    network = result.network
-    return Network(
-        columns[network.columns], network.scaler, network.weights, network.biases, offset
-    )
+def _fit_network(values: Floats32, label: Ints, columns: Ints, offset: float, seed: int) -> Trained:
+    result = train_classic(values[:, columns], label, seed=seed).of_columns(columns)
+    return Trained(replace(result.network, offset=offset), result)
 
 
 def fit_trees(
@@ -202,7 +256,7 @@ def calibrate(
     *,
     seed: int,
     replicates: int = 200,
-) -> Calibration:
+) -> ProbabilityCalibration:
     """Return the sigmoid fitted to labelled rows of a later slice.
 
     The slope is kept from turning negative, and a weak prior at (1, 0) keeps it where there are
@@ -212,11 +266,12 @@ def calibrate(
     names, code = np.unique(unit, return_inverse=True)
     # Rows are binned by score: the likelihood of a sigmoid needs no more.
     edges = np.unique(np.quantile(log_odds, np.linspace(0, 1, 400)))
-    place = np.searchsorted(edges, log_odds)
+    bin_of = np.searchsorted(edges, log_odds)
     size = len(edges) + 1
-    score = np.bincount(place, log_odds, size) / np.maximum(np.bincount(place, minlength=size), 1)
+    rows = np.bincount(bin_of, minlength=size)
+    score = np.bincount(bin_of, log_odds, size) / np.maximum(rows, 1)
     shape = (len(names), size)
-    flat = code * size + place
+    flat = code * size + bin_of
     total = np.bincount(flat, minlength=shape[0] * size).reshape(shape).astype(float)
     failed = np.bincount(flat, label == 1, minlength=shape[0] * size).reshape(shape)
     best = _fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0))
@@ -224,7 +279,7 @@ def calibrate(
     for k in range(replicates):
         weight = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         found[k] = _fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, best)
-    return Calibration(float(best[0]), float(best[1]), found)
+    return ProbabilityCalibration(float(best[0]), float(best[1]), found)
 
 
 def _fit_sigmoid(

@@ -13,7 +13,8 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,23 +25,30 @@ from pulsefront import __version__
 from pulsefront.qc.features.ages import latest_software
 from pulsefront.qc.features.daily import series_states
 from pulsefront.qc.features.history import BLOCK_S, Before, UnitHistory, assemble
-from pulsefront.qc.features.trailing import CARRIED, fresh_state
+from pulsefront.qc.features.trailing import STATE, fresh_state
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import UnitFrames, read_contexts, read_rows, read_unit
+from pulsefront.qc.store.history import (
+    HistoryRows,
+    UnitFrames,
+    read_contexts,
+    read_rows,
+    read_unit,
+)
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["Checkpoint", "Tonight", "history_as_of", "save_checkpoints"]
+__all__ = ["Tonight", "UnitCheckpoint", "history_as_of", "save_checkpoints"]
 
 Ints = npt.NDArray[np.int64]
 
 _REREAD_S = 7 * DAY_S
-# A state is only taken up by the program that left it.
-_FORMAT = f"pulsefront {__version__}, state 1"
+# A state is only taken up by the program that left it; any other one is made anew.
+_FORMAT = f"pulsefront {__version__}, state 2"
+_HEAD = ("instant_s", "arrival_id", "read_from_s", "services", "digest", "software")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class UnitCheckpoint:
     """What is remembered of a unit.
 
     Attributes
@@ -65,7 +73,7 @@ class Checkpoint:
     services: str
     series_id: Ints
     context_id: Ints
-    state: npt.NDArray[np.float64]
+    state: npt.NDArray[np.void]
     digest: str
     software: str
 
@@ -81,7 +89,15 @@ class Tonight:
     history: UnitHistory
     records_read: int
     resumed: bool
-    checkpoint: Checkpoint | None
+    checkpoint: UnitCheckpoint | None
+
+
+class _Arrivals(NamedTuple):
+    """The last arrival of a unit, and how far back those reach that a checkpoint has not seen."""
+
+    newest: int
+    first_available_s: int | None
+    first_measured_s: int | None
 
 
 def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool = False) -> Tonight:
@@ -93,59 +109,22 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
         Read from the first record on, whatever is remembered.
     """
     frames = read_unit(store, unit_id)
-    known = _read(store, unit_id)
-    with store.engine.connect() as connection:
-        a = schema.arrival
-        newest = connection.execute(
-            sa.select(sa.func.max(a.c.arrival_id)).where(a.c.unit_id == unit_id)
-        ).scalar_one()
-        since = (None, None)
-        if known is not None:
-            query = sa.select(
-                sa.func.min(a.c.first_available_at), sa.func.min(a.c.first_measured_at)
-            ).where(a.c.unit_id == unit_id, a.c.arrival_id > known.arrival_id)
-            since = tuple(connection.execute(query).one())
-    start = None if from_first else known
-    if start is not None and not _fits(start, frames, as_of_s, since[0]):
+    remembered = _read(store, unit_id)
+    arrivals = _arrivals(store, unit_id, remembered)
+    start = None if from_first else remembered
+    if start is not None and not _fits(start, frames, as_of_s, arrivals):
         start = None
-    read_from = None
-    if start is not None:
-        read_from = min(start.read_from_s, since[1] if since[1] is not None else start.read_from_s)
+    rows = read_rows(store, unit_id, measured_from_s=_read_from(start, arrivals))
+    history, used = _assembled(store, frames, rows, as_of_s, start)
     edge = (as_of_s - _REREAD_S) // BLOCK_S * BLOCK_S
-    rows = read_rows(store, unit_id, measured_from_s=read_from)
-    read = len(rows)
-    later = rows.measured_at[rows.available_at > edge]
-    rows = rows.take(
-        (rows.available_at <= as_of_s)
-        & (rows.available_at > (start.instant_s if start else np.iinfo(np.int64).min))
-    )
-    used = np.unique(
-        np.concatenate([rows.context_id, start.context_id] if start else [rows.context_id])
-    )
-    used = used[used >= 0]
-    history = assemble(
-        frames.unit,
-        frames.keys,
-        np.searchsorted(frames.series_id, rows.series_id),
-        (rows.value, rows.measured_at, rows.available_at, np.searchsorted(used, rows.context_id)),
-        read_contexts(store, used),
-        frames.services[frames.services["logged_at"] <= as_of_s],
-        frames.events[frames.events["available_at"] <= as_of_s],
-        _before(start, frames, used) if start else None,
-    )
     checkpoint = None
     if start is None or edge > start.instant_s:
-        head = history.known_by(edge)
-        before = Before(
-            series_states(head, edge),
-            _last_contexts(head),
-            head.records_digest(),
-            str(latest_software(head, np.array([edge], dtype=np.int64))[0]),
-        )
-        if known is None or edge >= known.instant_s:
-            checkpoint = Checkpoint(
+        before = _before_edge(history, edge)
+        if remembered is None or edge >= remembered.instant_s:
+            later = rows.measured_at[rows.available_at > edge]
+            checkpoint = UnitCheckpoint(
                 edge,
-                int(newest or 0),
+                arrivals.newest,
                 int(min(edge, later.min())) if len(later) else edge,
                 _services_hash(frames.services, edge),
                 *_numbers(history, frames, before, used),
@@ -153,17 +132,85 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
                 before.software,
             )
         history = history.known_after(edge, before)
-    return Tonight(history, read, start is not None, checkpoint)
+    return Tonight(history, len(rows), start is not None, checkpoint)
+
+
+def _arrivals(store: Store, unit_id: str, remembered: UnitCheckpoint | None) -> _Arrivals:
+    a = schema.arrival
+    mine = a.c.unit_id == unit_id
+    reach = sa.select(sa.func.min(a.c.first_available_at), sa.func.min(a.c.first_measured_at))
+    with store.engine.connect() as connection:
+        newest = connection.execute(sa.select(sa.func.max(a.c.arrival_id)).where(mine))
+        number = int(newest.scalar_one() or 0)
+        if remembered is None:
+            return _Arrivals(number, None, None)
+        query = reach.where(mine, a.c.arrival_id > remembered.arrival_id)
+        available_s, measured_s = connection.execute(query).one()
+    return _Arrivals(number, available_s, measured_s)
 
 
 def _fits(
-    known: Checkpoint, frames: UnitFrames, as_of_s: int, first_available_s: int | None
+    remembered: UnitCheckpoint, frames: UnitFrames, as_of_s: int, arrivals: _Arrivals
 ) -> bool:
     """Return whether nothing has come in that belongs before the checkpoint."""
+    first_s = arrivals.first_available_s
     return (
-        known.instant_s <= as_of_s
-        and (first_available_s is None or first_available_s > known.instant_s)
-        and known.services == _services_hash(frames.services, known.instant_s)
+        remembered.instant_s <= as_of_s
+        and (first_s is None or first_s > remembered.instant_s)
+        and remembered.services == _services_hash(frames.services, remembered.instant_s)
+    )
+
+
+def _read_from(start: UnitCheckpoint | None, arrivals: _Arrivals) -> int | None:
+    """Return the time measured from which on rows are needed, None for all."""
+    if start is None:
+        return None
+    first_s = arrivals.first_measured_s
+    return start.read_from_s if first_s is None else min(start.read_from_s, first_s)
+
+
+def _assembled(
+    store: Store,
+    frames: UnitFrames,
+    rows: HistoryRows,
+    as_of_s: int,
+    start: UnitCheckpoint | None,
+) -> tuple[UnitHistory, Ints]:
+    """Return the history known by an instant from a checkpoint on, and its contexts' numbers."""
+    known = rows.available_at <= as_of_s
+    if start is None:
+        rows = rows.take(known)
+        used = np.unique(rows.context_id)
+    else:
+        rows = rows.take(known & (rows.available_at > start.instant_s))
+        used = np.unique(np.concatenate([rows.context_id, start.context_id]))
+        used = used[used >= 0]
+    frames = replace(
+        frames,
+        services=frames.services[frames.services["logged_at"] <= as_of_s],
+        events=frames.events[frames.events["available_at"] <= as_of_s],
+    )
+    before = _before(start, frames, used) if start else None
+    return assemble(frames, rows, used, read_contexts(store, used), before), used
+
+
+def _before(start: UnitCheckpoint, frames: UnitFrames, used: Ints) -> Before:
+    """Return the state in the order of the unit's keys; series met later have none yet."""
+    state = fresh_state(len(frames.keys))
+    context = np.full(len(frames.keys), -1, dtype=np.int64)
+    index = np.searchsorted(frames.series_id, start.series_id)
+    state[index] = start.state
+    has = start.context_id >= 0
+    context[index[has]] = np.searchsorted(used, start.context_id[has])
+    return Before(state, context, start.digest, start.software)
+
+
+def _before_edge(history: UnitHistory, edge: int) -> Before:
+    """Return what the records known by an instant leave behind."""
+    head = history.known_by(edge)
+    software = latest_software(head, np.array([edge], dtype=np.int64))
+    return Before(
+        series_states(head, edge), _last_contexts(head), head.records_digest(), str(software[0])
     )
 
 
@@ -171,17 +218,6 @@ def _services_hash(services: pd.DataFrame, instant_s: int) -> str:
     known = services[services["logged_at"] <= instant_s]
     ordered = known.sort_values(["logged_at", "reported_at", "component_id", "kind"])
     return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()
-
-
-def _before(start: Checkpoint, frames: UnitFrames, used: Ints) -> Before:
-    """Return the state in the order of the unit's keys; series met later have none yet."""
-    state = fresh_state(len(frames.keys))
-    context = np.full(len(frames.keys), -1, dtype=np.int64)
-    place = np.searchsorted(frames.series_id, start.series_id)
-    state[place] = start.state
-    has = start.context_id >= 0
-    context[place[has]] = np.searchsorted(used, start.context_id[has])
-    return Before(state, context, start.digest, start.software)
 
 
 def _last_contexts(history: UnitHistory) -> Ints:
@@ -196,7 +232,7 @@ def _last_contexts(history: UnitHistory) -> Ints:
 
 def _numbers(
     history: UnitHistory, frames: UnitFrames, before: Before, used: Ints
-) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+) -> tuple[Ints, Ints, npt.NDArray[np.void]]:
     """Return series numbers, context numbers and states of the series that have records."""
     number = dict(zip(frames.keys, frames.series_id.tolist(), strict=True))
     has = before.context >= 0
@@ -204,7 +240,7 @@ def _numbers(
     return series, used[before.context[has]], before.state[has]
 
 
-def _read(store: Store, unit_id: str) -> Checkpoint | None:
+def _read(store: Store, unit_id: str) -> UnitCheckpoint | None:
     """Return what is remembered of a unit; None where that is nothing, or of no use."""
     table = schema.checkpoint
     with store.engine.connect() as connection:
@@ -218,7 +254,7 @@ def _read(store: Store, unit_id: str) -> Checkpoint | None:
             head = json.loads(str(arrays["head"]))
             if head.pop("format") != _FORMAT:
                 return None
-            found = Checkpoint(
+            found = UnitCheckpoint(
                 series_id=arrays["series_id"],
                 context_id=arrays["context_id"],
                 state=arrays["state"],
@@ -226,14 +262,12 @@ def _read(store: Store, unit_id: str) -> Checkpoint | None:
             )
     except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile):
         return None
-    return found if found.state.shape == (len(found.series_id), CARRIED) else None
+    fits = found.state.dtype == STATE and len(found.state) == len(found.series_id)
+    return found if fits else None
 
 
-def _packed(checkpoint: Checkpoint) -> bytes:
-    head = {
-        name: getattr(checkpoint, name)
-        for name in ("instant_s", "arrival_id", "read_from_s", "services", "digest", "software")
-    }
+def _packed(checkpoint: UnitCheckpoint) -> bytes:
+    head = {name: getattr(checkpoint, name) for name in _HEAD}
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -245,7 +279,7 @@ def _packed(checkpoint: Checkpoint) -> bytes:
     return buffer.getvalue()
 
 
-def save_checkpoints(connection: sa.Connection, checkpoints: dict[str, Checkpoint]) -> None:
+def save_checkpoints(connection: sa.Connection, checkpoints: dict[str, UnitCheckpoint]) -> None:
     """Remember checkpoints by unit, within a transaction."""
     table = schema.checkpoint
     for unit_id, checkpoint in checkpoints.items():

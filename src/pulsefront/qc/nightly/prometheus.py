@@ -6,17 +6,14 @@ the age of the file (``node_textfile_mtime_seconds``), which is what to watch fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pulsefront.qc.nightly.score import ScoreRun
+from pulsefront.qc.nightly.run import ScoreRun
 
 __all__ = ["textfile"]
 
 
 def textfile(run: ScoreRun) -> str:
     """Return the metrics of a run in the text exposition format."""
-    units = {row["unit_id"] for row in run.rows}
+    units = {row.unit_id for row in run.rows}
     metrics = [
         ("last_success_as_of_seconds", "As-of instant of the last finished run", run.as_of_s),
         ("units", "Units with known QC", len(units)),

@@ -8,67 +8,32 @@ unit's checkpoint (see `checkpoints`).
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from pulsefront.errors import ConfigError, PulsefrontError, QCDataError
-from pulsefront.files import hash_json, write_json, write_text
+from pulsefront.files import hash_json
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.daily import UnitFeatures, unit_features
 from pulsefront.qc.features.drift import watched_tests
 from pulsefront.qc.features.peers import fill_peers, fleet_levels
-from pulsefront.qc.features.samples import empty_samples, put_rows
+from pulsefront.qc.features.samples import Samples, empty_samples, put_rows
 from pulsefront.qc.models.decide import explain, no_decision_reasons
 from pulsefront.qc.models.model_file import FailureModel, ModelInvalid
-from pulsefront.qc.nightly.checkpoints import Checkpoint, history_as_of, save_checkpoints
-from pulsefront.qc.nightly.prometheus import textfile
+from pulsefront.qc.nightly.checkpoints import UnitCheckpoint, history_as_of, save_checkpoints
+from pulsefront.qc.nightly.outputs import write_outputs
+from pulsefront.qc.nightly.run import Decision, ScoreRow, ScoreRun
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import locked
 from pulsefront.qc.store.rows import insert_new
-from pulsefront.qc.times import DAY_S, iso_date
+from pulsefront.qc.times import iso_date
 
-__all__ = ["SCORE_COLUMNS", "ScoreRun", "score", "stored_scores"]
+__all__ = ["score"]
 
-SCORE_COLUMNS = tuple(column.name for column in schema.score.columns)
 _DIGITS = 6  # of a probability: more would pretend to know them
-
-
-@dataclass(frozen=True)
-class ScoreRun:
-    """One run: its rows, as in the score table, and the units that could not be scored.
-
-    ``records_read``, ``units_resumed`` and ``checkpoints`` tell how the work was saved; the scores
-    are the same without.
-    """
-
-    run_id: str
-    as_of_s: int
-    rows: tuple[dict[str, Any], ...]
-    failed_units: dict[str, str]
-    quarantined: int
-    model_hash: str
-    data_hash: str
-    records_read: int
-    units_resumed: int
-    checkpoints: dict[str, Checkpoint]
-
-    @property
-    def alerts(self) -> int:
-        """Components with an alert."""
-        return sum(row["decision"] == "alert" for row in self.rows)
-
-    @property
-    def abstained(self) -> int:
-        """Components without a decision."""
-        return sum(row["decision"] == "no decision" for row in self.rows)
 
 
 def score(
@@ -105,11 +70,12 @@ def score(
     """
     threshold = _threshold(model, false_alerts_per_unit_year)
     with locked(store.url):
-        run = _compute(store, model, as_of_s, threshold, report, from_first=from_first)
+        night = _read_night(store, model, as_of_s, report, from_first=from_first)
+        run = _score_night(night, model, threshold, store.count(schema.quarantine))
         if not dry_run:
-            _store_rows(store, run)
+            _store_run(store, run)
             if out is not None:
-                _write_files(run, model, out)
+                write_outputs(run, model.name, out)
     return run
 
 
@@ -125,50 +91,58 @@ def _threshold(model: FailureModel, rate: float) -> float:
     return model.thresholds[key]
 
 
-def _compute(
-    store: Store,
-    model: FailureModel,
-    as_of_s: int,
-    threshold: float,
-    report: Report,
-    *,
-    from_first: bool,
-) -> ScoreRun:
+@dataclass
+class _Night:
+    """What was read of the units for one night."""
+
+    as_of_s: int
+    features: list[UnitFeatures] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    checkpoints: dict[str, UnitCheckpoint] = field(default_factory=dict)
+    records_read: int = 0
+    units_resumed: int = 0
+
+
+def _read_night(
+    store: Store, model: FailureModel, as_of_s: int, report: Report, *, from_first: bool
+) -> _Night:
+    """Return the features of all units; one that fails leaves its reason and the others go on."""
+    night = _Night(as_of_s)
     instants = np.array([as_of_s], dtype=np.int64)
-    computed: list[UnitFeatures] = []
-    hashes: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    checkpoints: dict[str, Checkpoint] = {}
-    read = resumed = 0
     names = store.units()["unit_id"].tolist()
     for done, unit_id in enumerate(names, start=1):
         try:
             tonight = history_as_of(store, unit_id, as_of_s, from_first=from_first)
-            read += tonight.records_read
-            resumed += tonight.resumed
+            night.records_read += tonight.records_read
+            night.units_resumed += tonight.resumed
             if not tonight.history.series:
                 continue
             features = unit_features(tonight.history, model.schema, instants)
-            hashes[unit_id] = tonight.history.content_hash()
-            computed.append(features)
+            night.hashes[unit_id] = tonight.history.content_hash()
+            night.features.append(features)
             if tonight.checkpoint is not None:
-                checkpoints[unit_id] = tonight.checkpoint
+                night.checkpoints[unit_id] = tonight.checkpoint
         except PulsefrontError as error:
-            failed[unit_id] = str(error)
+            night.failed[unit_id] = str(error)
         report(done, len(names))
-    if not computed:
+    if not night.features:
         raise QCDataError(
             f"no QC was known on {iso_date(as_of_s - 1)}",
             remedy="ingest logs first, or choose a later day",
         )
-    levels = fleet_levels([f.levels for f in computed], [f.model for f in computed])
-    components = sum(len(f.components) for f in computed)
-    samples = empty_samples(components, len(model.schema.names))
-    at = 0
-    for k, features in enumerate(computed):
-        fill_peers(features.values, features.levels, levels, features.model, model.schema)
-        at = put_rows(samples, at, features, k, at, 0)
-    known = samples.values[:, [model.schema.place(f"{t}:level") for t in model.schema.tests]]
+    return night
+
+
+def _samples_of(night: _Night, model: FailureModel) -> Samples:
+    """Return a row per component, with how far each unit is from the fleet."""
+    fleet = fleet_levels([f.levels for f in night.features], [f.model for f in night.features])
+    samples = empty_samples(sum(len(f.components) for f in night.features), len(model.schema.names))
+    row = 0
+    for k, features in enumerate(night.features):
+        fill_peers(features.values, features.levels, fleet, features.model, model.schema)
+        row = put_rows(samples, row, features, k, row, 0)
+    known = samples.values[:, [model.schema.column(f"{t}:level") for t in model.schema.tests]]
     if np.isnan(known).all():
         raise ModelInvalid(
             "the model was trained on other tests than the store holds",
@@ -176,92 +150,72 @@ def _compute(
             value=", ".join(model.schema.tests[:5]),
             remedy="train a model on this store",
         )
-    no = no_decision_reasons(samples, model.guard, model.schema, model.estimator.columns)
+    return samples
+
+
+def _score_night(
+    night: _Night, model: FailureModel, threshold: float, quarantined: int
+) -> ScoreRun:
+    samples = _samples_of(night, model)
+    columns, confidence = model.estimator.columns, model.training.confidence
+    no = no_decision_reasons(samples, model.guard, model.schema, columns)
     log_odds = model.estimator.log_odds(samples.values)
     probability = model.calibration.probability(log_odds)
-    low, high = model.calibration.interval(log_odds)
+    low, high = model.calibration.interval(log_odds, confidence)
     words = explain(model.estimator, samples.values, model.typical, model.schema.names)
     watched = watched_tests(samples.values, model.schema)
-    data_hash = hash_json(hashes)
-    run_id = hash_json([model.file_hash, data_hash, as_of_s, threshold])[:20]
-    pairs = [(features.unit_id, name) for features in computed for name in features.components]
+    data_hash = hash_json(night.hashes)
+    run_id = hash_json([model.file_hash, data_hash, night.as_of_s, threshold])[:20]
+    pairs = [(f.unit_id, component) for f in night.features for component in f.components]
     rows = []
     for k, (unit_id, component) in enumerate(pairs):
         refused = str(no[k])
-        alert = not refused and probability[k] >= threshold
-        watch = not refused and not alert and bool(watched[k])
-        because = [f"{test} drifting slowly" for test in watched[k]] if watch else []
+        alert = bool(probability[k] >= threshold)
+        decision = _decision(refused=bool(refused), alert=alert, watch=bool(watched[k]))
+        drifting = [f"{test} drifting slowly" for test in watched[k]]
+        because = [*(drifting if decision == "watch" else []), *words[k]]
+        three = (probability[k], low[k], high[k])
+        probabilities = [None if refused else round(float(p), _DIGITS) for p in three]
         rows.append(
-            {
-                "run_id": run_id,
-                "unit_id": unit_id,
-                "component_id": component,
-                "as_of": as_of_s,
-                "lead_days": model.target.lead_days,
-                "horizon_days": model.target.horizon_days,
-                "probability": None if refused else round(float(probability[k]), _DIGITS),
-                "probability_low": None if refused else round(float(low[k]), _DIGITS),
-                "probability_high": None if refused else round(float(high[k]), _DIGITS),
-                "decision": _decision(refused=bool(refused), alert=bool(alert), watch=watch),
-                "reasons": refused or "; ".join([*because, *words[k]]) or "nothing unusual",
-                "model_hash": model.file_hash,
-                "data_hash": data_hash,
-            }
+            ScoreRow(
+                run_id=run_id,
+                unit_id=unit_id,
+                component_id=component,
+                as_of=night.as_of_s,
+                lead_days=model.target.lead_days,
+                horizon_days=model.target.horizon_days,
+                probability=probabilities[0],
+                probability_low=probabilities[1],
+                probability_high=probabilities[2],
+                decision=decision,
+                reasons=refused or "; ".join(because) or "nothing unusual",
+                model_hash=model.file_hash,
+                data_hash=data_hash,
+            )
         )
-    quarantined = store.count(schema.quarantine)
     return ScoreRun(
-        run_id, as_of_s, tuple(rows), failed, quarantined, model.file_hash, data_hash,
-        read, resumed, checkpoints,
-    )  # fmt: skip
+        run_id=run_id,
+        as_of_s=night.as_of_s,
+        rows=tuple(rows),
+        failed_units=night.failed,
+        quarantined=quarantined,
+        model_hash=model.file_hash,
+        data_hash=data_hash,
+        confidence=confidence,
+        records_read=night.records_read,
+        units_resumed=night.units_resumed,
+        checkpoints=night.checkpoints,
+    )
 
 
-def _decision(*, refused: bool, alert: bool, watch: bool) -> str:
+def _decision(*, refused: bool, alert: bool, watch: bool) -> Decision:
     if refused:
         return "no decision"
     return "alert" if alert else "watch" if watch else "no alert"
 
 
-def _store_rows(store: Store, run: ScoreRun) -> None:
+def _store_run(store: Store, run: ScoreRun) -> None:
     with store.writing() as connection:
-        connection.execute(insert_new(connection, schema.score), list(run.rows))
+        rows = [row.as_dict() for row in run.rows]
+        connection.execute(insert_new(connection, schema.score), rows)
         save_checkpoints(connection, run.checkpoints)
-
-
-def _write_files(run: ScoreRun, model: FailureModel, out: Path) -> None:
-    # An as-of instant is the end of a day: the files carry that day.
-    day = iso_date(run.as_of_s - DAY_S)
-    rows = [{**row, "as_of": day} for row in run.rows]
-    write_text(out / f"scores_{day}.csv", _csv(rows))
-    write_json(
-        out / f"scores_{day}.json",
-        {
-            "run_id": run.run_id,
-            "as_of": day,
-            "model": model.name,
-            "model_hash": run.model_hash,
-            "data_hash": run.data_hash,
-            "scored": len(run.rows) - run.abstained,
-            "abstained": run.abstained,
-            "alerts": run.alerts,
-            "quarantined": run.quarantined,
-            "failed_units": run.failed_units,
-            "scores": rows,
-        },
-    )
-    write_text(out / "pulsefront_qc.prom", textfile(run))
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, SCORE_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def stored_scores(store: Store, run_id: str) -> list[dict[str, Any]]:
-    """Return the rows of a run from the store."""
-    table = schema.score
-    query = sa.select(table).where(table.c.run_id == run_id)
-    frame = store.frame(query.order_by(table.c.unit_id, table.c.component_id))
-    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]

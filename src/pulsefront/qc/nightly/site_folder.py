@@ -98,13 +98,13 @@ def init_site(folder: Path) -> list[Path]:
             file=folder,
             remedy="choose another folder",
         )
-    places = {
+    paths = {
         "folder": folder,
         "program": shlex.quote(str(Path(sys.executable).with_name("pulsefront"))),
         "db": f"sqlite:///{folder}/qc.db",
     }
-    commands = {"ingest": _INGEST.format(**places), "score": _SCORE.format(**places)}
-    values = {**places, **commands}
+    commands = {"ingest": _INGEST.format(**paths), "score": _SCORE.format(**paths)}
+    values = {**paths, **commands}
     for name in ("logs", "out"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     texts = {

@@ -1,185 +1,35 @@
-"""The sections of a back-test's page that tell of alerts, calibration, subgroups and nulls."""
+"""The sections of a back-test's page that tell of calibration, subgroups and nulls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
+from matplotlib.axes import Axes
 
-from pulsefront.evaluate.intervals import Interval
-from pulsefront.report import (
-    Block,
-    FigureBlock,
-    Paragraph,
-    Section,
-    Table,
-)
+from pulsefront.qc.backtest.results import BacktestResult, ReliabilityPoints
+from pulsefront.qc.pages.words import level
+from pulsefront.report import FigureBlock, Paragraph, Section, Table
 from pulsefront.report.style import colour_of, new_figure
 
-__all__ = [
-    "MODEL_NAMES",
-    "alerts_section",
-    "calibration_section",
-    "nulls_section",
-    "range_of",
-    "subgroups_section",
-]
-
-MODEL_NAMES = {
-    "age": "age only",
-    "shewhart": "Shewhart chart",
-    "ewma": "EWMA chart",
-    "cusum": "CUSUM chart",
-    "hazard": "discrete-time hazard",
-    "network": "classic small network",
-    "boosting": "gradient-boosted trees",
-}
+__all__ = ["calibration_section", "draw_reliability", "nulls_section", "subgroups_section"]
 
 
-def range_of(entry: Mapping[str, Any], scale: float = 1.0) -> object:
-    """Return a value with its interval, scaled, or the value alone where there is none."""
-    if entry["value"] is None:
-        return None
-    if entry.get("low") is None:
-        return entry["value"] * scale
-    return Interval(entry["value"] * scale, entry["low"] * scale, entry["high"] * scale)
-
-
-def alerts_section(result: Mapping[str, Any]) -> Section:
-    rates = list(next(iter(result["models"].values()))["at_false_alerts_per_unit_year"])
-    rows = []
-    figure, axes = new_figure(7.2, 3.4, columns=2)
-    for k, (name, model) in enumerate(result["models"].items()):
-        points = [model["at_false_alerts_per_unit_year"][rate] for rate in rates]
-        rows.append(
-            (
-                MODEL_NAMES[name],
-                *(range_of(p["recall"], 100.0) for p in points),
-                points[0]["median_lead_days"],
-            )
-        )
-        axes[0].plot(
-            [p["false_alerts_per_unit_year"] for p in points],
-            [100.0 * (p["recall"]["value"] or 0.0) for p in points],
-            "o-", color=colour_of(k), label=MODEL_NAMES[name],
-        )  # fmt: skip
-    axes[0].set_xlabel("false alerts per scanner-year")
-    axes[0].set_ylabel("failures found / %")
-    axes[0].set_ylim(0, 100)
-    chosen = result["models"][result["chosen_model"]]
-    lead = chosen["at_false_alerts_per_unit_year"][rates[0]]["lead_days"]
-    axes[1].hist(lead, bins=list(range(0, 34, 3)), color=colour_of(0))
-    axes[1].set_xlabel("lead of the first right alert / days")
-    axes[1].set_ylabel("failures")
-    blocks: list[Block] = [
-        Table(
-            (
-                "model",
-                *(f"found / % at ≤ {r}" for r in rates),
-                "median lead / days",
-            ),
-            rows,
-            "Share of failures found at a rate of false alerts per scanner-year; the lead is at "
-            f"{rates[0]}. Every model and chart is judged by the same rule; an "
-            "alert is right when its component fails within the horizon, with the lead to spare.",
-        ),
-        FigureBlock(
-            figure,
-            "Failures found against false alerts, and lead of the alerts",
-            "Left: share of failures found against false alerts; colours as in the figure before. "
-            "Right: how early, for the model "
-            f"in use at {rates[0]} false alerts per scanner-year.",
-        ),
-        Table(
-            (
-                "false alerts per scanner-year",
-                "seen, set once",
-                "found / %, set once",
-                "seen, set quarterly",
-                "found / %, set quarterly",
-            ),
-            [
-                (
-                    rate,
-                    once["false_alerts_per_unit_year"],
-                    range_of(once["recall"], 100.0),
-                    quarterly["false_alerts_per_unit_year"],
-                    range_of(quarterly["recall"], 100.0),
-                )
-                for (rate, once), quarterly in zip(
-                    result["thresholds_in_use"]["set_once"].items(),
-                    result["thresholds_in_use"]["set_quarterly"].values(),
-                    strict=True,
-                )
-            ],
-            "As in use, where nobody knows tomorrow's false alerts: the threshold set once, on the "
-            "part before the test, or anew every quarter on the year before.",
-        ),
-    ]
-    if result["beats_rules"]:
-        blocks.append(
-            Table(
-                ("against", "more failures found / percentage points"),
-                [
-                    (MODEL_NAMES[rule], range_of(gain, 100.0))
-                    for rule, gain in result["beats_rules"].items()
-                ],
-                f"Paired by failure, at {rates[0]} false alert per scanner-year.",
-            )
-        )
-    if "simulation_truth" in result:
-        truth = result["simulation_truth"]
-        blocks.append(
-            Table(
-                ("true cause", "failures", "found"),
-                [
-                    (c.replace("_", " "), e["failures"], e["found"])
-                    for c, e in truth["by_cause"].items()
-                ],
-                "The fleet is simulated, so the causes are known; sudden failures give no warning.",
-            )
-        )
-    drift = result["slow_drift"]
-    drift_rows = [
-        (
-            name.replace("_", " "),
-            test["crossings"],
-            test["seen_before"],
-            test["median_lead_days"],
-            test["false_watches_per_unit_year"],
-        )
-        for name, test in drift["tests"].items()
-    ]
-    text = (
-        f"Readings of the whole scanner whose smoothed level passes {drift['watch_level']:g} "
-        "limit-units are watched, long before they leave their tolerance."
-    )
-    if drift.get("simulated_sensitivity_losses", {}).get("cases"):
-        known = drift["simulated_sensitivity_losses"]
-        text += (
-            f" Of {known['cases']} slow losses of sensitivity that were simulated, "
-            f"{known['found_before_5_percent']} were seen before 5 % was lost."
-        )
-    columns = (
-        *("test", "left its tolerance", "watched before"),
-        *("median lead / days", "watches for nothing per scanner-year"),
-    )
-    blocks.append(Table(columns, drift_rows, text))
-    return Section("Alerts", blocks)
-
-
-def calibration_section(result: Mapping[str, Any]) -> Section:
-    chosen = result["models"][result["chosen_model"]]
-    table = chosen["reliability"]
-    x, y = np.array(table["mean_probability"]), np.array(table["observed_share"])
-    error = np.array([y - np.array(table["observed_low"]), np.array(table["observed_high"]) - y])
-    figure, (axes,) = new_figure(5.4, 3.6)
-    top = float(max(x.max(), np.array(table["observed_high"]).max(), 1e-3)) * 1.1
+def draw_reliability(axes: Axes, points: ReliabilityPoints, top: float = 1.0) -> None:
+    """Draw the share that failed against the mean probability, both up to *top*."""
+    x, y = np.array(points.mean_probability), np.array(points.observed_share)
+    error = np.array([y - np.array(points.observed_low), np.array(points.observed_high) - y])
     axes.plot([0, top], [0, top], linestyle=":", color="0.5")
     axes.errorbar(x, y, np.maximum(error, 0.0), fmt="o", color=colour_of(0), linewidth=1)
     axes.set_xlabel("mean probability")
     axes.set_ylabel("share that failed")
+
+
+def calibration_section(result: BacktestResult) -> Section:
+    """Return the reliability curve of the model in use."""
+    chosen = result.chosen
+    points = chosen.reliability
+    figure, (axes,) = new_figure(5.4, 3.6)
+    top = 1.1 * max(*points.mean_probability, *points.observed_high, 1e-3)
+    draw_reliability(axes, points, top)
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     return Section(
@@ -188,21 +38,23 @@ def calibration_section(result: Mapping[str, Any]) -> Section:
             FigureBlock(
                 figure,
                 "Share that failed against the probability",
-                f"Bins of equal counts. Mean distance {chosen['calibration_error']:.4f}; "
-                f"{chosen['observed_failure_rows']} component-days preceded a failure, "
-                f"{chosen['expected_failure_rows']:.0f} were expected.",
+                f"Bins of equal counts, with {level(result.protocol.confidence)} intervals. Mean "
+                f"distance {chosen.calibration_error:.4f}; "
+                f"{chosen.observed_failure_rows} component-days preceded a failure, "
+                f"{chosen.expected_failure_rows:.0f} were expected.",
             )
         ],
     )
 
 
-def subgroups_section(result: Mapping[str, Any]) -> Section:
+def subgroups_section(result: BacktestResult) -> Section:
+    """Return the figures by site and model of scanner, and why there was no decision."""
     rows = [
         (
-            f"{g['group']} {g['name']}", g["units"], g["base_rate"], g["average_precision"],
-            g["failures"], g["failures_found"], g["false_alerts_per_unit_year"],
+            f"{g.group} {g.name}", g.units, g.base_rate, g.average_precision,
+            g.failures, g.failures_found, g.false_alerts_per_unit_year,
         )
-        for g in result["subgroups"]
+        for g in result.subgroups
     ]  # fmt: skip
     columns = (
         "group",
@@ -213,29 +65,30 @@ def subgroups_section(result: Mapping[str, Any]) -> Section:
         "found",
         "false alerts per scanner-year",
     )
-    reasons = result["abstention_rate"]["by_reason"].items()
+    reasons = list(result.abstention_rate.by_reason.items())
     return Section(
         "Subgroups and abstention",
         [
             Table(columns, rows, "Of the model in use, at the threshold for all scanners."),
-            Table(("no decision because", "component-days"), list(reasons)),
+            Table(("no decision because", "component-days"), reasons),
         ],
     )
 
 
-def nulls_section(result: Mapping[str, Any]) -> Section:
-    rows = []
-    for kind, null in result["nulls"].items():
-        if "roc_auc" in null:
-            rows.append(
-                (
-                    kind,
-                    Interval(null["roc_auc"], null["low"], null["high"]),
-                    f"{null['expected_low']:.3f} to {null['expected_high']:.3f}",
-                    null["within_expected"],
-                    null["repeats"],
-                )
-            )
+def nulls_section(result: BacktestResult) -> Section:
+    """Return what the pipeline finds in labels that mean nothing."""
+    judged = [(kind, null) for kind, null in result.nulls.items() if null.interval is not None]
+    rows = [
+        (
+            kind,
+            null.interval,
+            f"{null.expected_low:.3f} to {null.expected_high:.3f}",
+            null.within_expected,
+            null.repeats,
+        )
+        for kind, null in judged
+    ]
+    levels = " and ".join(dict.fromkeys(level(null.confidence) for _, null in judged))
     return Section(
         "Sham labels",
         [
@@ -244,6 +97,10 @@ def nulls_section(result: Mapping[str, Any]) -> Section:
                 "see 0.5, or what the kind of component tells; moved round in time within a "
                 "scanner, no more than the scanners differ in risk."
             ),
-            Table(("labels", "area under ROC curve", "expected", "within", "repeats"), rows),
+            Table(
+                ("labels", "area under ROC curve", "expected", "within", "repeats"),
+                rows,
+                f"With {levels} intervals over the repeats." if rows else "",
+            ),
         ],
     )

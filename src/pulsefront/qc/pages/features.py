@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from pulsefront.qc.features.schema import WINDOWS_DAYS
+from pulsefront.qc.models.record import Redundant
+from pulsefront.qc.pages.words import spoken
 from pulsefront.report import FigureBlock, Section, Table
 from pulsefront.report.style import SEQUENTIAL, colour_bar, new_figure
 
@@ -16,18 +18,31 @@ __all__ = ["features_section"]
 _COUNTED = tuple(f"{days}d" for days in WINDOWS_DAYS)
 
 
-def features_section(result: Mapping[str, Any]) -> Section:
-    """Return the section from ``correlation``, its ``correlation_features``, and what was left out.
+class FeatureRecord(Protocol):
+    """What a back-test's result and a training's record both tell of features."""
 
-    *result* is that of a back-test, or the record of a training.
-    """
-    correlation = np.array(result["correlation"])
+    @property
+    def redundant_features(self) -> Sequence[Redundant]: ...
+
+    @property
+    def features_kept(self) -> Sequence[str]: ...
+
+    @property
+    def correlation_features(self) -> Sequence[str]: ...
+
+    @property
+    def correlation(self) -> Sequence[Sequence[float]]: ...
+
+
+def features_section(record: FeatureRecord) -> Section:
+    """Return the heat map of correlations, and what was left out for what."""
+    correlation = np.array(record.correlation)
     figure, (axes,) = new_figure(7.2, 6.2)
     image = axes.imshow(
         np.abs(correlation), vmin=0, vmax=1, cmap=SEQUENTIAL, interpolation="nearest"
     )
     axes.grid(visible=False)
-    groups = _groups(result["correlation_features"])
+    groups = _groups(record.correlation_features)
     middle = [(first + last) / 2 for _, first, last in groups]
     names = [name for name, _, _ in groups]
     axes.set_xticks(middle, names, rotation=90, fontsize=8)
@@ -37,8 +52,7 @@ def features_section(result: Mapping[str, Any]) -> Section:
         axes.axvline(first - 0.5, color="white", linewidth=0.6)
     colour_bar(image, axes, "size of the correlation")
     left_out = [
-        (_words(r["left_out"]), _words(r["kept"]), r["correlation"])
-        for r in result["redundant_features"]
+        (spoken(r.left_out), spoken(r.kept), r.correlation) for r in record.redundant_features
     ]
     return Section(
         "Features that tell the same",
@@ -47,13 +61,13 @@ def features_section(result: Mapping[str, Any]) -> Section:
                 figure,
                 "Correlation of the features",
                 "Size of the correlation of the scaled features, test by test; within a test, the "
-                "statistics stand in their order: robust z, EWMA, CUSUM, moving range, run, "
+                "statistics are in their order: robust z, EWMA, CUSUM, moving range, run, "
                 "levels, slopes, resets, neighbours, peers.",
             ),
             Table(
                 ("left out", "tells the same as", "correlation"),
                 left_out,
-                f"{len(result['features_kept'])} features are kept; of two that correlate by more "
+                f"{len(record.features_kept)} features are kept; of two that correlate by more "
                 "than 0.97, the later one is left out.",
             ),
         ],
@@ -67,13 +81,9 @@ def _groups(names: Sequence[str]) -> list[tuple[str, int, int]]:
         test, _, statistic = name.rpartition(":")
         if statistic in _COUNTED:
             test = "events of the unit" if test.startswith("unit ") else "events"
-        test = _words(test) or "ages"
+        test = spoken(test) or "ages"
         if found and found[-1][0] == test:
             found[-1] = (test, found[-1][1], k)
         else:
             found.append((test, k, k))
     return found
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace(":", ": ")

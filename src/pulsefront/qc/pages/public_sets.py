@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from pulsefront.evaluate.intervals import Interval
+from pulsefront.qc.backtest.public_results import PublicResult, RemainingLife
+from pulsefront.qc.pages.backtest_sections import draw_reliability
+from pulsefront.qc.pages.words import level
 from pulsefront.report import (
     Block,
     Callout,
@@ -24,99 +26,95 @@ from pulsefront.report.style import colour_of, new_figure
 __all__ = ["public_page"]
 
 
-def public_page(result: Mapping[str, Any], facts: Mapping[str, str]) -> Page:
+def public_page(result: PublicResult, facts: Mapping[str, str]) -> Page:
     """Return the page of a result of `public_sets.public_backtest`."""
     sections = [_summary(result), _choice(result), _curves(result)]
-    if "remaining_life" in result:
-        sections.append(_life(result["remaining_life"]))
+    if result.remaining_life is not None:
+        sections.append(_life(result.remaining_life))
     text = (
         "This is no scanner: no public longitudinal set of PET or SPECT quality control with "
         "failure labels exists. The page compares the method with published figures; only a "
         "back-test on a site's own history shows what it is worth there."
     )
     sections.append(Section("Limits", [Callout(text, "warning")]))
-    return Page(f"Public set {result['set']}", str(result["what"]), sections, facts)
+    return Page(f"Public set {result.set}", result.what, sections, facts)
 
 
-def _summary(result: Mapping[str, Any]) -> Section:
-    failure = result["failure"]
-    area = Interval(failure["pr_auc"], failure["pr_auc_low"], failure["pr_auc_high"])
-    published = result["published"]["pr_auc"]
+def _summary(result: PublicResult) -> Section:
+    failure = result.failure
+    area: Interval | float = failure.pr_auc
+    if failure.pr_auc_low is not None and failure.pr_auc_high is not None:
+        area = Interval(failure.pr_auc, failure.pr_auc_low, failure.pr_auc_high, result.confidence)
     tiles = [
         Tile(
             "area under the PR curve", area, "",
-            f"a guess has the base rate, {result['base_rate']:.4f}; others: "
-            + ", ".join(f"{name} {value}" for name, value in published.items()),
+            f"a guess has the base rate, {result.base_rate:.4f}; others: "
+            + ", ".join(f"{name} {value}" for name, value in result.published["pr_auc"].items()),
         ),
-        Tile("calibration error", failure["calibration_error"], "", "15 bins of equal counts"),
-        Tile("area under the ROC curve", failure["roc_auc"], ""),
+        Tile("calibration error", failure.calibration_error, "", "15 bins of equal counts"),
+        Tile("area under the ROC curve", failure.roc_auc, ""),
     ]  # fmt: skip
-    if "remaining_life" in result:
-        others = result["published"]["rmse_cycles"]
+    if result.remaining_life is not None:
+        others = result.published["rmse_cycles"]
         tiles.append(
             Tile(
-                "remaining life, error", result["remaining_life"]["rmse_cycles"], "cycles",
+                "remaining life, error", result.remaining_life.rmse_cycles, "cycles",
                 "root mean square; " + ", ".join(f"{n} {v}" for n, v in others.items()),
             )
         )  # fmt: skip
     return Section("At a glance", [Tiles(tiles)])
 
 
-def _choice(result: Mapping[str, Any]) -> Section:
+def _choice(result: PublicResult) -> Section:
     blocks: list[Block] = [
         Paragraph(
-            f"{len(result['choice'])} candidates were tried, all written down before; the judged "
-            f"rows took no part in the choice. Chosen by {result['chosen_by']}."
+            f"{len(result.choice)} candidates were tried, all written down before; the judged "
+            f"rows took no part in the choice. Chosen by {result.chosen_by}."
         ),
         Table(
             ("candidate", "area under PR curve, where it was chosen"),
-            list(result["choice"].items()),
+            list(result.choice.items()),
             "Not the figures above: these come from the training part alone.",
-            [k for k, name in enumerate(result["choice"]) if name in result["chosen"].split(", ")
-             or name == result["chosen"]],
+            [k for k, name in enumerate(result.choice) if name in result.chosen.split(", ")
+             or name == result.chosen],
         ),
     ]  # fmt: skip
     return Section("What was tried", blocks)
 
 
-def _curves(result: Mapping[str, Any]) -> Section:
-    failure = result["failure"]
+def _curves(result: PublicResult) -> Section:
     figure, axes = new_figure(7.2, 3.4, columns=2)
-    curve, table = failure["precision_recall"], failure["reliability"]
-    axes[0].plot(curve["recall"], curve["precision"], color=colour_of(0), linewidth=2)
-    axes[0].axhline(result["base_rate"], linestyle=":", color="0.5")
+    curve = result.failure.precision_recall
+    axes[0].plot(curve.recall, curve.precision, color=colour_of(0), linewidth=2)
+    axes[0].axhline(result.base_rate, linestyle=":", color="0.5")
     axes[0].set_xlabel("recall")
     axes[0].set_ylabel("precision")
     axes[0].set_xlim(0, 1)
     axes[0].set_ylim(0, 1.02)
-    x, y = np.array(table["mean_probability"]), np.array(table["observed_share"])
-    error = [y - np.array(table["observed_low"]), np.array(table["observed_high"]) - y]
-    axes[1].plot([0, 1], [0, 1], linestyle=":", color="0.5")
-    axes[1].errorbar(x, y, np.maximum(error, 0.0), fmt="o", color=colour_of(0), linewidth=1)
-    axes[1].set_xlabel("mean probability")
-    axes[1].set_ylabel("share that failed")
+    draw_reliability(axes[1], result.failure.reliability)
     return Section(
         "Ranking and calibration",
         [
             FigureBlock(
                 figure,
                 "Precision against recall, and share that failed against the probability",
-                f"{result['rows_test']:,} rows that were not trained on. Dotted: a guess (left), "
+                f"{result.rows_test:,} rows that were not trained on; "
+                f"{level(result.confidence)} intervals. Dotted: a guess (left), "
                 "probabilities that mean what they say (right).",
             )
         ],
     )
 
 
-def _life(life: Mapping[str, Any]) -> Section:
-    true, predicted = np.array(life["true_cycles"]), np.array(life["predicted_cycles"])
+def _life(life: RemainingLife) -> Section:
+    true, predicted = np.array(life.true_cycles), np.array(life.predicted_cycles)
     figure, (axes,) = new_figure(4.8, 3.8)
     axes.plot([0, 125], [0, 125], linestyle=":", color="0.5")
     axes.plot(true, predicted, "o", color=colour_of(0), markersize=4, alpha=0.7)
     axes.set_xlabel("true remaining life / cycles")
     axes.set_ylabel("predicted / cycles")
-    rows = list(life["choice"].items())
-    mark = [k for k, (name, _) in enumerate(rows) if name == life["chosen"]]
+    rows = list(life.choice.items())
+    mark = [k for k, (name, _) in enumerate(rows) if name == life.chosen]
     return Section(
         "Remaining life",
         [
@@ -124,12 +122,12 @@ def _life(life: Mapping[str, Any]) -> Section:
                 figure,
                 "Predicted against true remaining life",
                 f"At the last cycle of each of {len(true)} test engines, capped at 125 cycles; "
-                f"root mean square error {life['rmse_cycles']:.2f} cycles.",
+                f"root mean square error {life.rmse_cycles:.2f} cycles.",
             ),
             Table(
                 ("candidate", "error where it was chosen / cycles"),
                 rows,
-                f"Chosen by {life['chosen_by']}.",
+                f"Chosen by {life.chosen_by}.",
                 mark,
             ),
         ],

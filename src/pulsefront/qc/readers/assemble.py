@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from pulsefront.errors import ConfigError
 from pulsefront.qc.readers.text import parse_numbers
 from pulsefront.qc.records import (
+    BOUND_COLUMNS,
     EVENT_COLUMNS,
     LIMIT_COLUMNS,
     MEASUREMENT_COLUMNS,
@@ -100,7 +101,7 @@ class Assembler:
         self.decimal_comma = decimal_comma
         self.now_s = now_s
         names = {name.strip(): k for k, name in enumerate(header)}
-        self.places: dict[str, int] = {}
+        self.indices: dict[str, int] = {}
         for quantity, column in mapping.columns.model_dump().items():
             if column:
                 if column not in names:
@@ -109,7 +110,7 @@ class Assembler:
                         file=file,
                         remedy=f"it has: {', '.join(names)}",
                     )
-                self.places[quantity] = names[column]
+                self.indices[quantity] = names[column]
 
     def batch(
         self,
@@ -124,8 +125,8 @@ class Assembler:
         texts: dict[str, Texts] = {}
         for quantity, value in self.mapping.fixed.items():
             texts[quantity] = np.full(len(number), value, dtype=object)
-        for quantity, place in self.places.items():
-            texts[quantity] = _stripped(columns[place])
+        for quantity, index in self.indices.items():
+            texts[quantity] = _stripped(columns[index])
         table = _Table(number, texts)
         build = {
             "measurement": self._measurements,
@@ -144,13 +145,16 @@ class Assembler:
             for k in np.flatnonzero(~good)
         ]
         frame = frame[good].reset_index(drop=True)
-        name = {"measurement": "measurements", "event": "events", "service": "services"}
-        return Batch(
-            **{name.get(self.mapping.table, "units"): frame},  # type: ignore[arg-type]
-            rejects=(*rejects, *found),
-            done=done,
-            total=total,
-        )
+        batch = Batch(rejects=(*rejects, *found), done=done, total=total)
+        match self.mapping.table:
+            case "measurement":
+                return replace(batch, measurements=frame)
+            case "event":
+                return replace(batch, events=frame)
+            case "service":
+                return replace(batch, services=frame)
+            case "unit":
+                return replace(batch, units=frame)
 
     def _unit_ids(self, table: _Table) -> tuple[Texts, Texts]:
         """Return the unit of every row under its own name, and the zone of its clock."""
@@ -215,7 +219,7 @@ class Assembler:
         table.refuse(empty & (status != "skipped"), "has no value and was not skipped")
         limits = {name: self._numbers(table, name) for name in LIMIT_COLUMNS}
         has_limits = ~np.isnan(np.column_stack(list(limits.values()))).all(axis=1)
-        unit, limit_unit = table.text("unit"), table.text("limit_unit")
+        unit, limit_unit = table.text("measurement_unit"), table.text("limit_unit")
         table.refuse(
             has_limits & (limit_unit != "") & (limit_unit != unit),
             "the limits are in another unit than the value",
@@ -228,7 +232,7 @@ class Assembler:
                 "component_id": table.text("component_id"),
                 "test": test,
                 "value": value,
-                "unit": unit,
+                "measurement_unit": unit,
                 **limits,
                 "status": status,
                 "measured_at": measured_at,
@@ -317,10 +321,9 @@ def _words(table: _Table, name: str, words: Table[str, str], what: str) -> Texts
 
 
 def _crossing(limits: Table[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
-    names = ("action_low", "tolerance_low", "tolerance_high", "action_high")
     bad = np.zeros(len(limits["action_low"]), dtype=bool)
     highest = np.full(len(bad), -np.inf)
-    for name in names:
+    for name in BOUND_COLUMNS:
         bad |= limits[name] < highest  # NaN compares false
         highest = np.fmax(highest, limits[name])
     return bad

@@ -17,29 +17,26 @@ import pandas as pd
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.text import decode, parse_numbers
 from pulsefront.qc.readers.xml import read_xml
+from pulsefront.qc.records import BOUND_COLUMNS
 from pulsefront.qc.site import Site
 
 __all__ = ["Limits", "apply_limits", "read_limits", "site_limits"]
 
-_NAMES = ("action_low", "tolerance_low", "tolerance_high", "action_high")
-
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one test; NaN where a side is open. ``overdue_days`` is 0 where there is none."""
+    """Limits of one test; NaN where a side is open."""
 
     action_low: float = np.nan
     tolerance_low: float = np.nan
     tolerance_high: float = np.nan
     action_high: float = np.nan
-    unit: str = ""
-    overdue_days: float = 0.0
-    equals: str = ""
+    measurement_unit: str = ""
 
     @property
     def ordered(self) -> bool:
         """Whether the limits that are there do not cross."""
-        values = [v for v in (getattr(self, name) for name in _NAMES) if np.isfinite(v)]
+        values = [v for v in (getattr(self, name) for name in BOUND_COLUMNS) if np.isfinite(v)]
         return values == sorted(values)
 
 
@@ -54,7 +51,7 @@ def read_limits(path: Path) -> dict[str, Limits]:
     found = _from_xml(path) if path.suffix.lower() == ".xml" else _from_json(path)
     for test, limits in found.items():
         if not limits.ordered:
-            values = [getattr(limits, name) for name in _NAMES]
+            values = [getattr(limits, name) for name in BOUND_COLUMNS]
             raise UnsupportedFormat("the limits cross", file=path, field=test, value=values)
     return found
 
@@ -75,15 +72,11 @@ def _from_json(path: Path) -> dict[str, Limits]:
         # A constraint may be present and switched off.
         active = item.get("constraint_is_active", True) is True
         four = item.get("constraint_minlowhighmax") if active else None
-        period = item.get("constraint_period", 0) if active else 0
-        equals = str(item.get("constraint_equals", "")) if active else ""
-        if four is None and not period and not equals:
+        if not four:  # another kind of constraint: a period, or a text to equal
             continue
         found[str(test)] = Limits(
-            **dict(zip(_NAMES, _four(four or [None] * 4, path, str(test)), strict=True)),
-            unit=str(item.get("units", "")),
-            overdue_days=float(period or 0),
-            equals=equals,
+            **dict(zip(BOUND_COLUMNS, _four(four, path, str(test)), strict=True)),
+            measurement_unit=str(item.get("units", "")),
         )
     return found
 
@@ -102,15 +95,13 @@ def _from_xml(path: Path) -> dict[str, Limits]:
     found = {}
     for result in root.iter("result"):
         test = result.get("description", "")
-        equals = (result.findtext("criterium") or "").strip()
-        if equals:
-            found[test] = Limits(equals=equals)
+        if (result.findtext("criterium") or "").strip():  # a text to equal
             continue
         tags = ("crit_low", "acc_low", "acc_high", "crit_high")
         values, good = parse_numbers([(result.findtext(tag) or "").strip() for tag in tags])
         if not good.all():
             raise UnsupportedFormat("a limit is no number", file=path, field=test)
-        found[test] = Limits(**dict(zip(_NAMES, values.tolist(), strict=True)))
+        found[test] = Limits(**dict(zip(BOUND_COLUMNS, values.tolist(), strict=True)))
     return found
 
 
@@ -129,16 +120,19 @@ def apply_limits(frame: pd.DataFrame, limits: Mapping[str, Mapping[str, Limits]]
     """
     if not limits:
         return frame
-    bare = frame[list(_NAMES)].isna().all(axis=1)
+    bare = frame[list(BOUND_COLUMNS)].isna().all(axis=1)
     frame = frame.copy()
-    groups = frame.loc[bare, ["unit_id", "test", "unit"]].drop_duplicates()
+    groups = frame.loc[bare, ["unit_id", "test", "measurement_unit"]].drop_duplicates()
     for unit_id, test, unit in groups.itertuples(index=False):
         found = limits.get(unit_id, {}).get(test)
-        if found is None or (found.unit and unit and found.unit.lower() != unit.lower()):
+        if found is None or _differ(found.measurement_unit, unit):
             continue
-        rows = (
-            bare & (frame["unit_id"] == unit_id) & (frame["test"] == test) & (frame["unit"] == unit)
-        )
-        for name in _NAMES:
+        rows = bare & (frame["unit_id"] == unit_id) & (frame["test"] == test)
+        rows &= frame["measurement_unit"] == unit
+        for name in BOUND_COLUMNS:
             frame.loc[rows, name] = getattr(found, name)
     return frame
+
+
+def _differ(limit_unit: str, unit: str) -> bool:
+    return bool(limit_unit and unit) and limit_unit.lower() != unit.lower()

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-from pulsefront.errors import DataError, QCDataError, UnsupportedFormat
+from pulsefront.errors import QCDataError, UnsupportedFormat
 from pulsefront.qc.readers.qatrack import find_qatrack_header, read_qatrack
 from pulsefront.qc.readers.siemens import ROOT_TAG, read_siemens
 from pulsefront.qc.readers.tables import read_csv_table, read_parquet_table
@@ -42,7 +42,8 @@ def open_source(path: Path, site: Site, *, now_s: int) -> Source:
     """
     if not path.is_file():
         raise QCDataError("no such file", file=path, remedy="check the path")
-    parquet = _starts(path).startswith(b"PAR1")
+    start = _start(path)
+    parquet = start.startswith(b"PAR1")
     for pattern, mapping in site.mappings.items():
         if fnmatch(path.name, pattern):
             reader = read_parquet_table if parquet else read_csv_table
@@ -52,14 +53,10 @@ def open_source(path: Path, site: Site, *, now_s: int) -> Source:
         raise QCDataError(
             "a Parquet table needs a mapping", file=path, remedy="add one to site.toml"
         )
-    start = _starts(path)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return Source(path, "siemens", lambda: read_siemens(path, site))
-    try:
-        with open_text(path) as lines:
-            first = lines.readline()
-    except DataError:
-        raise
+    with open_text(path) as lines:
+        first = lines.readline()
     if is_mpc_header(first):
         return Source(path, "varian-mpc", lambda: read_mpc(path, site))
     if find_qatrack_header(path) is not None:
@@ -71,6 +68,6 @@ def open_source(path: Path, site: Site, *, now_s: int) -> Source:
     )
 
 
-def _starts(path: Path) -> bytes:
+def _start(path: Path) -> bytes:
     with open(path, "rb") as file:
         return file.read(256)

@@ -15,9 +15,16 @@ import numpy as np
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler
 from pulsefront.qc.readers.tables import read_csv_table
-from pulsefront.qc.readers.text import Rows, open_text, parse_numbers, read_rows, sniff_delimiter
-from pulsefront.qc.records import Batch
-from pulsefront.qc.site import ColumnMapping, Mapping, Site
+from pulsefront.qc.readers.text import (
+    TextRows,
+    open_text,
+    parse_numbers,
+    read_rows,
+    sniff_delimiter,
+    split_header,
+)
+from pulsefront.qc.records import BOUND_COLUMNS, Batch
+from pulsefront.qc.site import Mapping, Site, TableColumns
 from pulsefront.qc.times import infer_date_order
 
 __all__ = ["find_qatrack_header", "read_qatrack", "tolerance_limits"]
@@ -29,7 +36,6 @@ _META = {
 }  # fmt: skip
 
 _TOLERANCE = re.compile(r"\s*(Absolute|Percent)\s*\(([^)]*)\)", re.IGNORECASE)
-_OUT = ("action_low", "tolerance_low", "tolerance_high", "action_high")
 
 
 def find_qatrack_header(path: Path) -> tuple[int, str, str] | None:
@@ -39,7 +45,7 @@ def find_qatrack_header(path: Path) -> tuple[int, str, str] | None:
             line = lines.readline()
             if not line:
                 return None
-            cells = {c.strip().strip('"') for c in line.split(sniff_delimiter(line))}
+            cells = set(split_header(line))
             if {"Work Completed", "Unit", "Test", "Value"} <= cells:
                 return k, line, "long"
             if {"Work Completed", "Unit"} <= cells:
@@ -67,7 +73,7 @@ def read_qatrack(path: Path, site: Site, *, now_s: int) -> Iterator[Batch]:
         )
         return
     delimiter = sniff_delimiter(header)
-    names = [cell.strip().strip('"') for cell in header.rstrip("\r\n").split(delimiter)]
+    names = split_header(header, delimiter)
     order = None
     total = path.stat().st_size
     with open_text(path) as lines:
@@ -91,14 +97,14 @@ def read_qatrack(path: Path, site: Site, *, now_s: int) -> Iterator[Batch]:
 
 _LONG = ("Work Completed", "Unit", "Site", "Test", "Value")
 _LONG_MAPPING = Mapping(
-    columns=ColumnMapping(
+    columns=TableColumns(
         unit_id="Unit", test="Test", value="Value", measured_at="Work Completed",
-        reference="Reference", status="Status", **{name: name for name in _OUT},
+        reference="Reference", status="Status", **{name: name for name in BOUND_COLUMNS},
     )
 )  # fmt: skip
 
 
-def _columns(rows: Rows, names: Sequence[str], decimal_comma: bool) -> dict[str, list[str]]:  # noqa: FBT001
+def _columns(rows: TextRows, names: Sequence[str], decimal_comma: bool) -> dict[str, list[str]]:  # noqa: FBT001
     """Return the columns that the mapping wants, with tolerances spelled out as limits."""
     table = dict(zip(names, rows.columns, strict=True))
     size = len(rows)
@@ -125,7 +131,7 @@ def _columns(rows: Rows, names: Sequence[str], decimal_comma: bool) -> dict[str,
             "skipped" if s.strip().lower() in {"true", "yes", "1"} else t
             for s, t in zip(skipped, status, strict=True)
         ],
-        **{name: [four[k] for four in spelled] for k, name in enumerate(_OUT)},
+        **{name: [four[k] for four in spelled] for k, name in enumerate(BOUND_COLUMNS)},
     }
 
 
@@ -150,28 +156,25 @@ def tolerance_limits(text: str, reference: float) -> tuple[float, float, float, 
     return low2, low1, high1, high2
 
 
-def _melted(rows: Rows, names: Sequence[str]) -> Rows:
+def _melted(rows: TextRows, names: Sequence[str]) -> TextRows:
     """Return a wide table as a long one; an empty cell is a test that was not part of the list."""
     tests = [k for k, name in enumerate(names) if name not in _META]
-    place = {name: names.index(name) for name in ("Work Completed", "Unit")}
+    completed, unit = (rows.columns[names.index(n)] for n in ("Work Completed", "Unit"))
     sites = rows.columns[names.index("Site")] if "Site" in names else [""] * len(rows)
     columns: list[list[str]] = [[] for _ in _LONG]
     number: list[int] = []
     for k in tests:
         for j, text in enumerate(rows.columns[k]):
             if text.strip():
-                cells = (
-                    rows.columns[place["Work Completed"]][j], rows.columns[place["Unit"]][j],
-                    sites[j], names[k], text,
-                )  # fmt: skip
+                cells = (completed[j], unit[j], sites[j], names[k], text)
                 for column, cell in zip(columns, cells, strict=True):
                     column.append(cell)
                 number.append(int(rows.number[j]))
-    return Rows(np.array(number, dtype=np.int64), columns, rows.rejects, rows.done)
+    return TextRows(np.array(number, dtype=np.int64), columns, rows.rejects, rows.done)
 
 
 def _service_mapping(header: str) -> Mapping:
-    names = {cell.strip().strip('"') for cell in header.split(sniff_delimiter(header))}
+    names = set(split_header(header))
     optional = {
         "component_id": "Service Area",
         "started_at": "Work Started",
@@ -181,7 +184,7 @@ def _service_mapping(header: str) -> Mapping:
     }
     return Mapping(
         table="service",
-        columns=ColumnMapping(
+        columns=TableColumns(
             unit_id="Unit", kind="Service Type", reported_at="Service Date",
             **{key: name for key, name in optional.items() if name in names},
         ),

@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from pulsefront.qc.records import (
     UNIT_COLUMNS,
     Batch,
     Reject,
+    empty_frame,
     frame_of,
 )
 from pulsefront.qc.site import Site
@@ -65,8 +67,16 @@ class _Array:
 
     tag: str
     test: str
-    unit: str
+    measurement_unit: str
     item: str
+
+
+class _Bounds(NamedTuple):
+    """What a summary item allows, and the unit in which it says so."""
+
+    low: float = np.nan
+    high: float = np.nan
+    measurement_unit: str = ""
 
 
 _ARRAYS = (
@@ -95,51 +105,66 @@ def read_siemens(path: Path, site: Site) -> Iterator[Batch]:
     console = _text(root, "dInputforComputation/dICSName")
     if not console:
         raise QCDataError("has no console name", file=path, field="dICSName")
-    unit = site.unit(console)
-    notes: list[str] = []
     measured_at = _time(path, root.findtext("bScandate") or "", site, console, "bScandate")
     setups = [
         _time(path, text, site, console, "LastSetupDateTime")
         for text in dict.fromkeys(e.text or "" for e in root.iter("LastSetupDateTime"))
     ]
     available_at = max([measured_at, *setups])
-    if available_at > measured_at:
-        notes.append(
-            f"mentions a setup {available_at - measured_at} s after its scan: "
-            "its values count as known from then on"
-        )
-    _check_name(path, root, notes)
-
     rejects: list[Reject] = []
-    limits = _limits(root)
-    parts = [_items(root, rejects)]
-    parts += [_array(root, array, limits.get(array.item), rejects) for array in _ARRAYS]
-    parts.append(_planes(root, limits.get("gPlaneEff"), rejects))
-    frame = pd.concat([part for part in parts if not part.empty], ignore_index=True)
-    frame["unit_id"] = unit.unit_id
-    frame["measured_at"] = measured_at
-    frame["available_at"] = available_at
-    frame["software_version"] = _text(root, "dInputforComputation/eICSSWVersion")
-    frame["row"] = np.arange(1, len(frame) + 1)
+    frame = _measurements(root, rejects).assign(
+        unit_id=site.unit(console).unit_id, measured_at=measured_at, available_at=available_at
+    )
     size = path.stat().st_size
     yield Batch(
         measurements=frame,
         units=_unit_frame(root, site, console),
-        services=frame_of(
-            SERVICE_COLUMNS,
-            {
-                "reported_at": np.array(setups, dtype=np.int64),
-                "unit_id": unit.unit_id,
-                "kind": "calibration",
-                "started_at": np.array(setups, dtype=np.int64),
-                "completed_at": np.array(setups, dtype=np.int64),
-                "logged_at": available_at,
-            },
-        ),
+        services=_service_frame(site.unit(console).unit_id, setups, available_at),
         rejects=tuple(rejects),
-        notes=tuple(notes),
+        notes=tuple(_notes(path, root, available_at - measured_at)),
         done=size,
         total=size,
+    )
+
+
+def _measurements(root: ET.Element, rejects: list[Reject]) -> pd.DataFrame:
+    """Return all readings of a report; what is not whole goes to *rejects*."""
+    limits = _limits(root)
+    parts = [_items(root, rejects)]
+    parts += [_array(root, array, limits.get(array.item, _Bounds()), rejects) for array in _ARRAYS]
+    parts.append(_planes(root, limits.get("gPlaneEff", _Bounds()), rejects))
+    parts = [part for part in parts if not part.empty] or [empty_frame(MEASUREMENT_COLUMNS)]
+    frame = pd.concat(parts, ignore_index=True)
+    frame["software_version"] = _text(root, "dInputforComputation/eICSSWVersion")
+    frame["row"] = np.arange(1, len(frame) + 1)
+    return frame
+
+
+def _notes(path: Path, root: ET.Element, setup_after_scan_s: int) -> Iterator[str]:
+    """Yield what is odd about a report that is read all the same; its file name is day first."""
+    if setup_after_scan_s > 0:
+        yield (
+            f"mentions a setup {setup_after_scan_s} s after its scan: "
+            "its values count as known from then on"
+        )
+    match = _FILE_NAME.search(path.name)
+    inside = (root.findtext("bScandate") or "")[:10]
+    if match and f"{match[3]}-{match[2]}-{match[1]}" != inside:
+        yield f"was scanned on {inside}, which is not the date in its name"
+
+
+def _service_frame(unit_id: str, setups: list[int], logged_at: int) -> pd.DataFrame:
+    when = np.array(setups, dtype=np.int64)
+    return frame_of(
+        SERVICE_COLUMNS,
+        {
+            "reported_at": when,
+            "unit_id": unit_id,
+            "kind": "calibration",
+            "started_at": when,
+            "completed_at": when,
+            "logged_at": logged_at,
+        },
     )
 
 
@@ -153,14 +178,6 @@ def _time(path: Path, text: str, site: Site, console: str, field: str) -> int:
     if reasons[0]:
         raise QCDataError(str(reasons[0]), file=path, field=field)
     return int(seconds[0])
-
-
-def _check_name(path: Path, root: ET.Element, notes: list[str]) -> None:
-    """Note where the file name, day first, does not agree with the date inside."""
-    match = _FILE_NAME.search(path.name)
-    inside = (root.findtext("bScandate") or "")[:10]
-    if match and f"{match[3]}-{match[2]}-{match[1]}" != inside:
-        notes.append(f"was scanned on {inside}, which is not the date in its name")
 
 
 def _unit_frame(root: ET.Element, site: Site, console: str) -> pd.DataFrame:
@@ -179,14 +196,15 @@ def _unit_frame(root: ET.Element, site: Site, console: str) -> pd.DataFrame:
     )
 
 
-def _limits(root: ET.Element) -> dict[str, tuple[float, float, str]]:
-    """Return (lower, upper, unit) of every summary item."""
+def _limits(root: ET.Element) -> dict[str, _Bounds]:
+    """Return the bounds of every summary item."""
     found = {}
     for item in root.findall("fDetailedSystemQualityReport/aItem/*"):
         texts = [_text(item, f"{bound}/aValue") for bound in ("bLowerBound", "aUpperBound")]
         (low, high), good = parse_numbers(texts)
         if good.all():
-            found[item.tag] = (float(low), float(high), _text(item, "aUpperBound/bMeasure"))
+            unit = _text(item, "aUpperBound/bMeasure")
+            found[item.tag] = _Bounds(float(low), float(high), unit)
     return found
 
 
@@ -195,23 +213,22 @@ def _items(root: ET.Element, rejects: list[Reject]) -> pd.DataFrame:
     rows = []
     for item in root.findall("fDetailedSystemQualityReport/aItem/*"):
         test = _ITEMS.get(item.tag, item.tag)
-        text, measure = _text(item, "cBlkValue/aValue"), _text(item, "cBlkValue/bMeasure")
+        text, unit = _text(item, "cBlkValue/aValue"), _text(item, "cBlkValue/bMeasure")
         value, good = parse_numbers([text])
         if not good[0] or not text:
             rejects.append(Reject(0, f"{test}: the value is no number", text))
             continue
-        low, high, limit_measure = limits.get(item.tag, (np.nan, np.nan, measure))
-        if limit_measure != measure:
-            low = high = np.nan  # a count of blocks beside a limit in percent
-        decision = _text(item, "dDecision")
-        status = _STATUS.get(decision.lower(), "")
-        rows.append((test, float(value[0]), measure, low, high, status))
+        bounds = limits.get(item.tag, _Bounds())
+        if bounds.measurement_unit != unit:
+            bounds = _Bounds()  # a count of blocks beside a limit in percent
+        status = _STATUS.get(_text(item, "dDecision").lower(), "")
+        rows.append((test, float(value[0]), unit, bounds.low, bounds.high, status))
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(6)]
     return frame_of(
         MEASUREMENT_COLUMNS,
         dict(
             zip(
-                ("test", "value", "unit", "action_low", "action_high", "status"),
+                ("test", "value", "measurement_unit", "action_low", "action_high", "status"),
                 columns,
                 strict=True,
             )
@@ -222,7 +239,7 @@ def _items(root: ET.Element, rejects: list[Reject]) -> pd.DataFrame:
 def _array(
     root: ET.Element,
     array: _Array,
-    limits: tuple[float, float, str] | None,
+    bounds: _Bounds,
     rejects: list[Reject],
 ) -> pd.DataFrame:
     element = root.find(array.tag)
@@ -243,27 +260,25 @@ def _array(
             )
         )
         return frame_of(MEASUREMENT_COLUMNS, {"value": []})
-    low, high = limits[:2] if limits else (np.nan, np.nan)
+    low = bounds.low
     if array.test == "block_efficiency":
         values = 100.0 * values / values.mean()
     elif array.test == "time_offset":
-        low = -high  # the bound is on the offset's size
+        low = -bounds.high  # the bound is on the offset's size
     return frame_of(
         MEASUREMENT_COLUMNS,
         {
             "value": values,
             "component_id": np.array(names, dtype=object),
             "test": array.test,
-            "unit": array.unit,
+            "measurement_unit": array.measurement_unit,
             "action_low": low,
-            "action_high": high,
+            "action_high": bounds.high,
         },
     )
 
 
-def _planes(
-    root: ET.Element, limits: tuple[float, float, str] | None, rejects: list[Reject]
-) -> pd.DataFrame:
+def _planes(root: ET.Element, bounds: _Bounds, rejects: list[Reject]) -> pd.DataFrame:
     texts = [e.text or "" for e in root.iterfind("PlaneEfficiencyProfile/bProfile/bValue")]
     values, good = parse_numbers(texts)
     count = _text(root, "PlaneEfficiencyProfile/aPlanes")
@@ -272,15 +287,14 @@ def _planes(
         texts = []
     if not texts:
         return frame_of(MEASUREMENT_COLUMNS, {"value": []})
-    low, high = limits[:2] if limits else (np.nan, np.nan)
     return frame_of(
         MEASUREMENT_COLUMNS,
         {
             "value": values,
             "component_id": np.array([f"plane{k:03d}" for k in range(len(values))], dtype=object),
             "test": "plane_efficiency",
-            "unit": "%",
-            "action_low": low,
-            "action_high": high,
+            "measurement_unit": "%",
+            "action_low": bounds.low,
+            "action_high": bounds.high,
         },
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from pulsefront.errors import ToolMissing, UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler
-from pulsefront.qc.readers.text import open_text, read_rows, sniff_delimiter
+from pulsefront.qc.readers.text import open_text, read_rows, sniff_delimiter, split_header
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.times import DateOrder, infer_date_order
@@ -43,7 +43,7 @@ def read_csv_table(
             lines.readline()
         first = lines.readline()
         delimiter = mapping.delimiter or sniff_delimiter(first)
-        header = [cell.strip().strip('"') for cell in first.rstrip("\r\n").split(delimiter)]
+        header = split_header(first, delimiter)
         comma = mapping.decimal_comma
         decimal_comma = delimiter != "," and _has_decimal_comma(path) if comma is None else comma
         assembler = Assembler(
@@ -72,14 +72,14 @@ def _date_order(
 ) -> DateOrder:
     """Return the order that the first rows of a file show, over all its time columns."""
     columns = [getattr(mapping.columns, name) for name in _TIME_COLUMNS]
-    places = [header.index(name) for name in columns if name in header]
+    indices = [header.index(name) for name in columns if name in header]
     with open_text(path) as lines:
         for _ in range(skip_lines + 1):
             lines.readline()
         for rows in read_rows(
             lines, delimiter=delimiter, width=len(header), chunk=_ROWS_FOR_DATE_ORDER
         ):
-            texts = [t.strip() for place in places for t in rows.columns[place] if t.strip()]
+            texts = [t.strip() for k in indices for t in rows.columns[k] if t.strip()]
             return infer_date_order(texts)
     return "ymd"
 

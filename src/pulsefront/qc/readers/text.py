@@ -15,7 +15,15 @@ import numpy.typing as npt
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
 from pulsefront.qc.records import Reject
 
-__all__ = ["Rows", "decode", "open_text", "parse_numbers", "read_rows", "sniff_delimiter"]
+__all__ = [
+    "TextRows",
+    "decode",
+    "open_text",
+    "parse_numbers",
+    "read_rows",
+    "sniff_delimiter",
+    "split_header",
+]
 
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$")
 _SAMPLE_BYTES = 65_536
@@ -29,10 +37,10 @@ def decode(raw: bytes, file: Path) -> str:
     UnsupportedFormat
         The bytes are no text in any of them.
     """
-    return raw.decode(encoding_of(raw, file))
+    return raw.decode(_encoding_of(raw, file))
 
 
-def encoding_of(raw: bytes, file: Path) -> str:
+def _encoding_of(raw: bytes, file: Path) -> str:
     """Return the encoding that the first bytes of a file show."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
@@ -60,7 +68,7 @@ def open_text(path: Path) -> io.TextIOWrapper:
         sample = file.read(_SAMPLE_BYTES)
     if not sample.strip():
         raise TruncatedFile(path, byte_offset=0, events_kept=0, problem="is empty")
-    return open(path, encoding=encoding_of(sample, path), errors="replace", newline="")
+    return open(path, encoding=_encoding_of(sample, path), errors="replace", newline="")
 
 
 def sniff_delimiter(header: str) -> str:
@@ -68,9 +76,15 @@ def sniff_delimiter(header: str) -> str:
     return max(",;\t", key=header.count)
 
 
+def split_header(header: str, delimiter: str = "") -> list[str]:
+    """Return the names in a header line, without quotes and the spaces around them."""
+    cells = header.rstrip("\r\n").split(delimiter or sniff_delimiter(header))
+    return [cell.strip().strip('"') for cell in cells]
+
+
 @dataclass(frozen=True)
-class Rows:
-    """Rows of one length, as columns.
+class TextRows:
+    """TextRows of one length, as columns.
 
     ``number`` counts the lines of the file from 1; ``done`` is the position after the last row,
     in characters.
@@ -87,7 +101,7 @@ class Rows:
 
 def read_rows(
     lines: io.TextIOWrapper, *, delimiter: str, width: int, chunk: int = 100_000
-) -> Iterator[Rows]:
+) -> Iterator[TextRows]:
     """Yield the rows after the header in chunks; rows of another width become rejects."""
     done = 0
     broken = False  # whether any line held bytes outside the encoding: rare, and slow to look for
@@ -128,9 +142,9 @@ def read_rows(
 
 def _rows(
     numbers: list[int], rows: list[Sequence[str]], rejects: list[Reject], done: int, width: int
-) -> Rows:
+) -> TextRows:
     columns = [list(c) for c in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
-    return Rows(np.array(numbers, dtype=np.int64), columns, tuple(rejects), done)
+    return TextRows(np.array(numbers, dtype=np.int64), columns, tuple(rejects), done)
 
 
 def parse_numbers(

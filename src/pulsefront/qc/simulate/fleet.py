@@ -1,7 +1,7 @@
 """A simulated fleet: what its daily QC would have written, and the truth behind it.
 
-What fails when is drawn in `fleet_timeline`, what the tests then read in `fleet_signals`, and what
-of it reaches the logs in `fleet_records`. Part of the failures give no warning at all.
+What fails when is drawn in `timeline`, what the tests then read in `signals`, and what of it
+reaches the logs in `records`. Part of the failures give no warning at all.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, SeedSequence
 
+from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
-from pulsefront.qc.features.history import history_from_frames
-from pulsefront.qc.features.labels import Target
-from pulsefront.qc.features.samples import Fleet, build_fleet
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
     MEASUREMENT_COLUMNS,
@@ -26,6 +24,7 @@ from pulsefront.qc.records import (
     UNIT_COLUMNS,
 )
 from pulsefront.qc.simulate.records import (
+    FAILURE_COLUMNS,
     events_of,
     failures_of,
     measurements_of,
@@ -38,7 +37,7 @@ from pulsefront.qc.simulate.signals import draw_signals
 from pulsefront.qc.simulate.timeline import draw_timeline
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["SimulatedUnit", "simulate_units", "simulated_fleet", "write_fleet"]
+__all__ = ["SimulatedUnit", "read_failures", "simulate_units", "write_fleet"]
 
 
 @dataclass(frozen=True)
@@ -89,22 +88,6 @@ def _simulate(
     )
 
 
-def simulated_fleet(
-    settings: FleetSettings, target: Target, *, daily_from: float, report: Report = silent
-) -> tuple[Fleet, pd.DataFrame]:
-    """Return the samples of a simulated fleet, past all files and stores, and its failures."""
-    histories = []
-    truth = []
-    for done, unit in enumerate(simulate_units(settings), start=1):
-        truth.append(unit.failures)
-        histories.append(
-            history_from_frames(unit.units, unit.measurements, unit.events, unit.services)
-        )
-        report(done, settings.scanners)
-    fleet = build_fleet(histories, target, daily_from=daily_from)
-    return fleet, pd.concat(truth, ignore_index=True)
-
-
 def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silent) -> list[Path]:
     """Write a fleet as the CSV files that sites would export, and ``site.toml`` to read them.
 
@@ -128,6 +111,29 @@ def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silen
     pd.concat(truth, ignore_index=True).to_csv(folder / "failures.csv", index=False)
     (folder / "site.toml").write_text(_site_toml(settings), encoding="utf-8")
     return written
+
+
+def read_failures(path: Path) -> pd.DataFrame:
+    """Return the failures of a simulated fleet from the file that `write_fleet` left.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or is none of these.
+    """
+    try:
+        frame = pd.read_csv(path, keep_default_na=False)
+        lacking = [name for name in FAILURE_COLUMNS if name not in frame]
+        if not lacking:
+            return frame.astype({"onset_at": "int64", "failed_at": "int64"})
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=path, field="truth") from None
+    raise ConfigError(
+        "is no file of simulated failures",
+        file=path,
+        field="truth",
+        remedy=f"it lacks {', '.join(lacking)}",
+    )
 
 
 def _iso(seconds: np.ndarray) -> np.ndarray:

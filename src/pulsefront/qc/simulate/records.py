@@ -19,6 +19,7 @@ from pulsefront.qc.simulate.timeline import Timeline
 from pulsefront.qc.times import DAY_S
 
 __all__ = [
+    "FAILURE_COLUMNS",
     "events_of",
     "failures_of",
     "measurements_of",
@@ -26,6 +27,16 @@ __all__ = [
     "services_of",
     "unit_of",
 ]
+
+FAILURE_COLUMNS = (
+    "unit_id",
+    "component_id",
+    "cause",
+    "onset_at",
+    "detectable_at",
+    "failed_at",
+    "prevented",
+)
 
 _QC_HOUR = 7
 
@@ -92,7 +103,7 @@ def measurements_of(
                 size,
             ),
             "test": np.repeat(np.array([p[0] for p in parts], dtype=object), size),
-            "unit": np.repeat(np.array([p[1] for p in parts], dtype=object), size),
+            "measurement_unit": np.repeat(np.array([p[1] for p in parts], dtype=object), size),
             "reference": np.repeat([p[2] for p in parts], size),
             **{
                 name: np.repeat([p[3][k] for p in parts], size)
@@ -223,13 +234,4 @@ def failures_of(site: SiteProfile, unit_id: str, life: Timeline, start_s: int) -
                 "prevented": part.prevented,
             }
         )
-    names = (
-        "unit_id",
-        "component_id",
-        "cause",
-        "onset_at",
-        "detectable_at",
-        "failed_at",
-        "prevented",
-    )
-    return pd.DataFrame(rows, columns=list(names))
+    return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))

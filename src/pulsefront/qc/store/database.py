@@ -17,7 +17,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError, ToolMissing
-from pulsefront.qc.records import LIMIT_COLUMNS, Batch
+from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.rows import Counts, RowWriter
 
@@ -110,9 +110,8 @@ class Store:
         if known is not None:
             return known[0]
         row = {"source_hash": source_hash, "name": name, "format": format_name, "complete": False}
-        result = connection.execute(sa.insert(schema.source).values(row))
-        assert result.inserted_primary_key is not None
-        return int(result.inserted_primary_key[0])
+        made = sa.insert(schema.source).values(row).returning(schema.source.c.source_id)
+        return int(connection.execute(made).scalar_one())
 
     def finish_source(self, connection: sa.Connection, source_id: int) -> None:
         """Note that every row of a source is in the store or in quarantine."""
@@ -141,24 +140,6 @@ class Store:
     def units(self) -> pd.DataFrame:
         """Return the units, in the order of their names."""
         return self.frame(schema.unit)
-
-    def measurements(self, unit_id: str) -> pd.DataFrame:
-        """Return all measurements of a unit with every column, in series and time order."""
-        m, s, c, o = schema.measurement, schema.series, schema.context, schema.source
-        query = (
-            sa.select(
-                s.c.unit_id, s.c.component_id, s.c.test, m.c.value, s.c.unit,
-                *(c.c[name] for name in LIMIT_COLUMNS),
-                c.c.status, m.c.measured_at, m.c.available_at, o.c.source_hash,
-                c.c.baseline_id, c.c.software_version,
-            )
-            .join_from(m, s, m.c.series_id == s.c.series_id)
-            .join(c, m.c.context_id == c.c.context_id)
-            .join(o, m.c.source_id == o.c.source_id)
-            .where(s.c.unit_id == unit_id)
-            .order_by(s.c.component_id, s.c.test, s.c.unit, m.c.measured_at)
-        )  # fmt: skip
-        return self.frame(query)
 
     def count(self, table: sa.Table) -> int:
         """Return the number of rows of a table."""

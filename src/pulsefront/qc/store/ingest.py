@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pulsefront.errors import DataError, PulsefrontError, QCDataError
 from pulsefront.files import hash_file
 from pulsefront.progress import Report, silent
-from pulsefront.qc.readers.limits import apply_limits, site_limits
+from pulsefront.qc.readers.limits import Limits, apply_limits, site_limits
 from pulsefront.qc.readers.open import open_source
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Site
@@ -112,13 +112,19 @@ def ingest(
     return IngestResult(tuple(results), counts)
 
 
-def _ingest_file(store, path, site, limits, now_s, progress) -> FileResult:  # type: ignore[no-untyped-def]
+def _ingest_file(
+    store: Store,
+    path: Path,
+    site: Site,
+    limits: Mapping[str, Mapping[str, Limits]],
+    now_s: int,
+    progress: Callable[[Batch], None],
+) -> FileResult:
     source_hash = hash_file(path)
     with store.writing() as connection:
         known = store.source(connection, source_hash)
     if known is not None and known[1]:
         return FileResult(path, known=True)
-    result = FileResult(path)
     try:
         source = open_source(path, site, now_s=now_s)
         with store.writing() as connection:
@@ -135,12 +141,12 @@ def _ingest_file(store, path, site, limits, now_s, progress) -> FileResult:  # t
             progress(batch)
         result = FileResult(path, source.format, counts, notes=tuple(notes))
     except (DataError, QCDataError) as error:
-        result = replace(result, refused=_reason(error), counts=Counts(quarantined=1))
+        result = FileResult(path, counts=Counts(quarantined=1), refused=_reason(error))
+        rejects = (Reject(0, result.refused, path.name),)
         with store.writing() as connection:
             source_id = store.begin_source(
                 connection, source_hash, name=path.name, format_name="refused"
             )
-            rejects = (Reject(0, result.refused, path.name),)
             store.add(connection, Batch(rejects=rejects), source_id)
     with store.writing() as connection:
         store.finish_source(connection, source_id)

@@ -15,10 +15,10 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pulsefront.qc.records import LIMIT_COLUMNS, UNIT_COLUMNS, Batch, Reject
+from pulsefront.qc.records import CONTEXT_COLUMNS, UNIT_COLUMNS, Batch, Reject, group_rows
 from pulsefront.qc.store import schema
 
-__all__ = ["Counts", "RowWriter", "group_rows", "insert_new"]
+__all__ = ["Counts", "RowWriter", "insert_new"]
 
 LATE_S = 86_400
 """A record that became known more than a day after it was measured counts as late."""
@@ -143,7 +143,7 @@ class RowWriter:
         return Counts(new=new, duplicate=duplicate, late=late), rejects
 
     def _series_ids(self, connection: sa.Connection, frame: pd.DataFrame) -> np.ndarray:
-        names = ["unit_id", "component_id", "test", "unit"]
+        names = ["unit_id", "component_id", "test", "measurement_unit"]
         codes, keys = group_rows(frame, names)
         missing = [key for key in keys if key not in self._series]
         if missing:
@@ -156,12 +156,13 @@ class RowWriter:
             for some in _pieces(units, _ROWS_PER_QUERY):
                 query = sa.select(table).where(table.c.unit_id.in_(some))
                 for row in connection.execute(query):
-                    self._series[row.unit_id, row.component_id, row.test, row.unit] = row.series_id
+                    key = (row.unit_id, row.component_id, row.test, row.measurement_unit)
+                    self._series[key] = row.series_id
         ids = np.array([self._series[key] for key in keys], dtype=np.int64)
         return np.asarray(ids[codes])
 
     def _context_ids(self, connection: sa.Connection, frame: pd.DataFrame) -> np.ndarray:
-        names = [*LIMIT_COLUMNS, "status", "baseline_id", "software_version"]
+        names = CONTEXT_COLUMNS
         codes, keys = group_rows(frame, names)
         texts = [repr(key) for key in keys]
         missing = [
@@ -268,20 +269,6 @@ def _rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     names = list(frame.columns)
     columns = [frame[name].tolist() for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def group_rows(
-    frame: pd.DataFrame, names: Sequence[str]
-) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
-    """Return a code per row and the distinct tuples of *names* that the codes point to."""
-    codes = np.zeros(len(frame), dtype=np.int64)
-    for name in names:
-        part, uniques = pd.factorize(frame[name], use_na_sentinel=False)
-        codes = codes * (len(uniques) or 1) + part
-        codes, _ = pd.factorize(codes)  # keeps the product of the sizes from overflowing
-    _, where = np.unique(codes, return_index=True)
-    columns = [frame[name].to_numpy()[where].tolist() for name in names]
-    return codes, list(zip(*columns, strict=True))
 
 
 def _equal(left: pd.Series, right: pd.Series) -> np.ndarray:

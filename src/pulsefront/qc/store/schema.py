@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.records import LIMIT_COLUMNS
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -70,11 +71,9 @@ series = sa.Table(
     sa.Column("unit_id", _Text, nullable=False, index=True),
     sa.Column("component_id", _Text, nullable=False),
     sa.Column("test", _Text, nullable=False),
-    sa.Column("unit", _Text, nullable=False),
-    sa.UniqueConstraint("unit_id", "component_id", "test", "unit"),
+    sa.Column("unit", _Text, key="measurement_unit", nullable=False),
+    sa.UniqueConstraint("unit_id", "component_id", "test", "measurement_unit"),
 )
-
-_LIMITS = ("reference", "action_low", "tolerance_low", "tolerance_high", "action_high")
 
 context = sa.Table(
     "context",
@@ -82,7 +81,7 @@ context = sa.Table(
     sa.Column("context_id", sa.Integer, primary_key=True),
     # The canonical text of the other columns: NULLs are not equal in a unique constraint.
     sa.Column("content", _Text, nullable=False, unique=True),
-    *(sa.Column(name, sa.Float) for name in _LIMITS),
+    *(sa.Column(name, sa.Float) for name in LIMIT_COLUMNS),
     sa.Column("status", _Text, nullable=False),
     sa.Column("baseline_id", _Text, nullable=False),
     sa.Column("software_version", _Text, nullable=False),

@@ -1,0 +1,86 @@
+"""The right to say no, and reasons in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pulsefront.qc.features.drift import watched_tests
+from pulsefront.qc.models.decide import explain, no_decision_reasons, phrase
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings
+from strategies_qc import tiny_samples
+
+PLAN = BacktestSettings(
+    folds=3, candidates=("age", "ewma", "hazard"), null_repeats=4, bootstrap_replicates=60
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_model(tiny_samples(), PLAN, name="hazard")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"in_service": True}, "in service"),
+        ({"records": 1}, "short history"),
+        ({"software": "VG99Z"}, "unknown software version 'VG99Z'"),
+        ({"last_measured_s": -1}, "no QC known yet"),
+    ],
+)
+def test_no_decision_has_its_reason(model, change, reason):
+    samples = tiny_samples().samples
+    some = samples.take(np.flatnonzero(samples.records > 20)[:10])
+    filled = {n: np.full(10, v, dtype=getattr(some, n).dtype) for n, v in change.items()}
+    columns = model.estimator.columns
+    found = no_decision_reasons(replace(some, **filled), model.guard, model.schema, columns)
+    assert all(reason in text for text in found)
+
+
+def test_stale_qc_and_values_outside_the_training_range_are_refused(model):
+    column = model.schema.column
+    columns = model.estimator.columns
+    samples = tiny_samples().samples
+    fine = np.flatnonzero(no_decision_reasons(samples, model.guard, model.schema, columns) == "")
+    assert len(fine) > 0.8 * len(samples)
+    some = samples.take(fine[:20])
+    stale = some.values.copy()
+    stale[:, column("missed_qc_days")] = 9
+    found = no_decision_reasons(replace(some, values=stale), model.guard, model.schema, columns)
+    assert set(found) == {"no QC for 9 working days"}
+    strange = some.values.copy()
+    strange[:, column("unit sensitivity:level_mean")] = 40.0
+    found = no_decision_reasons(replace(some, values=strange), model.guard, model.schema, columns)
+    assert all("outside the training range: unit sensitivity" in text for text in found)
+
+
+def test_reasons_name_what_was_changed(model):
+    samples = tiny_samples().samples
+    column = model.schema.column
+    module = ~np.isnan(samples.values[:, column("photopeak_kev:slope")])
+    values = samples.values[np.flatnonzero(module)[:5]].copy()
+    for name in ("slope", "ewma", "level_mean", "neighbour", "peer"):
+        values[:, column(f"photopeak_kev:{name}")] = 4.0
+    for words in explain(model.estimator, values, model.typical, model.schema.names):
+        assert any("photopeak kev" in text for text in words)
+        assert len(words) <= 3
+
+
+def test_every_feature_has_its_words(model):
+    for name in model.schema.names:
+        assert str(3) in phrase(name, 3.0)
+        assert phrase(name, float("nan")).endswith("not known")
+
+
+def test_slow_drift_is_watched_on_the_unit_alone(model):
+    samples = tiny_samples().samples
+    level = model.schema.column("sensitivity:level_mean")
+    whole = np.flatnonzero(~np.isnan(samples.values[:, level]))[:3]
+    values = samples.values[whole].copy()
+    values[:, level] = [0.1, 0.59, 0.7]
+    watched = watched_tests(values, model.schema)
+    assert ["sensitivity" in tests for tests in watched] == [False, False, True]

@@ -1,0 +1,52 @@
+"""CSV and Parquet tables read by a mapping."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.site import Mapping, Site
+from strategies_qc import TABLE_COLUMNS, plain_text, read_log, read_table
+
+
+def test_parquet_equals_csv(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(
+        {
+            "Scanner": ["a", "a"],
+            "Test": "t",
+            "Value": [1.5, 2.5],
+            "Date": ["2023-01-01", "2023-01-02"],
+        }
+    )
+    frame.to_parquet(tmp_path / "x_daily.parquet")
+    site = Site(mappings={"*_daily.*": Mapping(columns=TABLE_COLUMNS)})
+    parquet = read_log(tmp_path / "x_daily.parquet", site)[0]
+    csv = read_table(tmp_path, frame.to_csv(index=False))[0]
+    assert parquet.drop(columns="row").equals(csv.drop(columns="row"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(plain_text, plain_text, plain_text, plain_text), max_size=6))
+def test_every_row_of_any_table_is_either_read_or_refused(tmp_path_factory, rows):
+    """Nothing is lost: rows out and rows refused add up to rows in."""
+    import csv
+    import io
+
+    folder = tmp_path_factory.mktemp("table")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["Scanner", "Test", "Value", "Date"])
+    writer.writerow(["a", "t", "1", "2023-01-13"])
+    kept = [row for row in rows if any(cell.strip() for cell in row)]
+    writer.writerows(kept)
+    with suppress(QCDataError):  # such as dates that do not tell the day from the month
+        frame, _, rejects, _ = read_table(folder, buffer.getvalue())
+        plain = not any(c in cell for row in kept for cell in row for c in '\n\r"')
+        if plain:
+            assert len(frame) + len(rejects) == len(kept) + 1
