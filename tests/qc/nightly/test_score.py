@@ -144,14 +144,26 @@ def test_stale_qc_ends_in_no_decision(site):
     assert all("working days" in row.reasons for row in run.rows)
 
 
-def test_metrics_file_is_in_the_exposition_format(site, tmp_path):
+def test_metrics_file_tells_the_run_to_a_parser_of_the_exposition_format(site, tmp_path):
+    from prometheus_client.parser import text_string_to_metric_families
+
     folder, as_of_s = site
-    night(folder, as_of_s, tmp_path)
-    for line in (tmp_path / "pulsefront_qc.prom").read_text().splitlines():
-        name, _, value = line.rpartition(" ")
-        assert name.startswith(("# HELP pulsefront_qc_", "# TYPE pulsefront_qc_", "pulsefront_qc_"))
-        if not line.startswith("#"):
-            float(value)
+    run = night(folder, as_of_s, tmp_path)
+    text = (tmp_path / "pulsefront_qc.prom").read_text()
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    found = {s.name.removeprefix("pulsefront_qc_"): s.value for s in samples}
+    assert found == {
+        "last_success_as_of_seconds": as_of_s,
+        "units": 8,
+        "scored": len(run.rows) - run.abstained,
+        "abstained": run.abstained,
+        "alerts": run.alerts,
+        "failed_units": 0,
+        "quarantined": 0,
+        "run_info": 1,
+    }
+    assert samples[-1].labels == {"run_id": run.run_id, "model_hash": run.model_hash}
+    assert all(f"# HELP {s.name} " in text for s in samples)
 
 
 def test_json_and_csv_and_table_say_the_same(site, tmp_path):

@@ -22,6 +22,15 @@ def test_document_types_and_entities_are_refused(tmp_path, head):
         read_xml(path)
 
 
+def test_names_come_without_their_namespaces(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text('<a xmlns="urn:x" xmlns:y="urn:y"><b y:c="1">text</b></a>')
+    root = read_xml(path)
+    assert root.tag == "a"
+    assert root.findtext("b") == "text"
+    assert root.find("b").attrib == {"c": "1"}
+
+
 def test_deep_nesting_is_refused(tmp_path):
     path = tmp_path / "deep.xml"
     path.write_text("<a>" * 5000 + "</a>" * 5000)

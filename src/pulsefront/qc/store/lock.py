@@ -5,13 +5,12 @@ Both kinds vanish with the process that holds them, also when it is killed.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.store.database import sqlite_file, store_url
@@ -51,15 +50,15 @@ def locked(location: str | Path) -> Iterator[None]:
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(path, timeout=0)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(path) from None
+        lock.acquire()
+    except Timeout:
+        raise _refusal(path) from None
+    try:
         yield
     finally:
-        os.close(descriptor)  # the file stays: removing it would let two jobs lock two files
+        lock.release()
 
 
 @contextmanager
