@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
 from pulsefront.qc.simulate.fleet import write_fleet
+from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.store.lock import locked
 from strategies_qc import siemens_report, tiny_fleet
 
@@ -125,3 +128,54 @@ def test_report_is_drawn_again_from_json(fleet, tmp_path):
     assert "Failures found" in first or "failures found" in first
     (tmp_path / "bad.json").write_text("{}")
     assert call("report", tmp_path / "bad.json")[0] == 2
+
+
+BARE_HOST = """
+import json, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "onnx", "onnxruntime", "hls4ml", "xraydb"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from pulsefront.cli.main import main
+
+for arguments in json.load(sys.stdin):
+    sys.argv = ["pulsefront", "qc", *arguments]
+    try:
+        main()
+    except SystemExit as done:
+        print(f"qc {arguments[0]}: exit code {done.code}", flush=True)
+"""
+
+
+def test_qc_host_without_torch_and_onnx_goes_from_logs_to_pages(tmp_path):
+    """One site of the demonstration's fleet, over two years, where none of them is."""
+    logs, db = tmp_path / "fleet" / "logs", tmp_path / "qc.db"
+    demo = load_fleet("demo")
+    small = demo.model_copy(update={"years": 2.0, "sites": demo.sites[:1]})
+    write_fleet(small, tmp_path / "fleet")
+    model, result = tmp_path / "model.zip", tmp_path / "backtest.json"
+    plain = ("--models", "age,hazard", "--folds", 2)
+    commands = [
+        ("init", tmp_path / "site"),
+        ("ingest", logs, "--db", db, "--site", tmp_path / "fleet" / "site.toml"),
+        ("train", "--db", db, "--out", model, "--model", "hazard", *plain),
+        ("score", "--db", db, "--model", model, "--as-of", "2023-12-01", "--out", tmp_path),
+        ("backtest", "--db", db, "--out", tmp_path, "--null-repeats", 2, *plain),
+        ("report", result, "--out", tmp_path / "again.html"),
+        ("train", "--db", db, "--out", model, "--onnx", tmp_path / "model.onnx"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", BARE_HOST],
+        input=json.dumps([[str(a) for a in arguments] for arguments in commands]),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    codes = [line.split()[-1] for line in done.stdout.splitlines() if "exit code" in line]
+    assert codes == ["0", "0", "0", "0", "0", "0", "3"], done.stdout + done.stderr
+    assert len(json.loads((tmp_path / "scores_2023-12-01.json").read_text())["scores"]) == 6 * 7
+    assert "Failures found" in (tmp_path / "again.html").read_text(encoding="utf-8")
+    assert "pulsefront[firmware]" in done.stderr
+    assert "Traceback" not in done.stderr
