@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.classification import (
@@ -31,7 +32,6 @@ from pulsefront.qc.backtest.judgement import CALIBRATION_BINS, curve_of, reliabi
 from pulsefront.qc.backtest.public_data import find_set, read_ai4i, read_cmapss, trailing_features
 from pulsefront.qc.backtest.public_results import PublicFigures, PublicResult
 from pulsefront.qc.backtest.remaining_life import LIFE_CANDIDATES, remaining_life
-from pulsefront.qc.models.estimators import expit
 from pulsefront.qc.models.training import fit_trees
 
 __all__ = ["CANDIDATES", "PUBLIC_SETS", "ai4i", "cmapss", "public_backtest"]
@@ -65,7 +65,7 @@ def _boosting(x: Floats, outcome: Outcomes, x_test: Floats, seed: int) -> Floats
         "min_samples_leaf": 10, "l2_regularization": 1.0,
     }  # fmt: skip
     trees = fit_trees(x.astype(np.float32), outcome, columns, seed=seed, **settings)
-    return expit(trees.log_odds(x_test.astype(np.float32)))
+    return np.asarray(expit(trees.log_odds(x_test.astype(np.float32))))
 
 
 def _forest(x: Floats, outcome: Outcomes, x_test: Floats, seed: int) -> Floats:

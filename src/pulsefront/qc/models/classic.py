@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.models.estimators import Network, Scaler, expit, fit_scaler
+from pulsefront.qc.models.estimators import Network, Scaler, fit_scaler
 
 __all__ = ["ClassicResult", "SelectionStep", "select_inputs", "train_classic"]
 

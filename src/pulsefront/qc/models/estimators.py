@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from scipy.special import expit
 
 __all__ = [
     "Estimator",
@@ -21,20 +22,12 @@ __all__ = [
     "Rule",
     "Scaler",
     "Trees",
-    "expit",
     "fit_scaler",
 ]
 
 Floats = npt.NDArray[np.float64]
 
 _CLIP = 8.0
-
-
-def expit(x: npt.ArrayLike) -> Floats:
-    """Return 1 / (1 + exp(−x)) without overflow."""
-    x = np.asarray(x, dtype=np.float64)
-    small = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0, 1.0, small) / (1.0 + small))
 
 
 class Estimator(Protocol):
@@ -179,7 +172,7 @@ class ProbabilityCalibration:
 
     def probability(self, log_odds: Floats) -> Floats:
         """Return the calibrated probability."""
-        return expit(self.slope * log_odds + self.intercept)
+        return np.asarray(expit(self.slope * log_odds + self.intercept))
 
     def interval(self, log_odds: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
         """Return the ends of the probability's interval over the replicates."""
