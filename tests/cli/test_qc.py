@@ -9,8 +9,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from pulsefront.cli import qc_support
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
+from pulsefront.qc.backtest.public_sets import PUBLIC_SETS
+from pulsefront.qc.models.training import CANDIDATES
 from pulsefront.qc.simulate.fleet import write_fleet
 from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.store.lock import locked
@@ -90,6 +93,11 @@ def test_damaged_model_is_exit_4(fleet, tmp_path):
     assert code == 4, message
 
 
+def test_names_in_help_texts_are_those_of_the_models_and_sets():
+    assert qc_support.CANDIDATES == CANDIDATES
+    assert set(qc_support.PUBLIC) == set(PUBLIC_SETS)
+
+
 def test_missing_store_and_early_day_are_exit_3(fleet, tmp_path):
     code, _ = call("score", "--db", tmp_path / "no.db", "--model", fleet / "model.zip",
                    "--as-of", "2023-06-01", "--out", tmp_path)  # fmt: skip
@@ -108,6 +116,7 @@ def test_partial_ingest_is_exit_6_and_names_the_file(tmp_path):
     assert code == 6
     assert "2 files" in output
     assert "1 refused" in output
+    assert "read as: 1 siemens" in output
 
 
 def test_unknown_path_is_an_error(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -132,6 +133,9 @@ def tell_ingest(result: IngestResult) -> None:
     counts = result.counts
     known = sum(file.known for file in result.files)
     typer.echo(f"{len(result.files)} files, {known} known already, {len(result.refused)} refused")
+    formats = Counter(file.format for file in result.files if file.format)
+    if formats:
+        typer.echo("read as: " + ", ".join(f"{n} {name}" for name, n in formats.most_common()))
     typer.echo(
         f"records: {counts.new} new, {counts.duplicate} duplicate, {counts.late} late, "
         f"{counts.quarantined} quarantined"

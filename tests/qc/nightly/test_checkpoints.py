@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pulsefront import __version__
 from pulsefront.qc.features.daily import series_states, unit_features
 from pulsefront.qc.features.history import BLOCK_S, Before
 from pulsefront.qc.features.schema import schema_of
@@ -146,6 +149,31 @@ def test_earlier_day_is_scored_without_the_checkpoint_and_leaves_it_alone(model,
         assert early.rows == full.rows
         assert early.units_resumed == 0
         assert store.frame(schema.checkpoint).equals(kept)
+
+
+def older_checkpoint() -> bytes:
+    """Return a checkpoint as it was before states had names: fifty numbers a series."""
+    head = {"format": f"pulsefront {__version__}, state 1", "instant_s": 0, "arrival_id": 1,
+            "read_from_s": 0, "services": "", "digest": "", "software": ""}  # fmt: skip
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, head=np.array(json.dumps(head)), series_id=np.array([1]), context_id=np.array([1]),
+        state=np.zeros((1, 50)),
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+def test_checkpoints_of_an_older_form_are_made_anew_by_themselves(model, tmp_path):
+    with Store(tmp_path / "qc.db") as store:
+        deliver(store, 0, 10**6)
+        as_of = int(arrivals()[0][1].max()) * DAY
+        first = score(store, model, as_of, None)
+        with store.writing() as connection:
+            connection.execute(sa.update(schema.checkpoint).values(content=older_checkpoint()))
+        again = score(store, model, as_of, None)
+        third = score(store, model, as_of, None)
+    assert again.rows == third.rows == first.rows
+    assert (again.units_resumed, third.units_resumed) == (0, 8)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut off"])

@@ -10,8 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.site import Mapping, Site, TableColumns
 from strategies_qc import TABLE_COLUMNS, plain_text, read_log, read_table
+
+
+def test_unit_of_a_site_file_is_the_unit_of_measurement(tmp_path):
+    """Site files may say unit or measurement_unit, for a column and for a fixed value."""
+    text = "Scanner,Test,Value,Date,U\na,t,1,2023-01-13,keV\n"
+    named = {"unit_id": "Scanner", "test": "Test", "value": "Value", "measured_at": "Date"}
+    for word in ("unit", "measurement_unit"):
+        columns = TableColumns.model_validate({**named, word: "U"})
+        assert read_table(tmp_path, text, columns=columns)[0].loc[0, "measurement_unit"] == "keV"
+        frame = read_table(tmp_path, text, fixed={word: "eV"})[0]
+        assert frame.loc[0, "measurement_unit"] == "eV"
 
 
 def test_parquet_equals_csv(tmp_path):
