@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
+    LIMIT_COLUMNS,
     MEASUREMENT_COLUMNS,
     SERVICE_COLUMNS,
     UNIT_COLUMNS,
@@ -67,6 +70,10 @@ def measurements_of(
     done: np.ndarray,
     late: np.ndarray,
 ) -> pd.DataFrame:
+    """Return what was read of *values*, (component, day) by test, on the days when QC was done.
+
+    *late* says for each day how many days later its log came.
+    """
     day = np.flatnonzero(done)
     resets = np.sort([*life.calibration_days, *life.upgrade_days])
     baseline = np.array(
@@ -76,40 +83,28 @@ def measurements_of(
     software = np.array([f"VG{50 + 10 * v}A" for v in versions], dtype=object)
     # The clock of the console: local time that follows the sun, not summer time.
     measured = start_s + day * DAY_S + _QC_HOUR * 3600
-    parts = [
-        (
-            test,
-            TESTS[test][0],
-            TESTS[test][1],
-            TESTS[test][2:6],
-            component,
-            readings[component, day],
-        )
+    series = [
+        (test, component, readings[component, day])
         for test, readings in values.items()
         for component in range(len(readings))
     ]
-    size = len(day)
-    repeat = len(parts)
+    size, repeat = len(day), len(series)
+
+    def of_series(column: Sequence[object]) -> np.ndarray:
+        return np.repeat(np.array(column, dtype=object), size)
+
+    names = [_module_name(c if test in MODULE_TESTS else -1) for test, c, _ in series]
     return frame_of(
         MEASUREMENT_COLUMNS,
         {
-            "value": np.round(np.concatenate([part[5] for part in parts]), 4),
+            "value": np.round(np.concatenate([readings for _, _, readings in series]), 4),
             "unit_id": unit_id,
-            "component_id": np.repeat(
-                np.array(
-                    [_module_name(p[4] if p[0] in MODULE_TESTS else -1) for p in parts],
-                    dtype=object,
-                ),
-                size,
-            ),
-            "test": np.repeat(np.array([p[0] for p in parts], dtype=object), size),
-            "measurement_unit": np.repeat(np.array([p[1] for p in parts], dtype=object), size),
-            "reference": np.repeat([p[2] for p in parts], size),
+            "component_id": of_series(names),
+            "test": of_series([test for test, _, _ in series]),
+            "measurement_unit": of_series([TESTS[test].measurement_unit for test, _, _ in series]),
             **{
-                name: np.repeat([p[3][k] for p in parts], size)
-                for k, name in enumerate(
-                    ("action_low", "tolerance_low", "tolerance_high", "action_high")
-                )
+                name: np.repeat([getattr(TESTS[test], name) for test, _, _ in series], size)
+                for name in LIMIT_COLUMNS
             },
             "measured_at": np.tile(measured, repeat),
             "available_at": np.tile(measured + 900 + late[day] * DAY_S, repeat),
@@ -164,6 +159,7 @@ def events_of(
 def services_of(
     settings: FleetSettings, unit_id: str, life: Timeline, start_s: int, random: Generator
 ) -> pd.DataFrame:
+    """Return the service log; one entry in ten comes some days late."""
     rows: list[tuple[str, str, float, float]] = [  # component, kind, day, downtime in days
         *(("", "calibration", day + 0.25, 0.04) for day in life.calibration_days),
         *(("", "preventive", day + 0.3, 0.3) for day in life.preventive_days),
@@ -196,6 +192,7 @@ def services_of(
 def unit_of(
     settings: FleetSettings, site: SiteProfile, unit_id: str, life: Timeline, start_s: int
 ) -> pd.DataFrame:
+    """Return the scanner's own record."""
     return frame_of(
         UNIT_COLUMNS,
         {
@@ -213,15 +210,16 @@ def unit_of(
 
 
 def failures_of(site: SiteProfile, unit_id: str, life: Timeline, start_s: int) -> pd.DataFrame:
+    """Return the truth: every degradation, and when it could first be seen."""
     rows = []
     for part in life.degradations:
         detectable = 0
         if part.cause in SHOWS:
-            test, size, power = SHOWS[part.cause]
+            symptom = SHOWS[part.cause]
             # First day on which the change is three times the noise of one reading.
-            threshold = 3.0 * TESTS[test][6] * site.noise_factor / size
+            threshold = 3.0 * TESTS[symptom.test].noise * site.noise_factor / symptom.change
             span = max(part.fail_day - part.onset_day, 1)
-            first = part.onset_day + int(np.ceil(span * threshold ** (1.0 / power)))
+            first = part.onset_day + int(np.ceil(span * threshold ** (1.0 / symptom.power)))
             detectable = start_s + first * DAY_S if first < part.fail_day else 0
         rows.append(
             {

@@ -8,6 +8,8 @@ slowly that no single day looks wrong.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.random import Generator
 
@@ -20,27 +22,47 @@ _HALF_LIFE_DAYS = 270.9  # Ge-68
 
 MODULE_TESTS = ("photopeak_kev", "block_efficiency", "time_offset_ps")
 
-# Test → unit, reference, action low, tolerance low, tolerance high, action high, noise (1 sigma).
+
+class SimulatedTest(NamedTuple):
+    """A test of every scanner or module; ``noise`` is one sigma of a reading."""
+
+    measurement_unit: str
+    reference: float
+    action_low: float
+    tolerance_low: float
+    tolerance_high: float
+    action_high: float
+    noise: float
+
+
 TESTS = {
-    "photopeak_kev": ("keV", 511.0, 491.0, 501.0, 521.0, 531.0, 1.2),
-    "block_efficiency": ("% of mean", 100.0, 80.0, 90.0, 110.0, 120.0, 1.0),
-    "time_offset_ps": ("ps", 0.0, -200.0, -100.0, 100.0, 200.0, 12.0),
-    "sensitivity": ("% of reference", 100.0, 90.0, 95.0, 105.0, 110.0, 0.5),
-    "randoms": ("%", 100.0, 85.0, 90.0, 110.0, 115.0, 1.5),
-    "scatter_ratio": ("%", 32.0, 28.8, 30.4, 33.6, 35.2, 0.2),
-    "temperature_c": ("degC", 22.0, 17.0, 19.0, 25.0, 27.0, 0.25),
+    "photopeak_kev": SimulatedTest("keV", 511.0, 491.0, 501.0, 521.0, 531.0, 1.2),
+    "block_efficiency": SimulatedTest("% of mean", 100.0, 80.0, 90.0, 110.0, 120.0, 1.0),
+    "time_offset_ps": SimulatedTest("ps", 0.0, -200.0, -100.0, 100.0, 200.0, 12.0),
+    "sensitivity": SimulatedTest("% of reference", 100.0, 90.0, 95.0, 105.0, 110.0, 0.5),
+    "randoms": SimulatedTest("%", 100.0, 85.0, 90.0, 110.0, 115.0, 1.5),
+    "scatter_ratio": SimulatedTest("%", 32.0, 28.8, 30.4, 33.6, 35.2, 0.2),
+    "temperature_c": SimulatedTest("degC", 22.0, 17.0, 19.0, 25.0, 27.0, 0.25),
 }
 
 
-# Cause → test, its change at the failure, and the power of the progress that it grows with.
+class Symptom(NamedTuple):
+    """The test that a cause shows in, its change at the failure, and the power it grows with."""
+
+    test: str
+    change: float
+    power: float
+
+
 SHOWS = {
-    "gain_drift": ("photopeak_kev", 36.0, 1.5),
-    "efficiency_loss": ("block_efficiency", 26.0, 2.0),
-    "timing_drift": ("time_offset_ps", 260.0, 1.5),
-    "high_voltage": ("photopeak_kev", 9.0, 1.0),
-    "cooling": ("temperature_c", 5.5, 1.0),
-    "slow_sensitivity_loss": ("sensitivity", 6.0, 1.0),
+    "gain_drift": Symptom("photopeak_kev", 36.0, 1.5),
+    "efficiency_loss": Symptom("block_efficiency", 26.0, 2.0),
+    "timing_drift": Symptom("time_offset_ps", 260.0, 1.5),
+    "high_voltage": Symptom("photopeak_kev", 9.0, 1.0),
+    "cooling": Symptom("temperature_c", 5.5, 1.0),
+    "slow_sensitivity_loss": Symptom("sensitivity", 6.0, 1.0),
 }
+"""By cause; a sudden failure shows in nothing."""
 
 
 def draw_signals(
@@ -96,7 +118,7 @@ def draw_signals(
         "temperature_c": temperature[None],
     }
     for test, values in signals.items():
-        sigma = TESTS[test][6] * (noise if test in MODULE_TESTS else 1.0)
+        sigma = TESTS[test].noise * (noise if test in MODULE_TESTS else 1.0)
         sigma = sigma * (1.0 if test == "temperature_c" else grain)
         signals[test] = values + sigma * random.normal(0.0, 1.0, values.shape)
     return signals
