@@ -59,6 +59,7 @@ def fill_ages(
     last_measured_s: npt.NDArray[np.int64],
     schema: FeatureSchema,
 ) -> None:
+    """Fill age, days since services, and working days without QC, in place."""
     installed = int(history.unit["installed_on"])
     age = (as_of_s - installed) / DAY_S if installed else np.nan
     values[:, :, schema.column("age_days")] = age
