@@ -54,8 +54,7 @@ studies: .venv/installed
 	touch $@
 
 .venv/installed: .venv/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]"
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -51,17 +51,12 @@ def workers_for(workers: int | None, scheduler: str | None) -> Iterator[Workers]
 
 @contextmanager
 def _cluster(address: str) -> Iterator[Any]:
-    from pulsefront.errors import ConfigError, ToolMissing
+    from pulsefront.errors import ConfigError
+    from pulsefront.extras import require
 
-    try:
-        # By name: its types are known only where it is installed.
-        distributed = import_module("distributed")
-    except ImportError:
-        raise ToolMissing(
-            "distributed",
-            needed_for="--scheduler",
-            install="pip install 'pulsefront[cluster]'",
-        ) from None
+    require("cluster", needed_for="--scheduler")
+    # By name: its types are known only where it is installed.
+    distributed = import_module("distributed")
     try:
         client = distributed.Client(address, timeout="10s")
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import typer
 
 import pulsefront
 from pulsefront.errors import PulsefrontError
+from pulsefront.extras import missing_extra
 
 __all__ = ["app", "main"]
 
@@ -76,6 +77,11 @@ def main() -> NoReturn:
         if debug:
             raise
         _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, needed_for="this command")
+        if debug or missing is None:
+            raise
+        _fail(str(missing), missing.exit_code)
     except OSError as error:
         if debug or error.errno != errno.ENOSPC:
             raise

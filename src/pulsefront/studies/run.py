@@ -9,6 +9,7 @@ from typing import Any
 
 from pulsefront.detector import detector_hash, load_detector
 from pulsefront.errors import ToolMissing
+from pulsefront.extras import require
 from pulsefront.files import write_text
 from pulsefront.firmware import load_board
 from pulsefront.search.workers import Workers
@@ -70,7 +71,8 @@ def run_study(
     ConfigError
         The study file does not fit.
     ToolMissing
-        g++ is absent and the study asks for hls4ml.
+        The extras train and firmware are not installed, or g++ is absent and the study asks for
+        hls4ml.
     PulsefrontError
         A step failed, or another run holds the directory.
     """
@@ -94,6 +96,7 @@ def run_study(
 
 def _check(study: StudyBase) -> None:
     """Find now what would otherwise stop the run after minutes of work."""
+    require("train", "firmware", needed_for="a study")
     study.search.network.check()
     if study.search.device != "cpu":
         from pulsefront.networks.device import require_device
