@@ -1,15 +1,20 @@
-# Every target makes its own virtual environment in .venv where there is none.
+# Every target makes its own virtual environment where there is none.
 PYTHON ?= python3
+VENV ?= .venv
 OUT ?= out
 FUZZ_SECONDS ?= 120
 # Folder with measured files for the page of `make studies`.
 MEASURED ?= ../shared/data
-BIN := .venv/bin
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
+# Comparisons with others and with the clock have targets of their own.
+PROJECT := --ignore=tests/peers --ignore=tests/benchmarks
 
-.PHONY: demo test check bench peers fuzz studies clean
+.PHONY: demo test coverage quick slow package check bench peers fuzz studies clean
 
 # The main job: both shipped studies from simulation to proved firmware, and a small QC fleet.
-demo: .venv/installed
+demo: $(VENV)/installed
 	$(BIN)/pulsefront run position_lyso_monolithic --out $(OUT)/position_lyso_monolithic
 	$(BIN)/pulsefront run timing_lyso_pair --out $(OUT)/timing_lyso_pair
 	$(BIN)/pulsefront qc demo --out $(OUT)/qc
@@ -19,28 +24,45 @@ demo: .venv/installed
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
 # A worker that crashes ends the run: waiting for another in its place may never end.
-test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile --ignore=tests/peers --ignore=tests/benchmarks -m "not slow" --max-worker-restart=0
+test: $(VENV)/installed-dev
+	$(PYTEST) -n auto --dist loadfile $(PROJECT) -m "not slow" --max-worker-restart=0 $(COVER)
 
-check: .venv/installed-dev
+# The same tests, with every line of the package counted; fails below the floor in pyproject.toml.
+coverage:
+	$(MAKE) test COVER="--cov --cov-report=term"
+
+# Rooms that need no torch, in a Python without it: the quick part of the matrix in .ci/run.
+quick: $(VENV)/installed-test
+	$(PYTEST) -n auto --dist loadfile -m "not slow" --max-worker-restart=0 \
+	    tests/test_*.py tests/fixed_point tests/firmware tests/evaluate tests/events tests/qc
+
+# Tests that take more than ten seconds each.
+slow: $(VENV)/installed-dev
+	$(PYTEST) $(PROJECT) --ignore=tests/packaging -m slow
+
+# The wheel, built and installed elsewhere: without extras, and with all of them.
+package: $(VENV)/installed-dev
+	$(PYTEST) tests/packaging
+
+check: $(VENV)/installed-dev
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 # Speed beside peers, one thread against one thread; equality is asserted before timing.
-bench: .venv/installed-dev
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest tests/benchmarks -s -o addopts="-ra --strict-markers"
+bench: $(VENV)/installed-dev
+	NUMBA_NUM_THREADS=1 $(PYTEST) tests/benchmarks -s -o addopts="-ra --strict-markers"
 
 # Comparison with outside programs and packages; those that are absent are named as skipped.
-peers: .venv/installed-peers
+peers: $(VENV)/installed-peers
 	$(BIN)/pytest tests/peers -s
 
-fuzz: .venv/installed-dev
+fuzz: $(VENV)/installed-dev
 	PULSEFRONT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz -s
 
 # Every study in sim_data/studies, at full length, and a page of measured files if there are any.
-studies: .venv/installed
+studies: $(VENV)/installed
 	@if [ -d "$(MEASURED)" ]; then $(BIN)/pulsefront gallery "$(MEASURED)" --out $(OUT)/measured.html; \
 	else echo "no measured files in $(MEASURED): their page is left out"; fi
 	@set -e; for study in sim_data/studies/*.toml; do \
@@ -49,21 +71,26 @@ studies: .venv/installed
 	done
 	$(BIN)/pulsefront qc backtest --fleet reference --out $(OUT)/qc_reference
 
-.venv/python:
-	$(PYTHON) -m venv .venv
+$(VENV)/python:
+	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-.venv/installed: .venv/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all]"
+# What a user installs; what the tests need beside it, without torch; what a developer needs.
+$(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e ".[all]"
 	touch $@
 
-.venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+$(VENV)/installed-test: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e ".[test]"
 	touch $@
 
-.venv/installed-peers: .venv/installed-dev
-	-$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[peers]"
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/installed-peers: $(VENV)/installed-dev
+	-$(PIP) -e ".[peers]"
 	touch $@
 
 clean:
-	rm -rf .venv out build dist
+	rm -rf .venv .venv-* out build dist
