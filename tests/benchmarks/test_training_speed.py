@@ -4,6 +4,10 @@ Equal candidates, equal minibatches, equal steps, one thread each: float network
 train through their quantizers, which is what a search mostly does. The last case has the stages of
 a whole search.
 
+Both sides multiply the same matrices, and no batching makes a processor multiply faster. What is
+compared is therefore the time beside the products, which the machine's own rate gives: the whole
+ratio would say as much about the processor as about the code.
+
 Run it alone with output: pytest -s tests/benchmarks/test_training_speed.py
 """
 
@@ -12,11 +16,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+from machine import macs_per_s
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import (
     Candidate,
@@ -192,16 +198,27 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "position, ablated, 64-24-16-3": small_position_problem,
 }
 
+# How many times as long plain torch must take beside the matrix products.
 LEAST = {
     ("timing 16-16-8-1", False): 8.0,
     ("timing 16-16-8-1", True): 8.0,
-    # Plain torch already spends a third of its time in matrix products here, and both sides
-    # multiply at the processor's full rate: no batching can gain more in float.
-    ("position 64-72-44-3", False): 2.0,
-    ("position 64-72-44-3", True): 3.0,
-    ("position, ablated, 64-24-16-3", False): 4.0,
+    ("position 64-72-44-3", False): 3.0,
+    ("position 64-72-44-3", True): 4.0,
+    ("position, ablated, 64-24-16-3", False): 5.0,
     ("position, ablated, 64-24-16-3", True): 8.0,
 }
+
+
+def macs_of_an_epoch(problem: Problem) -> int:
+    """Return the multiply-accumulates of one network's products in an epoch.
+
+    A step multiplies once forward and twice backward; no gradient of the inputs is wanted.
+    """
+    inputs, targets = problem.data.inputs, problem.data.targets
+    sizes = [inputs.shape[-1], *problem.shape.hidden, targets.shape[1]]
+    forward = sum(n * m for n, m in pairwise(sizes))
+    rows = inputs.numel() // inputs.shape[-1]
+    return (3 * forward - sizes[0] * sizes[1]) * rows
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["float", "quantized"])
@@ -224,17 +241,18 @@ def test_batched_training_is_faster_and_ends_at_the_same_loss(
         ours = batch_loss(stack, flat(data, stack), data.targets, data.loss).numpy()
         with torch.no_grad():
             theirs = np.array([_loss(network, data) for network in plain])
-    speedup = (after - middle) / (middle - before)
-    record_property("speedup", speedup)  # type: ignore[operator]
+    products = CANDIDATES * macs_of_an_epoch(problem) / macs_per_s()
+    ours_s, theirs_s = middle - before, after - middle
+    record_property("speedup", theirs_s / ours_s)  # type: ignore[operator]
     kind = "quantized" if quantized else "float"
     print(  # noqa: T201
-        f"\n{CANDIDATES} × {name}, {kind}: batched {middle - before:.2f} s,"
-        f" one after the other {after - middle:.2f} s: {speedup:.1f} ×"
+        f"\n{CANDIDATES} × {name}, {kind}: batched {ours_s:.2f} s, one after the other"
+        f" {theirs_s:.2f} s: {theirs_s / ours_s:.1f} ×; products {products:.2f} s of both"
     )
     # equal steps in another order of float32 sums, and quantizers that round inputs' scales
     # elsewhere: trainings drift apart, their quality does not
     assert abs(np.median(ours) / np.median(theirs) - 1.0) < 0.1
-    assert speedup > LEAST[name, quantized]
+    assert ours_s < products + (theirs_s - products) / LEAST[name, quantized]
 
 
 def flat(data: TrainingData, stack: Stack) -> torch.Tensor:
