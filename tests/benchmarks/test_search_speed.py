@@ -6,7 +6,8 @@ network of each job, from the same weights, for some steps; its time per step, t
 the networks of the job, is what one network after the other would take (plain training costs the
 same at every step). Plain torch's side is its training alone: in the bound asserted here, not the
 speed-up of training (see test_training_speed.py) but what is left of it over a whole search with a
-tenth of the position study's steps, where ranking and judging weigh ten times as much.
+tenth of the position study's steps, where ranking and judging weigh ten times as much. As there,
+the matrix products that both sides do are taken out of the comparison.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_training_speed import in_standard_units, train_plainly
+from test_training_speed import in_standard_units, train_plainly, training_macs
 
+from machine import macs_per_s
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks import Candidate, LossSettings, MlpSettings, TrainingData, TrainingSettings
 from pulsefront.networks.training import repeatable
@@ -51,6 +53,15 @@ class Job:
     def steps(self) -> int:
         """Steps that every network of the job takes."""
         return max(1, round(self.settings.epochs * len(self.data) / self.settings.batch))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the products of all its networks."""
+        rows = self.steps * self.settings.batch * (2 if self.data.inputs.ndim == 3 else 1)
+        return rows * sum(
+            training_macs([len(c.kept_inputs), *(w.shape[1] for w in c.weights)])
+            for c in self.candidates
+        )
 
 
 class Recorder(Executor):
@@ -131,7 +142,7 @@ def plain_seconds(jobs: list[Job]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("make", "least"), [(timing_search, 3.0), (position_search, 1.5)])
+@pytest.mark.parametrize(("make", "least"), [(timing_search, 3.2), (position_search, 1.8)])
 def test_a_whole_search_takes_less_time_than_its_candidates_one_by_one(
     make: Any, least: float
 ) -> None:
@@ -142,10 +153,12 @@ def test_a_whole_search_takes_less_time_than_its_candidates_one_by_one(
         result: AblationResult = run_ablation(task, settings, budget, executor=recorder)
         ours = time.process_time() - before
         plain = plain_seconds(recorder.jobs)
+    products = sum(job.macs for job in recorder.jobs) / macs_per_s()
     networks = sum(len(job.candidates) for job in recorder.jobs)
     assert networks == result.networks_trained
     print(  # noqa: T201
         f"\n{task.name}: {networks} networks, {result.candidates_tried} architectures judged:"
-        f" search {ours:.1f} CPU s in all, one after the other {plain:.1f} s: {plain / ours:.1f} ×"
+        f" search {ours:.1f} CPU s in all, one after the other {plain:.1f} s: {plain / ours:.1f} ×;"
+        f" products {products:.1f} s of both"
     )
-    assert plain / ours > least
+    assert ours < products + (plain - products) / least

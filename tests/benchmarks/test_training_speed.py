@@ -14,7 +14,7 @@ Run it alone with output: pytest -s tests/benchmarks/test_training_speed.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -209,16 +209,19 @@ LEAST = {
 }
 
 
-def macs_of_an_epoch(problem: Problem) -> int:
-    """Return the multiply-accumulates of one network's products in an epoch.
+def training_macs(sizes: Sequence[int]) -> int:
+    """Return the multiply-accumulates of an event's way through dense layers and back.
 
-    A step multiplies once forward and twice backward; no gradient of the inputs is wanted.
+    A layer multiplies once forward and twice backward; no gradient of the inputs is wanted.
     """
+    return 3 * sum(n * m for n, m in pairwise(sizes)) - sizes[0] * sizes[1]
+
+
+def macs_of_an_epoch(problem: Problem) -> int:
+    """Return the multiply-accumulates of one network's products in an epoch."""
     inputs, targets = problem.data.inputs, problem.data.targets
-    sizes = [inputs.shape[-1], *problem.shape.hidden, targets.shape[1]]
-    forward = sum(n * m for n, m in pairwise(sizes))
     rows = inputs.numel() // inputs.shape[-1]
-    return (3 * forward - sizes[0] * sizes[1]) * rows
+    return rows * training_macs([inputs.shape[-1], *problem.shape.hidden, targets.shape[1]])
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["float", "quantized"])
