@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,6 +39,28 @@ def test_all_holds_every_extra_that_a_user_adds() -> None:
 def test_no_package_of_an_extra_is_in_the_base_install() -> None:
     optional = {package for packages in PACKAGES.values() for package in packages}
     assert not optional & names(PROJECT["dependencies"])
+
+
+def test_what_the_package_imports_is_what_it_asks_for() -> None:
+    renamed = {"scikit-learn": "sklearn", "prometheus-client": "prometheus_client"}
+    asked = {renamed.get(name, name) for name in names(PROJECT["dependencies"])}
+    optional = {package for packages in PACKAGES.values() for package in packages}
+    # a part of Numba, of Jinja2, of pydantic
+    parts = {"llvmlite", "markupsafe", "pydantic_core"}
+    missing = imported() - asked - optional - parts - set(sys.stdlib_module_names)
+    assert missing == {"pulsefront"}
+
+
+def imported() -> set[str]:
+    """Return the top-level names of all that the package imports, also within functions."""
+    found: set[str] = set()
+    for file in (REPOSITORY / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    return found
 
 
 @pytest.fixture
