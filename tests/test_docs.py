@@ -40,6 +40,7 @@ def is_there(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_name_on_a_page_is_there(page: Path) -> None:
+    pytest.importorskip("torch", reason="some of the names are those of training")
     names = names_in(page)
     assert len(names) > 5
     assert [name for name in sorted(names) if not is_there(name)] == []

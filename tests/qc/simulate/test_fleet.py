@@ -47,7 +47,7 @@ def test_reference_fleet_fails_at_the_published_rate():
         update={"sites": tuple(s.model_copy(update={"scanners": 20}) for s in settings.sites)}
     )
     truth = pd.concat([u.failures for u in simulate_units(small)])
-    modules = truth[(truth["component_id"] != "") & ~truth["prevented"]]
+    modules = truth[(truth["component_id"] != "") & ~truth["prevented"].astype(bool)]
     assert 0.2 < len(modules) / (60 * settings.years) < 0.45
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,6 +166,17 @@ def test_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "x.db").write_text("not a database at all, but long enough to look at" * 10)
     with pytest.raises(QCDataError, match="cannot be opened"):
         Store(tmp_path / "x.db")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_a_refused_store_is_closed(tmp_path):
+    with Store(tmp_path / "qc.db") as store, store.engine.begin() as connection:
+        connection.execute(sa.update(schema.schema_version).values(version=99))
+    for _ in range(3):
+        with pytest.raises(QCDataError):
+            Store(tmp_path / "qc.db")
+    still_open = {str(path.resolve()) for path in Path("/proc/self/fd").iterdir()}
+    assert not [name for name in still_open if name.startswith(str(tmp_path))]
 
 
 def test_missing_store_is_refused_where_it_must_exist(tmp_path):

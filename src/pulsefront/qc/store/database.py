@@ -51,8 +51,12 @@ class Store:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 sa.event.listen(self.engine, "connect", _tune_sqlite)
-            with self.engine.begin() as connection:
-                schema.create_or_migrate(connection)
+            try:
+                with self.engine.begin() as connection:
+                    schema.create_or_migrate(connection)
+            except BaseException:
+                self.engine.dispose()
+                raise
         except sa.exc.NoSuchModuleError as error:
             raise QCDataError(
                 f"unknown kind of database: {error}", remedy="use sqlite:/// or postgresql://"
