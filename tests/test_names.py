@@ -11,18 +11,15 @@ import pulsefront
 PACKAGE = Path(pulsefront.__file__).parent
 # Still to be told apart. Nothing is added here: choose another name.
 SHARED = {
-    "AuditRow",
     "Calibration",
     "Candidate",
     "CoincidenceSettings",
     "ColumnMapping",
-    "Cost",
     "Layer",
     "LearningPoint",
     "Plan",
     "PulseSettings",
     "Rows",
-    "Step",
     "VerificationRow",
 }
 
