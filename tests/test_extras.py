@@ -42,7 +42,7 @@ def test_no_package_of_an_extra_is_in_the_base_install() -> None:
 
 
 def test_what_the_package_imports_is_what_it_asks_for() -> None:
-    renamed = {"scikit-learn": "sklearn", "prometheus-client": "prometheus_client"}
+    renamed = {"scikit-learn": "sklearn"}
     asked = {renamed.get(name, name) for name in names(PROJECT["dependencies"])}
     optional = {package for packages in PACKAGES.values() for package in packages}
     # a part of Numba, of Jinja2, of pydantic
