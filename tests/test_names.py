@@ -15,11 +15,16 @@ SHARED = {
     "Candidate",
     "CoincidenceSettings",
     "ColumnMapping",
+    "Comparison",
+    "Context",
     "Layer",
     "LearningPoint",
+    "Manifest",
     "Plan",
     "PulseSettings",
     "Rows",
+    "ScanEvents",
+    "Trial",
     "VerificationRow",
 }
 
