@@ -82,6 +82,23 @@ def test_a_command_says_in_one_line_which_extra_it_needs(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("content", "extra"), [(b"PAR1" * 8, "parquet"), (b"root" * 8, "root")], ids=["parquet", "root"]
+)
+def test_a_file_names_the_extra_that_reads_it(content: bytes, extra: str, tmp_path: Path) -> None:
+    (tmp_path / "run").write_bytes(content)
+    result = run_bare("inspect", "run", "--no-figure", folder=tmp_path)
+    assert result.returncode == 3
+    assert result.stderr.endswith(f"; pip install 'pulsefront[{extra}]'\n")
+
+
+def test_a_database_names_the_extra_that_reaches_it(tmp_path: Path) -> None:
+    arguments = ("ingest", str(tmp_path), "--db", "postgresql://127.0.0.1/qc")
+    result = run_bare("qc", *arguments, folder=tmp_path)
+    assert result.returncode == 3
+    assert result.stderr.endswith("; pip install 'pulsefront[postgresql]'\n")
+
+
 def test_debug_shows_where_the_extra_was_wanted() -> None:
     result = run_bare("--debug", "verify", str(REFERENCE))
     assert result.returncode == 1

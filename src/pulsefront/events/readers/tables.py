@@ -111,7 +111,7 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
         pa = import_module("pyarrow")
     except ImportError:
         raise ToolMissing(
-            "pyarrow", needed_for="Parquet tables", install="pip install pyarrow"
+            "pyarrow", needed_for="Parquet tables", install="pip install 'pulsefront[parquet]'"
         ) from None
     try:
         file = pq.ParquetFile(path)

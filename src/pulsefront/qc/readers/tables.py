@@ -99,7 +99,7 @@ def read_parquet_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) 
         import pyarrow.parquet as pq  # type: ignore[import-untyped]
     except ImportError:
         raise ToolMissing(
-            "pyarrow", needed_for="Parquet files", install="pip install pyarrow"
+            "pyarrow", needed_for="Parquet files", install="pip install 'pulsefront[parquet]'"
         ) from None
     try:
         file = pq.ParquetFile(path)
