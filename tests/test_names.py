@@ -15,17 +15,13 @@ SHARED = {
     "Candidate",
     "CoincidenceSettings",
     "ColumnMapping",
-    "Comparison",
-    "Context",
     "Layer",
     "LearningPoint",
     "Manifest",
-    "Plan",
     "PulseSettings",
     "Rows",
     "ScanEvents",
     "Trial",
-    "VerificationRow",
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pulsefront.networks import NetworkCost
-from pulsefront.search import Architecture, Comparison, Trial
+from pulsefront.search import Architecture, MetricChange, Trial
 from pulsefront.search.moves import Move
 from pulsefront.search.proposals import Proposal, choose, saving, update_moves
 from pulsefront.search.records import State, record_of, state_from
@@ -18,7 +18,7 @@ SHAPE = Architecture(8, (4,), 1, (8, 8), (12, 12), (8,))
 
 def trial(harm: float, weight_bytes: int, *, ok: bool = True, diverged: bool = False) -> Trial:
     cost = replace(BEFORE, weight_bytes=weight_bytes, bops=100.0 * weight_bytes)
-    comparison = Comparison(harm, harm - 0.01, harm + 0.01, (harm,) * 3)
+    comparison = MetricChange(harm, harm - 0.01, harm + 0.01, (harm,) * 3)
     return Trial("round 1", "move", SHAPE, cost, (1.0,) * 3, comparison, ok, False, diverged)
 
 

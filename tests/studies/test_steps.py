@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from pulsefront.errors import PulsefrontError
-from pulsefront.studies.steps import Context, Step, locked, run_steps
+from pulsefront.studies.steps import Step, StepContext, locked, run_steps
 
 
 def chain(calls: list[str], second: object = 2) -> list[Step]:
     def write(name: str, after: str | None = None):
-        def work(context: Context) -> None:
+        def work(context: StepContext) -> None:
             calls.append(name)
             text = (context.steps / after / "out.txt").read_text() if after else ""
             (context.folder / "out.txt").write_text(text + name)
@@ -59,7 +59,7 @@ def test_touched_file_repeats_its_step(tmp_path: Path, damage: str) -> None:
 
 
 def test_failed_step_leaves_nothing(tmp_path: Path) -> None:
-    def fail(context: Context) -> None:
+    def fail(context: StepContext) -> None:
         (context.folder / "half.txt").write_text("half")
         raise PulsefrontError("no")
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pulsefront.search.budget import Budget
-from pulsefront.search.noninferiority import Comparison, compare
+from pulsefront.search.noninferiority import MetricChange, compare
 from pulsefront.search.residual_metrics import (
     central_width,
     mean_distance,
@@ -26,7 +26,7 @@ __all__ = [
     "Architecture",
     "AttributionRow",
     "Budget",
-    "Comparison",
+    "MetricChange",
     "PathPoint",
     "ResourceSettings",
     "SearchSettings",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost, cost_of
-from pulsefront.search.noninferiority import Comparison, Figures, compare_figures, event_groups
+from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
 from pulsefront.search.result import Architecture, PathPoint, Trial
 from pulsefront.search.task import Task
 
@@ -86,7 +86,7 @@ class Judge:
         diverged = not all(candidate.finite for candidate in candidates)
         if diverged:
             metric = (float("inf"),) * len(candidates)
-            comparison = Comparison(float("inf"), float("inf"), float("inf"), metric)
+            comparison = MetricChange(float("inf"), float("inf"), float("inf"), metric)
         else:
             found = self._figures(candidates)
             metric = tuple(map(float, found.whole))

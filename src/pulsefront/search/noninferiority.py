@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pulsefront.evaluate.record import Unbounded
 from pulsefront.search.residual_metrics import Metric
 
-__all__ = ["Comparison", "Figures", "compare", "compare_figures", "event_groups"]
+__all__ = ["Figures", "MetricChange", "compare", "compare_figures", "event_groups"]
 
 JACKKNIFE_GROUPS = 20
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MetricChange:
     """Relative difference of a metric, candidate against reference: 0.02 is 2 % worse.
 
     ``low`` and ``high`` bound it at one-sided 95 % each; ``per_initialization`` (k,) are the
@@ -75,7 +75,7 @@ def compare(
     references: Sequence[NDArray[np.float64]],
     metric: Metric,
     groups: NDArray[np.intp],
-) -> Comparison:
+) -> MetricChange:
     """Compare candidate k with reference k on the same events, over all initializations k.
 
     Parameters
@@ -90,7 +90,7 @@ def compare(
     )
 
 
-def compare_figures(candidate: Figures, reference: Figures) -> Comparison:
+def compare_figures(candidate: Figures, reference: Figures) -> MetricChange:
     """Compare what has been measured on the same events and groups.
 
     Notes
@@ -105,7 +105,7 @@ def compare_figures(candidate: Figures, reference: Figures) -> Comparison:
     whole = _relative(candidate.whole, reference.whole)
     count = len(whole)
     if not np.isfinite(whole).all():
-        return Comparison(np.inf, np.inf, np.inf, tuple(float(w) for w in whole))
+        return MetricChange(np.inf, np.inf, np.inf, tuple(float(w) for w in whole))
     parts = _relative(candidate.parts, reference.parts).mean(1)
     blocks = len(parts)
     event_variance = (blocks - 1) / blocks * float(np.sum((parts - parts.mean()) ** 2))
@@ -117,7 +117,7 @@ def compare_figures(candidate: Figures, reference: Figures) -> Comparison:
     freedom = variance**2 / freedom_terms if freedom_terms > 0 else float(blocks - 1)
     half = float(student.ppf(0.95, freedom)) * float(np.sqrt(variance))
     value = float(whole.mean())
-    return Comparison(value, value - half, value + half, tuple(float(w) for w in whole))
+    return MetricChange(value, value - half, value + half, tuple(float(w) for w in whole))
 
 
 def _relative(

@@ -12,7 +12,7 @@ from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost
-from pulsefront.search.noninferiority import Comparison
+from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.task import Task
 
 __all__ = [
@@ -68,7 +68,7 @@ class Trial:
     architecture: Architecture
     cost: NetworkCost
     metric: tuple[Unbounded, ...]
-    comparison: Comparison
+    comparison: MetricChange
     non_inferior: bool
     accepted: bool
     diverged: bool
@@ -86,9 +86,9 @@ class PathPoint:
     architecture: Architecture
     cost: NetworkCost
     metric: tuple[Unbounded, ...]
-    comparison: Comparison
+    comparison: MetricChange
     non_inferior: bool
-    change: Comparison
+    change: MetricChange
     removed_inputs: tuple[str, ...]
 
 
@@ -106,7 +106,7 @@ class AttributionRow:
     weight_bytes_saved: int
     macs_saved: int
     saved: dict[str, float]
-    change: Comparison
+    change: MetricChange
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class AblationResult:
     full_candidates: tuple[Candidate, ...]
     final_candidates: tuple[Candidate, ...]
     final_metric: tuple[float, ...]
-    final_comparison: Comparison
+    final_comparison: MetricChange
     final_cost: NetworkCost
     best: int
     final_models: tuple[FixedPointModel, ...]
@@ -262,7 +262,7 @@ class SearchSummary(Record):
     input_ranking: tuple[tuple[str, float], ...]
     """relative rise of the metric when an input is replaced by its mean, worst loss first"""
     final_metric: tuple[Unbounded, ...]
-    final_comparison: Comparison
+    final_comparison: MetricChange
     final_cost: NetworkCost
     final_architecture: Architecture
     best_initialization: int

@@ -12,8 +12,8 @@ from pulsefront.studies.records import (
     BaselineRecord,
     DiagnosisRecord,
     ExternalRecord,
-    Plan,
     SplitRecord,
+    StudyPlan,
     TestRecord,
 )
 
@@ -22,7 +22,7 @@ __all__ = ["checklist_record"]
 
 def checklist_record(
     kind: StudyKind,
-    plan: Plan,
+    plan: StudyPlan,
     split: SplitRecord,
     baselines: Sequence[BaselineRecord],
     search: SearchSummary,
@@ -39,7 +39,7 @@ def checklist_record(
     }
 
 
-def _purpose(kind: StudyKind, plan: Plan) -> dict[str, dict[str, Any]]:
+def _purpose(kind: StudyKind, plan: StudyPlan) -> dict[str, dict[str, Any]]:
     purpose = kind.study.purpose
     return {
         "task": {
@@ -142,7 +142,7 @@ def _checks(test: TestRecord, diagnosis: DiagnosisRecord | None) -> dict[str, di
     }
 
 
-def _repetition(kind: StudyKind, plan: Plan) -> dict[str, dict[str, Any]]:
+def _repetition(kind: StudyKind, plan: StudyPlan) -> dict[str, dict[str, Any]]:
     study = kind.study
     return {
         "sharing": {

@@ -13,14 +13,14 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
-from pulsefront.studies.records import Plan
+from pulsefront.studies.records import StudyPlan
 from pulsefront.studies.settings import StudyBase
-from pulsefront.studies.steps import Context, read_step
+from pulsefront.studies.steps import StepContext, read_step
 
 __all__ = ["export_step", "verify_step"]
 
 
-def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: Context) -> None:
+def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext) -> None:
     """Write the export folder of the searched model.
 
     Parameters
@@ -39,7 +39,7 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: Context) ->
         data_vectors=inputs,
         provenance={
             "study": study.name,
-            "study_sha256": Plan.read(folders.plan).sha256,
+            "study_sha256": StudyPlan.read(folders.plan).sha256,
             "training_sha256": read_step(folders.of("search")).key,
             "input_names": [search.input_names[i] for i in search.kept_inputs],
         },
@@ -50,7 +50,7 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: Context) ->
     )
 
 
-def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: Context) -> None:
+def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: StepContext) -> None:
     """Compare every executor on held-out events and on the golden vectors.
 
     Raises

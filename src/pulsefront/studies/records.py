@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pulsefront.evaluate import Interval
 from pulsefront.evaluate.record import INLINE, Intervals, Record
+from pulsefront.firmware.verification import Mismatch
 from pulsefront.search.result import Architecture
 from pulsefront.studies.metrics import MetricKey
 
@@ -28,18 +29,18 @@ __all__ = [
     "LayerRecord",
     "LearningPoint",
     "ModelRecord",
-    "Plan",
+    "ProofRow",
     "ShamRecord",
     "SplitRecord",
+    "StudyPlan",
     "SubgroupRecord",
     "TestRecord",
     "Uncertainty",
     "VerificationRecord",
-    "VerificationRow",
 ]
 
 
-class Plan(Record):
+class StudyPlan(Record):
     """``plan.json``: what was fixed before any event existed."""
 
     study: dict[str, Any]
@@ -280,7 +281,7 @@ class DiagnosisRecord(Record):
     sham: ShamRecord | None = None
 
 
-class VerificationRow(Record):
+class ProofRow(Record):
     """One executor on one set of vectors."""
 
     backend: str
@@ -289,7 +290,7 @@ class VerificationRow(Record):
     integers: int
     mismatches: int
     status: str
-    first_mismatch: Any
+    first_mismatch: Mismatch | None
 
 
 class VerificationRecord(Record):
@@ -298,9 +299,10 @@ class VerificationRecord(Record):
     passed: bool
     integers_compared: int
     mismatches: int
+    """integers that differ"""
     changed_files: dict[str, str]
     broken_backends: dict[str, str]
-    rows: tuple[VerificationRow, ...]
+    rows: tuple[ProofRow, ...]
 
 
 class LayerRecord(Record):

@@ -28,8 +28,8 @@ from pulsefront.studies.records import (
     EnvironmentRecord,
     LayerRecord,
     ModelRecord,
-    Plan,
     SplitRecord,
+    StudyPlan,
     TestRecord,
     VerificationRecord,
 )
@@ -74,7 +74,7 @@ def collect_results(
 ) -> StudyResults:
     """Return the content of ``results.json``."""
     study = kind.study
-    plan = Plan.read(folders.plan)
+    plan = StudyPlan.read(folders.plan)
     split = kind.read_split(folders)
     search = SearchSummary.read(folders.search)
     test = kind.read_evaluation(folders)

@@ -23,7 +23,7 @@ __all__ = [
     "ExternalSet",
     "MeasuredData",
     "Purpose",
-    "ScanEvents",
+    "ScanSelection",
     "ScanStudy",
     "Statistics",
     "StudyBase",
@@ -187,7 +187,7 @@ class StudyBase(FrozenModel):
         return self
 
 
-class ScanEvents(FrozenModel):
+class ScanSelection(FrozenModel):
     """Which events of a scan are used: those in the photopeak of the charge sum."""
 
     photopeak_sigmas: float = Field(default=2.0, gt=0)
@@ -197,7 +197,7 @@ class ScanStudy(StudyBase):
     """What studies of the charges of a scan have in common."""
 
     scan: ScanSettings | None = None
-    events: ScanEvents = ScanEvents()
+    events: ScanSelection = ScanSelection()
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

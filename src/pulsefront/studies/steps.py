@@ -26,7 +26,7 @@ from pulsefront.errors import DataError, PulsefrontError
 from pulsefront.evaluate.record import Record
 from pulsefront.files import atomic_directory, hash_file, hash_json
 
-__all__ = ["Context", "Step", "StepRecord", "locked", "read_step", "run_steps"]
+__all__ = ["Step", "StepContext", "StepRecord", "locked", "read_step", "run_steps"]
 
 NUMERICAL_LIBRARIES = (
     "h5py",
@@ -43,7 +43,7 @@ NUMERICAL_LIBRARIES = (
 
 
 @dataclass(frozen=True)
-class Context:
+class StepContext:
     """What a step sees while it runs.
 
     Attributes
@@ -71,7 +71,7 @@ class Step:
 
     name: str
     title: str
-    work: Callable[[Context], None]
+    work: Callable[[StepContext], None]
     settings: Any
     after: tuple[str, ...] = ()
 
@@ -149,7 +149,7 @@ def _run(step: Step, key: str, folder: Path, directory: Path) -> float:
     for path in (checkpoint, cache):
         path.mkdir(parents=True, exist_ok=True)
     with atomic_directory(folder) as temporary:
-        step.work(Context(temporary, checkpoint, cache, directory / "steps"))
+        step.work(StepContext(temporary, checkpoint, cache, directory / "steps"))
         seconds = time.monotonic() - start
         files = {
             str(path.relative_to(temporary)): hash_file(path)

@@ -19,9 +19,9 @@ from pulsefront.studies.external import estimate_sets, evaluate_sets, input_prof
 from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
-from pulsefront.studies.records import AuditRecord, BaselineRecord, Plan
+from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
 from pulsefront.studies.settings import DiagnosisSettings
-from pulsefront.studies.steps import Context
+from pulsefront.studies.steps import StepContext
 
 __all__ = [
     "diagnose_task",
@@ -37,24 +37,24 @@ __all__ = [
 BASELINES = TypeAdapter(tuple[BaselineRecord, ...])
 
 
-def write_plan(settings: dict[str, Any], context: Context) -> None:
+def write_plan(settings: dict[str, Any], context: StepContext) -> None:
     """Fix metrics, margins, seeds and budgets before any event exists."""
-    Plan(study=settings, sha256=hash_json(settings)).write(context.folder / "plan.json")
+    StudyPlan(study=settings, sha256=hash_json(settings)).write(context.folder / "plan.json")
 
 
-def make_events(kind: StudyKind, study_folder: Path, context: Context) -> None:
+def make_events(kind: StudyKind, study_folder: Path, context: StepContext) -> None:
     """Simulate or read the events and store them."""
     events = kind.generate(context.cache, study_folder)
     store.write(events, context.folder / "events.h5")
 
 
-def split_events(kind: StudyKind, context: Context) -> None:
+def split_events(kind: StudyKind, context: StepContext) -> None:
     """Select and split the events."""
     found = kind.split(store.read(RunFolders(context.steps).events))
     write_split(context.folder, found.selected, found.parts.split, found.record)
 
 
-def tune_baselines(kind: StudyKind, context: Context) -> None:
+def tune_baselines(kind: StudyKind, context: StepContext) -> None:
     """Tune the classical estimators and keep their estimates of test and external events."""
     folders = RunFolders(context.steps)
     fitted = kind.baselines(read_split(folders))
@@ -77,7 +77,7 @@ def _tuning(baseline: BaselineEstimator) -> BaselineRecord:
     )
 
 
-def search_network(kind: StudyKind, workers: Workers, context: Context) -> None:
+def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> None:
     """Train, ablate and lower the network; keep what the test needs."""
     from pulsefront.search import run_ablation
 
@@ -110,7 +110,7 @@ def search_network(kind: StudyKind, workers: Workers, context: Context) -> None:
     result.summary().write(context.folder / folders.search.name)
 
 
-def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: Context) -> None:
+def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: StepContext) -> None:
     """Train for the learning curve, cross validation and sham data."""
     from pulsefront.studies.diagnosis import diagnose
 
@@ -129,7 +129,7 @@ def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: Context
     found.write(context.folder / folders.diagnosis.name)
 
 
-def held_out_inputs(context: Context) -> NDArray[np.int64]:
+def held_out_inputs(context: StepContext) -> NDArray[np.int64]:
     """Return test inputs (vector, kept input) that no training, tuning or choice has seen."""
     with np.load(RunFolders(context.steps).test_arrays) as arrays:
         kept = arrays["inputs"][:, arrays["kept_inputs"]]
@@ -141,7 +141,7 @@ def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.fl
     return output.values(model.run(inputs))
 
 
-def evaluate_estimators(kind: StudyKind, context: Context) -> None:
+def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
     """Measure every estimator on the test set and on the external sets."""
     folders = RunFolders(context.steps)
     parts = read_split(folders)

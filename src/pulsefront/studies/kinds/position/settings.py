@@ -8,12 +8,12 @@ from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.networks.settings import LossSettings
-from pulsefront.studies.settings import ScanEvents, ScanStudy
+from pulsefront.studies.settings import ScanSelection, ScanStudy
 
 __all__ = ["PositionBaselines", "PositionEvents", "PositionStudy"]
 
 
-class PositionEvents(ScanEvents):
+class PositionEvents(ScanSelection):
     """Which events of a scan are used, and what x and y are learned from."""
 
     label: Literal["stage", "first_interaction"] = "stage"
