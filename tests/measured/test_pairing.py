@@ -14,7 +14,7 @@ from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.events.readers.open import open_events
 from pulsefront.measured import pairing as coincidence
-from pulsefront.measured.pairing_stream import Coincidences, CoincidenceSettings, Side
+from pulsefront.measured.pairing_stream import Coincidences, PairingSettings, Side
 
 
 def plain_pairs(left: list[int], right: list[int], window: float, offset: float):
@@ -83,7 +83,7 @@ def pair(left: EventFile, right: EventFile, channels: tuple = (None, None), **kw
         Side(file, None if chosen is None else frozenset(chosen))
         for file, chosen in zip((left, right), channels, strict=True)
     ]
-    found = Coincidences(sides[0], sides[1], CoincidenceSettings(**kwargs))
+    found = Coincidences(sides[0], sides[1], PairingSettings(**kwargs))
     return found, EventTable.concatenate(list(found.tables()))
 
 
@@ -111,7 +111,7 @@ def test_sides_that_cannot_be_paired_say_why() -> None:
     with pytest.raises(DataError, match="no times"):
         pair(file, file_of(timeless, name="other"), window_ns=1)
     with pytest.raises(ConfigError, match="window_ns"):
-        CoincidenceSettings(window_ns=-1)
+        PairingSettings(window_ns=-1)
 
 
 @settings(deadline=None, max_examples=60)
@@ -129,7 +129,7 @@ def test_pairs_in_chunks_are_the_pairs_of_the_whole(
         np.array(sorted(left), np.int64), np.array(sorted(right), np.int64), window, offset=offset
     )
     sides = [Side(file) for file in files]
-    rule = CoincidenceSettings(window / 1000, offset / 1000, disorder_ns=0)
+    rule = PairingSettings(window / 1000, offset / 1000, disorder_ns=0)
     found = Coincidences(sides[0], sides[1], rule)
     if not len(whole.first):
         with pytest.raises(DataError, match="no pairs"):

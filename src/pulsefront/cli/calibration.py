@@ -83,7 +83,7 @@ def coincidences(
     from pulsefront.errors import ConfigError
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
-    from pulsefront.measured.pairing_stream import Coincidences, CoincidenceSettings, Side
+    from pulsefront.measured.pairing_stream import Coincidences, PairingSettings, Side
     from pulsefront.progress import progress
 
     if len(files) > 2:
@@ -95,7 +95,7 @@ def coincidences(
         found = Coincidences(
             Side(opened[0], chosen[0]),
             Side(opened[-1], chosen[1]),
-            CoincidenceSettings(window_ns, offset_ns, 1e6 * disorder_ms, without_flagged),
+            PairingSettings(window_ns, offset_ns, 1e6 * disorder_ms, without_flagged),
         )
         count = store.write_stream(found.tables(report), out, provenance=found.provenance)
     typer.echo(

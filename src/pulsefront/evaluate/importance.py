@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval, bootstrap, mean_statistic
 
-__all__ = ["Importance", "occlusion_importance", "permutation_importance"]
+__all__ = ["InputImportance", "occlusion_importance", "permutation_importance"]
 
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
 Loss = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Importance:
+class InputImportance:
     """Mean growth of the loss without an input (or a group of inputs), with its interval."""
 
     name: str
@@ -37,7 +37,7 @@ def permutation_importance(
     replicates: int = 300,
     confidence: float = 0.95,
     seed: int = 0,
-) -> tuple[Importance, ...]:
+) -> tuple[InputImportance, ...]:
     """Shuffle inputs among events, one name after the other (Breiman 2001), the largest first.
 
     Parameters
@@ -87,7 +87,7 @@ def occlusion_importance(
     replicates: int = 300,
     confidence: float = 0.95,
     seed: int = 0,
-) -> tuple[Importance, ...]:
+) -> tuple[InputImportance, ...]:
     """Replace inputs by a constant, one name after the other, the largest growth first.
 
     It answers what happens when a channel is dead. Parameters as `permutation_importance`.
@@ -115,7 +115,7 @@ def _importances(
     columns: Mapping[str, Sequence[int]],
     losses_without: Callable[[list[int]], NDArray[np.float64]],
     options: dict[str, Any],
-) -> tuple[Importance, ...]:
+) -> tuple[InputImportance, ...]:
     before = _losses(loss, predict(inputs), len(inputs))
     found = []
     for name, indices in columns.items():
@@ -124,7 +124,7 @@ def _importances(
             raise DataError("no such input", field=name, value=chosen)
         growth = losses_without(chosen) - before
         interval = bootstrap(mean_statistic(growth), len(growth), **options)
-        found.append(Importance(name, interval))
+        found.append(InputImportance(name, interval))
     return tuple(sorted(found, key=lambda item: -item.growth.value))
 
 

@@ -20,7 +20,7 @@ from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.measured.pairing import partners
 from pulsefront.progress import Report, silent
 
-__all__ = ["CoincidenceSettings", "Coincidences", "Side"]
+__all__ = ["Coincidences", "PairingSettings", "Side"]
 
 TICKS_PER_NS = {"time_ps": 1000.0, "time_ns": 1.0, "trigger_time_s": 1e-9, "epoch_s": 1e-9}
 """Columns that hold the time of a hit, the finest first."""
@@ -38,7 +38,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class CoincidenceSettings:
+class PairingSettings:
     """How hits are paired.
 
     Attributes
@@ -87,7 +87,7 @@ class Coincidences:
 
     first: Side
     second: Side
-    settings: CoincidenceSettings
+    settings: PairingSettings
     time: str = ""
     hits: list[int] = field(default_factory=lambda: [0, 0])
     pairs: int = 0
@@ -273,9 +273,7 @@ class Coincidences:
 class _Hits:
     """Hits of one side that are read and may still take part, sorted by time."""
 
-    def __init__(
-        self, side: Side, time: str, disorder: float, settings: CoincidenceSettings
-    ) -> None:
+    def __init__(self, side: Side, time: str, disorder: float, settings: PairingSettings) -> None:
         self.side = side
         self.time = time
         self.settings = settings

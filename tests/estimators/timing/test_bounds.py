@@ -11,7 +11,7 @@ from scipy import integrate
 from pulsefront.errors import DataError
 from pulsefront.estimators.timing import bounds as timing_bounds
 from pulsefront.estimators.timing.discriminators import (
-    PulseSettings,
+    Sampling,
     fit_constant_fraction,
     prepare_pulses,
 )
@@ -163,7 +163,7 @@ def test_the_bound_of_digitized_pulses_of_a_known_shape() -> None:
 def test_no_classical_estimator_passes_the_bound_of_its_samples() -> None:
     noise = {"jitter_ns": 1e-6, "noise_adc": 20.0, "spread": 0.05}
     waveforms, known = pulse_pairs(12_000, seed=7, **noise)
-    pulse_settings = PulseSettings(0.5)
+    pulse_settings = Sampling(0.5)
     cfd = fit_constant_fraction(waveforms, known, pulse_settings)
     residual = cfd.estimate(waveforms) - known
     # The start of each pulse is drawn within half a nanosecond, the same way as in the toy.

@@ -9,7 +9,7 @@ import pytest
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.timing.discriminators import (
-    PulseSettings,
+    Sampling,
     fit_constant_fraction,
     fit_leading_edge,
     prepare_pulses,
@@ -17,7 +17,7 @@ from pulsefront.estimators.timing.discriminators import (
 from pulsefront.evaluate import bias, fwhm
 from toys_estimators import pulse_pairs
 
-SETTINGS = PulseSettings(sample_interval_ns=0.5)
+SETTINGS = Sampling(sample_interval_ns=0.5)
 TRAIN = pulse_pairs(4_000, seed=0, spread=0.2)
 TEST = pulse_pairs(4_000, seed=1, spread=0.2)
 FITS = {
@@ -72,7 +72,7 @@ def test_walk_correction_helps_where_amplitudes_differ() -> None:
 def test_negative_pulses_give_the_same_differences() -> None:
     waveforms, known = TRAIN
     up = fit_leading_edge(waveforms, known, SETTINGS, thresholds_adc=[50.0])
-    settings = PulseSettings(0.5, polarity="negative")
+    settings = Sampling(0.5, polarity="negative")
     down = fit_leading_edge(4095 - waveforms, known, settings, thresholds_adc=[50.0])
     np.testing.assert_allclose(
         up.estimate(TEST[0]), down.estimate(4095 - TEST[0]), rtol=0, atol=1e-3

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.position.patterns import (
-    PositionCandidate,
+    PositionTrial,
     check_charges,
     check_events,
     light_shares,
@@ -31,7 +31,7 @@ from pulsefront.evaluate import metrics
 __all__ = [
     "AngerLogic",
     "NearestNeighbours",
-    "PositionCandidate",
+    "PositionTrial",
     "fit_anger",
     "fit_nearest_neighbours",
 ]
@@ -75,7 +75,7 @@ class AngerLogic:
     centre: Float
     scale: Float
     coefficients: Float
-    table: tuple[PositionCandidate, ...] = field(repr=False)
+    table: tuple[PositionTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float | int]:
@@ -196,7 +196,7 @@ def fit_anger(
             found = _polynomial_terms((other - centre) / scale, degree) @ coefficients
             error = metrics.median_error(found - other_position)
             parameters = {"power": power, "threshold": threshold, "degree": degree}
-            table.append(PositionCandidate(parameters, error))
+            table.append(PositionTrial(parameters, error))
     best = table[int(np.argmin([row.median_error_mm for row in table]))].parameters
     power, threshold, degree = best["power"], best["threshold"], int(best["degree"])
     moments = _light_moments(light, sensors, power, threshold)
@@ -235,7 +235,7 @@ class NearestNeighbours:
     axes: Float32 = field(repr=False)
     neighbours: int
     transform: str
-    table: tuple[PositionCandidate, ...] = field(repr=False)
+    table: tuple[PositionTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float | int | str]:
@@ -338,7 +338,7 @@ def fit_nearest_neighbours(
         nearest = position[_nearest(references, queries, counts[-1])]
         for k in counts:
             error = metrics.median_error(nearest[:, :k].mean(axis=1) - other_position)
-            table.append(PositionCandidate({"neighbours": k, "transform": transform}, error))
+            table.append(PositionTrial({"neighbours": k, "transform": transform}, error))
             fits.append((references, position, mean, axes, k, transform))
     best = int(np.argmin([row.median_error_mm for row in table]))
     return NearestNeighbours(*fits[best], tuple(table))

@@ -21,8 +21,8 @@ from pulsefront.errors import DataError
 from pulsefront.estimators.position.patterns import check_charges, light_shares, subset
 
 __all__ = [
-    "CrystalCandidate",
     "CrystalNeighbours",
+    "CrystalTrial",
     "CrystalUnmixing",
     "FloodMap",
     "fit_crystal_neighbours",
@@ -43,7 +43,7 @@ _STEPS = 8
 
 
 @dataclass(frozen=True)
-class CrystalCandidate:
+class CrystalTrial:
     """One row of a tuning table: share of selection events given the wrong crystal."""
 
     parameters: Mapping[str, float]
@@ -72,7 +72,7 @@ class FloodMap:
     peaks_mm: Float
     cells: NDArray[np.int64]
     half_mm: float
-    table: tuple[CrystalCandidate, ...] = field(repr=False)
+    table: tuple[CrystalTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -143,7 +143,7 @@ def fit_flood_map(
         else:
             answer = _nearest_peak(other, peaks)
         wrong = float((answer != selection_crystal).mean())
-        table.append(CrystalCandidate({"cells_along_a_side": count}, wrong))
+        table.append(CrystalTrial({"cells_along_a_side": count}, wrong))
     best = int(np.argmin([row.wrong for row in table]))
     return FloodMap(sensors, peaks, maps[best], half_mm, tuple(table))
 
@@ -173,7 +173,7 @@ class CrystalNeighbours:
     references: Float32 = field(repr=False)
     crystal: Crystals = field(repr=False)
     neighbours: int
-    table: tuple[CrystalCandidate, ...] = field(repr=False)
+    table: tuple[CrystalTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -231,7 +231,7 @@ def fit_crystal_neighbours(
     table = []
     for k in counts:
         wrong = float((_majority(nearest[:, :k]) != selection_crystal[tried]).mean())
-        table.append(CrystalCandidate({"neighbours": k}, wrong))
+        table.append(CrystalTrial({"neighbours": k}, wrong))
     best = int(np.argmin([row.wrong for row in table]))
     return CrystalNeighbours(references, labels, counts[best], tuple(table))
 
@@ -257,7 +257,7 @@ class CrystalUnmixing:
     columns: int
     least_gain: float
     brighter_first: NDArray[np.bool_] = field(repr=False)
-    table: tuple[CrystalCandidate, ...] = field(repr=False)
+    table: tuple[CrystalTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -392,7 +392,7 @@ def fit_unmixing(
         rules.append(votes >= 0)
         wrong = _decide(tried, gain, rules[-1], columns) != selection_crystal
         parameters = {"least_gain_chi_squared": gain}
-        table.append(CrystalCandidate(parameters, float(wrong.mean())))
+        table.append(CrystalTrial(parameters, float(wrong.mean())))
     best = int(np.argmin([row.wrong for row in table]))
     return CrystalUnmixing(patterns, columns, gains[best], rules[best], tuple(table))
 

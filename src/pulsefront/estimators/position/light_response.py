@@ -22,7 +22,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.position.patterns import (
-    PositionCandidate,
+    PositionTrial,
     check_charges,
     check_events,
     root_shares,
@@ -83,7 +83,7 @@ class LightResponse:
     kept_share: float
     coefficients: NDArray[np.float32] = field(repr=False)
     variance: Float = field(repr=False)
-    table: tuple[PositionCandidate, ...] = field(repr=False)
+    table: tuple[PositionTrial, ...] = field(repr=False)
 
     @property
     def parameters(self) -> dict[str, float | str]:
@@ -188,7 +188,7 @@ def fit_light_response(
     for cells, penalty, kept in product(intervals, penalties, kept_shares):
         model = _fit(roots[few], position[few], extent, cells, penalty, kept)
         error = metrics.median_error(model.estimate(other_light) - other_position)
-        table.append(PositionCandidate(model.parameters, error))
+        table.append(PositionTrial(model.parameters, error))
         fits.append((cells, penalty, kept))
     best = int(np.argmin([row.median_error_mm for row in table]))
     return _fit(roots, position, extent, *fits[best], tuple(table))
@@ -207,7 +207,7 @@ def _fit(
     intervals: tuple[int, int, int],
     penalty: float,
     kept_share: float,
-    table: tuple[PositionCandidate, ...] = (),
+    table: tuple[PositionTrial, ...] = (),
 ) -> LightResponse:
     low, scale = _geometry(extent, intervals)
     cells = np.array(intervals)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.errors import DataError
 
 __all__ = [
-    "PositionCandidate",
+    "PositionTrial",
     "check_charges",
     "check_events",
     "light_shares",
@@ -27,7 +27,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class PositionCandidate:
+class PositionTrial:
     """One row of a tuning table: median error on the selection events."""
 
     parameters: Mapping[str, Any]

@@ -19,7 +19,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses import loops as pulse_loops
 
 __all__ = [
-    "Baseline",
+    "PulseBaseline",
     "amplitude",
     "baseline",
     "charge",
@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 Polarity = Literal["positive", "negative"]
 
 
-class Baseline(NamedTuple):
+class PulseBaseline(NamedTuple):
     """Level and noise of the samples before a pulse.
 
     Attributes
@@ -59,7 +59,7 @@ def baseline(
     stop: int | None = None,
     *,
     method: Literal["mean", "robust", "line"] = "mean",
-) -> Baseline:
+) -> PulseBaseline:
     """Return the baseline of each pulse from its samples *start* to *stop* (not included).
 
     ``"mean"`` is the mean and standard deviation. ``"robust"`` is the median and 1.4826 times the
@@ -75,18 +75,18 @@ def baseline(
     waveforms = _matrix(waveforms)
     start, stop = _gate(start, stop, waveforms.shape[1], least=2, name="baseline gate")
     if method == "mean":
-        return Baseline(*pulse_loops.mean_baseline(waveforms, start, stop))
+        return PulseBaseline(*pulse_loops.mean_baseline(waveforms, start, stop))
     if method == "robust":
-        return Baseline(*pulse_loops.robust_baseline(waveforms, start, stop))
+        return PulseBaseline(*pulse_loops.robust_baseline(waveforms, start, stop))
     if method == "line":
-        return Baseline(*pulse_loops.line_baseline(waveforms, start, stop))
+        return PulseBaseline(*pulse_loops.line_baseline(waveforms, start, stop))
     raise ConfigError(
         "no such baseline", field="method", value=method, remedy="use mean, robust or line"
     )
 
 
 def subtract(
-    waveforms: NDArray[Any], base: Baseline, polarity: Polarity = "positive"
+    waveforms: NDArray[Any], base: PulseBaseline, polarity: Polarity = "positive"
 ) -> NDArray[np.float32]:
     """Return float32 pulses that start at zero and go up, ``(event, sample)``.
 

@@ -17,20 +17,20 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses import quantities as pulse
 from pulsefront.estimators.timing.tuning import (
-    Candidate,
-    PulseSettings,
-    best_candidate,
+    Sampling,
+    Trial,
+    best_trial,
     known_differences,
     prepare_pulses,
-    score_candidate,
+    score_trial,
 )
 from pulsefront.evaluate import metrics
 
 __all__ = [
-    "Candidate",
     "ConstantFraction",
     "LeadingEdge",
-    "PulseSettings",
+    "Sampling",
+    "Trial",
     "fit_constant_fraction",
     "fit_leading_edge",
     "prepare_pulses",
@@ -80,13 +80,13 @@ class LeadingEdge:
     ``table`` is every candidate that was tried.
     """
 
-    settings: PulseSettings
+    settings: Sampling
     threshold_adc: float
     delay_ns: float
     amplitude_scale_adc: float
     walk_ns: tuple[float, ...]
     ctr_train_fwhm_ps: float
-    table: tuple[Candidate, ...]
+    table: tuple[Trial, ...]
 
     @property
     def parameters(self) -> dict[str, float | bool]:
@@ -113,12 +113,12 @@ class LeadingEdge:
 class ConstantFraction:
     """Digital constant-fraction discriminators of one fraction and delay."""
 
-    settings: PulseSettings
+    settings: Sampling
     fraction: float
     shaping_delay_ns: float
     delay_ns: float
     ctr_train_fwhm_ps: float
-    table: tuple[Candidate, ...]
+    table: tuple[Trial, ...]
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -145,7 +145,7 @@ class ConstantFraction:
 
 
 def _leading_edge_difference(
-    pulses: tuple[NDArray[np.float32], ...], threshold_adc: float, settings: PulseSettings
+    pulses: tuple[NDArray[np.float32], ...], threshold_adc: float, settings: Sampling
 ) -> Float:
     first, second = (pulse.leading_edge(side, threshold_adc) for side in pulses)
     return (first - second) * settings.sample_interval_ns
@@ -155,7 +155,7 @@ def _cfd_difference(
     pulses: tuple[NDArray[np.float32], ...],
     fraction: float,
     shaping_delay_ns: float,
-    settings: PulseSettings,
+    settings: Sampling,
 ) -> Float:
     delay_samples = shaping_delay_ns / settings.sample_interval_ns
     first, second = (pulse.constant_fraction(side, fraction, delay_samples) for side in pulses)
@@ -172,7 +172,7 @@ def _walk_matrix(pulses: tuple[NDArray[np.float32], ...], scale: float) -> Float
 def fit_leading_edge(
     waveform_adc: NDArray[np.generic],
     known_difference_ns: ArrayLike,
-    settings: PulseSettings,
+    settings: Sampling,
     *,
     thresholds_adc: Sequence[float] | None = None,
     walk_correction: bool = False,
@@ -211,9 +211,9 @@ def fit_leading_edge(
         residual = residual - delay
         if walk is not None and coefficients.size:
             residual = residual - walk @ coefficients
-        table.append(score_candidate(residual, {"threshold_adc": float(threshold)}))
+        table.append(score_trial(residual, {"threshold_adc": float(threshold)}))
         fits.append((delay, coefficients))
-    best = best_candidate(table, "leading-edge threshold")
+    best = best_trial(table, "leading-edge threshold")
     delay, coefficients = fits[best]
     return LeadingEdge(
         settings,
@@ -227,7 +227,7 @@ def fit_leading_edge(
 
 
 def _default_thresholds(
-    pulses: tuple[NDArray[np.float32], ...], scale: float, settings: PulseSettings
+    pulses: tuple[NDArray[np.float32], ...], scale: float, settings: Sampling
 ) -> list[float]:
     quiet = np.concatenate([side[:, : settings.baseline_samples] for side in pulses])
     lowest = max(3 * float(np.sqrt(np.mean(quiet.astype(np.float64) ** 2))), 0.5)
@@ -261,7 +261,7 @@ def _fit_walk(residual_ns: Float, walk: Float | None) -> tuple[float, Float]:
 def fit_constant_fraction(
     waveform_adc: NDArray[np.generic],
     known_difference_ns: ArrayLike,
-    settings: PulseSettings,
+    settings: Sampling,
     *,
     fractions: Sequence[float] = _FRACTIONS,
     delays_ns: Sequence[float] = _DELAYS_NS,
@@ -295,10 +295,10 @@ def fit_constant_fraction(
         residual = _cfd_difference(pulses, fraction, shaping, settings) - known
         delay, _ = _fit_walk(residual, None)
         table.append(
-            score_candidate(residual - delay, {"fraction": fraction, "shaping_delay_ns": shaping})
+            score_trial(residual - delay, {"fraction": fraction, "shaping_delay_ns": shaping})
         )
         delays.append(delay)
-    best = best_candidate(table, "CFD setting")
+    best = best_trial(table, "CFD setting")
     return ConstantFraction(
         settings,
         table[best].parameters["fraction"],

@@ -14,12 +14,12 @@ from pulsefront.estimators.pulses import quantities as pulse
 from pulsefront.evaluate import metrics
 
 __all__ = [
-    "Candidate",
-    "PulseSettings",
-    "best_candidate",
+    "Sampling",
+    "Trial",
+    "best_trial",
     "known_differences",
     "prepare_pulses",
-    "score_candidate",
+    "score_trial",
 ]
 
 Float = NDArray[np.float64]
@@ -28,7 +28,7 @@ _LEAST_SHARE = 0.99
 
 
 @dataclass(frozen=True)
-class PulseSettings:
+class Sampling:
     """How samples become pulses.
 
     Attributes
@@ -47,7 +47,7 @@ class PulseSettings:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Trial:
     """One row of a tuning table.
 
     ``ctr_fwhm_ps`` is None where fewer than 99 % of the events have an estimate: a candidate may
@@ -63,7 +63,7 @@ class Candidate:
 
 
 def prepare_pulses(
-    waveform_adc: NDArray[np.generic], settings: PulseSettings
+    waveform_adc: NDArray[np.generic], settings: Sampling
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the baseline-subtracted upward pulses of both detectors, each (event, sample).
 
@@ -90,7 +90,7 @@ def prepare_pulses(
     return first, second
 
 
-def score_candidate(residual_ns: Float, parameters: Mapping[str, float]) -> Candidate:
+def score_trial(residual_ns: Float, parameters: Mapping[str, float]) -> Trial:
     """Return the row of a tuning table for estimates minus known differences, (event,) in ns."""
     usable = residual_ns[np.isfinite(residual_ns)]
     lost = len(residual_ns) - len(usable)
@@ -100,10 +100,10 @@ def score_candidate(residual_ns: Float, parameters: Mapping[str, float]) -> Cand
         with suppress(DataError):
             ctr = 1000 * metrics.fwhm(usable)
             central = 1000 * metrics.central_width(usable)
-    return Candidate(parameters, ctr, central, len(residual_ns), lost)
+    return Trial(parameters, ctr, central, len(residual_ns), lost)
 
 
-def best_candidate(table: Sequence[Candidate], what: str) -> int:
+def best_trial(table: Sequence[Trial], what: str) -> int:
     """Return the row of smallest CTR.
 
     Raises

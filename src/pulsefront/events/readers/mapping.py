@@ -35,10 +35,10 @@ from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 
-__all__ = ["ColumnMapping", "TableMapping", "load_mapping", "mapped_table", "resolve_sources"]
+__all__ = ["EventColumns", "TableMapping", "load_mapping", "mapped_table", "resolve_sources"]
 
 
-class ColumnMapping(FrozenModel):
+class EventColumns(FrozenModel):
     """Where a column comes from: array name, list of names or pattern; unit, meaning, factor."""
 
     source: str | tuple[str, ...]
@@ -62,7 +62,7 @@ class TableMapping(FrozenModel):
         What else to store about the events.
     """
 
-    columns: dict[str, ColumnMapping] = Field(min_length=1)
+    columns: dict[str, EventColumns] = Field(min_length=1)
     tree: str | None = None
     sample_interval_ns: float | None = Field(default=None, gt=0)
     provenance: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pulsefront.detector import load_detector
 from pulsefront.estimators.timing.bounds import waveform_bound_ps
-from pulsefront.estimators.timing.discriminators import PulseSettings, prepare_pulses
+from pulsefront.estimators.timing.discriminators import Sampling, prepare_pulses
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
 from pulsefront.simulate.light.map import light_map_for
 from pulsefront.studies.folders import SplitEvents
@@ -72,7 +72,7 @@ def _waveform_bound(study: TimingStudy, parts: SplitEvents) -> float:
     train = parts.events.select(parts.split.train)
     interval = float(train.provenance["sample_interval_ns"])
     pulses = prepare_pulses(
-        train["waveform_adc"], PulseSettings(interval, study.events.baseline_samples)
+        train["waveform_adc"], Sampling(interval, study.events.baseline_samples)
     )
     return waveform_bound_ps(
         np.concatenate(pulses),

@@ -13,10 +13,10 @@ from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
 from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
 from pulsefront.estimators.timing.discriminators import (
-    Candidate,
     ConstantFraction,
     LeadingEdge,
-    PulseSettings,
+    Sampling,
+    Trial,
     fit_constant_fraction,
     fit_leading_edge,
     prepare_pulses,
@@ -96,7 +96,7 @@ def _interval_ns(events: EventTable) -> float:
 
 def charges_adc(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
     """Return the charge of both pulses above their baselines, (event, 2), in ADC counts."""
-    settings = PulseSettings(_interval_ns(events), study.events.baseline_samples)
+    settings = Sampling(_interval_ns(events), study.events.baseline_samples)
     pulses = prepare_pulses(events["waveform_adc"], settings)
     return np.column_stack([side.sum(axis=1, dtype=np.float64) for side in pulses])
 
@@ -247,7 +247,7 @@ def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]
     waveforms = parts.events["waveform_adc"]
     known = parts.events["known_difference_ns"]
     train, test = parts.split.train, parts.split.test
-    settings = PulseSettings(_interval_ns(parts.events), study.events.baseline_samples)
+    settings = Sampling(_interval_ns(parts.events), study.events.baseline_samples)
     fitted: dict[str, LeadingEdge | ConstantFraction] = {
         "leading edge": fit_leading_edge(waveforms[train], known[train], settings),
         "leading edge, walk-corrected": fit_leading_edge(
@@ -271,12 +271,12 @@ def _estimate(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> 
     return estimator.estimate(events["waveform_adc"])
 
 
-def _row(candidate: Candidate) -> dict[str, float | bool | None]:
+def _row(trial: Trial) -> dict[str, float | bool | None]:
     return {
-        **candidate.parameters,
-        "ctr_fwhm_ps": candidate.ctr_fwhm_ps,
-        "central_width_ps": candidate.central_width_ps,
-        "without_estimate": candidate.without_estimate,
+        **trial.parameters,
+        "ctr_fwhm_ps": trial.ctr_fwhm_ps,
+        "central_width_ps": trial.central_width_ps,
+        "without_estimate": trial.without_estimate,
     }
 
 
