@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.events.combine import combine
 from pulsefront.events.container import EventTable, Status
-from pulsefront.events.ingest import combine, open_sources
+from pulsefront.events.ingest import open_sources
 from pulsefront.events.join import join_channels
 from pulsefront.events.readers.open import open_events
 from pulsefront.events.tags import TagUnwrapper, unwrap_tags

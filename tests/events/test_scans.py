@@ -13,8 +13,9 @@ from pulsefront.events import store
 from pulsefront.events.container import Status
 from pulsefront.events.external import ExternalData, load_external, open_external
 from pulsefront.events.ingest import ingest
+from pulsefront.events.manifest import load_manifest
 from pulsefront.events.readers.base import DataWarning
-from pulsefront.events.scans import load_manifest, open_scan_set
+from pulsefront.events.scans import open_scan_set
 from pulsefront.measured.scans import split_scan_set
 from strategies_events import pulses, wavedump_bytes
 

@@ -67,7 +67,7 @@ def ingest(
 ) -> None:
     """Read measured files, or the scans of a manifest, into one event store."""
     from pulsefront.events.ingest import ingest as run
-    from pulsefront.events.ingest import is_manifest
+    from pulsefront.events.manifest import is_manifest
     from pulsefront.progress import progress
 
     options = read_options(

@@ -16,7 +16,7 @@ from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable
-from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.readers.open import open_events
 from pulsefront.events.scans import open_scan_set
 
@@ -58,7 +58,7 @@ def open_external(path: str | Path, *, strict: bool = False) -> EventFile:
     """
     path = Path(path)
     if path.suffix.lower() in (".toml", ".csv"):
-        return open_scan_set(path, strict=strict)
+        return open_scan_set(path, options=ReadOptions(strict=strict))
     if not store.is_store(path):
         # Any other measured file lacks the labels, whatever it holds.
         opened = open_events(path)

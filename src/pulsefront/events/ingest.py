@@ -1,24 +1,23 @@
-"""From measured files to one stream of events, and from there into the store."""
+"""From measured files, or the scans of a manifest, into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pulsefront
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import ConfigError
 from pulsefront.events import store
+from pulsefront.events.combine import Join, open_files
 from pulsefront.events.container import EventTable
-from pulsefront.events.join import JoinKey, join_channels
+from pulsefront.events.manifest import is_manifest
 from pulsefront.events.readers.base import EventFile, ReadOptions
-from pulsefront.events.readers.open import open_events
+from pulsefront.events.scans import open_scan_set
 from pulsefront.files import hash_file
 from pulsefront.progress import Report, silent
 
-__all__ = ["Join", "combine", "ingest", "is_manifest", "open_sources"]
-
-Join = Literal["auto", "none"] | JoinKey
+__all__ = ["ingest", "open_sources"]
 
 
 def open_sources(
@@ -33,79 +32,17 @@ def open_sources(
     Raises
     ------
     ConfigError
-        No files, an unknown format, or files that cannot be joined as asked.
+        No files, an unknown format, files that cannot be joined as asked, or a manifest that
+        cannot be used.
     DataError
         A file is missing, empty, damaged or of no known format.
     """
-    if not paths:
-        raise ConfigError("no files given", field="files")
     manifests = [path for path in paths if is_manifest(path)]
-    if manifests:
-        from pulsefront.events.scans import open_scan_set  # which opens its files through here
-
-        if len(paths) > 1:
-            raise ConfigError("a manifest is opened alone: list the files in it", file=manifests[0])
-        return open_scan_set(manifests[0], options=options, format_name=format_name)
-    files = [open_events(path, options, format_name=format_name) for path in paths]
-    return combine(files, join)
-
-
-def is_manifest(path: str | Path) -> bool:
-    """Return whether a file is a manifest of scans: TOML, or CSV with the columns of one."""
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        return path.suffix.lower() == ".toml"
-    try:
-        with open(path, encoding="utf-8") as file:
-            names = {word.strip() for word in file.readline(4096).split(",")}
-    except (OSError, UnicodeDecodeError):
-        return False
-    return {"file", "run", "detector_id"} <= names
-
-
-def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:
-    """Return several files as one: side by side as channels, or one after the other.
-
-    ``"auto"`` joins by event counter where every file starts with another channel of a board, as
-    WaveDump writes them, and puts them one after the other elsewhere, as ``"none"`` always does.
-
-    Raises
-    ------
-    ConfigError
-        The files do not have the key to join by.
-    DataError
-        The files hold different quantities.
-    """
-    if len(files) == 1:
-        return files[0]
-    if join == "auto":
-        channels = [_first_channel(file) for file in files]
-        known = None not in channels
-        join = "event_counter" if known and len(set(channels)) == len(files) else "none"
-    if join != "none":
-        return join_channels(files, join)
-
-    first = files[0]
-    for file in files[1:]:
-        if set(file.quantities) != set(first.quantities):
-            raise DataError(
-                f"holds other quantities than {first.path.name}",
-                file=file.path,
-                field=", ".join(sorted(set(file.quantities) ^ set(first.quantities))),
-                remedy="ingest it into a store of its own",
-            )
-
-    def stream(events: int) -> Iterator[EventTable]:
-        for file in files:
-            yield from file.stream(events)
-
-    provenance = {
-        **{name: value for name, value in first.provenance.items() if name != "events"},
-        "file": [file.path.name for file in files],
-    }
-    return EventFile(
-        first.path, first.format, first.quantities, provenance, first.event_bytes, stream
-    )
+    if not manifests:
+        return open_files(paths, options, format_name=format_name, join=join)
+    if len(paths) > 1:
+        raise ConfigError("a manifest is opened alone: list the files in it", file=manifests[0])
+    return open_scan_set(manifests[0], options=options, format_name=format_name)
 
 
 def ingest(
@@ -139,29 +76,12 @@ def ingest(
         ],
         "pulsefront_version": pulsefront.__version__,
     }
-    total = source.provenance.get("events") or 0
-    count = 0
-
-    def counted() -> Iterator[EventTable]:
-        nonlocal count
-        for table in source.chunks():
-            yield table
-            count += len(table)
-            report(count, max(total, count))
-
+    tables = source.reported(report)
     if not append:
-        return store.write_stream(counted(), out, provenance=provenance)
+        return store.write_stream(tables, out, provenance=provenance)
+    count = 0
     with store.append(out) as appender:
-        for table in counted():
+        for table in tables:
             appender.add(EventTable(table.columns, table.quantities, table.status, provenance))
+            count += len(table)
     return count
-
-
-def _first_channel(file: EventFile) -> tuple[int, int] | None:
-    """Return board and channel of the first event, where the format is one channel a file."""
-    if not {"board", "channel", "event_counter"} <= set(file.quantities):
-        return None
-    table = next(file.stream(1), None)
-    if table is None or len(table) == 0 or table["channel"].ndim != 1:
-        return None
-    return int(table["board"][0]), int(table["channel"][0])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable, Quantity, Status, mark
-from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.base import EventFile, check_same_quantities
 
 __all__ = ["JoinKey", "join_channels"]
 
@@ -55,8 +55,7 @@ def join_channels(files: Sequence[EventFile], key: JoinKey = "event_counter") ->
                 value=key,
                 remedy="join by order",
             )
-        if set(file.quantities) != set(first.quantities):
-            raise DataError(f"holds other quantities than {first.path.name}", file=file.path)
+    check_same_quantities(files, remedy="join files of the same kind of board only")
 
     def stream(events: int) -> Iterator[EventTable]:
         channels = [_Channel(file, key, max(1, events // len(files))) for file in files]
@@ -72,7 +71,7 @@ def join_channels(files: Sequence[EventFile], key: JoinKey = "event_counter") ->
 
     quantities: Mapping[str, Quantity] = dict(first.quantities)
     provenance = {
-        **{name: value for name, value in first.provenance.items() if name != "events"},
+        **first.origin,
         "file": [file.path.name for file in files],
         "joined_by": key,
     }

@@ -41,7 +41,7 @@ def fingerprint(chosen: ExternalData, folder: Path) -> list[tuple[str, int, int]
     """
     path = folder / chosen.path
     if path.suffix.lower() == ".toml":
-        from pulsefront.events.scans import load_manifest
+        from pulsefront.events.manifest import load_manifest
 
         named = [path.parent / file for scan in load_manifest(path).scan for file in scan.files]
     else:

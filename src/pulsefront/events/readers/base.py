@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pulsefront.errors import DataError, TruncatedFile
 from pulsefront.events.container import EventTable, Quantity
+from pulsefront.progress import Report
 
-__all__ = ["ADC_COUNTS", "DataWarning", "EventFile", "ReadOptions", "incomplete", "read_head"]
+__all__ = [
+    "ADC_COUNTS",
+    "DataWarning",
+    "EventFile",
+    "ReadOptions",
+    "SampleType",
+    "check_same_quantities",
+    "incomplete",
+    "read_head",
+]
 
 ADC_COUNTS = "ADC counts"
 CHUNK_BYTES = 16 << 20
@@ -89,6 +99,24 @@ class EventFile:
         """
         return self.stream(events or max(1, CHUNK_BYTES // max(self.event_bytes, 1)))
 
+    @property
+    def count(self) -> int:
+        """Number of events where the file says it, else 0."""
+        return int(self.provenance.get("events") or 0)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the file says about itself, without the number of its events."""
+        return {name: value for name, value in self.provenance.items() if name != "events"}
+
+    def reported(self, report: Report) -> Iterator[EventTable]:
+        """Yield what `chunks` yields, and call *report* whenever a table has been used."""
+        done = 0
+        for table in self.chunks():
+            yield table
+            done += len(table)
+            report(done, max(self.count, done))
+
     def read(self) -> EventTable:
         """Return all events in one table.
 
@@ -98,6 +126,20 @@ class EventFile:
             As for `chunks`.
         """
         return EventTable.concatenate(list(self.chunks()))
+
+
+def check_same_quantities(files: Sequence[EventFile], *, remedy: str) -> None:
+    """Raise `DataError` where a file holds other quantities than the first."""
+    first = files[0]
+    for file in files[1:]:
+        odd = sorted(set(file.quantities) ^ set(first.quantities))
+        if odd:
+            raise DataError(
+                f"holds other quantities than {first.path.name}",
+                file=file.path,
+                field=", ".join(odd),
+                remedy=remedy,
+            )
 
 
 def incomplete(

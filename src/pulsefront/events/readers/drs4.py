@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import ADC_COUNTS, EventFile, ReadOptions, read_head
-from pulsefront.events.readers.records import map_records
+from pulsefront.events.readers.records import chunked, map_records
 
 __all__ = ["FORMAT", "open_file", "recognises", "sample_times_ns"]
 
@@ -102,30 +102,14 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         return np.asarray(good)
 
     records, whole = map_records(path, dtype, offset, options, sane)
-    quantities = QUANTITIES
 
     def stream(events: int) -> Iterator[EventTable]:
-        for start in range(0, whole, events):
-            part = records[start : min(start + events, whole)]
+        for part in chunked(records, whole, events):
+            columns = _columns(part, layout, widths)
+            bad = ~sane(part) | (columns["trigger_cell"] >= CELLS).any(axis=1)
             status = np.zeros(len(part), np.uint16)
-            trigger = np.stack([part[f"cell{b}"] for b in range(len(layout))], axis=1)
-            mark(status, ~sane(part) | (trigger >= CELLS).any(axis=1), Status.BAD_HEADER)
-            pairs = [(b, c) for b, names in enumerate(layout) for c in range(len(names))]
-            waveforms = np.stack([part[f"w{b}_{c}"] for b, c in pairs], axis=1)
-            times = [
-                sample_times_ns(widths[b], np.minimum(trigger[:, b], CELLS - 1))
-                for b in range(len(layout))
-            ]
-            columns = {
-                "serial": np.array(part["serial"]),
-                "date": np.array(part["date"]),
-                "range_centre_mv": np.array(part["centre"]),
-                "trigger_cell": trigger,
-                "scaler": np.stack([part[f"s{b}_{c}"] for b, c in pairs], axis=1),
-                "sample_time_ns": np.concatenate(times, axis=1).astype(np.float32),
-                "waveform_adc": waveforms,
-            }
-            yield EventTable(columns, quantities, status, provenance)
+            mark(status, bad, Status.BAD_HEADER)
+            yield EventTable(columns, QUANTITIES, status, provenance)
 
     provenance: dict[str, Any] = {
         "format": FORMAT,
@@ -135,7 +119,28 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         "millivolts_per_count": MILLIVOLTS_PER_COUNT,
         "events": whole,
     }
-    return EventFile(path, FORMAT, quantities, provenance, 3 * dtype.itemsize, stream)
+    return EventFile(path, FORMAT, QUANTITIES, provenance, 3 * dtype.itemsize, stream)
+
+
+def _columns(
+    part: NDArray[Any], layout: list[list[bytes]], widths: list[NDArray[np.float64]]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of some events: channels of all boards side by side."""
+    boards = range(len(layout))
+    trigger = np.stack([part[f"cell{board}"] for board in boards], axis=1)
+    pairs = [(board, channel) for board in boards for channel in range(len(layout[board]))]
+    times = [
+        sample_times_ns(widths[board], np.minimum(trigger[:, board], CELLS - 1)) for board in boards
+    ]
+    return {
+        "serial": np.array(part["serial"]),
+        "date": np.array(part["date"]),
+        "range_centre_mv": np.array(part["centre"]),
+        "trigger_cell": trigger,
+        "scaler": np.stack([part[f"s{board}_{channel}"] for board, channel in pairs], axis=1),
+        "sample_time_ns": np.concatenate(times, axis=1).astype(np.float32),
+        "waveform_adc": np.stack([part[f"w{board}_{channel}"] for board, channel in pairs], axis=1),
+    }
 
 
 def _calibration(path: Path) -> tuple[list[list[bytes]], list[NDArray[np.float64]], int]:

@@ -62,6 +62,16 @@ class _Descriptor(NamedTuple):
     first_sample_s: float
     instrument: str
 
+    @property
+    def samples(self) -> int:
+        """Samples of a segment."""
+        return self.points // self.segments
+
+    @property
+    def stated_end(self) -> int:
+        """Where the file ends by what it says."""
+        return self.samples_at + self.points * self.sample_bytes + self.bytes_after
+
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 - readers share a signature
     """Return whether a wave descriptor starts within the first bytes."""
@@ -79,28 +89,9 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         Not one whole segment; or a segment is missing, if reading is strict.
     """
     told = _descriptor(read_head(path, 64 + DESCRIPTOR_BYTES), path)
-    size = path.stat().st_size
-    samples = told.points // told.segments
-    segment_bytes = samples * told.sample_bytes
-    whole = min(max(size - told.samples_at, 0) // segment_bytes, told.segments)
-    if whole < told.segments:
-        incomplete(
-            path,
-            options,
-            byte_offset=told.samples_at + whole * segment_bytes,
-            events_kept=whole,
-            problem="ends inside the segment",
-        )
-    elif size > told.samples_at + told.points * told.sample_bytes + told.bytes_after:
-        incomplete(
-            path,
-            options,
-            byte_offset=told.samples_at + told.points * told.sample_bytes + told.bytes_after,
-            events_kept=whole,
-            problem="goes on behind the end that it states",
-        )
+    whole = _whole_segments(told, path, options)
     dtype = np.dtype(f"{told.order}i{told.sample_bytes}")
-    shape = (whole, samples)
+    shape = (whole, told.samples)
 
     def stream(events: int) -> Iterator[EventTable]:
         words = np.memmap(path, dtype, mode="r", offset=told.samples_at, shape=shape)
@@ -132,7 +123,28 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         "vertical_offset_mv": told.offset_v * 1000.0,
         "events": whole,
     }
-    return EventFile(path, FORMAT, QUANTITIES, provenance, 2 * samples, stream)
+    return EventFile(path, FORMAT, QUANTITIES, provenance, 2 * told.samples, stream)
+
+
+def _whole_segments(told: _Descriptor, path: Path, options: ReadOptions) -> int:
+    """Return how many segments are there; `incomplete` where one is missing or something is left.
+
+    Raises
+    ------
+    TruncatedFile
+        Not one whole segment; or a segment is missing, if reading is strict.
+    """
+    size = path.stat().st_size
+    segment_bytes = told.samples * told.sample_bytes
+    whole = min(max(size - told.samples_at, 0) // segment_bytes, told.segments)
+    if whole < told.segments:
+        offset, problem = told.samples_at + whole * segment_bytes, "ends inside the segment"
+    elif size > told.stated_end:
+        offset, problem = told.stated_end, "goes on behind the end that it states"
+    else:
+        return whole
+    incomplete(path, options, byte_offset=offset, events_kept=whole, problem=problem)
+    return whole
 
 
 def _triggers(path: Path, told: _Descriptor, start: int, stop: int) -> NDArray[np.float64]:

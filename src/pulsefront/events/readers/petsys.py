@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
-from pulsefront.events.readers.records import map_records
+from pulsefront.events.readers.records import chunked, map_records
 
 __all__ = ["FORMATS", "open_coincidence", "open_group", "open_single", "recogniser"]
 
@@ -95,8 +95,7 @@ def _open(name: str, path: Path, options: ReadOptions) -> EventFile:
         quantities |= _GROUP_QUANTITIES
 
     def stream(events: int) -> Iterator[EventTable]:
-        for start in range(0, whole, events):
-            part = records[start : min(start + events, whole)]
+        for part in chunked(records, whole, events):
             status = np.zeros(len(part), np.uint16)
             mark(status, ~_sane(part), Status.BAD_HEADER)
             hits = part["hit"] if name == "petsys-coincidence" else part["hit"][:, 0]

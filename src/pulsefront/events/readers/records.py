@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.events.readers.base import ReadOptions, incomplete
 
-__all__ = ["map_records", "whole_records"]
+__all__ = ["chunked", "map_records", "whole_records"]
 
 # Headers are looked at in steps, so that checking a long file takes no memory.
 STEP = 1 << 15
@@ -66,3 +66,9 @@ def whole_records(records: NDArray[Any], sane: Callable[[NDArray[Any]], NDArray[
             return max(start + int(np.argmax(pairs)) - 2, 0)
         bad_before = bool(bad[-1])
     return max(len(records) - 2, 0) if bad_before else len(records)
+
+
+def chunked(records: NDArray[Any], whole: int, events: int) -> Iterator[NDArray[Any]]:
+    """Yield the first *whole* records, at most *events* at a time."""
+    for start in range(0, whole, events):
+        yield records[start : min(start + events, whole)]

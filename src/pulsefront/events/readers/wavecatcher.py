@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import ADC_COUNTS, EventFile, ReadOptions, read_head
-from pulsefront.events.readers.records import map_records
+from pulsefront.events.readers.records import chunked, map_records
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 
@@ -42,6 +42,17 @@ MEASUREMENTS = Quantity(
 )
 
 
+class _Header(NamedTuple):
+    """What the four lines of text say; ``events_at`` is in bytes from the start of the file."""
+
+    events_at: int
+    channels: int
+    samples: int
+    interval_ns: float
+    measured: bool
+    software: str
+
+
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 - readers share a signature
     """Return whether the file starts as WaveCatcher files do."""
     return head.startswith(START)
@@ -57,11 +68,68 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     TruncatedFile
         Not one whole event; or the end is damaged, if reading is strict.
     """
-    head = read_head(path, 8192)
-    offset = _header_length(head)
-    if not head.startswith(START) or offset is None:
+    told = _header(read_head(path, 8192), path)
+    dtype = _event_dtype(told)
+
+    def sane(events: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray(
+            (events["channels"] == told.channels)
+            & (events["date"][:, 1] <= 12)
+            & (events["date"][:, 2] <= 31)
+            & (events["per_channel"]["channel"] < MOST_CHANNELS).all(axis=1)
+            & (events["per_channel"]["channel"] >= 0).all(axis=1)
+        )
+
+    records, whole = map_records(path, dtype, told.events_at, options, sane)
+    quantities = {**QUANTITIES, "measurements": MEASUREMENTS} if told.measured else QUANTITIES
+    first_channels = np.array(records["per_channel"]["channel"][0])
+
+    def stream(events: int) -> Iterator[EventTable]:
+        for part in chunked(records, whole, events):
+            columns = _columns(part, measured=told.measured)
+            status = np.zeros(len(part), np.uint16)
+            same = (columns["channel"] == first_channels).all(axis=1)
+            mark(status, ~(sane(part) & same), Status.BAD_HEADER)
+            yield EventTable(columns, quantities, status, provenance)
+
+    provenance: dict[str, Any] = {
+        "format": FORMAT,
+        "file": path.name,
+        "software": told.software,
+        "sample_interval_ns": told.interval_ns,
+        "millivolts_per_count": MILLIVOLTS_PER_COUNT,
+        "events": whole,
+    }
+    return EventFile(path, FORMAT, quantities, provenance, dtype.itemsize, stream)
+
+
+def _columns(part: NDArray[Any], *, measured: bool) -> dict[str, NDArray[Any]]:
+    per_channel = part["per_channel"]
+    columns = {
+        "event_number": np.array(part["event"]),
+        "epoch_s": np.array(part["epoch"]),
+        "tdc": np.array(part["tdc"]),
+        "channel": np.array(per_channel["channel"]),
+        "first_cell": np.array(per_channel["first_cell"]),
+        "waveform_adc": np.array(per_channel["samples"]),
+    }
+    if measured:
+        columns["measurements"] = np.array(per_channel["measurements"])
+    return columns
+
+
+def _header(head: bytes, path: Path) -> _Header:
+    """Return what the four lines say.
+
+    Raises
+    ------
+    UnsupportedFormat
+        They are not there, or say something that this reader does not know.
+    """
+    events_at = _header_length(head)
+    if not head.startswith(START) or events_at is None:
         raise UnsupportedFormat("does not start with the four lines of a WaveCatcher", file=path)
-    text = head[:offset].decode("latin-1")
+    text = head[:events_at].decode("latin-1")
     channels = _number(text, r"NB OF CHANNELS ACQUIRED:\s*(\d+)", path)
     samples = _number(text, r"DATA SAMPLES \[(\d+)\]", path)
     interval_ns = _number(text, r"Sampling Period:\s*([\d.]+)\s*ps", path) / 1000.0
@@ -70,49 +138,9 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         raise UnsupportedFormat(
             "has an impossible number of channels or samples", file=path, value=(channels, samples)
         )
-    dtype = _event_dtype(int(channels), int(samples), measured=measured)
-
-    def sane(events: NDArray[Any]) -> NDArray[np.bool_]:
-        return np.asarray(
-            (events["channels"] == channels)
-            & (events["date"][:, 1] <= 12)
-            & (events["date"][:, 2] <= 31)
-            & (events["per_channel"]["channel"] < MOST_CHANNELS).all(axis=1)
-            & (events["per_channel"]["channel"] >= 0).all(axis=1)
-        )
-
-    records, whole = map_records(path, dtype, offset, options, sane)
-    quantities = {**QUANTITIES, "measurements": MEASUREMENTS} if measured else QUANTITIES
-    first_channels = np.array(records["per_channel"]["channel"][0])
-
-    def stream(events: int) -> Iterator[EventTable]:
-        for start in range(0, whole, events):
-            part = records[start : min(start + events, whole)]
-            status = np.zeros(len(part), np.uint16)
-            same = (part["per_channel"]["channel"] == first_channels).all(axis=1)
-            mark(status, ~(sane(part) & same), Status.BAD_HEADER)
-            columns = {
-                "event_number": np.array(part["event"]),
-                "epoch_s": np.array(part["epoch"]),
-                "tdc": np.array(part["tdc"]),
-                "channel": np.array(part["per_channel"]["channel"]),
-                "first_cell": np.array(part["per_channel"]["first_cell"]),
-                "waveform_adc": np.array(part["per_channel"]["samples"]),
-            }
-            if measured:
-                columns["measurements"] = np.array(part["per_channel"]["measurements"])
-            yield EventTable(columns, quantities, status, provenance)
-
     version = re.search(r"VERSION:\s*(V[\d.]+)", text)
-    provenance: dict[str, Any] = {
-        "format": FORMAT,
-        "file": path.name,
-        "software": version[1] if version else "unknown",
-        "sample_interval_ns": interval_ns,
-        "millivolts_per_count": MILLIVOLTS_PER_COUNT,
-        "events": whole,
-    }
-    return EventFile(path, FORMAT, quantities, provenance, dtype.itemsize, stream)
+    software = version[1] if version else "unknown"
+    return _Header(events_at, int(channels), int(samples), interval_ns, measured, software)
 
 
 def _header_length(head: bytes) -> int | None:
@@ -138,15 +166,15 @@ def _missing(pattern: str, path: Path) -> float:
     )
 
 
-def _event_dtype(channels: int, samples: int, *, measured: bool) -> np.dtype[Any]:
+def _event_dtype(told: _Header) -> np.dtype[Any]:
     channel: list[tuple[Any, ...]] = [
         ("channel", "<i4"),
         ("block_event", "<i4"),
         ("first_cell", "<i4"),
     ]
-    if measured:
+    if told.measured:
         channel.append(("measurements", "<f4", (6,)))
-    channel.append(("samples", "<i2", (samples,)))
+    channel.append(("samples", "<i2", (told.samples,)))
     return np.dtype(
         [
             ("event", "<i4"),
@@ -154,6 +182,6 @@ def _event_dtype(channels: int, samples: int, *, measured: bool) -> np.dtype[Any
             ("date", "<u4", (7,)),
             ("tdc", "<u8"),
             ("channels", "<i4"),
-            ("per_channel", channel, (channels,)),
+            ("per_channel", channel, (told.channels,)),
         ]
     )

@@ -28,7 +28,7 @@ from pulsefront.events.readers.base import (
     incomplete,
     read_head,
 )
-from pulsefront.events.readers.records import map_records
+from pulsefront.events.readers.records import chunked, map_records
 from pulsefront.events.tags import TagUnwrapper
 
 __all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises", "recognises_cut"]
@@ -118,8 +118,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
 
     def stream(events: int) -> Iterator[EventTable]:
         unwrap = TagUnwrapper(options.tag_bits)
-        for start in range(0, whole, events):
-            part = records[start : min(start + events, whole)]
+        for part in chunked(records, whole, events):
             yield _table(part, record, header, unwrap, quantities, provenance, options)
 
     quantities = {**QUANTITIES, "waveform_adc": WAVEFORM}
@@ -172,13 +171,10 @@ def open_headerless(path: Path, options: ReadOptions) -> EventFile:
     )
 
     def stream(events: int) -> Iterator[EventTable]:
-        for start in range(0, whole, events):
-            waveforms = np.array(samples[start : min(start + events, whole)])
+        for part in chunked(samples, whole, events):
+            waveforms = np.array(part)
             yield EventTable(
-                {"waveform_adc": waveforms},
-                quantities,
-                _finite_status(waveforms),
-                provenance,
+                {"waveform_adc": waveforms}, quantities, _finite_status(waveforms), provenance
             )
 
     quantities = {"waveform_adc": WAVEFORM}
