@@ -1,4 +1,4 @@
-"""Hits and events with known gains and offsets planted in them."""
+"""Hits and events with known gains and offsets planted in them; small sets of scans."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import EventFile
+from strategies_events import pulses, wavedump_bytes
 
 
 def file_of(table: EventTable) -> EventFile:
@@ -51,3 +53,67 @@ def hits(events: int = 60_000) -> EventTable:
         energy=energy.astype(np.float32),
         channel=channel.astype(np.int32),
     )
+
+
+def walking(events: int = 20_000) -> EventTable:
+    """Return leading edges of two channels that walk by 2 and 1 ns over a factor of four."""
+    random = np.random.default_rng(6)
+    charge = np.stack([sodium(random, events) / gain for gain in (2.0, 1.5)], axis=1)
+    charge = np.maximum(charge, 5.0)
+    heights = charge * np.array([0.3, 0.5])
+    late = np.array([2.0, 1.0]) * np.sqrt(60.0 / heights)
+    times = random.normal(50, 5, (events, 1)) + random.normal(0, 0.05, (events, 2)) + late
+    times += np.array([0.4, -0.2])
+    return made(charge_adc=charge, amplitude_adc=heights, leading_edge_ns=times)
+
+
+MAPPING = """
+[columns.charge_adc]
+source = "q*"
+unit = "ADC counts"
+description = "charge per photosensor"
+"""
+
+
+def position_set(folder: Path, *, runs: int = 3, size: int = 5, detectors: int = 1) -> Path:
+    """Write a scan of size × size positions in every run, as CSV files and a manifest."""
+    random = np.random.default_rng(0)
+    (folder / "charges.toml").write_text(MAPPING)
+    lines = ['kind = "position"', 'mapping = "charges.toml"']
+    for run in range(runs):
+        for ix in range(size):
+            for iy in range(size):
+                name = f"r{run}_{ix}_{iy}.csv"
+                charges = random.integers(0, 4000, (4, 8))
+                pd.DataFrame(charges, columns=[f"q{i}" for i in range(8)]).to_csv(
+                    folder / name, index=False
+                )
+                lines += [
+                    "[[scan]]",
+                    f'files = ["{name}"]',
+                    f"stage_position_mm = [{ix * 2.0 - 4}, {iy * 2.0 - 4}]",
+                    "stage_uncertainty_mm = 0.02",
+                    'source = "Na-22"',
+                    "duration_s = 60",
+                    f'detector_id = "block {run % detectors}"',
+                    f'run = "run {run}"',
+                ]
+    path = folder / "manifest.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def timing_set(folder: Path, offsets: tuple[float, ...] = (-5.0, 0.0, 5.0)) -> Path:
+    """Write coincidences at stepped source offsets as WaveDump pairs and a CSV manifest."""
+    lines = ["file,source_offset_mm,stage_uncertainty_mm,source,duration_s,detector_id,run"]
+    for number, offset in enumerate(offsets):
+        names = []
+        for channel in (0, 1):
+            name = f"o{number}_wave{channel}.dat"
+            waves = pulses(6, seed=number).astype(np.uint16)
+            (folder / name).write_bytes(wavedump_bytes(waves, channel=channel))
+            names.append(name)
+        lines.append(f"{names[0]}; {names[1]},{offset},0.1,Na-22,60,pair,run {number}")
+    path = folder / "manifest.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path

@@ -16,7 +16,7 @@ from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.container import Status
 from pulsefront.events.readers import petsys
-from toys_measured import GAINS, OFFSETS_NS, hits
+from toys_measured import GAINS, OFFSETS_NS, hits, walking
 
 app = typer.Typer()
 for module in (data, calibration):
@@ -72,6 +72,31 @@ def test_from_hits_to_calibrated_coincidences(tmp_path: Path) -> None:
     assert chosen["time_difference_ps"].std() == pytest.approx(100 * np.sqrt(2), rel=0.03)
     assert (used.status[used.status != 0] == Status.OUTSIDE_WINDOW).all()
     assert used.provenance["calibration_file"] == "cal.json"
+
+
+def test_walk_is_told_written_and_taken_out(tmp_path: Path) -> None:
+    table = walking()
+    run, cal, done = (tmp_path / name for name in ("run.h5", "cal.json", "done.h5"))
+    store.write(table, run)
+    told = invoke("calibrate", run, "--peaks-kev", "511", "--walk", "--out", cal)
+    found = json.loads(cal.read_text())
+    assert found["walk_column"] == "amplitude_adc"
+    for channel, (strength, walk) in enumerate(zip((2.0, 1.0), found["walks"], strict=True)):
+        low, high = walk["amplitude_low"], walk["amplitude_high"]
+        span = strength * (np.sqrt(60.0 / low) - np.sqrt(60.0 / high))
+        (line,) = [line for line in told.splitlines() if line.startswith(f"channel {channel}:")]
+        said = float(line.split("; walk ")[1].split(" ns over the amplitudes")[0])
+        assert said == pytest.approx(span, rel=0.03)
+    invoke("calibrate", run, "--apply", cal, "--out", done)
+    after = store.read(done)["leading_edge_ns"] @ [1.0, -1.0]
+    fitted = (table["amplitude_adc"] > [walk["amplitude_low"] for walk in found["walks"]]).all(
+        axis=1
+    )
+    assert np.std((table["leading_edge_ns"] @ [1.0, -1.0])[fitted]) > 0.2
+    assert np.std(after[fitted]) == pytest.approx(0.05 * np.sqrt(2), rel=0.03)
+    assert (
+        "without the offset and walk" in store.read(done).quantities["leading_edge_ns"].description
+    )
 
 
 def test_channels_of_one_measured_file_are_paired(

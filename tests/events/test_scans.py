@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.evaluate.splits import check_leaks
 from pulsefront.events import store
 from pulsefront.events.container import Status
 from pulsefront.events.external import ExternalData, load_external, open_external
@@ -16,59 +15,8 @@ from pulsefront.events.ingest import ingest
 from pulsefront.events.manifest import load_manifest
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.events.scans import open_scan_set
-from pulsefront.measured.scans import split_scan_set
-from strategies_events import pulses, wavedump_bytes
-
-MAPPING = """
-[columns.charge_adc]
-source = "q*"
-unit = "ADC counts"
-description = "charge per photosensor"
-"""
-
-
-def position_set(folder: Path, *, runs: int = 3, size: int = 5, detectors: int = 1) -> Path:
-    """Write a scan of size × size positions in every run, as CSV files and a manifest."""
-    random = np.random.default_rng(0)
-    (folder / "charges.toml").write_text(MAPPING)
-    lines = ['kind = "position"', 'mapping = "charges.toml"']
-    for run in range(runs):
-        for ix in range(size):
-            for iy in range(size):
-                name = f"r{run}_{ix}_{iy}.csv"
-                charges = random.integers(0, 4000, (4, 8))
-                pd.DataFrame(charges, columns=[f"q{i}" for i in range(8)]).to_csv(
-                    folder / name, index=False
-                )
-                lines += [
-                    "[[scan]]",
-                    f'files = ["{name}"]',
-                    f"stage_position_mm = [{ix * 2.0 - 4}, {iy * 2.0 - 4}]",
-                    "stage_uncertainty_mm = 0.02",
-                    'source = "Na-22"',
-                    "duration_s = 60",
-                    f'detector_id = "block {run % detectors}"',
-                    f'run = "run {run}"',
-                ]
-    path = folder / "manifest.toml"
-    path.write_text("\n".join(lines))
-    return path
-
-
-def timing_set(folder: Path, offsets: tuple[float, ...] = (-5.0, 0.0, 5.0)) -> Path:
-    """Write coincidences at stepped source offsets as WaveDump pairs and a CSV manifest."""
-    lines = ["file,source_offset_mm,stage_uncertainty_mm,source,duration_s,detector_id,run"]
-    for number, offset in enumerate(offsets):
-        names = []
-        for channel in (0, 1):
-            name = f"o{number}_wave{channel}.dat"
-            waves = pulses(6, seed=number).astype(np.uint16)
-            (folder / name).write_bytes(wavedump_bytes(waves, channel=channel))
-            names.append(name)
-        lines.append(f"{names[0]}; {names[1]},{offset},0.1,Na-22,60,pair,run {number}")
-    path = folder / "manifest.csv"
-    path.write_text("\n".join(lines) + "\n")
-    return path
+from strategies_events import wavedump_bytes
+from toys_measured import position_set, timing_set
 
 
 def test_a_position_set_has_the_columns_of_a_simulated_one(tmp_path: Path) -> None:
@@ -187,60 +135,3 @@ def test_ingest_takes_a_manifest(tmp_path: Path) -> None:
     assert len(table.provenance["sources"]) == 1
     with pytest.raises(ConfigError, match="alone"):
         ingest([manifest, tmp_path / "r0_0_0.csv"], tmp_path / "other.h5")
-
-
-# --- splits ---
-
-
-def test_no_run_is_shared_and_what_is_left_out_is_counted(tmp_path: Path) -> None:
-    table = open_scan_set(position_set(tmp_path, runs=4)).read()
-    split, report = split_scan_set(table, seed=1, apart=("run",))
-    runs = [set(table["run"][index].tolist()) for index in split.parts().values()]
-    assert all(runs)
-    assert not runs[0] & runs[1]
-    assert not runs[0] & runs[2]
-    assert not runs[1] & runs[2]
-    assert report.passed
-    kept = sum(len(index) for index in split.parts().values())
-    assert kept + sum(split.excluded.values()) == len(table)
-    assert split.excluded["run belongs to another part"] > 0
-
-
-def test_detectors_that_share_runs_go_together(tmp_path: Path) -> None:
-    table = open_scan_set(position_set(tmp_path, runs=6, size=3, detectors=3)).read()
-    split, report = split_scan_set(table, seed=1, apart=("run", "detector"))
-    for name in ("run", "detector"):
-        sets = [set(table[name][index].tolist()) for index in split.parts().values()]
-        assert sum(map(len, sets)) == len(set.union(*sets))
-    assert report.passed
-    with pytest.raises(DataError, match="too few groups"):
-        split_scan_set(table.select(table["detector"] < 2), seed=1, apart=("detector",))
-
-
-def test_neighbours_of_training_positions_are_left_out(tmp_path: Path) -> None:
-    table = open_scan_set(position_set(tmp_path, runs=1)).read()
-    near, _ = split_scan_set(table, seed=1, apart=(), least_distance_mm=2.0)
-    far, report = split_scan_set(table, seed=1, apart=(), least_distance_mm=2.5)
-    # Positions with one odd index lie 2 mm from training, those with two 2.83 mm.
-    assert len(near.test) + len(near.selection) > len(far.test) + len(far.selection) > 0
-    assert report.minimum_distance_mm == pytest.approx(2 * 2**0.5)
-    with pytest.raises(DataError, match="empty"):
-        split_scan_set(table, seed=1, apart=(), least_distance_mm=3.0)
-
-
-def test_a_leak_is_seen(tmp_path: Path) -> None:
-    table = open_scan_set(position_set(tmp_path, runs=1)).read()
-    split, _ = split_scan_set(table, seed=1, apart=())
-    leaky = check_leaks(
-        split, positions_mm=table["stage_position_mm"], groups={"run": table["run"]}
-    )
-    assert not leaky.passed
-    with pytest.raises(ConfigError, match="kept apart"):
-        split_scan_set(table, seed=1, apart=("day",))
-
-
-def test_timing_sets_split_by_offset(tmp_path: Path) -> None:
-    table = open_scan_set(timing_set(tmp_path, tuple(np.linspace(-10, 10, 9)))).read()
-    split, report = split_scan_set(table, seed=1, apart=("run",))
-    assert report.passed
-    assert set(table["offset_index"][split.train].tolist()) == {0, 2, 4, 6, 8}

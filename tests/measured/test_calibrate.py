@@ -11,10 +11,11 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
-from pulsefront.measured.apply_calibration import load_calibration, open_calibrated
-from pulsefront.measured.calibrate import Calibration, calibrate, charges_by_channel, collect
+from pulsefront.measured.apply_calibration import open_calibrated
+from pulsefront.measured.calibrate import calibrate, charges_by_channel, collect
+from pulsefront.measured.calibration import load_calibration
 from pulsefront.measured.calibration_figures import calibration_figure
-from toys_measured import GAINS, OFFSETS_NS, file_of, hits, made, sodium
+from toys_measured import GAINS, OFFSETS_NS, file_of, hits, made, sodium, walking
 
 
 def test_gains_and_offsets_of_hits_are_found_and_taken_out() -> None:
@@ -62,6 +63,116 @@ def test_another_file_is_no_calibration(tmp_path: Path, content: str) -> None:
         load_calibration(tmp_path / "none.json")
 
 
+EARLIER = {
+    "format": "pulsefront-calibration",
+    "layout": "each",
+    "charge_column": "charge_adc",
+    "time_column": "leading_edge_ns",
+    "channels": [0, 1],
+    "energies": [
+        {
+            "gain_kev": gain,
+            "offset_kev": -3.0,
+            "peaks": [
+                {
+                    "energy_kev": 511.0,
+                    "centre_charge": 514.0 / gain,
+                    "centre_error_charge": 0.3,
+                    "sigma_charge": 12.0,
+                    "sigma_error_charge": 0.3,
+                    "resolution_fwhm_percent": 100 * 2.3548 * 12.0 / (514.0 / gain),
+                    "counts": 5000.0,
+                    "background_per_bin": [4.0, -0.01],
+                    "chi_square_per_degree": 1.1,
+                    "fitted_from_charge": 200.0,
+                    "fitted_to_charge": 300.0,
+                    "bin_width_charge": 1.5,
+                }
+            ],
+        }
+        for gain in (2.0, 1.5)
+    ],
+    "gains": [],
+    "time_offsets_ns": [0.25, None],
+    "photopeak_window_sigmas": 2.0,
+    "provenance": {
+        "file": "run.h5",
+        "events": 20000,
+        "channels_with_too_few_events": {"7": 12},
+        "peaks_kev": [511.0],
+        "pairs_of_channels_in_time": 1,
+    },
+}
+
+
+def test_a_calibration_file_of_the_first_version_is_read_and_used(tmp_path: Path) -> None:
+    (tmp_path / "cal.json").write_text(json.dumps(EARLIER))
+    found = load_calibration(tmp_path / "cal.json")
+    assert found.provenance.channels_with_too_few_events == {7: 12}
+    table = made(charge_adc=np.full((2, 2), 257.0), leading_edge_ns=np.full((2, 2), 40.0))
+    used = open_calibrated(file_of(table), found).read()
+    np.testing.assert_allclose(used["energy_kev"], [[511.0, 382.5]] * 2)
+    # Without an offset that is known, nothing is taken off.
+    np.testing.assert_allclose(used["leading_edge_ns"], [[39.75, 40.0]] * 2)
+    told = found.as_json()
+    assert set(told) == set(EARLIER)
+    percent = told["energies"][0]["peaks"][0].pop("resolution_fwhm_percent")
+    assert percent == pytest.approx(100 * 2.3548 * 12.0 / 257.0, rel=1e-4)
+    assert told["provenance"] == EARLIER["provenance"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("channels", [0]), ("layout", "all"), ("time_offsets_ns", [0.1]), ("walk", [])],
+)
+def test_a_calibration_that_does_not_fit_together_names_what(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    (tmp_path / "cal.json").write_text(json.dumps({**EARLIER, key: value}))
+    with pytest.raises(DataError, match="is no calibration"):
+        load_calibration(tmp_path / "cal.json")
+
+
+def test_walk_is_fitted_to_pairs_and_taken_out() -> None:
+    table = walking()
+    plain, _ = calibrate(file_of(table), (511.0,))
+    found, events = calibrate(file_of(table), (511.0,), walk=True)
+    assert plain.walks == ()
+    assert found.walk_column == "amplitude_adc"
+    before = table["leading_edge_ns"] @ [1.0, -1.0]
+    left = open_calibrated(file_of(table), plain).read()["leading_edge_ns"] @ [1.0, -1.0]
+    after = open_calibrated(file_of(table), found).read()["leading_edge_ns"] @ [1.0, -1.0]
+    assert np.std(before) > 0.2
+    assert np.std(left) == pytest.approx(np.std(before))
+    low = [walk.amplitude_low for walk in found.walks]
+    fitted = (table["amplitude_adc"] > low).all(axis=1)  # held beyond
+    assert fitted.mean() > 0.98
+    assert np.std(after[fitted]) == pytest.approx(0.05 * np.sqrt(2), rel=0.03)
+    assert np.median(after) == pytest.approx(0.0, abs=0.01)
+    assert len(calibration_figure(found, events).axes) == 6
+    with pytest.raises(DataError, match=r"amplitude_adc: lacks"):
+        open_calibrated(file_of(table.without("amplitude_adc")), found)
+    alone = made(charge_adc=table["charge_adc"])
+    with pytest.raises(DataError, match="no pairs of times to fit a walk to"):
+        calibrate(file_of(alone), (511.0,), walk=True)
+
+
+def test_walk_of_pairs_of_hits_is_a_function_of_their_charge_where_there_are_no_heights() -> None:
+    table = hits()
+    late_ps = np.rint(1000 * 2.0 * np.sqrt(200.0 / np.maximum(table["energy"], 5.0))).astype(int)
+    columns = dict(table.columns)
+    columns["time_ps"] = (table["time_ps"].astype(np.int64) + late_ps).astype(np.uint64)
+    columns["time_difference_ps"] = table["time_difference_ps"] + late_ps[:, 0] - late_ps[:, 1]
+    found, _ = calibrate(file_of(made(**columns)), (511.0, 1274.5), walk=True)
+    assert found.walk_column == "energy"
+    used = open_calibrated(file_of(made(**columns)), found).read()
+    low = np.array([walk.amplitude_low for walk in found.walks])
+    fitted = (table["energy"] > low[table["channel"]]).all(axis=1)
+    assert np.std(columns["time_difference_ps"][fitted]) > 800
+    assert used["time_difference_ps"][fitted].std() == pytest.approx(100 * np.sqrt(2), rel=0.05)
+    assert used["time_difference_ps"].dtype == np.int64
+
+
 def test_the_sum_of_photosensors_gets_one_scale() -> None:
     random = np.random.default_rng(1)
     energy = sodium(random, 90_000)
@@ -82,7 +193,8 @@ def test_the_sum_of_photosensors_gets_one_scale() -> None:
     raw = made(charge_adc=charge.sum(axis=1))
     one = calibrate(file_of(raw), (511.0, 1274.5))[0]
     assert one.layout == "each"
-    assert equal.energies[0].fits[0].resolution_fwhm < one.energies[0].fits[0].resolution_fwhm
+    widths = [found.energies[0].peaks[0].resolution_fwhm_percent for found in (equal, one)]
+    assert widths[0] < widths[1]
     assert len(calibration_figure(found, events).axes) == 3
 
 
@@ -151,4 +263,3 @@ def test_charges_are_sorted_by_channel() -> None:
     table = made(energy=np.array([1.0, 2.0, 3.0]), channel=np.array([5, 2, 5]))
     got = charges_by_channel(table, "energy", "hits", ())
     assert {number: values.tolist() for number, values in got.items()} == {5: [1, 3], 2: [2]}
-    assert isinstance(Calibration, type)

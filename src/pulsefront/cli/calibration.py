@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -20,9 +19,10 @@ from pulsefront.cli.data_options import (
 )
 
 if TYPE_CHECKING:
+    from pulsefront.estimators.energy.calibration import CalibrationPeak
     from pulsefront.events.container import EventTable
     from pulsefront.events.readers.base import ReadOptions
-    from pulsefront.measured.calibrate import Calibration, Layout
+    from pulsefront.measured.calibration import Calibration, Layout
     from pulsefront.measured.scans import Apart
 
 __all__ = ["calibrate", "coincidences", "split"]
@@ -126,6 +126,12 @@ def calibrate(
     time: Annotated[
         str | None, typer.Option(help="Column of the times; found if not given.")
     ] = None,
+    walk: Annotated[
+        bool,
+        typer.Option(
+            "--walk", help="Fit how much later smaller pulses are timed too, from all pairs."
+        ),
+    ] = False,
     layout: Annotated[
         LayoutName,
         typer.Option(help="Peaks in the sum of photosensors, in each channel, or in single hits."),
@@ -144,6 +150,11 @@ def calibrate(
 
     Then, with --apply, use them on a file: energies, the photopeak window as a status flag, equal
     gains, and times without their offsets.
+
+    With --walk, also what a fixed threshold does to the times: a smaller pulse crosses it later.
+    It is fitted as c1 (A0/A)^(1/2) + c2 (A0/A) of each channel's pulse height A, and taken out by
+    --apply. It needs pairs of pulses that fired together (from pulsefront coincidences, or two
+    channels of one file) and, for heights of pulses, tables of pulsefront pickoff.
     """
     from pulsefront.errors import ConfigError
     from pulsefront.events.readers.open import open_events
@@ -171,6 +182,7 @@ def calibrate(
             column=column,
             layout=None if layout == LayoutName.auto else cast("Layout", layout.value),
             time=time,
+            walk=walk,
             photopeak_sigmas=photopeak_sigmas,
             report=report,
         )
@@ -204,7 +216,7 @@ def split(
     """Split a point-source set for training and test, and show that nothing leaks."""
     from pulsefront.events.ingest import open_sources
     from pulsefront.files import write_json
-    from pulsefront.measured.scans import load_labels, split_scan_set
+    from pulsefront.measured.scans import SplitReport, load_labels, split_scan_set
     from pulsefront.progress import progress
 
     names: tuple[Apart, ...] = tuple(name.value for name in apart or [ApartName.run])
@@ -223,15 +235,8 @@ def split(
     if leaks.minimum_distance_mm is not None:
         typer.echo(f"least distance from training positions: {leaks.minimum_distance_mm:g} mm")
     if out is not None:
-        record = {
-            "file": file.name,
-            "seed": seed,
-            "apart": list(names),
-            "required_distance_mm": least_distance_mm,
-            "excluded": dict(found.excluded),
-            **leaks.as_record(),
-        }
-        write_json(out, record)
+        told = SplitReport(file.name, seed, names, least_distance_mm, found.excluded, leaks)
+        write_json(out, told.as_json())
         typer.echo(f"report: {out}")
 
 
@@ -240,7 +245,8 @@ def _apply(
 ) -> None:
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
-    from pulsefront.measured.apply_calibration import load_calibration, open_calibrated
+    from pulsefront.measured.apply_calibration import open_calibrated
+    from pulsefront.measured.calibration import load_calibration
     from pulsefront.progress import progress
 
     calibration = load_calibration(using)
@@ -249,19 +255,16 @@ def _apply(
         calibration,
         calibration_file=using,
     )
-    total = source.provenance.get("events") or 0
-    count, inside = 0, 0
+    inside = 0
     with progress("calibrate", "events") as report:
 
         def counted() -> Iterator[EventTable]:
-            nonlocal count, inside
-            for table in source.chunks():
-                count += len(table)
+            nonlocal inside
+            for table in source.reported(report):
                 inside += int((table["in_photopeak"].reshape(len(table), -1).all(axis=1)).sum())
                 yield table
-                report(count, max(total, count))
 
-        store.write_stream(counted(), out)
+        count = store.write_stream(counted(), out)
     typer.echo(f"{out}: {count:,} events, {inside:,} in the photopeak window")
 
 
@@ -284,28 +287,34 @@ def _channels(text: str) -> frozenset[int]:
 
 
 def _told(found: Calibration) -> list[str]:
-    """Return a line per channel: scale, resolution, goodness of the fits, time offset."""
+    """Return a line per channel: scale, resolution, goodness of the fits, time offset, walk."""
     lines = []
-    offsets = found.time_offsets_ns or (nan,) * len(found.energies)
     names = (
         ("charge sum",)
         if found.layout == "sum"
         else tuple(f"channel {number}" for number in found.channels)
     )
-    for name, fitted, offset in zip(names, found.energies, offsets, strict=True):
-        peaks = ", ".join(
-            f"{energy:.4g} keV at {fit.centre:.5g} ± {fit.centre_error:.2g} "
-            f"({100 * fit.resolution_fwhm:.1f} % FWHM, χ²/n {fit.chi_square:.2f})"
-            for energy, fit in zip(fitted.peaks_kev, fitted.fits, strict=True)
-        )
+    offsets = found.time_offsets_ns or (None,) * len(names)
+    walks = found.walks or (None,) * len(names)
+    for name, fitted, offset, walk in zip(names, found.energies, offsets, walks, strict=True):
+        peaks = ", ".join(_of_peak(peak) for peak in fitted.peaks)
         line = f"{name}: {fitted.gain_kev:.5g} keV per count {fitted.offset_kev:+.3g} keV; {peaks}"
-        if isfinite(offset):
+        if offset is not None:
             line += f"; time offset {offset:+.4f} ns"
+        if walk is not None:
+            line += f"; walk {walk.span:.3g} ns over the amplitudes"
         lines.append(line)
     if found.gains:
         low, high = min(found.gains), max(found.gains)
         lines.append(f"gains of {len(found.gains)} photosensors: {low:.3f} to {high:.3f}")
-    few = found.provenance.get("channels_with_too_few_events")
+    few = found.provenance.channels_with_too_few_events
     if few:
         lines.append(f"left out for too few events: {len(few)} channels")
     return lines
+
+
+def _of_peak(peak: CalibrationPeak) -> str:
+    return (
+        f"{peak.energy_kev:.4g} keV at {peak.centre_charge:.5g} ± {peak.centre_error_charge:.2g} "
+        f"({peak.resolution_fwhm_percent:.1f} % FWHM, χ²/n {peak.chi_square_per_degree:.2f})"
+    )

@@ -127,6 +127,16 @@ class EventTable:
             self.provenance,
         )
 
+    def without(self, *names: str) -> EventTable:
+        """Return the table without the columns of these names, where it has them."""
+        kept = [name for name in self.columns if name not in names]
+        return EventTable(
+            {name: self.columns[name] for name in kept},
+            {name: self.quantities[name] for name in kept},
+            self.status,
+            self.provenance,
+        )
+
     @staticmethod
     def concatenate(tables: Sequence[EventTable]) -> EventTable:
         """Return the events of all *tables*, which must have the same columns, in their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.estimators.pulses.settings import PICKOFFS
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile
 from pulsefront.files import hash_file
-from pulsefront.measured.calibrate import Calibration
+from pulsefront.measured.calibration import Calibration
+from pulsefront.measured.channel_times import walk_of
 
-__all__ = ["load_calibration", "open_calibrated"]
+__all__ = ["open_calibrated"]
 
-TIMES = {
-    "leading_edge": ("leading_edge_ns",),
-    "constant_fraction": ("constant_fraction_ns",),
-    "time": ("time_ns", "time_ps"),
-}
+TIMES = {**{name: (f"{name}_ns",) for name in PICKOFFS}, "time": ("time_ns", "time_ps")}
 """Pickoff whose offsets are known → columns of the times of single channels that carry them."""
 
 TICKS_PER_NS = {"ns": 1.0, "ps": 1000.0}
-
-
-def load_calibration(path: str | Path) -> Calibration:
-    """Read a calibration file.
-
-    Raises
-    ------
-    DataError
-        The file is missing or is no calibration.
-    """
-    import json
-
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = Calibration.from_json(content)
-    except FileNotFoundError:
-        raise DataError("no such file", file=path, remedy="check the path") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DataError):
-        raise DataError(
-            "is no calibration", file=path, remedy="make one with pulsefront calibrate"
-        ) from None
-    return found
 
 
 def open_calibrated(
@@ -58,43 +33,27 @@ def open_calibrated(
     ``energy_kev`` and ``in_photopeak`` are added, per event for ``"sum"`` and per channel or hit
     otherwise. Events of which not every charge lies in the photopeak window are marked
     `Status.OUTSIDE_WINDOW`; none is left out. With ``"sum"`` the charges are multiplied by the
-    gains. Times of channels, and time differences of coincidences, lose the offsets.
+    gains. Times of channels, and time differences of coincidences, lose the offsets and the walk.
 
     Raises
     ------
     DataError
         The source lacks the charges that were calibrated, or is calibrated already.
     """
-    column = calibration.column
-    if column not in source.quantities:
-        raise DataError(
-            "lacks the charges that were calibrated",
-            file=source.path,
-            field=column,
-            remedy=f"it holds {', '.join(source.quantities)}",
-        )
+    column = calibration.charge_column
+    for name in (column, calibration.walk_column):
+        if name is not None and name not in source.quantities:
+            raise DataError(
+                "lacks the charges that were calibrated",
+                file=source.path,
+                field=name,
+                remedy=f"it holds {', '.join(source.quantities)}",
+            )
     if "energy_kev" in source.quantities:
         raise DataError(
             "is calibrated already", file=source.path, field="energy_kev", remedy="use the original"
         )
-    sigmas = calibration.photopeak_sigmas
-    quantities = {
-        **source.quantities,
-        "energy_kev": Quantity(
-            "keV", f"energy, from {column} and {len(calibration.energies)} fits"
-        ),
-        "in_photopeak": Quantity("1", f"within {sigmas:g} sigma of the first peak"),
-    }
-    if calibration.layout == "sum":
-        told = source.quantities[column]
-        quantities[column] = Quantity(told.unit, f"{told.description}; brought to one gain")
-    if calibration.time is not None:
-        for name in (*_time_columns(calibration), *_difference_columns(calibration)):
-            if name in quantities:
-                told = quantities[name]
-                quantities[name] = Quantity(
-                    told.unit, f"{told.description}; without the offset of the channel"
-                )
+    quantities = _quantities(source.quantities, calibration)
     provenance: dict[str, Any] = {**source.provenance, "calibration": calibration.as_json()}
     if calibration_file is not None:
         provenance["calibration_file"] = Path(calibration_file).name
@@ -107,8 +66,8 @@ def open_calibrated(
             columns["energy_kev"], columns["in_photopeak"] = energies, inside
             if calibration.layout == "sum":
                 columns[column] = (table[column] * np.array(calibration.gains)).astype(np.float32)
-            if calibration.time is not None:
-                _without_offsets(columns, calibration)
+            if calibration.time_column is not None:
+                columns |= _corrected_times(table.columns, calibration)
             status = table.status.copy()
             whole = inside.reshape(len(inside), -1).all(axis=1)
             mark(status, np.asarray(~whole), Status.OUTSIDE_WINDOW)
@@ -119,28 +78,72 @@ def open_calibrated(
     )
 
 
-def _without_offsets(columns: dict[str, NDArray[Any]], calibration: Calibration) -> None:
-    """Subtract the time offsets of the channels, in place; unknown ones count as zero."""
-    offsets = np.nan_to_num(np.array(calibration.time_offsets_ns))
+def _quantities(known: Mapping[str, Quantity], calibration: Calibration) -> dict[str, Quantity]:
+    """Return the data dictionary of calibrated events."""
+    column, sigmas = calibration.charge_column, calibration.photopeak_window_sigmas
+    fits = f"{len(calibration.energies)} fits"
+    quantities = {
+        **known,
+        "energy_kev": Quantity("keV", f"energy, from {column} and {fits}"),
+        "in_photopeak": Quantity("1", f"within {sigmas:g} sigma of the first peak"),
+    }
+    if calibration.layout == "sum":
+        told = known[column]
+        quantities[column] = Quantity(told.unit, f"{told.description}; brought to one gain")
+    if calibration.time_column is not None:
+        what = "the offset and walk" if calibration.walks else "the offset"
+        for name in (*_time_columns(calibration), *_difference_columns(calibration)):
+            if name in quantities:
+                told = quantities[name]
+                quantities[name] = Quantity(
+                    told.unit, f"{told.description}; without {what} of the channel"
+                )
+    return quantities
+
+
+def _corrected_times(
+    columns: Mapping[str, NDArray[Any]], calibration: Calibration
+) -> dict[str, NDArray[Any]]:
+    """Return the time columns without offsets and walks of the channels; unknown ones are zero."""
     of_hits = columns.get("channel") if calibration.layout == "hits" else None
+    corrected: dict[str, NDArray[Any]] = {}
     for name in _time_columns(calibration):
-        shift = _of_channels(columns.get(name), of_hits, calibration, offsets)
-        if shift is not None:
-            times = columns[name]
+        times = columns.get(name)
+        numbers = None if times is None else _numbers_of(times, of_hits, calibration)
+        if times is not None and numbers is not None:
             # Unsigned times minus signed offsets would become floats.
             signed = times.astype(np.int64) if times.dtype.kind == "u" else times
-            columns[name] = signed - _in_unit(shift, name, times)
+            corrected[name] = signed - _in_unit(
+                _shift_ns(numbers, columns, calibration), name, times
+            )
     if of_hits is None or of_hits.ndim != 2:
-        return
-    shift = _of_channels(of_hits, of_hits, calibration, offsets)
+        return corrected
+    shift_ns = _shift_ns(of_hits, columns, calibration)
     for name in _difference_columns(calibration):
-        if name in columns and shift is not None:
-            ticks = _in_unit(shift, name, columns[name])
-            columns[name] = columns[name] - (ticks[:, 0] - ticks[:, 1])
+        if name in columns:
+            ticks = _in_unit(shift_ns, name, columns[name])
+            corrected[name] = columns[name] - (ticks[:, 0] - ticks[:, 1])
+    return corrected
+
+
+def _shift_ns(
+    numbers: NDArray[np.integer], columns: Mapping[str, NDArray[Any]], calibration: Calibration
+) -> NDArray[np.float64]:
+    """Return what to subtract from the time of each pulse, given their channels' *numbers*."""
+    shift = np.zeros(numbers.shape)
+    walks = calibration.walks or (None,) * len(calibration.channels)
+    for number, offset, walk in zip(
+        calibration.channels, calibration.offsets_ns, walks, strict=True
+    ):
+        here = numbers == number
+        shift[here] = np.nan_to_num(offset)
+        if walk is not None and calibration.walk_column is not None:
+            shift[here] += walk_of(walk, columns[calibration.walk_column][here])
+    return shift
 
 
 def _stem(calibration: Calibration) -> str:
-    return next(stem for stem in TIMES if (calibration.time or "time").startswith(stem))
+    return next(stem for stem in TIMES if (calibration.time_column or "time").startswith(stem))
 
 
 def _time_columns(calibration: Calibration) -> tuple[str, ...]:
@@ -157,24 +160,12 @@ def _in_unit(shift_ns: NDArray[np.float64], name: str, times: NDArray[Any]) -> N
     return np.rint(ticks).astype(np.int64) if times.dtype.kind in "iu" else ticks
 
 
-def _of_channels(
-    times: NDArray[Any] | None,
-    of_hits: NDArray[Any] | None,
-    calibration: Calibration,
-    offsets: NDArray[np.float64],
-) -> NDArray[np.float64] | None:
-    """Return the offset of every time; None where the times are not those of single channels."""
-    if times is None:
-        return None
+def _numbers_of(
+    times: NDArray[Any], of_hits: NDArray[Any] | None, calibration: Calibration
+) -> NDArray[np.integer] | None:
+    """Return the channel number of every time; None where they are not those of single channels."""
     if of_hits is not None:
-        if of_hits.shape != times.shape:
-            return None
-        shift = np.zeros(times.shape)
-        for number, offset in zip(calibration.channels, offsets, strict=True):
-            shift[of_hits == number] = offset
-        return shift
+        return of_hits if of_hits.shape == times.shape else None
     if times.ndim != 2 or times.shape[1] <= max(calibration.channels):
         return None
-    shift = np.zeros(times.shape)
-    shift[:, list(calibration.channels)] = offsets
-    return shift
+    return np.broadcast_to(np.arange(times.shape[1]), times.shape)

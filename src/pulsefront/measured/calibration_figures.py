@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pulsefront.estimators.energy.calibration import EnergyCalibration
 from pulsefront.events.container import EventTable
-from pulsefront.measured.calibrate import Calibration, charges_by_channel
+from pulsefront.measured.calibrate import charges_by_channel
+from pulsefront.measured.calibration import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,10 +31,11 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    charges = charges_by_channel(events, calibration.column, calibration.layout, calibration.gains)
+    column, time = calibration.charge_column, calibration.time_column
+    charges = charges_by_channel(events, column, calibration.layout, calibration.gains)
     numbers = calibration.channels or (0,)
     shown = list(zip(numbers, calibration.energies, strict=True))[:MOST_SPECTRA]
-    extra = bool(calibration.gains) + (calibration.time is not None)
+    extra = bool(calibration.gains) + (time is not None) + bool(calibration.walks)
     panels = len(shown) + extra + (len(shown) == 1)
     columns = min(panels, 3)
     rows = -(-panels // columns)
@@ -43,7 +45,7 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
         panel = axes.pop(0)
         draw_spectrum(panel, charges[number], fitted)
         panel.set_title("charge sum" if calibration.layout == "sum" else f"channel {number}")
-        panel.set(xlabel=f"{calibration.column}", ylabel="events")
+        panel.set(xlabel=column, ylabel="events")
     if len(shown) == 1:
         _draw_line(axes.pop(0), shown[0][1])
     if calibration.gains:
@@ -51,13 +53,15 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
         panel.stem(np.array(calibration.gains), basefmt=" ")
         panel.axhline(1.0, color="0.7", zorder=0)
         panel.set(xlabel="photosensor", ylabel="gain factor", title="gains")
-    if calibration.time is not None:
+    if time is not None:
         panel = axes.pop(0)
-        panel.plot(numbers, calibration.time_offsets_ns, "o")
+        panel.plot(numbers, calibration.offsets_ns, "o")
         panel.axhline(0.0, color="0.7", zorder=0)
-        panel.set(xlabel="channel", ylabel="offset (ns)", title=f"offset of {calibration.time}")
+        panel.set(xlabel="channel", ylabel="offset (ns)", title=f"offset of {time}")
         if len(numbers) <= 2 * MOST_SPECTRA:
             panel.set_xticks(numbers)
+    if calibration.walks:
+        _draw_walks(axes.pop(0), calibration)
     for panel in axes:
         panel.set_axis_off()
     return figure
@@ -65,16 +69,17 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
 
 def draw_spectrum(axes: Axes, charges: NDArray[np.float64], fitted: EnergyCalibration) -> None:
     """Draw a spectrum of charges with its fitted peaks."""
-    top = max(fit.high for fit in fitted.fits) * 1.15
+    top = max(peak.fitted_to_charge for peak in fitted.peaks) * 1.15
     counts, edges = np.histogram(charges[np.isfinite(charges)], 200, (0, top))
     axes.stairs(counts, edges, color="0.4")
     width = edges[1] - edges[0]
     highest = 0.0
-    for energy, fit in zip(fitted.peaks_kev, fitted.fits, strict=True):
-        x = np.linspace(fit.low, fit.high, 200)
-        y = fit.density(x) * width / fit.bin_width
+    for peak in fitted.peaks:
+        x = np.linspace(peak.fitted_from_charge, peak.fitted_to_charge, 200)
+        y = peak.density(x) * width / peak.bin_width_charge
         label = (
-            f"{energy:.0f} keV: {100 * fit.resolution_fwhm:.1f} % FWHM, χ²/n {fit.chi_square:.2f}"
+            f"{peak.energy_kev:.0f} keV: {peak.resolution_fwhm_percent:.1f} % FWHM, "
+            f"χ²/n {peak.chi_square_per_degree:.2f}"
         )
         axes.plot(x, y, label=label)
         highest = max(highest, float(y.max()))
@@ -84,8 +89,19 @@ def draw_spectrum(axes: Axes, charges: NDArray[np.float64], fitted: EnergyCalibr
 
 
 def _draw_line(axes: Axes, fitted: EnergyCalibration) -> None:
-    x = np.array([0.0, max(fit.high for fit in fitted.fits) * 1.15])
+    x = np.array([0.0, max(peak.fitted_to_charge for peak in fitted.peaks) * 1.15])
     axes.plot(x, fitted.kev(x), color="0.4")
-    for energy, fit in zip(fitted.peaks_kev, fitted.fits, strict=True):
-        axes.errorbar(fit.centre, energy, xerr=fit.centre_error, fmt="o")
+    for peak in fitted.peaks:
+        axes.errorbar(peak.centre_charge, peak.energy_kev, xerr=peak.centre_error_charge, fmt="o")
     axes.set(xlabel="charge", ylabel="energy (keV)", title="energy scale")
+
+
+def _draw_walks(axes: Axes, calibration: Calibration) -> None:
+    for number, walk in zip(calibration.channels, calibration.walks, strict=True):
+        if walk is not None:
+            amplitudes = np.geomspace(walk.amplitude_low, walk.amplitude_high, 200)
+            late = walk.walk(amplitudes)
+            axes.plot(amplitudes, late - late[-1], label=f"channel {number}")
+    axes.set(xlabel=calibration.walk_column, ylabel="later than the largest (ns)", title="walk")
+    if len(calibration.walks) <= MOST_SPECTRA:
+        axes.legend(fontsize=7)

@@ -2,17 +2,20 @@
 
 `pulsefront.evaluate.splits` splits by position. Measured sets have more that can leak: the same
 run on both sides shares temperature and gain, the same detector shares its flaws. Runs and
-detectors are given to one part as a whole; the events that then lie in the wrong place are left
-out, and counted.
+detectors are given to one part as a whole; the events whose position belongs to another part are
+left out, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pulsefront.errors import ConfigError, DataError
@@ -22,10 +25,11 @@ from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
 from pulsefront.progress import Report, silent
 
-__all__ = ["Apart", "load_labels", "split_scan_set"]
+__all__ = ["Apart", "SplitReport", "connected_groups", "load_labels", "split_scan_set"]
 
 Apart = Literal["run", "detector", "source"]
 PARTS = ("train", "selection", "test")
+TRAIN, LEFT_OUT = 0, -1
 LABELS = (
     "grid_index",
     "stage_position_mm",
@@ -36,6 +40,29 @@ LABELS = (
     "source",
     "scan",
 )
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """How a set was split, and what its parts share, as it is written to a file."""
+
+    file: str
+    seed: int
+    apart: tuple[Apart, ...]
+    required_distance_mm: float
+    excluded: Mapping[str, int]
+    leaks: LeakReport
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values, units in the keys."""
+        return {
+            "file": self.file,
+            "seed": self.seed,
+            "apart": list(self.apart),
+            "required_distance_mm": self.required_distance_mm,
+            "excluded": dict(self.excluded),
+            **self.leaks.as_record(),
+        }
 
 
 def load_labels(source: EventFile, *, report: Report = silent) -> EventTable:
@@ -59,14 +86,10 @@ def load_labels(source: EventFile, *, report: Report = silent) -> EventTable:
             told = {name: stored.quantities[name] for name in there}
             return EventTable(there, told, stored.column("status"), source.provenance)
     parts: list[EventTable] = []
-    total = source.provenance.get("events") or 0
-    done = 0
-    for table in source.chunks():
+    for table in source.reported(report):
         there = {name: table[name] for name in LABELS if name in table.columns}
         told = {name: table.quantities[name] for name in there}
         parts.append(EventTable(there, told, table.status, {}))
-        done += len(table)
-        report(done, max(total, done))
     labels = EventTable.concatenate(parts)
     return EventTable(labels.columns, labels.quantities, labels.status, source.provenance)
 
@@ -110,47 +133,34 @@ def split_scan_set(
     DataError
         The set is too small: too few positions, or fewer groups than parts.
     """
-    unknown = sorted(set(apart) - {"run", "detector", "source"})
-    if unknown:
-        raise ConfigError(
-            "cannot be kept apart", field="apart", value=unknown[0], remedy="run, detector, source"
-        )
-    for name in apart:
-        if name not in table.columns:
-            raise DataError(
-                "the set does not say it", field=name, remedy="ask for less to be kept apart"
-            )
+    _check_apart(table, apart)
     if "grid_index" in table.columns:
-        places = np.asarray(table["stage_position_mm"], np.float64)
-        split = split_grid(
-            table["grid_index"].astype(np.int64), seed=seed, selection_fraction=selection_fraction
-        )
+        position_mm = np.asarray(table["stage_position_mm"], np.float64)
+        grid = table["grid_index"].astype(np.int64)
+        split = split_grid(grid, seed=seed, selection_fraction=selection_fraction)
     else:
-        places = np.asarray(table["source_offset_mm"], np.float64)[:, None]
-        split = split_offsets(
-            table["offset_index"].astype(np.int64),
-            seed=seed,
-            selection_fraction=selection_fraction,
-        )
-    part = np.full(len(table), -1, np.int64)
-    for number, index in enumerate(split.parts().values()):
-        part[index] = number
+        position_mm = np.asarray(table["source_offset_mm"], np.float64)[:, None]
+        offset = table["offset_index"].astype(np.int64)
+        split = split_offsets(offset, seed=seed, selection_fraction=selection_fraction)
+    part = np.full(len(table), LEFT_OUT, np.int64)
+    for number, events in enumerate(split.parts().values()):
+        part[events] = number
     excluded = dict(split.excluded)
     if apart:
-        groups = _connected([table[name] for name in apart])
+        groups = connected_groups([table[name] for name in apart])
         of_group = _parts_of_groups(groups, part, ", ".join(apart))
-        wrong = (part >= 0) & (of_group[groups] != part)
+        wrong = (part != LEFT_OUT) & (of_group[groups] != part)
         excluded[f"{' or '.join(apart)} belongs to another part"] = int(wrong.sum())
-        part[wrong] = -1
-    if least_distance_mm > 0 and (part == 0).any():
-        near = _near_training(places, part, least_distance_mm)
+        part[wrong] = LEFT_OUT
+    if least_distance_mm > 0 and (part == TRAIN).any():
+        near = _near_training(position_mm, part, least_distance_mm)
         excluded[f"nearer than {least_distance_mm:g} mm to a training position"] = int(near.sum())
-        part[near] = -1
-    train, selection, test = (np.flatnonzero(part == number) for number in range(3))
+        part[near] = LEFT_OUT
+    train, selection, test = (np.flatnonzero(part == number) for number in range(len(PARTS)))
     result = Split(train, selection, test, excluded)
     report = check_leaks(
         result,
-        positions_mm=places,
+        positions_mm=position_mm,
         groups={name: table[name] for name in apart},
         required_distance_mm=least_distance_mm,
     )
@@ -158,23 +168,34 @@ def split_scan_set(
     return result, report
 
 
-def _connected(labels: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+def _check_apart(table: EventTable, apart: Sequence[Apart]) -> None:
+    known = get_args(Apart)
+    unknown = sorted(set(apart) - set(known))
+    if unknown:
+        raise ConfigError(
+            "cannot be kept apart", field="apart", value=unknown[0], remedy=", ".join(known)
+        )
+    for name in apart:
+        if name not in table.columns:
+            raise DataError(
+                "the set does not say it", field=name, remedy="ask for less to be kept apart"
+            )
+
+
+def connected_groups(labels: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     """Return a number per event; events that share any label, directly or by others, share it."""
-    group = np.unique(labels[0], return_inverse=True)[1].reshape(-1).astype(np.int64)
-    for values in labels[1:]:
-        other = np.unique(values, return_inverse=True)[1].reshape(-1)
-        while True:
-            # Each label takes the smallest group number of its events, and back, until it rests.
-            lowest = np.full(int(other.max()) + 1, np.iinfo(np.int64).max)
-            np.minimum.at(lowest, other, group)
-            merged = lowest[other]
-            back = np.full(int(group.max()) + 1, np.iinfo(np.int64).max)
-            np.minimum.at(back, group, merged)
-            new = back[group]
-            if (new == group).all():
-                break
-            group = new
-    return np.unique(group, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    first, *others = (np.unique(values, return_inverse=True)[1].reshape(-1) for values in labels)
+    if not others:
+        return np.asarray(first, np.int64)
+    # Nodes are labels, an event ties its own together; those of the first kind give the numbers.
+    ends, nodes = [], int(first.max()) + 1
+    for other in others:
+        ends.append(other + nodes)
+        nodes += int(other.max()) + 1
+    rows, columns = np.tile(first, len(ends)), np.concatenate(ends)
+    ties = coo_array((np.ones(len(rows)), (rows, columns)), shape=(nodes, nodes))
+    component = connected_components(ties, directed=False)[1]
+    return np.asarray(component[first], np.int64)
 
 
 def _parts_of_groups(
@@ -183,7 +204,7 @@ def _parts_of_groups(
     """Return the part of each group: where it has most of its events, none left empty."""
     number = int(groups.max()) + 1
     counts = np.zeros((number, 3), np.int64)
-    inside = part >= 0
+    inside = part != LEFT_OUT
     np.add.at(counts, (groups[inside], part[inside]), 1)
     if (counts.sum(axis=1) > 0).sum() < 3:
         raise DataError(
@@ -212,12 +233,12 @@ def _parts_of_groups(
 
 
 def _near_training(
-    places: NDArray[np.float64], part: NDArray[np.int64], distance_mm: float
+    position_mm: NDArray[np.float64], part: NDArray[np.int64], distance_mm: float
 ) -> NDArray[np.bool_]:
     """Return which selection and test events lie nearer than the distance to training."""
-    training = np.unique(places[part == 0], axis=0)
-    others = part > 0
-    distance = np.full(len(places), np.inf)
-    distance[others] = cKDTree(training).query(places[others])[0]
+    training = np.unique(position_mm[part == TRAIN], axis=0)
+    others = part > TRAIN
+    distance = np.full(len(position_mm), np.inf)
+    distance[others] = cKDTree(training).query(position_mm[others])[0]
     # A distance of exactly the pitch is what was asked for, rounding or not.
     return np.asarray(distance < distance_mm * (1 - 1e-9))

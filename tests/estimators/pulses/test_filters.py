@@ -9,7 +9,6 @@ from scipy.signal import lfilter, savgol_filter
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses import cells, filters, template
-from pulsefront.estimators.timing import walk
 from strategies_events import pulses
 
 RANDOM = np.random.default_rng(1)
@@ -185,37 +184,6 @@ def test_what_cannot_be_fitted_is_nan() -> None:
     assert np.isnan(got.time_samples).all()
     with pytest.raises(DataError, match="get no sample"):
         template.build_template(waves[:3], starts[:3], heights[:3], before=10, after=60)
-
-
-# --- walk ---
-
-
-def test_walk_is_recovered_and_taken_out() -> None:
-    random = np.random.default_rng(2)
-    heights = random.uniform(50, 500, (2, 4000))
-    true = [2.0 / np.sqrt(heights[0] / 200), 1.0 * 200 / heights[1]]
-    times = random.normal(0, 0.05, (2, 4000)) + true
-    outliers = random.random(4000) < 0.02
-    times[0, outliers] += 20
-    alone = walk.fit_walk(times[0], heights[0])
-    corrected = alone.correct(times[0], heights[0])
-    assert np.std(corrected[~outliers]) < 0.055
-    first, second = walk.fit_walk_of_pairs(times[0] - times[1], heights[0], heights[1])
-    difference = first.correct(times[0], heights[0]) - second.correct(times[1], heights[1])
-    assert np.std(difference[~outliers]) < 0.075
-    assert np.std((times[0] - times[1])[~outliers]) > 0.3
-    assert walk.WalkCorrection.from_json(first.as_json()) == first
-
-
-def test_walk_beyond_its_range_is_held_and_nonsense_is_nan() -> None:
-    random = np.random.default_rng(2)
-    heights = random.uniform(50, 500, 500)
-    fitted = walk.fit_walk(1 / heights, heights)
-    held = fitted.walk(np.array([1.0, fitted.amplitude_low, 0.0, -3.0]))
-    assert held[0] == held[1]
-    assert np.isnan(held[2:]).all()
-    with pytest.raises(DataError, match="too few"):
-        walk.fit_walk(np.zeros(20), np.ones(20))
 
 
 # --- ring samplers ---

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.energy.peaks import PeakFit, fit_peak, spectrum_of
 
-__all__ = [
-    "NA22_PEAKS_KEV",
-    "EnergyCalibration",
-    "calibrate_energy",
-    "in_photopeak",
-]
+__all__ = ["NA22_PEAKS_KEV", "CalibrationPeak", "EnergyCalibration", "calibrate_energy"]
 
 Floats = NDArray[np.float64]
 NA22_PEAKS_KEV = (510.999, 1274.537)
@@ -27,45 +22,38 @@ OUT_OF_PROPORTION = 0.2
 """How far bumps may lie from the proportion of their energies: offsets and saturation."""
 
 LEAST_PROMINENCE = 0.005
-WIDEST_FWHM = 0.35
+WIDEST_FWHM_PERCENT = 35.0
 
 
-@dataclass(frozen=True)
-class EnergyCalibration:
-    """Energy = offset + gain · charge, with the fits it comes from.
+class CalibrationPeak(PeakFit):
+    """A fitted peak of known energy."""
+
+    energy_kev: float
+
+
+class EnergyCalibration(FrozenModel):
+    """Energy = offset + gain · charge, with the peaks it comes from; as it is written to files.
 
     One peak gives a gain and no offset; two or more give both, by weighted least squares.
     """
 
     gain_kev: float
     offset_kev: float
-    peaks_kev: tuple[float, ...]
-    fits: tuple[PeakFit, ...]
+    peaks: tuple[CalibrationPeak, ...]
 
     def kev(self, charge: NDArray[Any]) -> Floats:
         """Return the energy of each charge in keV."""
         return np.asarray(self.offset_kev + self.gain_kev * np.asarray(charge, np.float64))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the calibration as plain JSON values, units in the keys."""
-        return {
-            "gain_kev": self.gain_kev,
-            "offset_kev": self.offset_kev,
-            "peaks": [
-                {"energy_kev": energy, **fit.as_json()}
-                for energy, fit in zip(self.peaks_kev, self.fits, strict=True)
-            ],
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> EnergyCalibration:
-        """Return the calibration that `as_json` wrote."""
-        return cls(
-            float(content["gain_kev"]),
-            float(content["offset_kev"]),
-            tuple(float(peak["energy_kev"]) for peak in content["peaks"]),
-            tuple(PeakFit.from_json(peak) for peak in content["peaks"]),
-        )
+    def in_peak(
+        self, energies_kev: NDArray[Any], sigmas: float = 2.0, *, peak: int = 0
+    ) -> NDArray[np.bool_]:
+        """Return which energies lie within some sigmas of a fitted peak, by default the first."""
+        fit = self.peaks[peak]
+        centre = self.offset_kev + self.gain_kev * fit.centre_charge
+        half = sigmas * (abs(self.gain_kev) * fit.sigma_charge)
+        energies = np.asarray(energies_kev, np.float64)
+        return np.asarray((energies >= centre - half) & (energies <= centre + half))
 
 
 def calibrate_energy(
@@ -103,29 +91,16 @@ def calibrate_energy(
         fits = [fit_peak(charges, low, high) for low, high in ranges]
     else:
         fits = _found_fits(charges, energies)
-    centres = np.array([fit.centre for fit in fits])
-    if len(fits) == 1:
-        return EnergyCalibration(energies[0] / centres[0], 0.0, energies, tuple(fits))
-    weights = 1.0 / np.array([max(fit.centre_error, 1e-12) for fit in fits])
-    gain, offset = np.polyfit(centres, energies, 1, w=weights)
-    return EnergyCalibration(float(gain), float(offset), energies, tuple(fits))
-
-
-def in_photopeak(
-    energies_kev: NDArray[Any],
-    calibration: EnergyCalibration,
-    *,
-    peak: int = 0,
-    sigmas: tuple[float, float] = (2.0, 2.0),
-) -> NDArray[np.bool_]:
-    """Return which energies lie within some sigmas below and above a fitted peak."""
-    fit = calibration.fits[peak]
-    centre = calibration.offset_kev + calibration.gain_kev * fit.centre
-    sigma = abs(calibration.gain_kev) * fit.sigma
-    energies = np.asarray(energies_kev, np.float64)
-    return np.asarray(
-        (energies >= centre - sigmas[0] * sigma) & (energies <= centre + sigmas[1] * sigma)
+    peaks = tuple(
+        CalibrationPeak(**dict(fit), energy_kev=energy)
+        for energy, fit in zip(energies, fits, strict=True)
     )
+    centres = np.array([peak.centre_charge for peak in peaks])
+    if len(peaks) == 1:
+        return EnergyCalibration(gain_kev=energies[0] / centres[0], offset_kev=0.0, peaks=peaks)
+    weights = 1.0 / np.array([max(peak.centre_error_charge, 1e-12) for peak in peaks])
+    gain, offset = np.polyfit(centres, energies, 1, w=weights)
+    return EnergyCalibration(gain_kev=float(gain), offset_kev=float(offset), peaks=peaks)
 
 
 def _found_fits(charges: Floats, energies: tuple[float, ...]) -> list[PeakFit]:
@@ -139,16 +114,16 @@ def _found_fits(charges: Floats, energies: tuple[float, ...]) -> list[PeakFit]:
     prominent = [bump for bump in bumps if bump.prominence >= LEAST_PROMINENCE * most]
     best: tuple[float, list[PeakFit]] = (0.0, [])
     for first in prominent:
-        places = [first.position]
+        positions = [first.position]
         for energy in energies[1:]:
             expected = first.position * energy / energies[0]
             near = [b for b in prominent if abs(b.position / expected - 1.0) < OUT_OF_PROPORTION]
             if near:
-                places.append(max(near, key=lambda bump: bump.prominence).position)
-        if len(places) < len(energies):
+                positions.append(max(near, key=lambda bump: bump.prominence).position)
+        if len(positions) < len(energies):
             continue
         try:
-            fits = [_fit_near(charges, place) for place in places]
+            fits = [_fit_near(charges, position) for position in positions]
         except DataError:
             continue
         weakest = min(_significance(fit) for fit in fits)
@@ -164,25 +139,27 @@ def _found_fits(charges: Floats, energies: tuple[float, ...]) -> list[PeakFit]:
     return best[1]
 
 
-def _fit_near(charges: Floats, place: float) -> PeakFit:
-    low, high = 0.75 * place, 1.25 * place
+def _fit_near(charges: Floats, position: float) -> PeakFit:
+    low, high = 0.75 * position, 1.25 * position
     fit = fit_peak(charges, low, high)
     # The background under the edge of a wide range bends: once more, close to the peak.
-    reach = 3.0 * fit.sigma
-    return fit_peak(charges, max(low, fit.centre - reach), min(high, fit.centre + reach))
+    reach = 3.0 * fit.sigma_charge
+    low, high = max(low, fit.centre_charge - reach), min(high, fit.centre_charge + reach)
+    return fit_peak(charges, low, high)
 
 
 def _significance(fit: PeakFit) -> float:
     """Return the counts of a peak over the fluctuation of all counts within two sigmas of it."""
-    under = max(fit.background[0], 0.0) * 4.0 * fit.sigma / fit.bin_width
+    level, _ = fit.background_per_bin
+    under = max(level, 0.0) * 4.0 * fit.sigma_charge / fit.bin_width_charge
     return fit.counts / float(np.sqrt(max(fit.counts, 0.0) + under + 1.0))
 
 
 def _possible(fits: Sequence[PeakFit], energies: tuple[float, ...]) -> bool:
-    if any(fit.resolution_fwhm > WIDEST_FWHM for fit in fits):
+    if any(fit.resolution_fwhm_percent > WIDEST_FWHM_PERCENT for fit in fits):
         return False
     for fit, energy in zip(fits[1:], energies[1:], strict=True):
-        narrowing = fits[0].resolution_fwhm / fit.resolution_fwhm
+        narrowing = fits[0].resolution_fwhm_percent / fit.resolution_fwhm_percent
         if narrowing > 1.5 * np.sqrt(energy / energies[0]):
             return False
     return True

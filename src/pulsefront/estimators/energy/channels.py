@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
 
-__all__ = ["channel_gains", "channel_time_offsets", "photopeak_gains"]
+__all__ = ["PairDifference", "channel_gains", "channel_time_offsets", "photopeak_gains"]
 
 Floats = NDArray[np.float64]
 GAIN_ROUNDS = 10
@@ -96,9 +96,16 @@ def photopeak_gains(charges: NDArray[Any], *, least_events: int = 100) -> Floats
     return np.asarray(gains)
 
 
-def channel_time_offsets(
-    differences: Sequence[tuple[int, int, float, float]], channels: int
-) -> Floats:
+class PairDifference(NamedTuple):
+    """Median of t_first − t_second less what is expected of it, and its standard error."""
+
+    first: int
+    second: int
+    difference: float
+    uncertainty: float
+
+
+def channel_time_offsets(differences: Sequence[PairDifference], channels: int) -> Floats:
     """Return the time offset of each channel from measured differences between pairs.
 
     Weighted least squares of ``o_i − o_j = d``; the offsets of each connected set of channels add
@@ -107,7 +114,7 @@ def channel_time_offsets(
     Parameters
     ----------
     differences
-        (i, j, median of t_i − t_j minus the expected difference, its uncertainty) per pair.
+        One per pair of channels.
     channels
         Number of channels.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import computed_field, model_validator
 
+from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 
 __all__ = ["Bump", "PeakFit", "Spectrum", "fit_peak", "gaussian", "spectrum_of"]
@@ -19,80 +21,85 @@ LEAST_VALUES = 100
 SIGMA_TO_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
-@dataclass(frozen=True)
-class PeakFit:
-    """A Gaussian on a straight background, fitted to a spectrum.
+class PeakFit(FrozenModel):
+    """A Gaussian on a straight background, fitted to a spectrum; as it is written to files.
 
     Attributes
     ----------
-    centre, sigma
+    centre_charge, sigma_charge
         In the unit of the spectrum, with their standard errors.
     counts
         Area of the Gaussian.
-    chi_square
-        Per degree of freedom.
-    low, high
+    background_per_bin
+        Counts per bin under the centre, and their slope per unit of the spectrum.
+    fitted_from_charge, fitted_to_charge
         Range of the fit.
     """
 
-    centre: float
-    centre_error: float
-    sigma: float
-    sigma_error: float
+    centre_charge: float
+    centre_error_charge: float
+    sigma_charge: float
+    sigma_error_charge: float
     counts: float
-    background: tuple[float, float]
-    chi_square: float
-    low: float
-    high: float
-    bin_width: float
+    background_per_bin: tuple[float, float]
+    chi_square_per_degree: float
+    fitted_from_charge: float
+    fitted_to_charge: float
+    bin_width_charge: float
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def resolution_fwhm(self) -> float:
+    def resolution_fwhm_percent(self) -> float:
         """FWHM over centre, under the Gaussian that was fitted."""
-        return float(SIGMA_TO_FWHM * self.sigma / self.centre)
+        return float(100.0 * (SIGMA_TO_FWHM * self.sigma_charge / self.centre_charge))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the fit as plain JSON values."""
-        return {
-            "centre_charge": self.centre,
-            "centre_error_charge": self.centre_error,
-            "sigma_charge": self.sigma,
-            "sigma_error_charge": self.sigma_error,
-            "resolution_fwhm_percent": 100 * self.resolution_fwhm,
-            "counts": self.counts,
-            "background_per_bin": list(self.background),
-            "chi_square_per_degree": self.chi_square,
-            "fitted_from_charge": self.low,
-            "fitted_to_charge": self.high,
-            "bin_width_charge": self.bin_width,
-        }
-
+    @model_validator(mode="before")
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> PeakFit:
-        """Return the fit that `as_json` wrote."""
-        level, slope = content["background_per_bin"]
-        return cls(
-            centre=float(content["centre_charge"]),
-            centre_error=float(content["centre_error_charge"]),
-            sigma=float(content["sigma_charge"]),
-            sigma_error=float(content["sigma_error_charge"]),
-            counts=float(content["counts"]),
-            background=(float(level), float(slope)),
-            chi_square=float(content["chi_square_per_degree"]),
-            low=float(content["fitted_from_charge"]),
-            high=float(content["fitted_to_charge"]),
-            bin_width=float(content["bin_width_charge"]),
-        )
-
-    @property
-    def _height(self) -> float:
-        return float(self.counts * self.bin_width / (self.sigma * np.sqrt(2 * np.pi)))
+    def _without_what_follows(cls, content: Any) -> Any:
+        if isinstance(content, Mapping):
+            return {key: content[key] for key in content if key != "resolution_fwhm_percent"}
+        return content
 
     def density(self, values: Floats) -> Floats:
-        """Return the fitted counts per bin of width ``bin_width`` at *values*."""
-        return gaussian(values, self._height, self.centre, self.sigma) + (
-            self.background[0] + self.background[1] * (values - self.centre)
-        )
+        """Return the fitted counts per bin of width ``bin_width_charge`` at *values*."""
+        level, slope = self.background_per_bin
+        area = self.counts * self.bin_width_charge
+        height = float(area / (self.sigma_charge * np.sqrt(2 * np.pi)))
+        peak = gaussian(values, height, self.centre_charge, self.sigma_charge)
+        return peak + (level + slope * (values - self.centre_charge))
+
+
+class _Shape(NamedTuple):
+    """Gaussian and line in units of the range and of the highest bin: all of the order of one."""
+
+    centre: float
+    sigma: float
+    height: float
+    level: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class _Binned:
+    counts: NDArray[np.int64]
+    edges: Floats
+
+    @property
+    def centres(self) -> Floats:
+        return np.asarray((self.edges[:-1] + self.edges[1:]) / 2)
+
+    @property
+    def width(self) -> float:
+        return float(self.edges[1] - self.edges[0])
+
+    @property
+    def top(self) -> float:
+        """Where the smoothed counts are largest."""
+        return float(self.centres[np.argmax(_smooth(self.counts))])
+
+    @property
+    def most(self) -> float:
+        return float(max(self.counts.max(), 1))
 
 
 def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None = None) -> PeakFit:
@@ -116,8 +123,6 @@ def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None 
     ConfigError
         The range is empty.
     """
-    from scipy.optimize import curve_fit
-
     if not low < high:
         raise ConfigError("must have low < high", field="low, high", value=(low, high))
     values = np.asarray(values, np.float64)
@@ -129,15 +134,43 @@ def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None 
             remedy="give more events or another range",
         )
     bins = bins or int(np.clip(np.sqrt(len(inside)), 20, 120))
-    counts, edges = np.histogram(inside, bins, (low, high))
-    centres = (edges[:-1] + edges[1:]) / 2
-    width = float(edges[1] - edges[0])
+    seen = _Binned(*np.histogram(inside, bins, (low, high)))
+    width, reach, top, most = seen.width, high - low, seen.top, seen.most
+    shape, spread, chi_square = _weighted_fit(seen, float(inside.std()), low, high)
+    centre, sigma = top + reach * shape.centre, reach * shape.sigma
+    at_bound = sigma > 0.49 * reach or centre - low < width or high - centre < width
+    if at_bound or not np.isfinite(spread).all() or shape.height < 3 * spread.height:
+        raise DataError("no peak could be fitted", field="peak", value=(low, high))
+    height, level, slope = most * shape.height, most * shape.level, most * shape.slope / reach
+    return PeakFit(
+        centre_charge=centre,
+        centre_error_charge=reach * spread.centre,
+        sigma_charge=sigma,
+        sigma_error_charge=reach * spread.sigma,
+        counts=height * sigma * float(np.sqrt(2 * np.pi)) / width,
+        background_per_bin=(level + slope * (centre - top), slope),
+        chi_square_per_degree=chi_square / (bins - len(shape)),
+        fitted_from_charge=low,
+        fitted_to_charge=high,
+        bin_width_charge=width,
+    )
 
-    reach = high - low
-    top = float(centres[np.argmax(_smooth(counts))])
-    most = float(max(counts.max(), 1))
 
-    # In units of the range and of the highest bin, so that all parameters are of the order of one.
+def _weighted_fit(
+    seen: _Binned, spread: float, low: float, high: float
+) -> tuple[_Shape, _Shape, float]:
+    """Return the fitted shape, its standard errors, and χ²; *spread* is that of all values.
+
+    Raises
+    ------
+    DataError
+        The fit does not converge.
+    """
+    from scipy.optimize import curve_fit
+
+    counts, centres = seen.counts, seen.centres
+    reach, top, most = high - low, seen.top, seen.most
+
     def model(
         x: Floats, centre: float, sigma: float, height: float, level: float, slope: float
     ) -> Floats:
@@ -145,45 +178,27 @@ def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None 
         return np.asarray(most * (gaussian(u, height, 0.0, sigma) + level + slope * u))
 
     level = float(np.percentile(counts, 20)) / most
-    start = [0.0, float(np.clip(inside.std() / reach, 0.02, 0.3)), 1.0 - level, level, 0.0]
-    bounds = (
-        [(low - top) / reach, 0.5 * width / reach, 0.0, -10.0, -50.0],
-        [(high - top) / reach, 0.5, 10.0, 10.0, 50.0],
-    )
+    shape = _Shape(0.0, float(np.clip(spread / reach, 0.02, 0.3)), 1.0 - level, level, 0.0)
+    lowest = _Shape((low - top) / reach, 0.5 * seen.width / reach, 0.0, -10.0, -50.0)
+    highest = _Shape((high - top) / reach, 0.5, 10.0, 10.0, 50.0)
     errors = np.sqrt(np.maximum(counts, 1.0))
     try:
         for _ in range(5):
             solution, covariance = curve_fit(
-                model, centres, counts, start, errors, absolute_sigma=True, bounds=bounds
+                model, centres, counts, shape, errors, absolute_sigma=True, bounds=(lowest, highest)
             )
-            start = [float(value) for value in solution]
-            errors = np.sqrt(np.maximum(model(centres, *solution), 1.0))
+            shape = _Shape(*solution.tolist())
+            errors = np.sqrt(np.maximum(model(centres, *shape), 1.0))
     except (RuntimeError, ValueError):
         raise DataError("no peak could be fitted", field="peak", value=(low, high)) from None
-    spread = np.sqrt(np.diag(covariance))
-    centre, sigma = top + reach * start[0], reach * start[1]
-    height, level, slope = most * start[2], most * start[3], most * start[4] / reach
-    at_bound = sigma > 0.49 * reach or centre - low < width or high - centre < width
-    if at_bound or not np.isfinite(spread).all() or start[2] < 3 * spread[2]:
-        raise DataError("no peak could be fitted", field="peak", value=(low, high))
-    chi_square = float(np.sum(((counts - model(centres, *start)) / errors) ** 2) / (bins - 5))
-    return PeakFit(
-        centre,
-        float(reach * spread[0]),
-        sigma,
-        float(reach * spread[1]),
-        height * sigma * np.sqrt(2 * np.pi) / width,
-        (level + slope * (centre - top), slope),
-        chi_square,
-        low,
-        high,
-        width,
-    )
+    uncertainty = _Shape(*np.sqrt(np.diag(covariance)).tolist())
+    chi_square = float(np.sum(((counts - model(centres, *shape)) / errors) ** 2))
+    return shape, uncertainty, chi_square
 
 
 @dataclass(frozen=True)
 class Bump:
-    """A peak of a smoothed spectrum: bin, place, upper half width as a sigma, and prominence."""
+    """A peak of a smoothed spectrum: bin, position, upper half width as a sigma, prominence."""
 
     bin: int
     position: float
@@ -228,19 +243,19 @@ def spectrum_of(charge: NDArray[Any]) -> Spectrum:
     n_bins = int(np.clip(np.sqrt(len(charge)), 50, 400))
     counts, edges = np.histogram(charge, bins=n_bins, range=(0.0, top))
     smooth = gaussian_filter1d(counts.astype(np.float64), 0.01 * n_bins, mode="constant")
-    places, properties = find_peaks(smooth, prominence=0.0)
-    if len(places) == 0:
+    peaks, properties = find_peaks(smooth, prominence=0.0)
+    if len(peaks) == 0:
         raise DataError("no peak in the spectrum", field="charge")
     centres = 0.5 * (edges[1:] + edges[:-1])
     width = edges[1] - edges[0]
     bumps = tuple(
         Bump(
-            int(place),
-            float(centres[place]),
-            float(_upper_half_width(smooth, int(place)) * width / 1.177),
+            int(peak),
+            float(centres[peak]),
+            float(_upper_half_width(smooth, int(peak)) * width / 1.177),
             float(prominence),
         )
-        for place, prominence in zip(places, properties["prominences"], strict=True)
+        for peak, prominence in zip(peaks, properties["prominences"], strict=True)
     )
     return Spectrum(counts, edges, bumps)
 

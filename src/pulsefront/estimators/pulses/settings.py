@@ -9,9 +9,12 @@ from pydantic import model_validator
 from pulsefront.config import FrozenModel
 from pulsefront.events.container import Quantity
 
-__all__ = ["NAMES", "PulseSettings", "Side", "pulse_quantities"]
+__all__ = ["NAMES", "PICKOFFS", "PulseSettings", "Side", "pulse_quantities"]
 
 Side = Literal["positive", "negative"]
+
+PICKOFFS = ("leading_edge", "constant_fraction")
+"""Times of a pulse; columns are named after them."""
 
 
 class PulseSettings(FrozenModel):

@@ -1,23 +1,22 @@
-"""Time walk: a threshold is crossed later by a smaller pulse; fitted and taken out."""
+"""Time walk: a threshold is crossed later by a smaller pulse; fitted to pairs and taken out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
+from pulsefront.config import FrozenModel
 from pulsefront.errors import DataError
 
-__all__ = ["WalkCorrection", "fit_walk", "fit_walk_of_pairs"]
+__all__ = ["WalkCorrection", "fit_walks"]
 
 Floats = NDArray[np.float64]
 
+LEAST_EVENTS_PER_TERM = 10
 
-@dataclass(frozen=True)
-class WalkCorrection:
+
+class WalkCorrection(FrozenModel):
     """Walk ``w(A) = Σ_k c_k u^k`` with ``u = √(A₀ / A)``, of one channel.
 
     A pulse that rises as a power of time crosses a fixed threshold later by a power of 1/A; the
@@ -38,142 +37,123 @@ class WalkCorrection:
     amplitude_low: float
     amplitude_high: float
 
-    def walk(self, amplitudes: Floats) -> Floats:
+    @property
+    def span(self) -> float:
+        """How much later the smallest amplitude of the range is than the largest."""
+        early, late = self.walk([self.amplitude_high, self.amplitude_low])
+        return float(late - early)
+
+    def walk(self, amplitudes: ArrayLike) -> Floats:
         """Return the walk of each amplitude; NaN where the amplitude is not positive."""
-        terms = _terms(
-            np.clip(amplitudes, self.amplitude_low, self.amplitude_high),
-            self.amplitude_scale,
-            len(self.coefficients),
-        )
-        walk = terms @ np.asarray(self.coefficients)
-        return np.where(np.asarray(amplitudes) > 0, walk, np.nan)
-
-    def correct(self, times: Floats, amplitudes: Floats) -> Floats:
-        """Return *times* without their walk."""
-        return np.asarray(times - self.walk(amplitudes))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the correction as plain JSON values."""
-        return {
-            "coefficients": list(self.coefficients),
-            "amplitude_scale": self.amplitude_scale,
-            "amplitude_low": self.amplitude_low,
-            "amplitude_high": self.amplitude_high,
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> WalkCorrection:
-        """Return the correction that `as_json` wrote."""
-        return cls(
-            tuple(float(c) for c in content["coefficients"]),
-            float(content["amplitude_scale"]),
-            float(content["amplitude_low"]),
-            float(content["amplitude_high"]),
-        )
+        heights = np.asarray(amplitudes, np.float64)
+        within = np.clip(heights, self.amplitude_low, self.amplitude_high)
+        terms = _terms(within, self.amplitude_scale, len(self.coefficients))
+        return np.where(heights > 0, terms @ np.asarray(self.coefficients), np.nan)
 
 
-def fit_walk(residuals: Floats, amplitudes: Floats, *, order: int = 2) -> WalkCorrection:
-    """Fit the walk of one channel from its time residuals against something without walk.
+def fit_walks(
+    differences: Floats,
+    channel: NDArray[np.integer],
+    amplitudes: Floats,
+    channels: int,
+    *,
+    order: int = 2,
+) -> tuple[WalkCorrection | None, ...]:
+    """Fit the walks of all channels at once from pairs of them.
 
-    Least squares with an offset, repeated without the events beyond four robust deviations.
-
-    Parameters
-    ----------
-    residuals
-        (event,) time minus reference, in any unit.
-    amplitudes
-        (event,) of the same pulses.
-    order
-        Number of terms.
-
-    Raises
-    ------
-    DataError
-        Fewer usable events than ten per term.
-    """
-    good = _usable(residuals, amplitudes, terms=order)
-    scale = float(np.median(amplitudes[good]))
-    matrix = _terms(amplitudes[good], scale, order)
-    fitted = _robust_fit(matrix, residuals[good])
-    return _correction(fitted, amplitudes[good], scale)
-
-
-def fit_walk_of_pairs(
-    differences: Floats, amplitudes_0: Floats, amplitudes_1: Floats, *, order: int = 2
-) -> tuple[WalkCorrection, WalkCorrection]:
-    """Fit the walks of two channels at once from coincidences.
+    Least squares with an offset per channel, repeated without the events beyond four robust
+    deviations.
 
     Parameters
     ----------
     differences
         (event,) t₀ − t₁ minus what is known of it (the source offset).
-    amplitudes_0, amplitudes_1
-        (event,) of the two pulses.
+    channel
+        (event, 2) index of the channel of either side, 0 … *channels* − 1.
+    amplitudes
+        (event, 2) of the two pulses.
     order
         Terms per channel.
 
     Returns
     -------
     corrections
-        Of channel 0 and of channel 1: subtract each from its own times.
+        Of each channel: subtract it from that channel's times; None for a channel with fewer
+        usable events than ten per term.
 
     Raises
     ------
     DataError
-        Fewer usable events than ten per term.
+        No channel has enough events.
     """
-    good = _usable(differences, amplitudes_0, amplitudes_1, terms=2 * order)
-    scales = float(np.median(amplitudes_0[good])), float(np.median(amplitudes_1[good]))
-    matrix = np.hstack(
-        [
-            _terms(amplitudes_0[good], scales[0], order),
-            -_terms(amplitudes_1[good], scales[1], order),
-        ]
-    )
-    fitted = _robust_fit(matrix, differences[good])
-    return (
-        _correction(fitted[:order], amplitudes_0[good], scales[0]),
-        _correction(fitted[order:], amplitudes_1[good], scales[1]),
-    )
-
-
-def _terms(amplitudes: Floats, scale: float, order: int) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        root = np.sqrt(scale / np.asarray(amplitudes, np.float64))
-    return np.stack([root**k for k in range(1, order + 1)], axis=-1)
-
-
-def _usable(*columns: Floats, terms: int) -> NDArray[np.bool_]:
-    good = np.logical_and.reduce([np.isfinite(column) for column in columns])
-    for amplitudes in columns[1:]:
-        good &= amplitudes > 0
-    if good.sum() < 10 * (terms + 1):
+    good = np.isfinite(differences) & (np.isfinite(amplitudes) & (amplitudes > 0)).all(axis=1)
+    least = LEAST_EVENTS_PER_TERM * (order + 1)
+    counts = np.bincount(channel[good].ravel(), minlength=channels)
+    good &= (counts[channel] >= least).all(axis=1)
+    counts = np.bincount(channel[good].ravel(), minlength=channels)
+    if not (counts >= least).any():
         raise DataError(
             "too few events to fit a walk",
             field="events",
             value=int(good.sum()),
-            remedy=f"give at least {10 * (terms + 1)}",
+            remedy=f"give at least {least} of each channel",
         )
-    return np.asarray(good)
+    values, side, heights = differences[good], channel[good], amplitudes[good]
+    scales = np.ones(channels)
+    for number in np.flatnonzero(counts):
+        scales[number] = np.median(heights[side == number])
+    solution = _robust_fit(_design(side, heights, scales, order), values)
+    coefficients = solution[: channels * order].reshape(channels, order)
+    return tuple(
+        _correction(coefficients[number], heights[side == number], scales[number])
+        if counts[number] >= least
+        else None
+        for number in range(channels)
+    )
 
 
-def _robust_fit(matrix: Floats, values: Floats) -> Floats:
-    """Return the coefficients of *matrix* beside a free constant, outliers left out."""
-    with_constant = np.hstack([matrix, np.ones((len(matrix), 1))])
+def _terms(amplitudes: Floats, scale: float | Floats, order: int) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sqrt(scale / amplitudes)
+    return np.stack([root**k for k in range(1, order + 1)], axis=-1)
+
+
+def _design(side: NDArray[np.integer], heights: Floats, scales: Floats, order: int) -> csr_array:
+    """Return (event, term): the terms of both channels, then their offsets, by channel."""
+    events, channels = len(side), len(scales)
+    terms = np.concatenate([_terms(heights, scales[side], order), np.ones((events, 2, 1))], axis=2)
+    terms *= np.array([1.0, -1.0])[:, None]
+    of_walk = side[:, :, None] * order + np.arange(order)
+    of_offset = channels * order + side[:, :, None]
+    columns = np.concatenate([of_walk, of_offset], axis=2)
+    rows = np.repeat(np.arange(events), columns[0].size)
+    shape = (events, channels * (order + 1))
+    return csr_array((terms.ravel(), (rows, columns.ravel())), shape=shape)
+
+
+def _robust_fit(design: csr_array, values: Floats) -> Floats:
+    """Return the least-squares coefficients, outliers left out."""
     keep = np.ones(len(values), np.bool_)
-    solution = np.zeros(with_constant.shape[1])
+    solution = np.zeros(design.shape[1])
     for _ in range(10):
-        solution = np.linalg.lstsq(with_constant[keep], values[keep], rcond=None)[0]
-        residual = values - with_constant @ solution
+        part = design[np.flatnonzero(keep)]
+        # One constant is common to all offsets: of all solutions this is the smallest.
+        solution = np.linalg.lstsq((part.T @ part).toarray(), part.T @ values[keep], rcond=None)[0]
+        residual = values - design @ solution
         middle = np.median(residual[keep])
         width = 1.4826 * np.median(np.abs(residual[keep] - middle))
         now = np.abs(residual - middle) <= max(4.0 * width, 1e-12)
-        if (now == keep).all() or now.sum() < 2 * with_constant.shape[1]:
+        if (now == keep).all() or now.sum() < 2 * design.shape[1]:
             break
         keep = now
-    return np.asarray(solution[:-1])
+    return np.asarray(solution)
 
 
 def _correction(coefficients: Floats, amplitudes: Floats, scale: float) -> WalkCorrection:
     low, high = np.percentile(amplitudes, [0.5, 99.5])
-    return WalkCorrection(tuple(coefficients.tolist()), scale, float(low), float(high))
+    return WalkCorrection(
+        coefficients=tuple(coefficients.tolist()),
+        amplitude_scale=float(scale),
+        amplitude_low=float(low),
+        amplitude_high=float(high),
+    )
