@@ -57,6 +57,17 @@ def test_errors_of_the_fit_are_what_they_say() -> None:
     assert 0.75 < np.std(pulls) < 1.3
 
 
+def test_the_background_is_that_under_the_centre_of_the_peak() -> None:
+    """On a steep line it was off by the slope times the way from the highest bin to the centre."""
+    random = np.random.default_rng(3)
+    line = 70 + 60 * (1 - np.sqrt(random.random(60_000)))  # falls to nothing at 130
+    fit = peaks.fit_peak(np.concatenate([random.normal(100, 5, 3000), line]), 70, 130, bins=60)
+    level, slope = fit.background_per_bin
+    # 60,000 values in bins of 1: 2,000 per bin at 70, half of it at 100.
+    assert level == pytest.approx(2000 * (130 - fit.centre_charge) / 60, rel=0.01)
+    assert slope == pytest.approx(-2000 / 60, rel=0.02)
+
+
 def test_no_peak_is_an_error() -> None:
     with pytest.raises(DataError, match="only 10 values"):
         peaks.fit_peak(np.full(10, 5.0), 0, 10)

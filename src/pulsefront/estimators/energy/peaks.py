@@ -148,7 +148,7 @@ def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None 
         sigma_charge=sigma,
         sigma_error_charge=reach * spread.sigma,
         counts=height * sigma * float(np.sqrt(2 * np.pi)) / width,
-        background_per_bin=(level + slope * (centre - top), slope),
+        background_per_bin=(level, slope),
         chi_square_per_degree=chi_square / (bins - len(shape)),
         fitted_from_charge=low,
         fitted_to_charge=high,
