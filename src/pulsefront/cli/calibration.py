@@ -102,9 +102,11 @@ def coincidences(
         f"{out}: {count:,} pairs of {found.hits[0]:,} and {found.hits[1]:,} hits; "
         f"{found.alone:,} hits alone, {found.multiple:,} with several partners"
     )
-    if found.spread is not None:
-        middle, width = found.spread
-        typer.echo(f"time difference: median {middle:.4g} ns, central 68 % ± {width:.3g} ns")
+    if (spread := found.spread_ns) is not None:
+        typer.echo(
+            f"time difference: median {spread.median:.4g} ns, "
+            f"central 68 % ± {spread.half_width:.3g} ns"
+        )
 
 
 def calibrate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as AnyMapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,7 @@ from pulsefront.cli.data_options import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pulsefront.estimators.pulses.chain import PulseSettings
+    from pulsefront.estimators.pulses.settings import PickoffSettings
     from pulsefront.events.readers.base import ReadOptions
 
 __all__ = ["ingest", "inspect", "pickoff"]
@@ -47,6 +48,22 @@ class PolarityName(StrEnum):
     auto = "auto"
     positive = "positive"
     negative = "negative"
+
+
+class AlsoName(StrEnum):
+    """What to measure beside what every pulse gets."""
+
+    shape = "shape"
+    trapezoid = "trapezoid"
+    template = "template"
+    optimal_filter = "optimal-filter"
+
+
+class CellsName(StrEnum):
+    """What the cells of a ring sampler are compared with."""
+
+    level = "level"
+    neighbours = "neighbours"
 
 
 def ingest(
@@ -155,6 +172,32 @@ def pickoff(
     smoothing: Annotated[
         int | None, typer.Option(help="Length of the moving average; odd.")
     ] = None,
+    also: Annotated[
+        list[AlsoName] | None,
+        typer.Option(help="Measure this too; may be repeated."),
+    ] = None,
+    cells: Annotated[
+        CellsName | None,
+        typer.Option(
+            help="Take out the offsets of the cells of a DRS4 or WaveCatcher, learned from the "
+            "first events: against the level before the pulses, or against neighbouring samples.",
+        ),
+    ] = None,
+    *,
+    even_grid: Annotated[
+        bool,
+        typer.Option(
+            "--even-grid",
+            help="Interpolate samples with times of their own (DRS4) to even ones first.",
+        ),
+    ] = False,
+    charges: Annotated[
+        bool,
+        typer.Option(
+            "--charges",
+            help="Only charge_adc of every photosensor, as calibrate and position studies take it.",
+        ),
+    ] = False,
     format_name: Format = None,
     sample_interval_ns: SampleInterval = None,
     tag_interval_ns: TagInterval = None,
@@ -162,15 +205,26 @@ def pickoff(
     record_samples: RecordSamples = None,
     mapping: Mapping = None,
     join: Join = JoinName.auto,
-    *,
     strict: Strict = False,
 ) -> None:
-    """Measure every pulse: amplitude, charge, leading-edge and constant-fraction times, status."""
+    """Measure every pulse: amplitude, charge, leading-edge and constant-fraction times, status.
+
+    --also shape adds the rise time and the time over the threshold; --also trapezoid the height
+    after pole-zero cancellation and trapezoidal shaping, for energies; --also template time and
+    height of the mean pulse, fitted to each; --also optimal-filter the same by the optimal filter
+    for the mean pulse in the noise of the samples before it. Mean pulse, decay and noise are
+    learned from the first 2,000 clean pulses of each channel.
+
+    A file of settings (--settings) has keys such as baseline_stop, charge_start, charge_stop and
+    saturation_high_adc and, for what is found otherwise, tables: [shape] low, high; [trapezoid]
+    decay_samples, rise_samples, flat_samples; [template] before_samples, after_samples,
+    oversampling; [optimal_filter] most_shift_samples. summary.json says what was used.
+    """
     from pulsefront.events.ingest import open_sources
     from pulsefront.measured.pickoff import pickoff as run
     from pulsefront.progress import progress
 
-    chain = _pulse_settings(
+    chain = _pickoff_settings(
         settings,
         {
             "polarity": polarity.value if polarity else None,
@@ -179,7 +233,11 @@ def pickoff(
             "fraction": fraction,
             "delay_samples": delay_samples,
             "smoothing": smoothing,
+            "cells": cells.value if cells else None,
+            "even_grid": even_grid or None,
+            "charges_only": charges or None,
         },
+        [name.name for name in also or ()],
     )
     options = read_options(
         sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
@@ -190,8 +248,10 @@ def pickoff(
     typer.echo(
         f"{out}: {summary.events} events, {summary.channels} channel(s); {_counted(summary.status)}"
     )
-    for name, values in summary.as_json()["time_difference_channel_0_minus_1"].items():
-        told = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
+    for name, spread in summary.differences.items():
+        told = ", ".join(
+            f"{key} {value:.4g}" for key, value in spread.as_json(summary.time_unit).items()
+        )
         typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
 
 
@@ -274,17 +334,20 @@ def _inspected_events(
     return lines, found.figure
 
 
-def _counted(status: dict[str, int]) -> str:
+def _counted(status: AnyMapping[str, int]) -> str:
     return ", ".join(
         f"{count} {name.replace('_', ' ').lower() if name != 'OK' else 'without flags'}"
         for name, count in status.items()
     )
 
 
-def _pulse_settings(file: Path | None, given: dict[str, object]) -> PulseSettings:
+def _pickoff_settings(
+    file: Path | None, given: dict[str, object], also: list[str]
+) -> PickoffSettings:
     from pulsefront.config import load_toml, validate
-    from pulsefront.estimators.pulses.chain import PulseSettings
+    from pulsefront.estimators.pulses.settings import PickoffSettings
 
     content = load_toml(file) if file else {}
     content |= {name: value for name, value in given.items() if value is not None}
-    return validate(PulseSettings, content, file=file or Path("command line"))
+    content |= {name: {} for name in also if name not in content}
+    return validate(PickoffSettings, content, file=file or Path("command line"))

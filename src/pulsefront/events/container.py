@@ -83,7 +83,7 @@ class EventTable:
                 field=", ".join(missing),
                 remedy="give every column exactly one unit and description",
             )
-        count = next(iter(lengths.values()), 0)
+        count = next(iter(lengths.values()), len(self.status))
         if len(self.status) == 0 and count:
             object.__setattr__(self, "status", np.zeros(count, np.uint16))
         if len(self.status) != count:
@@ -136,6 +136,10 @@ class EventTable:
             self.status,
             self.provenance,
         )
+
+    def with_provenance(self, provenance: Mapping[str, Any]) -> EventTable:
+        """Return the same events with another history."""
+        return EventTable(self.columns, self.quantities, self.status, provenance)
 
     @staticmethod
     def concatenate(tables: Sequence[EventTable]) -> EventTable:

@@ -39,6 +39,8 @@ TIMES = (
     "constant_fraction_ns",
     "leading_edge_ns",
 )
+"""Where none is named, the first of these that is there."""
+
 MOST_EVENTS = 1_000_000
 LEAST_EVENTS = 200
 MOST_DETECTORS = 8

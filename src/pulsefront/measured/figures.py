@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pulsefront.estimators.pulses.settings import PICKOFFS
 from pulsefront.events.container import EventTable, Status
+from pulsefront.measured.time_spread import time_spread
 
 __all__ = ["difference_figure", "pulse_figure"]
 
-LABELS = {"leading_edge": "leading edge", "constant_fraction": "constant fraction"}
-COLOURS = {"leading_edge": "C0", "constant_fraction": "C3"}
+COLOURS = dict(zip(PICKOFFS, ("C0", "C3", "C4", "C1"), strict=True))
+LABELS = {name: name.replace("_", " ") for name in PICKOFFS}
 
 
 def pulse_figure(raw: EventTable, measured: EventTable, interval_ns: float | None) -> Figure:
@@ -39,7 +41,9 @@ def pulse_figure(raw: EventTable, measured: EventTable, interval_ns: float | Non
     unit = "ns" if interval_ns else "samples"
     time = np.arange(waveforms.shape[2], dtype=np.float64) * scale
     for c in range(channels):
-        columns = {name: _of_channel(measured[name], c) for name in _SHOWN}
+        columns = {
+            name: _of_channel(measured[name], c) for name in _SHOWN if name in measured.columns
+        }
         status = measured.status
         if "channel_status" in measured.columns:
             status = measured["channel_status"][:, c]
@@ -67,18 +71,18 @@ def difference_figure(differences: Mapping[str, NDArray[np.float64]], unit: str)
         bins = int(np.clip(2 * np.sqrt(max(map(len, differences.values()))), 10, 200))
         edges = np.linspace(middle - reach, middle + reach, bins + 1)
         for name, times in differences.items():
-            if not len(times):
+            spread = time_spread(times)
+            if spread is None:
                 continue
-            low, centre, high = np.percentile(times, [15.865, 50.0, 84.135])
             outside = int(np.count_nonzero(np.abs(times - middle) > reach))
             counts, _ = np.histogram(times, edges)
             axis.stairs(
                 counts,
                 edges,
                 linewidth=1.6,
-                color=COLOURS.get(name),
-                label=f"{LABELS.get(name, name)}: {len(times)} events, median {centre:.3g} {unit},"
-                f"\n68 % within ±{(high - low) / 2:.3g} {unit}, {outside} outside the axis",
+                color=COLOURS[name],
+                label=f"{LABELS[name]}: {spread.events} events, median {spread.median:.3g} {unit},"
+                f"\n68 % within ±{spread.half_width:.3g} {unit}, {outside} outside the axis",
             )
         axis.legend(frameon=False, fontsize=8)
         axis.set_ylim(top=axis.get_ylim()[1] * 1.35)
@@ -89,7 +93,7 @@ def difference_figure(differences: Mapping[str, NDArray[np.float64]], unit: str)
     return figure
 
 
-_SHOWN = ("amplitude_adc", "baseline_adc", "leading_edge_samples", "constant_fraction_samples")
+_SHOWN = ("amplitude_adc", "baseline_adc", *(f"{name}_samples" for name in PICKOFFS))
 
 
 def _of_channel(values: NDArray[np.float64], channel: int) -> NDArray[np.float64]:
@@ -140,7 +144,8 @@ def _single(
     axis.plot(time, pulses[event], color="0.35", linewidth=0.6, rasterized=True)
     axis.axhline(columns["baseline_adc"][event], color="C2", linewidth=1, label="baseline")
     for name, colour in COLOURS.items():
-        crossing = columns[f"{name}_samples"][event]
+        times = columns.get(f"{name}_samples")
+        crossing = np.nan if times is None else times[event]
         if np.isfinite(crossing):
             axis.axvline(crossing * scale, color=colour, linewidth=1, label=LABELS[name])
     axis.legend(fontsize=7, framealpha=0.7)

@@ -99,10 +99,8 @@ def inspect_events(source: EventFile, *, report: Report = silent) -> Inspection:
         The file is damaged before its first event.
     """
     seen = _Running()
-    total = source.provenance.get("events") or 0
-    for table in source.chunks():
+    for table in source.reported(report):
         _take(seen, table)
-        report(seen.events, max(total, seen.events))
     columns = tuple(
         ColumnSummary(
             name,

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.pulses.settings import PICKOFFS
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.measured.pairing import partners
+from pulsefront.measured.time_spread import TimeSpread, time_spread
 from pulsefront.progress import Report, silent
 
 __all__ = ["Coincidences", "PairingSettings", "Side"]
@@ -25,7 +27,6 @@ __all__ = ["Coincidences", "PairingSettings", "Side"]
 TICKS_PER_NS = {"time_ps": 1000.0, "time_ns": 1.0, "trigger_time_s": 1e-9, "epoch_s": 1e-9}
 """Columns that hold the time of a hit, the finest first."""
 
-PICKOFFS = ("leading_edge", "constant_fraction")
 MOST_DIFFERENCES = 1_000_000
 
 
@@ -128,12 +129,9 @@ class Coincidences:
             )
 
     @property
-    def spread(self) -> tuple[float, float] | None:
-        """Median of t₀ − t₁ and half width of its central 68 %, in ns; None without pairs."""
-        if not self._differences:
-            return None
-        low, middle, high = np.percentile(np.concatenate(self._differences), [15.865, 50, 84.135])
-        return float(middle), float(high - low) / 2
+    def spread_ns(self) -> TimeSpread | None:
+        """How far t₀ and t₁ lie apart, in ns; None without pairs."""
+        return time_spread(np.concatenate([*self._differences, np.zeros(0)]))
 
     def tables(self, report: Report = silent) -> Iterator[EventTable]:
         """Yield the coincidences in order of time.
@@ -156,7 +154,7 @@ class Coincidences:
         ]
         shift = round(offset)
         done: float | int = -np.inf
-        total = sum(side.side.file.provenance.get("events") or 0 for side in sides)
+        total = sum(side.side.file.count for side in sides)
         while any(not side.ended for side in sides):
             waiting = [side for side in sides if not side.ended]
             behind = min(waiting, key=lambda side: side.settled)
@@ -193,10 +191,8 @@ class Coincidences:
 
     def provenance(self) -> dict[str, Any]:
         """Return where the pairs come from and what was counted; complete after `tables`."""
-        told = dict(self.first.file.provenance)
-        told.pop("events", None)
         return {
-            **told,
+            **self.first.file.origin,
             "file": [side.file.provenance.get("file", "") for side in (self.first, self.second)],
             "coincidence_channels": [
                 None if side.channels is None else sorted(side.channels)

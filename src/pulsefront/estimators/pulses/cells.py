@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.signal import savgol_filter
 
 from pulsefront.errors import ConfigError, DataError
 
@@ -14,6 +15,7 @@ __all__ = ["cell_offsets", "crossing_times_ns", "subtract_cells", "to_even_grid"
 
 Floats = NDArray[np.float64]
 FITTED_SAMPLES = 9
+MOST_ROUNDS = 20
 
 
 def cell_offsets(
@@ -22,6 +24,7 @@ def cell_offsets(
     start: int = 0,
     stop: int | None = None,
     *,
+    cells: int | None = None,
     against: Literal["level", "neighbours"] = "level",
 ) -> Floats:
     """Return the offset of each physical cell from waveforms that are baseline there.
@@ -34,11 +37,13 @@ def cell_offsets(
     Parameters
     ----------
     waveforms
-        (event, sample); there are as many cells as samples.
+        (event, sample).
     trigger_cell
         (event,) cell of the first sample.
     start, stop
         Samples before any pulse.
+    cells
+        Length of the ring; by default as many as there are samples.
 
     Returns
     -------
@@ -52,15 +57,12 @@ def cell_offsets(
     ConfigError
         *against* is something else.
     """
-    from scipy.signal import savgol_filter
-
     if against not in ("level", "neighbours"):
         raise ConfigError("must be level or neighbours", field="against", value=against)
     waveforms = np.asarray(waveforms, np.float64)
-    cells = waveforms.shape[1]
-    stop = cells if stop is None else stop
+    cells = cells or waveforms.shape[1]
+    stop = waveforms.shape[1] if stop is None else stop
     index = (np.asarray(trigger_cell, np.int64)[:, None] + np.arange(start, stop)) % cells
-    order = np.argsort(index, axis=None, kind="stable")
     counts = np.bincount(index.ravel(), minlength=cells)
     if (counts == 0).any():
         raise DataError(
@@ -70,16 +72,13 @@ def cell_offsets(
             remedy="give more events or a longer gate",
         )
     gate = waveforms[:, start:stop]
+    order = np.argsort(index, axis=None, kind="stable")
+    ends = np.cumsum(counts)[:-1]
     offsets = np.zeros(cells)
     # An event reads only part of the ring, so its level depends on the offsets, and they on it.
-    for _ in range(20):
-        corrected = gate - offsets[index]
-        if against == "neighbours":
-            level = savgol_filter(corrected, FITTED_SAMPLES, 3, axis=1)
-        else:
-            level = np.median(corrected, axis=1, keepdims=True)
-        parts = np.split((gate - level).ravel()[order], np.cumsum(counts)[:-1])
-        found = np.array([np.median(part) for part in parts])
+    for _ in range(MOST_ROUNDS):
+        excess = (gate - _level(gate - offsets[index], against)).ravel()[order]
+        found = np.array([np.median(part) for part in np.split(excess, ends)])
         found -= np.median(found)
         if against == "neighbours":
             # Nothing holds what is smooth along the ring: it would drift from turn to turn.
@@ -89,6 +88,13 @@ def cell_offsets(
         if change < 1e-6 * (1e-12 + float(np.abs(offsets).max())):
             break
     return offsets
+
+
+def _level(gate: Floats, against: Literal["level", "neighbours"]) -> Floats:
+    """Return what the samples of a gate are compared with."""
+    if against == "neighbours":
+        return np.asarray(savgol_filter(gate, FITTED_SAMPLES, 3, axis=1))
+    return np.asarray(np.median(gate, axis=1, keepdims=True))
 
 
 def subtract_cells(
@@ -146,12 +152,12 @@ def crossing_times_ns(crossing_samples: Floats, sample_time_ns: NDArray[Any]) ->
     """
     last = sample_time_ns.shape[1] - 2
     known = np.isfinite(crossing_samples)
-    place = np.where(known, crossing_samples, 0.0)
-    index = np.clip(place.astype(np.int64), 0, last)
+    crossing = np.where(known, crossing_samples, 0.0)
+    index = np.clip(crossing.astype(np.int64), 0, last)
     rows = np.arange(len(sample_time_ns))
     early = sample_time_ns[rows, index].astype(np.float64)
     late = sample_time_ns[rows, index + 1].astype(np.float64)
-    return np.where(known, early + (place - index) * (late - early), np.nan)
+    return np.where(known, early + (crossing - index) * (late - early), np.nan)
 
 
 @njit(nogil=True, cache=True)

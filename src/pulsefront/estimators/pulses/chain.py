@@ -7,77 +7,23 @@ leading edge and constant fraction while it is in the cache; what each quantity 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import DataError
 from pulsefront.estimators.pulses.cells import crossing_times_ns
-from pulsefront.estimators.pulses.kernels import crossing_before, moving_average
-from pulsefront.estimators.pulses.one_pass import LINE, MEAN, ROBUST, measure
-from pulsefront.estimators.pulses.settings import NAMES, PulseSettings, Side, pulse_quantities
+from pulsefront.estimators.pulses.further import Learned, further_quantities, measure_further
+from pulsefront.estimators.pulses.one_pass import measure
+from pulsefront.estimators.pulses.resolve import channels_of, check_fits, resolve, signs_of
+from pulsefront.estimators.pulses.settings import NAMES, PICKOFFS, PulseSettings, pulse_quantities
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 
-__all__ = [
-    "PulseSettings",
-    "add_charges",
-    "process",
-    "process_table",
-    "pulse_quantities",
-    "resolve",
-]
+__all__ = ["PulseSettings", "charge_table", "process", "process_table", "resolve"]
 
-METHODS = {"mean": MEAN, "robust": ROBUST, "line": LINE}
-
-
-def resolve(settings: PulseSettings, waveforms: NDArray[Any]) -> PulseSettings:
-    """Return *settings* with what they leave open decided from *waveforms*.
-
-    The gate of the baseline ends a little before nine in ten of the pulses begin, at sample 100 at
-    the latest. Polarity is decided channel by channel: the side on which the median largest
-    excursion from the baseline is larger. The delay becomes the median time, over all channels, in
-    which pulses rise from 10 to 90 % of their amplitude, at least one sample. The first 1,000
-    events decide.
-
-    Use it once on the first events of a run, so that every later chunk is measured alike.
-
-    Parameters
-    ----------
-    waveforms
-        (event, sample) or (event, channel, sample).
-
-    Raises
-    ------
-    ConfigError
-        The baseline gate or the smoothing does not fit into the waveform.
-    DataError
-        The array has another number of axes.
-    """
-    rows = _channels(waveforms)[:1000]
-    if settings.baseline_stop is None:
-        stop = _before_the_pulses(rows, settings.baseline_start)
-        settings = settings.model_copy(update={"baseline_stop": stop})
-    _check(settings, rows.shape[2])
-    polarity = settings.polarity
-    if polarity == "auto":
-        polarity = tuple(_side(rows[:, c], settings) for c in range(rows.shape[1]))
-    decided = settings.model_copy(update={"polarity": polarity})
-    if decided.delay_samples is not None:
-        return decided
-    delay = 10.0
-    if len(rows):
-        trial = decided.model_copy(update={"delay_samples": 1.0, "pile_up_fraction": 0.0})
-        rises = [
-            _rise_times(rows[:, c], trial, sign)
-            for c, sign in enumerate(_signs(decided, rows.shape[1]))
-        ]
-        known = np.concatenate(rises)
-        if np.isfinite(known).any():
-            delay = float(np.nanmedian(known))
-    longest = max(rows.shape[2] // 2, 1)
-    return decided.model_copy(update={"delay_samples": float(np.clip(round(delay), 1, longest))})
+WAVEFORMS, TIME_AXES = "waveform_adc", "sample_time_ns"
 
 
 def process(
@@ -107,20 +53,23 @@ def process(
         The array has another number of axes.
     """
     settings = resolve(settings or PulseSettings(), waveforms)
-    rows = _channels(waveforms)
-    _check(settings, rows.shape[2])
+    rows = channels_of(waveforms)
+    check_fits(settings, rows.shape[2])
     parts = [
-        _process_rows(np.ascontiguousarray(rows[:, c]), settings, sign)
-        for c, sign in enumerate(_signs(settings, rows.shape[1]))
+        measure(np.ascontiguousarray(rows[:, c]), settings, sign)
+        for c, sign in enumerate(signs_of(settings, rows.shape[1]))
     ]
-    if np.asarray(waveforms).ndim == 2:
-        return parts[0]
-    quantities = {name: np.stack([part[0][name] for part in parts], axis=1) for name in NAMES}
-    return quantities, np.stack([part[1] for part in parts], axis=1)
+    records, status = (np.stack(columns, axis=1) for columns in zip(*parts, strict=True))
+    if np.ndim(waveforms) == 2:
+        records, status = records[:, 0], status[:, 0]
+    return {name: np.ascontiguousarray(records[name]) for name in NAMES}, status
 
 
 def process_table(
-    table: EventTable, settings: PulseSettings | None = None, *, column: str = "waveform_adc"
+    table: EventTable,
+    settings: PulseSettings | None = None,
+    *,
+    learned: Sequence[Learned] = (),
 ) -> EventTable:
     """Return *table* without its waveforms and with their pulse quantities.
 
@@ -130,45 +79,37 @@ def process_table(
     `pulsefront.estimators.pulses.cells.to_even_grid`.) The status of an event is what it was, and
     what any of its channels got.
 
+    Parameters
+    ----------
+    learned
+        Further quantities to measure, one per channel (`pulsefront.estimators.pulses.further`).
+
     Raises
     ------
     ConfigError, DataError
-        As for `process`; or the table has no such column.
+        As for `process`; or the table has no waveforms.
     """
-    waveforms = table[column]
+    waveforms = table[WAVEFORMS]
     settings = resolve(settings or PulseSettings(), waveforms)
     columns, status = process(waveforms, settings)
     quantities = pulse_quantities(settings)
-    interval_ns = table.provenance.get("sample_interval_ns")
-    axes = table.columns.get("sample_time_ns")
-    for name in ("leading_edge", "constant_fraction"):
-        samples = columns[f"{name}_samples"]
-        told = quantities[f"{name}_samples"].description
-        if axes is not None and axes.shape == waveforms.shape:
-            times = crossing_times_ns(samples.ravel(), axes.reshape(-1, axes.shape[-1]))
-            columns[f"{name}_ns"] = times.reshape(samples.shape)
-            quantities[f"{name}_ns"] = Quantity("ns", f"{told}, on the event's own time axis")
-        elif interval_ns is not None:
-            columns[f"{name}_ns"] = samples * float(interval_ns)
-            quantities[f"{name}_ns"] = Quantity("ns", f"{told}, from the first sample")
+    if learned:
+        columns |= measure_further(waveforms, learned, columns)
+        quantities |= further_quantities(learned[0].settings)
+    for name in PICKOFFS:
+        if f"{name}_samples" in columns:
+            told = quantities[f"{name}_samples"].description
+            if (found := _in_ns(columns[f"{name}_samples"], table, told)) is not None:
+                columns[f"{name}_ns"], quantities[f"{name}_ns"] = found
     joined = status if status.ndim == 1 else np.bitwise_or.reduce(status, axis=1)
+    measured: dict[str, NDArray[Any]] = dict(columns)
     if status.ndim == 2:
-        columns["channel_status"] = status  # type: ignore[assignment]
+        measured["channel_status"] = status
         quantities["channel_status"] = Quantity("1", "status flags of each channel")
-    left_out = (column, "sample_time_ns")
-    kept = {name: values for name, values in table.columns.items() if name not in left_out}
-    dictionary: Mapping[str, Quantity] = {
-        name: told for name, told in table.quantities.items() if name not in left_out
-    }
-    return EventTable(
-        {**kept, **columns},
-        {**dictionary, **quantities},
-        table.status | joined,
-        {**table.provenance, "pulse_settings": settings.model_dump(mode="json")},
-    )
+    return _in_place_of_waveforms(table, measured, quantities, table.status | joined, settings)
 
 
-def add_charges(table: EventTable, settings: PulseSettings | None = None) -> EventTable:
+def charge_table(table: EventTable, settings: PulseSettings | None = None) -> EventTable:
     """Return *table* with ``charge_adc`` (event, channel) float32 in place of its waveforms.
 
     For a position set measured with digitizers: the charge of every photosensor from its pulse.
@@ -180,155 +121,48 @@ def add_charges(table: EventTable, settings: PulseSettings | None = None) -> Eve
     ConfigError, DataError
         As for `process_table`; or the waveforms are not (event, channel, sample).
     """
-    if table["waveform_adc"].ndim != 3:
+    waveforms = table[WAVEFORMS]
+    if waveforms.ndim != 3:
         raise DataError(
             "charges per photosensor take (event, channel, sample)",
-            field="waveform_adc",
-            value=table["waveform_adc"].shape,
+            field=WAVEFORMS,
+            value=waveforms.shape,
         )
-    decided = resolve(settings or PulseSettings(), table["waveform_adc"])
-    columns, status = process(table["waveform_adc"], decided)
-    spoilt = np.asarray((status & np.uint16(Status.NOT_FINITE)).any(axis=1))
+    settings = resolve(settings or PulseSettings(), waveforms)
+    columns, status = process(waveforms, settings)
     joined = table.status.copy()
-    mark(joined, spoilt, Status.NOT_FINITE)
-    told = pulse_quantities(decided)["charge_adc_samples"]
-    left_out = ("waveform_adc", "sample_time_ns")
+    spoilt = (status & np.uint16(Status.NOT_FINITE)).any(axis=1)
+    mark(joined, np.asarray(spoilt), Status.NOT_FINITE)
+    charges = {"charge_adc": columns["charge_adc_samples"].astype(np.float32)}
+    told = {"charge_adc": pulse_quantities(settings)["charge_adc_samples"]}
+    return _in_place_of_waveforms(table, charges, told, joined, settings)
+
+
+def _in_ns(
+    samples: NDArray[np.float64], table: EventTable, told: str
+) -> tuple[NDArray[np.float64], Quantity] | None:
+    """Return crossings in ns, on each event's own axis where it has one; None if not known."""
+    axes = table.columns.get(TIME_AXES)
+    if axes is not None and axes.shape == table[WAVEFORMS].shape:
+        times = crossing_times_ns(samples.ravel(), axes.reshape(-1, axes.shape[-1]))
+        return times.reshape(samples.shape), Quantity("ns", f"{told}, on the event's own time axis")
+    interval_ns = table.provenance.get("sample_interval_ns")
+    if interval_ns is None:
+        return None
+    return samples * float(interval_ns), Quantity("ns", f"{told}, from the first sample")
+
+
+def _in_place_of_waveforms(
+    table: EventTable,
+    columns: dict[str, NDArray[Any]],
+    quantities: dict[str, Quantity],
+    status: NDArray[np.uint16],
+    settings: PulseSettings,
+) -> EventTable:
+    kept = table.without(WAVEFORMS, TIME_AXES)
     return EventTable(
-        {
-            **{name: values for name, values in table.columns.items() if name not in left_out},
-            "charge_adc": columns["charge_adc_samples"].astype(np.float32),
-        },
-        {
-            **{name: unit for name, unit in table.quantities.items() if name not in left_out},
-            "charge_adc": told,
-        },
-        joined,
-        {**table.provenance, "pulse_settings": decided.model_dump(mode="json")},
+        {**kept.columns, **columns},
+        {**kept.quantities, **quantities},
+        status,
+        {**table.provenance, "pulse_settings": settings.as_json()},
     )
-
-
-# --- inside ------------------------------------------------------------------------------------
-
-
-def _channels(waveforms: NDArray[Any]) -> NDArray[Any]:
-    """Return waveforms as (event, channel, sample)."""
-    waveforms = np.asarray(waveforms)
-    if waveforms.ndim == 2:
-        return waveforms[:, None]
-    if waveforms.ndim == 3 and waveforms.shape[1]:
-        return waveforms
-    raise DataError(
-        "waveforms must be (event, sample) or (event, channel, sample)",
-        field="shape",
-        value=waveforms.shape,
-    )
-
-
-def _check(settings: PulseSettings, samples: int) -> None:
-    for field, most in (
-        ("baseline_stop", samples),
-        ("delay_samples", samples - 2),
-        ("smoothing", samples),
-    ):
-        value = getattr(settings, field)
-        if value is not None and value > most:
-            raise ConfigError(
-                f"does not fit into the {samples} samples of a waveform", field=field, value=value
-            )
-
-
-def _before_the_pulses(rows: NDArray[Any], start: int) -> int:
-    """Return where the gate of the baseline ends.
-
-    A pulse begins where, walking back from its peak, the waveform is first within 5 % of the
-    amplitude of where it started; a tenth of the samples before that is kept as a guard.
-    """
-    samples: int = rows.shape[2]
-    waves = rows.reshape(-1, samples).astype(np.float64)[:, start:]
-    first = waves[:, : max(samples // 32, 4)]
-    level = np.median(first, axis=1, keepdims=True) if first.size else np.zeros((len(waves), 1))
-    excursion = np.abs(waves - level)
-    height = excursion.max(axis=1, initial=0.0)
-    # From sample to sample: no gate without a pulse is known yet.
-    noise = np.median(np.abs(np.diff(waves, axis=1)), axis=1) if samples > start + 1 else height
-    pulses = np.isfinite(height) & (height > 10 * noise) & (height > 0)
-    least, most = start + 2, min(start + 100, max(samples // 2, start + 2))
-    if not pulses.any():
-        return most
-    excursion, height = excursion[pulses], height[pulses]
-    place = np.arange(excursion.shape[1])
-    quiet = (excursion < 0.05 * height[:, None]) & (place < excursion.argmax(axis=1)[:, None])
-    onset = np.where(quiet, place, 0).max(axis=1)
-    return int(np.clip(start + 0.9 * np.quantile(onset, 0.1), least, most))
-
-
-def _side(waveforms: NDArray[Any], settings: PulseSettings) -> Side:
-    sample = waveforms.astype(np.float64)
-    sample = sample[np.isfinite(sample).all(axis=1)]
-    if not len(sample):
-        return "positive"
-    base = np.median(sample[:, settings.baseline_start : settings.baseline_stop], axis=1)
-    up = np.median(sample.max(axis=1) - base)
-    down = np.median(base - sample.min(axis=1))
-    return "negative" if down > up else "positive"
-
-
-def _signs(settings: PulseSettings, channels: int) -> list[float]:
-    sides = settings.polarity
-    if isinstance(sides, str):
-        sides = ("negative" if sides == "negative" else "positive",) * channels
-    if len(sides) != channels:
-        raise ConfigError(
-            f"gives {len(sides)} polarities for {channels} channel(s)", field="polarity"
-        )
-    return [-1.0 if side == "negative" else 1.0 for side in sides]
-
-
-def _rise_times(
-    waveforms: NDArray[Any], settings: PulseSettings, sign: float
-) -> NDArray[np.float64]:
-    """Return the 10–90 % rise times, in samples, of the pulses without flags."""
-    crossings = []
-    height, status = _process_rows(np.ascontiguousarray(waveforms), settings, sign)
-    good = (status & np.uint16(~Status.NO_CROSSING & 0xFFFF)) == 0
-    for share in (0.1, 0.9):
-        times = np.full(len(waveforms), np.nan)
-        for event in np.flatnonzero(good):
-            pulse = sign * (waveforms[event].astype(np.float64) - height["baseline_adc"][event])
-            if settings.smoothing > 1:
-                smooth = pulse.astype(np.float32)
-                moving_average(smooth, settings.smoothing // 2)
-                pulse = smooth.astype(np.float64)
-            peak = int(height["peak_sample"][event])
-            times[event] = crossing_before(pulse, peak, share * height["amplitude_adc"][event])
-        crossings.append(times)
-    return np.asarray(crossings[1] - crossings[0])
-
-
-def _process_rows(
-    waveforms: NDArray[Any], settings: PulseSettings, sign: float
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.uint16]]:
-    samples = waveforms.shape[1]
-    nan = np.nan
-    low, high = settings.saturation_low_adc, settings.saturation_high_adc
-    noise_limit = settings.baseline_noise_limit_adc
-    rows, status = measure(
-        waveforms,
-        sign,
-        settings.baseline_start,
-        settings.baseline_stop or samples,
-        METHODS[settings.baseline_method],
-        settings.smoothing // 2,
-        settings.charge_start,
-        samples if settings.charge_stop is None else settings.charge_stop,
-        settings.charge_from == "leading_edge",
-        nan if settings.threshold_adc is None else settings.threshold_adc,
-        settings.threshold_noise,
-        settings.fraction,
-        settings.delay_samples or 1.0,
-        -np.inf if low is None else low,
-        np.inf if high is None else high,
-        settings.pile_up_fraction,
-        np.inf if noise_limit is None else noise_limit,
-    )
-    return dict(zip(NAMES, rows.T.copy(), strict=True)), status

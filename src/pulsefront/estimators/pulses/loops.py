@@ -15,6 +15,7 @@ from pulsefront.estimators.pulses.kernels import (
     line_through,
     mean_and_rms,
     median_and_mad,
+    moving_average,
     peak_of,
     total_of,
 )
@@ -23,11 +24,13 @@ __all__ = [
     "amplitudes",
     "charges",
     "constant_fractions",
+    "crossings_before",
     "leading_edges",
     "line_baseline",
     "mean_baseline",
     "peak_samples",
     "robust_baseline",
+    "smooth",
     "subtract_lines",
     "times_over_threshold",
 ]
@@ -70,6 +73,24 @@ def leading_edges(pulses: NDArray[Any], thresholds: Floats) -> Floats:
     for event in range(len(pulses)):
         pulse = pulses[event]
         result[event] = crossing_before(pulse, peak_of(pulse), thresholds[event])
+    return result
+
+
+@njit(nogil=True, cache=True)
+def crossings_before(pulses: NDArray[Any], peaks: NDArray[np.int64], thresholds: Floats) -> Floats:
+    """Return the crossing of each pulse of its threshold before its given peak."""
+    result = np.empty(len(pulses), np.float64)
+    for event in range(len(pulses)):
+        result[event] = crossing_before(pulses[event], peaks[event], thresholds[event])
+    return result
+
+
+@njit(nogil=True, cache=True)
+def smooth(pulses: NDArray[np.float32], half: int) -> NDArray[np.float32]:
+    """Return the `moving_average` of each pulse."""
+    result = pulses.copy()
+    for event in range(len(pulses)):
+        moving_average(result[event], half)
     return result
 
 

@@ -21,6 +21,7 @@ from pulsefront.estimators.pulses import loops as pulse_loops
 __all__ = [
     "PulseBaseline",
     "amplitude",
+    "as_matrix",
     "baseline",
     "charge",
     "constant_fraction",
@@ -72,7 +73,7 @@ def baseline(
     ConfigError
         The gate holds fewer than two samples or leaves the waveform; unknown method.
     """
-    waveforms = _matrix(waveforms)
+    waveforms = as_matrix(waveforms)
     start, stop = _gate(start, stop, waveforms.shape[1], least=2, name="baseline gate")
     if method == "mean":
         return PulseBaseline(*pulse_loops.mean_baseline(waveforms, start, stop))
@@ -97,7 +98,7 @@ def subtract(
     ConfigError
         *polarity* is neither ``"positive"`` nor ``"negative"``.
     """
-    waveforms = _matrix(waveforms)
+    waveforms = as_matrix(waveforms)
     sign = _sign(polarity)
     return pulse_loops.subtract_lines(waveforms, base.level, base.slope_per_sample, sign)
 
@@ -232,7 +233,8 @@ def time_over_threshold(pulses: NDArray[Any], threshold: ArrayLike) -> Floats:
 # --- checks ------------------------------------------------------------------------------------
 
 
-def _matrix(waveforms: NDArray[Any]) -> NDArray[Any]:
+def as_matrix(waveforms: NDArray[Any]) -> NDArray[Any]:
+    """Return waveforms as one block of (event, sample), or raise `DataError`."""
     waveforms = np.asarray(waveforms)
     if waveforms.ndim != 2 or waveforms.shape[1] == 0:
         raise DataError(
@@ -243,7 +245,7 @@ def _matrix(waveforms: NDArray[Any]) -> NDArray[Any]:
 
 def _pulses(pulses: NDArray[Any]) -> NDArray[Any]:
     """Return pulses as floats: what is not float64 becomes float32, which holds any ADC count."""
-    pulses = _matrix(pulses)
+    pulses = as_matrix(pulses)
     return pulses if pulses.dtype == np.float64 else pulses.astype(np.float32, copy=False)
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.events.container import Quantity
 
-__all__ = ["NAMES", "PICKOFFS", "PulseSettings", "Side", "pulse_quantities"]
+__all__ = [
+    "NAMES",
+    "PICKOFFS",
+    "OptimalFilterSettings",
+    "PickoffSettings",
+    "PulseSettings",
+    "ShapeSettings",
+    "Side",
+    "TemplateSettings",
+    "TrapezoidSettings",
+    "pulse_quantities",
+]
 
 Side = Literal["positive", "negative"]
 
-PICKOFFS = ("leading_edge", "constant_fraction")
+PICKOFFS = ("leading_edge", "constant_fraction", "template", "optimal_filter")
 """Times of a pulse; columns are named after them."""
 
 
@@ -87,6 +98,102 @@ class PulseSettings(FrozenModel):
         if self.charge_from == "leading_edge" and self.charge_stop is None:
             raise ValueError("a charge gate from the leading edge needs charge_stop")
         return self
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return self.model_dump(mode="json")
+
+
+class ShapeSettings(FrozenModel):
+    """Rise time between two shares of the amplitude, and time over the leading edge's threshold.
+
+    Adds ``rise_time_samples`` and ``time_over_threshold_samples``.
+    """
+
+    low: float = Field(default=0.1, gt=0, lt=1)
+    high: float = Field(default=0.9, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ShapeSettings:
+        if not self.low < self.high:
+            raise ValueError("low must lie below high")
+        return self
+
+
+class TrapezoidSettings(FrozenModel):
+    """Height after pole–zero cancellation and trapezoidal shaping (Jordanov and Knoll 1994).
+
+    Adds ``trapezoid_amplitude_adc``, read late on the flat top. What is not given is found from
+    the first pulses: the decay from their mean tail, a flat top of twice the rise time, ramps of
+    twice the decay or as long as fit.
+    """
+
+    decay_samples: float | None = Field(default=None, gt=0)
+    rise_samples: int | None = Field(default=None, ge=1)
+    flat_samples: int | None = Field(default=None, ge=0)
+
+
+class TemplateSettings(FrozenModel):
+    """Least-squares fit of the mean shape of the first clean pulses, channel by channel.
+
+    Adds ``template_samples``, ``template_amplitude_adc`` and ``template_residual_adc``. The reach
+    before and after the constant-fraction time and the points per sample are found if not given.
+    """
+
+    before_samples: int | None = Field(default=None, ge=1)
+    after_samples: int | None = Field(default=None, ge=1)
+    oversampling: int | None = Field(default=None, ge=1)
+
+
+class OptimalFilterSettings(FrozenModel):
+    """Best linear estimate with the mean pulse and the noise spectrum of the baseline gates.
+
+    Adds ``optimal_filter_samples``, ``optimal_filter_amplitude_adc`` and
+    ``optimal_filter_chi_square``. Pulses must end within the waveform.
+    """
+
+    most_shift_samples: int | None = Field(default=None, ge=0)
+
+
+class PickoffSettings(PulseSettings):
+    """What `pulsefront.measured.pickoff` does with the pulses of a file.
+
+    Attributes
+    ----------
+    shape, trapezoid, template, optimal_filter
+        Quantities beside those that every pulse gets; None where they are not asked for.
+    cells
+        Take out the offsets of a ring sampler's cells first, learned from the first events:
+        against the ``"level"`` of the baseline gate, or against ``"neighbours"``, which pickup in
+        phase with the trigger does not fool.
+    even_grid
+        Interpolate waveforms with time axes of their own to even samples first.
+    charges_only
+        Give ``charge_adc`` of every photosensor and nothing else, as position sets need it.
+    """
+
+    shape: ShapeSettings | None = None
+    trapezoid: TrapezoidSettings | None = None
+    template: TemplateSettings | None = None
+    optimal_filter: OptimalFilterSettings | None = None
+    cells: Literal["level", "neighbours"] | None = None
+    even_grid: bool = False
+    charges_only: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values; what was not asked for is left out."""
+        content = self.model_dump(mode="json")
+        return {
+            name: value
+            for name, value in content.items()
+            if name in PulseSettings.model_fields or value not in (None, False)
+        }
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether anything beside what every pulse gets is to be measured."""
+        more = (self.shape, self.trapezoid, self.template, self.optimal_filter)
+        return any(one is not None for one in more)
 
 
 NAMES = (

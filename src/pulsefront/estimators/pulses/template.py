@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +15,7 @@ __all__ = ["Template", "TemplateFit", "build_template", "fit_template"]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(NamedTuple):
     """Shape of a pulse of height 1, finer than the samples.
 
     Attributes
@@ -33,6 +31,16 @@ class Template:
     values: Floats
     start: float
     oversampling: int
+
+    @property
+    def length(self) -> float:
+        """Samples from the first point to the last."""
+        return (len(self.values) - 1) / self.oversampling
+
+    def sampled(self, samples: int, time_samples: float) -> Floats:
+        """Return the shape of a pulse at *time_samples* on *samples* samples, 0 where not known."""
+        places = np.arange(samples) - time_samples - self.start
+        return _sampled(self.values, np.asarray(places * self.oversampling, np.float64))
 
 
 class TemplateFit(NamedTuple):
@@ -84,9 +92,9 @@ def build_template(
         raise ConfigError("must be at least 1", field="before, after, oversampling")
     good = np.isfinite(times_samples) & np.isfinite(amplitudes) & (amplitudes > 0)
     heights = np.asarray(pulses, np.float64)[good] / amplitudes[good, None]
-    place = np.arange(heights.shape[1])[None] - times_samples[good, None]
+    since = np.arange(heights.shape[1])[None] - times_samples[good, None]
     # Bin k is centred at start + k / oversampling.
-    index = np.rint((place + before) * oversampling).astype(np.int64)
+    index = np.rint((since + before) * oversampling).astype(np.int64)
     points = (before + after) * oversampling + 1
     inside = (index >= 0) & (index < points)
     counts = np.bincount(index[inside], minlength=points)
@@ -125,20 +133,22 @@ def fit_template(
     pulses = np.ascontiguousarray(np.asarray(pulses))
     if pulses.ndim != 2 or len(times_samples) != len(pulses):
         raise DataError("pulses must be (event, sample), with one time each", field="pulses")
-    columns = _fit(
+    found = TemplateFit(*(np.full(len(pulses), np.nan) for _ in TemplateFit._fields))
+    _fit(
         pulses,
         np.ascontiguousarray(template.values, np.float64),
         float(template.start),
         int(template.oversampling),
         np.ascontiguousarray(times_samples, np.float64),
         most_steps,
+        found,
     )
-    return TemplateFit(*columns.T.copy())
+    return found
 
 
 @njit(nogil=True, cache=True)
 def _at(values: Floats, place: float) -> tuple[float, float]:
-    """Return template and slope per point at *place* points from its start; flat beyond it.
+    """Return template and slope per point, *place* points from its start; flat beyond it.
 
     Cubic between the points, with the slopes of their neighbours (Catmull and Rom 1974): a fit
     that steps along kinks would not settle.
@@ -160,6 +170,36 @@ def _at(values: Floats, place: float) -> tuple[float, float]:
 
 
 @njit(nogil=True, cache=True)
+def _sampled(values: Floats, places: Floats) -> Floats:
+    """Return the template at *places* in points from its start; 0 beyond its ends."""
+    result = np.zeros(len(places))
+    for i, place in enumerate(places):
+        if 0.0 <= place <= len(values) - 1:
+            result[i] = _at(values, place)[0]
+    return result
+
+
+class _Model(NamedTuple):
+    """A template at a time, with a height, on an offset."""
+
+    time: float
+    amplitude: float
+    offset: float
+
+
+class _Equations(NamedTuple):
+    """Normal equations of a step, and the slopes of the model at one sample."""
+
+    normal: Floats
+    right: Floats
+    slopes: Floats
+
+
+_TIME, _AMPLITUDE, _OFFSET = range(3)
+"""Order of the parameters in the normal equations."""
+
+
+@njit(nogil=True, cache=True)
 def _fit(
     pulses: NDArray[Any],
     values: Floats,
@@ -167,60 +207,79 @@ def _fit(
     oversampling: int,
     times: Floats,
     most_steps: int,
-) -> Floats:
-    result = np.full((len(pulses), 4), np.nan)
+    found: TemplateFit,
+) -> None:
+    """Fill *found*, which holds NaN, by damped Gauss–Newton; SciPy's needs a call per pulse."""
     length = (len(values) - 1) / oversampling
-    normal = np.empty((3, 3))
-    right = np.empty(3)
-    row = np.empty(3)
+    equations = _Equations(np.empty((3, 3)), np.empty(3), np.empty(3))
     for event in range(len(pulses)):
         pulse = pulses[event]
-        time = times[event]
-        if not np.isfinite(time):
+        if not np.isfinite(times[event]):
             continue
-        first = max(int(np.ceil(time + start)) + 1, 0)
-        last = min(int(np.floor(time + start + length)) - 1, len(pulse))
+        first = max(int(np.ceil(times[event] + start)) + 1, 0)
+        last = min(int(np.floor(times[event] + start + length)) - 1, len(pulse))
         if last - first < 4:
             continue
-        amplitude = 0.0
+        highest = 0.0
         for i in range(first, last):
-            amplitude = max(amplitude, np.float64(pulse[i]))
-        offset = 0.0
+            highest = max(highest, np.float64(pulse[i]))
+        model = _Model(times[event], highest, 0.0)
         converged = False
         for number in range(most_steps):
-            normal[:] = 0.0
-            right[:] = 0.0
-            for i in range(first, last):
-                shape, slope = _at(values, (i - time - start) * oversampling)
-                row[0] = -amplitude * slope * oversampling
-                row[1] = shape
-                row[2] = 1.0
-                residual = np.float64(pulse[i]) - amplitude * shape - offset
-                for a in range(3):
-                    right[a] += row[a] * residual
-                    for b in range(3):
-                        normal[a, b] += row[a] * row[b]
-            scale = normal[0, 0] * normal[1, 1] * normal[2, 2]
-            if not (np.isfinite(scale) and abs(np.linalg.det(normal)) > 1e-12 * scale):
+            usable, step = _step(pulse, first, last, values, start, oversampling, model, equations)
+            if not usable:
                 break
-            step = np.linalg.solve(normal, right)
-            # A step beyond a sample leaves the range in which the shape is known to be linear.
-            step[0] = min(max(step[0], -1.0), 1.0)
             if number >= most_steps // 3:
                 step *= 0.5  # it goes to and fro about the best
-            time += step[0]
-            amplitude += step[1]
-            offset += step[2]
-            if abs(step[0]) < 1e-6 and abs(step[1]) < 1e-6 * abs(amplitude):
+            model = _Model(
+                model.time + step[_TIME],
+                model.amplitude + step[_AMPLITUDE],
+                model.offset + step[_OFFSET],
+            )
+            small = 1e-6 * abs(model.amplitude)
+            if abs(step[_TIME]) < 1e-6 and abs(step[_AMPLITUDE]) < small:
                 converged = True
                 break
-        if converged and abs(time - times[event]) < length:
+        if converged and abs(model.time - times[event]) < length:
             squares = 0.0
             for i in range(first, last):
-                shape, _ = _at(values, (i - time - start) * oversampling)
-                squares += (np.float64(pulse[i]) - amplitude * shape - offset) ** 2
-            result[event, 0] = time
-            result[event, 1] = amplitude
-            result[event, 2] = offset
-            result[event, 3] = np.sqrt(squares / (last - first))
-    return result
+                shape, _ = _at(values, (i - model.time - start) * oversampling)
+                squares += (np.float64(pulse[i]) - model.amplitude * shape - model.offset) ** 2
+            found.time_samples[event] = model.time
+            found.amplitude[event] = model.amplitude
+            found.offset[event] = model.offset
+            found.residual_rms[event] = np.sqrt(squares / (last - first))
+
+
+@njit(nogil=True, cache=True)
+def _step(
+    pulse: NDArray[Any],
+    first: int,
+    last: int,
+    values: Floats,
+    start: float,
+    oversampling: int,
+    model: _Model,
+    equations: _Equations,
+) -> tuple[bool, NDArray[Any]]:
+    """Return whether the samples determine a step of all parameters, and the step."""
+    normal, right, slopes = equations
+    normal[:] = 0.0
+    right[:] = 0.0
+    for i in range(first, last):
+        shape, slope = _at(values, (i - model.time - start) * oversampling)
+        slopes[_TIME] = -model.amplitude * slope * oversampling
+        slopes[_AMPLITUDE] = shape
+        slopes[_OFFSET] = 1.0
+        residual = np.float64(pulse[i]) - model.amplitude * shape - model.offset
+        for a in range(3):
+            right[a] += slopes[a] * residual
+            for b in range(3):
+                normal[a, b] += slopes[a] * slopes[b]
+    scale = normal[0, 0] * normal[1, 1] * normal[2, 2]
+    if not (np.isfinite(scale) and abs(np.linalg.det(normal)) > 1e-12 * scale):
+        return False, right
+    step = np.linalg.solve(normal, right)
+    # A step beyond a sample leaves the range in which the shape is known to be linear.
+    step[_TIME] = min(max(step[_TIME], -1.0), 1.0)
+    return True, step
