@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulsefront.estimators.pulses.chain import PulseSettings, process
+from pulsefront.estimators.pulses.chain import process
+from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.events.readers.open import open_events
 from strategies_events import wavecatcher_bytes, wavedump_bytes
 
@@ -141,7 +142,8 @@ FIRST_PICKOFF = """
 import time
 start, used = time.perf_counter(), time.process_time()
 import numpy as np
-from pulsefront.estimators.pulses.chain import PulseSettings, process
+from pulsefront.estimators.pulses.chain import process
+from pulsefront.estimators.pulses.settings import PulseSettings
 waves = np.full((10, 1024), 100, np.uint16)
 process(waves, PulseSettings(polarity="positive", delay_samples=5.0))
 print(time.perf_counter() - start, time.process_time() - used)

@@ -13,7 +13,7 @@ from pulsefront.events.container import EventTable, Status
 from pulsefront.events.ingest import open_sources
 from pulsefront.events.join import join_channels
 from pulsefront.events.readers.open import open_events
-from pulsefront.events.tags import TagUnwrapper, unwrap_tags
+from pulsefront.events.tags import TagUnwrapper
 from strategies_events import wavedump_bytes
 
 
@@ -149,16 +149,16 @@ def test_bad_joins_are_refused(tmp_path: Path) -> None:
 def test_wraps_are_counted_through_chunks(steps: list[int], bits: int, chunk: int) -> None:
     true = np.cumsum(steps)
     tags = (true % 2**bits).astype(np.uint32)
-    np.testing.assert_array_equal(unwrap_tags(tags, bits), true - true[0] + tags[0])
+    np.testing.assert_array_equal(TagUnwrapper(bits)(tags), true - true[0] + tags[0])
     unwrap = TagUnwrapper(bits)
     parts = [unwrap(tags[i : i + chunk]) for i in range(0, len(tags), chunk)]
     np.testing.assert_array_equal(np.concatenate(parts), true - true[0] + tags[0])
 
 
 def test_a_tag_out_of_order_is_no_wrap() -> None:
-    assert unwrap_tags(np.array([100, 90, 110])).tolist() == [100, 90, 110]
+    assert TagUnwrapper()(np.array([100, 90, 110])).tolist() == [100, 90, 110]
 
 
 def test_the_width_is_seen_from_the_tags() -> None:
-    assert unwrap_tags(np.array([2**30 + 5, 1])).tolist() == [2**30 + 5, 2**31 + 1]
-    assert unwrap_tags(np.array([2**30 - 5, 1])).tolist() == [2**30 - 5, 2**30 + 1]
+    assert TagUnwrapper()(np.array([2**30 + 5, 1])).tolist() == [2**30 + 5, 2**31 + 1]
+    assert TagUnwrapper()(np.array([2**30 - 5, 1])).tolist() == [2**30 - 5, 2**30 + 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as AnyMapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -221,6 +220,7 @@ def pickoff(
     oversampling; [optimal_filter] most_shift_samples. summary.json says what was used.
     """
     from pulsefront.events.ingest import open_sources
+    from pulsefront.measured.pickoff import counted_status
     from pulsefront.measured.pickoff import pickoff as run
     from pulsefront.progress import progress
 
@@ -245,9 +245,8 @@ def pickoff(
     with warnings_on_stderr(), progress("pickoff", "events") as report:
         source = open_sources(files, options, format_name=format_name, join=join.value)
         summary = run(source, out, chain, table_format=table.value, report=report)
-    typer.echo(
-        f"{out}: {summary.events} events, {summary.channels} channel(s); {_counted(summary.status)}"
-    )
+    counted = counted_status(summary.status)
+    typer.echo(f"{out}: {summary.events} events, {summary.channels} channel(s); {counted}")
     for name, spread in summary.differences.items():
         told = ", ".join(
             f"{key} {value:.4g}" for key, value in spread.as_json(summary.time_unit).items()
@@ -311,6 +310,7 @@ def _inspected_events(
 ) -> tuple[list[str], Figure | None]:
     from pulsefront.events.readers.open import open_events
     from pulsefront.measured.inspect import inspect_events
+    from pulsefront.measured.pickoff import counted_status
     from pulsefront.progress import progress
 
     with warnings_on_stderr(), progress("inspect", "events") as report:
@@ -319,9 +319,9 @@ def _inspected_events(
     if found.duration_s is not None:
         rate = f", {found.rate_per_s:.4g} events/s" if found.rate_per_s else ""
         lines.append(f"from first to last {found.duration_s:.4g} s{rate}")
-    lines.append(f"status: {_counted(found.status)}")
+    lines.append(f"status: {counted_status(found.status)}")
     if found.pulse_status:
-        lines.append(f"first pulses, measured: {_counted(found.pulse_status)}")
+        lines.append(f"first pulses, measured: {counted_status(found.pulse_status)}")
     for column in found.columns:
         shape = "".join(f"[{length}]" for length in column.shape)
         lines.append(
@@ -332,13 +332,6 @@ def _inspected_events(
         told = str(value)
         lines.append(f"  {name} = {told if len(told) <= 120 else told[:117] + '…'}")
     return lines, found.figure
-
-
-def _counted(status: AnyMapping[str, int]) -> str:
-    return ", ".join(
-        f"{count} {name.replace('_', ' ').lower() if name != 'OK' else 'without flags'}"
-        for name, count in status.items()
-    )
 
 
 def _pickoff_settings(

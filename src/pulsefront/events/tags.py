@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TagUnwrapper", "unwrap_tags"]
+__all__ = ["TagUnwrapper"]
 
 
 class TagUnwrapper:
@@ -45,8 +45,3 @@ class TagUnwrapper:
         self._wraps = int(total[-1])
         self._last = int(tags[-1])
         return np.asarray(tags + total * period)
-
-
-def unwrap_tags(tags: NDArray[Any], bits: int | None = None) -> NDArray[np.int64]:
-    """Return *tags* (event,) with their wraps counted, in ticks; see `TagUnwrapper`."""
-    return TagUnwrapper(bits)(tags)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pulsefront.errors import PulsefrontError, UnsupportedFormat
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events, recognise
-from pulsefront.measured.inspect import inspect_events
+from pulsefront.measured.inspect import Inspection, inspect_events
+from pulsefront.measured.pickoff import counted_status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,16 +29,42 @@ class GalleryItem:
     ----------
     name
         Path relative to the folder.
-    facts
-        Format, events, status counts, rate where it is known, and any warning or error: what to
-        show as a table.
-    figure
-        Its pulses; None without waveforms.
+    inspection
+        What it holds; None where it cannot be read.
+    warnings
+        What the reader warned of.
+    error
+        Why it cannot be read; empty where it can.
     """
 
     name: str
-    facts: dict[str, str]
-    figure: Figure | None
+    inspection: Inspection | None = None
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def figure(self) -> Figure | None:
+        """Its pulses; None without waveforms."""
+        return None if self.inspection is None else self.inspection.figure
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Format, events, status counts, rate where it is known, and any warning or error."""
+        found = self.inspection
+        if found is None:
+            return {"error": self.error}
+        facts = {
+            "format": found.format,
+            "events": str(found.events),
+            "status": counted_status(found.status),
+        }
+        if found.pulse_status:
+            facts["first pulses, measured"] = counted_status(found.pulse_status)
+        if found.rate_per_s is not None:
+            facts["rate (1/s)"] = f"{found.rate_per_s:.4g}"
+        if self.warnings:
+            facts["warning"] = "; ".join(self.warnings)
+        return facts
 
 
 def measured_gallery(
@@ -57,7 +84,7 @@ def measured_gallery(
         except UnsupportedFormat:
             continue
         except PulsefrontError as error:
-            items.append(GalleryItem(str(path.relative_to(folder)), {"error": str(error)}, None))
+            items.append(GalleryItem(str(path.relative_to(folder)), error=str(error)))
             continue
         items.append(_item(path, str(path.relative_to(folder)), options))
     return tuple(items)
@@ -69,20 +96,6 @@ def _item(path: Path, name: str, options: ReadOptions | None) -> GalleryItem:
         try:
             found = inspect_events(open_events(path, options))
         except PulsefrontError as error:
-            return GalleryItem(name, {"error": str(error).replace(str(path), name)}, None)
-    facts = {"format": found.format, "events": str(found.events), "status": _told(found.status)}
-    if found.pulse_status:
-        facts["first pulses, measured"] = _told(found.pulse_status)
-    if found.rate_per_s is not None:
-        facts["rate (1/s)"] = f"{found.rate_per_s:.4g}"
-    told = [str(w.message) for w in caught if issubclass(w.category, DataWarning)]
-    if told:
-        facts["warning"] = "; ".join(told).replace(str(path), name)
-    return GalleryItem(name, facts, found.figure)
-
-
-def _told(status: dict[str, int]) -> str:
-    return ", ".join(
-        f"{count} {'without flags' if name == 'OK' else name.replace('_', ' ').lower()}"
-        for name, count in status.items()
-    )
+            return GalleryItem(name, error=str(error).replace(str(path), name))
+    told = (str(w.message) for w in caught if issubclass(w.category, DataWarning))
+    return GalleryItem(name, found, tuple(text.replace(str(path), name) for text in told))

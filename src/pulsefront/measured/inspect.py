@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
-from pulsefront.estimators.pulses.chain import PulseSettings, process_table, resolve
-from pulsefront.events.container import EventTable
+from pulsefront.estimators.pulses.chain import process_table, resolve
+from pulsefront.estimators.pulses.settings import PulseSettings
+from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import EventFile
 from pulsefront.measured.pickoff import status_counts
 from pulsefront.progress import Report, silent
@@ -79,12 +80,21 @@ class Inspection:
 
 
 @dataclass
+class _ColumnSeen:
+    """A column in all chunks seen; NaN until there is a finite value."""
+
+    shape: tuple[int, ...] = ()
+    dtype: str = "?"
+    lowest: float = np.nan
+    highest: float = np.nan
+
+
+@dataclass
 class _Running:
     """What is kept of all chunks seen."""
 
     events: int = 0
-    shapes: dict[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)
-    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    columns: dict[str, _ColumnSeen] = field(default_factory=dict)
     status: dict[str, int] = field(default_factory=dict)
     times: tuple[float, float] | None = None
     shown: list[EventTable] = field(default_factory=list)
@@ -102,13 +112,7 @@ def inspect_events(source: EventFile, *, report: Report = silent) -> Inspection:
     for table in source.reported(report):
         _take(seen, table)
     columns = tuple(
-        ColumnSummary(
-            name,
-            *seen.shapes.get(name, ((), "?")),
-            quantity.unit,
-            quantity.description,
-            *seen.ranges.get(name, (np.nan, np.nan)),
-        )
+        _summary(name, quantity, seen.columns.get(name, _ColumnSeen()))
         for name, quantity in source.quantities.items()
     )
     duration = None if seen.times is None else seen.times[1] - seen.times[0]
@@ -127,16 +131,30 @@ def inspect_events(source: EventFile, *, report: Report = silent) -> Inspection:
     )
 
 
+def _summary(name: str, quantity: Quantity, seen: _ColumnSeen) -> ColumnSummary:
+    return ColumnSummary(
+        name,
+        seen.shape,
+        seen.dtype,
+        quantity.unit,
+        quantity.description,
+        seen.lowest,
+        seen.highest,
+    )
+
+
 def _take(seen: _Running, table: EventTable) -> None:
     seen.events += len(table)
     for name, count in status_counts(table.status).items():
         seen.status[name] = seen.status.get(name, 0) + count
     for name, column in table.columns.items():
-        seen.shapes[name] = (column.shape[1:], str(column.dtype))
+        one = seen.columns.setdefault(name, _ColumnSeen())
+        one.shape, one.dtype = column.shape[1:], str(column.dtype)
         extremes = _range(column)
         if extremes is not None:
-            low, high = seen.ranges.get(name, extremes)
-            seen.ranges[name] = (min(low, extremes[0]), max(high, extremes[1]))
+            # fmin and fmax pass over the NaN that stands for nothing seen.
+            one.lowest = float(np.fmin(one.lowest, extremes[0]))
+            one.highest = float(np.fmax(one.highest, extremes[1]))
     for name, seconds in SECONDS_PER_UNIT.items():
         if name in table.columns:
             extremes = _range(table[name])

@@ -22,7 +22,7 @@ from pulsefront.measured.time_spread import TimeSpread, time_spread
 from pulsefront.measured.write_tables import TableFormat, write_tables
 from pulsefront.progress import Report, silent
 
-__all__ = ["PickoffSummary", "pickoff", "status_counts"]
+__all__ = ["PickoffSummary", "counted_status", "pickoff", "status_counts"]
 
 PULSES_SHOWN = 200
 DIFFERENCES_SHOWN = 1_000_000
@@ -183,6 +183,14 @@ def status_counts(status: NDArray[np.uint16]) -> dict[str, int]:
         if flag and (count := int(np.count_nonzero(status & np.uint16(flag)))):
             counts[str(flag.name)] = count
     return counts
+
+
+def counted_status(counts: Mapping[str, int]) -> str:
+    """Return counts of `status_counts` in words."""
+    return ", ".join(
+        f"{count} {'without flags' if name == 'OK' else name.replace('_', ' ').lower()}"
+        for name, count in counts.items()
+    )
 
 
 def _note(seen: _Seen, ready: EventTable, table: EventTable) -> None:

@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses import one_pass
 from pulsefront.estimators.pulses import quantities as pulse
-from pulsefront.estimators.pulses.chain import (
-    PulseSettings,
-    charge_table,
-    process,
-    process_table,
-    resolve,
-)
+from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
 from pulsefront.estimators.pulses.kernels import moving_average, second_rise
+from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.events.container import EventTable, Quantity, Status
 from strategies_events import pulses
 

@@ -21,7 +21,7 @@ from pulsefront.estimators.pulses.resolve import channels_of, check_fits, resolv
 from pulsefront.estimators.pulses.settings import NAMES, PICKOFFS, PulseSettings, pulse_quantities
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 
-__all__ = ["PulseSettings", "charge_table", "process", "process_table", "resolve"]
+__all__ = ["charge_table", "process", "process_table", "resolve"]
 
 WAVEFORMS, TIME_AXES = "waveform_adc", "sample_time_ns"
 
