@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pulsefront.estimators.position.charges import fit_anger, fit_nearest_neighbours
+from pulsefront.estimators.position.anger import fit_anger
 from pulsefront.estimators.position.light_response import fit_light_response
+from pulsefront.estimators.position.neighbours import fit_nearest_neighbours
 from pulsefront.evaluate import median_error
 from toys_estimators import light_scan, sensor_grid, stage_grid
 

@@ -7,12 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.crystals import (
-    fit_crystal_neighbours,
-    fit_flood_map,
-    fit_unmixing,
-    light_centroids,
-)
+from pulsefront.estimators.position.flood_map import fit_flood_map, light_centroids
+from pulsefront.estimators.position.neighbours import fit_crystal_neighbours
+from pulsefront.estimators.position.unmixing import fit_unmixing
 
 COLUMNS, CRYSTALS = 4, 16
 SENSORS_MM = np.array([[x, y] for y in (-5.0, -1.7, 1.7, 5.0) for x in (-5.0, -1.7, 1.7, 5.0)])

@@ -25,11 +25,18 @@ from pulsefront.estimators.position.patterns import (
     PositionTrial,
     check_charges,
     check_events,
+    least_error,
     root_shares,
     same_sensors,
     subset,
 )
-from pulsefront.estimators.position.response_kernels import normal_equations, refine, responses
+from pulsefront.estimators.position.response_kernels import (
+    Response,
+    SplineGrid,
+    normal_equations,
+    refine,
+    responses,
+)
 from pulsefront.evaluate import metrics
 
 __all__ = ["LightResponse", "Likelihood", "fit_light_response"]
@@ -118,15 +125,15 @@ class LightResponse:
 
     def response(self, position_mm: ArrayLike) -> Float:
         """Return the mean root share at each position, (position, photosensor)."""
-        place = np.ascontiguousarray(position_mm, dtype=np.float64)
-        low, scale = _geometry(self.extent_mm, self.intervals)
-        return responses(place, self.coefficients, low, scale, np.array(self.intervals))
+        position = np.ascontiguousarray(position_mm, dtype=np.float64)
+        return responses(position, self.coefficients, spline_grid(self.extent_mm, self.intervals))
 
 
-def _geometry(extent_mm: Extent, intervals: tuple[int, int, int]) -> tuple[Float, Float]:
-    """Return the lower corner and the number of intervals per mm, (3,) each."""
-    low, high = np.array(extent_mm, dtype=np.float64).T
-    return low, np.array(intervals) / (high - low)
+def spline_grid(extent_mm: Extent, intervals: tuple[int, int, int]) -> SplineGrid:
+    """Return where the splines of so many intervals over an extent lie."""
+    low, high = np.ascontiguousarray(np.array(extent_mm, dtype=np.float64).T)
+    cells = np.array(intervals)
+    return SplineGrid(low, cells / (high - low), cells)
 
 
 def fit_light_response(
@@ -190,7 +197,7 @@ def fit_light_response(
         error = metrics.median_error(model.estimate(other_light) - other_position)
         table.append(PositionTrial(model.parameters, error))
         fits.append((cells, penalty, kept))
-    best = int(np.argmin([row.median_error_mm for row in table]))
+    best = least_error(table)
     return _fit(roots, position, extent, *fits[best], tuple(table))
 
 
@@ -209,19 +216,19 @@ def _fit(
     kept_share: float,
     table: tuple[PositionTrial, ...] = (),
 ) -> LightResponse:
-    low, scale = _geometry(extent, intervals)
-    cells = np.array(intervals)
+    grid = spline_grid(extent, intervals)
     smooth = _second_differences(intervals)
     kept = np.ones(len(roots), dtype=bool)
     coefficients = np.zeros((smooth.shape[0], roots.shape[1]), np.float32)
     variance = np.ones(roots.shape[1])
     for _ in range(1 if kept_share >= 1 else 1 + _TRIMMINGS):
-        gram, moments = normal_equations(position[kept], roots[kept], low, scale, cells)
+        gram, moments = normal_equations(position[kept], roots[kept], grid)
+        # Ridge with a penalty between neighbours, which scikit-learn's does not take.
         # The penalty counts in events per spline, so that it means the same for any sample size.
         weight = penalty * kept.sum() / len(smooth)
         solution = cho_solve(cho_factor(gram + weight * smooth), moments)
         coefficients = np.ascontiguousarray(solution, dtype=np.float32)
-        residual = roots - responses(position, coefficients, low, scale, cells)
+        residual = roots - responses(position, coefficients, grid)
         variance = np.maximum((residual[kept] ** 2).mean(axis=0, dtype=np.float64), 1e-12)
         misfit = (residual**2) @ (1 / variance)
         if kept_share < 1:
@@ -247,22 +254,20 @@ def _second_differences(intervals: tuple[int, int, int]) -> Float:
 
 def _most_likely(roots: NDArray[np.float32], model: LightResponse) -> Likelihood:
     """Return the most likely positions: the best of a grid, refined by damped Newton steps."""
-    low, scale = _geometry(model.extent_mm, model.intervals)
-    cells = np.array(model.intervals)
+    grid = spline_grid(model.extent_mm, model.intervals)
     weight = 1 / model.variance
-    grid = _start_grid(model.extent_mm)
-    nodes = responses(grid, model.coefficients, low, scale, cells)
+    starts = _start_positions(model.extent_mm)
+    nodes = responses(starts, model.coefficients, grid)
     # |y − g|² without the term of the event alone.
     weighted = (nodes * weight).astype(np.float32)
     distance = roots @ (-2 * weighted.T) + (nodes * weighted).sum(axis=1).astype(np.float32)
-    start = grid[distance.argmin(axis=1)]
-    position, covariance, squares = refine(
-        roots, start, model.coefficients, low, scale, cells, weight, _STEPS
-    )
-    return Likelihood(position, np.sqrt(covariance), squares / max(roots.shape[1] - 3, 1))
+    start = starts[distance.argmin(axis=1)]
+    response = Response(grid, model.coefficients, weight)
+    position, variance, squares = refine(roots, start, response, _STEPS)
+    return Likelihood(position, np.sqrt(variance), squares / max(roots.shape[1] - 3, 1))
 
 
-def _start_grid(extent_mm: Extent) -> Float:
+def _start_positions(extent_mm: Extent) -> Float:
     axes = [
         np.linspace(low, high, max(int(np.ceil((high - low) / _START_MM)), 1) + 1)
         for low, high in extent_mm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.errors import DataError
 
 __all__ = [
+    "CrystalTrial",
     "PositionTrial",
     "check_charges",
+    "check_crystals",
     "check_events",
+    "fewest_wrong",
+    "least_error",
     "light_shares",
     "root_shares",
     "same_axes",
@@ -32,6 +36,24 @@ class PositionTrial:
 
     parameters: Mapping[str, Any]
     median_error_mm: float
+
+
+@dataclass(frozen=True)
+class CrystalTrial:
+    """One row of a tuning table: share of selection events given the wrong crystal."""
+
+    parameters: Mapping[str, float]
+    wrong: float
+
+
+def least_error(table: Sequence[PositionTrial]) -> int:
+    """Return the row of the smallest median error, the first of several."""
+    return int(np.argmin([row.median_error_mm for row in table]))
+
+
+def fewest_wrong(table: Sequence[CrystalTrial]) -> int:
+    """Return the row of the smallest share of wrong crystals, the first of several."""
+    return int(np.argmin([row.wrong for row in table]))
 
 
 def check_events(
@@ -54,6 +76,16 @@ def check_events(
     if len(light) == 0:
         raise DataError(f"there are no {what} events", field="charges")
     return light, position
+
+
+def check_crystals(charges: ArrayLike, crystal: NDArray[np.integer]) -> Float32:
+    """Return charges as an array, or raise `DataError` where there is not one crystal for each."""
+    light = check_charges(charges)
+    if crystal.shape != (len(light),) or len(light) == 0:
+        raise DataError(
+            "one crystal per event is needed", field="element", value=(light.shape, crystal.shape)
+        )
+    return light
 
 
 def check_charges(charges: ArrayLike) -> Float32:

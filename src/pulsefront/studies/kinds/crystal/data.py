@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.crystals import (
-    CrystalNeighbours,
-    CrystalUnmixing,
-    FloodMap,
-    fit_crystal_neighbours,
-    fit_flood_map,
-    fit_unmixing,
-)
+from pulsefront.estimators.position.flood_map import FloodMap, fit_flood_map
+from pulsefront.estimators.position.neighbours import CrystalNeighbours, fit_crystal_neighbours
+from pulsefront.estimators.position.unmixing import CrystalUnmixing, fit_unmixing
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.search.task import Task, misclassified

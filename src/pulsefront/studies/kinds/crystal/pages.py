@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
-from pulsefront.estimators.position.crystals import light_centroids
+from pulsefront.estimators.position.flood_map import light_centroids
 from pulsefront.estimators.position.patterns import check_charges
 from pulsefront.events import store
 from pulsefront.report import Block, FigureBlock, Paragraph, Table

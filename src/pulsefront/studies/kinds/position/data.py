@@ -9,13 +9,9 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.charges import (
-    AngerLogic,
-    NearestNeighbours,
-    fit_anger,
-    fit_nearest_neighbours,
-)
+from pulsefront.estimators.position.anger import AngerLogic, fit_anger
 from pulsefront.estimators.position.light_response import LightResponse, fit_light_response
+from pulsefront.estimators.position.neighbours import NearestNeighbours, fit_nearest_neighbours
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.search.task import Task, median_distance

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.charges import (
-    AngerLogic,
-    NearestNeighbours,
-    fit_anger,
-    fit_nearest_neighbours,
-)
+from pulsefront.estimators.position.anger import AngerLogic, fit_anger
+from pulsefront.estimators.position.neighbours import NearestNeighbours, fit_nearest_neighbours
 from pulsefront.evaluate import bias, median_error
 from toys_estimators import light_fractions, light_scan, sensor_grid, stage_grid
 

@@ -1,8 +1,7 @@
-"""Classical positions of interaction from the charges of an array of photosensors.
+"""Anger logic: the centroid of the light, with a fitted linearity correction.
 
-Anger logic with a fitted linearity correction, and k nearest neighbours in the space of the
-light pattern. Both are fitted on training events, tuned on events of other positions, and keep
-the table of candidates: a weak baseline proves nothing.
+Fitted on training events, tuned on events of other positions; the table of trials is kept: a weak
+baseline proves nothing.
 """
 
 from __future__ import annotations
@@ -20,21 +19,15 @@ from pulsefront.estimators.position.patterns import (
     PositionTrial,
     check_charges,
     check_events,
+    least_error,
     light_shares,
-    root_shares,
     same_axes,
     same_sensors,
     subset,
 )
 from pulsefront.evaluate import metrics
 
-__all__ = [
-    "AngerLogic",
-    "NearestNeighbours",
-    "PositionTrial",
-    "fit_anger",
-    "fit_nearest_neighbours",
-]
+__all__ = ["AngerLogic", "fit_anger"]
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -42,8 +35,6 @@ Float32 = NDArray[np.float32]
 _POWERS = (1.0, 1.5, 2.0, 3.0)
 _THRESHOLDS = (0.0, 0.005, 0.01, 0.02, 0.04)
 _DEGREES = (1, 3, 5, 7)
-_NEIGHBOURS = (5, 10, 20, 40, 80, 160)
-_CHUNK = 50_000
 
 
 @dataclass(frozen=True)
@@ -117,11 +108,11 @@ def _polynomial_terms(variables: Float, degree: int) -> Float:
     """
     axes = range(variables.shape[1])
     chosen = [c for order in range(degree + 1) for c in combinations_with_replacement(axes, order)]
-    place = {c: number for number, c in enumerate(chosen)}
+    row = {c: number for number, c in enumerate(chosen)}
     terms = np.ones((len(chosen), len(variables)))
     for c in chosen[1:]:
         # Each product is a shorter one, already there, times its last variable.
-        np.multiply(terms[place[c[:-1]]], variables[:, c[-1]], out=terms[place[c]])
+        np.multiply(terms[row[c[:-1]]], variables[:, c[-1]], out=terms[row[c]])
     return terms.T
 
 
@@ -129,7 +120,8 @@ def _fit_polynomials(variables: Float, targets: Float, degrees: Sequence[int]) -
     """Return least-squares coefficients, (term, axis), of each degree.
 
     Solved through the normal equations of the highest degree, of which those of lower degrees
-    are a corner; *variables* must be of order 1, which keeps them well conditioned.
+    are a corner, so that one product serves all (scikit-learn's features and regression make
+    each degree anew); *variables* must be of order 1, which keeps them well conditioned.
     """
     terms = _polynomial_terms(variables, max(degrees))
     gram, moments = terms.T @ terms, terms.T @ targets
@@ -197,7 +189,7 @@ def fit_anger(
             error = metrics.median_error(found - other_position)
             parameters = {"power": power, "threshold": threshold, "degree": degree}
             table.append(PositionTrial(parameters, error))
-    best = table[int(np.argmin([row.median_error_mm for row in table]))].parameters
+    best = table[least_error(table)].parameters
     power, threshold, degree = best["power"], best["threshold"], int(best["degree"])
     moments = _light_moments(light, sensors, power, threshold)
     centre, scale = _scaling(moments)
@@ -208,144 +200,3 @@ def fit_anger(
 def _scaling(moments: Float) -> tuple[Float, Float]:
     centre = moments.mean(axis=0)
     return centre, np.maximum(np.abs(moments - centre).max(axis=0), 1e-9)
-
-
-@dataclass(frozen=True)
-class NearestNeighbours:
-    """Mean position of the k training events whose light patterns are nearest.
-
-    Attributes
-    ----------
-    references, reference_position_mm
-        (reference, component), (reference, 3).
-    mean, axes
-        Patterns are centred and projected on these principal axes.
-    neighbours
-        As tuned.
-    transform
-        ``"share"`` or ``"root share"``: the square root makes the Poisson noise of all
-        photosensors alike.
-    table
-        Every candidate tried.
-    """
-
-    references: Float32 = field(repr=False)
-    reference_position_mm: Float = field(repr=False)
-    mean: Float32 = field(repr=False)
-    axes: Float32 = field(repr=False)
-    neighbours: int
-    transform: str
-    table: tuple[PositionTrial, ...] = field(repr=False)
-
-    @property
-    def parameters(self) -> dict[str, float | int | str]:
-        """Tuned parameters, for a table."""
-        return {
-            "neighbours": self.neighbours,
-            "transform": self.transform,
-            "components": self.axes.shape[1],
-            "references": len(self.references),
-        }
-
-    def estimate(self, charges: ArrayLike) -> Float:
-        """Return the axes that were fitted in mm, (event, axis), from (event, photosensor) charges.
-
-        Raises
-        ------
-        DataError
-            Charges of another number of photosensors, or not finite.
-        """
-        light = check_charges(charges)
-        same_sensors(light, len(self.mean))
-        queries = _pattern(light, self.transform, self.mean) @ self.axes
-        nearest = _nearest(self.references, queries, self.neighbours)
-        return np.asarray(self.reference_position_mm[nearest].mean(axis=1))
-
-
-def _pattern(light: Float32, transform: str, mean: Float32 | None = None) -> Float32:
-    pattern = (
-        root_shares(light) if transform == "root share" else light_shares(np.maximum(light, 0))
-    )
-    return pattern if mean is None else pattern - mean
-
-
-def _nearest(references: Float32, queries: Float32, count: int) -> NDArray[np.int64]:
-    """Return the *count* nearest references of each query, nearest first, (query, count)."""
-    from sklearn.neighbors import NearestNeighbors
-
-    model = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(references)
-    found = [
-        model.kneighbors(queries[start : start + _CHUNK], return_distance=False)
-        for start in range(0, len(queries), _CHUNK)
-    ]
-    return np.concatenate(found) if found else np.zeros((0, count), np.int64)
-
-
-def fit_nearest_neighbours(
-    charges: ArrayLike,
-    position_mm: ArrayLike,
-    selection_charges: ArrayLike,
-    selection_position_mm: ArrayLike,
-    *,
-    neighbours: Sequence[int] = _NEIGHBOURS,
-    transforms: Sequence[str] = ("share", "root share"),
-    components: int = 24,
-    most_references: int = 50_000,
-    most_selection: int = 5_000,
-    seed: int = 0,
-) -> NearestNeighbours:
-    """Choose k and the transform of the light pattern on selection events.
-
-    Parameters
-    ----------
-    charges, position_mm
-        Training: (event, photosensor), (event, 3) x, y, depth, or (event, 2) without depth.
-    selection_charges, selection_position_mm
-        Events of other positions; the candidate of the smallest median 3-D error is kept.
-    components
-        Principal axes kept for the distance (all photosensors where there are fewer): the rest
-        is noise and time.
-    most_references, most_selection
-        Random subsets of this many events are used where there are more.
-
-    Raises
-    ------
-    DataError
-        Shapes do not fit, there are no events, or values are not finite; unknown transform.
-    """
-    light, position = check_events(charges, position_mm, "training")
-    other_light, other_position = check_events(
-        selection_charges, selection_position_mm, "selection"
-    )
-    same_sensors(other_light, light.shape[1])
-    same_axes(position, other_position)
-    unknown = sorted(set(transforms) - {"share", "root share"})
-    if unknown:
-        raise DataError("no such transform", field="transforms", value=unknown[0])
-    random = np.random.default_rng(seed)
-    kept = subset(random, len(light), most_references)
-    tried = subset(random, len(other_light), most_selection)
-    light, position = light[kept], position[kept]
-    other_light, other_position = other_light[tried], other_position[tried]
-    counts = sorted({k for k in neighbours if 0 < k <= len(light)}) or [len(light)]
-    table, fits = [], []
-    for transform in transforms:
-        pattern = _pattern(light, transform)
-        mean = pattern.mean(axis=0)
-        axes = _principal_axes(pattern - mean, components)
-        references = (pattern - mean) @ axes
-        queries = _pattern(other_light, transform, mean) @ axes
-        nearest = position[_nearest(references, queries, counts[-1])]
-        for k in counts:
-            error = metrics.median_error(nearest[:, :k].mean(axis=1) - other_position)
-            table.append(PositionTrial({"neighbours": k, "transform": transform}, error))
-            fits.append((references, position, mean, axes, k, transform))
-    best = int(np.argmin([row.median_error_mm for row in table]))
-    return NearestNeighbours(*fits[best], tuple(table))
-
-
-def _principal_axes(centred: Float32, components: int) -> Float32:
-    covariance = centred.T.astype(np.float64) @ centred / max(len(centred), 1)
-    # eigh sorts upwards; the last axes carry the most.
-    _, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors[:, ::-1][:, :components], np.float32)
