@@ -10,7 +10,7 @@ from typing import Annotated
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate import Interval
@@ -100,3 +100,20 @@ def test_a_file_of_another_version_is_one_line(tmp_path: Path) -> None:
         Part.read(path)
     with pytest.raises(DataError, match="cannot be read"):
         Part.read(tmp_path / "absent.json")
+
+
+class Checked(Record):
+    """A record with a check of its own."""
+
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _rising(self) -> Checked:
+        if self.low > self.high:
+            raise ValueError("low lies above high")
+        return self
+
+
+def test_a_record_with_a_check_tells_its_keys_too() -> None:
+    assert set(Checked.model_json_schema(mode="serialization")["properties"]) == {"low", "high"}

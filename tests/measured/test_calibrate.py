@@ -45,9 +45,9 @@ def test_a_calibration_survives_its_file(tmp_path: Path) -> None:
     table = hits(20_000)
     found, _ = calibrate(file_of(table), (511.0, 1274.5))
     path = tmp_path / "cal.json"
-    path.write_text(json.dumps(found.as_json()))
+    path.write_text(json.dumps(found.to_json()))
     again = load_calibration(path)
-    assert again.as_json() == found.as_json()
+    assert again.to_json() == found.to_json()
     for name in ("energy_kev", "in_photopeak", "time_ps"):
         left = open_calibrated(file_of(table), found).read()[name]
         np.testing.assert_array_equal(left, open_calibrated(file_of(table), again).read()[name])
@@ -114,7 +114,7 @@ def test_a_calibration_file_of_the_first_version_is_read_and_used(tmp_path: Path
     np.testing.assert_allclose(used["energy_kev"], [[511.0, 382.5]] * 2)
     # Without an offset that is known, nothing is taken off.
     np.testing.assert_allclose(used["leading_edge_ns"], [[39.75, 40.0]] * 2)
-    told = found.as_json()
+    told = found.to_json()
     assert set(told) == set(EARLIER)
     percent = told["energies"][0]["peaks"][0].pop("resolution_fwhm_percent")
     assert percent == pytest.approx(100 * 2.3548 * 12.0 / 257.0, rel=1e-4)
@@ -137,7 +137,7 @@ def test_walk_is_fitted_to_pairs_and_taken_out() -> None:
     table = walking()
     plain, _ = calibrate(file_of(table), (511.0,))
     found, events = calibrate(file_of(table), (511.0,), walk=True)
-    assert plain.walks == ()
+    assert plain.walks is None
     assert found.walk_column == "amplitude_adc"
     before = table["leading_edge_ns"] @ [1.0, -1.0]
     left = open_calibrated(file_of(table), plain).read()["leading_edge_ns"] @ [1.0, -1.0]

@@ -160,7 +160,7 @@ def calibrate(
     """
     from pulsefront.errors import ConfigError
     from pulsefront.events.readers.open import open_events
-    from pulsefront.files import atomic_path, write_json
+    from pulsefront.files import atomic_path
     from pulsefront.measured.calibrate import calibrate as run
     from pulsefront.measured.calibration_figures import calibration_figure
     from pulsefront.progress import progress
@@ -193,7 +193,7 @@ def calibrate(
         calibration_figure(found, events).savefig(
             temporary, dpi=120, format=target.suffix.lstrip(".") or "png"
         )
-    write_json(out, found.as_json())
+    found.write(out)
     for line in _told(found):
         typer.echo(line)
     typer.echo(f"{out}: {len(events):,} events; figure: {target}")
@@ -217,7 +217,6 @@ def split(
 ) -> None:
     """Split a point-source set for training and test, and show that nothing leaks."""
     from pulsefront.events.ingest import open_sources
-    from pulsefront.files import write_json
     from pulsefront.measured.scans import SplitReport, load_labels, split_scan_set
     from pulsefront.progress import progress
 
@@ -237,8 +236,14 @@ def split(
     if leaks.minimum_distance_mm is not None:
         typer.echo(f"least distance from training positions: {leaks.minimum_distance_mm:g} mm")
     if out is not None:
-        told = SplitReport(file.name, seed, names, least_distance_mm, found.excluded, leaks)
-        write_json(out, told.as_json())
+        SplitReport(
+            file=file.name,
+            seed=seed,
+            apart=names,
+            required_distance_mm=least_distance_mm,
+            excluded=dict(found.excluded),
+            leaks=leaks.as_record(),
+        ).write(out)
         typer.echo(f"report: {out}")
 
 

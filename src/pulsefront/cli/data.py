@@ -245,12 +245,10 @@ def pickoff(
     with warnings_on_stderr(), progress("pickoff", "events") as report:
         source = open_sources(files, options, format_name=format_name, join=join.value)
         summary = run(source, out, chain, table_format=table.value, report=report)
-    counted = counted_status(summary.status)
+    counted = counted_status(summary.events_by_status)
     typer.echo(f"{out}: {summary.events} events, {summary.channels} channel(s); {counted}")
-    for name, spread in summary.differences.items():
-        told = ", ".join(
-            f"{key} {value:.4g}" for key, value in spread.as_json(summary.time_unit).items()
-        )
+    for name, spread in summary.time_difference_channel_0_minus_1.items():
+        told = ", ".join(f"{key} {value:.4g}" for key, value in spread.to_json().items())
         typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
 
 

@@ -36,7 +36,7 @@ from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.files import write_json
 
-__all__ = ["INLINE", "Intervals", "Record", "Unbounded", "finite"]
+__all__ = ["INLINE", "Intervals", "Record", "Unbounded", "finite", "without_serializer"]
 
 Unbounded = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
 """A number that may be infinite; JSON has null in its place."""
@@ -99,7 +99,7 @@ class Record(BaseModel):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the keys as they are written."""
-        found = handler(_without_serializer(schema))
+        found = handler(without_serializer(schema))
         target = handler.resolve_ref_schema(found)
         target["description"] = (cls.__doc__ or "").strip()
         properties = target.get("properties", {})
@@ -222,7 +222,10 @@ def _values(schema: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def _without_serializer(schema: CoreSchema) -> CoreSchema:
-    """Return the schema of the fields: what the wrap serializer returns is not told by types."""
+def without_serializer(schema: CoreSchema) -> CoreSchema:
+    """Return the schema of the fields: what a wrap serializer returns is not told by types."""
     inner: dict[str, Any] = {k: v for k, v in schema.items() if k != "serialization"}
+    if str(inner.get("type", "")).startswith("function-") and "schema" in inner:
+        # A validator stands around the model.
+        inner["schema"] = without_serializer(inner["schema"])
     return inner

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import ConfigDict
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
@@ -29,21 +30,16 @@ NEEDED = {
 
 
 class ExternalData(FrozenModel):
-    """Where measured events come from, as a study file names them.
+    """Where measured events come from, as a study file names them."""
 
-    Attributes
-    ----------
-    path
-        A manifest (``.toml`` or ``.csv``) or an event store; relative to the study file.
-    keep_flagged
-        Keep events with status flags instead of leaving them out.
-    strict
-        Refuse a damaged file instead of keeping its whole events.
-    """
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: Path
+    """a manifest (``.toml`` or ``.csv``) or an event store; relative to the study file"""
     keep_flagged: bool = False
+    """keep events with status flags instead of leaving them out"""
     strict: bool = False
+    """refuse a damaged file instead of keeping its whole events"""
 
 
 def open_external(path: str | Path, *, strict: bool = False) -> EventFile:

@@ -26,7 +26,7 @@ import csv
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
@@ -37,35 +37,51 @@ __all__ = ["Manifest", "PointSource", "is_manifest", "load_manifest"]
 
 
 class PointSource(FrozenModel):
-    """One line of a manifest: some files, where the source stood, and what else must be known."""
+    """One scan of a manifest: some files, where the source stood, and what else must be known."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     files: tuple[Path, ...] = Field(min_length=1)
+    """one file, or one of each channel; relative to the manifest"""
     stage_position_mm: tuple[float, float] | None = None
+    """nominal x, y of the beam on the entrance face; position sets need it"""
     source_offset_mm: float | None = None
+    """nominal source position from the middle to detector 1; timing sets need it"""
     depth_mm: float | None = None
+    """nominal depth of side irradiation from the entrance face"""
     stage_uncertainty_mm: float = Field(ge=0)
+    """standard uncertainty of the source position"""
     source: str
+    """name of the source"""
     duration_s: float = Field(gt=0)
+    """how long it was measured"""
     detector_id: str
+    """name of the detector"""
     run: str
+    """name of the run: what was measured under one temperature and gain"""
 
 
 class Manifest(FrozenModel):
-    """A point-source set. Paths are relative to the manifest.
+    """A point-source set."""
 
-    ``join`` says how several files of a scan become channels, see
-    `pulsefront.events.combine.combine`; the other options are those of
-    `pulsefront.events.readers.base.ReadOptions`.
-    """
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     kind: Literal["position", "timing"]
+    """what is learned from it"""
     scan: tuple[PointSource, ...] = Field(min_length=1)
+    """the source positions"""
     mapping: Path | None = None
+    """mapping file for tables; relative to the manifest"""
     format: str | None = None
+    """format of the files; recognised if not given"""
     join: Join = "auto"
+    """how several files of a scan become channels; auto and none, or what joins events"""
     sample_interval_ns: float | None = Field(default=None, gt=0)
+    """sampling interval, where the files lack it"""
     tag_interval_ns: float | None = Field(default=None, gt=0)
+    """tick of the trigger time tag, where needed"""
     sample_type: SampleType = "auto"
+    """how WaveDump samples are written"""
 
     @model_validator(mode="after")
     def _labelled(self) -> Manifest:

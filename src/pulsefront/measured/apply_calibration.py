@@ -54,7 +54,7 @@ def open_calibrated(
             "is calibrated already", file=source.path, field="energy_kev", remedy="use the original"
         )
     quantities = _quantities(source.quantities, calibration)
-    provenance: dict[str, Any] = {**source.provenance, "calibration": calibration.as_json()}
+    provenance: dict[str, Any] = {**source.provenance, "calibration": calibration.to_json()}
     if calibration_file is not None:
         provenance["calibration_file"] = Path(calibration_file).name
         provenance["calibration_sha256"] = hash_file(calibration_file)

@@ -15,18 +15,17 @@ What is in the measurement decides how it is calibrated:
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
-from pulsefront.config import FrozenModel, validate
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import DataError
 from pulsefront.estimators.energy.calibration import EnergyCalibration
 from pulsefront.estimators.timing.walk import WalkCorrection
+from pulsefront.evaluate.record import Record
 
 __all__ = ["Calibration", "CalibrationSource", "Layout", "load_calibration"]
 
@@ -34,63 +33,61 @@ Floats = NDArray[np.float64]
 Layout = Literal["sum", "each", "hits"]
 
 
-class CalibrationSource(FrozenModel):
-    """What a calibration was made from: file, events that took part, energies looked for."""
+class CalibrationSource(Record):
+    """What a calibration was made from."""
 
     file: str
+    """name of the file"""
     events: int
+    """events that took part"""
     channels_with_too_few_events: dict[int, int]
+    """events of each channel that was left out"""
     peaks_kev: tuple[float, ...]
+    """energies of the peaks that were looked for"""
     pairs_of_channels_in_time: int | None = None
+    """pairs of channels that the time offsets come from"""
 
 
-class Calibration(FrozenModel):
-    """Energies of channels, their gains or time offsets, and where they come from.
-
-    Attributes
-    ----------
-    layout, charge_column, time_column
-        What was calibrated, from which charges and which times (None: no times).
-    channels
-        Number of each channel (``"each"``, ``"hits"``); empty for ``"sum"``.
-    energies
-        One per channel; a single one for ``"sum"``.
-    gains
-        (channel,) factors of the charges; ``"sum"`` only.
-    time_offsets_ns
-        (channel,) to subtract from the times; None where unknown.
-    walk_column, walks
-        (channel,) walk of the times with the amplitudes of this column, to subtract too; None
-        where unknown, empty where it was not asked for.
-    photopeak_window_sigmas
-        Half width of the photopeak window.
-    provenance
-        Source file and numbers of events.
-    """
+class Calibration(Record):
+    """Energies of channels, their gains or time offsets, and where they come from."""
 
     format: Literal["pulsefront-calibration"] = "pulsefront-calibration"
+    """says what the file is"""
     layout: Layout
+    """what was calibrated: the sum of photosensors, each channel of events, or single hits"""
     charge_column: str
+    """column of the charges"""
     time_column: str | None
+    """column of the times; null where there were none"""
     channels: tuple[int, ...]
+    """number of each channel; empty for the sum"""
     energies: tuple[EnergyCalibration, ...]
+    """one per channel; a single one for the sum"""
     gains: tuple[float, ...]
+    """factors of the photosensors' charges; for the sum only"""
     time_offsets_ns: tuple[float | None, ...]
-    walk_column: str | None = None
-    walks: tuple[WalkCorrection | None, ...] = ()
+    """what to subtract from the times of each channel; null where unknown"""
     photopeak_window_sigmas: float
+    """half width of the photopeak window in standard deviations of the first peak"""
     provenance: CalibrationSource
+    """where it comes from"""
+    walk_column: str | None = None
+    """column of the amplitudes that the walk is a function of"""
+    walks: tuple[WalkCorrection | None, ...] | None = None
+    """walk of the times of each channel, to subtract too; null where unknown"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        per_channel = {
-            "energies": (self.energies, 1 if self.layout == "sum" else len(self.channels)),
-            "time_offsets_ns": (self.time_offsets_ns, len(self.time_offsets_ns and self.channels)),
-            "walks": (self.walks, len(self.walks and self.channels)),
+        one_per_channel = {
+            "energies": () if self.layout == "sum" else self.energies,
+            "time_offsets_ns": self.time_offsets_ns,
+            "walks": self.walks or (),
         }
-        for name, (values, count) in per_channel.items():
-            if len(values) != count:
-                raise ValueError(f"{name} must be {count}, one per channel")
+        for name, values in one_per_channel.items():
+            if values and len(values) != len(self.channels):
+                raise ValueError(f"{name} must be one per channel")
+        if self.layout == "sum" and len(self.energies) != 1:
+            raise ValueError("energies must be a single one for the sum")
         return self
 
     @property
@@ -155,18 +152,6 @@ class Calibration(FrozenModel):
         numbers = np.arange(columns) if charges.ndim == 2 else np.zeros(1, np.int64)
         return np.broadcast_to(numbers, charges.shape)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the calibration as plain JSON values, units in the keys.
-
-        What was not asked for is left out, so that earlier versions read the file too.
-        """
-        content = self.model_dump(mode="json")
-        if not self.walks:
-            del content["walks"], content["walk_column"]
-        if self.provenance.pairs_of_channels_in_time is None:
-            del content["provenance"]["pairs_of_channels_in_time"]
-        return content
-
 
 def load_calibration(path: str | Path) -> Calibration:
     """Read a calibration file.
@@ -179,13 +164,16 @@ def load_calibration(path: str | Path) -> Calibration:
     path = Path(path)
     remedy = "make one with pulsefront calibrate"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return validate(Calibration, content, file=path)
+        return Calibration.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise DataError("no such file", file=path, remedy="check the path") from None
-    except ConfigError as error:
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=path) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
         raise DataError(
-            f"is no calibration: {error.problem}", file=path, field=error.field, remedy=remedy
+            f"is no calibration: {first['msg'].lower()}",
+            file=path,
+            field=".".join(map(str, first["loc"])) or None,
+            remedy=remedy,
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        raise DataError("is no calibration", file=path, remedy=remedy) from None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.estimators.energy.calibration import EnergyCalibration
+from pulsefront.estimators.timing.walk import WalkCorrection
 from pulsefront.events.container import EventTable
 from pulsefront.measured.calibrate import charges_by_channel
 from pulsefront.measured.calibration import Calibration
@@ -61,7 +63,7 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
         if len(numbers) <= 2 * MOST_SPECTRA:
             panel.set_xticks(numbers)
     if calibration.walks:
-        _draw_walks(axes.pop(0), calibration)
+        _draw_walks(axes.pop(0), calibration, calibration.walks)
     for panel in axes:
         panel.set_axis_off()
     return figure
@@ -96,12 +98,14 @@ def _draw_line(axes: Axes, fitted: EnergyCalibration) -> None:
     axes.set(xlabel="charge", ylabel="energy (keV)", title="energy scale")
 
 
-def _draw_walks(axes: Axes, calibration: Calibration) -> None:
-    for number, walk in zip(calibration.channels, calibration.walks, strict=True):
+def _draw_walks(
+    axes: Axes, calibration: Calibration, walks: Sequence[WalkCorrection | None]
+) -> None:
+    for number, walk in zip(calibration.channels, walks, strict=True):
         if walk is not None:
             amplitudes = np.geomspace(walk.amplitude_low, walk.amplitude_high, 200)
             late = walk.walk(amplitudes)
             axes.plot(amplitudes, late - late[-1], label=f"channel {number}")
     axes.set(xlabel=calibration.walk_column, ylabel="later than the largest (ns)", title="walk")
-    if len(calibration.walks) <= MOST_SPECTRA:
+    if len(walks) <= MOST_SPECTRA:
         axes.legend(fontsize=7)

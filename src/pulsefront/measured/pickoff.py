@@ -14,11 +14,12 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
 from pulsefront.estimators.pulses.further import Learned, learn
 from pulsefront.estimators.pulses.settings import PICKOFFS, PickoffSettings
+from pulsefront.evaluate.record import Record
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
 from pulsefront.files import atomic_directory, write_json
 from pulsefront.measured.prepare import Preparation, learn_preparation, prepared
-from pulsefront.measured.time_spread import TimeSpread, time_spread
+from pulsefront.measured.time_spread import TimeDifference, TimeUnit, time_spread
 from pulsefront.measured.write_tables import TableFormat, write_tables
 from pulsefront.progress import Report, silent
 
@@ -29,49 +30,22 @@ DIFFERENCES_SHOWN = 1_000_000
 SUMMARY = "summary.json"
 
 
-@dataclass(frozen=True)
-class PickoffSummary:
-    """What `pickoff` found, as it is written to ``summary.json``.
-
-    Attributes
-    ----------
-    events
-        Number of events.
-    channels
-        Number of channels per event.
-    status
-        Name of each flag → events that carry it; ``"OK"`` → events without any.
-    differences
-        Pickoff → how far the times of channel 0 and channel 1 lie apart, over the events without
-        flags (and with both times); empty for one channel.
-    time_unit
-        ``"ns"`` where the sampling interval is known, else ``"samples"``.
-    settings
-        As they were decided from the first pulses.
-    provenance
-        Where the events come from.
-    """
+class PickoffSummary(Record):
+    """What was found of a file, as ``summary.json`` holds it."""
 
     events: int
+    """number of events"""
     channels: int
-    status: Mapping[str, int]
-    differences: Mapping[str, TimeSpread]
-    time_unit: str
+    """number of channels per event"""
+    events_by_status: dict[str, int]
+    """name of each flag → events that carry it; ``OK`` → events without any"""
+    time_difference_channel_0_minus_1: dict[str, TimeDifference]
+    """pickoff → how far the times of channel 0 and channel 1 lie apart, over the events without
+    flags; empty for one channel"""
     settings: PickoffSettings
-    provenance: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the summary as plain JSON values, units in the keys."""
-        return {
-            "events": self.events,
-            "channels": self.channels,
-            "events_by_status": dict(self.status),
-            "time_difference_channel_0_minus_1": {
-                name: spread.as_json(self.time_unit) for name, spread in self.differences.items()
-            },
-            "settings": self.settings.as_json(),
-            "provenance": dict(self.provenance),
-        }
+    """as they were decided from the first pulses"""
+    provenance: dict[str, Any]
+    """where the events come from"""
 
 
 @dataclass
@@ -82,7 +56,7 @@ class _Seen:
     channels: int = 1
     status: dict[str, int] = field(default_factory=dict)
     differences: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    time_unit: str = "samples"
+    time_unit: TimeUnit = "samples"
     shown: list[EventTable] = field(default_factory=list)
     measured: list[EventTable] = field(default_factory=list)
 
@@ -170,7 +144,7 @@ def pickoff(
         told = {n: {"unit": q.unit, "description": q.description} for n, q in dictionary.items()}
         write_json(folder / "data_dictionary.json", told)
         summary = _summary(seen, chain.settings, source)
-        write_json(folder / SUMMARY, summary.as_json())
+        summary.write(folder / SUMMARY)
         if not chain.settings.charges_only:
             _write_figures(folder, seen)
     return summary
@@ -220,13 +194,16 @@ def _note(seen: _Seen, ready: EventTable, table: EventTable) -> None:
 def _summary(seen: _Seen, settings: PickoffSettings, source: EventFile) -> PickoffSummary:
     spreads = {name: time_spread(values) for name, values in seen.differences.items()}
     return PickoffSummary(
-        seen.events,
-        seen.channels,
-        seen.status,
-        {name: spread for name, spread in spreads.items() if spread is not None},
-        seen.time_unit,
-        settings,
-        source.provenance,
+        events=seen.events,
+        channels=seen.channels,
+        events_by_status=seen.status,
+        time_difference_channel_0_minus_1={
+            name: TimeDifference.of(spread, seen.time_unit)
+            for name, spread in spreads.items()
+            if spread is not None
+        },
+        settings=settings,
+        provenance=dict(source.provenance),
     )
 
 

@@ -8,9 +8,8 @@ left out, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.evaluate.record import INLINE, Record
 from pulsefront.evaluate.splits import LeakReport, Split, check_leaks, split_grid, split_offsets
 from pulsefront.events import store
 from pulsefront.events.container import EventTable
@@ -42,27 +42,21 @@ LABELS = (
 )
 
 
-@dataclass(frozen=True)
-class SplitReport:
-    """How a set was split, and what its parts share, as it is written to a file."""
+class SplitReport(Record):
+    """How a set was split, and what its parts share."""
 
     file: str
+    """name of the set's file"""
     seed: int
+    """of the draw of selection positions"""
     apart: tuple[Apart, ...]
+    """what no two parts may share, beside positions"""
     required_distance_mm: float
-    excluded: Mapping[str, int]
-    leaks: LeakReport
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values, units in the keys."""
-        return {
-            "file": self.file,
-            "seed": self.seed,
-            "apart": list(self.apart),
-            "required_distance_mm": self.required_distance_mm,
-            "excluded": dict(self.excluded),
-            **self.leaks.as_record(),
-        }
+    """least distance asked for from selection and test positions to training positions"""
+    excluded: dict[str, int]
+    """events that belong to no part, by rule"""
+    leaks: Annotated[dict[str, bool | int | float], INLINE]
+    """events and positions of each part, what two parts share (all zero), and the distance"""
 
 
 def load_labels(source: EventFile, *, report: Report = silent) -> EventTable:

@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TimeSpread", "time_spread"]
+from pulsefront.evaluate.record import Record
+
+__all__ = ["TimeDifference", "TimeSpread", "TimeUnit", "time_spread"]
+
+TimeUnit = Literal["ns", "samples"]
 
 
 @dataclass(frozen=True)
 class TimeSpread:
-    """Median of differences and half the width of their central 68 %, in one unit."""
+    """Median of differences and half the width of their central 68 %, in their unit."""
 
     events: int
     median: float
     half_width: float
 
-    def as_json(self, unit: str) -> dict[str, Any]:
-        """Return plain JSON values, the unit in the keys."""
-        return {
-            "events": self.events,
-            f"median_{unit}": self.median,
-            f"central_68_percent_half_width_{unit}": self.half_width,
+
+class TimeDifference(Record):
+    """How far two channels' times lie apart; in samples where their interval is not known."""
+
+    events: int
+    """events with both times"""
+    median_ns: float | None = None
+    """median of the difference"""
+    central_68_percent_half_width_ns: float | None = None
+    """half the width of its central 68 %"""
+    median_samples: float | None = None
+    """median of the difference"""
+    central_68_percent_half_width_samples: float | None = None
+    """half the width of its central 68 %"""
+
+    @classmethod
+    def of(cls, spread: TimeSpread, unit: TimeUnit) -> Self:
+        """Return *spread* with its unit in the keys."""
+        values = {
+            f"median_{unit}": spread.median,
+            f"central_68_percent_half_width_{unit}": spread.half_width,
         }
+        return cls.model_validate({"events": spread.events, **values})
 
 
 def time_spread(differences: NDArray[np.float64]) -> TimeSpread | None:

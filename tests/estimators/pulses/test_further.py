@@ -137,9 +137,9 @@ def test_a_step_has_no_decay() -> None:
 
 def test_settings_say_only_what_was_asked_for() -> None:
     plain = PickoffSettings()
-    assert set(plain.as_json()) == set(PulseSettings.model_fields)
+    assert set(plain.model_dump()) == set(PulseSettings.model_fields)
     (learned,), _ = measured(pulses(300, 200), PickoffSettings.model_validate({"template": {}}))
-    told = learned.settings.as_json()
+    told = learned.settings.model_dump()
     assert told["template"]["oversampling"] == 8
     assert "trapezoid" not in told
     with pytest.raises(ValueError, match="low must lie below high"):

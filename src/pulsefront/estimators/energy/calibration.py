@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.energy.peaks import PeakFit, fit_peak, spectrum_of
+from pulsefront.evaluate.record import Record
 
 __all__ = ["NA22_PEAKS_KEV", "CalibrationPeak", "EnergyCalibration", "calibrate_energy"]
 
@@ -29,17 +29,21 @@ class CalibrationPeak(PeakFit):
     """A fitted peak of known energy."""
 
     energy_kev: float
+    """energy of the gamma ray"""
 
 
-class EnergyCalibration(FrozenModel):
-    """Energy = offset + gain · charge, with the peaks it comes from; as it is written to files.
+class EnergyCalibration(Record):
+    """Energy = offset + gain · charge, with the peaks it comes from.
 
     One peak gives a gain and no offset; two or more give both, by weighted least squares.
     """
 
     gain_kev: float
+    """energy per unit of charge"""
     offset_kev: float
+    """energy of no charge"""
     peaks: tuple[CalibrationPeak, ...]
+    """the peaks that were fitted, by energy"""
 
     def kev(self, charge: NDArray[Any]) -> Floats:
         """Return the energy of each charge in keV."""

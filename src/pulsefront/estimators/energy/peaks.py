@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import computed_field, model_validator
 
-from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.evaluate.record import Record
 
 __all__ = ["Bump", "PeakFit", "Spectrum", "fit_peak", "gaussian", "spectrum_of"]
 
@@ -21,44 +19,31 @@ LEAST_VALUES = 100
 SIGMA_TO_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
-class PeakFit(FrozenModel):
-    """A Gaussian on a straight background, fitted to a spectrum; as it is written to files.
-
-    Attributes
-    ----------
-    centre_charge, sigma_charge
-        In the unit of the spectrum, with their standard errors.
-    counts
-        Area of the Gaussian.
-    background_per_bin
-        Counts per bin under the centre, and their slope per unit of the spectrum.
-    fitted_from_charge, fitted_to_charge
-        Range of the fit.
-    """
+class PeakFit(Record):
+    """A Gaussian on a straight background, fitted to a spectrum of charges."""
 
     centre_charge: float
+    """centre of the Gaussian, in the unit of the charges"""
     centre_error_charge: float
+    """its standard error"""
     sigma_charge: float
+    """standard deviation of the Gaussian"""
     sigma_error_charge: float
+    """its standard error"""
+    resolution_fwhm_percent: float
+    """full width at half maximum of the Gaussian over its centre"""
     counts: float
+    """area of the Gaussian"""
     background_per_bin: tuple[float, float]
+    """counts per bin under the centre, and their slope per unit of charge"""
     chi_square_per_degree: float
+    """χ² of the fit per degree of freedom"""
     fitted_from_charge: float
+    """lower end of the fit"""
     fitted_to_charge: float
+    """upper end of the fit"""
     bin_width_charge: float
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def resolution_fwhm_percent(self) -> float:
-        """FWHM over centre, under the Gaussian that was fitted."""
-        return float(100.0 * (SIGMA_TO_FWHM * self.sigma_charge / self.centre_charge))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_what_follows(cls, content: Any) -> Any:
-        if isinstance(content, Mapping):
-            return {key: content[key] for key in content if key != "resolution_fwhm_percent"}
-        return content
+    """width of the bins"""
 
     def density(self, values: Floats) -> Floats:
         """Return the fitted counts per bin of width ``bin_width_charge`` at *values*."""
@@ -147,6 +132,7 @@ def fit_peak(values: NDArray[Any], low: float, high: float, *, bins: int | None 
         centre_error_charge=reach * spread.centre,
         sigma_charge=sigma,
         sigma_error_charge=reach * spread.sigma,
+        resolution_fwhm_percent=100.0 * float(SIGMA_TO_FWHM * sigma / centre),
         counts=height * sigma * float(np.sqrt(2 * np.pi)) / width,
         background_per_bin=(level, slope),
         chi_square_per_degree=chi_square / (bins - len(shape)),

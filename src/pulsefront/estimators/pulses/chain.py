@@ -164,5 +164,5 @@ def _in_place_of_waveforms(
         {**kept.columns, **columns},
         {**kept.quantities, **quantities},
         status,
-        {**table.provenance, "pulse_settings": settings.as_json()},
+        {**table.provenance, "pulse_settings": settings.model_dump(mode="json")},
     )

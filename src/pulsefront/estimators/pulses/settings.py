@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from pulsefront.config import FrozenModel
+from pulsefront.evaluate.record import without_serializer
 from pulsefront.events.container import Quantity
 
 __all__ = [
@@ -28,59 +38,52 @@ PICKOFFS = ("leading_edge", "constant_fraction", "template", "optimal_filter")
 """Times of a pulse; columns are named after them."""
 
 
-class PulseSettings(FrozenModel):
-    """How pulses are measured. Levels are in ADC counts, positions in samples.
+class Settings(FrozenModel):
+    """Base of the settings of pulses, whose keys are told in the reference."""
 
-    Attributes
-    ----------
-    polarity
-        Side of the baseline on which the pulses lie: one for all channels, or one for each;
-        ``"auto"`` is decided by `resolve`.
-    baseline_start, baseline_stop, baseline_method
-        Gate of the baseline, before the pulse; without a stop, `resolve` finds the samples before
-        the pulses, at most 100. ``"mean"`` takes mean and standard deviation,
-        ``"robust"`` median and median absolute deviation, which an earlier pulse's tail or a
-        stray photon hardly moves; ``"line"`` the straight line through the gate, for a baseline
-        that wanders.
-    smoothing
-        Length of a centred moving average before anything but the baseline; 1 is none, and it
-        must be odd.
-    charge_start, charge_stop
-        Gate of the charge. Counted from the first sample, or from the leading edge.
-    charge_from
-        What the charge gate counts from. A gate that leaves the waveform is cut at its end.
-    threshold_adc, threshold_noise
-        Leading-edge threshold above the baseline: absolute, or in units of the baseline noise of
-        the event (used where the absolute one is not given).
-    fraction, delay_samples
-        Constant-fraction discriminator; without a delay, `resolve` finds one. It is armed by the
-        leading edge: a crossing before that is noise on the baseline and does not count.
-    saturation_low_adc, saturation_high_adc
-        A raw sample at or beyond is `Status.SATURATED`; None where it cannot happen.
-    pile_up_fraction
-        A second rise of more than this share of the amplitude (and of the threshold) above the
-        lowest point between it and the peak, or above the baseline if that is higher, is
-        `Status.PILE_UP`. 0 switches the check off.
-    baseline_noise_limit_adc
-        A baseline noise above it is `Status.BAD_BASELINE`.
-    """
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class PulseSettings(Settings):
+    """How pulses are measured. Levels are in ADC counts, positions in samples."""
 
     polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
+    """side of the baseline on which the pulses lie: one for all channels, or one for each"""
     baseline_start: int = 0
+    """first sample of the gate of the baseline"""
     baseline_stop: int | None = None
+    """end of that gate, before the pulse; found if not given, at sample 100 at the latest"""
     baseline_method: Literal["mean", "robust", "line"] = "mean"
+    """mean and standard deviation; median and median absolute deviation, which an earlier pulse's
+    tail or a stray photon hardly moves; or the straight line through the gate, for a baseline
+    that wanders"""
     smoothing: int = 1
+    """length of a centred moving average before anything but the baseline; odd, 1 is none"""
     charge_start: int = 0
+    """first sample of the gate of the charge"""
     charge_stop: int | None = None
+    """end of that gate, which is cut where the waveform ends"""
     charge_from: Literal["first_sample", "leading_edge"] = "first_sample"
+    """what the gate of the charge counts from"""
     threshold_adc: float | None = None
+    """leading-edge threshold above the baseline"""
     threshold_noise: float = 5.0
+    """the same in units of the baseline noise of the event, where threshold_adc is not given"""
     fraction: float = 0.2
+    """of the constant-fraction discriminator, which the leading edge arms: a crossing before that
+    is noise on the baseline and does not count"""
     delay_samples: float | None = None
+    """delay of the constant-fraction discriminator; found if not given"""
     saturation_low_adc: float | None = None
+    """a raw sample at or below is SATURATED"""
     saturation_high_adc: float | None = None
+    """a raw sample at or above is SATURATED"""
     pile_up_fraction: float = 0.5
+    """a second rise of more than this share of the amplitude (and of the threshold) above the
+    lowest point between it and the peak, or above the baseline if that is higher, is PILE_UP; 0
+    switches the check off"""
     baseline_noise_limit_adc: float | None = None
+    """a baseline noise above is BAD_BASELINE"""
 
     @model_validator(mode="after")
     def _consistent(self) -> PulseSettings:
@@ -99,19 +102,17 @@ class PulseSettings(FrozenModel):
             raise ValueError("a charge gate from the leading edge needs charge_stop")
         return self
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values."""
-        return self.model_dump(mode="json")
 
-
-class ShapeSettings(FrozenModel):
+class ShapeSettings(Settings):
     """Rise time between two shares of the amplitude, and time over the leading edge's threshold.
 
     Adds ``rise_time_samples`` and ``time_over_threshold_samples``.
     """
 
     low: float = Field(default=0.1, gt=0, lt=1)
+    """share of the amplitude at which the rise begins"""
     high: float = Field(default=0.9, gt=0, le=1)
+    """share at which it ends"""
 
     @model_validator(mode="after")
     def _consistent(self) -> ShapeSettings:
@@ -120,32 +121,35 @@ class ShapeSettings(FrozenModel):
         return self
 
 
-class TrapezoidSettings(FrozenModel):
+class TrapezoidSettings(Settings):
     """Height after pole–zero cancellation and trapezoidal shaping (Jordanov and Knoll 1994).
 
-    Adds ``trapezoid_amplitude_adc``, read late on the flat top. What is not given is found from
-    the first pulses: the decay from their mean tail, a flat top of twice the rise time, ramps of
-    twice the decay or as long as fit.
+    Adds ``trapezoid_amplitude_adc``, read late on the flat top.
     """
 
     decay_samples: float | None = Field(default=None, gt=0)
+    """decay constant that is taken out; that of the first pulses' mean tail if not given"""
     rise_samples: int | None = Field(default=None, ge=1)
+    """length of the ramps; twice the decay if not given, or as long as fits"""
     flat_samples: int | None = Field(default=None, ge=0)
+    """length of the flat top; twice the rise time if not given"""
 
 
-class TemplateSettings(FrozenModel):
+class TemplateSettings(Settings):
     """Least-squares fit of the mean shape of the first clean pulses, channel by channel.
 
-    Adds ``template_samples``, ``template_amplitude_adc`` and ``template_residual_adc``. The reach
-    before and after the constant-fraction time and the points per sample are found if not given.
+    Adds ``template_samples``, ``template_amplitude_adc`` and ``template_residual_adc``.
     """
 
     before_samples: int | None = Field(default=None, ge=1)
+    """how far it reaches before the constant-fraction time; to the foot if not given"""
     after_samples: int | None = Field(default=None, ge=1)
+    """how far it reaches after it; to the end of the tail, or of the waveform, if not given"""
     oversampling: int | None = Field(default=None, ge=1)
+    """points per sample; as many as the first pulses fill, at most 8, if not given"""
 
 
-class OptimalFilterSettings(FrozenModel):
+class OptimalFilterSettings(Settings):
     """Best linear estimate with the mean pulse and the noise spectrum of the baseline gates.
 
     Adds ``optimal_filter_samples``, ``optimal_filter_amplitude_adc`` and
@@ -153,41 +157,46 @@ class OptimalFilterSettings(FrozenModel):
     """
 
     most_shift_samples: int | None = Field(default=None, ge=0)
+    """how far from its usual time a pulse is looked for; from the first pulses if not given"""
 
 
 class PickoffSettings(PulseSettings):
-    """What `pulsefront.measured.pickoff` does with the pulses of a file.
+    """What `pulsefront pickoff` does with the pulses of a file (``--settings``).
 
-    Attributes
-    ----------
-    shape, trapezoid, template, optimal_filter
-        Quantities beside those that every pulse gets; None where they are not asked for.
-    cells
-        Take out the offsets of a ring sampler's cells first, learned from the first events:
-        against the ``"level"`` of the baseline gate, or against ``"neighbours"``, which pickup in
-        phase with the trigger does not fool.
-    even_grid
-        Interpolate waveforms with time axes of their own to even samples first.
-    charges_only
-        Give ``charge_adc`` of every photosensor and nothing else, as position sets need it.
+    What is not asked for is left out where the settings are written.
     """
 
     shape: ShapeSettings | None = None
+    """measure rise time and time over threshold too"""
     trapezoid: TrapezoidSettings | None = None
+    """measure the height after trapezoidal shaping too"""
     template: TemplateSettings | None = None
+    """fit the mean pulse too"""
     optimal_filter: OptimalFilterSettings | None = None
+    """apply the optimal filter too"""
     cells: Literal["level", "neighbours"] | None = None
+    """take out the offsets of a ring sampler's cells first, learned from the first events: against
+    the level of the baseline gate, or against neighbouring samples, which pickup in phase with the
+    trigger does not fool"""
     even_grid: bool = False
+    """interpolate waveforms with time axes of their own to even samples first"""
     charges_only: bool = False
+    """give charge_adc of every photosensor and nothing else, as position sets need it"""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values; what was not asked for is left out."""
-        content = self.model_dump(mode="json")
+    @model_serializer(mode="wrap")
+    def _what_was_asked_for(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {
             name: value
-            for name, value in content.items()
+            for name, value in handler(self).items()
             if name in PulseSettings.model_fields or value not in (None, False)
         }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the keys, which the serializer above does not tell."""
+        return handler(without_serializer(schema))
 
     @property
     def asks_for_more(self) -> bool:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from pulsefront.config import FrozenModel
 from pulsefront.errors import DataError
+from pulsefront.evaluate.record import Record
 
 __all__ = ["WalkCorrection", "fit_walks"]
 
@@ -16,26 +16,21 @@ Floats = NDArray[np.float64]
 LEAST_EVENTS_PER_TERM = 10
 
 
-class WalkCorrection(FrozenModel):
+class WalkCorrection(Record):
     """Walk ``w(A) = Σ_k c_k u^k`` with ``u = √(A₀ / A)``, of one channel.
 
     A pulse that rises as a power of time crosses a fixed threshold later by a power of 1/A; the
     polynomial in its root covers rises between linear (k = 2) and steep (k = 1).
-
-    Attributes
-    ----------
-    coefficients
-        c_1 … c_n in the unit of the times. There is no constant: that is the channel's offset.
-    amplitude_scale
-        A₀, which makes u of the order of one.
-    amplitude_low, amplitude_high
-        Range of the fit; amplitudes beyond it are corrected as at its end.
     """
 
     coefficients: tuple[float, ...]
+    """c_1 … c_n in the unit of the times; no constant, which is the channel's offset"""
     amplitude_scale: float
+    """A₀, which makes u of the order of one"""
     amplitude_low: float
+    """lower end of the fit; smaller amplitudes are corrected as there"""
     amplitude_high: float
+    """upper end of the fit; larger amplitudes are corrected as there"""
 
     @property
     def span(self) -> float:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
@@ -39,33 +39,34 @@ __all__ = ["EventColumns", "TableMapping", "load_mapping", "mapped_table", "reso
 
 
 class EventColumns(FrozenModel):
-    """Where a column comes from: array name, list of names or pattern; unit, meaning, factor."""
+    """Where a column of events comes from."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     source: str | tuple[str, ...]
+    """name of an array of the file, a list of names, or a pattern such as ``adc_*``; several
+    become one (event, n) column"""
     unit: str
+    """unit of measurement; 1 for a pure number"""
     description: str
+    """meaning, in one line"""
     scale: float = 1.0
+    """factor from the file's numbers to this unit"""
 
 
 class TableMapping(FrozenModel):
-    """A mapping file.
+    """A mapping file: which array of a table is what."""
 
-    Attributes
-    ----------
-    columns
-        Name → where it comes from.
-    tree
-        ROOT tree or HDF5 group, where the file has several.
-    sample_interval_ns
-        Sampling interval of the waveforms.
-    provenance
-        What else to store about the events.
-    """
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     columns: dict[str, EventColumns] = Field(min_length=1)
+    """name of each column → where it comes from"""
     tree: str | None = None
+    """ROOT tree or HDF5 group, where the file has several"""
     sample_interval_ns: float | None = Field(default=None, gt=0)
+    """sampling interval of the waveforms"""
     provenance: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """what else to store about the events"""
 
     @property
     def quantities(self) -> dict[str, Quantity]:
