@@ -11,7 +11,6 @@ from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import bootstrap, mean_statistic
 from pulsefront.evaluate.power import (
     events_for_half_width,
-    learning_curve,
     plan_paired_test,
     power_of_paired_test,
     training_subsets,
@@ -58,17 +57,6 @@ def test_the_planned_interval_has_the_planned_width() -> None:
     assert (found.high - found.low) / 2 == pytest.approx(0.02, rel=0.15)
 
 
-def test_a_learning_curve_of_the_mean_falls_as_the_root() -> None:
-    data = np.random.default_rng(3).normal(size=20_000)
-    points = learning_curve(
-        lambda index, seed: abs(data[index].mean()), np.arange(20_000), [50, 5_000], repeats=40
-    )
-    assert [point.events for point in points] == [50, 5_000]
-    assert len(points[0].values) == 40
-    assert points[0].interval.value == pytest.approx(np.mean(points[0].values))
-    assert points[0].interval.value / points[1].interval.value == pytest.approx(10, rel=0.5)
-
-
 @given(
     st.lists(st.integers(0, 4), min_size=5, max_size=60),
     st.integers(0, 50),
@@ -93,7 +81,5 @@ def test_unusable_requests_raise() -> None:
         plan_paired_test(statistic, statistic, 10, gain=0)
     with pytest.raises(DataError, match="half_width"):
         events_for_half_width(statistic, 10, half_width=-1)
-    with pytest.raises(DataError, match="repeats"):
-        learning_curve(lambda index, seed: 0.0, np.arange(5), [2], repeats=1)
     with pytest.raises(DataError, match="sizes"):
         training_subsets(np.arange(5), [6])

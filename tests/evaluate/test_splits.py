@@ -12,7 +12,6 @@ from pulsefront.evaluate.splits import (
     Split,
     check_leaks,
     k_fold,
-    nested_k_fold,
     split_grid,
     split_offsets,
 )
@@ -30,7 +29,7 @@ def scan(columns: int, rows: int, events: int) -> np.ndarray:
     events=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-def test_every_event_has_exactly_one_place(columns: int, rows: int, events: int, seed: int) -> None:
+def test_every_event_is_in_one_part(columns: int, rows: int, events: int, seed: int) -> None:
     grid = scan(columns, rows, events)
     split = split_grid(grid, seed=seed)
     together = np.concatenate([split.train, split.selection, split.test])
@@ -131,15 +130,6 @@ def test_strata_keep_their_share_in_every_fold() -> None:
     outcome = (groups < 20).astype(int)
     for fold in k_fold(groups, 5, seed=0, strata=outcome):
         assert outcome[fold.test].sum() == 4
-
-
-def test_inner_folds_stay_within_the_outer_training_part() -> None:
-    groups = np.repeat(np.arange(12), 3)
-    for nested in nested_k_fold(groups, 3, 2, seed=0):
-        for fold in nested.inner:
-            both = np.concatenate([fold.train, fold.test])
-            np.testing.assert_array_equal(np.sort(both), nested.outer.train)
-            assert not set(groups[fold.train]) & set(groups[fold.test])
 
 
 @pytest.mark.parametrize(

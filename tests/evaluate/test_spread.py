@@ -8,7 +8,7 @@ from pulsefront.evaluate.spread import spread_over
 
 
 @given(st.integers(0, 5000), st.integers(1, 200))
-def test_places_are_distinct_in_order_and_reach_both_ends(events: int, most: int) -> None:
+def test_indices_are_distinct_in_order_and_reach_both_ends(events: int, most: int) -> None:
     places = spread_over(events, most)
     assert len(places) == min(events, most)
     assert (np.diff(places) > 0).all()

@@ -3,22 +3,16 @@
 from pulsefront.evaluate.checklist import Answer, Topic, fill_checklist
 from pulsefront.evaluate.intervals import (
     Interval,
-    NonInferiority,
     bootstrap,
-    non_inferiority,
-    non_inferiority_over_runs,
     t_interval,
 )
 from pulsefront.evaluate.metrics import (
-    PointSpread,
-    bias,
     central_width,
     euclidean_error,
     fwhm,
     fwtm,
     mean_error,
     median_error,
-    point_spread,
 )
 from pulsefront.evaluate.splits import (
     Fold,
@@ -26,7 +20,6 @@ from pulsefront.evaluate.splits import (
     Split,
     check_leaks,
     k_fold,
-    nested_k_fold,
     split_grid,
     split_offsets,
 )
@@ -37,12 +30,9 @@ __all__ = [
     "Fold",
     "Interval",
     "LeakReport",
-    "NonInferiority",
-    "PointSpread",
     "Split",
     "Subgroup",
     "Topic",
-    "bias",
     "bootstrap",
     "central_width",
     "check_leaks",
@@ -53,10 +43,6 @@ __all__ = [
     "k_fold",
     "mean_error",
     "median_error",
-    "nested_k_fold",
-    "non_inferiority",
-    "non_inferiority_over_runs",
-    "point_spread",
     "split_grid",
     "split_offsets",
     "subgroup_table",

@@ -1,13 +1,13 @@
 """Intervals by resampling: of one metric, of a paired difference, over initializations.
 
 A bootstrap draws event weights (how often each event, or each whole group of events, was
-resampled) and evaluates a `Statistic` (see `statistics`) under each.
+resampled) and evaluates a `Statistic` (see `statistics`) under each. SciPy's, with which the tests
+compare it, resamples single events alone and hands the metric new data instead of weights.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,6 @@ from pulsefront.evaluate.statistics import (
     fwhm_statistic,
     mean_statistic,
     median_statistic,
-    of_resampled,
     point_spread_statistic,
     quantile_statistic,
     ratio,
@@ -31,7 +30,6 @@ from pulsefront.evaluate.statistics import (
 
 __all__ = [
     "Interval",
-    "NonInferiority",
     "Statistic",
     "bootstrap",
     "bootstrap_replicates",
@@ -40,9 +38,6 @@ __all__ = [
     "fwhm_statistic",
     "mean_statistic",
     "median_statistic",
-    "non_inferiority",
-    "non_inferiority_over_runs",
-    "of_resampled",
     "point_spread_statistic",
     "quantile_statistic",
     "ratio",
@@ -226,77 +221,3 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(data.mean())
     half = float(stats.t.ppf((1 + confidence) / 2, data.size - 1) * stats.sem(data))
     return Interval(mean, mean - half, mean + half, confidence)
-
-
-@dataclass(frozen=True)
-class NonInferiority:
-    """Whether a candidate is not worse than its reference by more than a margin.
-
-    ``difference`` is candidate − reference of a metric where smaller is better, ``upper`` its
-    one-sided upper confidence bound; the candidate is accepted where ``upper <= margin``.
-    """
-
-    difference: float
-    upper: float
-    margin: float
-    confidence: float
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the bound lies within the margin."""
-        return self.upper <= self.margin
-
-    def __str__(self) -> str:
-        """Return the verdict in one line."""
-        word = "not inferior" if self.accepted else "not shown to be non-inferior"
-        return (
-            f"{word}: difference {self.difference:+.4g}, upper {self.confidence:.0%} bound "
-            f"{self.upper:+.4g}, margin {self.margin:.4g}"
-        )
-
-
-def non_inferiority(
-    candidate: Statistic,
-    reference: Statistic,
-    events: int,
-    *,
-    margin: float,
-    confidence: float = 0.95,
-    groups: ArrayLike | None = None,
-    replicates: int = 1000,
-    seed: int = 0,
-) -> NonInferiority:
-    """Test by paired bootstrap that candidate − reference stays below *margin*.
-
-    Both statistics are prepared from the same events; smaller is better. The bound is one-sided
-    at *confidence*.
-    """
-    two_sided = 2 * confidence - 1
-    interval = bootstrap(
-        difference(candidate, reference),
-        events,
-        groups=groups,
-        replicates=replicates,
-        confidence=two_sided,
-        seed=seed,
-    )
-    return NonInferiority(interval.value, interval.high, margin, confidence)
-
-
-def non_inferiority_over_runs(
-    differences: Sequence[float] | Float, *, margin: float, confidence: float = 0.95
-) -> NonInferiority:
-    """Test by Student's t over paired runs that candidate − reference stays below *margin*.
-
-    Parameters
-    ----------
-    differences
-        One paired difference per initialization (same seed, same events); smaller is better.
-
-    Raises
-    ------
-    DataError
-        Fewer than two differences, or not finite.
-    """
-    interval = t_interval(differences, 2 * confidence - 1)
-    return NonInferiority(interval.value, interval.high, margin, confidence)

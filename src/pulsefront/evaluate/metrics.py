@@ -17,8 +17,6 @@ from pulsefront.errors import DataError
 __all__ = [
     "GAUSSIAN_FWHM_FRACTION",
     "Binning",
-    "PointSpread",
-    "bias",
     "central_width",
     "choose_binning",
     "euclidean_error",
@@ -26,7 +24,6 @@ __all__ = [
     "fwtm",
     "mean_error",
     "median_error",
-    "point_spread",
     "profile_bands",
     "profile_width",
     "profile_widths",
@@ -54,8 +51,8 @@ class Binning:
 
     def index(self, values: Float) -> NDArray[np.int64]:
         """Return the bin of each value; values beyond the ends go to the outermost bins."""
-        place = np.rint((values - self.first_centre) / self.width)
-        return np.clip(place, 0, self.count - 1).astype(np.int64)
+        bins = np.rint((values - self.first_centre) / self.width)
+        return np.clip(bins, 0, self.count - 1).astype(np.int64)
 
     def histogram(self, values: Float) -> Float:
         """Return the counts of *values* per bin."""
@@ -225,82 +222,23 @@ def fwtm(values: ArrayLike, bin_width: float | None = None) -> float:
     return width_at(0.1, values, bin_width)
 
 
-@dataclass(frozen=True)
-class PointSpread:
-    """Widths of a two-dimensional point-spread function, in mm.
+def profile_bands(residual_mm: ArrayLike) -> list[tuple[Float, NDArray[np.bool_]]]:
+    """Return, for x and y, the residuals along the axis and which lie near the middle across it.
 
-    ``fwhm_mm`` and ``fwtm_mm`` are the means over the two axes; ``central_mm`` is the mean of the
-    axes' `central_width`, which has no maximum to be noisy.
-    """
-
-    fwhm_x_mm: float
-    fwhm_y_mm: float
-    fwtm_x_mm: float
-    fwtm_y_mm: float
-    central_x_mm: float
-    central_y_mm: float
-    bin_width_mm: float
-
-    @property
-    def fwhm_mm(self) -> float:
-        """Mean of the two FWHM."""
-        return (self.fwhm_x_mm + self.fwhm_y_mm) / 2
-
-    @property
-    def fwtm_mm(self) -> float:
-        """Mean of the two FWTM."""
-        return (self.fwtm_x_mm + self.fwtm_y_mm) / 2
-
-    @property
-    def central_mm(self) -> float:
-        """Mean of the two central widths."""
-        return (self.central_x_mm + self.central_y_mm) / 2
-
-
-def point_spread(residual_mm: ArrayLike, bin_width_mm: float | None = None) -> PointSpread:
-    """Return the widths of the point-spread function of position residuals.
-
-    Definition (as Decuyper et al. 2021 quote it): the residuals of all events, estimate minus
-    truth, form one 2-D point-spread function; each FWHM is that of its profile through the
-    maximum along x and along y, and their mean is quoted. A profile sums the lines within two
-    widths across it, one to each side of the maximum, as NEMA NU 2 sums them.
-
-    Parameters
-    ----------
-    residual_mm
-        (event, 2) or (event, 3); only x and y are used.
+    Near is within one `central_width` of the median, which stands for the maximum: it has no bins
+    to be noisy.
 
     Raises
     ------
     DataError
-        As `fwhm`.
-    """
-    axes = []
-    for values, within in profile_bands(residual_mm):
-        binning = choose_binning(values[within], bin_width_mm)
-        counts = binning.histogram(values[within])
-        half, tenth = (profile_width(counts, binning.width, level) for level in (0.5, 0.1))
-        axes.append((half, tenth, central_width(values), binning.width))
-    (x_half, x_tenth, x_central, x_bin), (y_half, y_tenth, y_central, y_bin) = axes
-    return PointSpread(x_half, y_half, x_tenth, y_tenth, x_central, y_central, max(x_bin, y_bin))
-
-
-def profile_bands(residual_mm: ArrayLike) -> list[tuple[Float, NDArray[np.bool_]]]:
-    """Return, for x and y, the residuals along the axis and which lie near the maximum across it.
-
-    See `point_spread` for the definition.
+        The residuals are not (event, 2) or (event, 3), too few, or not finite.
     """
     residual = np.asarray(residual_mm, dtype=np.float64)
     if residual.ndim != 2 or residual.shape[1] < 2:
         raise DataError("residuals must be (event, 2) or (event, 3)", value=residual.shape)
     along = [_finite(residual[:, axis]) for axis in (0, 1)]
-    near = [np.abs(values - _mode(values)) <= central_width(values) for values in along]
+    near = [np.abs(values - np.median(values)) <= central_width(values) for values in along]
     return [(along[0], near[1]), (along[1], near[0])]
-
-
-def _mode(values: Float) -> float:
-    binning = choose_binning(values)
-    return binning.first_centre + binning.width * int(np.argmax(binning.histogram(_finite(values))))
 
 
 def euclidean_error(residual: ArrayLike) -> Float:
@@ -323,10 +261,3 @@ def root_mean_square_error(residual: ArrayLike) -> float:
     """Return the root of the mean squared length of (event,) or (event, axis) residuals."""
     values = np.asarray(residual, dtype=np.float64)
     return float(np.sqrt((_finite(values, least=1) ** 2).sum() / len(values)))
-
-
-def bias(residual: ArrayLike) -> Float:
-    """Return the mean residual of each axis: (event, axis) → (axis,), (event,) → ()."""
-    values = np.asarray(residual, dtype=np.float64)
-    _finite(values, least=1)
-    return np.asarray(values.mean(axis=0))

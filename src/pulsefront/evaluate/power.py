@@ -1,4 +1,4 @@
-"""How many events a study needs: power of a paired comparison, learning curves.
+"""How many events a study needs: power of a paired comparison, parts of a training set.
 
 The spread of a metric over resampled pilot events falls with the root of their number; from it
 follows how many test events show a given gain, or bring an interval to a given width. Where
@@ -8,7 +8,7 @@ events cluster, numbers of clusters take the place of events throughout.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,18 +17,14 @@ from scipy import stats
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import (
-    Interval,
     Statistic,
     bootstrap_replicates,
     difference,
-    t_interval,
 )
 
 __all__ = [
-    "LearningPoint",
     "PowerPlan",
     "events_for_half_width",
-    "learning_curve",
     "plan_paired_test",
     "power_of_paired_test",
     "training_subsets",
@@ -124,61 +120,6 @@ def events_for_half_width(
     replicated = bootstrap_replicates(statistic, events, replicates=replicates, seed=seed)
     z = float(stats.norm.ppf((1 + confidence) / 2))
     return max(2, math.ceil(events * (z * float(np.std(replicated, ddof=1)) / half_width) ** 2))
-
-
-@dataclass(frozen=True)
-class LearningPoint:
-    """The metric at one number of training events: each repetition and their t interval."""
-
-    events: int
-    values: tuple[float, ...]
-    interval: Interval
-
-
-def learning_curve(
-    train_and_score: Callable[[NDArray[np.int64], int], float],
-    training: ArrayLike,
-    sizes: Sequence[int],
-    *,
-    groups: ArrayLike | None = None,
-    repeats: int = 3,
-    seed: int = 0,
-) -> tuple[LearningPoint, ...]:
-    """Train on growing parts of the training set and measure each on the same other events.
-
-    Parameters
-    ----------
-    train_and_score
-        From (indices of training events, seed of the repetition) to the metric on events that
-        never change.
-    training
-        (n,) indices of all training events.
-    sizes
-        Numbers of training events, at most n.
-    groups
-        (n,) labels, such as positions, that each part holds in equal shares.
-    repeats
-        At least two, each with its own draw of events and seed.
-
-    Raises
-    ------
-    DataError
-        Sizes that do not fit, or fewer than two repeats.
-    """
-    everything = np.asarray(training, dtype=np.int64)
-    if repeats < 2:
-        raise DataError("needs at least two", field="repeats", value=repeats)
-    drawn = [
-        training_subsets(everything, sizes, groups=groups, seed=seed + repeat)
-        for repeat in range(repeats)
-    ]
-    points = []
-    for place, size in enumerate(sizes):
-        values = tuple(
-            float(train_and_score(drawn[repeat][place], seed + repeat)) for repeat in range(repeats)
-        )
-        points.append(LearningPoint(size, values, t_interval(values)))
-    return tuple(points)
 
 
 def training_subsets(

@@ -20,11 +20,9 @@ from pulsefront.errors import DataError
 __all__ = [
     "Fold",
     "LeakReport",
-    "NestedFold",
     "Split",
     "check_leaks",
     "k_fold",
-    "nested_k_fold",
     "split_grid",
     "split_offsets",
 ]
@@ -221,12 +219,12 @@ def check_leaks(
         if len(index) == 0:
             raise DataError("a part of the split is empty", field=name)
     labels: dict[str, NDArray[np.generic]] = {}
-    places: dict[str, NDArray[np.float64]] = {}
+    positions: dict[str, NDArray[np.float64]] = {}
     if positions_mm is not None:
-        place = np.asarray(positions_mm, dtype=np.float64)
-        place = place.reshape(len(place), -1)
-        labels["position"] = place
-        places = {name: np.unique(place[index], axis=0) for name, index in parts.items()}
+        of_event = np.asarray(positions_mm, dtype=np.float64)
+        of_event = of_event.reshape(len(of_event), -1)
+        labels["position"] = of_event
+        positions = {name: np.unique(of_event[index], axis=0) for name, index in parts.items()}
     labels |= {name: np.asarray(values) for name, values in (groups or {}).items()}
     shared = {}
     for first, second in combinations(parts, 2):
@@ -237,12 +235,12 @@ def check_leaks(
             a, b = _as_set(values[parts[first]]), _as_set(values[parts[second]])
             shared[f"{name}s of {pair}"] = len(a & b)
     distance = None
-    if places:
-        others = np.concatenate([places["selection"], places["test"]])
-        distance = float(cKDTree(places["train"]).query(others)[0].min())
+    if positions:
+        others = np.concatenate([positions["selection"], positions["test"]])
+        distance = float(cKDTree(positions["train"]).query(others)[0].min())
     return LeakReport(
         {name: len(index) for name, index in parts.items()},
-        {name: len(unique) for name, unique in places.items()},
+        {name: len(unique) for name, unique in positions.items()},
         shared,
         distance,
         required_distance_mm,
@@ -260,14 +258,6 @@ class Fold:
 
     train: Index
     test: Index
-
-
-@dataclass(frozen=True)
-class NestedFold:
-    """An outer fold with its inner folds, whose indices also count in the whole data."""
-
-    outer: Fold
-    inner: tuple[Fold, ...]
 
 
 def k_fold(
@@ -327,20 +317,3 @@ def _folds(
     fold_of_event = fold_of_group[of_event]
     for fold in range(folds):
         yield Fold(events[fold_of_event != fold], events[fold_of_event == fold])
-
-
-def nested_k_fold(
-    groups: ArrayLike, outer: int, inner: int, *, seed: int, strata: ArrayLike | None = None
-) -> tuple[NestedFold, ...]:
-    """Return *outer* folds, each with *inner* folds of its training part, all by whole groups.
-
-    Raises
-    ------
-    DataError
-        As `k_fold`.
-    """
-    labels = np.asarray(groups)
-    return tuple(
-        NestedFold(fold, tuple(_folds(fold.train, labels, inner, seed + 1 + number, strata)))
-        for number, fold in enumerate(k_fold(labels, outer, seed=seed, strata=strata))
-    )

@@ -9,7 +9,7 @@ __all__ = ["spread_over"]
 
 
 def spread_over(events: int, most: int) -> NDArray[np.intp]:
-    """Return at most *most* of the places 0 … *events* − 1, evenly spread and in order.
+    """Return at most *most* of the indices 0 … *events* − 1, evenly spread and in order.
 
     The first events of a scan all come from its first position: a few that are to stand for the
     whole must not be taken from one end.

@@ -8,7 +8,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.estimators.position.anger import AngerLogic, fit_anger
 from pulsefront.estimators.position.neighbours import NearestNeighbours, fit_nearest_neighbours
-from pulsefront.evaluate import bias, median_error
+from pulsefront.evaluate import median_error
 from toys_estimators import light_fractions, light_scan, sensor_grid, stage_grid
 
 TRAIN = light_scan(12_000, stage_grid(2, 22), seed=0)
@@ -30,7 +30,7 @@ def test_anger_recovers_positions_it_has_not_seen(anger: AngerLogic) -> None:
     residual = anger.estimate(TEST[0]) - TEST[1]
     assert residual.shape == (2_000, 3)
     assert median_error(residual) < 1.0
-    assert (np.abs(bias(residual)) < 0.1).all()
+    assert (np.abs(residual.mean(axis=0)) < 0.1).all()
 
 
 def test_linearity_correction_and_tuning_earn_their_place(anger: AngerLogic) -> None:
@@ -46,7 +46,7 @@ def test_linearity_correction_and_tuning_earn_their_place(anger: AngerLogic) -> 
 def test_nearest_neighbours_recover_positions_between(neighbours: NearestNeighbours) -> None:
     residual = neighbours.estimate(TEST[0]) - TEST[1]
     assert median_error(residual) < 0.8
-    assert (np.abs(bias(residual[:, :2])) < 0.05).all()
+    assert (np.abs(residual[:, :2].mean(axis=0)) < 0.05).all()
 
 
 def test_nearest_neighbours_equal_a_plain_search() -> None:

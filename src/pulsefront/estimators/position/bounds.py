@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate import metrics
 
 __all__ = ["PositionBound", "position_bound"]
 
@@ -49,14 +48,6 @@ class PositionBound:
         normal = np.random.default_rng(seed).normal(size=(draws, len(root), 3))
         drawn = np.einsum("pab,dpb->dpa", root, normal)
         return np.asarray(drawn, dtype=np.float64).reshape(-1, 3)
-
-    def fwhm_2d_mm(self, seed: int = 0, draws: int = 10) -> float:
-        """Return the 2-D FWHM (see `metrics.point_spread`) of an efficient estimator."""
-        return metrics.point_spread(self.residuals_mm(seed, draws)).fwhm_mm
-
-    def median_error_mm(self, seed: int = 0, draws: int = 10) -> float:
-        """Return the median 3-D error of an efficient estimator."""
-        return metrics.median_error(self.residuals_mm(seed, draws))
 
 
 def position_bound(
@@ -97,31 +88,26 @@ def position_bound(
         Shapes do not fit, probabilities are not finite and within 0 … 1, or the light does not
         determine the position.
     """
-    place = np.asarray(position_mm, dtype=np.float64)
-    if place.ndim != 2 or place.shape[1] != 3 or len(place) == 0:
-        raise DataError("positions must be (position, 3)", field="position_mm", value=place.shape)
+    position = np.asarray(position_mm, dtype=np.float64)
+    if position.ndim != 2 or position.shape[1] != 3 or len(position) == 0:
+        raise DataError(
+            "positions must be (position, 3)", field="position_mm", value=position.shape
+        )
     if not (photons > 0 and excess_noise_factor >= 1 and electronic_noise >= 0 and step_mm > 0):
         raise DataError(
             "photons and step must be positive, the excess noise factor at least 1, noise not "
             "negative",
             value=(photons, excess_noise_factor, electronic_noise, step_mm),
         )
-    mean = photons * _checked_probabilities(probabilities(place), len(place))
-    derivatives = np.empty((4, *mean.shape))
-    for axis in range(3):
-        step = np.zeros(3)
-        step[axis] = step_mm
-        above = _checked_probabilities(probabilities(place + step), len(place))
-        below = _checked_probabilities(probabilities(place - step), len(place))
-        derivatives[axis] = photons * (above - below) / (2 * step_mm)
-    derivatives[3] = mean  # by the logarithm of the number of photons
+    mean = photons * _checked(probabilities(position), len(position))
+    derivatives = _slopes(probabilities, position, photons, step_mm)
+    if not light_known:
+        # By the logarithm of the number of photons.
+        derivatives = np.concatenate([derivatives, mean[None]])
     variance = excess_noise_factor * mean + electronic_noise**2
     # A photosensor that sees nothing and has no noise says nothing either.
     weight = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
-    count = 3 if light_known else 4
-    information = np.einsum(
-        "aps,ps,bps->pab", derivatives[:count], weight, derivatives[:count], optimize=True
-    )
+    information = np.einsum("aps,ps,bps->pab", derivatives, weight, derivatives, optimize=True)
     if np.linalg.cond(information).max() > 1e12:
         raise DataError(
             "the light does not determine the position",
@@ -131,7 +117,19 @@ def position_bound(
     return PositionBound(np.linalg.inv(information)[:, :3, :3])
 
 
-def _checked_probabilities(values: Float, positions: int) -> Float:
+def _slopes(
+    probabilities: Callable[[Float], Float], position: Float, photons: float, step_mm: float
+) -> Float:
+    """Return central differences of the mean along x, y, z: (axis, position, photosensor)."""
+    slopes = []
+    for step in step_mm * np.eye(3):
+        above = _checked(probabilities(position + step), len(position))
+        below = _checked(probabilities(position - step), len(position))
+        slopes.append(photons * (above - below) / (2 * step_mm))
+    return np.stack(slopes)
+
+
+def _checked(values: Float, positions: int) -> Float:
     table = np.asarray(values, dtype=np.float64)
     fits = table.ndim == 2 and len(table) == positions
     if not fits or not ((table >= 0) & (table <= 1)).all():

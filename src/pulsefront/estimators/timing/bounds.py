@@ -1,9 +1,8 @@
-"""How well any unbiased estimator of time could do: Cramér–Rao bounds from photons and samples.
+"""How well any unbiased estimator of time could do from samples: Cramér–Rao bounds.
 
-For a Poisson process of intensity λ(t − θ) the Fisher information is ∫ λ′²/λ dt, and for Gaussian
-samples of mean m(θ) and covariance C(θ) it is ∂mᵀ C⁻¹ ∂m + ½ tr(C⁻¹ ∂C C⁻¹ ∂C) (Kay 1993,
-chapters 3 and 15). The photons' bound is that of a detector that stamps every photon; digitized
-samples of their summed pulse know less.
+For Gaussian samples of mean m(θ) and covariance C(θ) the Fisher information is
+∂mᵀ C⁻¹ ∂m + ½ tr(C⁻¹ ∂C C⁻¹ ∂C) (Kay 1993, chapters 3 and 15). What stamps of every photon would
+give is found by drawing them, see `pulsefront.estimators.timing.photons`.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ __all__ = [
     "coincidence_bound_ps",
     "emission_density",
     "gaussian_information",
-    "photon_time_information",
-    "transit_spread",
     "waveform_bound_ps",
     "waveform_information",
 ]
@@ -108,75 +105,6 @@ def _smeared_exponential(time: Float, tau: float, sigma: float) -> Float:
     late = ~early
     density[late] = np.exp(0.5 * (sigma / tau) ** 2 - time[late] / tau) * ndtr(-z[late])
     return density / tau
-
-
-def transit_spread(
-    density: ArrayLike, step_ns: float, transit_ns: ArrayLike, weights: ArrayLike | None = None
-) -> Float:
-    """Return a detection density smeared by the distribution of optical transit times.
-
-    Parameters
-    ----------
-    density
-        (time,) on an even grid of *step_ns*.
-    transit_ns
-        (sample,) transit times from one depth of interaction (Cates 2015); their mean is taken
-        off, since a constant delay carries no information.
-    weights
-        (sample,) relative frequency.
-    """
-    values = np.asarray(density, dtype=np.float64)
-    transit = np.asarray(transit_ns, dtype=np.float64)
-    share = np.ones(len(transit)) if weights is None else np.asarray(weights, dtype=np.float64)
-    share = share / share.sum()
-    shift = (transit - share @ transit) / step_ns
-    low = int(np.floor(shift.min()))
-    kernel = np.zeros(int(np.ceil(shift.max())) - low + 2)
-    whole = np.floor(shift).astype(np.int64)
-    part = shift - whole
-    # A transit time between two steps belongs to both in proportion.
-    np.add.at(kernel, whole - low, share * (1 - part))
-    np.add.at(kernel, whole - low + 1, share * part)
-    full = np.convolve(values, kernel)
-    if low >= 0:
-        return np.concatenate([np.zeros(low), full])[: len(values)]
-    padded = np.concatenate([full, np.zeros(len(values))])
-    return padded[-low : -low + len(values)]
-
-
-def photon_time_information(
-    density: ArrayLike, step_ns: float, photons: float, dark_counts_per_ns: float = 0.0
-) -> float:
-    """Return the Fisher information on the interaction time in 1/ns².
-
-    All detected photons are time-stamped: a Poisson process of intensity
-    ``photons · density + dark counts`` (Seifert 2012, eq. 14, with a Poisson number of photons).
-
-    Parameters
-    ----------
-    density
-        (time,) per ns on an even grid of *step_ns*, which must be fine against its rise.
-    photons
-        Mean number of detected photons.
-
-    Raises
-    ------
-    DataError
-        Negative or not finite values, or fewer than three times.
-    """
-    values = np.asarray(density, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 3 or not (np.isfinite(values) & (values >= 0)).all():
-        raise DataError("a density must be (time,), finite and not negative", field="density")
-    if not (photons > 0 and step_ns > 0 and dark_counts_per_ns >= 0):
-        raise DataError(
-            "photons and step must be positive, dark counts not negative",
-            value=(photons, step_ns, dark_counts_per_ns),
-        )
-    intensity = photons * values + dark_counts_per_ns
-    slope = np.diff(intensity) / step_ns
-    between = (intensity[1:] + intensity[:-1]) / 2
-    seen = between > 0
-    return float(np.sum(slope[seen] ** 2 / between[seen]) * step_ns)
 
 
 def gaussian_information(
