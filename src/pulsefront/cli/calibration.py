@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pulsefront.estimators.energy.calibration import CalibrationPeak
     from pulsefront.events.container import EventTable
     from pulsefront.events.readers.base import ReadOptions
-    from pulsefront.measured.calibration import Calibration, Layout
+    from pulsefront.measured.calibration.record import Calibration, Layout
     from pulsefront.measured.scans import Apart
 
 __all__ = ["calibrate", "coincidences", "split"]
@@ -83,7 +83,8 @@ def coincidences(
     from pulsefront.errors import ConfigError
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
-    from pulsefront.measured.pairing_stream import Coincidences, PairingSettings, Side
+    from pulsefront.measured.pairing.coincidences import Coincidences
+    from pulsefront.measured.pairing.hits import PairingSettings, Side
     from pulsefront.progress import progress
 
     if len(files) > 2:
@@ -161,8 +162,8 @@ def calibrate(
     from pulsefront.errors import ConfigError
     from pulsefront.events.readers.open import open_events
     from pulsefront.files import atomic_path
-    from pulsefront.measured.calibrate import calibrate as run
-    from pulsefront.measured.calibration_figures import calibration_figure
+    from pulsefront.measured.calibration.figure import calibration_figure
+    from pulsefront.measured.calibration.fit import calibrate as run
     from pulsefront.progress import progress
 
     options = read_options(mapping=mapping, strict=strict)
@@ -252,8 +253,8 @@ def _apply(
 ) -> None:
     from pulsefront.events import store
     from pulsefront.events.readers.open import open_events
-    from pulsefront.measured.apply_calibration import open_calibrated
-    from pulsefront.measured.calibration import load_calibration
+    from pulsefront.measured.calibration.apply import open_calibrated
+    from pulsefront.measured.calibration.record import load_calibration
     from pulsefront.progress import progress
 
     calibration = load_calibration(using)

@@ -135,11 +135,11 @@ class _Channel:
             keys[~stray] = base + np.cumsum(steps)
             self._last_raw, self._last = int(good[-1]), float(base + steps.sum())
         # A stray belongs to no other channel's event: put it between its neighbours.
-        place = np.flatnonzero(stray)
+        strays = np.flatnonzero(stray)
         whole: NDArray[np.float64] = np.concatenate(
             [[self._last if not len(good) else keys[~stray][0] - 1], keys]
         )
-        for i in place:
+        for i in strays:
             whole[i + 1] = np.floor(whole[i]) + 0.5
         status = table.status.copy()
         mark(status, stray, Status.BAD_HEADER)

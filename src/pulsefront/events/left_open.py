@@ -87,7 +87,7 @@ class _AsIfClosed(io.RawIOBase):
         self._raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
         self._size = self._raw.seek(0, io.SEEK_END) + ROOM_TO_GROW
         self._raw.seek(0)
-        self._place = 0
+        self._offset = 0
         superblock = bytearray(self._raw.read(SUPERBLOCK_BYTES))
         superblock[FLAGS_AT] &= ~BEING_WRITTEN & 0xFF
         superblock[END_AT : END_AT + 8] = self._size.to_bytes(8, "little")
@@ -104,19 +104,19 @@ class _AsIfClosed(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        self._place = max(base + offset, 0)
-        return self._place
+        """Go to an offset."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._size}[whence]
+        self._offset = max(base + offset, 0)
+        return self._offset
 
     def tell(self) -> int:
-        """Return the place."""
-        return self._place
+        """Return the offset."""
+        return self._offset
 
     def readinto(self, buffer: Any) -> int:
-        """Fill *buffer* from the place on."""
+        """Fill *buffer* from the offset on."""
         view = memoryview(buffer).cast("B")
-        self._raw.seek(self._place)
+        self._raw.seek(self._offset)
         filled = 0
         while filled < len(view):
             count = self._raw.readinto(view[filled:])
@@ -124,10 +124,10 @@ class _AsIfClosed(io.RawIOBase):
                 break
             filled += count
         view[filled:] = bytes(len(view) - filled)
-        if self._place < SUPERBLOCK_BYTES:
-            count = min(SUPERBLOCK_BYTES - self._place, len(view))
-            view[:count] = self._superblock[self._place : self._place + count]
-        self._place += len(view)
+        if self._offset < SUPERBLOCK_BYTES:
+            count = min(SUPERBLOCK_BYTES - self._offset, len(view))
+            view[:count] = self._superblock[self._offset : self._offset + count]
+        self._offset += len(view)
         return len(view)
 
     def close(self) -> None:

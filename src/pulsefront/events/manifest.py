@@ -95,7 +95,7 @@ class Manifest(FrozenModel):
         files = [file for scan in self.scan for file in scan.files]
         twice = sorted({str(file) for file in files if files.count(file) > 1})
         if twice:
-            raise ValueError(f"{twice[0]} is listed twice: its events would be in two places")
+            raise ValueError(f"{twice[0]} is listed twice: its events would have two positions")
         return self
 
 

@@ -19,7 +19,7 @@ from pulsefront.events.readers.base import EventFile, ReadOptions, check_same_qu
 __all__ = ["open_scan_set"]
 
 LIGHT_MM_PER_NS = 299.792458
-SAME_PLACE_MM = 1e-6
+SAME_POSITION_MM = 1e-6
 
 LABELS = {
     "stage_position_mm": Quantity("mm", "nominal x, y of the beam on the entrance face"),
@@ -135,9 +135,9 @@ def _labels(manifest: Manifest) -> tuple[dict[str, NDArray[Any]], dict[str, list
     }
     labels: dict[str, NDArray[Any]] = {}
     if manifest.kind == "position":
-        places = np.array([scan.stage_position_mm for scan in scans], np.float64)
-        labels["stage_position_mm"] = places
-        index = [_index(places[:, axis]) for axis in range(2)]
+        position_mm = np.array([scan.stage_position_mm for scan in scans], np.float64)
+        labels["stage_position_mm"] = position_mm
+        index = [_index(position_mm[:, axis]) for axis in range(2)]
         labels["grid_index"] = np.stack(index, axis=1).astype(np.int16)
     else:
         offsets = np.array([scan.source_offset_mm for scan in scans], np.float64)
@@ -156,9 +156,9 @@ def _labels(manifest: Manifest) -> tuple[dict[str, NDArray[Any]], dict[str, list
     return labels, names
 
 
-def _index(places: NDArray[np.float64]) -> NDArray[np.int64]:
+def _index(coordinate_mm: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the rank of each coordinate among the different ones."""
-    ordered = np.unique(places)
-    new = np.diff(ordered, prepend=-np.inf) > SAME_PLACE_MM
+    ordered = np.unique(coordinate_mm)
+    new = np.diff(ordered, prepend=-np.inf) > SAME_POSITION_MM
     rank = np.cumsum(new) - 1
-    return np.asarray(rank[np.searchsorted(ordered, places)])
+    return np.asarray(rank[np.searchsorted(ordered, coordinate_mm)])

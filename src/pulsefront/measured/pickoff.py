@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
-from pulsefront.estimators.pulses.further import Learned, learn
+from pulsefront.estimators.pulses.learn import Learned, learn
 from pulsefront.estimators.pulses.settings import PICKOFFS, PickoffSettings
 from pulsefront.evaluate.record import Record
 from pulsefront.events.container import EventTable, Status

@@ -13,7 +13,7 @@ from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.mapping import TableMapping
 from pulsefront.files import write_text
-from pulsefront.measured.calibration import Calibration
+from pulsefront.measured.calibration.record import Calibration
 from pulsefront.measured.pickoff import PickoffSummary
 from pulsefront.measured.scans import SplitReport
 from pulsefront.reference import reference_page

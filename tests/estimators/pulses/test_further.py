@@ -11,9 +11,9 @@ from pulsefront.estimators.pulses.chain import process, resolve
 from pulsefront.estimators.pulses.further import (
     FLAT_TOP_SHARE,
     further_quantities,
-    learn,
     measure_further,
 )
+from pulsefront.estimators.pulses.learn import learn
 from pulsefront.estimators.pulses.settings import PickoffSettings, PulseSettings
 from strategies_events import pulses
 

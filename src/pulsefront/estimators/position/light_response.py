@@ -58,7 +58,7 @@ class Likelihood(NamedTuple):
 
     ``position_mm`` (event, 3); ``sigma_mm`` (event, 3) from the curvature at the maximum;
     ``misfit`` (event,) mean squared residual over its expectation, about 1 where the event has
-    the light of a single place and more where the gamma ray scattered.
+    the light of a single position and more where the gamma ray scattered.
     """
 
     position_mm: Float

@@ -222,20 +222,20 @@ def refine(
     ahead = Descent(np.empty(3), np.empty((3, 3)))
     trial, unit = np.empty(3), np.eye(3)
     for event in range(events):
-        place = position[event]
-        here = evaluate(place, roots[event], response, room, descent)
+        current = position[event]
+        here = evaluate(current, roots[event], response, room, descent)
         damping = 1e-3
         for _ in range(steps):
             diagonal = np.diag(np.diag(descent.hessian))
             scaled = descent.hessian + damping * diagonal + 1e-9 * unit
             move = np.linalg.solve(scaled, descent.gradient)
             for axis in range(3):
-                trial[axis] = min(max(place[axis] - move[axis], grid.low[axis]), high[axis])
+                trial[axis] = min(max(current[axis] - move[axis], grid.low[axis]), high[axis])
             there = evaluate(trial, roots[event], response, room, ahead)
             if there < here:
                 small = here - there < 1e-4
                 here = there
-                place[:] = trial
+                current[:] = trial
                 descent.gradient[:] = ahead.gradient
                 descent.hessian[:] = ahead.hessian
                 damping = max(damping / 5, 1e-6)

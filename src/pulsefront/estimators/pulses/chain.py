@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.pulses.cells import crossing_times_ns
-from pulsefront.estimators.pulses.further import Learned, further_quantities, measure_further
+from pulsefront.estimators.pulses.further import further_quantities, measure_further
+from pulsefront.estimators.pulses.learn import Learned
 from pulsefront.estimators.pulses.one_pass import measure
 from pulsefront.estimators.pulses.resolve import channels_of, check_fits, resolve, signs_of
 from pulsefront.estimators.pulses.settings import NAMES, PICKOFFS, PulseSettings, pulse_quantities
@@ -82,7 +83,7 @@ def process_table(
     Parameters
     ----------
     learned
-        Further quantities to measure, one per channel (`pulsefront.estimators.pulses.further`).
+        Further quantities to measure, one per channel (`pulsefront.estimators.pulses.learn`).
 
     Raises
     ------

@@ -39,8 +39,8 @@ class Template(NamedTuple):
 
     def sampled(self, samples: int, time_samples: float) -> Floats:
         """Return the shape of a pulse at *time_samples* on *samples* samples, 0 where not known."""
-        places = np.arange(samples) - time_samples - self.start
-        return _sampled(self.values, np.asarray(places * self.oversampling, np.float64))
+        indices = np.arange(samples) - time_samples - self.start
+        return _sampled(self.values, np.asarray(indices * self.oversampling, np.float64))
 
 
 class TemplateFit(NamedTuple):
@@ -126,7 +126,7 @@ def fit_template(
     pulses
         (event, sample).
     times_samples
-        (event,) where to start, within a sample or two of the truth.
+        (event,) where to start, within a sample or two of the time sought.
     most_steps
         Steps before a fit is given up.
     """
@@ -147,19 +147,19 @@ def fit_template(
 
 
 @njit(nogil=True, cache=True)
-def _at(values: Floats, place: float) -> tuple[float, float]:
-    """Return template and slope per point, *place* points from its start; flat beyond it.
+def _at(values: Floats, index: float) -> tuple[float, float]:
+    """Return template and slope per point, *index* points from its start; flat beyond it.
 
     Cubic between the points, with the slopes of their neighbours (Catmull and Rom 1974): a fit
     that steps along kinks would not settle.
     """
     last = len(values) - 1
-    if place <= 0.0:
+    if index <= 0.0:
         return values[0], 0.0
-    if place >= last:
+    if index >= last:
         return values[last], 0.0
-    k = int(place)
-    u = place - k
+    k = int(index)
+    u = index - k
     low, high = values[k], values[k + 1]
     rise_low = 0.5 * (high - values[max(k - 1, 0)])
     rise_high = 0.5 * (values[min(k + 2, last)] - low)
@@ -170,12 +170,12 @@ def _at(values: Floats, place: float) -> tuple[float, float]:
 
 
 @njit(nogil=True, cache=True)
-def _sampled(values: Floats, places: Floats) -> Floats:
-    """Return the template at *places* in points from its start; 0 beyond its ends."""
-    result = np.zeros(len(places))
-    for i, place in enumerate(places):
-        if 0.0 <= place <= len(values) - 1:
-            result[i] = _at(values, place)[0]
+def _sampled(values: Floats, indices: Floats) -> Floats:
+    """Return the template at *indices* in points from its start; 0 beyond its ends."""
+    result = np.zeros(len(indices))
+    for i, index in enumerate(indices):
+        if 0.0 <= index <= len(values) - 1:
+            result[i] = _at(values, index)[0]
     return result
 
 

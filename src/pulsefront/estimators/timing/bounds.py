@@ -212,7 +212,7 @@ def waveform_bound_ps(
 ) -> float:
     """Return the smallest CTR, as FWHM in ps, of two detectors of these digitized pulses.
 
-    `waveform_information` within each of *phases* ranges of the arrival's place between two
+    `waveform_information` within each of *phases* ranges of the arrival's phase between two
     samples; over all phases the variances are averaged, as coincidences of random phase do.
     Windows are laid by the true arrival, not by a trigger, whose noise would be selected away.
 

@@ -9,6 +9,8 @@ the Cramér–Rao bound says little about its FWHM, and it is found by drawing p
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -59,17 +61,18 @@ def most_likely_arrival(
             field="intensity",
             value=intensity.shape,
         )
-    logarithm = np.log(intensity)
-    expected = np.cumsum(intensity, axis=1) * step_ns
+    hypotheses = _Hypotheses(
+        np.log(intensity),
+        np.cumsum(intensity, axis=1) * step_ns,
+        np.log(weights),
+        start_ns,
+        step_ns,
+    )
     found = np.empty(len(ends))
     _search(
         np.ascontiguousarray(photon_ns, np.float64),
         np.asarray(ends, np.int64),
-        logarithm,
-        expected,
-        np.log(weights),
-        start_ns,
-        step_ns,
+        hypotheses,
         np.asarray(arrivals_ns, np.float64),
         stop_ns,
         found,
@@ -77,32 +80,42 @@ def most_likely_arrival(
     return found
 
 
+class _Hypotheses(NamedTuple):
+    """What each hypothesis expects: (hypothesis, time) and (hypothesis,), on one time axis.
+
+    ``expected`` counts the photons up to a time.
+    """
+
+    log_intensity: Float
+    expected: Float
+    log_weight: Float
+    start_ns: float
+    step_ns: float
+
+
 @njit(nogil=True, cache=True)
 def _search(
     photon_ns: Float,
     ends: NDArray[np.int64],
-    logarithm: Float,
-    expected: Float,
-    log_weights: Float,
-    start_ns: float,
-    step_ns: float,
+    hypotheses: _Hypotheses,
     arrivals_ns: Float,
     stop_ns: float,
     found: Float,
 ) -> None:
-    hypotheses, times = logarithm.shape
-    scores = np.empty(hypotheses)
+    log_intensity, expected, log_weight, start_ns, step_ns = hypotheses
+    count, times = log_intensity.shape
+    scores = np.empty(count)
     begin = 0
     for event in range(len(ends)):
         best = -np.inf
         for arrival in arrivals_ns:
-            for h in range(hypotheses):
+            for h in range(count):
                 # Expected number of photons up to the end, by which all outcomes add up to one.
                 last = int((stop_ns - arrival - start_ns) / step_ns)
-                score = log_weights[h] - expected[h, min(max(last, 0), times - 1)]
+                score = log_weight[h] - expected[h, min(max(last, 0), times - 1)]
                 for n in range(begin, ends[event]):
-                    place = int((photon_ns[n] - arrival - start_ns) / step_ns + 0.5)
-                    score += logarithm[h, min(max(place, 0), times - 1)]
+                    index = int((photon_ns[n] - arrival - start_ns) / step_ns + 0.5)
+                    score += log_intensity[h, min(max(index, 0), times - 1)]
                 scores[h] = score
             top = scores.max()
             total = top + np.log(np.exp(scores - top).sum())

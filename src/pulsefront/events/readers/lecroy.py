@@ -46,7 +46,7 @@ QUANTITIES = {
 
 
 class _Descriptor(NamedTuple):
-    """What the wave descriptor says; places are in bytes from the start of the file."""
+    """What the wave descriptor says; ``…_at`` are offsets in bytes from the start of the file."""
 
     order: str
     triggers_at: int

@@ -133,14 +133,14 @@ def _header(file: IO[bytes]) -> tuple[dict[str, int] | None, str | None]:
     length = _whole(line.split(b":", 1)[1])
     header["length"] = -1 if length is None else length
     while True:
-        place = file.tell()
+        line_start = file.tell()
         line = file.readline(LONGEST_LINE)
         key, colon, text = line.decode("latin-1").partition(":")
         if not colon:
             # WaveDump also writes "DC offset (DAC)", with or without a colon; then samples.
             if key[:1].isalpha():
                 continue
-            file.seek(place)
+            file.seek(line_start)
             return header, None
         name = KEYS.get(key.strip())
         if name is not None:

@@ -16,57 +16,19 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.settings import PICKOFFS
-from pulsefront.events.container import EventTable, Quantity, Status
-from pulsefront.events.readers.base import DataWarning, EventFile
-from pulsefront.measured.pairing import partners
+from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.readers.base import DataWarning
+from pulsefront.measured.pairing.hits import HitBuffer, PairingSettings, Side
+from pulsefront.measured.pairing.partners import partners
 from pulsefront.measured.time_spread import TimeSpread, time_spread
 from pulsefront.progress import Report, silent
 
-__all__ = ["Coincidences", "PairingSettings", "Side"]
+__all__ = ["Coincidences"]
 
 TICKS_PER_NS = {"time_ps": 1000.0, "time_ns": 1.0, "trigger_time_s": 1e-9, "epoch_s": 1e-9}
 """Columns that hold the time of a hit, the finest first."""
 
 MOST_DIFFERENCES = 1_000_000
-
-
-@dataclass(frozen=True)
-class Side:
-    """Hits of one side of a pair of detectors: a file, and which of its channels (all if None)."""
-
-    file: EventFile
-    channels: frozenset[int] | None = None
-
-
-@dataclass(frozen=True)
-class PairingSettings:
-    """How hits are paired.
-
-    Attributes
-    ----------
-    window_ns
-        Half width of the window: ``|t₀ − t₁ − offset_ns| ≤ window_ns``.
-    offset_ns
-        Expected t₀ − t₁.
-    disorder_ns
-        How far a hit may lie behind the latest one before it in its file. What comes later still
-        is left out, counted and warned of.
-    without_flagged
-        Leave hits with status flags out before pairing.
-    """
-
-    window_ns: float
-    offset_ns: float = 0.0
-    disorder_ns: float = 1e7
-    without_flagged: bool = False
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.window_ns) and self.window_ns >= 0):
-            raise ConfigError(
-                "must be finite and not negative", field="window_ns", value=self.window_ns
-            )
-        if not (np.isfinite(self.offset_ns) and self.disorder_ns >= 0):
-            raise ConfigError("must be finite", field="offset_ns, disorder_ns")
 
 
 @dataclass
@@ -149,7 +111,7 @@ class Coincidences:
         # So far from a time that is settled, a hit may still take part in what is not.
         reach = 2 * int(np.ceil(window)) + 2
         sides = [
-            _Hits(side, self.time, self.settings.disorder_ns * ticks, self.settings)
+            HitBuffer(side, self.time, self.settings.disorder_ns * ticks, self.settings)
             for side in (self.first, self.second)
         ]
         shift = round(offset)
@@ -208,7 +170,7 @@ class Coincidences:
 
     def _pair(
         self,
-        sides: Sequence[_Hits],
+        sides: Sequence[HitBuffer],
         window: float,
         offset: float,
         shift: int,
@@ -235,7 +197,7 @@ class Coincidences:
         return self._table(sides, first[chosen], second[chosen])
 
     def _table(
-        self, sides: Sequence[_Hits], first: NDArray[np.int64], second: NDArray[np.int64]
+        self, sides: Sequence[HitBuffer], first: NDArray[np.int64], second: NDArray[np.int64]
     ) -> EventTable:
         rows = [
             side.table.select(index) for side, index in zip(sides, (first, second), strict=True)
@@ -264,80 +226,3 @@ class Coincidences:
             self._differences.append((times[0] - times[1]) / TICKS_PER_NS[self.time])
         status = np.asarray(rows[0].status | rows[1].status)
         return EventTable(columns, quantities, status, self.provenance())
-
-
-class _Hits:
-    """Hits of one side that are read and may still take part, sorted by time."""
-
-    def __init__(self, side: Side, time: str, disorder: float, settings: PairingSettings) -> None:
-        self.side = side
-        self.time = time
-        self.settings = settings
-        self.disorder = disorder
-        self.ended = False
-        self.latest: float | int = -np.inf
-        self.count = 0
-        self.too_late = 0
-        self._chunks = side.file.chunks()
-        self.table: EventTable = EventTable({}, {})
-        self.times: NDArray[Any] = np.zeros(0, np.int64)
-
-    @property
-    def settled(self) -> float | int:
-        """Time before which no more hits come."""
-        if self.ended:
-            return np.inf
-        return self.latest if np.isinf(self.latest) else self.latest - int(np.ceil(self.disorder))
-
-    def fill(self, done: float | int) -> None:
-        """Read the next chunk; hits before *done* come too late."""
-        table = next(self._chunks, None)
-        if table is None:
-            self.ended = True
-            return
-        hits = self._usable(table)
-        times = hits[self.time]
-        times = times.astype(np.int64 if times.dtype.kind in "iu" else np.float64)
-        if len(times):
-            newest = times.max()
-            self.latest = max(self.latest, int(newest) if times.dtype.kind == "i" else newest)
-        late = times < done
-        self.too_late += int(late.sum())
-        self.count += len(times) - int(late.sum())
-        hits, times = hits.select(~late), times[~late]
-        if len(self.times):
-            hits = EventTable.concatenate([self.table, hits])
-            times = np.concatenate([self.times, times])
-        order = np.argsort(times, kind="stable")
-        self.table, self.times = hits.select(order), times[order]
-
-    def forget(self, before: float | int) -> None:
-        """Let hits before a time go."""
-        start = int(np.searchsorted(self.times, before))
-        self.table = self.table.select(slice(start, None))
-        self.times = self.times[start:]
-
-    def _usable(self, table: EventTable) -> EventTable:
-        keep = np.ones(len(table), np.bool_)
-        if table[self.time].ndim != 1:
-            raise DataError(
-                "holds events of several hits; coincidences are looked for in single hits",
-                file=self.side.file.path,
-                field=self.time,
-            )
-        if self.side.channels is not None:
-            channel = table["channel"]
-            if channel.ndim != 1:
-                raise DataError(
-                    "holds events of several channels; coincidences are looked for in single hits",
-                    file=self.side.file.path,
-                    field="channel",
-                )
-            keep &= np.isin(channel, sorted(self.side.channels))
-        if table[self.time].dtype.kind == "f":
-            keep &= np.isfinite(table[self.time])
-        # A damaged header is no time to go by.
-        keep &= (table.status & np.uint16(Status.BAD_HEADER)) == 0
-        if self.settings.without_flagged:
-            keep &= table.status == 0
-        return table.select(keep)

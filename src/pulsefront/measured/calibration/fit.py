@@ -1,4 +1,4 @@
-"""Calibration of a point-source measurement; its use on other files is in `apply_calibration`."""
+"""Calibration of a point-source measurement; its use on other files is in `apply`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pulsefront.estimators.energy.calibration import (
 from pulsefront.estimators.energy.channels import channel_time_offsets, photopeak_gains
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
-from pulsefront.measured.calibration import Calibration, CalibrationSource, Layout
-from pulsefront.measured.channel_times import (
+from pulsefront.measured.calibration.channel_times import (
     amplitude_column,
     channel_pairs,
     pair_differences,
     pair_walks,
     without_walk,
 )
+from pulsefront.measured.calibration.record import Calibration, CalibrationSource, Layout
 from pulsefront.progress import Report, silent
 
 __all__ = ["calibrate", "charges_by_channel", "collect"]

@@ -14,8 +14,8 @@ from pulsefront.estimators.pulses.settings import PICKOFFS
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile
 from pulsefront.files import hash_file
-from pulsefront.measured.calibration import Calibration
-from pulsefront.measured.channel_times import walk_of
+from pulsefront.measured.calibration.channel_times import walk_of
+from pulsefront.measured.calibration.record import Calibration
 
 __all__ = ["open_calibrated"]
 

@@ -12,8 +12,9 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.events.readers.open import open_events
-from pulsefront.measured.pairing import partners
-from pulsefront.measured.pairing_stream import Coincidences, PairingSettings, Side
+from pulsefront.measured.pairing.coincidences import Coincidences
+from pulsefront.measured.pairing.hits import PairingSettings, Side
+from pulsefront.measured.pairing.partners import partners
 
 
 def plain_pairs(left: list[int], right: list[int], window: float, offset: float):

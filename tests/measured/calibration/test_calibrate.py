@@ -11,10 +11,10 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
-from pulsefront.measured.apply_calibration import open_calibrated
-from pulsefront.measured.calibrate import calibrate, charges_by_channel, collect
-from pulsefront.measured.calibration import load_calibration
-from pulsefront.measured.calibration_figures import calibration_figure
+from pulsefront.measured.calibration.apply import open_calibrated
+from pulsefront.measured.calibration.figure import calibration_figure
+from pulsefront.measured.calibration.fit import calibrate, charges_by_channel, collect
+from pulsefront.measured.calibration.record import load_calibration
 from toys_measured import GAINS, OFFSETS_NS, file_of, hits, made, sodium, walking
 
 
@@ -251,7 +251,7 @@ def test_a_channel_that_was_not_calibrated_has_no_energy() -> None:
 
 
 def test_memory_is_bounded_by_dropping_every_second_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulsefront.measured.calibrate.MOST_EVENTS", 100)
+    monkeypatch.setattr("pulsefront.measured.calibration.fit.MOST_EVENTS", 100)
     table = made(charge_adc=np.arange(1000.0))
     source = file_of(table)
     small = EventFile(**{**vars(source), "event_bytes": 1 << 20})

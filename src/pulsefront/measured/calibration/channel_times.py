@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.estimators.energy.channels import PairDifference
 from pulsefront.estimators.timing.walk import WalkCorrection, fit_walks
 from pulsefront.events.container import EventTable
-from pulsefront.measured.calibration import Layout
+from pulsefront.measured.calibration.record import Layout
 
 __all__ = [
     "ChannelPair",

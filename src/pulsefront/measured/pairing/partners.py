@@ -1,6 +1,6 @@
 """Which hits of two channels belong to one decay, by their times.
 
-Whole files are paired by `pulsefront.measured.pairing_stream`.
+Whole files are paired by `pulsefront.measured.pairing.coincidences`.
 """
 
 from __future__ import annotations

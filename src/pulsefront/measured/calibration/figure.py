@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pulsefront.estimators.energy.calibration import EnergyCalibration
 from pulsefront.estimators.timing.walk import WalkCorrection
 from pulsefront.events.container import EventTable
-from pulsefront.measured.calibrate import charges_by_channel
-from pulsefront.measured.calibration import Calibration
+from pulsefront.measured.calibration.fit import charges_by_channel
+from pulsefront.measured.calibration.record import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
     Parameters
     ----------
     calibration, events
-        From `pulsefront.measured.calibrate.calibrate`.
+        From `pulsefront.measured.calibration.fit.calibrate`.
     """
     from matplotlib.figure import Figure
 

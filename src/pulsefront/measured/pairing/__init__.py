@@ -1,0 +1,1 @@
+"""Coincidences: which hits of two sides belong to one decay, by their times."""
