@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.reference import reference_page
@@ -13,16 +13,12 @@ from pulsefront.reference import reference_page
 class Inner(FrozenModel):
     """Inside."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     kind: Literal["a", "b"] = "a"
     """which | one"""
 
 
 class Outer(FrozenModel):
     """Around."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     count: int = Field(ge=1, le=9)
     """how many"""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
+import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from pulsefront.errors import ConfigError
 
-__all__ = ["FrozenModel", "load_toml", "validate"]
+__all__ = ["FrozenModel", "describe", "load_toml", "validate", "without_serializer"]
 
 
 class FrozenModel(BaseModel):
@@ -21,6 +28,15 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the keys by the texts below them."""
+        found = handler(schema)
+        describe(cls, handler.resolve_ref_schema(found))
+        return found
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -32,6 +48,47 @@ class FrozenModel(BaseModel):
             The file is missing, is no TOML, or has a key or value that does not fit.
         """
         return validate(cls, load_toml(path), file=path)
+
+
+def without_serializer(schema: CoreSchema) -> CoreSchema:
+    """Return the schema of the fields: what a wrap serializer returns is not told by types."""
+    inner: dict[str, Any] = {k: v for k, v in schema.items() if k != "serialization"}
+    if str(inner.get("type", "")).startswith("function-") and "schema" in inner:
+        # A validator stands around the model.
+        inner["schema"] = without_serializer(inner["schema"])
+    return inner
+
+
+def describe(model: type[BaseModel], schema: JsonSchemaValue) -> None:
+    """Give the keys of a model's JSON schema the texts that stand below its attributes.
+
+    Only when a schema is asked for: pydantic's ``use_attribute_docstrings`` reads the source of
+    every model at import, which takes longer than all else that a small command imports.
+    """
+    texts = _attribute_texts(model)
+    for name, part in schema.get("properties", {}).items():
+        if name in texts:
+            part.setdefault("description", texts[name])
+
+
+@cache
+def _attribute_texts(model: type[BaseModel]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if not issubclass(base, BaseModel) or base.__module__.startswith("pydantic"):
+            continue
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        body = node.body if isinstance(node, ast.ClassDef) else []
+        for line, below in pairwise(body):
+            if (
+                isinstance(line, ast.AnnAssign)
+                and isinstance(line.target, ast.Name)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+                and isinstance(below.value.value, str)
+            ):
+                texts[line.target.id] = inspect.cleandoc(below.value.value)
+    return texts
 
 
 Model = TypeVar("Model", bound=BaseModel)

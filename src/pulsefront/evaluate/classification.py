@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval, Statistic
@@ -276,6 +275,8 @@ def wilson_interval(events: int, cases: int, confidence: float = 0.95) -> Interv
     DataError
         No cases, or more events than cases.
     """
+    from scipy import stats
+
     if not 0 <= events <= cases or cases == 0:
         raise DataError("must be 0 ≤ events ≤ cases, and cases", value=(events, cases))
     ends = stats.binomtest(events, cases).proportion_ci(confidence, "wilson")

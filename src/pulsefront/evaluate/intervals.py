@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.statistics import (
@@ -184,6 +183,8 @@ def bootstrap(
 def _bca_tails(
     statistic: Statistic, value: float, found: Float, tails: Float, index: NDArray[np.int64]
 ) -> Float:
+    from scipy import special
+
     share = (np.sum(found < value) + 0.5 * np.sum(found == value)) / len(found)
     share = float(np.clip(share, 0.5 / len(found), 1 - 0.5 / len(found)))
     correction = float(special.ndtri(share))
@@ -211,6 +212,8 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     DataError
         Fewer than two values, or values not finite.
     """
+    from scipy import stats
+
     data = np.asarray(values, dtype=np.float64).ravel()
     if data.size < 2 or not np.isfinite(data).all():
         raise DataError(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import (
@@ -88,7 +88,7 @@ def plan_paired_test(
         labels = np.asarray(groups)
         pilot = len(np.unique(labels.reshape(len(labels), -1), axis=0))
     error = float(np.std(replicated, ddof=1))
-    quantiles = float(stats.norm.ppf(1 - significance) + stats.norm.ppf(power))
+    quantiles = float(special.ndtri(1 - significance) + special.ndtri(power))
     needed = max(2, math.ceil(pilot * (quantiles * error / gain) ** 2))
     return PowerPlan(pilot, error, gain, power, significance, needed)
 
@@ -96,7 +96,7 @@ def plan_paired_test(
 def power_of_paired_test(plan: PowerPlan, events: int) -> float:
     """Return the chance that a test with *events* (or clusters) shows the planned gain."""
     error = plan.standard_error * math.sqrt(plan.pilot / events)
-    return float(stats.norm.sf(stats.norm.ppf(1 - plan.significance) - plan.gain / error))
+    return float(special.ndtr(plan.gain / error - special.ndtri(1 - plan.significance)))
 
 
 def events_for_half_width(
@@ -118,7 +118,7 @@ def events_for_half_width(
     if not half_width > 0:
         raise DataError("must be positive", field="half_width", value=half_width)
     replicated = bootstrap_replicates(statistic, events, replicates=replicates, seed=seed)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(special.ndtri((1 + confidence) / 2))
     return max(2, math.ceil(events * (z * float(np.std(replicated, ddof=1)) / half_width) ** 2))
 
 

@@ -32,11 +32,12 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from pulsefront.config import describe, without_serializer
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.files import write_json
 
-__all__ = ["INLINE", "Intervals", "Record", "Unbounded", "finite", "without_serializer"]
+__all__ = ["INLINE", "Intervals", "Record", "Unbounded", "finite"]
 
 Unbounded = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
 """A number that may be infinite; JSON has null in its place."""
@@ -50,9 +51,7 @@ ENDS = ("", "_low", "_high")
 class Record(BaseModel):
     """Base of everything that is written as a result."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -102,6 +101,7 @@ class Record(BaseModel):
         found = handler(without_serializer(schema))
         target = handler.resolve_ref_schema(found)
         target["description"] = (cls.__doc__ or "").strip()
+        describe(cls, target)
         properties = target.get("properties", {})
         for name, field in cls.model_fields.items():
             if _is_interval(field):
@@ -220,12 +220,3 @@ def _is_interval(field: FieldInfo) -> bool:
 def _values(schema: Mapping[str, Any]) -> dict[str, Any]:
     found = schema.get("additionalProperties", {})
     return dict(found) if isinstance(found, Mapping) else {}
-
-
-def without_serializer(schema: CoreSchema) -> CoreSchema:
-    """Return the schema of the fields: what a wrap serializer returns is not told by types."""
-    inner: dict[str, Any] = {k: v for k, v in schema.items() if k != "serialization"}
-    if str(inner.get("type", "")).startswith("function-") and "schema" in inner:
-        # A validator stands around the model.
-        inner["schema"] = without_serializer(inner["schema"])
-    return inner

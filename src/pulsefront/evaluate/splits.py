@@ -13,7 +13,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from pulsefront.errors import DataError
 
@@ -214,6 +213,8 @@ def check_leaks(
     DataError
         A part is empty.
     """
+    from scipy.spatial import cKDTree
+
     parts = split.parts()
     for name, index in parts.items():
         if len(index) == 0:

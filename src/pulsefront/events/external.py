@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ConfigDict
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
@@ -31,8 +30,6 @@ NEEDED = {
 
 class ExternalData(FrozenModel):
     """Where measured events come from, as a study file names them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: Path
     """a manifest (``.toml`` or ``.csv``) or an event store; relative to the study file"""

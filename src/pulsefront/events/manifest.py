@@ -26,7 +26,7 @@ import csv
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
@@ -38,8 +38,6 @@ __all__ = ["Manifest", "PointSource", "is_manifest", "load_manifest"]
 
 class PointSource(FrozenModel):
     """One scan of a manifest: some files, where the source stood, and what else must be known."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     files: tuple[Path, ...] = Field(min_length=1)
     """one file, or one of each channel; relative to the manifest"""
@@ -63,8 +61,6 @@ class PointSource(FrozenModel):
 
 class Manifest(FrozenModel):
     """A point-source set."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     kind: Literal["position", "timing"]
     """what is learned from it"""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
-from pulsefront.estimators.pulses.learn import Learned, learn
 from pulsefront.estimators.pulses.settings import PICKOFFS, PickoffSettings
 from pulsefront.evaluate.record import Record
 from pulsefront.events.container import EventTable, Status
@@ -22,6 +21,9 @@ from pulsefront.measured.prepare import Preparation, learn_preparation, prepared
 from pulsefront.measured.time_spread import TimeDifference, TimeUnit, time_spread
 from pulsefront.measured.write_tables import TableFormat, write_tables
 from pulsefront.progress import Report, silent
+
+if TYPE_CHECKING:
+    from pulsefront.estimators.pulses.learn import Learned
 
 __all__ = ["PickoffSummary", "counted_status", "pickoff", "status_counts"]
 
@@ -77,6 +79,8 @@ class _Chain:
         decided = resolve(settings, waveforms)
         learned: tuple[Learned, ...] = ()
         if decided.asks_for_more:
+            from pulsefront.estimators.pulses.learn import learn
+
             learned = learn(waveforms, decided, *process(waveforms, decided))
         return cls(learned[0].settings if learned else decided, preparation, learned)
 

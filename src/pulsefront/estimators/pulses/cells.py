@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from pulsefront.errors import ConfigError, DataError
 
@@ -59,6 +58,8 @@ def cell_offsets(
     """
     if against not in ("level", "neighbours"):
         raise ConfigError("must be level or neighbours", field="against", value=against)
+    from scipy.signal import savgol_filter
+
     waveforms = np.asarray(waveforms, np.float64)
     cells = cells or waveforms.shape[1]
     stop = waveforms.shape[1] if stop is None else stop
@@ -92,6 +93,8 @@ def cell_offsets(
 
 def _level(gate: Floats, against: Literal["level", "neighbours"]) -> Floats:
     """Return what the samples of a gate are compared with."""
+    from scipy.signal import savgol_filter
+
     if against == "neighbours":
         return np.asarray(savgol_filter(gate, FITTED_SAMPLES, 3, axis=1))
     return np.asarray(np.median(gate, axis=1, keepdims=True))

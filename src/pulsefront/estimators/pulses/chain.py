@@ -8,19 +8,20 @@ leading edge and constant fraction while it is in the cache; what each quantity 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.pulses.cells import crossing_times_ns
-from pulsefront.estimators.pulses.further import further_quantities, measure_further
-from pulsefront.estimators.pulses.learn import Learned
 from pulsefront.estimators.pulses.one_pass import measure
 from pulsefront.estimators.pulses.resolve import channels_of, check_fits, resolve, signs_of
 from pulsefront.estimators.pulses.settings import NAMES, PICKOFFS, PulseSettings, pulse_quantities
 from pulsefront.events.container import EventTable, Quantity, Status, mark
+
+if TYPE_CHECKING:
+    from pulsefront.estimators.pulses.learn import Learned
 
 __all__ = ["charge_table", "process", "process_table", "resolve"]
 
@@ -95,6 +96,9 @@ def process_table(
     columns, status = process(waveforms, settings)
     quantities = pulse_quantities(settings)
     if learned:
+        # Only those who ask for more wait for its kernels.
+        from pulsefront.estimators.pulses.further import further_quantities, measure_further
+
         columns |= measure_further(waveforms, learned, columns)
         quantities |= further_quantities(learned[0].settings)
     for name in PICKOFFS:

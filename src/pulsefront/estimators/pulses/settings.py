@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import (
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
@@ -15,8 +14,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from pulsefront.config import FrozenModel
-from pulsefront.evaluate.record import without_serializer
+from pulsefront.config import FrozenModel, without_serializer
 from pulsefront.events.container import Quantity
 
 __all__ = [
@@ -38,13 +36,7 @@ PICKOFFS = ("leading_edge", "constant_fraction", "template", "optimal_filter")
 """Times of a pulse; columns are named after them."""
 
 
-class Settings(FrozenModel):
-    """Base of the settings of pulses, whose keys are told in the reference."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class PulseSettings(Settings):
+class PulseSettings(FrozenModel):
     """How pulses are measured. Levels are in ADC counts, positions in samples."""
 
     polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
@@ -103,7 +95,7 @@ class PulseSettings(Settings):
         return self
 
 
-class ShapeSettings(Settings):
+class ShapeSettings(FrozenModel):
     """Rise time between two shares of the amplitude, and time over the leading edge's threshold.
 
     Adds ``rise_time_samples`` and ``time_over_threshold_samples``.
@@ -121,7 +113,7 @@ class ShapeSettings(Settings):
         return self
 
 
-class TrapezoidSettings(Settings):
+class TrapezoidSettings(FrozenModel):
     """Height after pole–zero cancellation and trapezoidal shaping (Jordanov and Knoll 1994).
 
     Adds ``trapezoid_amplitude_adc``, read late on the flat top.
@@ -135,7 +127,7 @@ class TrapezoidSettings(Settings):
     """length of the flat top; twice the rise time if not given"""
 
 
-class TemplateSettings(Settings):
+class TemplateSettings(FrozenModel):
     """Least-squares fit of the mean shape of the first clean pulses, channel by channel.
 
     Adds ``template_samples``, ``template_amplitude_adc`` and ``template_residual_adc``.
@@ -149,7 +141,7 @@ class TemplateSettings(Settings):
     """points per sample; as many as the first pulses fill, at most 8, if not given"""
 
 
-class OptimalFilterSettings(Settings):
+class OptimalFilterSettings(FrozenModel):
     """Best linear estimate with the mean pulse and the noise spectrum of the baseline gates.
 
     Adds ``optimal_filter_samples``, ``optimal_filter_amplitude_adc`` and
@@ -196,7 +188,7 @@ class PickoffSettings(PulseSettings):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the keys, which the serializer above does not tell."""
-        return handler(without_serializer(schema))
+        return super().__get_pydantic_json_schema__(without_serializer(schema), handler)
 
     @property
     def asks_for_more(self) -> bool:

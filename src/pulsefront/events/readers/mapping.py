@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
@@ -40,8 +40,6 @@ __all__ = ["EventColumns", "TableMapping", "load_mapping", "mapped_table", "reso
 
 class EventColumns(FrozenModel):
     """Where a column of events comes from."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     source: str | tuple[str, ...]
     """name of an array of the file, a list of names, or a pattern such as ``adc_*``; several
@@ -56,8 +54,6 @@ class EventColumns(FrozenModel):
 
 class TableMapping(FrozenModel):
     """A mapping file: which array of a table is what."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     columns: dict[str, EventColumns] = Field(min_length=1)
     """name of each column → where it comes from"""
