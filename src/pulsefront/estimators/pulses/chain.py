@@ -61,9 +61,10 @@ def process(
         measure(np.ascontiguousarray(rows[:, c]), settings, sign)
         for c, sign in enumerate(signs_of(settings, rows.shape[1]))
     ]
-    records, status = (np.stack(columns, axis=1) for columns in zip(*parts, strict=True))
     if np.ndim(waveforms) == 2:
-        records, status = records[:, 0], status[:, 0]
+        ((records, status),) = parts
+    else:
+        records, status = (np.stack(columns, axis=1) for columns in zip(*parts, strict=True))
     return {name: np.ascontiguousarray(records[name]) for name in NAMES}, status
 
 

@@ -1,4 +1,7 @@
-"""The one pass over a waveform behind `pulsefront.estimators.pulses.chain`: a compiled kernel."""
+"""The one pass over a waveform behind `pulsefront.estimators.pulses.chain`: a compiled kernel.
+
+What is written in line is a function to the reader alone: calls that hand on arrays cost 3 %.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def measure(
     waveforms: NDArray[Any], settings: PulseSettings, sign: float
 ) -> tuple[NDArray[np.void], NDArray[np.uint16]]:
     """Return, per event of an (event, sample) block, a record of `MEASURED` and status flags."""
-    records = np.full(len(waveforms), np.nan, MEASURED)
+    records = np.full((len(waveforms), len(NAMES)), np.nan).view(MEASURED)[:, 0]
     status = np.zeros(len(waveforms), np.uint16)
     fill(waveforms, rules_of(settings, waveforms.shape[1], sign), records, status)
     return records, status
@@ -139,7 +142,7 @@ def fill(
         record.charge_adc_samples = _charge_of(pulse, total, record.leading_edge_samples, rules)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _baseline_of(raw: NDArray[Any], rules: Rules) -> tuple[float, float, float]:
     """Return level, noise and slope of the baseline."""
     if rules.baseline_method == LINE:
@@ -152,7 +155,7 @@ def _baseline_of(raw: NDArray[Any], rules: Rules) -> tuple[float, float, float]:
     return level, noise, 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _times_of(
     pulse: NDArray[np.float32],
     peak: int,
@@ -183,7 +186,7 @@ def _times_of(
     return flags
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _charge_of(pulse: NDArray[np.float32], total: float, edge: float, rules: Rules) -> float:
     """Return the sum over the charge gate; *total* is that of all samples."""
     samples = len(pulse)
