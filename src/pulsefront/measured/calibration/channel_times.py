@@ -106,7 +106,7 @@ def pair_differences(pairs: Sequence[ChannelPair]) -> list[PairDifference]:
 
 
 def pair_walks(pairs: Sequence[ChannelPair], channels: int) -> tuple[WalkCorrection | None, ...]:
-    """Fit the walks of the channels to all their pulses, in the photopeak or not.
+    """Fit the walks of the channels to all their pulses in *pairs*, in the photopeak or not.
 
     Raises
     ------
@@ -114,20 +114,14 @@ def pair_walks(pairs: Sequence[ChannelPair], channels: int) -> tuple[WalkCorrect
         No channel has enough pulses with an amplitude.
     """
     stride = max(1, sum(len(pair.difference_ns) for pair in pairs) // MOST_PAIRS)
-    some = [pair.difference_ns[::stride] for pair in pairs]
+    difference = [pair.difference_ns[::stride] for pair in pairs]
+    amplitude = [pair.amplitudes[::stride] for pair in pairs]
+    channel = [
+        np.tile([pair.first, pair.second], (len(part), 1))
+        for pair, part in zip(pairs, difference, strict=True)
+    ]
     return fit_walks(
-        np.concatenate([*some, np.zeros(0)]),
-        np.concatenate(
-            [
-                np.zeros((0, 2), np.int64),
-                *(
-                    np.tile([pair.first, pair.second], (len(part), 1))
-                    for pair, part in zip(pairs, some, strict=True)
-                ),
-            ]
-        ),
-        np.concatenate([np.zeros((0, 2)), *(pair.amplitudes[::stride] for pair in pairs)]),
-        channels,
+        np.concatenate(difference), np.concatenate(channel), np.concatenate(amplitude), channels
     )
 
 
@@ -156,8 +150,8 @@ def walk_of(correction: WalkCorrection | None, amplitudes: Floats) -> Floats:
 def _index_of(numbers: NDArray[np.integer], channels: Sequence[int]) -> NDArray[np.int64]:
     """Return the index of each channel number; −1 for one that is not calibrated."""
     index = np.full(numbers.shape, -1, np.int64)
-    for position, number in enumerate(channels):
-        index[numbers == number] = position
+    for k, number in enumerate(channels):
+        index[numbers == number] = k
     return index
 
 
