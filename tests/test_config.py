@@ -56,7 +56,7 @@ def test_good_file_is_read(tmp_path: Path) -> None:
             'name = "a"\nsource = {kind = "beam", width_mm = inf}',
             ["source.beam.width_mm", "finite"],
         ),
-        ('source = {kind = "flood"}', ["name", "required"]),
+        ('source = {kind = "flood"}', ["name", "is missing", "pulsefront help name"]),
         ("name = ", ["not valid TOML"]),
         ('name = "a"\nsource = {kind = "bean", width_mm = 1.0}', ["source", "beam"]),
     ],

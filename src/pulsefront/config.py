@@ -15,11 +15,20 @@ from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from pulsefront.errors import ConfigError
+from pulsefront.toml_lines import line_of
 
-__all__ = ["FrozenModel", "describe", "load_toml", "validate", "without_serializer"]
+__all__ = [
+    "FrozenModel",
+    "describe",
+    "key_texts",
+    "load_toml",
+    "problems",
+    "validate",
+    "without_serializer",
+]
 
 
 class FrozenModel(BaseModel):
@@ -65,14 +74,15 @@ def describe(model: type[BaseModel], schema: JsonSchemaValue) -> None:
     Only when a schema is asked for: pydantic's ``use_attribute_docstrings`` reads the source of
     every model at import, which takes longer than all else that a small command imports.
     """
-    texts = _attribute_texts(model)
+    texts = key_texts(model)
     for name, part in schema.get("properties", {}).items():
         if name in texts:
             part.setdefault("description", texts[name])
 
 
 @cache
-def _attribute_texts(model: type[BaseModel]) -> dict[str, str]:
+def key_texts(model: type[BaseModel]) -> dict[str, str]:
+    """Return what stands below each attribute of a model: the meaning of its key."""
     texts: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if not issubclass(base, BaseModel) or base.__module__.startswith("pydantic"):
@@ -129,26 +139,62 @@ def validate(model: type[Model], content: Mapping[str, Any], *, file: str | Path
     Raises
     ------
     ConfigError
-        Names *file*, the first key that does not fit, its value, and the nearest valid key where
-        the key is unknown.
+        Names *file*, line, the first key that does not fit, its value, and the nearest valid key
+        where the key is unknown; and how many more there are.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # A misspelt key is both unknown and missing: the unknown one says more.
-        first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
-        location = tuple(first["loc"])
-        field = ".".join(str(part) for part in location) or None
-        if first["type"] == "extra_forbidden":
-            siblings = sorted(_siblings(model, location))
-            near = difflib.get_close_matches(str(location[-1]), siblings, n=1, cutoff=0.5)
-            remedy = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(siblings)}"
-            raise ConfigError("unknown key", file=file, field=field, remedy=remedy) from None
-        message = first["msg"].removeprefix("Value error, ")
-        message = message[:1].lower() + message[1:]
-        value = None if first["type"] == "missing" else _short(first.get("input"))
-        raise ConfigError(message, file=file, field=field, value=value) from None
+        first, *others = _problems_of(error, model, file)
+        if others:
+            found = f"{len(others)} more: pulsefront check {Path(file).name} lists them"
+            first.remedy = f"{first.remedy}; {found}" if first.remedy else found
+        raise first from None
+
+
+def problems(
+    model: type[BaseModel], content: Mapping[str, Any], *, file: str | Path
+) -> tuple[ConfigError, ...]:
+    """Return everything in *content* that does not fit *model*, in the order of the lines."""
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        found = _problems_of(error, model, file)
+        return tuple(sorted(found, key=lambda one: one.line or 0))
+    return ()
+
+
+def _problems_of(
+    error: ValidationError, model: type[BaseModel], file: str | Path
+) -> list[ConfigError]:
+    try:
+        text = Path(file).read_text()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    errors = error.errors(include_url=False)
+    # A misspelt key is both unknown and missing: the unknown one says more.
+    errors.sort(key=lambda one: one["type"] != "extra_forbidden")
+    return [_problem(one, model, file, text) for one in errors]
+
+
+def _problem(
+    error: ErrorDetails, model: type[BaseModel], file: str | Path, text: str
+) -> ConfigError:
+    location = error["loc"]
+    field = ".".join(str(part) for part in location) or None
+    line = line_of(text, location)
+    if error["type"] == "extra_forbidden":
+        siblings = sorted(_siblings(model, location))
+        near = difflib.get_close_matches(str(location[-1]), siblings, n=1, cutoff=0.5)
+        remedy = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(siblings)}"
+        return ConfigError("unknown key", file=file, line=line, field=field, remedy=remedy)
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if error["type"] == "missing":
+        remedy = f"pulsefront help {location[-1]} tells what it means"
+        return ConfigError("is missing", file=file, line=line, field=field, remedy=remedy)
+    value = _short(error.get("input"))
+    return ConfigError(message, file=file, line=line, field=field, value=value)
 
 
 def _short(value: object) -> object:

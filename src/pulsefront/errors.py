@@ -48,8 +48,8 @@ class PulsefrontError(Exception):
     ----------
     problem
         What is wrong, without a full stop.
-    file, field, value
-        Where: the file, the key or quantity in it, and the offending value.
+    file, line, field, value
+        Where: the file, the line in it, the key or quantity, and the offending value.
     remedy
         What the user can do.
     """
@@ -61,20 +61,23 @@ class PulsefrontError(Exception):
         problem: str,
         *,
         file: str | Path | None = None,
+        line: int | None = None,
         field: str | None = None,
         value: object = None,
         remedy: str | None = None,
     ) -> None:
         self.problem = problem
         self.file = Path(file) if file is not None else None
+        self.line = line
         self.field = field
         self.value = value
         self.remedy = remedy
         super().__init__(problem, str(file) if file is not None else None, field, value, remedy)
 
     def __str__(self) -> str:
-        place = ": ".join(str(part) for part in (self.file, self.field) if part is not None)
-        text = f"{place}: {self.problem}" if place else self.problem
+        file = self.file if self.line is None else f"{self.file}, line {self.line}"
+        where = ": ".join(str(part) for part in (file, self.field) if part is not None)
+        text = f"{where}: {self.problem}" if where else self.problem
         if self.value is not None:
             text += f" (got {self.value!r})"
         if self.remedy:

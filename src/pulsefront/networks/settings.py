@@ -26,13 +26,16 @@ FIRMWARE_ACTIVATIONS = ("relu",)
 class Convolution(FrozenModel):
     """A one-dimensional convolution over the inputs (samples), without padding, before the rest.
 
-    ``channels`` filters of ``kernel`` samples, ``stride`` apart, with ReLU. All samples share one
-    standardization, which is what lets it be folded into a filter.
+    With ReLU behind it. All samples share one standardization, which is what lets it be folded
+    into a filter.
     """
 
     kernel: int = Field(default=4, ge=1)
+    """samples that a filter covers"""
     channels: int = Field(default=4, ge=1)
+    """filters"""
     stride: int = Field(default=2, ge=1)
+    """samples from one position of a filter to the next"""
 
     def positions(self, samples: int) -> int:
         """Return how often the kernel fits into *samples*."""
@@ -40,24 +43,26 @@ class Convolution(FrozenModel):
 
 
 class MlpSettings(FrozenModel):
-    """A multi-layer perceptron: dense layers with ReLU between them and a linear output.
-
-    With ``convolution`` it is a 1D-CNN: a convolution over the samples comes first.
-
-    ``hidden`` holds the nodes of each hidden layer. ``weight_bits``, ``bias_bits`` and
-    ``activation_bits`` are the widths that quantization-aware training starts from. With
-    ``per_channel`` every node has its own binary point for its weights, at no cost in bytes.
-    """
+    """A multi-layer perceptron: dense layers with ReLU between them and a linear output."""
 
     hidden: tuple[int, ...] = (64, 32)
+    """nodes of each hidden layer"""
     activation: str = "relu"
+    """of the hidden layers; ReLU alone has the same bits on every backend"""
     output_activation: str = "linear"
+    """of the output; linear alone has the same bits on every backend"""
     weight_bits: int = Field(default=10, ge=2, le=16)
+    """width of the weights that quantization-aware training starts from"""
     bias_bits: int = Field(default=16, ge=2, le=24)
+    """width of the biases at the start"""
     activation_bits: int = Field(default=12, ge=1, le=16)
+    """width of the activations at the start"""
     per_channel: bool = False
+    """give every node its own binary point for its weights, at no cost in bytes"""
     convolution: Convolution | None = None
+    """with it the network is a 1D-CNN: a convolution over the samples comes first"""
     kind: Literal["mlp"] = "mlp"
+    """the kind of network"""
 
     def check(self) -> None:
         """Refuse what has no bit-exact counterpart in firmware.
@@ -89,52 +94,50 @@ class MlpSettings(FrozenModel):
 
 
 class LossSettings(FrozenModel):
-    """What training minimizes.
-
-    ``regression``: per-output Huber loss on standardized outputs. ``coincidence``: a shared
-    network corrects the coarse time of both detectors, and the Huber loss acts on the
-    difference of the corrected times minus the known difference. ``classification``: cross
-    entropy of one linear output per class, such as the crystal of first interaction in a
-    pixelated array.
-
-    ``huber`` is the residual, in standard deviations of the target, at which squared turns into
-    absolute error: small values ignore tails. ``output_weights`` weigh the outputs of a
-    regression. With ``cauchy`` the loss is log(1 + d²/cauchy²) of the distance d over all outputs
-    instead, which all but leaves out events far off (the likelihood of a Lorentzian): for labels
-    of which many are wrong, as those of scattered gamma rays are.
-    """
+    """What training minimizes."""
 
     kind: LossKind = "regression"
+    """regression: per-output loss on standardized outputs. coincidence: a shared network corrects
+    the coarse time of both detectors, and the loss acts on the corrected difference minus the
+    known one. classification: cross entropy of one linear output per class"""
     huber: float = Field(default=0.05, gt=0)
+    """residual, in standard deviations of the target, at which squared turns into absolute error:
+    small values ignore tails"""
     cauchy: float | None = Field(default=None, gt=0)
+    """with it the loss is log(1 + d²/cauchy²) of the distance d over all outputs, which all but
+    leaves out events far off (the likelihood of a Lorentzian): for labels of which many are wrong,
+    as those of scattered gamma rays are"""
     output_weights: tuple[float, ...] | None = None
+    """how much each output of a regression weighs"""
 
 
 class TrainingSettings(FrozenModel):
-    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down).
-
-    With ``patience`` a candidate stops once its loss on selection events has not fallen in that
-    many looks, ``check_epochs`` apart, and comes back as it was at its best. With ``batch_norm``
-    (float networks only) every hidden layer is normalized over the minibatch; what comes back is
-    an ordinary network with the normalization folded into its weights.
-    """
+    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down)."""
 
     epochs: float = Field(default=30.0, gt=0)
+    """passes over the training events"""
     batch: int = Field(default=512, ge=1)
+    """events of one step"""
     learning_rate: float = Field(default=1.2e-2, gt=0)
+    """at the top of the cycle"""
     warm_up: float = Field(default=0.1, ge=0, le=1)
+    """share of the steps in which the rate rises"""
     weight_decay: float = Field(default=0.0, ge=0)
+    """of AdamW"""
     patience: int | None = Field(default=None, ge=1)
+    """a candidate stops once its loss on selection events has not fallen in that many looks, and
+    comes back as it was at its best"""
     check_epochs: float = Field(default=0.5, gt=0)
+    """epochs from one look to the next"""
     batch_norm: bool = False
+    """normalize every hidden layer over the minibatch (float networks only); it is folded into the
+    weights at the end"""
 
 
 class WidthSettings(FrozenModel):
-    """How bit widths are learned.
-
-    A width can change by at most ``reach`` bits over the whole training, at an even pace, and
-    rests for the last ``frozen_share`` of it.
-    """
+    """How bit widths are learned."""
 
     reach: float = Field(default=10.0, gt=0)
+    """bits by which a width can change over the whole training, at an even pace"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)
+    """share of the training, its end, in which widths rest"""

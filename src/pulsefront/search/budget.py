@@ -12,25 +12,28 @@ __all__ = ["Budget"]
 
 
 class Budget(FrozenModel):
-    """Limits that the searched network must keep; what is None is not limited.
-
-    ``weight_bytes`` counts weights and biases at their bit widths in dense storage,
-    ``activation_bytes`` inputs and all results, ``macs`` multiply-accumulates per event, ``bops``
-    and ``ebops`` bit operations and effective ones (`fixed_point.cost`), ``nonzero_weights``
-    constants that an unrolled build multiplies by. ``lut``, ``ff``, ``dsp`` and
-    ``latency_cycles`` are estimated (`networks.NetworkCost`).
-    """
+    """Limits that the searched network must keep; what is absent is not limited."""
 
     weight_bytes: int | None = Field(default=None, ge=1)
+    """weights and biases at their bit widths, in dense storage"""
     activation_bytes: int | None = Field(default=None, ge=1)
+    """inputs and all results"""
     macs: int | None = Field(default=None, ge=1)
+    """multiply-accumulates per event"""
     bops: int | None = Field(default=None, ge=1)
+    """bit operations per event (`fixed_point.cost`)"""
     ebops: int | None = Field(default=None, ge=1)
+    """effective bit operations per event: a zero bit costs nothing"""
     nonzero_weights: int | None = Field(default=None, ge=1)
+    """constants that an unrolled build multiplies by"""
     lut: int | None = Field(default=None, ge=1)
+    """look-up tables, estimated"""
     ff: int | None = Field(default=None, ge=1)
+    """flip-flops, estimated"""
     dsp: int | None = Field(default=None, ge=0)
+    """DSP slices, estimated"""
     latency_cycles: int | None = Field(default=None, ge=1)
+    """clock cycles from input to output, estimated"""
 
     @property
     def limits(self) -> dict[str, int]:

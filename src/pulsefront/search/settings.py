@@ -15,14 +15,14 @@ __all__ = ["ResourceSettings", "SearchSettings"]
 
 
 class ResourceSettings(FrozenModel):
-    """The build that LUTs, flip-flops, DSPs and cycles are estimated for.
-
-    See `fixed_point.estimate_resources`.
-    """
+    """The build that LUTs, flip-flops, DSPs and cycles are estimated for."""
 
     strategy: Literal["Latency", "Resource", "distributed_arithmetic"] = "Latency"
+    """how hls4ml builds the network, or alkaid's distributed arithmetic"""
     reuse_factor: int = Field(default=1, ge=1)
+    """multiplications that share a multiplier"""
     clock_period_ns: float = Field(default=5.0, gt=0)
+    """period of the clock"""
 
     def __call__(self, model: FixedPointModel) -> ResourceEstimate:
         """Return the estimate for *model*."""
@@ -35,59 +35,45 @@ class ResourceSettings(FrozenModel):
 
 
 class SearchSettings(FrozenModel):
-    """Settings of `run_ablation`.
-
-    Attributes
-    ----------
-    network
-        The full network that the search starts from.
-    initializations
-        Random initializations that every architecture is trained and judged with.
-    margin
-        Relative non-inferiority margin: 0.03 lets the metric be 3 % worse than the full float
-        network's, at one-sided 95 % confidence.
-    float_training, quantized_training
-        Training of the full network, first float, then through its quantizers.
-    fine_tuning
-        Training of every candidate from its parent's weights.
-    final_training
-        Last training of the architecture that the search ends with.
-    max_rounds, proposals
-        Rounds of the search, and architectures trained together in each.
-    step_fraction
-        Share of the inputs or nodes that the first removal of a kind takes; it halves whenever
-        such a removal is rejected.
-    floor_bits
-        Fewest bits of any weight, bias or activation.
-    importance_events, ranking_events
-        Training events on which a round ranks inputs and nodes, and selection events for the
-        reported ranking of inputs.
-    resources
-        The build that resources are estimated for, where the budget limits them.
-    threads
-        Networks are trained side by side in this many threads; results do not depend on it.
-    device
-        Where networks are trained: ``cpu``, ``cuda`` or ``cuda:N``. A GPU adds in another order
-        than a processor, so the result differs in the last bits of the training.
-    """
+    """How the ablation search is run; see `run_ablation`."""
 
     network: MlpSettings = MlpSettings()
+    """the full network that the search starts from"""
     initializations: int = Field(default=3, ge=3)
+    """random initializations that every architecture is trained and judged with"""
     seed: int = Field(default=1, ge=0)
+    """of initializations, minibatches and event groups"""
     margin: float = Field(default=0.03, gt=0)
+    """relative non-inferiority margin: 0.03 lets the metric be 3 % worse than the full float
+    network's, at one-sided 95 % confidence"""
     float_training: TrainingSettings = TrainingSettings(epochs=30.0)
+    """training of the full network in floating point"""
     quantized_training: TrainingSettings = TrainingSettings(epochs=8.0, learning_rate=2e-3)
+    """training of the full network through its quantizers"""
     fine_tuning: TrainingSettings = TrainingSettings(epochs=1.5, learning_rate=2e-3)
+    """training of every candidate from its parent's weights"""
     final_training: TrainingSettings = TrainingSettings(epochs=8.0, learning_rate=2e-3)
+    """last training of the architecture that the search ends with"""
     max_rounds: int = Field(default=12, ge=0)
+    """rounds of the search; those that only the budget drives come on top"""
     proposals: int = Field(default=5, ge=1)
+    """architectures trained together in a round"""
     step_fraction: float = Field(default=0.125, gt=0, le=0.5)
+    """share of the inputs or nodes that the first removal of a kind takes; it halves whenever such
+    a removal is rejected"""
     floor_bits: int = Field(default=3, ge=2, le=8)
+    """fewest bits of any weight, bias or activation"""
     importance_events: int = Field(default=1024, ge=1)
+    """training events on which a round ranks inputs and nodes"""
     ranking_events: int = Field(default=4000, ge=1)
+    """selection events for the reported ranking of inputs"""
     resources: ResourceSettings = ResourceSettings()
+    """the build that resources are estimated for, where the budget limits them"""
     threads: int = Field(default=2, ge=1)
+    """networks are trained side by side in this many threads; results do not depend on it"""
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    """where networks are trained: cpu, cuda or cuda:N. A GPU adds in another order than a
+    processor, so the result differs in the last bits of the training"""
 
     @property
     def stops_early(self) -> bool:

@@ -16,6 +16,7 @@ from pulsefront.studies.records import (
     StudyPlan,
     TestRecord,
 )
+from pulsefront.studies.settings import NOT_STATED
 
 __all__ = ["checklist_record"]
 
@@ -42,17 +43,25 @@ def checklist_record(
 def _purpose(kind: StudyKind, plan: StudyPlan) -> dict[str, dict[str, Any]]:
     purpose = kind.study.purpose
     return {
-        "task": {
-            "task": purpose.task,
-            "user": purpose.user,
-            "use": purpose.use,
-            "requirement": purpose.requirement,
-        },
+        "task": _stated(
+            {
+                "task": purpose.task,
+                "user": purpose.user,
+                "use": purpose.use,
+                "requirement": purpose.requirement,
+            }
+        ),
         "study_type": {"study_type": kind.study.study_type},
         "plan": {"risk": purpose.risk, "plan_sha256": plan.sha256},
-        "bias": {"covered": list(purpose.covered), "missing": list(purpose.missing)},
-        "transparency": {"limits": list(purpose.limits)},
+        "bias": _stated({"covered": list(purpose.covered), "missing": list(purpose.missing)}),
+        "transparency": _stated({"limits": list(purpose.limits)}),
     }
+
+
+def _stated(record: dict[str, Any]) -> dict[str, Any]:
+    """Return *record*, or that the study file leaves a part of it open."""
+    left = [key for key, value in record.items() if value in (NOT_STATED, [NOT_STATED])]
+    return {"not_done": f"purpose.{left[0]} is not stated in the study file"} if left else record
 
 
 def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, dict[str, Any]]:

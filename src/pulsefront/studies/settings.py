@@ -18,6 +18,7 @@ from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.measurement import ScanSettings
 
 __all__ = [
+    "NOT_STATED",
     "DiagnosisSettings",
     "ExportSettings",
     "ExternalSet",
@@ -32,80 +33,78 @@ __all__ = [
 ]
 
 
+NOT_STATED = "not stated"
+
+
 class Purpose(FrozenModel):
     """What the study is for and where it ends, in the words of the best-practice checklist."""
 
-    task: str
-    user: str
-    use: str
-    requirement: str
-    risk: str
-    covered: tuple[str, ...] = Field(min_length=1)
-    missing: tuple[str, ...] = Field(min_length=1)
-    limits: tuple[str, ...] = Field(min_length=1)
+    task: str = NOT_STATED
+    """what is estimated from what"""
+    user: str = NOT_STATED
+    """who uses the result"""
+    use: str = NOT_STATED
+    """where it runs, and what for"""
+    requirement: str = NOT_STATED
+    """what it must reach"""
+    risk: str = NOT_STATED
+    """what goes wrong where it is wrong"""
+    covered: tuple[str, ...] = Field(default=(NOT_STATED,), min_length=1)
+    """conditions that the data cover"""
+    missing: tuple[str, ...] = Field(default=(NOT_STATED,), min_length=1)
+    """conditions of the later use that the data lack"""
+    limits: tuple[str, ...] = Field(default=(NOT_STATED,), min_length=1)
+    """where the result does not hold; the report shows them"""
 
 
 class Statistics(FrozenModel):
-    """Confidence and number of bootstrap replicates of every interval on the test set."""
+    """Intervals on the test set."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    """of every interval on the test set"""
     replicates: int = Field(default=1000, ge=100)
+    """bootstrap replicates of every interval"""
 
 
 class ExportSettings(FrozenModel):
-    """Firmware targets, and the board whose part and clock the projects are written for."""
+    """What firmware is written."""
 
     targets: tuple[Literal["onnx", "hls4ml"], ...] = ("onnx", "hls4ml")
+    """firmware to write"""
     board: str = "zcu102"
+    """name of a file in firmware_export/boards, or its path: part and clock of the projects"""
 
 
 class VerificationSettings(FrozenModel):
-    """How many held-out vectors every executor has to agree on, to the bit.
-
-    At least 1,000 golden vectors with the extremes of every input format come on top.
-    """
+    """How many held-out vectors every executor has to agree on, to the bit."""
 
     held_out_vectors: int = Field(default=10_000, ge=1)
+    """at least 1,000 golden vectors with the extremes of every input format come on top"""
 
 
 class MeasuredData(ExternalData):
-    """Measured files that a study learns from, and what its parts may not share.
-
-    Attributes
-    ----------
-    apart
-        Labels of the manifest that training, selection and test never have in common, beside the
-        source position.
-    least_distance_mm
-        Selection and test positions nearer than this to a training position are left out.
-    """
+    """Measured files that a study learns from, and what its parts may not share."""
 
     apart: tuple[Literal["run", "detector", "source"], ...] = ("run",)
+    """labels of the manifest that training, selection and test never have in common, beside the
+    source position"""
     least_distance_mm: float = Field(default=0.0, ge=0)
+    """selection and test positions nearer than this to a training position are left out"""
 
 
 class ExternalSet(FrozenModel):
-    """Other data that the finished estimators are tested on; nothing is fitted to it.
-
-    Attributes
-    ----------
-    name
-        In the report.
-    measured
-        Files, as `ExternalData` says. Otherwise the set is simulated:
-    detector
-        Another detector; the study's own where left out.
-    perturb
-        Names of `pulsefront.simulate.perturb.NAMED`, applied one after the other.
-    events
-        Simulated events, shared between positions or offsets that no training has seen.
-    """
+    """Other data that the finished estimators are tested on; nothing is fitted to it."""
 
     name: str = Field(min_length=1)
+    """in the report"""
     measured: ExternalData | None = None
+    """measured files; otherwise the set is simulated"""
     detector: str | None = None
+    """another detector; the study's own where left out"""
     perturb: tuple[str, ...] = ()
+    """names of `pulsefront.simulate.perturb.NAMED`, applied one after the other"""
     events: int = Field(default=4000, ge=100)
+    """simulated events, shared between positions or offsets that no training has seen"""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -122,24 +121,16 @@ class ExternalSet(FrozenModel):
 
 
 class DiagnosisSettings(FrozenModel):
-    """Learning curve, cross validation and sham data, with the full float network.
-
-    Attributes
-    ----------
-    learning_curve
-        Shares of the training events to train on, beside all of them.
-    folds
-        Of the cross validation by position among training events; 0 leaves it out.
-    sham
-        Train once on exchanged inputs, in which there is nothing to find.
-    most_events
-        Training events that cross validation and sham use at most.
-    """
+    """Learning curve, cross validation and sham data, with the full float network."""
 
     learning_curve: tuple[float, ...] = (0.1, 0.3)
+    """shares of the training events to train on, beside all of them"""
     folds: int = Field(default=5, ge=0)
+    """of the cross validation by position among training events; 0 leaves it out"""
     sham: bool = True
+    """train once on exchanged inputs, in which there is nothing to find"""
     most_events: int = Field(default=40_000, ge=100)
+    """training events that cross validation and sham use at most"""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -153,22 +144,38 @@ class DiagnosisSettings(FrozenModel):
 class StudyBase(FrozenModel):
     """What every study has."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[1] = 1
+    """of the study file"""
     kind: str
+    """position, timing or crystal"""
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    study_type: Literal["development", "evaluation"]
-    seed: int = Field(ge=0)
+    """of the study, its model and its run directory"""
+    title: str = ""
+    """heading of the report; the name where left out"""
+    study_type: Literal["development", "evaluation"] = "development"
+    """development: train and test; a finished study is evaluated with run --external"""
+    seed: int = Field(default=1, ge=0)
+    """of everything random in the study"""
     detector: str
-    purpose: Purpose
-    search: SearchSettings
-    budget: Budget
+    """name of a file in sim_data/detectors, or its path"""
+    purpose: Purpose = Purpose()
+    """what the study is for, in the words of the best-practice checklist"""
+    search: SearchSettings = SearchSettings()
+    """the network and its ablation"""
+    budget: Budget = Budget(weight_bytes=8192)
+    """what the network may cost"""
     statistics: Statistics = Statistics()
+    """of the test"""
     export: ExportSettings = ExportSettings()
+    """firmware that is written"""
     verification: VerificationSettings = VerificationSettings()
+    """the proof of the firmware"""
     external: tuple[ExternalSet, ...] = ()
+    """other data to test on"""
     diagnosis: DiagnosisSettings | None = None
+    """what the study learns about itself"""
     measured: MeasuredData | None = None
+    """measured events in the place of simulated ones"""
 
     @model_validator(mode="after")
     def _develops(self) -> Self:
@@ -191,13 +198,16 @@ class ScanSelection(FrozenModel):
     """Which events of a scan are used: those in the photopeak of the charge sum."""
 
     photopeak_sigmas: float = Field(default=2.0, gt=0)
+    """half width of the photopeak window in the peak's standard deviations"""
 
 
 class ScanStudy(StudyBase):
     """What studies of the charges of a scan have in common."""
 
     scan: ScanSettings | None = None
+    """the point-source scan to simulate"""
     events: ScanSelection = ScanSelection()
+    """which events are used"""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

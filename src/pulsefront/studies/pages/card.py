@@ -20,7 +20,7 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
     study, model, test = kind.study, results.model, results.test
     purpose, verification = study.purpose, results.verification
     return model_card(
-        study.title,
+        study.title or study.name,
         {
             "model": f"Fixed-point network {model.architecture} with ReLU, made by the "
             f"study {study.name} ({results.study_sha256[:12]}).",

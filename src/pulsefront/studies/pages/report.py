@@ -74,7 +74,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
     ]
     environment = results.environment
     return Page(
-        study.title,
+        study.title or study.name,
         f"{study.study_type} study {study.name}",
         sections,
         {
