@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pulsefront.detector import Detector, Layer, Surface, load_detector
+from pulsefront.detector import Detector, OpticalLayer, Surface, load_detector
 
 BARE = Surface()
 FOIL = Surface(reflector="specular", reflectivity=0.98)
@@ -35,7 +35,7 @@ def clear_block(
     material = detector.material.model_copy(
         update={"absorption_length_mm": absorption_mm, "scatter_length_mm": None}
     )
-    window = Layer(
+    window = OpticalLayer(
         name="window",
         size_mm=(size_mm[0], size_mm[1], 1e-3),
         refractive_index=window_index,

@@ -2,7 +2,7 @@
 
 from pulsefront.detector.detector import Detector, detector_hash, load_detector
 from pulsefront.detector.electronics import ChargeReadout, Digitizer
-from pulsefront.detector.geometry import Crystal, Layer, SensorPlane, Surface
+from pulsefront.detector.geometry import Crystal, OpticalLayer, SensorPlane, Surface
 from pulsefront.detector.materials import (
     DecayComponent,
     Efficiencies,
@@ -20,8 +20,8 @@ __all__ = [
     "Detector",
     "Digitizer",
     "Efficiencies",
-    "Layer",
     "Material",
+    "OpticalLayer",
     "Photosensor",
     "SensorPlane",
     "SiPM",

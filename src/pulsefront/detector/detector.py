@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pulsefront.config import load_toml, validate
 from pulsefront.detector.electronics import ChargeReadout, Digitizer
-from pulsefront.detector.geometry import Crystal, Layer, SensorPlane
+from pulsefront.detector.geometry import Crystal, OpticalLayer, SensorPlane, boundaries_mm
 from pulsefront.detector.materials import (
     Material,
     SourcedModel,
@@ -31,7 +33,7 @@ class _DetectorFile(SourcedModel):
     description: str
     temperature_c: Annotated[float, Field(ge=-60, le=80)] = 20.0
     crystal: Crystal
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[OpticalLayer, ...] = ()
     sensors: SensorPlane
     photosensor: Photosensor
     charge: ChargeReadout | None = None
@@ -46,10 +48,7 @@ class _DetectorFile(SourcedModel):
     @model_validator(mode="after")
     def _sensors_lie_behind_the_last_slab(self) -> Self:
         slab = self.layers[-1].size_mm if self.layers else self.crystal.size_mm
-        for axis, pitch, count, size in zip(
-            "xy", self.sensors.pitch_mm, self.sensors.grid, slab[:2], strict=True
-        ):
-            extent = pitch * (count - 1) + self.sensors.active_mm
+        for axis, extent, size in zip("xy", self.sensors.extent_mm, slab[:2], strict=True):
             if extent > size + 1e-6:
                 raise ValueError(
                     f"the sensors span {extent:g} mm in {axis}, the slab before them {size:g} mm"
@@ -92,6 +91,11 @@ class Detector(_DetectorFile):
         if self.digitizer is None:
             raise ConfigError("has no [digitizer] section", file=self.name, field="digitizer")
         return self.digitizer
+
+    @property
+    def boundaries_mm(self) -> NDArray[np.float64]:
+        """Return z of the entrance face, of every boundary behind it, and of the photosensors."""
+        return boundaries_mm(self.crystal, self.layers)
 
 
 def load_detector(name_or_path: str | Path) -> Detector:

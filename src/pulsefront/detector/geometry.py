@@ -5,12 +5,13 @@ photosensors face it behind the last layer. Everything is a stack of slabs along
 cut into ``elements`` by walls, as pixels or slabs of crystal are.
 
 This is the one home of every place in a detector: simulation, drawings, thresholds, estimators and
-reports ask here where an element or a photosensor has its centre. Both are numbered row by row
-from the lowest corner, x running fastest.
+reports ask here where an element, a layer or a photosensor is. Elements and photosensors are
+numbered row by row from the lowest corner, x running fastest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -25,7 +26,7 @@ from pulsefront.detector.materials import (
     SourcedModel,
 )
 
-__all__ = ["Crystal", "Layer", "SensorPlane", "Surface"]
+__all__ = ["Crystal", "OpticalLayer", "SensorPlane", "Surface", "boundaries_mm"]
 
 Count = Annotated[int, Field(ge=1, le=128)]
 
@@ -117,6 +118,17 @@ class Crystal(SourcedModel):
         return x, y, self.size_mm[2]
 
     @property
+    def element_starts_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where elements begin along x, (column,), and along y, (row,)."""
+        x, y = (
+            np.arange(count) * pitch - size / 2
+            for count, pitch, size in zip(
+                self.elements, self.element_pitch_mm, self.size_mm[:2], strict=True
+            )
+        )
+        return x, y
+
+    @property
     def element_centres_mm(self) -> NDArray[np.float64]:
         """Return x and y of every element's centre, (element, 2); row · columns + column."""
         x, y = (
@@ -138,7 +150,7 @@ class Crystal(SourcedModel):
         return x, y
 
 
-class Layer(SourcedModel):
+class OpticalLayer(SourcedModel):
     """A slab of clear material behind the crystal: coupling, light guide, window, resin."""
 
     name: str
@@ -176,13 +188,32 @@ class SensorPlane(SourcedModel):
         return self.grid[0] * self.grid[1]
 
     @property
-    def centres_mm(self) -> NDArray[np.float64]:
-        """Return x and y of every photosensor's centre, (sensor, 2), ``offset_mm`` included."""
+    def axes_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x of the columns' centres and y of the rows', ``offset_mm`` included."""
         x, y = (
             _centres(count, pitch) + offset
             for count, pitch, offset in zip(self.grid, self.pitch_mm, self.offset_mm, strict=True)
         )
-        return _row_by_row(x, y)
+        return x, y
+
+    @property
+    def centres_mm(self) -> NDArray[np.float64]:
+        """Return x and y of every photosensor's centre, (sensor, 2), ``offset_mm`` included."""
+        return _row_by_row(*self.axes_mm)
+
+    @property
+    def extent_mm(self) -> tuple[float, float]:
+        """Return how much of x and y the photosensors span, from rim to rim."""
+        x, y = (
+            pitch * (count - 1) + self.active_mm
+            for pitch, count in zip(self.pitch_mm, self.grid, strict=True)
+        )
+        return x, y
+
+
+def boundaries_mm(crystal: Crystal, layers: Sequence[OpticalLayer]) -> NDArray[np.float64]:
+    """Return z of the entrance face, of every boundary between slabs, and of the photosensors."""
+    return np.cumsum([0.0, crystal.size_mm[2], *(layer.size_mm[2] for layer in layers)])
 
 
 def _centres(count: int, pitch: float) -> NDArray[np.float64]:

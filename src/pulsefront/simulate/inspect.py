@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulsefront.detector import Detector, SiPM, load_detector
+from pulsefront.simulate.constants import FWHM_PER_SIGMA
 from pulsefront.simulate.drawing import draw_detector
 from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.simulate.light.optics import collection
 from pulsefront.simulate.light.scintillation import (
-    FWHM_PER_SIGMA,
     gate_fraction,
-    light_row,
+    light_yield,
     mean_detection_efficiency,
-    relative_yield,
+    mean_photons,
 )
 from pulsefront.simulate.sensor.charges import crosstalk_mean
 
@@ -54,13 +54,12 @@ def derived_numbers(detector: Detector) -> list[tuple[str, str, str]]:
     material, sensor = detector.material, detector.photosensor
     gammas = gamma_table(material.formula, material.density_g_cm3)
     photo, compton = gammas.at(_ENERGY_KEV)
-    mu = photo + compton + gammas.coherent_at_511_kev
+    mu = photo + compton + gammas.coherent_per_mm
     thickness = detector.thickness_mm
     collected = collection(detector)
     efficiency = mean_detection_efficiency(material, sensor)
     gate = gate_fraction(material, detector.charge.gate_ns) if detector.charge else 1.0
-    light = light_row(material, 1.0)
-    photons = float(light[0, 0]) * _ENERGY_KEV * relative_yield(_ENERGY_KEV, light)
+    photons = mean_photons(_ENERGY_KEV, light_yield(material, 1.0))
     detected = photons * collected * efficiency * gate
     lam = crosstalk_mean(sensor.crosstalk) if isinstance(sensor, SiPM) else 0.0
     # Borel-distributed crosstalk: F = 1/(1 − λ); single-avalanche gain spread adds its square.

@@ -2,79 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.simulate.light.map import draw_transit, interpolate_one, interpolate_transit
-from pulsefront.simulate.light.optics import trace_photon
-from pulsefront.simulate.light.scintillation import cherenkov_photons, draw_photons, emission_time
-from pulsefront.simulate.run.random import borrowed, direction, poisson
+from pulsefront.simulate.gamma.interactions import Deposit, GammaTable
+from pulsefront.simulate.light.interpolation import (
+    MapGrid,
+    draw_transit,
+    interpolate_one,
+    interpolate_transit,
+)
+from pulsefront.simulate.light.optics import OpticalWorld, trace_photon
+from pulsefront.simulate.light.scintillation import (
+    CherenkovYield,
+    DecayPart,
+    LightYield,
+    cherenkov_photons,
+    draw_photons,
+    emission_time,
+)
+from pulsefront.simulate.run.random import borrowed, direction, normal, poisson
 from pulsefront.simulate.sensor.avalanches import (
+    AvalancheModel,
     Scratch,
     add_avalanches,
     add_dark_counts,
-    time_jitter,
     total_charge,
 )
+from pulsefront.simulate.sensor.digitizer import DigitizerModel
 
 __all__ = ["Arm", "Pulses", "light_of", "room_for_pulses", "set_off_avalanches"]
 
-# Dark counts before the window whose tails reach into it, in slow fall times.
-_LEAD = 5.0
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
 
 
 class Arm(NamedTuple):
-    """One detector as the kernels read it.
+    """One detector of a pair as the kernels read it.
 
     Attributes
     ----------
-    slabs, surfaces, sensors
-        Of `OpticalWorld`.
-    gamma_kev, gamma_per_mm
-        Of `gamma_table`.
-    light, decay, cherenkov
-        Of `light_row`, `decay_rows` and `cherenkov_row`.
     threshold
-        (1,) charge that fires the discriminator, in units of a mean avalanche.
+        Charge that fires the discriminator, in units of a mean avalanche.
     full_tracing
-        (1,): above 0, every photon is traced and the light map is not read.
-    avalanche, gains, digits, terms
-        Of `avalanche_row`, `gain_table`, `digitizer_row` and `pulse_terms`.
+        Whether every photon is traced and the light map not read.
     sensor_gain
         (sensor,) gain of each photosensor relative to the nominal one.
     weights
         (channel, sensor): what part of a photosensor's signal each recorded channel sees. With no
         rows, one channel records the sum.
-    x_mm, y_mm, z_mm, probability, transit_ns
-        Of `LightMap`.
     """
 
-    slabs: Table
-    surfaces: Table
-    sensors: Table
-    gamma_kev: Table
-    gamma_per_mm: Table
-    light: Table
-    decay: Table
-    cherenkov: Table
-    threshold: Table
-    full_tracing: Table
-    avalanche: Table
-    gains: Table
-    digits: Table
-    terms: Table
+    world: OpticalWorld
+    gammas: GammaTable
+    light: LightYield
+    decay: Sequence[DecayPart]
+    cherenkov: CherenkovYield
+    threshold: float
+    full_tracing: bool
+    avalanche: AvalancheModel
+    digitizer: DigitizerModel
     sensor_gain: Table
     weights: Table
-    x_mm: Table
-    y_mm: Table
-    z_mm: Table
-    probability: NDArray[np.float32]
-    transit_ns: NDArray[np.float32]
+    grid: MapGrid
 
 
 class Pulses(NamedTuple):
@@ -109,44 +103,49 @@ def room_for_pulses(most: int, sensors: int, quantiles: int) -> Pulses:
 
 @njit(nogil=True, cache=True)
 def light_of(
-    state: State, deposits: Table, number: int, arrival: float, stop: float, arm: Arm, room: Pulses
+    state: State,
+    deposits: Sequence[Deposit],
+    number: int,
+    arrival: float,
+    stop: float,
+    arm: Arm,
+    room: Pulses,
 ) -> int:
     """Fill photons of scintillation and Cherenkov light, detected before *stop*; return how many.
 
     *arrival* is added to the times of the deposits; times hold the photosensor's jitter.
     """
-    if arm.full_tracing[0] > 0.0:
+    if arm.full_tracing:
         return _traced(state, deposits, number, arrival, stop, arm, room)
     count, sensors = 0, len(arm.sensor_gain)
     mean = room.mean[:sensors]
     for d in range(number):
-        x, y, z = deposits[d, 0], deposits[d, 1], deposits[d, 2]
+        x, y, z = deposits[d].x_mm, deposits[d].y_mm, deposits[d].z_mm
+        energy, time = deposits[d].energy_kev, arrival + deposits[d].time_ns
         mean[:] = 0.0
-        interpolate_one(x, y, z, arm.x_mm, arm.y_mm, arm.z_mm, arm.probability, 1.0, mean)
-        photons = draw_photons(state, deposits[d, 3], arm.light)
-        prompt = cherenkov_photons(deposits[d, 3], arm.cherenkov)
+        interpolate_one(x, y, z, arm.grid, 1.0, mean)
+        photons = draw_photons(state, energy, arm.light)
+        prompt = cherenkov_photons(energy, arm.cherenkov)
         for sensor in range(sensors):
             scintillation = poisson(state, photons * mean[sensor])
             cherenkov = poisson(state, prompt * mean[sensor])
             if scintillation + cherenkov == 0:
                 continue
-            interpolate_transit(
-                x, y, z, sensor, arm.x_mm, arm.y_mm, arm.z_mm, arm.transit_ns, room.quantiles
-            )
+            interpolate_transit(x, y, z, sensor, arm.grid, room.quantiles)
+            before = count
             count = _photons(
                 state,
                 scintillation,
                 cherenkov,
-                arrival + deposits[d, 4],
+                time,
                 stop,
                 arm.decay,
-                arm.avalanche,
+                arm.avalanche.jitter_ns,
                 room.quantiles,
-                sensor,
                 room.photon_ns,
-                room.photon_sensor,
                 count,
             )
+            room.photon_sensor[before:count] = sensor
     return count
 
 
@@ -155,33 +154,36 @@ def _photons(
     state: State,
     scintillation: int,
     cherenkov: int,
-    at: float,
+    start: float,
     stop: float,
-    decay: Table,
-    row: Table,
+    decay: Sequence[DecayPart],
+    jitter_ns: float,
     quantiles: NDArray[np.float32],
-    sensor: int,
     photon_ns: Table,
-    photon_sensor: NDArray[np.int32],
     count: int,
 ) -> int:
     """Append the photons of one deposit on one photosensor; return the new number."""
     rng = borrowed(state)
     for photon in range(scintillation + cherenkov):
-        time = at
+        time = start
         if photon < scintillation:
             time += emission_time(rng, decay)
         if time > stop or count >= len(photon_ns):
             continue
-        photon_ns[count] = time + draw_transit(rng, quantiles) + time_jitter(rng, row)
-        photon_sensor[count] = sensor
+        photon_ns[count] = time + draw_transit(rng, quantiles) + jitter_ns * normal(rng)
         count += 1
     return count
 
 
 @njit(nogil=True, cache=True)
 def _traced(
-    state: State, deposits: Table, number: int, arrival: float, stop: float, arm: Arm, room: Pulses
+    state: State,
+    deposits: Sequence[Deposit],
+    number: int,
+    arrival: float,
+    stop: float,
+    arm: Arm,
+    room: Pulses,
 ) -> int:
     """Do what `light_of` does by tracing every photon that the photosensors would detect.
 
@@ -189,29 +191,22 @@ def _traced(
     """
     count, most = 0, len(room.photon_ns)
     for d in range(number):
-        scintillation = poisson(state, draw_photons(state, deposits[d, 3], arm.light))
-        cherenkov = poisson(state, cherenkov_photons(deposits[d, 3], arm.cherenkov))
+        x, y, z, energy = (
+            deposits[d].x_mm, deposits[d].y_mm, deposits[d].z_mm, deposits[d].energy_kev,
+        )  # fmt: skip
+        scintillation = poisson(state, draw_photons(state, energy, arm.light))
+        cherenkov = poisson(state, cherenkov_photons(energy, arm.cherenkov))
         for photon in range(scintillation + cherenkov):
-            time = arrival + deposits[d, 4]
+            time = arrival + deposits[d].time_ns
             if photon < scintillation:
                 time += emission_time(state, arm.decay)
             if time > stop or count >= most:
                 continue
             dx, dy, dz = direction(state)
-            sensor, transit, _steps = trace_photon(
-                state,
-                deposits[d, 0],
-                deposits[d, 1],
-                deposits[d, 2],
-                dx,
-                dy,
-                dz,
-                arm.slabs,
-                arm.surfaces,
-                arm.sensors,
-            )
+            sensor, transit, _steps = trace_photon(state, x, y, z, dx, dy, dz, arm.world)
             if sensor >= 0:
-                room.photon_ns[count] = time + transit + time_jitter(state, arm.avalanche)
+                jitter = arm.avalanche.jitter_ns * normal(state)
+                room.photon_ns[count] = time + transit + jitter
                 room.photon_sensor[count] = sensor
                 count += 1
     return count
@@ -226,7 +221,7 @@ def set_off_avalanches(
     Each photosensor has its own cells; the charge is in units of a mean avalanche.
     """
     sensors, most = len(arm.sensor_gain), len(room.time_ns)
-    # How many photons each sensor has, in the place where its avalanches will begin.
+    # How many photons each sensor has, where its avalanches will begin.
     room.begin[:] = 0
     for n in range(photons):
         room.begin[room.photon_sensor[n] + 1] += 1
@@ -242,9 +237,11 @@ def set_off_avalanches(
                 if room.photon_sensor[n] == sensor and count < len(time_ns):
                     time_ns[count] = room.photon_ns[n]
                     count += 1
-        lead = _LEAD * arm.terms[1, 1]
-        count = add_dark_counts(state, arm.avalanche, start - lead, stop, time_ns, count)
-        count = add_avalanches(state, arm.avalanche, arm.gains, time_ns, amplitude, count, cells)
+        begin = start - arm.digitizer.lead_ns
+        count = add_dark_counts(
+            state, arm.avalanche.dark_per_ns, begin, stop, time_ns, count
+        )
+        count = add_avalanches(state, arm.avalanche, time_ns, amplitude, count, cells)
         total += arm.sensor_gain[sensor] * total_charge(amplitude, count)
         filled += count
         room.begin[sensor + 1] = filled

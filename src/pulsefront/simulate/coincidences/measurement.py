@@ -1,6 +1,6 @@
 """Two detectors in coincidence, and a point source stepped along the line between them.
 
-The source stands at ``source_offset_mm`` from the middle towards detector 1. Gamma rays then
+The source is at ``source_offset_mm`` from the middle towards detector 1. Gamma rays then
 reach detector 0 later: the expected arrival-time difference t0 − t1 is 2·offset/c.
 
 Both detectors are sampled by one clock, whose phase is free with regard to the event, and record
@@ -10,6 +10,7 @@ the same window: it starts ``pre_trigger_samples`` before the sample at which de
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,12 @@ from pulsefront.detector import Detector, Digitizer, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
-from pulsefront.simulate.coincidences.kernel import MARGIN, MAX_TRIES, coincidence_events
+from pulsefront.simulate.coincidences.chain import (
+    MARGIN,
+    MAX_TRIES,
+    CoincidenceEvents,
+    coincidence_events,
+)
 from pulsefront.simulate.coincidences.light import Arm
 from pulsefront.simulate.coincidences.settings import (
     CoincidenceSettings,
@@ -31,24 +37,26 @@ from pulsefront.simulate.coincidences.settings import (
     channel_weights,
     check_pair,
 )
-from pulsefront.simulate.coincidences.source import source_row
+from pulsefront.simulate.coincidences.source import PairSource
 from pulsefront.simulate.coincidences.threshold import threshold_charge
+from pulsefront.simulate.constants import FWHM_PER_SIGMA, LIGHT_MM_PER_NS
 from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.simulate.light.map import LightMap, light_map_for
-from pulsefront.simulate.light.optics import LIGHT_MM_PER_NS, optical_world
+from pulsefront.simulate.light.optics import optical_world
 from pulsefront.simulate.light.scintillation import (
-    FWHM_PER_SIGMA,
-    cherenkov_row,
-    decay_rows,
-    light_row,
+    cherenkov_yield,
+    decay_parts,
+    light_yield,
     mean_detection_efficiency,
 )
+from pulsefront.simulate.light.table import no_light_map
+from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.run.shards import child_seed, shard_sizes
-from pulsefront.simulate.sensor.avalanches import avalanche_row, gain_table
+from pulsefront.simulate.sensor.avalanches import avalanche_model
 from pulsefront.simulate.sensor.charges import channel_gain
-from pulsefront.simulate.sensor.digitizer import digitizer_row, pulse_terms
+from pulsefront.simulate.sensor.digitizer import digitizer_model
 
 __all__ = ["CoincidenceSettings", "coincidence_plan", "simulate_coincidences"]
 
@@ -117,46 +125,25 @@ def coincidence_plan(
     *map_report* is told of photons while light maps are traced.
     """
     detectors = (detector, other or detector)
-    digitizer = check_pair(detectors, settings)
-    maps: tuple[LightMap | None, ...] = (None, None)
-    if not settings.full_tracing:
-        map_settings = settings.light_map.model_copy(update={"transit_times": True})
-        one = light_map_for(
-            detector, map_settings, cache=cache, executor=executor, report=map_report
-        )
-        maps = (one, one)
-        if other is not None:
-            second = light_map_for(
-                other, map_settings, cache=cache, executor=executor, report=map_report
-            )
-            maps = (one, second)
-    nominal = np.array(settings.offsets_mm)
+    digitizers = check_pair(detectors, settings)
+    maps = _light_maps(detectors, settings, cache, executor, map_report)
+    nominal_mm = np.array(settings.offsets_mm)
     rng = np.random.default_rng(child_seed(seed, 0))
-    standing = nominal + rng.normal(0.0, settings.stage_error_mm, len(nominal))
-    ends = settings.events_per_offset * np.arange(1, len(nominal) + 1)
+    source_mm = nominal_mm + rng.normal(0.0, settings.stage_error_mm, len(nominal_mm))
+    ends = settings.events_per_offset * np.arange(1, len(nominal_mm) + 1)
     if events is not None:
         if events < 1:
             raise ConfigError("must be at least 1", field="events", value=events)
         ends = (ends * events) // ends[-1]
-    source = source_row(
-        distance_mm=settings.distance_mm,
-        sigma_mm=settings.source_fwhm_mm / FWHM_PER_SIGMA,
-        angle_rad=math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
-        energy_kev=settings.gamma_kev,
-        trigger_kev=settings.trigger_kev,
-        random_fraction=settings.random_fraction,
-        scatter_fraction=settings.scatter_fraction,
-        background_fraction=settings.background_fraction,
-        window_ns=settings.window_ns,
-        scatterer_radius_mm=settings.scatterer_radius_mm,
-        prompt_kev=_PROMPT_KEV.get(settings.source, 0.0),
-    )
+    source = _pair_source(settings)
     gains = [
         channel_gain(d, np.random.default_rng(child_seed(seed, 0, side)))
         for side, d in enumerate(detectors)
     ]
-    arms = [_arm(d, m, g, settings) for d, m, g in zip(detectors, maps, gains, strict=True)]
-    shape = (len(channel_names(detector, settings)), digitizer.samples)
+    arms = [
+        _arm(*parts, settings) for parts in zip(detectors, digitizers, maps, gains, strict=True)
+    ]
+    shape = (len(channel_names(detector, settings)), digitizers[0].samples)
     sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
 
     def which(shard: int) -> NDArray[np.intp]:
@@ -164,43 +151,75 @@ def coincidence_plan(
         return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
 
     def arguments(shard: int) -> tuple[Any, ...]:
-        at = standing[which(shard)]
-        return at, source, *arms, shape, child_seed(seed, 1, shard)
+        return source_mm[which(shard)], source, *arms, shape, child_seed(seed, 1, shard)
 
-    provenance = _provenance(detectors, digitizer, settings, gains, seed)
-    table = partial(_table, which, nominal, provenance)
+    provenance = _provenance(detectors, digitizers[0], settings, gains, seed)
+    table = partial(_table, which, nominal_mm, provenance)
     identity = {
         **provenance,
         "events": int(ends[-1]),
-        "maps": [m.optics if m else "" for m in maps],
+        "maps": ["" if settings.full_tracing else m.optics for m in maps],
     }
     return Plan(sizes, _shard, arguments, table, identity)
 
 
+def _light_maps(
+    detectors: tuple[Detector, Detector],
+    settings: CoincidenceSettings,
+    cache: str | Path | None,
+    executor: Executor | None,
+    report: Report,
+) -> tuple[LightMap, LightMap]:
+    """Return the light maps of both detectors; that of equal ones is traced once."""
+    first, second = detectors
+    if settings.full_tracing:
+        return no_light_map(first), no_light_map(second)
+    timed = settings.light_map.model_copy(update={"transit_times": True})
+    one = light_map_for(first, timed, cache=cache, executor=executor, report=report)
+    if second is first:
+        return one, one
+    return one, light_map_for(second, timed, cache=cache, executor=executor, report=report)
+
+
+def _pair_source(settings: CoincidenceSettings) -> PairSource:
+    return typed(
+        PairSource(
+            distance_mm=settings.distance_mm,
+            sigma_mm=settings.source_fwhm_mm / FWHM_PER_SIGMA,
+            angle_rad=math.radians(settings.noncollinearity_deg) / FWHM_PER_SIGMA,
+            energy_kev=settings.gamma_kev,
+            prompt_kev=_PROMPT_KEV.get(settings.source, 0.0),
+            trigger_kev=settings.trigger_kev,
+            random_fraction=settings.random_fraction,
+            scatter_fraction=settings.scatter_fraction,
+            background_fraction=settings.background_fraction,
+            window_ns=settings.window_ns,
+            scatterer_radius_mm=settings.scatterer_radius_mm,
+        )
+    )
+
+
 def _table(
-    which: Any,
-    nominal: Table,
+    which: Callable[[int], NDArray[np.intp]],
+    nominal_mm: Table,
     provenance: dict[str, Any],
     shard: int,
-    result: tuple[NDArray[Any], ...],
+    events: CoincidenceEvents,
 ) -> EventTable:
-    waveform, truth, clipped, kind = result
-    at = which(shard)
+    offset = which(shard)
+    waveform = events.waveform_adc
     columns = {
+        **events._asdict(),
         # Channels of detector 0, then those of detector 1.
         "waveform_adc": waveform.reshape(len(waveform), -1, waveform.shape[3]),
-        "source_offset_mm": nominal[at],
-        "offset_index": at.astype(np.int16),
-        "known_difference_ns": 2.0 * nominal[at] / LIGHT_MM_PER_NS,
-        "true_arrival_ns": truth[:, :, 0],
-        "depth_mm": truth[:, :, 1].astype(np.float32),
-        "energy_deposited_kev": truth[:, :, 2].astype(np.float32),
-        "avalanches": truth[:, :, 3].astype(np.float32),
-        "coincidence_kind": kind,
+        "source_offset_mm": nominal_mm[offset],
+        "offset_index": offset.astype(np.int16),
+        "known_difference_ns": 2.0 * nominal_mm[offset] / LIGHT_MM_PER_NS,
     }
-    status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
-    quantities = {name: _QUANTITIES[name] for name in columns}
-    return EventTable(columns, quantities, status, provenance)
+    status = np.where(events.clipped, Status.SATURATED, Status.OK).astype(np.uint16)
+    return EventTable(
+        {name: columns[name] for name in _QUANTITIES}, _QUANTITIES, status, provenance
+    )
 
 
 _QUANTITIES = {
@@ -217,70 +236,59 @@ _QUANTITIES = {
 
 
 def _arm(
-    detector: Detector, light_map: LightMap | None, gain: Table, settings: CoincidenceSettings
+    detector: Detector,
+    digitizer: Digitizer,
+    light_map: LightMap,
+    gain: Table,
+    settings: CoincidenceSettings,
 ) -> Arm:
-    material, digitizer, sensor = detector.material, detector.digitizer, detector.photosensor
-    assert digitizer is not None
-    gammas = gamma_table(material.formula, material.density_g_cm3)
-    light = light_row(material, mean_detection_efficiency(material, sensor))
-    if light_map is None:
-        grid = _no_grid(detector)
-    else:
-        grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm)
-        grid += (light_map.probability, light_map.transit_ns)
+    material, sensor = detector.material, detector.photosensor
     # Only light of the simulated stretch counts: slow scintillators give most of it later.
     stretch_ns = (digitizer.samples + MARGIN) * digitizer.sample_interval_ns
-    threshold = threshold_charge(detector, light_map, settings.trigger_kev, stretch_ns)
-    world = optical_world(detector)
-    return Arm(
-        world.slabs,
-        world.surfaces,
-        world.sensors,
-        gammas.energy_kev,
-        gammas.per_mm,
-        light,
-        decay_rows(material),
-        cherenkov_row(material, sensor),
-        np.array([threshold]),
-        np.array([float(settings.full_tracing)]),
-        avalanche_row(detector),
-        gain_table(sensor),
-        digitizer_row(digitizer),
-        pulse_terms(digitizer),
-        gain,
-        channel_weights(detector, settings),
-        *grid,
+    mapped = None if settings.full_tracing else light_map
+    arm = Arm(
+        world=optical_world(detector),
+        gammas=gamma_table(material.formula, material.density_g_cm3),
+        light=light_yield(material, mean_detection_efficiency(material, sensor)),
+        decay=decay_parts(material),
+        cherenkov=cherenkov_yield(material, sensor),
+        threshold=threshold_charge(detector, mapped, settings.trigger_kev, stretch_ns),
+        full_tracing=settings.full_tracing,
+        avalanche=avalanche_model(detector),
+        digitizer=digitizer_model(digitizer),
+        sensor_gain=gain,
+        weights=channel_weights(detector, settings),
+        grid=light_map.grid,
     )
-
-
-def _no_grid(detector: Detector) -> tuple[NDArray[Any], ...]:
-    """Return an empty light map, for full tracing."""
-    ends, count = np.array([0.0, 1.0]), detector.sensors.count
-    nothing = np.zeros((2, 2, 2, count), np.float32)
-    return ends, ends, ends, nothing, np.zeros((2, 2, 2, count, 2), np.float32)
+    return typed(arm)
 
 
 def _shard(
-    standing_mm: Table,
-    source: Table,
+    source_mm: Table,
+    source: PairSource,
     first: Arm,
     second: Arm,
     shape: tuple[int, int],
     seed: np.random.SeedSequence,
-) -> tuple[NDArray[Any], ...]:
-    count = len(standing_mm)
-    waveform = np.zeros((count, 2, *shape), np.uint16)
-    truth = np.zeros((count, 2, 4))
-    clipped, kind = np.zeros(count, np.bool_), np.zeros(count, np.uint8)
+) -> CoincidenceEvents:
+    count = len(source_mm)
+    events = CoincidenceEvents(
+        waveform_adc=np.zeros((count, 2, *shape), np.uint16),
+        true_arrival_ns=np.zeros((count, 2)),
+        depth_mm=np.zeros((count, 2), np.float32),
+        energy_deposited_kev=np.zeros((count, 2), np.float32),
+        avalanches=np.zeros((count, 2), np.float32),
+        clipped=np.zeros(count, np.bool_),
+        coincidence_kind=np.zeros(count, np.uint8),
+    )
     states = (new_state(seed), new_state(child_seed(seed, 0)))
-    arms = (first, second)
-    if not coincidence_events(*states, standing_mm, source, *arms, waveform, truth, clipped, kind):
+    if not coincidence_events(*states, source_mm, source, first, second, events):
         raise ConfigError(
             f"less than one coincidence in {MAX_TRIES:,} decays",
             field="trigger_kev",
             remedy="lower trigger_kev",
         )
-    return waveform, truth, clipped, kind
+    return events
 
 
 def _provenance(

@@ -11,7 +11,7 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.detector import Detector, Digitizer
 from pulsefront.errors import ConfigError
-from pulsefront.simulate.light.map import LightMapSettings
+from pulsefront.simulate.light.grid import LightMapSettings
 from pulsefront.simulate.sensor.multiplex import multiplexing
 
 __all__ = ["CoincidenceSettings", "channel_names", "channel_weights", "check_pair"]
@@ -31,7 +31,7 @@ class CoincidenceSettings(FrozenModel):
     source_fwhm_mm
         Size of the source, Gaussian, in all three directions.
     stage_error_mm
-        Standard deviation of where the stage really stands; one error per offset.
+        Standard deviation of where the stage really is; one error per offset.
     noncollinearity_deg
         FWHM of the deviation from 180° of annihilation photons in tissue or water.
     source
@@ -93,30 +93,43 @@ class CoincidenceSettings(FrozenModel):
         return self.energy_kev if self.source == "mono" else 511.0
 
 
-def check_pair(detectors: tuple[Detector, Detector], settings: CoincidenceSettings) -> Digitizer:
-    """Return the digitizer that both detectors share.
+def check_pair(
+    detectors: tuple[Detector, Detector], settings: CoincidenceSettings
+) -> tuple[Digitizer, Digitizer]:
+    """Return the digitizers of both detectors, which share sampling and window.
 
     Raises
     ------
     ConfigError
         Something of the pair, the source or the readout does not fit.
     """
-    first = detectors[0].digitizer
-    for detector in detectors:
-        if detector.digitizer is None or first is None:
+    first, second = (_digitizer(detector) for detector in detectors)
+    for key in ("sample_interval_ns", "samples", "pre_trigger_samples"):
+        if getattr(second, key) != getattr(first, key):
             raise ConfigError(
-                "has no digitizer",
-                field="digitizer",
-                value=detector.name,
-                remedy="add a [digitizer] section to the detector",
+                "must be the same in both detectors of a pair",
+                field=f"digitizer.{key}",
+                value=getattr(second, key),
             )
-        for key in ("sample_interval_ns", "samples", "pre_trigger_samples"):
-            if getattr(detector.digitizer, key) != getattr(first, key):
-                raise ConfigError(
-                    "must be the same in both detectors of a pair",
-                    field=f"digitizer.{key}",
-                    value=getattr(detector.digitizer, key),
-                )
+    _check_source(settings)
+    _check_kinds(settings, first, detectors)
+    _check_readout(settings, detectors)
+    return first, second
+
+
+def _digitizer(detector: Detector) -> Digitizer:
+    if detector.digitizer is None:
+        raise ConfigError(
+            "has no digitizer",
+            field="digitizer",
+            value=detector.name,
+            remedy="add a [digitizer] section to the detector",
+        )
+    return detector.digitizer
+
+
+def _check_source(settings: CoincidenceSettings) -> None:
+    """Raise `ConfigError` where the source is not between the detectors or can never trigger."""
     farthest = max(settings.offsets_mm, key=abs)
     if abs(farthest) >= settings.distance_mm / 2:
         raise ConfigError(
@@ -130,34 +143,42 @@ def check_pair(detectors: tuple[Detector, Detector], settings: CoincidenceSettin
             field="trigger_kev",
             value=settings.trigger_kev,
         )
-    assert first is not None
-    fractions = (
-        settings.random_fraction,
-        settings.scatter_fraction,
-        settings.background_fraction,
-    )
-    if sum(fractions) > 1:
+
+
+def _check_kinds(
+    settings: CoincidenceSettings, digitizer: Digitizer, detectors: tuple[Detector, Detector]
+) -> None:
+    """Raise `ConfigError` where the shares of the kinds of coincidence cannot be."""
+    spread_out = settings.random_fraction + settings.background_fraction
+    if spread_out + settings.scatter_fraction > 1:
         raise ConfigError(
             "random_fraction, scatter_fraction and background_fraction add up to more than 1",
             field="scatter_fraction",
             value=settings.scatter_fraction,
         )
-    held_ns = 0.5 * first.sample_interval_ns * first.pre_trigger_samples
-    spread_out = settings.random_fraction + settings.background_fraction > 0
-    if spread_out and settings.window_ns > held_ns:
+    held_ns = 0.5 * digitizer.sample_interval_ns * digitizer.pre_trigger_samples
+    if spread_out > 0 and settings.window_ns > held_ns:
         raise ConfigError(
             f"the recorded window holds pulses up to {held_ns:g} ns apart",
             field="window_ns",
             value=settings.window_ns,
         )
     for detector in detectors:
-        material, count = detector.material, detector.sensors.count
+        material = detector.material
         if settings.background_fraction > 0 and material.background_becquerel_per_cm3 == 0:
             raise ConfigError(
                 f"{material.name} has no activity of its own",
                 field="background_fraction",
                 value=settings.background_fraction,
             )
+
+
+def _check_readout(
+    settings: CoincidenceSettings, detectors: tuple[Detector, Detector]
+) -> None:
+    """Raise `ConfigError` where a detector lacks what is to be recorded."""
+    for detector in detectors:
+        count = detector.sensors.count
         if isinstance(settings.readout, tuple) and max(settings.readout) >= count:
             raise ConfigError(
                 f"{detector.name} has photosensors 0 to {count - 1}",
@@ -172,7 +193,6 @@ def check_pair(detectors: tuple[Detector, Detector], settings: CoincidenceSettin
             value=settings.readout,
             remedy="record the sum, or photosensors that both have",
         )
-    return first
 
 
 def channel_names(detector: Detector, settings: CoincidenceSettings) -> list[str]:

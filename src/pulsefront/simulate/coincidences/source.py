@@ -3,78 +3,110 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.simulate.coincidences.light import Arm
-from pulsefront.simulate.gamma.background import lutetium_decay
+from pulsefront.simulate.constants import LIGHT_MM_PER_NS
+from pulsefront.simulate.gamma.background import MAX_DECAY_DEPOSITS, lutetium_decay
 from pulsefront.simulate.gamma.interactions import (
-    MAX_DEPOSITS,
+    DEPOSIT,
+    Gamma,
     compton_cosine,
     compton_energy,
     trace_gamma,
 )
-from pulsefront.simulate.light.optics import LIGHT_MM_PER_NS
 from pulsefront.simulate.run.random import direction, normal, uniform
 
 __all__ = [
     "BACKGROUND",
-    "DEPOSITS",
-    "DISTANCE",
-    "KIND_COUNT",
     "RANDOM",
     "SCATTERED",
-    "TRIGGER",
     "TRUE",
+    "Decay",
+    "PairSource",
     "draw_kind",
+    "room_for_decay",
     "send_gammas",
-    "source_row",
 ]
 
 TRUE, SCATTERED, RANDOM, BACKGROUND = 0, 1, 2, 3
-KIND_COUNT = 4
-DISTANCE, TRIGGER = 0, 4
-_SIGMA, _ANGLE, _ENERGY = 1, 2, 3
-_P_RANDOM, _P_SCATTER, _P_BACKGROUND, _WINDOW, _SCATTERER, _PROMPT = range(5, 11)
-# A decay of the crystal leaves a beta's and three gamma rays' deposits; a prompt gamma ray its own.
-DEPOSITS = 3 * MAX_DEPOSITS + 1
 # Below this share of the threshold in true energy no event can reach it in charge.
 _HOPELESS = 0.8
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
 
 
-def source_row(
-    *,
-    distance_mm: float,
-    sigma_mm: float,
-    angle_rad: float,
-    energy_kev: float,
-    trigger_kev: float,
-    random_fraction: float,
-    scatter_fraction: float,
-    background_fraction: float,
-    window_ns: float,
-    scatterer_radius_mm: float,
-    prompt_kev: float,
-) -> Table:
-    """Return the numbers that the kernels here read."""
-    fractions = (random_fraction, scatter_fraction, background_fraction)
-    beam = (distance_mm, sigma_mm, angle_rad, energy_kev, trigger_kev)
-    return np.array([*beam, *fractions, window_ns, scatterer_radius_mm, prompt_kev])
+class PairSource(NamedTuple):
+    """A source between two detectors, and the coincidences that are asked for.
+
+    Attributes
+    ----------
+    distance_mm, sigma_mm
+        Between the two entrance faces; size of the source.
+    angle_rad
+        Standard deviation, in each direction, by which two gamma rays are not opposite.
+    energy_kev, prompt_kev
+        Of both gamma rays, and of a third in any direction; 0 where there is none.
+    trigger_kev
+        Threshold on both detectors.
+    random_fraction, scatter_fraction, background_fraction
+        Shares of the kinds of coincidence; the rest is true.
+    window_ns, scatterer_radius_mm
+        Within which random ones come; how far from the source photons scatter.
+    """
+
+    distance_mm: float
+    sigma_mm: float
+    angle_rad: float
+    energy_kev: float
+    prompt_kev: float
+    trigger_kev: float
+    random_fraction: float
+    scatter_fraction: float
+    background_fraction: float
+    window_ns: float
+    scatterer_radius_mm: float
+
+
+class Decay(NamedTuple):
+    """What one decay leaves in both detectors.
+
+    Attributes
+    ----------
+    deposits
+        (side, deposit) of `Deposit`; their times count from the decay.
+    count, deposited_kev
+        (side,): number of deposits and their energy.
+    late_ns
+        (side,): what is to be added to the times.
+    """
+
+    deposits: NDArray[np.void]
+    count: NDArray[np.int64]
+    deposited_kev: Table
+    late_ns: Table
 
 
 @njit(nogil=True, cache=True)
-def draw_kind(state: State, source: Table) -> int:
+def room_for_decay() -> Decay:
+    """Return room for the deposits of one decay, or of two gamma rays and a third."""
+    deposits = np.zeros((2, MAX_DECAY_DEPOSITS), DEPOSIT)
+    return Decay(deposits, np.zeros(2, np.int64), np.zeros(2), np.zeros(2))
+
+
+@njit(nogil=True, cache=True)
+def draw_kind(state: State, source: PairSource) -> int:
     """Return of which kind the next coincidence is."""
     choice = uniform(state)
-    if choice < source[_P_RANDOM]:
+    if choice < source.random_fraction:
         return RANDOM
-    if choice < source[_P_RANDOM] + source[_P_SCATTER]:
+    if choice < source.random_fraction + source.scatter_fraction:
         return SCATTERED
-    if choice < source[_P_RANDOM] + source[_P_SCATTER] + source[_P_BACKGROUND]:
+    if choice < source.random_fraction + source.scatter_fraction + source.background_fraction:
         return BACKGROUND
     return TRUE
 
@@ -95,103 +127,99 @@ def _aim(
 
 
 @njit(nogil=True, cache=True)
-def send_gammas(
-    state: State,
-    standing_mm: float,
-    kind: int,
-    source: Table,
-    first: Arm,
-    second: Arm,
-    deposits: Table,
-    number: NDArray[np.int64],
-    deposited_kev: Table,
-    late_ns: Table,
-) -> bool:
-    """Let one decay happen; return whether both detectors may have seen enough.
-
-    Parameters
-    ----------
-    standing_mm
-        Where the source is on the axis, from the middle towards detector 1.
-    deposits, number, deposited_kev
-        (side, deposit, 6), (side,) and (side,), filled. Times of deposits count from the decay.
-    late_ns
-        (side,), filled: what is to be added to these times.
-    """
-    distance, energy, prompt = source[DISTANCE], source[_ENERGY], source[_PROMPT]
-    sigma = source[_SIGMA]
-    x, y = sigma * normal(state), sigma * normal(state)
-    z = standing_mm + sigma * normal(state)
-    half_x = max(first.slabs[0, 6], second.slabs[0, 6])
-    half_y = max(first.slabs[0, 7], second.slabs[0, 7])
-    dx, dy, dz = _aim(state, x, y, z, distance, half_x, half_y)
+def _delays_and_energies(
+    state: State, kind: int, source: PairSource, late_ns: Table
+) -> tuple[int, float, float]:
+    """Fill in delays; return which side's crystal decays, or -1, and the energies of both sides."""
+    energy = source.energy_kev
     late_ns[:] = 0.0
-    own_decay = -1
-    kev = (energy, energy)
     if kind == RANDOM:
-        late_ns[1] = source[_WINDOW] * (2.0 * uniform(state) - 1.0)
+        late_ns[1] = source.window_ns * (2.0 * uniform(state) - 1.0)
     elif kind == SCATTERED:
         # One photon scatters at the surface of a sphere around the source and reaches the
         # detector all the same, having lost energy and gone a longer way.
         left = compton_energy(state, energy)
-        detour = source[_SCATTERER] * (1.0 - compton_cosine(energy, left)) / LIGHT_MM_PER_NS
+        further = source.scatterer_radius_mm * (1.0 - compton_cosine(energy, left))
         side = 0 if uniform(state) < 0.5 else 1
-        late_ns[side] = detour
-        kev = (left, energy) if side == 0 else (energy, left)
+        late_ns[side] = further / LIGHT_MM_PER_NS
+        return (-1, left, energy) if side == 0 else (-1, energy, left)
     elif kind == BACKGROUND:
-        own_decay = 0 if uniform(state) < 0.5 else 1
+        side = 0 if uniform(state) < 0.5 else 1
         # At any time within the window around that of a gamma ray from the middle.
-        late_ns[own_decay] = source[_WINDOW] * (2.0 * uniform(state) - 1.0)
-        late_ns[own_decay] += 0.5 * distance / LIGHT_MM_PER_NS
+        late_ns[side] = source.window_ns * (2.0 * uniform(state) - 1.0)
+        late_ns[side] += 0.5 * source.distance_mm / LIGHT_MM_PER_NS
+        return side, energy, energy
+    return -1, energy, energy
+
+
+@njit(nogil=True, cache=True)
+def _send_prompt(
+    state: State,
+    x: float,
+    y: float,
+    z: float,
+    source: PairSource,
+    first: Arm,
+    second: Arm,
+    decay: Decay,
+) -> None:
+    """Send the third gamma ray; its deposits pile up behind those of the side that it hits."""
+    dx, dy, dz = direction(state)
+    side = 0 if dz < 0.0 else 1
+    arm, sign = (first, 1.0) if side == 0 else (second, -1.0)
+    depth = -(0.5 * source.distance_mm + sign * z)
+    count, _scatters, escaped = trace_gamma(
+        state,
+        Gamma(x, y, depth, dx, dy, abs(dz), source.prompt_kev),
+        arm.world.slabs[0],
+        arm.gammas,
+        decay.deposits[side, decay.count[side] :],
+    )
+    if count > 0:
+        decay.count[side] += count
+        decay.deposited_kev[side] += source.prompt_kev - escaped
+
+
+@njit(nogil=True, cache=True)
+def send_gammas(
+    state: State,
+    source_mm: float,
+    kind: int,
+    source: PairSource,
+    first: Arm,
+    second: Arm,
+    decay: Decay,
+) -> bool:
+    """Let one decay happen; return whether both detectors may have seen enough.
+
+    *source_mm* is where the source is on the axis, from the middle towards detector 1.
+    """
+    x, y = source.sigma_mm * normal(state), source.sigma_mm * normal(state)
+    z = source_mm + source.sigma_mm * normal(state)
+    half_x = max(first.world.slabs[0].half_x_mm, second.world.slabs[0].half_x_mm)
+    half_y = max(first.world.slabs[0].half_y_mm, second.world.slabs[0].half_y_mm)
+    dx, dy, dz = _aim(state, x, y, z, source.distance_mm, half_x, half_y)
+    decaying, kev_first, kev_second = _delays_and_energies(state, kind, source, decay.late_ns)
     for side in range(2):
         arm, sign = (first, 1.0) if side == 0 else (second, -1.0)
-        if side == own_decay:
-            number[side], _scatters, deposited_kev[side] = lutetium_decay(
-                state, arm.slabs[0], arm.gamma_kev, arm.gamma_per_mm, deposits[side]
-            )
+        crystal, deposits = arm.world.slabs[0], decay.deposits[side]
+        energy = kev_first if side == 0 else kev_second
+        if side == decaying:
+            count, _scatters, deposited = lutetium_decay(state, crystal, arm.gammas, deposits)
         else:
             # In the frame of the detector the depth grows away from the source.
             gx, gy, gz = sign * dx, sign * dy, abs(dz)
             if side == 1:
-                gx += source[_ANGLE] * normal(state)
-                gy += source[_ANGLE] * normal(state)
+                gx += source.angle_rad * normal(state)
+                gy += source.angle_rad * normal(state)
                 gz = math.sqrt(max(0.0, 1.0 - gx * gx - gy * gy))
-            number[side], _scatters, escaped = trace_gamma(
-                state,
-                x,
-                y,
-                -(0.5 * distance + sign * z),
-                gx,
-                gy,
-                gz,
-                kev[side],
-                arm.slabs[0],
-                arm.gamma_kev,
-                arm.gamma_per_mm,
-                deposits[side],
-            )
-            deposited_kev[side] = kev[side] - escaped
-        if number[side] == 0 or deposited_kev[side] < _HOPELESS * source[TRIGGER]:
+            depth = -(0.5 * source.distance_mm + sign * z)
+            gamma = Gamma(x, y, depth, gx, gy, gz, energy)
+            count, _scatters, escaped = trace_gamma(state, gamma, crystal, arm.gammas, deposits)
+            deposited = energy - escaped
+        decay.count[side], decay.deposited_kev[side] = count, deposited
+        if count == 0 or deposited < _HOPELESS * source.trigger_kev:
             return False
-    if prompt > 0.0:
-        px, py, pz = direction(state)
-        side = 0 if pz < 0.0 else 1
-        arm, sign = (first, 1.0) if side == 0 else (second, -1.0)
-        more, _scatters, escaped = trace_gamma(
-            state,
-            x,
-            y,
-            -(0.5 * distance + sign * z),
-            px,
-            py,
-            abs(pz),
-            prompt,
-            arm.slabs[0],
-            arm.gamma_kev,
-            arm.gamma_per_mm,
-            deposits[side, number[side] :],
-        )
-        if more > 0:
-            number[side] += more
-            deposited_kev[side] += prompt - escaped
+    if source.prompt_kev > 0.0:
+        _send_prompt(state, x, y, z, source, first, second, decay)
     return True

@@ -9,11 +9,11 @@ from pulsefront.detector import Detector, SiPM
 from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.light.optics import optical_world, trace_photons
 from pulsefront.simulate.light.scintillation import (
-    decay_rows,
+    decay_parts,
     gate_fraction,
-    light_row,
+    light_yield,
     mean_detection_efficiency,
-    relative_yield,
+    mean_photons,
 )
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.sensor.charges import crosstalk_mean
@@ -35,9 +35,8 @@ def threshold_charge(
     them.
     """
     material, sensor = detector.material, detector.photosensor
-    light = light_row(material, mean_detection_efficiency(material, sensor))
-    photons = energy_kev * light[0, 0] * relative_yield(energy_kev, light)
-    photons *= gate_fraction(material, stretch_ns)
+    light = light_yield(material, mean_detection_efficiency(material, sensor))
+    photons = mean_photons(energy_kev, light) * gate_fraction(material, stretch_ns)
     seen = photons * _middle(detector, light_map)
     if not isinstance(sensor, SiPM):
         return float(seen.sum())
@@ -48,11 +47,11 @@ def threshold_charge(
 
 def _middle(detector: Detector, light_map: LightMap | None) -> Table:
     """Return (sensor,) the share of the light of the middle that each photosensor detects."""
-    at = np.array([[*detector.crystal.central_element_mm, detector.thickness_mm / 2]])
+    middle = np.array([[*detector.crystal.central_element_mm, detector.thickness_mm / 2]])
     if light_map is not None:
-        return np.asarray(light_map.probabilities(at)[0], np.float64)
+        return np.asarray(light_map.probabilities(middle)[0], np.float64)
     state = new_state(np.random.SeedSequence(1))
-    sensor, _ = trace_photons(optical_world(detector), np.repeat(at, _TRACED, axis=0), state)
+    sensor, _ = trace_photons(optical_world(detector), np.repeat(middle, _TRACED, axis=0), state)
     hits = np.bincount(sensor[sensor >= 0], minlength=detector.sensors.count)
     return np.asarray(hits / _TRACED)
 
@@ -63,10 +62,10 @@ def _unrecovered(detector: Detector, recovery_ns: float, stretch_ns: float) -> f
     middles = 0.5 * (edges[1:] + edges[:-1])
     density = np.zeros(_STEPS)
     share = 0.0
-    for upto, decay_ns, rise_ns in decay_rows(detector.material):
-        shape = np.exp(-middles / decay_ns) - np.exp(-middles / max(rise_ns, 1e-9))
-        density += (upto - share) * shape / (decay_ns - rise_ns)
-        share = upto
+    for part in decay_parts(detector.material):
+        shape = np.exp(-middles / part.decay_ns) - np.exp(-middles / max(part.rise_ns, 1e-9))
+        density += (part.upto - share) * shape / (part.decay_ns - part.rise_ns)
+        share = part.upto
     density /= density.sum()
     apart = np.abs(middles[:, None] - middles[None, :])
     return float(density @ np.exp(-apart / recovery_ns) @ density)

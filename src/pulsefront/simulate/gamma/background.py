@@ -7,28 +7,37 @@ converted to electrons. Energies and intensities: DDEP recommended data for 176L
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.simulate.gamma.interactions import trace_gamma
+from pulsefront.simulate.constants import ELECTRON_MASS_KEV
+from pulsefront.simulate.gamma.interactions import (
+    MAX_DEPOSITS,
+    Deposit,
+    Gamma,
+    GammaTable,
+    trace_gamma,
+)
+from pulsefront.simulate.light.world import Slab
 from pulsefront.simulate.run.random import direction, uniform
 
-__all__ = ["beta_energy", "lutetium_decay"]
+__all__ = ["MAX_DECAY_DEPOSITS", "beta_energy", "lutetium_decay"]
 
 _ENDPOINT_KEV = 593.0
-_ELECTRON_MASS_KEV = 510.99895
 _CASCADE = np.array([[306.8, 0.936], [201.8, 0.780], [88.3, 0.145]])
 _LARGEST_DENSITY = 1.05
-Table = NDArray[np.float64]
+# The beta's deposit, and those of the gamma rays of the cascade.
+MAX_DECAY_DEPOSITS = 1 + len(_CASCADE) * MAX_DEPOSITS
 
 
 @njit(nogil=True, cache=True)
 def _beta_density(energy_kev: float) -> float:
     """Return the allowed shape p E (Q − T)², scaled to a maximum just below 1 (no Fermi term)."""
-    total = energy_kev + _ELECTRON_MASS_KEV
-    momentum = math.sqrt(max(0.0, total * total - _ELECTRON_MASS_KEV * _ELECTRON_MASS_KEV))
+    total = energy_kev + ELECTRON_MASS_KEV
+    momentum = math.sqrt(max(0.0, total * total - ELECTRON_MASS_KEV * ELECTRON_MASS_KEV))
     shape = momentum * total * (_ENDPOINT_KEV - energy_kev) ** 2
     # The maximum over 0 … 593 keV, which lies near 184 keV.
     return shape / 5.498e10
@@ -45,19 +54,21 @@ def beta_energy(state: NDArray[np.uint64]) -> float:
 
 @njit(nogil=True, cache=True)
 def lutetium_decay(
-    state: NDArray[np.uint64], slab: Table, energy_kev: Table, per_mm: Table, deposits: Table
+    state: NDArray[np.uint64], crystal: Slab, table: GammaTable, deposits: Sequence[Deposit]
 ) -> tuple[int, int, float]:
     """Let 176Lu decay at a random place of a random element.
+
+    *deposits* are to be `MAX_DECAY_DEPOSITS`.
 
     Returns
     -------
     count, scatters, released_kev
         Deposits, Compton scatters, and the energy that did not leave the crystal.
     """
-    column, row = int(slab[12] * uniform(state)), int(slab[13] * uniform(state))
-    x = column * slab[8] - slab[6] + slab[10] * uniform(state)
-    y = row * slab[9] - slab[7] + slab[11] * uniform(state)
-    z = slab[0] + (slab[1] - slab[0]) * uniform(state)
+    column, row = int(crystal.columns * uniform(state)), int(crystal.rows * uniform(state))
+    x = column * crystal.pitch_x_mm - crystal.half_x_mm + crystal.width_x_mm * uniform(state)
+    y = row * crystal.pitch_y_mm - crystal.half_y_mm + crystal.width_y_mm * uniform(state)
+    z = crystal.bottom_mm + (crystal.top_mm - crystal.bottom_mm) * uniform(state)
     count, scatters = 1, 0
     local = beta_energy(state)
     for line in range(len(_CASCADE)):
@@ -67,13 +78,14 @@ def lutetium_decay(
             continue
         dx, dy, dz = direction(state)
         more, scattered, _escaped = trace_gamma(
-            state, x, y, z, dx, dy, dz, energy, slab, energy_kev, per_mm, deposits[count:]
+            state, Gamma(x, y, z, dx, dy, dz, energy), crystal, table, deposits[count:]
         )
         count += more
         scatters += scattered
-    deposits[0, 0], deposits[0, 1], deposits[0, 2] = x, y, z
-    deposits[0, 3], deposits[0, 4], deposits[0, 5] = local, 0.0, row * slab[12] + column
+    beta = deposits[0]
+    beta.x_mm, beta.y_mm, beta.z_mm = x, y, z
+    beta.energy_kev, beta.time_ns, beta.element = local, 0.0, row * crystal.columns + column
     released = 0.0
     for d in range(count):
-        released += deposits[d, 3]
+        released += deposits[d].energy_kev
     return count, scatters, released

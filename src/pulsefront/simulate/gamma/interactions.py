@@ -9,18 +9,25 @@ within about 0.3 mm in dense crystals, are left out.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.simulate.light.optics import LIGHT_MM_PER_NS
+from pulsefront.simulate.constants import ELECTRON_MASS_KEV, LIGHT_MM_PER_NS
+from pulsefront.simulate.light.world import Slab, element_at
+from pulsefront.simulate.records import record_type
 from pulsefront.simulate.run.random import exponential, uniform
 
 __all__ = [
-    "ELECTRON_MASS_KEV",
+    "DEPOSIT",
+    "MAX_DEPOSITS",
+    "Deposit",
+    "Gamma",
     "GammaTable",
     "compton_cosine",
     "compton_energy",
@@ -29,7 +36,6 @@ __all__ = [
     "trace_gamma",
 ]
 
-ELECTRON_MASS_KEV = 510.99895
 _ELECTRON_RADIUS_CM = 2.8179403e-13
 _LOWEST_KEV = 5.0
 _HIGHEST_KEV = 3000.0
@@ -39,31 +45,59 @@ MAX_DEPOSITS = 16
 Table = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class GammaTable:
+class GammaTable(NamedTuple):
     """Attenuation by process on a logarithmic grid of energies.
 
     Attributes
     ----------
     energy_kev
         (n,) from 5 to 3000 keV.
-    per_mm
-        (n, 2): photoelectric and Compton attenuation, per mm.
-    coherent_at_511_kev
-        Attenuation per mm by coherent scattering, which is not simulated; for comparison with
+    photo_per_mm, compton_per_mm
+        (n,): photoelectric and Compton attenuation.
+    coherent_per_mm
+        Attenuation at 511 keV by coherent scattering, which is not simulated; for comparison with
         tables of the total.
     """
 
     energy_kev: Table
-    per_mm: Table
-    coherent_at_511_kev: float
+    photo_per_mm: Table
+    compton_per_mm: Table
+    coherent_per_mm: float
 
     def at(self, energy_kev: float) -> tuple[float, float]:
         """Return photoelectric and Compton attenuation per mm at an energy."""
         photo, compton = (
-            float(np.interp(energy_kev, self.energy_kev, self.per_mm[:, kind])) for kind in (0, 1)
+            float(np.interp(energy_kev, self.energy_kev, per_mm))
+            for per_mm in (self.photo_per_mm, self.compton_per_mm)
         )
         return photo, compton
+
+
+class Gamma(NamedTuple):
+    """A gamma ray: where it is, mm, where it goes, a unit vector, and its energy."""
+
+    x: float
+    y: float
+    z: float
+    dx: float
+    dy: float
+    dz: float
+    energy_kev: float
+
+
+@dataclass
+class Deposit:
+    """Energy left in the crystal: where, when since the gamma ray set out, and in which element."""
+
+    x_mm: float
+    y_mm: float
+    z_mm: float
+    energy_kev: float
+    time_ns: float
+    element: int
+
+
+DEPOSIT = record_type(Deposit)
 
 
 def klein_nishina_total(energy_kev: Table | float) -> Table:
@@ -97,14 +131,13 @@ def gamma_table(formula: str, density_g_cm3: float) -> GammaTable:
     upper = inside >= 600.0
     slope = np.polyfit(np.log(inside[upper]), np.log(photo[upper]), 1)[0]
     scale = compton[-1] / klein_nishina_total(inside[-1])
-    per_cm = np.column_stack(
-        [
-            np.concatenate([photo, photo[-1] * (beyond / inside[-1]) ** slope]),
-            np.concatenate([compton, scale * klein_nishina_total(beyond)]),
-        ]
-    )
     coherent = xraydb.material_mu(formula, 511e3, density=density_g_cm3, kind="coh")
-    return GammaTable(energy, per_cm / 10.0, float(coherent) / 10.0)
+    return GammaTable(
+        energy,
+        np.concatenate([photo, photo[-1] * (beyond / inside[-1]) ** slope]) / 10.0,
+        np.concatenate([compton, scale * klein_nishina_total(beyond)]) / 10.0,
+        float(coherent) / 10.0,
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -151,37 +184,39 @@ def _turn(dx: float, dy: float, dz: float, cosine: float, phi: float) -> tuple[f
 
 
 @njit(nogil=True, cache=True)
-def _attenuation(energy: float, energy_kev: Table, per_mm: Table, kind: int) -> float:
-    """Return one column of the table at an energy, linear on its logarithmic grid."""
+def _attenuation(energy: float, table: GammaTable) -> tuple[float, float]:
+    """Return photoelectric and Compton attenuation per mm, linear on the table's grid."""
+    energy_kev, photo, compton = table.energy_kev, table.photo_per_mm, table.compton_per_mm
     step = math.log(energy_kev[-1] / energy_kev[0]) / (len(energy_kev) - 1)
-    place = math.log(max(energy, energy_kev[0]) / energy_kev[0]) / step
-    low = min(int(place), len(energy_kev) - 2)
-    part = place - low
-    return float((1.0 - part) * per_mm[low, kind] + part * per_mm[low + 1, kind])
+    node = math.log(max(energy, energy_kev[0]) / energy_kev[0]) / step
+    low = min(int(node), len(energy_kev) - 2)
+    part = node - low
+    return (
+        (1.0 - part) * photo[low] + part * photo[low + 1],
+        (1.0 - part) * compton[low] + part * compton[low + 1],
+    )
 
 
 @njit(nogil=True, cache=True)
-def _element_of(x: float, y: float, slab: Table) -> int:
+def _element_of(x: float, y: float, crystal: Slab) -> int:
     """Return the number of the crystal element at (x, y), or -1 in a gap or outside."""
-    column = math.floor((x + slab[6]) / slab[8])
-    row = math.floor((y + slab[7]) / slab[9])
-    if column < 0 or row < 0 or column >= slab[12] or row >= slab[13]:
-        return -1
-    if x + slab[6] - column * slab[8] > slab[10] or y + slab[7] - row * slab[9] > slab[11]:
-        return -1
-    return int(row * slab[12] + column)
+    column = element_at(
+        x, crystal.half_x_mm, crystal.pitch_x_mm, crystal.width_x_mm, crystal.columns
+    )
+    row = element_at(y, crystal.half_y_mm, crystal.pitch_y_mm, crystal.width_y_mm, crystal.rows)
+    return row * crystal.columns + column if column >= 0 and row >= 0 else -1
 
 
 @njit(nogil=True, cache=True)
-def _way_out(
-    x: float, y: float, z: float, dx: float, dy: float, dz: float, slab: Table
+def _way_through(
+    x: float, y: float, z: float, dx: float, dy: float, dz: float, crystal: Slab
 ) -> tuple[float, float]:
     """Return where the line enters and leaves the crystal's box; the second is < 0 for a miss."""
     enter, leave = 0.0, math.inf
     for start, d, low, high in (
-        (x, dx, -slab[6], slab[6]),
-        (y, dy, -slab[7], slab[7]),
-        (z, dz, slab[0], slab[1]),
+        (x, dx, -crystal.half_x_mm, crystal.half_x_mm),
+        (y, dy, -crystal.half_y_mm, crystal.half_y_mm),
+        (z, dz, crystal.bottom_mm, crystal.top_mm),
     ):
         if d == 0.0:
             if start < low or start > high:
@@ -196,41 +231,29 @@ def _way_out(
 @njit(nogil=True, cache=True)
 def trace_gamma(
     state: NDArray[np.uint64],
-    x: float,
-    y: float,
-    z: float,
-    dx: float,
-    dy: float,
-    dz: float,
-    energy: float,
-    slab: Table,
-    energy_kev: Table,
-    per_mm: Table,
-    deposits: Table,
+    gamma: Gamma,
+    crystal: Slab,
+    table: GammaTable,
+    deposits: Sequence[Deposit],
 ) -> tuple[int, int, float]:
-    """Follow a gamma ray through the crystal.
+    """Follow a gamma ray through the crystal, the first slab of `OpticalWorld`.
 
-    Parameters
-    ----------
-    slab
-        First row of `OpticalWorld.slabs`: box and lattice of the crystal.
-    deposits
-        (MAX_DEPOSITS, 6), filled with x, y, z in mm, energy in keV, time in ns since the start,
-        and the number of the crystal element.
+    *deposits*, as many as `MAX_DEPOSITS`, are filled in order of time.
 
     Returns
     -------
     count, scatters, escaped_kev
-        Deposits in order of time, Compton scatters among them, and the energy that left.
+        Deposits, Compton scatters among them, and the energy that left.
     """
+    x, y, z, energy = gamma.x, gamma.y, gamma.z, gamma.energy_kev
+    dx, dy, dz = gamma.dx, gamma.dy, gamma.dz
     count = scatters = 0
     time = 0.0
-    while count < deposits.shape[0]:
-        enter, leave = _way_out(x, y, z, dx, dy, dz, slab)
+    while count < len(deposits):
+        enter, leave = _way_through(x, y, z, dx, dy, dz, crystal)
         if leave < 0.0:
             return count, scatters, energy
-        photo = _attenuation(energy, energy_kev, per_mm, 0)
-        compton = _attenuation(energy, energy_kev, per_mm, 1)
+        photo, compton = _attenuation(energy, table)
         # Free flight as if the box were full; a point in a gap between elements is no collision
         # (Woodcock 1965).
         way = enter + exponential(state) / (photo + compton)
@@ -238,7 +261,7 @@ def trace_gamma(
             return count, scatters, energy
         x, y, z = x + way * dx, y + way * dy, z + way * dz
         time += way / LIGHT_MM_PER_NS
-        element = _element_of(x, y, slab)
+        element = _element_of(x, y, crystal)
         if element < 0:
             continue
         given = energy
@@ -253,8 +276,9 @@ def trace_gamma(
             if energy < _LOWEST_KEV:
                 given += energy
                 absorbed = True
-        deposits[count, 0], deposits[count, 1], deposits[count, 2] = x, y, z
-        deposits[count, 3], deposits[count, 4], deposits[count, 5] = given, time, element
+        deposit = deposits[count]
+        deposit.x_mm, deposit.y_mm, deposit.z_mm = x, y, z
+        deposit.energy_kev, deposit.time_ns, deposit.element = given, time, element
         count += 1
         if absorbed:
             return count, scatters, 0.0

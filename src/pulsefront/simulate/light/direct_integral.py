@@ -54,9 +54,7 @@ def integrated(detector: Detector) -> DirectLight:
         n = len(shift)
         low, high = corner[:n], corner[n:]
         table[k] = high[:, n:] - high[:, :n] - low[:, n:] + low[:, :n]
-    centres = plane.centres_mm
-    x, y = centres[: plane.grid[0], 0].copy(), centres[:: plane.grid[0], 1].copy()
-    return DirectLight(height, shift, table[..., None], x, y)
+    return DirectLight(height, shift, table[..., None], *plane.axes_mm)
 
 
 def _radial(detector: Detector, height_mm: float) -> tuple[Table, float]:

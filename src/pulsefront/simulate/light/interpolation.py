@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.simulate.light.direct_table import add_direct
+from pulsefront.simulate.light.direct_table import DirectLight, add_direct
+from pulsefront.simulate.light.nodes import bracket, corner_weight
 from pulsefront.simulate.run.random import uniform
 
 __all__ = [
-    "bracket",
+    "MapGrid",
     "draw_photons",
     "draw_transit",
     "interpolate_many",
@@ -24,45 +26,28 @@ __all__ = [
 Table = NDArray[np.float64]
 
 
-@njit(nogil=True, cache=True)
-def bracket(nodes: Table, value: float) -> tuple[int, float]:
-    """Return the node at or below *value* and the fraction of the way to the next."""
-    last = len(nodes) - 1
-    if value <= nodes[0]:
-        return 0, 0.0
-    if value >= nodes[last]:
-        return last - 1, 1.0
-    low, high = 0, last
-    while high - low > 1:
-        middle = (low + high) // 2
-        if nodes[middle] <= value:
-            low = middle
-        else:
-            high = middle
-    return low, (value - nodes[low]) / (nodes[low + 1] - nodes[low])
+class MapGrid(NamedTuple):
+    """The grid of a light map as the kernels read it; see `LightMap`."""
+
+    x_mm: Table
+    y_mm: Table
+    z_mm: Table
+    probability: NDArray[np.float32]
+    transit_ns: NDArray[np.float32]
 
 
 @njit(nogil=True, cache=True)
 def interpolate_one(
-    x: float,
-    y: float,
-    z: float,
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    probability: NDArray[np.float32],
-    scale: float,
-    add_to: NDArray[np.float32],
+    x: float, y: float, z: float, grid: MapGrid, scale: float, add_to: NDArray[np.float32]
 ) -> None:
     """Add *scale* times the interpolated probability of each sensor to *add_to*."""
-    i, u = bracket(x_mm, x)
-    j, v = bracket(y_mm, y)
-    k, w = bracket(z_mm, z)
+    i, u = bracket(grid.x_mm, x)
+    j, v = bracket(grid.y_mm, y)
+    k, w = bracket(grid.z_mm, z)
     for corner in range(8):
-        ci, cj, ck = corner & 1, (corner >> 1) & 1, corner >> 2
-        weight = (u if ci else 1.0 - u) * (v if cj else 1.0 - v) * (w if ck else 1.0 - w)
+        weight = corner_weight(corner, u, v, w)
         if weight > 0.0:
-            values = probability[i + ci, j + cj, k + ck]
+            values = grid.probability[i + (corner & 1), j + ((corner >> 1) & 1), k + (corner >> 2)]
             factor = np.float32(weight * scale)
             for sensor in range(len(add_to)):
                 add_to[sensor] += factor * values[sensor]
@@ -70,31 +55,24 @@ def interpolate_one(
 
 @njit(nogil=True, cache=True)
 def interpolate_transit(
-    x: float,
-    y: float,
-    z: float,
-    sensor: int,
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    transit_ns: NDArray[np.float32],
-    result: NDArray[np.float32],
+    x: float, y: float, z: float, sensor: int, grid: MapGrid, result: NDArray[np.float32]
 ) -> None:
-    """Fill *result* with the quantiles of the transit time from a place to a sensor.
+    """Fill *result* with the quantiles of the transit time from a position to a sensor.
 
     Grid positions from which no photon reached the sensor do not count.
     """
-    i, u = bracket(x_mm, x)
-    j, v = bracket(y_mm, y)
-    k, w = bracket(z_mm, z)
+    i, u = bracket(grid.x_mm, x)
+    j, v = bracket(grid.y_mm, y)
+    k, w = bracket(grid.z_mm, z)
     result[:] = 0.0
     total = 0.0
     last = len(result) - 1
     for corner in range(8):
-        ci, cj, ck = corner & 1, (corner >> 1) & 1, corner >> 2
-        weight = (u if ci else 1.0 - u) * (v if cj else 1.0 - v) * (w if ck else 1.0 - w)
+        weight = corner_weight(corner, u, v, w)
         if weight > 0.0:
-            values = transit_ns[i + ci, j + cj, k + ck, sensor]
+            values = grid.transit_ns[
+                i + (corner & 1), j + ((corner >> 1) & 1), k + (corner >> 2), sensor
+            ]
             if values[last] == 0.0:
                 continue
             total += weight
@@ -108,73 +86,41 @@ def interpolate_transit(
 @njit(nogil=True, cache=True)
 def draw_transit(state: NDArray[np.uint64], quantiles: NDArray[np.float32]) -> float:
     """Return a transit time from its quantiles 1 − (1 − k/n)², ns."""
-    place = (len(quantiles) - 1) * (1.0 - math.sqrt(uniform(state)))
-    low = min(int(place), len(quantiles) - 2)
-    return float(quantiles[low] + (place - low) * (quantiles[low + 1] - quantiles[low]))
+    level = (len(quantiles) - 1) * (1.0 - math.sqrt(uniform(state)))
+    low = min(int(level), len(quantiles) - 2)
+    return float(quantiles[low] + (level - low) * (quantiles[low + 1] - quantiles[low]))
 
 
 @njit(nogil=True, cache=True)
 def interpolate_many(
     points: Table,
-    result: NDArray[np.float32],
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    probability: NDArray[np.float32],
+    grid: MapGrid,
+    direct: DirectLight,
     thickness: float,
-    height_mm: Table,
-    shift_mm: Table,
-    direct: NDArray[np.float32],
-    centre_x_mm: Table,
-    centre_y_mm: Table,
+    result: NDArray[np.float32],
 ) -> None:
+    """Fill *result* (point, sensor) with probabilities, direct light included."""
     for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
         result[n] = 0.0
-        interpolate_one(
-            points[n, 0],
-            points[n, 1],
-            points[n, 2],
-            x_mm,
-            y_mm,
-            z_mm,
-            probability,
-            1.0,
-            result[n],
-        )
-        add_direct(
-            points[n, 0],
-            points[n, 1],
-            thickness - points[n, 2],
-            height_mm,
-            shift_mm,
-            direct,
-            centre_x_mm,
-            centre_y_mm,
-            1.0,
-            result[n],
-        )
+        interpolate_one(x, y, z, grid, 1.0, result[n])
+        add_direct(x, y, thickness - z, direct, 1.0, result[n])
 
 
 @njit(nogil=True, cache=True)
-def interpolate_variance(
-    points: Table,
-    result: Table,
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    probability: NDArray[np.float32],
-) -> None:
+def interpolate_variance(points: Table, grid: MapGrid, result: Table) -> None:
     """Fill *result* with the variance of interpolated shares of one photon per position."""
     for n in range(len(points)):
-        i, u = bracket(x_mm, points[n, 0])
-        j, v = bracket(y_mm, points[n, 1])
-        k, w = bracket(z_mm, points[n, 2])
+        i, u = bracket(grid.x_mm, points[n, 0])
+        j, v = bracket(grid.y_mm, points[n, 1])
+        k, w = bracket(grid.z_mm, points[n, 2])
         for corner in range(8):
-            ci, cj, ck = corner & 1, (corner >> 1) & 1, corner >> 2
-            weight = (u if ci else 1.0 - u) * (v if cj else 1.0 - v) * (w if ck else 1.0 - w)
+            weight = corner_weight(corner, u, v, w)
             if weight > 0.0:
                 for sensor in range(result.shape[1]):
-                    p = probability[i + ci, j + cj, k + ck, sensor]
+                    p = grid.probability[
+                        i + (corner & 1), j + ((corner >> 1) & 1), k + (corner >> 2), sensor
+                    ]
                     result[n, sensor] += weight * weight * p * (1.0 - p)
 
 
@@ -183,10 +129,7 @@ def draw_photons(
     state: NDArray[np.uint64],
     points: Table,
     chances: NDArray[np.float32],
-    x_mm: Table,
-    y_mm: Table,
-    z_mm: Table,
-    transit_ns: NDArray[np.float32],
+    grid: MapGrid,
     sensor: NDArray[np.int32],
     transit: Table,
 ) -> None:
@@ -194,7 +137,7 @@ def draw_photons(
 
     *chances* are the probabilities per sensor there.
     """
-    quantiles = np.zeros(transit_ns.shape[4], np.float32)
+    quantiles = np.zeros(grid.transit_ns.shape[4], np.float32)
     for n in range(len(points)):
         left = uniform(state)
         sensor[n] = -1
@@ -205,5 +148,5 @@ def draw_photons(
                 break
         if sensor[n] >= 0:
             x, y, z = points[n, 0], points[n, 1], points[n, 2]
-            interpolate_transit(x, y, z, sensor[n], x_mm, y_mm, z_mm, transit_ns, quantiles)
+            interpolate_transit(x, y, z, sensor[n], grid, quantiles)
             transit[n] = draw_transit(state, quantiles)

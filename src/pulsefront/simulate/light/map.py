@@ -1,4 +1,4 @@
-"""The light map: what every photosensor sees of light from every place in the crystal.
+"""The light map: what every photosensor sees of light from every position in the crystal.
 
 Traced once per detector on a grid of positions, folded by the detector's mirror symmetry, saved
 in HDF5 under the hash of what it depends on, and interpolated linearly ever after. The direct
@@ -15,20 +15,13 @@ from pulsefront.detector import Detector
 from pulsefront.files import hash_json
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.light.grid import LightMapSettings
-from pulsefront.simulate.light.interpolation import (
-    draw_transit,
-    interpolate_one,
-    interpolate_transit,
-)
-from pulsefront.simulate.light.table import FORMAT, LightMap, optical_hash
+from pulsefront.simulate.light.table import FORMAT, LightMap
 from pulsefront.simulate.light.tracing import trace_light_map
+from pulsefront.simulate.light.world import optical_hash
 
 __all__ = [
     "LightMap",
     "LightMapSettings",
-    "draw_transit",
-    "interpolate_one",
-    "interpolate_transit",
     "light_map_for",
     "optical_hash",
     "trace_light_map",

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
+from pulsefront.simulate.constants import LIGHT_MM_PER_NS
 from pulsefront.simulate.light.surfaces import (
     ABSORBED,
     ESCAPED,
     INSIDE,
+    Face,
     is_reflected,
     lambertian,
     meet_surface,
     mirrors_below,
 )
 from pulsefront.simulate.light.world import (
-    ABSORPTION,
-    BOTTOM,
-    COUNT_X,
-    COUNT_Y,
-    GAP_REFLECTIVITY,
-    GROUP,
-    HALF_X,
-    HALF_Y,
-    INDEX,
-    PITCH_X,
-    PITCH_Y,
-    SCATTER,
-    TOP,
-    WIDTH_X,
-    WIDTH_Y,
     OpticalWorld,
+    Plane,
+    Slab,
     element_at,
     optical_world,
     sensor_at,
@@ -43,170 +33,231 @@ from pulsefront.simulate.light.world import (
 from pulsefront.simulate.run.random import borrowed, direction, exponential, new_state, uniform
 
 __all__ = [
+    "AT_SENSORS",
+    "FLYING",
     "LIGHT_MM_PER_NS",
     "OpticalWorld",
+    "Photon",
+    "beside_sensors",
     "collection",
-    "follow_photon",
+    "emitted",
+    "fly",
     "optical_world",
     "trace_photon",
     "trace_photons",
 ]
 
-LIGHT_MM_PER_NS = 299.792458
-
+FLYING, AT_SENSORS = 1, 2
 _MAX_STEPS = 100_000
+_WALL, _MIRROR, _WINDOW = range(3)
 State = NDArray[np.uint64]
 Table = NDArray[np.float64]
 
 
+class Photon(NamedTuple):
+    """A photon between two flights.
+
+    Attributes
+    ----------
+    status
+        `FLYING`, `AT_SENSORS`, `ABSORBED` or `ESCAPED`.
+    x, y, z, dx, dy, dz
+        Place in mm and direction.
+    slab, left, front
+        Which slab it is in, and where the element that it is in begins, mm.
+    depth
+        Optical depth that it can still go before it is absorbed or scattered in the bulk.
+    transit_ns, steps, mirrors
+        Its time on the way; how often it met a face or boundary or was scattered; how often of
+        these a polished side reflected it totally.
+    """
+
+    status: int
+    x: float
+    y: float
+    z: float
+    dx: float
+    dy: float
+    dz: float
+    slab: int
+    left: float
+    front: float
+    depth: float
+    transit_ns: float
+    steps: int
+    mirrors: int
+
+
+class _Cell(NamedTuple):
+    """The element of a slab that a photon is in.
+
+    ``sides`` is the squared cosine up to which its walls reflect all light like mirrors.
+    """
+
+    left: float
+    right: float
+    front: float
+    rear: float
+    bottom: float
+    top: float
+    index: float
+    attenuation: float
+    ns_per_mm: float
+    sides: float
+
+
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _row(surfaces: Table, which: int) -> Any:
-    """Return a row by value: a view of the table would be counted as a reference to it."""
-    return (
-        surfaces[which, 0],
-        surfaces[which, 1],
-        surfaces[which, 2],
-        surfaces[which, 3],
-        surfaces[which, 4],
-        surfaces[which, 5],
-        surfaces[which, 6],
+def _cell(slab: Slab, side: Face, left: float, front: float) -> _Cell:
+    return _Cell(
+        left,
+        left + slab.width_x_mm,
+        front,
+        front + slab.width_y_mm,
+        slab.bottom_mm,
+        slab.top_mm,
+        slab.index,
+        slab.absorbed_per_mm + slab.scattered_per_mm,
+        slab.group_index / LIGHT_MM_PER_NS,
+        mirrors_below(slab.index, side),
     )
 
 
-# Inlined, so that whoever does not ask for the mirrors does not pay for counting them: a quarter.
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def follow_photon(
-    state: State,
+def emitted(
+    rng: State,
     x: float,
     y: float,
     z: float,
     dx: float,
     dy: float,
     dz: float,
-    slabs: Table,
-    surfaces: Table,
-    sensors: Table,
-) -> tuple[int, float, int, int]:
-    """Follow a photon from a point of the crystal.
-
-    Returns
-    -------
-    sensor, transit_ns, steps, mirrors
-        The photosensor that it reaches, or `ABSORBED` or `ESCAPED`; its time on the way; how
-        often it met a face or boundary or was scattered; how often of these a polished side
-        reflected it totally.
-    """
-    rng = borrowed(state)
-    slab = 0
-    last = slabs.shape[0] - 1
-    half_x, pitch_x = slabs[0, HALF_X], slabs[0, PITCH_X]
-    half_y, pitch_y = slabs[0, HALF_Y], slabs[0, PITCH_Y]
-    width_x, width_y = slabs[0, WIDTH_X], slabs[0, WIDTH_Y]
-    cell_x = element_at(x, half_x, pitch_x, width_x, slabs[0, COUNT_X])
-    cell_y = element_at(y, half_y, pitch_y, width_y, slabs[0, COUNT_Y])
-    if cell_x < 0 or cell_y < 0:
-        return ESCAPED, 0.0, 0, 0
-    transit = 0.0
-    mirrors = 0
+    slabs: Sequence[Slab],
+) -> Photon:
+    """Return a photon that sets out from a point of the crystal; from a gap it escapes at once."""
+    crystal = slabs[0]
+    column = element_at(
+        x, crystal.half_x_mm, crystal.pitch_x_mm, crystal.width_x_mm, crystal.columns
+    )
+    row = element_at(y, crystal.half_y_mm, crystal.pitch_y_mm, crystal.width_y_mm, crystal.rows)
+    if column < 0 or row < 0:
+        return Photon(ESCAPED, x, y, z, dx, dy, dz, 0, 0.0, 0.0, 0.0, 0.0, 0, 0)
+    left = column * crystal.pitch_x_mm - crystal.half_x_mm
+    front = row * crystal.pitch_y_mm - crystal.half_y_mm
     depth = exponential(rng)
-    left, front = cell_x * pitch_x - half_x, cell_y * pitch_y - half_y
-    right, rear = left + width_x, front + width_y
-    bottom, top = slabs[0, BOTTOM], slabs[0, TOP]
-    index, attenuation = slabs[0, INDEX], slabs[0, ABSORPTION] + slabs[0, SCATTER]
-    ns_per_mm = slabs[0, GROUP] / LIGHT_MM_PER_NS
-    entrance = mirrors_below(index, _row(surfaces, 0))
-    sides = mirrors_below(index, _row(surfaces, 1))
+    return Photon(FLYING, x, y, z, dx, dy, dz, 0, left, front, depth, 0.0, 0, 0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _meet_boundary(
+    rng: State, x: float, y: float, dz: float, index: float, beyond: Slab
+) -> tuple[int, float, float, float, float]:
+    """Return what a photon meets at the boundary to another slab.
+
+    `_WALL` where no element lies opposite but the reflector between elements or around the slab;
+    `_MIRROR` where it is reflected; else `_WINDOW`, the ratio of the refractive indices, the
+    cosine of the refracted direction, and where the element opposite begins in x and y.
+    """
+    column = element_at(x, beyond.half_x_mm, beyond.pitch_x_mm, beyond.width_x_mm, beyond.columns)
+    row = element_at(y, beyond.half_y_mm, beyond.pitch_y_mm, beyond.width_y_mm, beyond.rows)
+    if column < 0 or row < 0:
+        return _WALL, 0.0, 0.0, 0.0, 0.0
+    ratio = index / beyond.index
+    sine_squared = ratio * ratio * (1.0 - dz * dz)
+    if sine_squared >= 1.0:
+        return _MIRROR, 0.0, 0.0, 0.0, 0.0
+    cosine = math.sqrt(1.0 - sine_squared)
+    if is_reflected(rng, ratio, abs(dz), cosine):
+        return _MIRROR, 0.0, 0.0, 0.0, 0.0
+    left = column * beyond.pitch_x_mm - beyond.half_x_mm
+    front = row * beyond.pitch_y_mm - beyond.half_y_mm
+    return _WINDOW, ratio, cosine, left, front
+
+
+# Inlined, so that whoever does not ask for the mirrors does not pay for counting them: a quarter.
+# Longer than a screen for the same reason: what is looked at in every step is in registers.
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def fly(rng: State, photon: Photon, slabs: Sequence[Slab], faces: Sequence[Face]) -> Photon:
+    """Return a photon where it meets the plane of the photosensors, or where it ends before.
+
+    *rng* is of `borrowed`.
+    """
+    slab, last = photon.slab, len(slabs) - 1
+    cell = _cell(slabs[slab], faces[slab + 1], photon.left, photon.front)
+    entrance = mirrors_below(slabs[0].index, faces[0])
+    x, y, z = photon.x, photon.y, photon.z
+    dx, dy, dz = photon.dx, photon.dy, photon.dz
+    depth, transit, mirrors = photon.depth, photon.transit_ns, photon.mirrors
     per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
-    for step in range(_MAX_STEPS):
+    status, steps = ABSORBED, _MAX_STEPS
+    for step in range(photon.steps, _MAX_STEPS):
         # Of a direction along an axis the other reciprocals are infinite, and so are the ways.
-        way_x = (right - x) * per_x if per_x > 0.0 else (left - x) * per_x
-        way_y = (rear - y) * per_y if per_y > 0.0 else (front - y) * per_y
-        way_z = (top - z) * per_z if per_z > 0.0 else (bottom - z) * per_z
+        way_x = (cell.right - x) * per_x if per_x > 0.0 else (cell.left - x) * per_x
+        way_y = (cell.rear - y) * per_y if per_y > 0.0 else (cell.front - y) * per_y
+        way_z = (cell.top - z) * per_z if per_z > 0.0 else (cell.bottom - z) * per_z
         way = min(way_x, way_y, way_z)
-        lost = way * attenuation
+        lost = way * cell.attenuation
         if lost > depth:
-            way = depth / attenuation
-            transit += way * ns_per_mm
-            if uniform(rng) * attenuation < slabs[slab, ABSORPTION]:
-                return ABSORBED, transit, step, mirrors
+            way = depth / cell.attenuation
+            transit += way * cell.ns_per_mm
+            if uniform(rng) * cell.attenuation < slabs[slab].absorbed_per_mm:
+                steps = step
+                break
             x, y, z = x + way * dx, y + way * dy, z + way * dz
             dx, dy, dz = direction(rng)
             per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
             depth = exponential(rng)
             continue
         depth -= lost
-        transit += way * ns_per_mm
+        transit += way * cell.ns_per_mm
         x, y, z = x + way * dx, y + way * dy, z + way * dz
         if way == way_x:
-            x = right if dx > 0.0 else left
-            if dx * dx <= sides:
+            x = cell.right if dx > 0.0 else cell.left
+            if dx * dx <= cell.sides:
                 dx, per_x = -dx, -per_x
                 mirrors += 1
                 continue
-            axis, which = 0, slab + 1
+            axis, face = 0, faces[slab + 1]
             a, b, c, side = dy, dz, abs(dx), dx
         elif way == way_y:
-            y = rear if dy > 0.0 else front
-            if dy * dy <= sides:
+            y = cell.rear if dy > 0.0 else cell.front
+            if dy * dy <= cell.sides:
                 dy, per_y = -dy, -per_y
                 mirrors += 1
                 continue
-            axis, which = 1, slab + 1
+            axis, face = 1, faces[slab + 1]
             a, b, c, side = dz, dx, abs(dy), dy
         else:
             axis = 2
             a, b, c, side = dx, dy, abs(dz), dz
+            z = cell.top if dz > 0.0 else cell.bottom
             if dz > 0.0 and slab == last:
-                z = top
-                sensor = sensor_at(x, y, sensors)
-                if sensor >= 0:
-                    return sensor, transit, step, mirrors
-                if uniform(rng) >= sensors[GAP_REFLECTIVITY]:
-                    return ABSORBED, transit, step, mirrors
-                dx, dy, dz = lambertian(rng)
-                per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
-                continue
+                status, steps = AT_SENSORS, step
+                break
             if dz < 0.0 and slab == 0:
-                z = bottom
                 if dz * dz <= entrance:
                     dz, per_z = -dz, -per_z
                     continue
-                which = 0
+                face = faces[0]
             else:
-                z = top if dz > 0.0 else bottom
                 beyond = slab + 1 if dz > 0.0 else slab - 1
-                to_half_x, to_pitch_x = slabs[beyond, HALF_X], slabs[beyond, PITCH_X]
-                to_half_y, to_pitch_y = slabs[beyond, HALF_Y], slabs[beyond, PITCH_Y]
-                to_width_x, to_width_y = slabs[beyond, WIDTH_X], slabs[beyond, WIDTH_Y]
-                to_x = element_at(x, to_half_x, to_pitch_x, to_width_x, slabs[beyond, COUNT_X])
-                to_y = element_at(y, to_half_y, to_pitch_y, to_width_y, slabs[beyond, COUNT_Y])
-                which = beyond + 1
-                if to_x >= 0 and to_y >= 0:
-                    to_index = slabs[beyond, INDEX]
-                    ratio = index / to_index
-                    sine_squared = ratio * ratio * (1.0 - dz * dz)
-                    if sine_squared >= 1.0:
-                        dz, per_z = -dz, -per_z
-                        continue
-                    cosine = math.sqrt(1.0 - sine_squared)
-                    if is_reflected(rng, ratio, c, cosine):
-                        dz, per_z = -dz, -per_z
-                        continue
+                meets, ratio, cosine, left, front = _meet_boundary(
+                    rng, x, y, dz, cell.index, slabs[beyond]
+                )
+                if meets == _MIRROR:
+                    dz, per_z = -dz, -per_z
+                    continue
+                if meets == _WINDOW:
                     dx, dy = dx * ratio, dy * ratio
                     dz = cosine if dz > 0.0 else -cosine
                     per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
-                    slab, index = beyond, to_index
-                    left, front = to_x * to_pitch_x - to_half_x, to_y * to_pitch_y - to_half_y
-                    right, rear = left + to_width_x, front + to_width_y
-                    bottom, top = slabs[slab, BOTTOM], slabs[slab, TOP]
-                    attenuation = slabs[slab, ABSORPTION] + slabs[slab, SCATTER]
-                    ns_per_mm = slabs[slab, GROUP] / LIGHT_MM_PER_NS
-                    sides = mirrors_below(index, _row(surfaces, slab + 1))
+                    slab = beyond
+                    cell = _cell(slabs[slab], faces[slab + 1], left, front)
                     continue
-                # Nothing lies opposite but the reflector between elements or around the slab.
-        status, a, b, c = meet_surface(rng, a, b, c, index, _row(surfaces, which))
-        if status != INSIDE:
-            return status, transit, step, mirrors
+                face = faces[beyond + 1]
+        met, a, b, c = meet_surface(rng, a, b, c, cell.index, face)
+        if met != INSIDE:
+            status, steps = met, step
+            break
         c = c if side > 0.0 else -c
         if axis == 0:
             dx, dy, dz = c, a, b
@@ -215,7 +266,23 @@ def follow_photon(
         else:
             dx, dy, dz = a, b, c
         per_x, per_y, per_z = 1.0 / dx, 1.0 / dy, 1.0 / dz
-    return ABSORBED, transit, _MAX_STEPS, mirrors
+    return Photon(
+        status, x, y, z, dx, dy, dz, slab, cell.left, cell.front, depth, transit, steps, mirrors
+    )
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def beside_sensors(rng: State, photon: Photon, gap_reflectivity: float) -> Photon:
+    """Return a photon that met the plane of the photosensors beside them: absorbed or sent back."""
+    at, steps = photon, photon.steps
+    status, dx, dy, dz = ABSORBED, at.dx, at.dy, at.dz
+    if uniform(rng) < gap_reflectivity:
+        status, steps = FLYING, steps + 1
+        dx, dy, dz = lambertian(rng)
+    return Photon(
+        status, at.x, at.y, at.z, dx, dy, dz, at.slab, at.left, at.front, at.depth,
+        at.transit_ns, steps, at.mirrors,
+    )  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -227,34 +294,40 @@ def trace_photon(
     dx: float,
     dy: float,
     dz: float,
-    slabs: Table,
-    surfaces: Table,
-    sensors: Table,
+    world: OpticalWorld,
 ) -> tuple[int, float, int]:
-    """Follow a photon from a point of the crystal; return sensor, transit_ns and steps.
+    """Follow a photon from a point of the crystal.
 
-    As `follow_photon`, which tells more.
+    Returns
+    -------
+    sensor, transit_ns, steps
+        The photosensor that it reaches, or `ABSORBED` or `ESCAPED`; its time on the way; how
+        often it met a face or boundary or was scattered.
     """
-    sensor, transit, steps, _ = follow_photon(state, x, y, z, dx, dy, dz, slabs, surfaces, sensors)
-    return sensor, transit, steps
+    rng = borrowed(state)
+    photon = emitted(rng, x, y, z, dx, dy, dz, world.slabs)
+    while photon.status == FLYING:
+        photon = fly(rng, photon, world.slabs, world.faces)
+        if photon.status == AT_SENSORS:
+            sensor = sensor_at(photon.x, photon.y, world.plane)
+            if sensor >= 0:
+                return sensor, photon.transit_ns, photon.steps
+            photon = beside_sensors(rng, photon, world.plane.gap_reflectivity)
+    return photon.status, photon.transit_ns, photon.steps
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _trace_many(
     state: State,
     position_mm: Table,
-    slabs: Table,
-    surfaces: Table,
-    sensors: Table,
+    world: OpticalWorld,
     sensor: NDArray[np.int32],
     transit_ns: Table,
 ) -> None:
     for photon in range(len(sensor)):
         dx, dy, dz = direction(state)
         x, y, z = position_mm[photon, 0], position_mm[photon, 1], position_mm[photon, 2]
-        sensor[photon], transit_ns[photon], _ = trace_photon(
-            state, x, y, z, dx, dy, dz, slabs, surfaces, sensors
-        )
+        sensor[photon], transit_ns[photon], _ = trace_photon(state, x, y, z, dx, dy, dz, world)
 
 
 def trace_photons(
@@ -277,12 +350,13 @@ def trace_photons(
     sensor = np.empty(len(position_mm), np.int32)
     transit = np.empty(len(position_mm))
     points = np.ascontiguousarray(position_mm, np.float64)
-    _trace_many(state, points, world.slabs, world.surfaces, world.sensors, sensor, transit)
+    _trace_many(state, points, world, sensor, transit)
     return sensor, transit
 
 
 def collection(detector: Detector, photons: int = 20_000) -> float:
     """Return the share of light from the middle of the central element that is collected."""
-    at = np.tile([*detector.crystal.central_element_mm, detector.thickness_mm / 2], (photons, 1))
-    sensor, _ = trace_photons(optical_world(detector), at, new_state(np.random.SeedSequence(1)))
+    middle = [*detector.crystal.central_element_mm, detector.thickness_mm / 2]
+    points = np.tile(middle, (photons, 1))
+    sensor, _ = trace_photons(optical_world(detector), points, new_state(np.random.SeedSequence(1)))
     return float((sensor >= 0).mean())

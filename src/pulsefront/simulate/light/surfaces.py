@@ -11,6 +11,7 @@ them allows the compiler to reorder sums, so that a seed gives the same photons 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,19 +24,19 @@ __all__ = [
     "ABSORBED",
     "ESCAPED",
     "INSIDE",
+    "Face",
+    "face_of",
     "fresnel_reflectance",
     "is_reflected",
     "lambertian",
     "meet_surface",
     "mirrors_below",
-    "surface_row",
 ]
 
 INSIDE = 0
 ABSORBED = -1
 ESCAPED = -2
 
-_SIGMA, _SPIKE, _LOBE, _BACK, _REFLECTOR, _REFLECTIVITY, _GAP_INDEX = range(7)
 _NO_REFLECTOR, _SPECULAR, _DIFFUSE = 0, 1, 2
 _IN_CONTACT = 0.0
 _QUARTER_TURN_SQUARED = 0.25 * math.pi**2
@@ -43,23 +44,38 @@ _ATTEMPTS = 1000
 # Coefficients of (sin α)/α and cos α in powers of α².
 _S = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(11))
 _C = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(11))
-Row = NDArray[np.float64]
 State = NDArray[np.uint64]
 Vector = tuple[float, float, float]
 
 
-def surface_row(surface: Surface) -> Row:
-    """Return a surface as the numbers that the kernels read."""
-    reflector = {"none": _NO_REFLECTOR, "specular": _SPECULAR, "diffuse": _DIFFUSE}
-    row = np.zeros(7)
-    row[_SIGMA] = math.radians(surface.sigma_alpha_deg)
-    row[_SPIKE] = surface.specular_spike
-    row[_LOBE] = surface.specular_lobe
-    row[_BACK] = surface.back_scatter
-    row[_REFLECTOR] = reflector[surface.reflector]
-    row[_REFLECTIVITY] = surface.reflectivity
-    row[_GAP_INDEX] = _IN_CONTACT if surface.gap_index is None else surface.gap_index
-    return row
+class Face(NamedTuple):
+    """A face in the numbers of the UNIFIED model; see `pulsefront.detector.Surface`.
+
+    ``gap_index`` is 0 where the reflector touches the face.
+    """
+
+    sigma_alpha_rad: float
+    spike: float
+    lobe: float
+    back: float
+    reflector: int
+    reflectivity: float
+    gap_index: float
+
+
+def face_of(surface: Surface) -> Face:
+    """Return the record of a surface."""
+    return Face(
+        sigma_alpha_rad=math.radians(surface.sigma_alpha_deg),
+        spike=surface.specular_spike,
+        lobe=surface.specular_lobe,
+        back=surface.back_scatter,
+        reflector={"none": _NO_REFLECTOR, "specular": _SPECULAR, "diffuse": _DIFFUSE}[
+            surface.reflector
+        ],
+        reflectivity=surface.reflectivity,
+        gap_index=_IN_CONTACT if surface.gap_index is None else surface.gap_index,
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -144,21 +160,21 @@ def _sinc_and_cosine(t: float) -> tuple[float, float]:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def mirrors_below(index: float, row: Row) -> float:
+def mirrors_below(index: float, face: Face) -> float:
     """Return the squared cosine up to which a face reflects all light like a mirror, or -1."""
-    gap = row[_GAP_INDEX]
-    if row[_SIGMA] > 0.0 or row[_SPIKE] < 1.0 or gap == _IN_CONTACT:
+    gap = face.gap_index
+    if face.sigma_alpha_rad > 0.0 or face.spike < 1.0 or gap == _IN_CONTACT:
         return -1.0
     return float(1.0 - (gap / index) ** 2)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _return_from_gap(state: State, v: Vector, ratio: float, row: Row) -> tuple[int, Vector]:
+def _return_from_gap(state: State, v: Vector, ratio: float, face: Face) -> tuple[int, Vector]:
     """Follow a photon between face and reflector until it is back inside or absorbed.
 
     *ratio* is that of the refractive indices of gap and crystal.
     """
-    sigma, reflectivity, specular = row[_SIGMA], row[_REFLECTIVITY], row[_REFLECTOR] == _SPECULAR
+    sigma, reflectivity, specular = face.sigma_alpha_rad, face.reflectivity, face.reflector == _SPECULAR
     for _ in range(_ATTEMPTS):
         if uniform(state) >= reflectivity:
             return ABSORBED, v
@@ -187,37 +203,37 @@ def _return_from_gap(state: State, v: Vector, ratio: float, row: Row) -> tuple[i
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _meet_polished(
-    state: State, a: float, b: float, c: float, ratio: float, row: Row
+    state: State, a: float, b: float, c: float, ratio: float, face: Face
 ) -> tuple[int, float, float, float]:
     """Return what becomes of a photon at a face without facets and without diffuse parts."""
     sine_squared = ratio * ratio * (1.0 - c * c)
     if sine_squared >= 1.0:
         return INSIDE, a, b, -c
     beyond = math.sqrt(1.0 - sine_squared)
-    if row[_REFLECTOR] == _SPECULAR:
+    if face.reflector == _SPECULAR:
         # To and fro in the gap the angle stays, and so does the reflectance: a geometric series.
         numerator, denominator = _reflectance(ratio, c, beyond)
-        reflected, kept = numerator / denominator, row[_REFLECTIVITY]
+        reflected, kept = numerator / denominator, face.reflectivity
         returned = kept * (1.0 - reflected) ** 2 / (1.0 - kept * reflected)
         return (INSIDE if uniform(state) < reflected + returned else ABSORBED), a, b, -c
     if is_reflected(state, ratio, c, beyond):
         return INSIDE, a, b, -c
-    if row[_REFLECTOR] == _NO_REFLECTOR:
+    if face.reflector == _NO_REFLECTOR:
         return ESCAPED, ratio * a, ratio * b, beyond
-    status, v = _return_from_gap(state, (ratio * a, ratio * b, beyond), 1.0 / ratio, row)
+    status, v = _return_from_gap(state, (ratio * a, ratio * b, beyond), 1.0 / ratio, face)
     return status, v[0], v[1], v[2]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _meet_facets(
-    state: State, a: float, b: float, c: float, ratio: float, row: Row
+    state: State, a: float, b: float, c: float, ratio: float, face: Face
 ) -> tuple[int, float, float, float]:
     """Return what becomes of a photon at a face of facets."""
-    spike = row[_SPIKE]
-    lobe = spike + row[_LOBE]
-    back = lobe + row[_BACK]
+    spike = face.spike
+    lobe = spike + face.lobe
+    back = lobe + face.back
     for _ in range(_ATTEMPTS):
-        f = facet(state, row[_SIGMA])
+        f = facet(state, face.sigma_alpha_rad)
         cosine = a * f[0] + b * f[1] + c * f[2]
         if cosine <= 0.0:
             continue
@@ -241,33 +257,33 @@ def _meet_facets(
         if out <= 0.0:
             continue
         v = (ratio * a + scale * f[0], ratio * b + scale * f[1], out)
-        if row[_REFLECTOR] == _NO_REFLECTOR:
+        if face.reflector == _NO_REFLECTOR:
             return ESCAPED, v[0], v[1], v[2]
-        status, v = _return_from_gap(state, v, 1.0 / ratio, row)
+        status, v = _return_from_gap(state, v, 1.0 / ratio, face)
         return status, v[0], v[1], v[2]
     return ABSORBED, a, b, c
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def meet_surface(
-    state: State, a: float, b: float, c: float, index: float, row: Row
+    state: State, a: float, b: float, c: float, index: float, face: Face
 ) -> tuple[int, float, float, float]:
     """Return what becomes of a photon at an outer face, and its new direction.
 
     The first value is `INSIDE`, `ABSORBED` or `ESCAPED`. Facets that the photon cannot meet from
     its side, or that would throw it through the face, are drawn again, as in the UNIFIED model
-    (Levin and Moisan 1996). *row* may be a tuple of what `surface_row` returns.
+    (Levin and Moisan 1996).
     """
-    if row[_GAP_INDEX] == _IN_CONTACT:
-        if row[_REFLECTOR] == _NO_REFLECTOR:
+    if face.gap_index == _IN_CONTACT:
+        if face.reflector == _NO_REFLECTOR:
             return ESCAPED, a, b, c
-        if uniform(state) >= row[_REFLECTIVITY]:
+        if uniform(state) >= face.reflectivity:
             return ABSORBED, a, b, c
-        if row[_REFLECTOR] == _SPECULAR:
+        if face.reflector == _SPECULAR:
             return INSIDE, a, b, -c
         a, b, c = lambertian(state)
         return INSIDE, a, b, c
-    ratio = index / row[_GAP_INDEX]
-    if row[_SIGMA] == 0.0 and row[_SPIKE] == 1.0:
-        return _meet_polished(state, a, b, c, ratio, row)
-    return _meet_facets(state, a, b, c, ratio, row)
+    ratio = index / face.gap_index
+    if face.sigma_alpha_rad == 0.0 and face.spike == 1.0:
+        return _meet_polished(state, a, b, c, ratio, face)
+    return _meet_facets(state, a, b, c, ratio, face)

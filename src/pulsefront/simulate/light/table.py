@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -13,17 +12,17 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
 from pulsefront.errors import DataError
-from pulsefront.files import hash_json
 from pulsefront.hdf5 import atomic_hdf5
-from pulsefront.simulate.light.direct_table import DirectLight
+from pulsefront.simulate.light.direct_table import DirectLight, no_direct_light
 from pulsefront.simulate.light.interpolation import (
+    MapGrid,
     draw_photons,
     interpolate_many,
     interpolate_variance,
 )
-from pulsefront.simulate.light.world import optical_world
+from pulsefront.simulate.light.world import optical_hash
 
-__all__ = ["FORMAT", "LightMap", "describe_light_map", "is_light_map", "optical_hash"]
+__all__ = ["FORMAT", "LightMap", "describe_light_map", "is_light_map", "no_light_map"]
 
 FORMAT = "pulsefront light map 4"
 _DIRECT_DATASETS = {
@@ -85,7 +84,7 @@ class LightMap:
         Parameters
         ----------
         position_mm
-            (n, 3); a place outside the grid counts as the nearest one of it.
+            (n, 3); one outside the grid counts as the nearest in it.
 
         Returns
         -------
@@ -94,15 +93,13 @@ class LightMap:
         """
         points = np.ascontiguousarray(np.atleast_2d(position_mm), np.float64)
         result = np.empty((len(points), self.probability.shape[3]), np.float32)
-        grid = (self.x_mm, self.y_mm, self.z_mm, self.probability)
-        interpolate_many(points, result, *grid, self.thickness_mm, *self.direct_arrays)
+        interpolate_many(points, self.grid, self.direct, self.thickness_mm, result)
         return result
 
     @property
-    def direct_arrays(self) -> tuple[NDArray[Any], ...]:
-        """Return the table of direct light in the order of `add_direct`."""
-        d = self.direct
-        return d.height_mm, d.shift_mm, d.probability, d.centre_x_mm, d.centre_y_mm
+    def grid(self) -> MapGrid:
+        """Return what the kernels read beside `direct`."""
+        return MapGrid(self.x_mm, self.y_mm, self.z_mm, self.probability, self.transit_ns)
 
     @property
     def largest_standard_error(self) -> float:
@@ -117,7 +114,7 @@ class LightMap:
         """
         points = np.ascontiguousarray(np.atleast_2d(position_mm), np.float64)
         variance = np.zeros((len(points), self.probability.shape[3]))
-        interpolate_variance(points, variance, self.x_mm, self.y_mm, self.z_mm, self.probability)
+        interpolate_variance(points, self.grid, variance)
         return np.sqrt(variance / self.photons).astype(np.float32)
 
     def draw_photons(
@@ -152,8 +149,7 @@ class LightMap:
         points = np.ascontiguousarray(np.atleast_2d(position_mm), np.float64)
         sensor = np.empty(len(points), np.int32)
         transit = np.zeros(len(points))
-        grid = (self.x_mm, self.y_mm, self.z_mm, self.transit_ns)
-        draw_photons(state, points, self.probabilities(points), *grid, sensor, transit)
+        draw_photons(state, points, self.probabilities(points), self.grid, sensor, transit)
         return sensor, transit
 
     def save(self, path: str | Path) -> None:
@@ -218,10 +214,20 @@ class LightMap:
             )
 
 
-def optical_hash(detector: Detector) -> str:
-    """Return the SHA-256 of all that the way of light in *detector* depends on."""
-    world = optical_world(detector)
-    return hash_json([array.tolist() for array in (world.slabs, world.surfaces, world.sensors)])
+def no_light_map(detector: Detector) -> LightMap:
+    """Return an empty light map, for full tracing, which reads none."""
+    ends, sensors = np.array([0.0, 1.0]), detector.sensors.count
+    return LightMap(
+        x_mm=ends,
+        y_mm=ends,
+        z_mm=ends,
+        probability=np.zeros((2, 2, 2, sensors), np.float32),
+        transit_ns=np.zeros((2, 2, 2, sensors, 2), np.float32),
+        photons=1,
+        optics=optical_hash(detector),
+        direct=no_direct_light(),
+        thickness_mm=detector.thickness_mm,
+    )
 
 
 def is_light_map(path: str | Path) -> bool:

@@ -9,6 +9,7 @@ position; each sub-lattice has its own number of events.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -22,23 +23,31 @@ from pulsefront.detector import ChargeReadout, Detector, SiPM, detector_hash
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
+from pulsefront.simulate.constants import FWHM_PER_SIGMA
 from pulsefront.simulate.gamma.interactions import gamma_table
-from pulsefront.simulate.light.direct import no_direct_light
-from pulsefront.simulate.light.map import LightMap, light_map_for, optical_hash
+from pulsefront.simulate.light.map import LightMap, light_map_for
 from pulsefront.simulate.light.optics import collection, optical_world
 from pulsefront.simulate.light.scintillation import (
-    FWHM_PER_SIGMA,
     gate_fraction,
-    light_row,
+    light_yield,
     mean_detection_efficiency,
     relative_yield,
 )
+from pulsefront.simulate.light.table import no_light_map
+from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.run.shards import child_seed, shard_sizes
-from pulsefront.simulate.scan.kernel import GEOMETRIES, MAX_TRIES, scan_events
+from pulsefront.simulate.scan.chain import (
+    GEOMETRIES,
+    MAX_TRIES,
+    Beam,
+    ScanChain,
+    ScanEvents,
+    scan_events,
+)
 from pulsefront.simulate.scan.settings import ScanSettings, check_scan, gamma_lines, scan_positions
-from pulsefront.simulate.sensor.charges import channel_gain, charge_row, crosstalk_mean
+from pulsefront.simulate.sensor.charges import channel_gain, charge_model, crosstalk_mean
 from pulsefront.simulate.sensor.multiplex import multiplexing
 
 __all__ = ["ScanSettings", "scan_plan", "scan_positions", "simulate_scan"]
@@ -109,15 +118,15 @@ def scan_plan(
     check_scan(detector, scan)
     index, position_mm, ends = _positions(scan, events)
     if scan.full_tracing:
-        light_map = _no_map(detector)
+        light_map = no_light_map(detector)
     elif light_map is None:
         light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
     else:
         light_map.check_made_for(detector)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
-    standing_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
+    source_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
     gain = channel_gain(detector, gain_rng)
-    arrays = _arrays(detector, scan, readout, light_map)
+    chain = _chain(detector, scan, readout, light_map)
     sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
 
     def which(shard: int) -> NDArray[np.intp]:
@@ -125,8 +134,8 @@ def scan_plan(
         return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
 
     def arguments(shard: int) -> tuple[Any, ...]:
-        at = standing_mm[which(shard)]
-        return at, gain, scan.keep_deposits, arrays, child_seed(seed, 1, shard)
+        seed_of_shard = child_seed(seed, 1, shard)
+        return source_mm[which(shard)], gain, scan.keep_deposits, chain, seed_of_shard
 
     provenance = _provenance(detector, scan, seed, gain)
     table = partial(_table, which, index, position_mm, readout, provenance)
@@ -173,36 +182,38 @@ def _positions(
     return index, position, ends
 
 
-def _arrays(
+def _chain(
     detector: Detector, scan: ScanSettings, readout: ChargeReadout, light_map: LightMap
-) -> tuple[Any, ...]:
-    """Return the tables that the kernel reads, in its order."""
+) -> ScanChain:
+    """Return what the kernels read."""
     material, sensor = detector.material, detector.photosensor
-    gammas = gamma_table(material.formula, material.density_g_cm3)
     lines = gamma_lines(scan)
     efficiency = mean_detection_efficiency(material, sensor)
-    light = light_row(material, efficiency * gate_fraction(material, readout.gate_ns))
+    light = light_yield(material, efficiency * gate_fraction(material, readout.gate_ns))
     middle = collection(detector) if scan.full_tracing else _middle(detector, light_map)
     descendants = 1 / (1 - crosstalk_mean(sensor.crosstalk)) if isinstance(sensor, SiPM) else 1.0
-    per_kev = light[0, 0] * relative_yield(lines[0, 0], light) * middle * descendants
-    trigger_adc = scan.trigger_kev * per_kev * readout.counts_per_photoelectron
-    world = optical_world(detector)
-    beam = np.array(
-        [
-            scan.beam_fwhm_mm / FWHM_PER_SIGMA,
-            GEOMETRIES[scan.geometry],
-            float(scan.full_tracing),
-            _HOPELESS * scan.trigger_kev,
-            trigger_adc,
-            2.0**readout.adc_bits - 1,
-            readout.noise_adc,
-        ]
+    detected = light.photons_per_kev * relative_yield(lines[0].energy_kev, light)
+    per_kev = detected * middle * descendants
+    beam = Beam(
+        geometry=GEOMETRIES[scan.geometry],
+        sigma_mm=scan.beam_fwhm_mm / FWHM_PER_SIGMA,
+        full_tracing=scan.full_tracing,
+        least_kev=_HOPELESS * scan.trigger_kev,
+        trigger_adc=scan.trigger_kev * per_kev * readout.counts_per_photoelectron,
+        noise_adc=readout.noise_adc,
+        largest_adc=2.0**readout.adc_bits - 1,
     )
-    weights = multiplexing(detector) if readout.multiplexing != "pixels" else np.zeros((0, 0))
-    grid = (light_map.x_mm, light_map.y_mm, light_map.z_mm, light_map.probability)
-    grid += light_map.direct_arrays
-    tables = (gammas.energy_kev, gammas.per_mm, light, charge_row(detector, readout), weights)
-    return (beam, lines, *tables, world.slabs, world.surfaces, world.sensors, *grid)
+    return ScanChain(
+        typed(beam),
+        lines,
+        gamma_table(material.formula, material.density_g_cm3),
+        light,
+        charge_model(detector, readout),
+        multiplexing(detector) if readout.multiplexing != "pixels" else np.zeros((0, 0)),
+        optical_world(detector),
+        light_map.grid,
+        light_map.direct,
+    )
 
 
 def _middle(detector: Detector, light_map: LightMap) -> float:
@@ -210,77 +221,60 @@ def _middle(detector: Detector, light_map: LightMap) -> float:
     return float(light_map.probabilities(at).sum())
 
 
-def _no_map(detector: Detector) -> LightMap:
-    """Return an empty light map, for full tracing."""
-    ends = np.array([0.0, 1.0])
-    shape = (2, 2, 2, detector.sensors.count)
-    empty = np.zeros((0,) * 5, np.float32)
-    nothing = np.zeros(shape, np.float32)
-    return LightMap(
-        ends,
-        ends,
-        ends,
-        nothing,
-        empty,
-        1,
-        optical_hash(detector),
-        no_direct_light(),
-        detector.thickness_mm,
-    )
-
-
 def _scan_shard(
-    standing_mm: Table,
+    source_mm: Table,
     gain: Table,
     keep: int,
-    arrays: tuple[Any, ...],
+    chain: ScanChain,
     seed: np.random.SeedSequence,
-) -> tuple[NDArray[Any], ...]:
-    count, weights = len(standing_mm), arrays[6]
-    charge = np.zeros((count, len(weights) if len(weights) else len(gain)), np.uint16)
-    truth = np.zeros((count, 7), np.float32)
-    counts = np.zeros((count, 4), np.int16)
-    deposits = np.zeros((count, keep, 4), np.float32)
-    state = new_state(seed)
-    if not scan_events(state, standing_mm, gain, charge, truth, counts, deposits, arrays):
+) -> ScanEvents:
+    count = len(source_mm)
+    events = ScanEvents(
+        charge_adc=np.zeros((count, len(chain.weights) or len(gain)), np.uint16),
+        first_interaction_mm=np.zeros((count, 3), np.float32),
+        energy_deposited_kev=np.zeros(count, np.float32),
+        light_centroid_mm=np.zeros((count, 3), np.float32),
+        compton_scatters=np.zeros(count, np.uint8),
+        deposits=np.zeros(count, np.uint8),
+        element=np.zeros(count, np.int16),
+        elements_hit=np.zeros(count, np.uint8),
+        deposit_mm=np.zeros((count, keep, 3), np.float32),
+        deposit_kev=np.zeros((count, keep), np.float32),
+    )
+    if not scan_events(new_state(seed), source_mm, gain, chain, events):
         raise ConfigError(
             f"less than one event in {MAX_TRIES:,} gamma rays triggers",
             field="trigger_kev",
             remedy="lower trigger_kev, or scan inside the crystal",
         )
-    return charge, truth, counts, deposits
+    return events
 
 
 def _table(
-    which: Any,
+    which: Callable[[int], NDArray[np.intp]],
     index: NDArray[np.int16],
     position_mm: Table,
     readout: ChargeReadout,
     provenance: dict[str, Any],
     shard: int,
-    result: tuple[NDArray[Any], ...],
+    events: ScanEvents,
 ) -> EventTable:
-    charge, truth, counts, deposits = result
-    at = which(shard)
+    position = which(shard)
     columns = {
-        "charge_adc": charge,
-        "stage_position_mm": position_mm[at].astype(np.float32),
-        "grid_index": index[at],
-        "first_interaction_mm": truth[:, :3],
-        "depth_mm": truth[:, 2].copy(),
-        "energy_deposited_kev": truth[:, 3],
-        "light_centroid_mm": truth[:, 4:7],
-        "compton_scatters": counts[:, 0].astype(np.uint8),
-        "deposits": counts[:, 1].astype(np.uint8),
-        "element": counts[:, 2],
-        "elements_hit": counts[:, 3].astype(np.uint8),
+        **events._asdict(),
+        "stage_position_mm": position_mm[position].astype(np.float32),
+        "grid_index": index[position],
+        "depth_mm": events.first_interaction_mm[:, 2].copy(),
     }
-    if deposits.shape[1]:
-        columns["deposit_mm"], columns["deposit_kev"] = deposits[:, :, :3], deposits[:, :, 3]
-    clipped = (charge == 2**readout.adc_bits - 1).any(axis=1)
-    status = np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16)
-    quantities = {name: _QUANTITIES[name] for name in columns}
-    return EventTable(columns, quantities, status, provenance)
+    kept = events.deposit_kev.shape[1] > 0
+    names = [name for name in _QUANTITIES if kept or name not in {"deposit_mm", "deposit_kev"}]
+    clipped = (events.charge_adc == 2**readout.adc_bits - 1).any(axis=1)
+    return EventTable(
+        {name: columns[name] for name in names},
+        {name: _QUANTITIES[name] for name in names},
+        np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16),
+        provenance,
+    )
 
 
 _QUANTITIES = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,17 @@ from pydantic import Field, model_validator
 from pulsefront.config import FrozenModel
 from pulsefront.detector import Detector
 from pulsefront.errors import ConfigError
-from pulsefront.simulate.light.map import LightMapSettings
+from pulsefront.simulate.light.grid import LightMapSettings
+from pulsefront.simulate.records import record_array
 
-__all__ = ["ScanSettings", "check_scan", "default_scan", "gamma_lines", "scan_positions"]
+__all__ = [
+    "GammaLine",
+    "ScanSettings",
+    "check_scan",
+    "default_scan",
+    "gamma_lines",
+    "scan_positions",
+]
 
 Table = NDArray[np.float64]
 
@@ -47,7 +56,7 @@ class ScanSettings(FrozenModel):
     beam_fwhm_mm
         Gaussian width of the beam at the face.
     stage_error_mm
-        Standard deviation, per axis, of where the stage really stands; one error per position.
+        Standard deviation, per axis, of where the stage really is; one error per position.
     trigger_kev
         Threshold on the sum of the charges, in keV of a deposit in the middle of the crystal.
     keep_deposits
@@ -80,11 +89,22 @@ class ScanSettings(FrozenModel):
         return self
 
 
-def gamma_lines(scan: ScanSettings) -> Table:
-    """Return (line, 2): energy in keV and cumulative share."""
+class GammaLine(NamedTuple):
+    """A gamma ray of a source: its energy, and up to which share of all rays it goes."""
+
+    energy_kev: float
+    upto: float
+
+
+def gamma_lines(scan: ScanSettings) -> Sequence[GammaLine]:
+    """Return the gamma rays of the source; the last goes up to 1."""
     lines = ((scan.energy_kev, 1.0),) if scan.source == "mono" else _LINES[scan.source]
     shares = np.cumsum([intensity for _, intensity in lines])
-    return np.column_stack([[energy for energy, _ in lines], shares / shares[-1]])
+    shares = shares / shares[-1]
+    return record_array(
+        GammaLine,
+        [GammaLine(kev, float(share)) for (kev, _), share in zip(lines, shares, strict=True)],
+    )
 
 
 def default_scan(detector: Detector) -> ScanSettings:
@@ -127,7 +147,7 @@ def check_scan(detector: Detector, scan: ScanSettings) -> None:
             value=scan.half_extent_mm,
             remedy=f"at most {half:g}",
         )
-    highest = gamma_lines(scan)[:, 0].max()
+    highest = max(line.energy_kev for line in gamma_lines(scan))
     if scan.geometry == "internal":
         # 176Lu: 1,192 keV less the neutrino.
         highest = 1192.0

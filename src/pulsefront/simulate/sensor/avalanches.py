@@ -15,7 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import stats
 
-from pulsefront.detector import PMT, Detector, Photosensor, SiPM
+from pulsefront.detector import Detector, Photosensor, SiPM
+from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.random import (
     borrowed,
     exponential,
@@ -27,18 +28,16 @@ from pulsefront.simulate.run.random import (
 from pulsefront.simulate.sensor.charges import crosstalk_mean
 
 __all__ = [
+    "AvalancheModel",
     "Scratch",
     "add_avalanches",
     "add_dark_counts",
-    "avalanche_row",
+    "avalanche_model",
     "gain_table",
     "scratch",
-    "time_jitter",
     "total_charge",
 ]
 
-_CELLS, _CROSSTALK, _DELAYED, _DELAYED_NS, _AFTERPULSE, _AFTERPULSE_NS = range(6)
-_RECOVERY, _JITTER, _DARK_PER_NS, _SIDE = range(6, 10)
 _GAINS = 4096
 # A word: 32 bits for the cell, 12 for the charge, 20 for whether there are secondaries.
 _GAIN_BITS, _CHANCE_BITS = np.uint64(_GAINS - 1), np.uint64((1 << 20) - 1)
@@ -52,7 +51,7 @@ _RECOVERED, _EXP_STEPS = 20.0, 64
 _EXP = np.exp(-np.arange(int(_RECOVERED) * _EXP_STEPS + 1) / _EXP_STEPS)
 _BY_11, _EIGHT, _PER_53_BITS = np.uint64(11), np.uint64(7), 1.0 / 9007199254740992.0
 _LAST_TAG = 2**31 - 1
-Row = NDArray[np.float64]
+Table = NDArray[np.float64]
 State = NDArray[np.uint64]
 Times = NDArray[np.float64]
 
@@ -91,27 +90,64 @@ def scratch(most: int, cells: int) -> Scratch:
     )
 
 
-def avalanche_row(detector: Detector) -> Row:
-    """Return the numbers that the kernels here read; times in ns."""
+class AvalancheModel(NamedTuple):
+    """A photosensor as the kernels here read it; times in ns.
+
+    Attributes
+    ----------
+    cells, side
+        Number of microcells and of those in a row; 0 cells of a tube.
+    crosstalk, delayed, delayed_ns, afterpulse, afterpulse_ns
+        Mean numbers of secondaries of an avalanche by kind, and the time constants of the late.
+    recovery_ns
+        Of a cell.
+    jitter_ns
+        Standard deviation of the time of one photon.
+    dark_per_ns
+        Rate of dark counts.
+    gains
+        Of `gain_table`.
+    """
+
+    cells: int
+    side: int
+    crosstalk: float
+    delayed: float
+    delayed_ns: float
+    afterpulse: float
+    afterpulse_ns: float
+    recovery_ns: float
+    jitter_ns: float
+    dark_per_ns: float
+    gains: Table
+
+
+def avalanche_model(detector: Detector) -> AvalancheModel:
+    """Return what the photosensors of *detector* make of single photons."""
     sensor = detector.photosensor
-    row = np.zeros(10)
-    row[_DARK_PER_NS] = sensor.dark_count_rate_hz * 1e-9
-    row[_DELAYED_NS] = row[_AFTERPULSE_NS] = row[_RECOVERY] = 1.0
-    if isinstance(sensor, SiPM):
-        row[_CELLS] = sensor.cells
-        row[_SIDE] = max(1, round(math.sqrt(sensor.cells)))
-        row[_CROSSTALK] = crosstalk_mean(sensor.crosstalk)
-        row[_DELAYED], row[_DELAYED_NS] = sensor.delayed_crosstalk, sensor.delayed_crosstalk_ns
-        row[_AFTERPULSE], row[_AFTERPULSE_NS] = sensor.afterpulse, sensor.afterpulse_ns
-        row[_RECOVERY] = sensor.recovery_ns
-        row[_JITTER] = sensor.sptr_sigma_ps / 1000.0
-    else:
-        assert isinstance(sensor, PMT)
-        row[_JITTER] = sensor.transit_time_spread_sigma_ps / 1000.0
-    return row
+    dark_per_ns, gains = sensor.dark_count_rate_hz * 1e-9, gain_table(sensor)
+    if not isinstance(sensor, SiPM):
+        jitter_ns = sensor.transit_time_spread_sigma_ps / 1000.0
+        none = AvalancheModel(0, 0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, jitter_ns, dark_per_ns, gains)
+        return typed(none)
+    return typed(
+        AvalancheModel(
+            cells=sensor.cells,
+            side=max(1, round(math.sqrt(sensor.cells))),
+            crosstalk=crosstalk_mean(sensor.crosstalk),
+            delayed=sensor.delayed_crosstalk,
+            delayed_ns=sensor.delayed_crosstalk_ns,
+            afterpulse=sensor.afterpulse,
+            afterpulse_ns=sensor.afterpulse_ns,
+            recovery_ns=sensor.recovery_ns,
+            jitter_ns=sensor.sptr_sigma_ps / 1000.0,
+            dark_per_ns=dark_per_ns,
+            gains=gains,
+        )
+    )
 
 
-def gain_table(sensor: Photosensor) -> Row:
+def gain_table(sensor: Photosensor) -> Table:
     """Return 4,096 equally likely charges of one avalanche, of mean 1 and the sensor's spread.
 
     Those of a microcell follow a normal distribution, those of a dynode chain a gamma
@@ -122,26 +158,20 @@ def gain_table(sensor: Photosensor) -> Row:
     if spread == 0.0:
         return np.ones(_GAINS)
     middle = (np.arange(_GAINS) + 0.5) / _GAINS
-    if isinstance(sensor, PMT):
-        value = stats.gamma.ppf(middle, spread**-2.0, scale=spread**2)
-    else:
+    if isinstance(sensor, SiPM):
         value = stats.norm.ppf(middle)
-    table: Row = 1.0 + spread * (value - value.mean()) / value.std()
-    return np.asarray(np.maximum(table, 0.0) if isinstance(sensor, PMT) else table)
-
-
-@njit(nogil=True, cache=True)
-def time_jitter(state: State, row: Row) -> float:
-    """Return the photosensor's error on the time of one photon, ns."""
-    return float(row[_JITTER] * normal(state))
+    else:
+        value = stats.gamma.ppf(middle, spread**-2.0, scale=spread**2)
+    table: Table = 1.0 + spread * (value - value.mean()) / value.std()
+    return table if isinstance(sensor, SiPM) else np.maximum(table, 0.0)
 
 
 @njit(nogil=True, cache=True)
 def add_dark_counts(
-    state: State, row: Row, start: float, stop: float, time_ns: Times, count: int
+    state: State, dark_per_ns: float, start: float, stop: float, time_ns: Times, count: int
 ) -> int:
     """Append dark counts between two times; return the new number of avalanches."""
-    number = poisson(state, row[_DARK_PER_NS] * (stop - start))
+    number = poisson(state, dark_per_ns * (stop - start))
     for _ in range(number):
         if count < len(time_ns):
             time_ns[count] = start + (stop - start) * uniform(state)
@@ -161,8 +191,7 @@ def total_charge(amplitude: Times, count: int) -> float:
 @njit(nogil=True, cache=True)
 def add_avalanches(
     state: State,
-    row: Row,
-    gains: Row,
+    model: AvalancheModel,
     time_ns: Times,
     amplitude: Times,
     count: int,
@@ -179,7 +208,7 @@ def add_avalanches(
     their size does not happen below a mean occupancy of several avalanches per cell. The cost
     grows with the square of the avalanches of a cell, which are few in any readable signal.
     """
-    every_kind = row[_CROSSTALK] + row[_DELAYED] + row[_AFTERPULSE]
+    every_kind = model.crosstalk + model.delayed + model.afterpulse
     p_any = -math.expm1(-every_kind)
     chance = np.uint64(_CHANCES * p_any + 0.5)
     done = 0
@@ -187,28 +216,28 @@ def add_avalanches(
         ready = count
         _words(next_word(state), room.word, done, ready)
         if done == 0:
-            _place(room.word, ready, int(row[_CELLS]), room.cell)
-        _charge(room.word, gains, done, ready, amplitude)
+            _place(room.word, ready, model.cells, room.cell)
+        _charge(room.word, model.gains, done, ready, amplitude)
         parents = _parents(room.word, chance, done, ready, room.picked)
         count = _secondaries(
-            state, row, p_any, parents, time_ns, room.word, room.cell, room.picked, count
+            state, model, p_any, parents, time_ns, room.word, room.cell, room.picked, count
         )
         done = ready
-    if row[_CELLS] > 0.0:
+    if model.cells > 0:
         if room.tag[0] > _LAST_TAG - count:
             room.latest[:] = -1
             room.tag[0] = 0
         tag = room.tag[0]
         chains = (room.cell, room.link, room.picked, room.latest)
         again = _met_again(tag, count, *chains)
-        _recover(row[_RECOVERY], time_ns, amplitude, again, tag, *chains)
+        _recover(model.recovery_ns, time_ns, amplitude, again, tag, *chains)
         room.tag[0] = tag + count
     return count
 
 
 @njit(nogil=True, cache=True)
 def _words(base: np.uint64, word: NDArray[np.uint64], begin: int, end: int) -> None:
-    """Fill *word* with random bits, each made from its place alone, so that many are made at once.
+    """Fill *word* with random bits, each made from its index alone, so that many are made at once.
 
     Generator: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators",
     SplitMix64, started at a word of the caller's generator.
@@ -229,7 +258,7 @@ def _place(word: NDArray[np.uint64], count: int, cells: int, cell: NDArray[np.in
 
 
 @njit(nogil=True, cache=True)
-def _charge(word: NDArray[np.uint64], gains: Row, begin: int, end: int, amplitude: Times) -> None:
+def _charge(word: NDArray[np.uint64], gains: Table, begin: int, end: int, amplitude: Times) -> None:
     for n in range(begin, end):
         amplitude[n] = gains[(word[n] >> _BY_20) & _GAIN_BITS]
 
@@ -249,7 +278,7 @@ def _parents(
 @njit(nogil=True, cache=True, error_model="numpy")
 def _secondaries(
     state: State,
-    row: Row,
+    model: AvalancheModel,
     p_any: float,
     parents: int,
     time_ns: Times,
@@ -263,12 +292,11 @@ def _secondaries(
     Their number is Poisson without its zero, by inversion of the bits that said that there are
     any; each is of a kind by its share of the mean.
     """
-    crosstalk = row[_CROSSTALK] + row[_DELAYED]
-    every_kind = crosstalk + row[_AFTERPULSE]
-    cells, side = int(row[_CELLS]), int(row[_SIDE])
+    crosstalk = model.crosstalk + model.delayed
+    every_kind = crosstalk + model.afterpulse
     rng = borrowed(state)
-    for place in range(parents):
-        parent = picked[place]
+    for k in range(parents):
+        parent = picked[k]
         left = (float(word[parent] & _CHANCE_BITS) + 0.5) / _CHANCES
         term, number = every_kind * (1.0 - p_any), 1.0
         while left > 0.0 and count < len(time_ns) and term > 0.0:
@@ -276,11 +304,11 @@ def _secondaries(
             kind = float(bits >> _BY_11) * _PER_53_BITS * every_kind
             delay, hit = 0.0, cell[parent]
             if kind < crosstalk:
-                if kind >= row[_CROSSTALK]:
-                    delay = row[_DELAYED_NS] * exponential(rng)
-                hit = neighbour(rng, bits, hit, cells, side)
+                if kind >= model.crosstalk:
+                    delay = model.delayed_ns * exponential(rng)
+                hit = neighbour(rng, bits, hit, model.cells, model.side)
             else:
-                delay = row[_AFTERPULSE_NS] * exponential(rng)
+                delay = model.afterpulse_ns * exponential(rng)
             cell[count] = hit
             time_ns[count] = time_ns[parent] + delay
             count += 1
@@ -325,8 +353,8 @@ def _recover(
 ) -> None:
     """Take from the charges of cells that fired *again* what they had not yet recovered."""
     per_ns = 1.0 / tau_ns
-    for place in range(again):
-        n = picked[place]
+    for k in range(again):
+        n = picked[k]
         if latest[cell[n]] != tag + n:
             # A later one of the list heads the chain of this cell.
             continue

@@ -7,27 +7,28 @@ sees; `pulsefront.simulate.sensor.digitizer` follows single avalanches in time.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.detector import PMT, ChargeReadout, Detector, SiPM
+from pulsefront.detector import ChargeReadout, Detector, SiPM
+from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.random import normal, poisson
 
 __all__ = [
+    "ChargeModel",
     "channel_gain",
+    "charge_model",
     "charge_of",
-    "charge_row",
     "crosstalk_mean",
     "draw_avalanches",
     "draw_charge",
     "fired_cells",
 ]
 
-_CELLS, _CROSSTALK, _DARK, _AFTERPULSE, _AFTERPULSE_SHARE, _SPREAD, _NOISE, _COUNTS = range(8)
 _LOSS_BY_POISSON_BELOW = 10.0
-Row = NDArray[np.float64]
 State = NDArray[np.uint64]
 
 
@@ -46,25 +47,55 @@ def channel_gain(detector: Detector, rng: np.random.Generator) -> NDArray[np.flo
     return np.maximum(0.1, rng.normal(1.0, spread, detector.sensors.count))
 
 
-def charge_row(detector: Detector, readout: ChargeReadout) -> Row:
-    """Return the numbers that `draw_charge` reads."""
+class ChargeModel(NamedTuple):
+    """A photosensor and its charge readout in one gate, as `charge_of` reads them.
+
+    Attributes
+    ----------
+    cells
+        Number of microcells, as if all light came at once; 0 of a tube.
+    crosstalk
+        Mean number of direct secondaries of an avalanche, prompt and delayed.
+    dark
+        Mean number of dark counts.
+    afterpulse, afterpulse_share
+        Mean number of afterpulses of a cell that fired, and the share of a full charge of each.
+    gain_spread
+        Relative standard deviation of the charge of one avalanche.
+    counts_per_photoelectron
+        ADC counts of a mean avalanche.
+    """
+
+    cells: float
+    crosstalk: float
+    dark: float
+    afterpulse: float
+    afterpulse_share: float
+    gain_spread: float
+    counts_per_photoelectron: float
+
+
+def charge_model(detector: Detector, readout: ChargeReadout) -> ChargeModel:
+    """Return what the photosensors of *detector* and *readout* make of light."""
     sensor = detector.photosensor
-    dark = sensor.dark_count_rate_hz * readout.gate_ns * 1e-9
-    row = np.zeros(8)
-    row[_DARK] = dark
-    row[_SPREAD] = sensor.gain_spread
-    row[_NOISE] = readout.noise_adc
-    row[_COUNTS] = readout.counts_per_photoelectron
+    cells = crosstalk = 0.0
+    # What a tube gives after a pulse has the full charge of a photoelectron.
+    afterpulse_share = 1.0
     if isinstance(sensor, SiPM):
-        row[_CELLS] = sensor.cells * (1.0 + _mean_decay(detector) / sensor.recovery_ns)
-        row[_CROSSTALK] = crosstalk_mean(sensor.crosstalk) + sensor.delayed_crosstalk
-        row[_AFTERPULSE] = sensor.afterpulse
-        row[_AFTERPULSE_SHARE] = sensor.afterpulse_ns / (sensor.afterpulse_ns + sensor.recovery_ns)
-    else:
-        assert isinstance(sensor, PMT)
-        row[_AFTERPULSE] = sensor.afterpulse
-        row[_AFTERPULSE_SHARE] = 1.0
-    return row
+        cells = sensor.cells * (1.0 + _mean_decay(detector) / sensor.recovery_ns)
+        crosstalk = crosstalk_mean(sensor.crosstalk) + sensor.delayed_crosstalk
+        afterpulse_share = sensor.afterpulse_ns / (sensor.afterpulse_ns + sensor.recovery_ns)
+    return typed(
+        ChargeModel(
+            cells=cells,
+            crosstalk=crosstalk,
+            dark=sensor.dark_count_rate_hz * readout.gate_ns * 1e-9,
+            afterpulse=sensor.afterpulse,
+            afterpulse_share=afterpulse_share,
+            gain_spread=sensor.gain_spread,
+            counts_per_photoelectron=readout.counts_per_photoelectron,
+        )
+    )
 
 
 def _mean_decay(detector: Detector) -> float:
@@ -109,19 +140,19 @@ def fired_cells(state: State, avalanches: int, cells: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def draw_charge(state: State, mean_photoelectrons: float, gain: float, row: Row) -> float:
+def draw_charge(state: State, mean_photoelectrons: float, gain: float, model: ChargeModel) -> float:
     """Return the charge of one photosensor in ADC counts, without electronic noise."""
-    return charge_of(state, poisson(state, mean_photoelectrons + row[_DARK]), gain, row)
+    return charge_of(state, poisson(state, mean_photoelectrons + model.dark), gain, model)
 
 
 @njit(nogil=True, cache=True)
-def charge_of(state: State, primaries: int, gain: float, row: Row) -> float:
+def charge_of(state: State, primaries: int, gain: float, model: ChargeModel) -> float:
     """Return the charge of *primaries* detected photons and dark counts, noise aside."""
-    avalanches = draw_avalanches(state, primaries, row[_CROSSTALK])
-    fired = fired_cells(state, avalanches, row[_CELLS])
+    avalanches = draw_avalanches(state, primaries, model.crosstalk)
+    fired = fired_cells(state, avalanches, model.cells)
     extra = 0.0
-    if row[_AFTERPULSE] > 0.0:
-        extra = row[_AFTERPULSE_SHARE] * poisson(state, row[_AFTERPULSE] * fired)
-    scale = gain * row[_COUNTS]
-    spread = row[_SPREAD] * scale
+    if model.afterpulse > 0.0:
+        extra = model.afterpulse_share * poisson(state, model.afterpulse * fired)
+    scale = gain * model.counts_per_photoelectron
+    spread = model.gain_spread * scale
     return float(scale * (fired + extra) + math.sqrt(fired) * spread * normal(state))

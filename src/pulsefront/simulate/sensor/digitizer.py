@@ -8,19 +8,23 @@ added once, with its exact phase, and a recursive filter carries it on.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from pulsefront.detector import Digitizer
+from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.random import borrowed, normal
 
 __all__ = [
+    "DigitizerModel",
+    "PulseShape",
     "add_noise",
-    "digitizer_row",
+    "digitizer_model",
     "phase_steps",
-    "pulse_terms",
+    "pulse_shape",
     "quantize",
     "single_pulse",
     "sum_pulses",
@@ -30,16 +34,59 @@ __all__ = [
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
 _PHASES, _BLOCK = 256, 512
-_INTERVAL, _COUNTS, _NOISE, _NOISE_MEMORY, _WANDER, _BASELINE, _LARGEST = range(7)
-_TRIGGER, _TRIGGER_JITTER, _SAMPLES, _PRE_TRIGGER = range(7, 11)
+# Avalanches before a record whose tails reach into it, in slow fall times.
+_LEAD = 5.0
 
 
-def pulse_terms(digitizer: Digitizer) -> Table:
-    """Return (4, 2) amplitude and time constant (ns) of the response to one avalanche.
+class PulseShape(NamedTuple):
+    """The response to one avalanche, of peak 1: Σ amplitude · e^(−t/τ) over four terms.
+
+    They are the fast fall, the slow fall, the rise and the low-pass.
+    """
+
+    amplitude: Table
+    tau_ns: Table
+
+
+class DigitizerModel(NamedTuple):
+    """A digitizer as the kernels read it.
+
+    Attributes
+    ----------
+    interval_ns, pre_trigger
+        Sampling, and the samples before the trigger.
+    counts, largest
+        ADC counts of one photoelectron's peak, and the highest code.
+    baseline, wander, noise, noise_memory
+        Mean baseline and its standard deviation from record to record; standard deviation of the
+        noise and its correlation from sample to sample.
+    trigger, trigger_jitter_ns
+        Threshold above the baseline in ADC counts, and the jitter of the trigger.
+    lead_ns
+        How long before a record avalanches still count.
+    pulse
+        The response to one avalanche.
+    """
+
+    interval_ns: float
+    pre_trigger: int
+    counts: float
+    largest: float
+    baseline: float
+    wander: float
+    noise: float
+    noise_memory: float
+    trigger: float
+    trigger_jitter_ns: float
+    lead_ns: float
+    pulse: PulseShape
+
+
+def pulse_shape(digitizer: Digitizer) -> PulseShape:
+    """Return the response to one avalanche.
 
     The response of the digitizer's docstring through a single-pole low-pass: an exponential of τ
-    turns into τ/(τ − τb) (e^(−t/τ) − e^(−t/τb)) with τb = 1/(2π bandwidth). It is scaled to a
-    peak of 1.
+    turns into τ/(τ − τb) (e^(−t/τ) − e^(−t/τb)) with τb = 1/(2π bandwidth).
     """
     band_ns = 1000.0 / (2 * math.pi * digitizer.bandwidth_mhz)
     parts = [
@@ -55,45 +102,46 @@ def pulse_terms(digitizer: Digitizer) -> Table:
         terms.append((scaled, tau))
         rest -= scaled
     terms.append((rest, band_ns))
-    table = np.array(terms)
-    times = np.linspace(0, 10 * digitizer.fall_ns, 200_001)
-    table[:, 0] /= single_pulse(times, table).max()
-    return table
+    raw = PulseShape(*(np.array(values) for values in zip(*terms, strict=True)))
+    peak = single_pulse(np.linspace(0, 10 * digitizer.fall_ns, 200_001), raw).max()
+    return PulseShape(raw.amplitude / peak, raw.tau_ns)
 
 
-def single_pulse(time_ns: Table, terms: Table) -> Table:
+def single_pulse(time_ns: Table, shape: PulseShape) -> Table:
     """Return the response to an avalanche at time 0, any shape."""
     t = np.asarray(time_ns, np.float64)[..., None]
-    return np.asarray(
-        np.where(t >= 0, terms[:, 0] * np.exp(-np.maximum(t, 0) / terms[:, 1]), 0).sum(-1)
+    terms = np.where(t >= 0, shape.amplitude * np.exp(-np.maximum(t, 0) / shape.tau_ns), 0)
+    return np.asarray(terms.sum(-1))
+
+
+def digitizer_model(digitizer: Digitizer) -> DigitizerModel:
+    """Return what the kernels read."""
+    band_ns = 1000.0 / (2 * math.pi * digitizer.bandwidth_mhz)
+    return typed(
+        DigitizerModel(
+            interval_ns=digitizer.sample_interval_ns,
+            pre_trigger=digitizer.pre_trigger_samples,
+            counts=digitizer.counts_per_photoelectron,
+            largest=2.0**digitizer.adc_bits - 1,
+            baseline=digitizer.baseline_adc,
+            wander=digitizer.baseline_wander_adc,
+            noise=digitizer.noise_adc,
+            noise_memory=math.exp(-digitizer.sample_interval_ns / band_ns),
+            trigger=digitizer.trigger_photoelectrons * digitizer.counts_per_photoelectron,
+            trigger_jitter_ns=digitizer.trigger_jitter_ps / 1000.0,
+            lead_ns=_LEAD * digitizer.slow_ns,
+            pulse=pulse_shape(digitizer),
+        )
     )
 
 
-def digitizer_row(digitizer: Digitizer) -> Table:
-    """Return the numbers that the kernels read."""
-    band_ns = 1000.0 / (2 * math.pi * digitizer.bandwidth_mhz)
-    row = np.zeros(11)
-    row[_INTERVAL] = digitizer.sample_interval_ns
-    row[_COUNTS] = digitizer.counts_per_photoelectron
-    row[_NOISE] = digitizer.noise_adc
-    row[_NOISE_MEMORY] = math.exp(-digitizer.sample_interval_ns / band_ns)
-    row[_WANDER] = digitizer.baseline_wander_adc
-    row[_BASELINE] = digitizer.baseline_adc
-    row[_LARGEST] = 2.0**digitizer.adc_bits - 1
-    row[_TRIGGER] = digitizer.trigger_photoelectrons * digitizer.counts_per_photoelectron
-    row[_TRIGGER_JITTER] = digitizer.trigger_jitter_ps / 1000.0
-    row[_SAMPLES] = digitizer.samples
-    row[_PRE_TRIGGER] = digitizer.pre_trigger_samples
-    return row
-
-
 @njit(nogil=True, cache=True)
-def phase_steps(terms: Table, interval: float) -> Table:
+def phase_steps(shape: PulseShape, interval: float) -> Table:
     """Return (phase, term) what is left of each exponential in the middle of 256 phases."""
-    steps = np.empty((_PHASES, len(terms)))
+    steps = np.empty((_PHASES, len(shape.tau_ns)))
     for phase in range(_PHASES):
-        for part in range(len(terms)):
-            steps[phase, part] = math.exp(-interval / terms[part, 1] * (phase + 0.5) / _PHASES)
+        for part in range(len(shape.tau_ns)):
+            steps[phase, part] = math.exp(-interval / shape.tau_ns[part] * (phase + 0.5) / _PHASES)
     return steps
 
 
@@ -104,7 +152,7 @@ def sum_pulses(
     count: int,
     start: float,
     interval: float,
-    terms: Table,
+    shape: PulseShape,
     steps: Table,
     waveform: Table,
 ) -> None:
@@ -117,7 +165,7 @@ def sum_pulses(
     entering = np.zeros((samples + 1, 4))
     slot, phase = np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.int32)
     rest = np.empty(_BLOCK)
-    rate = interval / terms[:, 1]
+    rate = interval / shape.tau_ns
     early = 0
     for begin in range(0, count, _BLOCK):
         size = min(_BLOCK, count - begin)
@@ -126,10 +174,10 @@ def sum_pulses(
     for n in range(count if early else 0):
         # As `_phases` has it, where a time just after the start may count as before it.
         if (time_ns[n] - start) * (1.0 / interval) <= 0.0:
-            place = (time_ns[n] - start) / interval
+            before = (time_ns[n] - start) / interval
             for part in range(4):
-                entering[0, part] += amplitude[n] * math.exp(place * rate[part])
-    _carry_on(entering, terms, rate, waveform)
+                entering[0, part] += amplitude[n] * math.exp(before * rate[part])
+    _carry_on(entering, shape.amplitude, rate, waveform)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -149,12 +197,12 @@ def _phases(
     """
     per_ns, early = 1.0 / interval, 0
     for n in range(len(time_ns)):
-        place = (time_ns[n] - start) * per_ns
-        early += place <= 0.0
-        inside = 0.0 < place < samples
-        place = place if inside else 0.0
-        whole = np.int32(place)
-        after = (1.0 + whole - place) * _PHASES
+        along = (time_ns[n] - start) * per_ns
+        early += along <= 0.0
+        inside = 0.0 < along < samples
+        along = along if inside else 0.0
+        whole = np.int32(along)
+        after = (1.0 + whole - along) * _PHASES
         step = np.int32(after) if after < _PHASES else np.int32(_PHASES - 1)
         slot[n] = whole + 1 if inside else samples
         phase[n] = step
@@ -191,9 +239,9 @@ def _enter(
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-def _carry_on(entering: Table, terms: Table, rate: Table, waveform: Table) -> None:
+def _carry_on(entering: Table, amplitude: Table, rate: Table, waveform: Table) -> None:
     """Let each exponential decay from sample to sample, and sum them."""
-    a, b, c, d = terms[0, 0], terms[1, 0], terms[2, 0], terms[3, 0]
+    a, b, c, d = amplitude[0], amplitude[1], amplitude[2], amplitude[3]
     keep_a, keep_b = math.exp(-rate[0]), math.exp(-rate[1])
     keep_c, keep_d = math.exp(-rate[2]), math.exp(-rate[3])
     level_a = level_b = level_c = level_d = 0.0
@@ -206,43 +254,45 @@ def _carry_on(entering: Table, terms: Table, rate: Table, waveform: Table) -> No
 
 
 @njit(nogil=True, cache=True)
-def add_noise(state: State, row: Table, waveform: Table) -> None:
+def add_noise(state: State, digitizer: DigitizerModel, waveform: Table) -> None:
     """Turn photoelectrons into ADC counts and add baseline and noise, not yet rounded.
 
     The noise is white noise through the front end's single pole: neighbouring samples correlate
     as e^(−interval/τb).
     """
     rng = borrowed(state)
-    memory = row[_NOISE_MEMORY]
+    memory = digitizer.noise_memory
     fresh = math.sqrt(1.0 - memory * memory)
     noise = normal(rng)
-    baseline = row[_BASELINE] + row[_WANDER] * normal(rng)
+    baseline = digitizer.baseline + digitizer.wander * normal(rng)
     for k in range(len(waveform)):
-        waveform[k] = waveform[k] * row[_COUNTS] + baseline + row[_NOISE] * noise
+        waveform[k] = waveform[k] * digitizer.counts + baseline + digitizer.noise * noise
         noise = memory * noise + fresh * normal(rng)
 
 
 @njit(nogil=True, cache=True)
-def trigger_sample(state: State, row: Table, waveform: Table) -> int:
+def trigger_sample(state: State, digitizer: DigitizerModel, waveform: Table) -> int:
     """Return the sample at which a leading-edge trigger fires, or -1."""
-    threshold = row[_BASELINE] + row[_TRIGGER]
+    threshold = digitizer.baseline + digitizer.trigger
     for k in range(1, len(waveform)):
         if waveform[k] >= threshold > waveform[k - 1]:
             rise = waveform[k] - waveform[k - 1]
             crossing: float = k - 1 + (threshold - waveform[k - 1]) / rise
-            crossing += row[_TRIGGER_JITTER] / row[_INTERVAL] * normal(state)
+            crossing += digitizer.trigger_jitter_ns / digitizer.interval_ns * normal(state)
             return math.ceil(crossing)
     return -1
 
 
 @njit(nogil=True, cache=True)
-def quantize(waveform: Table, start: int, row: Table, samples: NDArray[np.uint16]) -> bool:
+def quantize(
+    waveform: Table, start: int, digitizer: DigitizerModel, samples: NDArray[np.uint16]
+) -> bool:
     """Round and clip a stretch of *waveform* to ADC codes; return whether it was clipped."""
     clipped = False
     for k in range(len(samples)):
         value = math.floor(waveform[start + k] + 0.5)
-        if value > row[_LARGEST] or value < 0.0:
+        if value > digitizer.largest or value < 0.0:
             clipped = True
-            value = min(row[_LARGEST], max(0.0, value))
+            value = min(digitizer.largest, max(0.0, value))
         samples[k] = np.uint16(value)
     return clipped

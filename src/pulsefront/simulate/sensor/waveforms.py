@@ -10,18 +10,18 @@ from pulsefront.detector import Detector
 from pulsefront.errors import ConfigError
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.sensor.avalanches import (
+    AvalancheModel,
     add_avalanches,
     add_dark_counts,
-    avalanche_row,
-    gain_table,
+    avalanche_model,
     scratch,
     total_charge,
 )
 from pulsefront.simulate.sensor.digitizer import (
+    DigitizerModel,
     add_noise,
-    digitizer_row,
+    digitizer_model,
     phase_steps,
-    pulse_terms,
     quantize,
     sum_pulses,
 )
@@ -29,8 +29,6 @@ from pulsefront.simulate.sensor.digitizer import (
 __all__ = ["simulate_waveforms"]
 
 Table = NDArray[np.float64]
-# Dark counts before the window whose tails reach into it, in slow fall times.
-_LEAD = 5.0
 
 
 def simulate_waveforms(
@@ -72,10 +70,8 @@ def simulate_waveforms(
         np.ascontiguousarray(first, np.int64),
         start_ns,
         most,
-        avalanche_row(detector),
-        gain_table(detector.photosensor),
-        digitizer_row(digitizer),
-        pulse_terms(digitizer),
+        avalanche_model(detector),
+        digitizer_model(digitizer),
         waveform,
         charge,
     )
@@ -89,27 +85,25 @@ def _waveforms(
     first: NDArray[np.int64],
     start: float,
     most: int,
-    row: Table,
-    gains: Table,
-    digits: Table,
-    terms: Table,
+    model: AvalancheModel,
+    digitizer: DigitizerModel,
     waveform: NDArray[np.uint16],
     charge: Table,
 ) -> None:
     samples = waveform.shape[1]
-    interval = digits[0]
+    interval = digitizer.interval_ns
     time_ns, amplitude = np.zeros(most), np.zeros(most)
-    room = scratch(most, int(row[0]))
+    room = scratch(most, model.cells)
     analog = np.zeros(samples)
-    steps = phase_steps(terms, interval)
-    lead = _LEAD * terms[1, 1]
+    steps = phase_steps(digitizer.pulse, interval)
+    lead = start - digitizer.lead_ns
     stop = start + samples * interval
     for event in range(len(waveform)):
         count = first[event + 1] - first[event]
         time_ns[:count] = photon_ns[first[event] : first[event + 1]]
-        count = add_dark_counts(state, row, start - lead, stop, time_ns, count)
-        count = add_avalanches(state, row, gains, time_ns, amplitude, count, room)
+        count = add_dark_counts(state, model.dark_per_ns, lead, stop, time_ns, count)
+        count = add_avalanches(state, model, time_ns, amplitude, count, room)
         charge[event] = total_charge(amplitude, count)
-        sum_pulses(time_ns, amplitude, count, start, interval, terms, steps, analog)
-        add_noise(state, digits, analog)
-        quantize(analog, 0, digits, waveform[event])
+        sum_pulses(time_ns, amplitude, count, start, interval, digitizer.pulse, steps, analog)
+        add_noise(state, digitizer, analog)
+        quantize(analog, 0, digitizer, waveform[event])

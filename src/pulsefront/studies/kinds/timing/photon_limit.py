@@ -16,8 +16,8 @@ from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.light.optics import LIGHT_MM_PER_NS
 from pulsefront.simulate.light.scintillation import (
     cherenkov_photons,
-    cherenkov_row,
-    light_row,
+    cherenkov_yield,
+    light_yield,
     mean_detection_efficiency,
 )
 
@@ -71,11 +71,11 @@ def photon_limit(
     share = (counts + 1) / (counts + 1).sum()
     axis_mm = np.column_stack([np.zeros((len(depths), 2)), depths])
     seen = light_map.probabilities(axis_mm).sum(axis=1)
-    light = light_row(
+    light = light_yield(
         detector.material, mean_detection_efficiency(detector.material, detector.photosensor)
     )
-    scintillation = light[0, 0] * ENERGY_KEV * seen
-    prompt = cherenkov_photons(ENERGY_KEV, cherenkov_row(detector.material, detector.photosensor))
+    scintillation = light.photons_per_kev * ENERGY_KEV * seen
+    prompt = cherenkov_photons(ENERGY_KEV, cherenkov_yield(detector.material, detector.photosensor))
     transit = light_map.transit_ns[middle].mean(axis=1).astype(np.float64)
     time = np.arange(START_NS, STOP_NS, STEP_NS)
     intensity = np.stack(
