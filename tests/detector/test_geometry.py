@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulsefront.detector import Crystal, SensorPlane, Surface, load_detector
+from pulsefront.simulate.light.world import element_at, optical_world, sensor_at
 
 BARE = Surface()
 
@@ -74,3 +75,50 @@ def test_shipped_photosensors_lie_symmetrically_behind_the_block() -> None:
     centres = load_detector("lyso_monolithic_50x50x16").sensors.centres_mm
     assert centres.shape == (64, 2)
     np.testing.assert_allclose(centres, -centres[::-1], atol=1e-12)
+
+
+def test_elements_begin_at_the_edge_and_a_pitch_further_on() -> None:
+    # 26.6 mm hold 8 pixels of 3.10625 mm, 3.35625 mm apart; slabs of 3 mm begin 3.5 mm apart.
+    x, y = load_detector("lyso_pixels_8x8").crystal.element_starts_mm
+    np.testing.assert_allclose(x[[0, 1, 7]], [-13.3, -9.94375, 10.19375], rtol=1e-14)
+    np.testing.assert_array_equal(x, y)
+    x, y = crystal((10.0, 30.0, 12.0), (3, 1), 0.5).element_starts_mm
+    np.testing.assert_allclose(x, [-5.0, -1.5, 2.0])
+    np.testing.assert_array_equal(y, [-15.0])
+
+
+def test_columns_and_rows_of_photosensors_are_shifted_as_a_plane() -> None:
+    plane = SensorPlane(grid=(3, 2), pitch_mm=(4.0, 5.0), active_mm=3.0, offset_mm=(0.3, -0.1))
+    columns, rows = plane.axes_mm
+    np.testing.assert_allclose(columns, [-3.7, 0.3, 4.3])
+    np.testing.assert_allclose(rows, [-2.6, 2.4])
+    # Two pitches of 4 mm and one of 5 mm, and half a photosensor on either side.
+    assert plane.extent_mm == (11.0, 8.0)
+
+
+def test_slabs_lie_on_each_other_from_the_entrance_to_the_photosensors() -> None:
+    # 20 mm of crystal, 0.1 mm of grease and 0.4 mm of resin.
+    detector = load_detector("lyso_pixels_8x8")
+    thickness = [layer.size_mm[2] for layer in detector.layers]
+    expected = [0.0, 20.0]
+    for each in thickness:
+        expected.append(expected[-1] + each)
+    np.testing.assert_allclose(detector.boundaries_mm, expected)
+    block = load_detector("lyso_monolithic_50x50x16")
+    np.testing.assert_allclose(block.boundaries_mm, [0.0, 16.0, 16.4])
+
+
+@pytest.mark.parametrize(
+    "name", ["lyso_pixels_8x8", "lyso_slabs_1x8", "lyso_monolithic_50x50x16", "nai_camera_pmt"]
+)
+def test_kernels_find_every_element_and_photosensor_at_its_centre(name: str) -> None:
+    detector = load_detector(name)
+    plane = detector.sensors.model_copy(update={"offset_mm": (0.3, -0.2)})
+    world = optical_world(detector.model_copy(update={"sensors": plane}))
+    slab = world.slabs[0]
+    for number, (x, y) in enumerate(detector.crystal.element_centres_mm):
+        column = element_at(x, slab.half_x_mm, slab.pitch_x_mm, slab.width_x_mm, slab.columns)
+        row = element_at(y, slab.half_y_mm, slab.pitch_y_mm, slab.width_y_mm, slab.rows)
+        assert row * slab.columns + column == number
+    found = [sensor_at(x, y, world.plane) for x, y in plane.centres_mm]
+    assert found == list(range(plane.count))

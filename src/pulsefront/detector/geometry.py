@@ -121,7 +121,7 @@ class Crystal(SourcedModel):
     def element_starts_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return where elements begin along x, (column,), and along y, (row,)."""
         x, y = (
-            np.arange(count) * pitch - size / 2
+            np.asarray(np.arange(count) * pitch - size / 2, np.float64)
             for count, pitch, size in zip(
                 self.elements, self.element_pitch_mm, self.size_mm[:2], strict=True
             )

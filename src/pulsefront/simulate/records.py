@@ -9,14 +9,12 @@ Either way a kernel says ``slab.top_mm``, and mypy knows whether there is such a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, is_dataclass
 from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import numpy as np
 
 __all__ = ["record_array", "record_type", "typed"]
 
-Schema = TypeVar("Schema")
 Record = TypeVar("Record", bound=NamedTuple)
 
 
@@ -28,10 +26,9 @@ def record_type(schema: type[Any]) -> np.dtype[np.void]:
     return np.dtype((np.record, fields))
 
 
-def record_array(schema: type[Schema], rows: Iterable[Schema]) -> Sequence[Schema]:
+def record_array(schema: type[Record], rows: Iterable[Record]) -> Sequence[Record]:
     """Return *rows* as a structured array, which kernels and mypy read as a sequence of records."""
-    plain = [astuple(row) if is_dataclass(row) else row for row in rows]  # type: ignore[call-overload]
-    return cast(Sequence[Schema], np.array(plain, record_type(schema)))
+    return cast("Sequence[Record]", np.array(list(rows), record_type(schema)))
 
 
 def typed(record: Record) -> Record:

@@ -17,7 +17,7 @@ from pulsefront.simulate import (
     light_map_for,
     simulate_coincidences,
 )
-from pulsefront.simulate.coincidences.kernel import MARGIN
+from pulsefront.simulate.coincidences.chain import MARGIN
 from pulsefront.simulate.coincidences.threshold import threshold_charge
 
 SETTINGS = CoincidenceSettings(

@@ -10,18 +10,40 @@ from numba import njit
 from scipy import integrate, stats
 
 from pulsefront.detector import load_material
+from pulsefront.simulate.constants import ELECTRON_MASS_KEV
 from pulsefront.simulate.gamma.interactions import (
-    ELECTRON_MASS_KEV,
     MAX_DEPOSITS,
+    Deposit,
+    Gamma,
+    GammaTable,
     compton_energy,
     gamma_table,
     klein_nishina_total,
     trace_gamma,
 )
+from pulsefront.simulate.light.world import Slab
+from pulsefront.simulate.records import record_array, record_type
 from pulsefront.simulate.run.random import new_state
 
 COUNT = 100_000
-WIDE_BOX = np.array([0, 16, 0, 0, 0, 0, 25.0, 25.0, 50.0, 50.0, 50.0, 50.0, 1, 1])
+DEPOSIT = record_type(Deposit)
+
+
+def array_of(count: int, size: float, pitch: float, width: float) -> Slab:
+    """Return a square array of elements, 16 mm thick; its optics are of no account here."""
+    (crystal,) = record_array(
+        Slab,
+        [
+            Slab(
+                0.0, 16.0, 0.0, 0.0, 0.0, 0.0, size / 2, size / 2, pitch, pitch, width, width,
+                count, count,
+            )
+        ],
+    )  # fmt: skip
+    return crystal
+
+
+WIDE_BOX = array_of(1, 50.0, 50.0, 50.0)
 
 
 @njit
@@ -38,28 +60,27 @@ def many_gammas(
     x: float,
     y: float,
     energy: float,
-    slab: np.ndarray,
-    energy_kev: np.ndarray,
-    per_mm: np.ndarray,
+    crystal: Slab,
+    table: GammaTable,
     count: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     number = np.zeros((count, 2), np.int64)
     escaped = np.zeros(count)
-    deposits = np.zeros((count, MAX_DEPOSITS, 6))
+    deposits = np.zeros((count, MAX_DEPOSITS), DEPOSIT)
     for i in range(count):
         number[i, 0], number[i, 1], escaped[i] = trace_gamma(
-            state, x, y, -1.0, 0.0, 0.0, 1.0, energy, slab, energy_kev, per_mm, deposits[i]
+            state, Gamma(x, y, -1.0, 0.0, 0.0, 1.0, energy), crystal, table, deposits[i]
         )
     return number, escaped, deposits
 
 
 def lyso_events(
-    slab: np.ndarray = WIDE_BOX, x: float = 0.0, count: int = COUNT
+    crystal: Slab = WIDE_BOX, x: float = 0.0, count: int = COUNT
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     lyso = load_material("lyso")
     table = gamma_table(lyso.formula, lyso.density_g_cm3)
     state = new_state(np.random.SeedSequence(8))
-    return many_gammas(state, x, 0.0, 511.0, slab, table.energy_kev, table.per_mm, count)
+    return many_gammas(state, x, 0.0, 511.0, crystal, table, count)
 
 
 def density(cosine: float, energy: float) -> float:
@@ -112,7 +133,8 @@ def test_attenuation_and_photofraction_at_511_kev_agree_with_the_table(
 
 def test_attenuation_continues_smoothly_beyond_the_tables() -> None:
     table = gamma_table("Lu1.8Y0.2SiO5", 7.1)
-    steps = np.diff(np.log(table.per_mm), axis=0)
+    per_mm = np.column_stack([table.photo_per_mm, table.compton_per_mm])
+    steps = np.diff(np.log(per_mm), axis=0)
     beyond = table.energy_kev[1:] > 500
     assert (steps[beyond] < 0).all()
     assert np.abs(np.diff(steps[beyond], axis=0)).max() < 2e-3
@@ -125,7 +147,7 @@ def test_depths_of_the_first_interaction_are_exponential() -> None:
     hit = number[:, 0] > 0
     expected = 1 - math.exp(-16 * mu)
     assert abs(hit.mean() - expected) < 4 * math.sqrt(expected * (1 - expected) / COUNT)
-    depth = deposits[hit, 0, 2]
+    depth = deposits["z_mm"][hit, 0]
     law = stats.truncexpon(b=16 * mu, scale=1 / mu)
     assert stats.kstest(depth, law.cdf).pvalue > 0.01
     first_is_absorption = (number[hit, 0] == 1) & (number[hit, 1] == 0)
@@ -136,17 +158,18 @@ def test_depths_of_the_first_interaction_are_exponential() -> None:
 def test_energy_is_conserved_and_deposits_lie_in_the_crystal_in_order_of_time() -> None:
     number, escaped, deposits = lyso_events()
     inside = np.arange(MAX_DEPOSITS)[None, :] < number[:, :1]
-    total = np.where(inside, deposits[:, :, 3], 0).sum(axis=1) + escaped
+    total = np.where(inside, deposits["energy_kev"], 0).sum(axis=1) + escaped
     np.testing.assert_allclose(total, 511.0, rtol=1e-12)
-    assert (np.abs(deposits[inside][:, :2]) <= 25).all()
-    assert ((deposits[inside][:, 2] >= 0) & (deposits[inside][:, 2] <= 16)).all()
-    later = np.diff(deposits[:, :, 4], axis=1)[inside[:, 1:]]
+    for axis in ("x_mm", "y_mm"):
+        assert (np.abs(deposits[axis][inside]) <= 25).all()
+    depth = deposits["z_mm"][inside]
+    assert ((depth >= 0) & (depth <= 16)).all()
+    later = np.diff(deposits["time_ns"], axis=1)[inside[:, 1:]]
     assert (later > 0).all()
 
 
 def test_a_gap_between_elements_lets_the_beam_through() -> None:
-    cut = WIDE_BOX.copy()
-    cut[6:14] = [25.0, 25.0, 25.5, 25.5, 24.5, 24.5, 2, 2]
+    cut = array_of(2, 50.0, 25.5, 24.5)
     number, _, _ = lyso_events(cut, x=0.0, count=1000)
     assert number.sum() == 0
     number, _, deposits = lyso_events(cut, x=5.0, count=20_000)
@@ -156,17 +179,15 @@ def test_a_gap_between_elements_lets_the_beam_through() -> None:
 
 
 def test_scatter_into_a_neighbouring_element_is_flagged_by_its_number() -> None:
-    pixels = WIDE_BOX.copy()
-    pixels[6:14] = [13.0, 13.0, 3.3, 3.3, 3.0, 3.0, 8, 8]
+    pixels = array_of(8, 26.0, 3.3, 3.0)
     number, _, deposits = lyso_events(pixels, x=0.1, count=20_000)
     assert number.sum() == 0
     state = new_state(np.random.SeedSequence(8))
     lyso = load_material("lyso")
     table = gamma_table(lyso.formula, lyso.density_g_cm3)
-    number, _, deposits = many_gammas(
-        state, 1.6, 1.6, 511.0, pixels, table.energy_kev, table.per_mm, 20_000
-    )
+    number, _, deposits = many_gammas(state, 1.6, 1.6, 511.0, pixels, table, 20_000)
     several = number[:, 0] > 1
-    assert (deposits[number[:, 0] > 0, 0, 5] == 36).all()
-    shared = (deposits[several, 1, 5] != deposits[several, 0, 5]).mean()
+    element = deposits["element"]
+    assert (element[number[:, 0] > 0, 0] == 36).all()
+    shared = (element[several, 1] != element[several, 0]).mean()
     assert 0.2 < shared < 0.9

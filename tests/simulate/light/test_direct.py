@@ -8,27 +8,18 @@ from numba import njit
 
 from pulsefront.detector import load_detector
 from pulsefront.simulate.light.direct import add_direct, direct_light, is_shift_invariant
-from pulsefront.simulate.light.optics import optical_world, trace_photon
+from pulsefront.simulate.light.optics import OpticalWorld, optical_world, trace_photon
 from pulsefront.simulate.run.random import direction, new_state
 
 COUNT = 200_000
 
 
 @njit
-def traced(
-    state: np.ndarray,
-    at: np.ndarray,
-    count: int,
-    slabs: np.ndarray,
-    surfaces: np.ndarray,
-    sensors: np.ndarray,
-) -> np.ndarray:
+def traced(state: np.ndarray, at: np.ndarray, count: int, world: OpticalWorld) -> np.ndarray:
     counts = np.zeros(64)
     for _ in range(count):
         dx, dy, dz = direction(state)
-        sensor, _transit, steps = trace_photon(
-            state, at[0], at[1], at[2], dx, dy, dz, slabs, surfaces, sensors
-        )
+        sensor, _transit, steps = trace_photon(state, at[0], at[1], at[2], dx, dy, dz, world)
         if sensor >= 0 and steps == 1:
             counts[sensor] += 1
     return counts
@@ -43,21 +34,9 @@ def test_the_integral_is_what_tracing_finds_within_statistics(
     detector = load_detector("lyso_monolithic_50x50x16")
     world, table = optical_world(detector), direct_light(detector)
     state = new_state(np.random.SeedSequence(1))
-    arrays = (world.slabs, world.surfaces, world.sensors)
-    counts = traced(state, np.array(at), COUNT, *arrays)
+    counts = traced(state, np.array(at), COUNT, world)
     found = np.zeros(64, np.float32)
-    add_direct(
-        at[0],
-        at[1],
-        16.0 - at[2],
-        table.height_mm,
-        table.shift_mm,
-        table.probability,
-        table.centre_x_mm,
-        table.centre_y_mm,
-        1.0,
-        found,
-    )
+    add_direct(at[0], at[1], 16.0 - at[2], table, 1.0, found)
     expected = found * COUNT
     seen = expected > 5
     chi2 = ((counts - expected)[seen] ** 2 / expected[seen]).sum()

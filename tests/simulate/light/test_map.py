@@ -10,7 +10,6 @@ import pytest
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.simulate import LightMap, LightMapSettings, trace_light_map
-from pulsefront.simulate.light.grid import images_of
 from pulsefront.simulate.light.map import optical_hash
 from pulsefront.simulate.light.optics import optical_world, trace_photons
 from pulsefront.simulate.run.random import new_state
@@ -58,13 +57,6 @@ def test_mirrored_places_see_mirrored_sensors(block_map: LightMap) -> None:
     ):
         seen = block_map.probabilities(np.array([at])).reshape(8, 8)
         np.testing.assert_allclose(seen, image, rtol=1e-5)
-
-
-def test_images_of_a_rectangle_do_not_swap_the_axes() -> None:
-    images = images_of(0, 1, 4, 6, (2, 3), square=False)
-    assert {(i, j) for i, j, _ in images} == {(0, 1), (3, 1), (0, 4), (3, 4)}
-    for _, _, order in images:
-        assert sorted(order) == list(range(6))
 
 
 def test_between_grid_positions_probabilities_are_linear(block_map: LightMap) -> None:

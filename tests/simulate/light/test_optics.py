@@ -134,7 +134,6 @@ def test_photons_stay_in_their_element() -> None:
 def test_light_exactly_along_an_axis_is_followed() -> None:
     world = optical_world(clear_block(window_index=1.82))
     state = new_state(np.random.SeedSequence(1))
-    arrays = (world.slabs, world.surfaces, world.sensors)
-    sensor, transit, steps = trace_photon(state, 3.0, 3.0, 6.0, 0.0, 0.0, 1.0, *arrays)
+    sensor, transit, steps = trace_photon(state, 3.0, 3.0, 6.0, 0.0, 0.0, 1.0, world)
     assert (sensor, steps) == (36, 1)
     assert transit == pytest.approx(10.001 * 1.82 / LIGHT_MM_PER_NS)

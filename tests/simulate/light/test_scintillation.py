@@ -10,11 +10,11 @@ from scipy import integrate, stats
 from pulsefront.detector import load_detector, load_material
 from pulsefront.simulate.light.scintillation import (
     cherenkov_photons,
-    cherenkov_row,
-    decay_rows,
+    cherenkov_yield,
+    decay_parts,
     emission_time,
     gate_fraction,
-    light_row,
+    light_yield,
     relative_yield,
 )
 from pulsefront.simulate.run.random import new_state
@@ -31,7 +31,7 @@ def many_times(state: np.ndarray, decay: np.ndarray, count: int) -> np.ndarray:
 @pytest.mark.parametrize("name", ["lyso", "bgo", "gagg"])
 def test_emission_times_follow_their_bi_exponentials(name: str) -> None:
     material = load_material(name)
-    times = many_times(new_state(np.random.SeedSequence(3)), decay_rows(material), 100_000)
+    times = many_times(new_state(np.random.SeedSequence(3)), decay_parts(material), 100_000)
 
     def cumulative(t: np.ndarray) -> np.ndarray:
         total = np.zeros_like(t)
@@ -46,7 +46,7 @@ def test_emission_times_follow_their_bi_exponentials(name: str) -> None:
 
 
 def test_the_yield_is_what_the_table_says() -> None:
-    light = light_row(load_material("lyso"), 1.0)
+    light = light_yield(load_material("lyso"), 1.0)
     assert relative_yield(662.0, light) == pytest.approx(1.0)
     assert relative_yield(5.0, light) == relative_yield(10.0, light) == pytest.approx(0.63)
     assert relative_yield(50.0, light) == pytest.approx(0.84)
@@ -54,17 +54,17 @@ def test_the_yield_is_what_the_table_says() -> None:
 
 def test_cherenkov_light_has_its_threshold_and_its_number_at_511_kev() -> None:
     detector = load_detector("bgo_pair_3x3x15")
-    row = cherenkov_row(detector.material, detector.photosensor)
-    efficiency = cherenkov_photons(511.0, row) / detector.material.cherenkov_per_511_kev
+    cherenkov = cherenkov_yield(detector.material, detector.photosensor)
+    efficiency = cherenkov_photons(511.0, cherenkov) / detector.material.cherenkov_per_511_kev
     assert 0.15 < efficiency < 0.40
     # n = 2.15: β = 1/n at 66.2 keV of kinetic energy.
-    assert cherenkov_photons(66.0, row) == 0.0
-    assert cherenkov_photons(66.5, row) > 0.0
+    assert cherenkov_photons(66.0, cherenkov) == 0.0
+    assert cherenkov_photons(66.5, cherenkov) > 0.0
 
     def density(kinetic: float) -> float:
         gamma = 1 + kinetic / 510.99895
         return max(0.0, 1 - 1 / gamma**2 - 1 / 2.15**2)
 
     half, whole = (integrate.quad(density, 66.2, kev)[0] for kev in (255.0, 511.0))
-    found = cherenkov_photons(255.0, row) / cherenkov_photons(511.0, row)
+    found = cherenkov_photons(255.0, cherenkov) / cherenkov_photons(511.0, cherenkov)
     assert found == pytest.approx(half / whole, rel=1e-3)

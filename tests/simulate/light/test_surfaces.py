@@ -15,12 +15,14 @@ from pulsefront.simulate.light.surfaces import (
     ABSORBED,
     ESCAPED,
     INSIDE,
+    Face,
+    face_of,
     facet,
     fresnel_reflectance,
     lambertian,
     meet_surface,
-    surface_row,
 )
+from pulsefront.simulate.records import record_array
 from pulsefront.simulate.run.random import new_state
 from strategies_detector import BARE, FOIL, GROUND_WITH_TEFLON, cosines, refractive_indices
 
@@ -29,11 +31,11 @@ COUNT = 100_000
 
 @njit
 def many(
-    state: np.ndarray, a: float, b: float, c: float, index: float, row: np.ndarray, count: int
+    state: np.ndarray, a: float, b: float, c: float, index: float, face: Face, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     status, out = np.empty(count, np.int64), np.empty((count, 3))
     for i in range(count):
-        status[i], out[i, 0], out[i, 1], out[i, 2] = meet_surface(state, a, b, c, index, row)
+        status[i], out[i, 0], out[i, 1], out[i, 2] = meet_surface(state, a, b, c, index, face)
     return status, out
 
 
@@ -56,7 +58,8 @@ def many_lambertian(state: np.ndarray, count: int) -> np.ndarray:
 def meet(surface: Surface, angle_deg: float, index: float = 1.82) -> tuple[np.ndarray, np.ndarray]:
     state = new_state(np.random.SeedSequence(4))
     angle = math.radians(angle_deg)
-    return many(state, math.sin(angle), 0.0, math.cos(angle), index, surface_row(surface), COUNT)
+    (face,) = record_array(Face, [face_of(surface)])
+    return many(state, math.sin(angle), 0.0, math.cos(angle), index, face, COUNT)
 
 
 @given(n1=refractive_indices, n2=refractive_indices, cosine=cosines)

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pulsefront.detector import Detector, load_detector
+from pulsefront.simulate.coincidences.light import add_photons
+from pulsefront.simulate.light.scintillation import decay_parts
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.sensor.avalanches import (
     Scratch,
     add_avalanches,
     add_dark_counts,
-    avalanche_row,
+    avalanche_model,
     gain_table,
     neighbour,
     scratch,
-    time_jitter,
 )
 from pulsefront.simulate.sensor.charges import crosstalk_mean
 
@@ -44,13 +45,12 @@ def avalanches(
     detector: Detector, times: np.ndarray, seed: int = 1
 ) -> tuple[np.ndarray, np.ndarray, Scratch]:
     """Return time and charge of all avalanches, and where they fell."""
-    row = avalanche_row(detector)
+    model = avalanche_model(detector)
     time_ns, amplitude = np.zeros(MOST), np.zeros(MOST)
     time_ns[: len(times)] = times
-    room = scratch(MOST, int(row[0]))
+    room = scratch(MOST, model.cells)
     state = new_state(np.random.SeedSequence(seed))
-    gains = gain_table(detector.photosensor)
-    count = add_avalanches(state, row, gains, time_ns, amplitude, len(times), room)
+    count = add_avalanches(state, model, time_ns, amplitude, len(times), room)
     return time_ns[:count], amplitude[:count], room
 
 
@@ -81,14 +81,14 @@ def test_cells_recover_as_if_their_avalanches_were_walked_through_in_time(
 
 def test_events_do_not_see_each_others_cells() -> None:
     detector = sipm(cells=10)
-    row, gains = avalanche_row(detector), gain_table(detector.photosensor)
+    model = avalanche_model(detector)
     room = scratch(100, 10)
     state = new_state(np.random.SeedSequence(1))
     room.tag[0] = 2**31 - 45
     for _ in range(10):
         # The count of the cells starts again somewhere on the way.
         time_ns, amplitude = np.linspace(0, 100, 100), np.zeros(100)
-        add_avalanches(state, row, gains, time_ns, amplitude, 20, room)
+        add_avalanches(state, model, time_ns, amplitude, 20, room)
         expected = recovered(time_ns[:20], room.cell[:20], 30.0)
         np.testing.assert_allclose(amplitude[:20], expected, atol=3e-9)
 
@@ -203,18 +203,21 @@ def test_a_photomultiplier_has_no_cells_and_no_secondaries() -> None:
     ("name", "sigma_ns"), [("lyso_pair_3x3x20", 0.085), ("nai_camera_pmt", 2.9)]
 )
 def test_time_jitter_is_sptr_or_transit_time_spread(name: str, sigma_ns: float) -> None:
-    row = avalanche_row(load_detector(name))
-    state = new_state(np.random.SeedSequence(2))
-    jitter = np.array([time_jitter(state, row) for _ in range(20_000)])
+    detector = load_detector(name)
+    state, jitter = new_state(np.random.SeedSequence(2)), np.zeros(20_000)
+    # Prompt light without a way to go.
+    sigma, no_way = avalanche_model(detector).jitter_ns, np.zeros(2, np.float32)
+    decay = decay_parts(detector.material)
+    assert add_photons(state, 0, 20_000, 0.0, 1.0, decay, sigma, no_way, jitter, 0) == 20_000
     assert stats.kstest(jitter / sigma_ns, "norm").pvalue > 0.001
 
 
 def test_dark_counts_are_a_poisson_number_at_any_time() -> None:
-    row = avalanche_row(sipm(dark_count_rate_hz=5e6))
+    rate = avalanche_model(sipm(dark_count_rate_hz=5e6)).dark_per_ns
     state, times = new_state(np.random.SeedSequence(3)), np.zeros(100)
     counts, when = [], []
     for _ in range(5000):
-        counts.append(add_dark_counts(state, row, -100.0, 300.0, times, 0))
+        counts.append(add_dark_counts(state, rate, -100.0, 300.0, times, 0))
         when.extend(times[: counts[-1]])
     assert np.mean(counts) == pytest.approx(2.0, abs=4 * math.sqrt(2.0 / 5000))
     assert np.var(counts) == pytest.approx(2.0, rel=0.1)

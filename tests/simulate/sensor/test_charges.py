@@ -12,7 +12,8 @@ from scipy import stats
 from pulsefront.detector import load_detector
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.sensor.charges import (
-    charge_row,
+    ChargeModel,
+    charge_model,
     crosstalk_mean,
     draw_avalanches,
     draw_charge,
@@ -39,10 +40,10 @@ def many_fired(state: np.ndarray, avalanches: int, cells: float, count: int) -> 
 
 
 @njit
-def many_charges(state: np.ndarray, mean: float, row: np.ndarray, count: int) -> np.ndarray:
+def many_charges(state: np.ndarray, mean: float, model: ChargeModel, count: int) -> np.ndarray:
     out = np.empty(count)
     for i in range(count):
-        out[i] = draw_charge(state, mean, 1.0, row)
+        out[i] = draw_charge(state, mean, 1.0, model)
     return out
 
 
@@ -85,9 +86,9 @@ def test_the_charge_has_the_mean_and_variance_of_its_parts() -> None:
     detector = load_detector("lyso_monolithic_50x50x16")
     assert detector.charge is not None
     sensor = detector.photosensor
-    row = charge_row(detector, detector.charge)
+    model = charge_model(detector, detector.charge)
     mean = 60.0
-    charges = many_charges(seeded(4), mean, row, COUNT)
+    charges = many_charges(seeded(4), mean, model, COUNT)
     lam = crosstalk_mean(sensor.crosstalk) + sensor.delayed_crosstalk
     primaries = mean + sensor.dark_count_rate_hz * detector.charge.gate_ns * 1e-9
     recovered = sensor.afterpulse_ns / (sensor.afterpulse_ns + sensor.recovery_ns)
@@ -109,8 +110,8 @@ def test_without_light_only_dark_counts_remain() -> None:
     detector = load_detector("lyso_monolithic_50x50x16")
     assert detector.charge is not None
     quiet = detector.photosensor.model_copy(update={"dark_count_rate_hz": 0.0})
-    silent = charge_row(detector.model_copy(update={"photosensor": quiet}), detector.charge)
+    silent = charge_model(detector.model_copy(update={"photosensor": quiet}), detector.charge)
     assert not many_charges(seeded(5), 0.0, silent, 1000).any()
-    dark = many_charges(seeded(5), 0.0, charge_row(detector, detector.charge), COUNT)
+    dark = many_charges(seeded(5), 0.0, charge_model(detector, detector.charge), COUNT)
     # 2 MHz in 250 ns: half a count on average, none in e^(-1/2) of the gates.
     assert (dark == 0).mean() == pytest.approx(np.exp(-0.5), abs=0.006)

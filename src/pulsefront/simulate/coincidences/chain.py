@@ -164,7 +164,7 @@ def _see(
     events: CoincidenceEvents,
 ) -> bool:
     """Make the waveforms of one side and write down its truth; return whether it fires."""
-    deposits, count = room.decay.deposits[side], room.decay.count[side]
+    deposits, count = room.decay.deposits[side], room.decay.number[side]
     stop = start + arm.digitizer.interval_ns * len(room.single)
     # Deposit times count from the source; the window counts from the faces.
     arrival = room.decay.late_ns[side] - 0.5 * distance_mm / LIGHT_MM_PER_NS
@@ -177,9 +177,7 @@ def _see(
     events.energy_deposited_kev[event, side] = room.decay.deposited_kev[side]
     events.avalanches[event, side] = total
     whole, channels = room.whole[side], room.channels[side]
-    _waveforms(
-        state, channel_state, start, arm, steps, room.pulses, room.single, whole, channels
-    )
+    _waveforms(state, channel_state, start, arm, steps, room.pulses, room.single, whole, channels)
     return True
 
 

@@ -35,7 +35,14 @@ from pulsefront.simulate.sensor.avalanches import (
 )
 from pulsefront.simulate.sensor.digitizer import DigitizerModel
 
-__all__ = ["Arm", "Pulses", "light_of", "room_for_pulses", "set_off_avalanches"]
+__all__ = [
+    "Arm",
+    "Pulses",
+    "add_photons",
+    "light_of",
+    "room_for_pulses",
+    "set_off_avalanches",
+]
 
 Table = NDArray[np.float64]
 State = NDArray[np.uint64]
@@ -133,7 +140,7 @@ def light_of(
                 continue
             interpolate_transit(x, y, z, sensor, arm.grid, room.quantiles)
             before = count
-            count = _photons(
+            count = add_photons(
                 state,
                 scintillation,
                 cherenkov,
@@ -150,7 +157,7 @@ def light_of(
 
 
 @njit(nogil=True, cache=True)
-def _photons(
+def add_photons(
     state: State,
     scintillation: int,
     cherenkov: int,
@@ -238,9 +245,7 @@ def set_off_avalanches(
                     time_ns[count] = room.photon_ns[n]
                     count += 1
         begin = start - arm.digitizer.lead_ns
-        count = add_dark_counts(
-            state, arm.avalanche.dark_per_ns, begin, stop, time_ns, count
-        )
+        count = add_dark_counts(state, arm.avalanche.dark_per_ns, begin, stop, time_ns, count)
         count = add_avalanches(state, arm.avalanche, time_ns, amplitude, count, cells)
         total += arm.sensor_gain[sensor] * total_charge(amplitude, count)
         filled += count

@@ -173,9 +173,7 @@ def _check_kinds(
             )
 
 
-def _check_readout(
-    settings: CoincidenceSettings, detectors: tuple[Detector, Detector]
-) -> None:
+def _check_readout(settings: CoincidenceSettings, detectors: tuple[Detector, Detector]) -> None:
     """Raise `ConfigError` where a detector lacks what is to be recorded."""
     for detector in detectors:
         count = detector.sensors.count

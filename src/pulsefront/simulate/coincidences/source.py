@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,11 @@ from pulsefront.simulate.coincidences.light import Arm
 from pulsefront.simulate.constants import LIGHT_MM_PER_NS
 from pulsefront.simulate.gamma.background import MAX_DECAY_DEPOSITS, lutetium_decay
 from pulsefront.simulate.gamma.interactions import (
-    DEPOSIT,
+    Deposit,
     Gamma,
     compton_cosine,
     compton_energy,
+    room_for_deposits,
     trace_gamma,
 )
 from pulsefront.simulate.run.random import direction, normal, uniform
@@ -78,15 +80,15 @@ class Decay(NamedTuple):
     Attributes
     ----------
     deposits
-        (side, deposit) of `Deposit`; their times count from the decay.
-    count, deposited_kev
+        Those of both sides; their times count from the decay.
+    number, deposited_kev
         (side,): number of deposits and their energy.
     late_ns
         (side,): what is to be added to the times.
     """
 
-    deposits: NDArray[np.void]
-    count: NDArray[np.int64]
+    deposits: tuple[Sequence[Deposit], Sequence[Deposit]]
+    number: NDArray[np.int64]
     deposited_kev: Table
     late_ns: Table
 
@@ -94,8 +96,8 @@ class Decay(NamedTuple):
 @njit(nogil=True, cache=True)
 def room_for_decay() -> Decay:
     """Return room for the deposits of one decay, or of two gamma rays and a third."""
-    deposits = np.zeros((2, MAX_DECAY_DEPOSITS), DEPOSIT)
-    return Decay(deposits, np.zeros(2, np.int64), np.zeros(2), np.zeros(2))
+    first, second = room_for_deposits(MAX_DECAY_DEPOSITS), room_for_deposits(MAX_DECAY_DEPOSITS)
+    return Decay((first, second), np.zeros(2, np.int64), np.zeros(2), np.zeros(2))
 
 
 @njit(nogil=True, cache=True)
@@ -173,10 +175,10 @@ def _send_prompt(
         Gamma(x, y, depth, dx, dy, abs(dz), source.prompt_kev),
         arm.world.slabs[0],
         arm.gammas,
-        decay.deposits[side, decay.count[side] :],
+        decay.deposits[side][decay.number[side] :],
     )
     if count > 0:
-        decay.count[side] += count
+        decay.number[side] += count
         decay.deposited_kev[side] += source.prompt_kev - escaped
 
 
@@ -217,7 +219,7 @@ def send_gammas(
             gamma = Gamma(x, y, depth, gx, gy, gz, energy)
             count, _scatters, escaped = trace_gamma(state, gamma, crystal, arm.gammas, deposits)
             deposited = energy - escaped
-        decay.count[side], decay.deposited_kev[side] = count, deposited
+        decay.number[side], decay.deposited_kev[side] = count, deposited
         if count == 0 or deposited < _HOPELESS * source.trigger_kev:
             return False
     if source.prompt_kev > 0.0:

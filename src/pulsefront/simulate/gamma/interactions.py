@@ -24,7 +24,6 @@ from pulsefront.simulate.records import record_type
 from pulsefront.simulate.run.random import exponential, uniform
 
 __all__ = [
-    "DEPOSIT",
     "MAX_DEPOSITS",
     "Deposit",
     "Gamma",
@@ -33,6 +32,7 @@ __all__ = [
     "compton_energy",
     "gamma_table",
     "klein_nishina_total",
+    "room_for_deposits",
     "trace_gamma",
 ]
 
@@ -97,7 +97,13 @@ class Deposit:
     element: int
 
 
-DEPOSIT = record_type(Deposit)
+_DEPOSIT = record_type(Deposit)
+
+
+@njit(nogil=True, cache=True)
+def room_for_deposits(most: int) -> Sequence[Deposit]:
+    """Return room for *most* deposits."""
+    return np.zeros(most, _DEPOSIT)  # type: ignore[return-value]
 
 
 def klein_nishina_total(energy_kev: Table | float) -> Table:

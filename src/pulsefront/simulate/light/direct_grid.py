@@ -92,7 +92,7 @@ def gridded(detector: Detector, *, executor: Executor | None = None) -> DirectLi
 def _rays(slabs: Sequence[Slab]) -> _Rays:
     """Return the rays; their directions lie on a spiral."""
     crystal = slabs[0]
-    least = min(slab.index for slab in slabs) / crystal.index
+    least = min(slab.refractive_index for slab in slabs) / crystal.refractive_index
     critical = math.sqrt(max(0.0, 1.0 - least * least))
     ray = np.arange(_RAYS)
     cosine = critical + (1.0 - critical) * (ray + 0.5) / _RAYS
@@ -101,13 +101,18 @@ def _rays(slabs: Sequence[Slab]) -> _Rays:
     passed = np.full(_RAYS, 0.5 * (1.0 - critical) / _RAYS)
     ways, below, before = [], cosine, crystal
     for k, slab in enumerate(slabs):
-        inside = np.sqrt(np.maximum(1.0 - (sine * crystal.index / slab.index) ** 2, 1e-12))
-        ways.append(crystal.index / slab.index / inside)
+        inside = np.sqrt(
+            np.maximum(1.0 - (sine * crystal.refractive_index / slab.refractive_index) ** 2, 1e-12)
+        )
+        ways.append(crystal.refractive_index / slab.refractive_index / inside)
         if k > 0:
             height = slab.top_mm - before.top_mm
             passed *= np.exp(-height / inside * (slab.absorbed_per_mm + slab.scattered_per_mm))
             passed *= 1.0 - np.array(
-                [fresnel_reflectance(before.index, slab.index, c) for c in below.tolist()]
+                [
+                    fresnel_reflectance(before.refractive_index, slab.refractive_index, c)
+                    for c in below.tolist()
+                ]
             )
         below, before = inside, slab
     return _Rays(passed, sine * np.cos(phi), sine * np.sin(phi), np.stack(ways, axis=1))
@@ -168,15 +173,17 @@ def _follow_rays(
         inside = True
         for k in range(len(slabs)):
             slab = slabs[k]
-            column = element_at(at_x, slab.half_x_mm, slab.pitch_x_mm, slab.width_x_mm, slab.columns)
+            column = element_at(
+                at_x, slab.half_x_mm, slab.pitch_x_mm, slab.width_x_mm, slab.columns
+            )
             row = element_at(at_y, slab.half_y_mm, slab.pitch_y_mm, slab.width_y_mm, slab.rows)
             if column < 0 or row < 0:
                 inside = False
                 break
             left = column * slab.pitch_x_mm - slab.half_x_mm
             front = row * slab.pitch_y_mm - slab.half_y_mm
-            mirrors = mirrors_below(slab.index, faces[k + 1])
-            ratio = (crystal.index / slab.index) ** 2
+            mirrors = mirrors_below(slab.refractive_index, faces[k + 1])
+            ratio = (crystal.refractive_index / slab.refractive_index) ** 2
             climb = height if k == 0 else slab.top_mm - slabs[k - 1].top_mm
             way = climb * rays.way[ray, k]
             at_x, side_x = _mirrored(

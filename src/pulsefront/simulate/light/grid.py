@@ -65,4 +65,3 @@ def depth_nodes(thickness: float, settings: LightMapSettings) -> Table:
         [upper if coarse > 0 else upper[:0], lower[:-1], thickness - last, lower[-1:]]
     )
     return np.asarray(np.clip(nodes, _INSET_MM, thickness - _INSET_MM))
-

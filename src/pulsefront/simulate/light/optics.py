@@ -24,7 +24,6 @@ from pulsefront.simulate.light.surfaces import (
 )
 from pulsefront.simulate.light.world import (
     OpticalWorld,
-    Plane,
     Slab,
     element_at,
     optical_world,
@@ -100,7 +99,7 @@ class _Cell(NamedTuple):
     rear: float
     bottom: float
     top: float
-    index: float
+    refractive_index: float
     attenuation: float
     ns_per_mm: float
     sides: float
@@ -115,10 +114,10 @@ def _cell(slab: Slab, side: Face, left: float, front: float) -> _Cell:
         front + slab.width_y_mm,
         slab.bottom_mm,
         slab.top_mm,
-        slab.index,
+        slab.refractive_index,
         slab.absorbed_per_mm + slab.scattered_per_mm,
         slab.group_index / LIGHT_MM_PER_NS,
-        mirrors_below(slab.index, side),
+        mirrors_below(slab.refractive_index, side),
     )
 
 
@@ -161,7 +160,7 @@ def _meet_boundary(
     row = element_at(y, beyond.half_y_mm, beyond.pitch_y_mm, beyond.width_y_mm, beyond.rows)
     if column < 0 or row < 0:
         return _WALL, 0.0, 0.0, 0.0, 0.0
-    ratio = index / beyond.index
+    ratio = index / beyond.refractive_index
     sine_squared = ratio * ratio * (1.0 - dz * dz)
     if sine_squared >= 1.0:
         return _MIRROR, 0.0, 0.0, 0.0, 0.0
@@ -183,7 +182,7 @@ def fly(rng: State, photon: Photon, slabs: Sequence[Slab], faces: Sequence[Face]
     """
     slab, last = photon.slab, len(slabs) - 1
     cell = _cell(slabs[slab], faces[slab + 1], photon.left, photon.front)
-    entrance = mirrors_below(slabs[0].index, faces[0])
+    entrance = mirrors_below(slabs[0].refractive_index, faces[0])
     x, y, z = photon.x, photon.y, photon.z
     dx, dy, dz = photon.dx, photon.dy, photon.dz
     depth, transit, mirrors = photon.depth, photon.transit_ns, photon.mirrors
@@ -241,7 +240,7 @@ def fly(rng: State, photon: Photon, slabs: Sequence[Slab], faces: Sequence[Face]
             else:
                 beyond = slab + 1 if dz > 0.0 else slab - 1
                 meets, ratio, cosine, left, front = _meet_boundary(
-                    rng, x, y, dz, cell.index, slabs[beyond]
+                    rng, x, y, dz, cell.refractive_index, slabs[beyond]
                 )
                 if meets == _MIRROR:
                     dz, per_z = -dz, -per_z
@@ -254,7 +253,7 @@ def fly(rng: State, photon: Photon, slabs: Sequence[Slab], faces: Sequence[Face]
                     cell = _cell(slabs[slab], faces[slab + 1], left, front)
                     continue
                 face = faces[beyond + 1]
-        met, a, b, c = meet_surface(rng, a, b, c, cell.index, face)
+        met, a, b, c = meet_surface(rng, a, b, c, cell.refractive_index, face)
         if met != INSIDE:
             status, steps = met, step
             break

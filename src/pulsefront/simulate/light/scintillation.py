@@ -83,7 +83,7 @@ def relative_yield(energy_kev: float, light: LightYield) -> float:
 
 @njit(nogil=True, cache=True)
 def mean_photons(energy_kev: float, light: LightYield) -> float:
-    """Return the mean number of photons of a deposit; non-proportionality lowers it for small ones."""
+    """Return the mean number of photons of a deposit, its non-proportionality included."""
     return light.photons_per_kev * energy_kev * relative_yield(energy_kev, light)
 
 

@@ -174,7 +174,11 @@ def _return_from_gap(state: State, v: Vector, ratio: float, face: Face) -> tuple
 
     *ratio* is that of the refractive indices of gap and crystal.
     """
-    sigma, reflectivity, specular = face.sigma_alpha_rad, face.reflectivity, face.reflector == _SPECULAR
+    sigma, reflectivity, specular = (
+        face.sigma_alpha_rad,
+        face.reflectivity,
+        face.reflector == _SPECULAR,
+    )
     for _ in range(_ATTEMPTS):
         if uniform(state) >= reflectivity:
             return ABSORBED, v

@@ -72,7 +72,7 @@ class Symmetry:
     shape: tuple[int, int]
 
     def unfolded(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return (x, y, depth, sensor, ...) from the (offset, depth, sensor, ...) of each column."""
+        """Return (x, y, depth, sensor, ...) from (offset, depth, sensor, ...) of each column."""
         result = np.zeros((*self.shape, *values[0].shape[1:]), values[0].dtype)
         for column, value in zip(self.columns, values, strict=True):
             for i, j in {(image.i, image.j) for image in column.images}:

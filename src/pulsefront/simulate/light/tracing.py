@@ -126,7 +126,7 @@ def _trace_column(
     rule: _Rule,
     seed: np.random.SeedSequence,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return probability (plane, z, sensor) and quantiles (plane, z, sensor, quantile) at (x, y)."""
+    """Return probability (plane, z, sensor) and quantiles (…, quantile) of one column."""
     state = new_state(seed)
     planes, count = len(rule.planes), int(rule.planes[0].columns * rule.planes[0].rows)
     share = np.zeros((planes, len(z_mm), count), np.float32)
@@ -192,9 +192,7 @@ def _trace_node(
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _find(
-    photon: Photon, n: int, rule: _Rule, seen: NDArray[np.int32], transit_ns: Table
-) -> int:
+def _find(photon: Photon, n: int, rule: _Rule, seen: NDArray[np.int32], transit_ns: Table) -> int:
     """Put down where photon *n* arrives on planes that it has not reached before; return how many.
 
     What reflects it beside the photosensors is the same for all planes: one flight serves those

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.detector import Crystal, Detector, OpticalLayer, SensorPlane
+from pulsefront.detector import Detector, OpticalLayer, SensorPlane
 from pulsefront.files import hash_json
 from pulsefront.simulate.light.surfaces import Face, face_of
 from pulsefront.simulate.records import record_array, typed
@@ -37,7 +37,7 @@ class Slab(NamedTuple):
 
     bottom_mm: float
     top_mm: float
-    index: float
+    refractive_index: float
     group_index: float
     absorbed_per_mm: float
     scattered_per_mm: float
@@ -89,11 +89,14 @@ def optical_world(detector: Detector) -> OpticalWorld:
     bounds = [float(z) for z in detector.boundaries_mm]
     slabs = [
         Slab(
-            *bounds[:2],
-            index=material.refractive_index,
+            bounds[0],
+            bounds[1],
+            refractive_index=material.refractive_index,
             group_index=material.group_index or material.refractive_index,
             absorbed_per_mm=1.0 / material.absorption_length_mm,
-            scattered_per_mm=1.0 / material.scatter_length_mm if material.scatter_length_mm else 0.0,
+            scattered_per_mm=1.0 / material.scatter_length_mm
+            if material.scatter_length_mm
+            else 0.0,
             half_x_mm=crystal.size_mm[0] / 2,
             half_y_mm=crystal.size_mm[1] / 2,
             pitch_x_mm=crystal.element_pitch_mm[0],
@@ -119,7 +122,7 @@ def _clear_slab(layer: OpticalLayer, bottom_mm: float, top_mm: float) -> Slab:
     return Slab(
         bottom_mm,
         top_mm,
-        index=layer.refractive_index,
+        refractive_index=layer.refractive_index,
         group_index=layer.refractive_index,
         absorbed_per_mm=1.0 / layer.absorption_length_mm,
         scattered_per_mm=0.0,

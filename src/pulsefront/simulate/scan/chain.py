@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from pulsefront.simulate.gamma.background import MAX_DECAY_DEPOSITS, lutetium_decay
 from pulsefront.simulate.gamma.interactions import (
-    DEPOSIT,
     Deposit,
     Gamma,
     GammaTable,
+    room_for_deposits,
     trace_gamma,
 )
 from pulsefront.simulate.light.direct import DirectLight, add_direct
@@ -239,7 +239,7 @@ def scan_events(
         Filled; all zero before.
     """
     beam = chain.beam
-    deposits = np.zeros(MAX_DECAY_DEPOSITS, DEPOSIT)
+    deposits = room_for_deposits(MAX_DECAY_DEPOSITS)
     seen = np.zeros(len(gain), np.float32)
     pixel, analog = np.zeros(len(gain)), np.zeros(events.charge_adc.shape[1])
     for event in range(len(source_mm)):

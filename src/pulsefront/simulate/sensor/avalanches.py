@@ -21,7 +21,6 @@ from pulsefront.simulate.run.random import (
     borrowed,
     exponential,
     next_word,
-    normal,
     poisson,
     uniform,
 )
