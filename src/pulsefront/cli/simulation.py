@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pulsefront.cli.executors import workers_for
+from pulsefront.errors import ConfigError
 
 __all__ = ["simulate"]
 
@@ -26,8 +27,10 @@ def simulate(
         str, typer.Argument(help="A detector TOML file, or the name of one that ships.")
     ],
     out: Annotated[Path, typer.Option(help="The event store to write (HDF5).")],
-    events: Annotated[int, typer.Option(help="Events in all, shared between the positions.")],
     *,
+    events: Annotated[
+        int | None, typer.Option(help="Events in all, shared between the positions.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
     what: Annotated[
         What,
@@ -52,6 +55,16 @@ def simulate(
             "the waveforms of photosensors, e.g. 0,5,12."
         ),
     ] = None,
+    photons: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: record the waveforms of photons that another simulation detected, a "
+            "table with the columns event and time_ns."
+        ),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file that says which arrays of that table these are.")
+    ] = None,
     light_maps: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps light maps for other runs; else they are removed."),
@@ -65,26 +78,37 @@ def simulate(
 ) -> None:
     """Simulate DETECTOR: gamma rays, light, photosensors, ADC. Goes on where it was killed."""
     from pulsefront.progress import progress
-    from pulsefront.simulate.choose import choose_plan
     from pulsefront.simulate.run.campaign import run_to_file, shard_folder
 
-    cache = light_maps if light_maps is not None else shard_folder(out) / "light_maps"
     with workers_for(workers, scheduler) as found:
         executor = found.executor
-        with progress("light map", "photons") as report:
-            plan = choose_plan(
-                detector,
-                what=what.value,
-                settings=settings,
-                perturbations=perturb or [],
-                full_tracing=full_tracing,
-                readout=readout,
-                seed=seed,
-                events=events,
-                cache=cache,
-                executor=executor,
-                report=report,
+        if photons is not None:
+            from pulsefront.simulate.photons import photon_plan
+
+            plan = photon_plan(
+                detector, photons, mapping=mapping, perturbations=perturb or [], seed=seed
             )
+        else:
+            from pulsefront.simulate.choose import choose_plan
+
+            if events is None:
+                raise ConfigError(
+                    "is missing", field="--events", remedy="say how many, or name --photons"
+                )
+            with progress("light map", "photons") as report:
+                plan = choose_plan(
+                    detector,
+                    what=what.value,
+                    settings=settings,
+                    perturbations=perturb or [],
+                    full_tracing=full_tracing,
+                    readout=readout,
+                    seed=seed,
+                    events=events,
+                    cache=light_maps or shard_folder(out) / "light_maps",
+                    executor=executor,
+                    report=report,
+                )
         with progress("simulate", "events") as report:
             count = run_to_file(plan, out, executor=executor, report=report)
     typer.echo(f"{count:,} events in {out}")

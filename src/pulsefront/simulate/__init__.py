@@ -17,6 +17,7 @@ from pulsefront.simulate.light.map import (
 )
 from pulsefront.simulate.scan.measurement import scan_plan, simulate_scan
 from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
+from pulsefront.simulate.sensor.waveforms import simulate_waveforms
 
 __all__ = [
     "CoincidenceSettings",
@@ -30,5 +31,6 @@ __all__ = [
     "scan_positions",
     "simulate_coincidences",
     "simulate_scan",
+    "simulate_waveforms",
     "trace_light_map",
 ]

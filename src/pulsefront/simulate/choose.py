@@ -11,13 +11,12 @@ from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, coincidence_plan
-from pulsefront.simulate.light.map import light_map_for
 from pulsefront.simulate.perturb import NAMED, perturbed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.scan.measurement import scan_plan
-from pulsefront.simulate.scan.settings import ScanSettings, check_scan, default_scan
+from pulsefront.simulate.scan.settings import ScanSettings, default_scan
 
-__all__ = ["choose_plan"]
+__all__ = ["choose_plan", "chosen_detector"]
 
 _MULTIPLEXED = ("pixels", "row_column", "charge_division")
 
@@ -58,7 +57,39 @@ def choose_plan(
     ConfigError
         Something asked for does not exist or does not fit.
     """
-    loaded = load_detector(detector)
+    chosen = chosen_detector(detector, perturbations)
+    if what == "auto":
+        what = "scan" if chosen.charge is not None else "coincidences"
+    if what == "scan":
+        if readout is not None:
+            chosen = _multiplexed(chosen, readout)
+        scan = ScanSettings.from_toml(settings) if settings else default_scan(chosen)
+        if full_tracing:
+            scan = scan.model_copy(update={"full_tracing": True})
+        with _said_of(settings):
+            return scan_plan(
+                chosen, scan, seed, events=events, cache=cache, executor=executor, map_report=report
+            )
+    pair = CoincidenceSettings.from_toml(settings) if settings else CoincidenceSettings()
+    if full_tracing:
+        pair = pair.model_copy(update={"full_tracing": True})
+    if readout is not None:
+        pair = pair.model_copy(update={"readout": _channels(readout)})
+    with _said_of(settings):
+        return coincidence_plan(
+            chosen, pair, seed, events=events, cache=cache, executor=executor, map_report=report
+        )
+
+
+def chosen_detector(name_or_path: str | Path, perturbations: Sequence[str]) -> Detector:
+    """Return a detector with mismatches applied one after the other.
+
+    Raises
+    ------
+    ConfigError
+        There is no such detector or mismatch.
+    """
+    detector = load_detector(name_or_path)
     for name in perturbations:
         if name not in NAMED:
             raise ConfigError(
@@ -67,22 +98,8 @@ def choose_plan(
                 value=name,
                 remedy=f"there are: {', '.join(NAMED)}",
             )
-        loaded = perturbed(loaded, NAMED[name])
-    if what == "auto":
-        what = "scan" if loaded.charge is not None else "coincidences"
-    if what == "scan":
-        if readout is not None:
-            loaded = _multiplexed(loaded, readout)
-        return _scan(loaded, settings, full_tracing, seed, events, cache, executor, report)
-    chosen = CoincidenceSettings.from_toml(settings) if settings else CoincidenceSettings()
-    if full_tracing:
-        chosen = chosen.model_copy(update={"full_tracing": True})
-    if readout is not None:
-        chosen = chosen.model_copy(update={"readout": _channels(readout)})
-    with _said_of(settings):
-        return coincidence_plan(
-            loaded, chosen, seed, events=events, cache=cache, executor=executor, map_report=report
-        )
+        detector = perturbed(detector, NAMED[name])
+    return detector
 
 
 @contextmanager
@@ -132,26 +149,3 @@ def _channels(readout: str) -> str | tuple[int, ...]:
             value=readout,
             remedy=f"there are: sum, {', '.join(_MULTIPLEXED)}, or photosensors such as 0,5,12",
         ) from None
-
-
-def _scan(
-    detector: Detector,
-    settings: str | Path | None,
-    full_tracing: bool,  # noqa: FBT001 - a private step of choose_plan
-    seed: int,
-    events: int,
-    cache: str | Path,
-    executor: Executor | None,
-    report: Report,
-) -> Plan:
-    scan = ScanSettings.from_toml(settings) if settings else default_scan(detector)
-    if full_tracing:
-        scan = scan.model_copy(update={"full_tracing": True})
-    with _said_of(settings):
-        check_scan(detector, scan)
-    light_map = None
-    if not scan.full_tracing:
-        light_map = light_map_for(
-            detector, scan.light_map, cache=cache, executor=executor, report=report
-        )
-    return scan_plan(detector, scan, seed, events=events, light_map=light_map)

@@ -12,6 +12,7 @@ from pulsefront.detector import Crystal, Detector, SensorPlane
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 __all__ = ["draw_detector"]
 
@@ -30,52 +31,30 @@ def draw_detector(detector: Detector) -> Figure:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
-    crystal, plane = detector.crystal, detector.sensors
-    elements = _elements(crystal)
-    layers, bottom = [], crystal.size_mm[2]
-    for layer in detector.layers:
-        x, y, thickness = layer.size_mm
-        layers.append(
-            (f"{layer.name}, {thickness:g} mm", ((-x / 2, -y / 2, bottom), layer.size_mm))
-        )
-        bottom += thickness
+    crystal = detector.crystal
+    bottom = float(detector.boundaries_mm[-1])
     depth = 0.03 * max(crystal.size_mm)
-    sensors = _sensors(plane, bottom, depth)
+    elements, layers = _elements(crystal), _layers(detector)
+    sensors = _sensors(detector.sensors, bottom, depth)
     bottom += depth
     reach = max(crystal.size_mm[0], crystal.size_mm[1], *(2 * abs(b[0][0]) for b in sensors)) / 2
     margin = 0.08 * max(2 * reach, bottom)
     figure = Figure(figsize=(8.0, 4.7), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     side, front = figure.subplots(1, 2)
-    for number, box in enumerate(elements):
-        if number < crystal.elements[0]:
-            _draw(side, box, 2, _CRYSTAL, 0.45)
-        _draw(front, box, 1, _CRYSTAL, 0.22)
-    entries = [Patch(facecolor=_CRYSTAL, alpha=0.45, label=_crystal_label(detector))]
-    for number, (label, box) in enumerate(layers):
-        colour = _LAYERS[number % len(_LAYERS)]
-        _draw(side, box, 2, colour, 0.6)
-        entries.append(Patch(facecolor=colour, alpha=0.6, label=label))
-    for number, box in enumerate(sensors):
-        _draw(front, box, 1, _SENSOR, 0.35, round_=plane.shape == "round")
-        if number < plane.grid[0]:
-            _draw(side, box, 2, _SENSOR, 0.9)
-        if plane.count <= 64:
-            x, y = (box[0][axis] + box[1][axis] / 2 for axis in (0, 1))
-            front.text(x, y, str(number), ha="center", va="center", size=7, color=_INK)
-    label = f"{plane.count} × {detector.photosensor.model}"
-    entries.append(Patch(facecolor=_SENSOR, alpha=0.9, label=label))
+    _draw_from_the_side(side, detector, elements, layers, sensors)
+    _draw_from_the_front(front, detector, elements, sensors)
     arrow = {"arrowstyle": "->", "color": _MUTED, "lw": 0.9}
-    place = {"ha": "center", "size": 8, "color": _MUTED}
-    side.annotate("source side", (0, 0), (0, -2.2 * margin), arrowprops=arrow, **place)
+    look = {"ha": "center", "size": 8, "color": _MUTED}
+    side.annotate("source side", (0, 0), (0, -2.2 * margin), arrowprops=arrow, **look)
     side.set(xlim=(-reach - margin, reach + margin), ylim=(bottom + margin, -3 * margin))
     side.set(xlabel="x / mm", ylabel="z / mm", title=detector.name)
     front.set(xlim=(-reach - margin, reach + margin), ylim=(-reach - margin, reach + margin))
     front.set(xlabel="x / mm", ylabel="y / mm", title="elements and photosensors, from the front")
     for axes in (side, front):
         _style(axes)
+    entries = _legend(detector)
     figure.legend(
         handles=entries,
         loc="outside lower center",
@@ -87,9 +66,52 @@ def draw_detector(detector: Detector) -> Figure:
     return figure
 
 
+def _draw_from_the_side(
+    axes: Axes, detector: Detector, elements: list[Box], layers: list[Box], sensors: list[Box]
+) -> None:
+    for box in elements[: detector.crystal.elements[0]]:
+        _draw(axes, box, 2, _CRYSTAL, 0.45)
+    for number, box in enumerate(layers):
+        _draw(axes, box, 2, _LAYERS[number % len(_LAYERS)], 0.6)
+    for box in sensors[: detector.sensors.grid[0]]:
+        _draw(axes, box, 2, _SENSOR, 0.9)
+
+
+def _draw_from_the_front(
+    axes: Axes, detector: Detector, elements: list[Box], sensors: list[Box]
+) -> None:
+    plane = detector.sensors
+    for box in elements:
+        _draw(axes, box, 1, _CRYSTAL, 0.22)
+    for box in sensors:
+        _draw(axes, box, 1, _SENSOR, 0.35, round_=plane.shape == "round")
+    if plane.count <= 64:
+        for number, (x, y) in enumerate(plane.centres_mm):
+            axes.text(x, y, str(number), ha="center", va="center", size=7, color=_INK)
+
+
+def _legend(detector: Detector) -> list[Patch]:
+    from matplotlib.patches import Patch
+
+    layers = [
+        Patch(
+            facecolor=_LAYERS[number % len(_LAYERS)],
+            alpha=0.6,
+            label=f"{layer.name}, {layer.size_mm[2]:g} mm",
+        )
+        for number, layer in enumerate(detector.layers)
+    ]
+    label = f"{detector.sensors.count} × {detector.photosensor.model}"
+    return [
+        Patch(facecolor=_CRYSTAL, alpha=0.45, label=_crystal_label(detector)),
+        *layers,
+        Patch(facecolor=_SENSOR, alpha=0.9, label=label),
+    ]
+
+
 def _crystal_label(detector: Detector) -> str:
     crystal = detector.crystal
-    pieces = crystal.elements[0] * crystal.elements[1]
+    pieces = crystal.element_count
     size = " × ".join(f"{length:g}" for length in crystal.size_mm)
     return f"{detector.material.name}, {size} mm" + (f", {pieces} pieces" if pieces > 1 else "")
 
@@ -97,6 +119,14 @@ def _crystal_label(detector: Detector) -> str:
 def _elements(crystal: Crystal) -> list[Box]:
     size = crystal.element_size_mm
     return [((x - size[0] / 2, y - size[1] / 2, 0.0), size) for x, y in crystal.element_centres_mm]
+
+
+def _layers(detector: Detector) -> list[Box]:
+    bottoms = detector.boundaries_mm[1:-1]
+    return [
+        ((-layer.size_mm[0] / 2, -layer.size_mm[1] / 2, float(bottom)), layer.size_mm)
+        for layer, bottom in zip(detector.layers, bottoms, strict=True)
+    ]
 
 
 def _sensors(plane: SensorPlane, z: float, depth: float) -> list[Box]:

@@ -10,7 +10,6 @@ the same window: it starts ``pre_trigger_samples`` before the sample at which de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -53,7 +52,8 @@ from pulsefront.simulate.light.table import no_light_map
 from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
-from pulsefront.simulate.run.shards import child_seed, shard_sizes
+from pulsefront.simulate.run.shards import child_seed
+from pulsefront.simulate.run.sharing import Sharing, share_events
 from pulsefront.simulate.sensor.avalanches import avalanche_model
 from pulsefront.simulate.sensor.charges import channel_gain
 from pulsefront.simulate.sensor.digitizer import digitizer_model
@@ -130,11 +130,8 @@ def coincidence_plan(
     nominal_mm = np.array(settings.offsets_mm)
     rng = np.random.default_rng(child_seed(seed, 0))
     source_mm = nominal_mm + rng.normal(0.0, settings.stage_error_mm, len(nominal_mm))
-    ends = settings.events_per_offset * np.arange(1, len(nominal_mm) + 1)
-    if events is not None:
-        if events < 1:
-            raise ConfigError("must be at least 1", field="events", value=events)
-        ends = (ends * events) // ends[-1]
+    counts = np.full(len(nominal_mm), settings.events_per_offset)
+    sharing = share_events(counts, events, at_most=_SHARD_EVENTS)
     source = _pair_source(settings)
     gains = [
         channel_gain(d, np.random.default_rng(child_seed(seed, 0, side)))
@@ -144,23 +141,18 @@ def coincidence_plan(
         _arm(*parts, settings) for parts in zip(detectors, digitizers, maps, gains, strict=True)
     ]
     shape = (len(channel_names(detector, settings)), digitizers[0].samples)
-    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
-
-    def which(shard: int) -> NDArray[np.intp]:
-        start = shard * _SHARD_EVENTS
-        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
 
     def arguments(shard: int) -> tuple[Any, ...]:
-        return source_mm[which(shard)], source, *arms, shape, child_seed(seed, 1, shard)
+        return source_mm[sharing.positions(shard)], source, *arms, shape, child_seed(seed, 1, shard)
 
     provenance = _provenance(detectors, digitizers[0], settings, gains, seed)
-    table = partial(_table, which, nominal_mm, provenance)
+    table = partial(_table, sharing, nominal_mm, provenance)
     identity = {
         **provenance,
-        "events": int(ends[-1]),
+        "events": sharing.events,
         "maps": ["" if settings.full_tracing else m.optics for m in maps],
     }
-    return Plan(sizes, _shard, arguments, table, identity)
+    return Plan(sharing.sizes, _shard, arguments, table, identity)
 
 
 def _light_maps(
@@ -200,13 +192,13 @@ def _pair_source(settings: CoincidenceSettings) -> PairSource:
 
 
 def _table(
-    which: Callable[[int], NDArray[np.intp]],
+    sharing: Sharing,
     nominal_mm: Table,
     provenance: dict[str, Any],
     shard: int,
     events: CoincidenceEvents,
 ) -> EventTable:
-    offset = which(shard)
+    offset = sharing.positions(shard)
     waveform = events.waveform_adc
     columns = {
         **events._asdict(),

@@ -9,7 +9,6 @@ position; each sub-lattice has its own number of events.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,8 @@ from pulsefront.simulate.light.table import no_light_map
 from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
-from pulsefront.simulate.run.shards import child_seed, shard_sizes
+from pulsefront.simulate.run.shards import child_seed
+from pulsefront.simulate.run.sharing import Sharing, share_events
 from pulsefront.simulate.scan.chain import (
     GEOMETRIES,
     MAX_TRIES,
@@ -108,39 +108,39 @@ def scan_plan(
     light_map: LightMap | None = None,
     cache: str | Path | None = None,
     executor: Executor | None = None,
+    map_report: Report = silent,
 ) -> Plan:
     """Return a scan as shards; see `simulate_scan`.
 
     *events* in all are shared out between the positions in proportion to what *scan* gives them;
-    None takes the numbers of *scan* as they are.
+    None takes the numbers of *scan* as they are. *map_report* is told of photons while a light map
+    is traced.
     """
     readout = _readout(detector)
     check_scan(detector, scan)
-    index, position_mm, ends = _positions(scan, events)
+    index, position_mm, counts = _positions(scan)
+    sharing = share_events(counts, events, at_most=_SHARD_EVENTS)
     if scan.full_tracing:
         light_map = no_light_map(detector)
     elif light_map is None:
-        light_map = light_map_for(detector, scan.light_map, cache=cache, executor=executor)
+        light_map = light_map_for(
+            detector, scan.light_map, cache=cache, executor=executor, report=map_report
+        )
     else:
         light_map.check_made_for(detector)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
     source_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
     gain = channel_gain(detector, gain_rng)
     chain = _chain(detector, scan, readout, light_map)
-    sizes = shard_sizes(int(ends[-1]), _SHARD_EVENTS)
-
-    def which(shard: int) -> NDArray[np.intp]:
-        start = shard * _SHARD_EVENTS
-        return np.searchsorted(ends, np.arange(start, start + sizes[shard]), side="right")
 
     def arguments(shard: int) -> tuple[Any, ...]:
-        seed_of_shard = child_seed(seed, 1, shard)
-        return source_mm[which(shard)], gain, scan.keep_deposits, chain, seed_of_shard
+        source = source_mm[sharing.positions(shard)]
+        return source, gain, scan.keep_deposits, chain, child_seed(seed, 1, shard)
 
     provenance = _provenance(detector, scan, seed, gain)
-    table = partial(_table, which, index, position_mm, readout, provenance)
-    identity = {**provenance, "events": int(ends[-1]), "map": light_map.optics}
-    return Plan(sizes, _scan_shard, arguments, table, identity)
+    table = partial(_table, sharing, index, position_mm, readout, provenance)
+    identity = {**provenance, "events": sharing.events, "map": light_map.optics}
+    return Plan(sharing.sizes, _scan_shard, arguments, table, identity)
 
 
 def _readout(detector: Detector) -> ChargeReadout:
@@ -154,10 +154,8 @@ def _readout(detector: Detector) -> ChargeReadout:
     return detector.charge
 
 
-def _positions(
-    scan: ScanSettings, events: int | None
-) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
-    """Return index and position of the stage, and the running sum of events over positions."""
+def _positions(scan: ScanSettings) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
+    """Return index and position of the stage, and the events of each."""
     if scan.geometry in {"flood", "internal"}:
         count = scan.events_even_even or scan.events_odd_odd or scan.events_mixed
         index, position, counts = np.zeros((1, 2), np.int16), np.zeros((1, 2)), np.array([count])
@@ -174,12 +172,7 @@ def _positions(
             value=scan.half_extent_mm,
             remedy="widen the scan, or give the visited parities events",
         )
-    ends = np.cumsum(counts)
-    if events is not None:
-        if events < 1:
-            raise ConfigError("must be at least 1", field="events", value=events)
-        ends = (ends * events) // ends[-1]
-    return index, position, ends
+    return index, position, counts
 
 
 def _chain(
@@ -251,7 +244,7 @@ def _scan_shard(
 
 
 def _table(
-    which: Callable[[int], NDArray[np.intp]],
+    sharing: Sharing,
     index: NDArray[np.int16],
     position_mm: Table,
     readout: ChargeReadout,
@@ -259,7 +252,7 @@ def _table(
     shard: int,
     events: ScanEvents,
 ) -> EventTable:
-    position = which(shard)
+    position = sharing.positions(shard)
     columns = {
         **events._asdict(),
         "stage_position_mm": position_mm[position].astype(np.float32),
