@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from pulsefront.simulate import (
     LightMapSettings,
     ScanSettings,
     light_map_for,
+    scan_plan,
     scan_positions,
     simulate_scan,
+    trace_light_map,
 )
 
 MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)
@@ -133,6 +136,23 @@ def test_a_scan_that_cannot_be_is_refused_before_work_starts(
 def test_a_detector_without_charges_is_refused() -> None:
     with pytest.raises(ConfigError, match="no charge readout"):
         simulate_scan(load_detector("lyso_pair_3x3x20"), ScanSettings(half_extent_mm=1.0), 1)
+
+
+def test_the_threshold_is_read_in_the_middle_of_an_element_and_not_in_the_gap_beside_it() -> None:
+    """The middle of an even number of pixels is a gap: the threshold was 0.8 % off."""
+    pixels = load_detector("lyso_pixels_8x8")
+    coarse = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=20.0, photons=200, direct_light=False)
+    whole = trace_light_map(pixels, coarse)
+    x, y = pixels.crystal.central_element_mm
+    half = pixels.crystal.element_size_mm[0] / 2
+    column, row = (np.abs(axis - at) <= half for axis, at in ((whole.x_mm, x), (whole.y_mm, y)))
+    # Two nodes across the element: those of all other elements do not count.
+    assert column.sum() == row.sum() == 2
+    inside = (column[:, None] & row[None, :])[:, :, None, None]
+    central = replace(whole, probability=np.where(inside, whole.probability, np.float32(0.0)))
+    scan = ScanSettings(half_extent_mm=1.0, light_map=coarse)
+    one, other = (scan_plan(pixels, scan, 1, light_map=each) for each in (whole, central))
+    assert one.arguments(0)[3].beam.trigger_adc == other.arguments(0)[3].beam.trigger_adc > 0
 
 
 def test_progress_reaches_the_total(detector: Detector, light_map: LightMap) -> None:

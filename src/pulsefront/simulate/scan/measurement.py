@@ -210,8 +210,9 @@ def _chain(
 
 
 def _middle(detector: Detector, light_map: LightMap) -> float:
-    at = np.array([[0.0, 0.0, detector.thickness_mm / 2]])
-    return float(light_map.probabilities(at).sum())
+    """Return the share of light from the middle of the central element that is collected."""
+    middle = [*detector.crystal.central_element_mm, detector.thickness_mm / 2]
+    return float(light_map.probabilities(np.array([middle])).sum())
 
 
 def _scan_shard(
