@@ -76,7 +76,12 @@ class Detector(_DetectorFile):
             There is none.
         """
         if self.charge is None:
-            raise ConfigError("has no [charge] section", file=self.name, field="charge")
+            raise ConfigError(
+                "has no charge readout",
+                field="charge",
+                value=self.name,
+                remedy="add a [charge] section to the detector",
+            )
         return self.charge
 
     @property
@@ -89,7 +94,12 @@ class Detector(_DetectorFile):
             There is none.
         """
         if self.digitizer is None:
-            raise ConfigError("has no [digitizer] section", file=self.name, field="digitizer")
+            raise ConfigError(
+                "has no digitizer",
+                field="digitizer",
+                value=self.name,
+                remedy="add a [digitizer] section to the detector",
+            )
         return self.digitizer
 
     @property

@@ -103,7 +103,7 @@ def check_pair(
     ConfigError
         Something of the pair, the source or the readout does not fit.
     """
-    first, second = (_digitizer(detector) for detector in detectors)
+    first, second = (detector.waveform_digitizer for detector in detectors)
     for key in ("sample_interval_ns", "samples", "pre_trigger_samples"):
         if getattr(second, key) != getattr(first, key):
             raise ConfigError(
@@ -115,17 +115,6 @@ def check_pair(
     _check_kinds(settings, first, detectors)
     _check_readout(settings, detectors)
     return first, second
-
-
-def _digitizer(detector: Detector) -> Digitizer:
-    if detector.digitizer is None:
-        raise ConfigError(
-            "has no digitizer",
-            field="digitizer",
-            value=detector.name,
-            remedy="add a [digitizer] section to the detector",
-        )
-    return detector.digitizer
 
 
 def _check_source(settings: CoincidenceSettings) -> None:

@@ -116,7 +116,7 @@ def scan_plan(
     None takes the numbers of *scan* as they are. *map_report* is told of photons while a light map
     is traced.
     """
-    readout = _readout(detector)
+    readout = detector.charge_readout
     check_scan(detector, scan)
     index, position_mm, counts = _positions(scan)
     sharing = share_events(counts, events, at_most=_SHARD_EVENTS)
@@ -141,17 +141,6 @@ def scan_plan(
     table = partial(_table, sharing, index, position_mm, readout, provenance)
     identity = {**provenance, "events": sharing.events, "map": light_map.optics}
     return Plan(sharing.sizes, _scan_shard, arguments, table, identity)
-
-
-def _readout(detector: Detector) -> ChargeReadout:
-    if detector.charge is None:
-        raise ConfigError(
-            "has no charge readout",
-            field="charge",
-            value=detector.name,
-            remedy="add a [charge] section to the detector",
-        )
-    return detector.charge
 
 
 def _positions(scan: ScanSettings) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:

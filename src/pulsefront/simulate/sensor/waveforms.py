@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 import pulsefront
-from pulsefront.detector import Detector, Digitizer, detector_hash
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.detector import Detector, detector_hash
+from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.run.plan import Plan
@@ -118,7 +118,7 @@ def waveform_plan(
     start_ns: float | None = None,
 ) -> Plan:
     """Return waveforms as shards; see `simulate_waveforms`."""
-    digitizer = _digitizer(detector)
+    digitizer = detector.waveform_digitizer
     number, photon_ns, first = _by_event(event, time_ns)
     if start_ns is None:
         start_ns = -digitizer.pre_trigger_samples * digitizer.sample_interval_ns
@@ -144,17 +144,6 @@ def waveform_plan(
     }
     table = partial(_table, number, np.diff(first), provenance)
     return Plan(sizes, record_photons, arguments, table, provenance)
-
-
-def _digitizer(detector: Detector) -> Digitizer:
-    if detector.digitizer is None:
-        raise ConfigError(
-            "has no digitizer",
-            field="digitizer",
-            value=detector.name,
-            remedy="add a [digitizer] section to the detector",
-        )
-    return detector.digitizer
 
 
 def _by_event(
@@ -225,7 +214,7 @@ def record_photons(
     ConfigError
         The detector has no digitizer.
     """
-    digitizer, events = _digitizer(detector), len(first) - 1
+    digitizer, events = detector.waveform_digitizer, len(first) - 1
     recorded = Recorded(
         np.zeros((events, digitizer.samples), np.uint16), np.zeros(events), np.zeros(events, bool)
     )
