@@ -1,6 +1,6 @@
-"""The light map against full tracing, at random places off its grid: counts and times.
+"""The light map against full tracing, at random positions off its grid: counts and times.
 
-The level is 1 % for each detector and quantity as a whole: of 20 places, the smallest p-value
+The level is 1 % for each detector and quantity as a whole: of 20 positions, the smallest p-value
 must be above 1 % / 20 (Bonferroni).
 """
 
@@ -22,29 +22,29 @@ from pulsefront.simulate.scan.settings import default_scan
 
 pytestmark = pytest.mark.peer
 
-PLACES = 20
+POSITIONS = 20
 PHOTONS = 100_000
-LEVEL = 0.01 / PLACES
+LEVEL = 0.01 / POSITIONS
 SHIPPED = sorted(path.stem for path in Path(sim_data_directory() / "detectors").glob("*.toml"))
 
 
-def places(detector: Detector) -> np.ndarray:
-    """Return random places in the crystal, none of them in a gap between elements."""
+def positions(detector: Detector) -> np.ndarray:
+    """Return random positions in the crystal, none of them in a gap between elements."""
     rng = np.random.default_rng(4)
     crystal = detector.crystal
     size = np.array(crystal.size_mm)
     found: list[np.ndarray] = []
-    while len(found) < PLACES:
+    while len(found) < POSITIONS:
         points = rng.uniform(size * (-0.5, -0.5, 0.0), size * (0.5, 0.5, 1.0))
-        pitch = (size[:2] + crystal.gap_mm) / crystal.elements
-        if ((points[:2] + size[:2] / 2) % pitch < pitch - crystal.gap_mm).all():
+        apart = np.abs(points[:2] - crystal.element_centres_mm)
+        if (apart < np.array(crystal.element_size_mm[:2]) / 2).all(axis=1).any():
             found.append(points)
     return np.array(found)
 
 
-def traced(detector: Detector, place: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+def traced(detector: Detector, position: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
     state = new_state(np.random.SeedSequence(number))
-    sensor, transit = trace_photons(optical_world(detector), np.tile(place, (PHOTONS, 1)), state)
+    sensor, transit = trace_photons(optical_world(detector), np.tile(position, (PHOTONS, 1)), state)
     return sensor[sensor >= 0], transit[sensor >= 0]
 
 
@@ -58,12 +58,12 @@ def test_counts_of_the_map_are_those_of_full_tracing(
         # Light is trapped between the polished sides of narrow crystals, which takes time.
         settings = settings.model_copy(update={"photons": 15_000})
     light_map = trace_light_map(detector, settings)
-    at = places(detector)
+    at = positions(detector)
     expected = light_map.probabilities(at).astype(float) * PHOTONS
     map_error = light_map.standard_errors(at) * PHOTONS
     p_values, reduced = [], []
-    for number, place in enumerate(at):
-        sensor, _ = traced(detector, place, number)
+    for number, position in enumerate(at):
+        sensor, _ = traced(detector, position, number)
         counts = np.bincount(sensor, minlength=detector.sensors.count)
         mean = expected[number]
         seen = mean > 10
@@ -88,13 +88,13 @@ def test_times_of_the_map_are_those_of_full_tracing(
     settings = CoincidenceSettings().light_map.model_copy(update=finer)
     light_map = trace_light_map(detector, settings)
     p_values, distances = [], []
-    for number, place in enumerate(places(detector)):
-        _, transit = traced(detector, place, number)
+    for number, position in enumerate(positions(detector)):
+        _, transit = traced(detector, position, number)
         state = new_state(np.random.SeedSequence(100 + number))
-        sensor, drawn = light_map.draw_photons(np.tile(place, (PHOTONS, 1)), state)
+        sensor, drawn = light_map.draw_photons(np.tile(position, (PHOTONS, 1)), state)
         distance = stats.ks_2samp(transit, drawn[sensor >= 0], method="asymp").statistic
-        # The map stands for a sample too, of the photons traced from the grid around the place.
-        p, error = len(transit) / PHOTONS, float(light_map.standard_errors(place)[0, 0])
+        # The map stands for a sample too, of the photons traced from the grid around the position.
+        p, error = len(transit) / PHOTONS, float(light_map.standard_errors(position)[0, 0])
         of_map = error**2 / (p * p * (1 - p))
         effective = 1 / (1 / len(transit) + 1 / (sensor >= 0).sum() + of_map)
         p_values.append(stats.kstwobign.sf(distance * np.sqrt(effective)))

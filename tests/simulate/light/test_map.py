@@ -31,15 +31,15 @@ def map_with_direct_light() -> LightMap:
 
 
 def test_off_the_grid_the_map_is_the_full_tracing(map_with_direct_light: LightMap) -> None:
-    """At 20 random places and 10⁵ photons: chi-square per sensor near that of statistics."""
+    """At 20 random positions and 10⁵ photons: chi-square per sensor near that of statistics."""
     world = optical_world(load_detector("lyso_monolithic_50x50x16"))
     rng = np.random.default_rng(4)
-    places = rng.uniform((-24.5, -24.5, 0.2), (24.5, 24.5, 15.8), (20, 3))
-    mapped = map_with_direct_light.probabilities(places) * 100_000
+    positions = rng.uniform((-24.5, -24.5, 0.2), (24.5, 24.5, 15.8), (20, 3))
+    mapped = map_with_direct_light.probabilities(positions) * 100_000
     reduced = []
-    for number, place in enumerate(places):
+    for number, position in enumerate(positions):
         state = new_state(np.random.SeedSequence(number))
-        sensor, _ = trace_photons(world, np.tile(place, (100_000, 1)), state)
+        sensor, _ = trace_photons(world, np.tile(position, (100_000, 1)), state)
         counts = np.bincount(sensor[sensor >= 0], minlength=64)
         # The traced grid has an error of its own: at most that of its photons at one position.
         variance = mapped[number] * (1 + 100_000 / map_with_direct_light.photons)
@@ -48,7 +48,7 @@ def test_off_the_grid_the_map_is_the_full_tracing(map_with_direct_light: LightMa
     assert max(reduced) < 1.6
 
 
-def test_mirrored_places_see_mirrored_sensors(block_map: LightMap) -> None:
+def test_mirrored_positions_see_mirrored_sensors(block_map: LightMap) -> None:
     plane = block_map.probabilities(np.array([[7.0, -11.0, 9.0]])).reshape(8, 8)
     for at, image in (
         ((-7.0, -11.0, 9.0), plane[:, ::-1]),
@@ -66,7 +66,7 @@ def test_between_grid_positions_probabilities_are_linear(block_map: LightMap) ->
     np.testing.assert_allclose(block_map.probabilities(middle)[0], corners, rtol=1e-5)
 
 
-def test_outside_the_grid_the_nearest_place_counts(block_map: LightMap) -> None:
+def test_outside_the_grid_the_nearest_position_counts(block_map: LightMap) -> None:
     np.testing.assert_array_equal(
         block_map.probabilities(np.array([[99.0, 0.0, -3.0]])),
         block_map.probabilities(np.array([[25.0, 0.0, 0.0]])),

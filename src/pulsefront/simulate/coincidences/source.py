@@ -117,7 +117,7 @@ def draw_kind(state: State, source: PairSource) -> int:
 def _aim(
     state: State, x: float, y: float, z: float, distance: float, half_x: float, half_y: float
 ) -> tuple[float, float, float]:
-    """Return a direction from the source to a random place on the farther entrance face."""
+    """Return a direction from the source to a random point of the farther entrance face."""
     face = -0.5 * distance if z > 0.0 else 0.5 * distance
     dx = half_x * (2.0 * uniform(state) - 1.0) - x
     dy = half_y * (2.0 * uniform(state) - 1.0) - y

@@ -56,7 +56,7 @@ def beta_energy(state: NDArray[np.uint64]) -> float:
 def lutetium_decay(
     state: NDArray[np.uint64], crystal: Slab, table: GammaTable, deposits: Sequence[Deposit]
 ) -> tuple[int, int, float]:
-    """Let 176Lu decay at a random place of a random element.
+    """Let 176Lu decay at a random position in a random element.
 
     *deposits* are to be `MAX_DECAY_DEPOSITS`.
 

@@ -3,7 +3,7 @@
 Near the photosensors this part of the light changes over tenths of a millimetre, too fast for a
 grid of traced positions, which then holds the smooth remainder. Behind one block on square
 sensors one table serves all sensors (`pulsefront.simulate.light.direct_integral`). Of slabs,
-pixels and round sensors it is computed on a fine grid of places, with the total reflections by
+pixels and round sensors it is computed on a fine grid of positions, with the total reflections by
 polished sides counted as direct (`pulsefront.simulate.light.direct_grid`).
 """
 
@@ -20,7 +20,7 @@ __all__ = ["DirectLight", "add_direct", "direct_light", "is_shift_invariant", "n
 
 
 def direct_light(detector: Detector, *, executor: Executor | None = None) -> DirectLight:
-    """Return the direct light of *detector* on every photosensor from every place."""
+    """Return the direct light of *detector* on every photosensor from every position."""
     if is_shift_invariant(detector):
         return integrated(detector)
     return gridded(detector, executor=executor)

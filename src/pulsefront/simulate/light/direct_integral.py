@@ -110,9 +110,9 @@ def _corner_integrals(
                     for n in range(len(nodes)):
                         phi = 0.5 * (high + low) + 0.5 * (high - low) * nodes[n]
                         r = a / math.cos(phi) if part == 0 else b / math.sin(phi)
-                        place = math.atan(r / scale) / per_step
-                        k = min(int(place), last - 1)
-                        value = radial[k] + (place - k) * (radial[k + 1] - radial[k])
+                        node = math.atan(r / scale) / per_step
+                        k = min(int(node), last - 1)
+                        value = radial[k] + (node - k) * (radial[k + 1] - radial[k])
                         total += 0.5 * (high - low) * weights[n] * value
             sign = (1.0 if edges[i] > 0.0 else -1.0) * (1.0 if edges[j] > 0.0 else -1.0)
             result[i, j] = result[j, i] = sign * total
