@@ -74,7 +74,7 @@ def test_the_map_of_a_misaligned_detector_is_its_full_tracing_in_every_octant(
         optical_world(detector), np.tile(at, (SHARED, 1)), new_state(np.random.SeedSequence(5))
     )
     counts = np.bincount(sensor[sensor >= 0], minlength=64)
-    # Both have errors of their own; directions of the map are stratified: it has less at most.
+    # Both have errors of their own, the map smaller ones: its directions are stratified.
     variance = np.maximum(mapped, 1 / SHARED) * SHARED * 2
     assert ((counts - mapped * SHARED) ** 2 / variance).sum() < 64 + 4 * np.sqrt(128)
     # Photosensors shifted to the other side would not do.
