@@ -26,6 +26,7 @@ from pulsefront.simulate.constants import LIGHT_MM_PER_NS
 from pulsefront.simulate.run.random import uniform
 from pulsefront.simulate.sensor.avalanches import Scratch, scratch
 from pulsefront.simulate.sensor.digitizer import (
+    DigitizerModel,
     add_noise,
     phase_steps,
     quantize,
@@ -88,13 +89,11 @@ class _Room(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _room(first: Arm, second: Arm, channels: int, length: int) -> _Room:
-    sensors = max(len(first.sensor_gain), len(second.sensor_gain))
-    levels = max(first.grid.transit_ns.shape[4], second.grid.transit_ns.shape[4])
+def _room(sensors: int, cells: int, quantiles: int, channels: int, length: int) -> _Room:
     return _Room(
         room_for_decay(),
-        room_for_pulses(_MOST_AVALANCHES, sensors, levels),
-        scratch(_MOST_AVALANCHES, max(first.avalanche.cells, second.avalanche.cells)),
+        room_for_pulses(_MOST_AVALANCHES, sensors, quantiles),
+        scratch(_MOST_AVALANCHES, cells),
         np.zeros(length),
         np.zeros((2, length)),
         np.zeros((2, channels, length)),
@@ -183,16 +182,18 @@ def _see(
 
 @njit(nogil=True, cache=True)
 def _digitize(
-    event: int, first_sample: int, first: Arm, second: Arm, room: _Room, events: CoincidenceEvents
+    event: int,
+    side: int,
+    first_sample: int,
+    digitizer: DigitizerModel,
+    channels: Table,
+    events: CoincidenceEvents,
 ) -> None:
-    """Write down the window of both sides that begins at a sample."""
-    samples = events.waveform_adc[event]
-    for side in range(2):
-        digitizer = first.digitizer if side == 0 else second.digitizer
-        for channel in range(samples.shape[1]):
-            analog = room.channels[side, channel]
-            if quantize(analog, first_sample, digitizer, samples[side, channel]):
-                events.clipped[event] = True
+    """Write down the window of one side that begins at a sample."""
+    for channel in range(len(channels)):
+        samples = events.waveform_adc[event, side, channel]
+        if quantize(channels[channel], first_sample, digitizer, samples):
+            events.clipped[event] = True
 
 
 @njit(nogil=True, cache=True)
@@ -218,7 +219,13 @@ def coincidence_events(
     samples, interval = events.waveform_adc.shape[3], first.digitizer.interval_ns
     before = first.digitizer.pre_trigger
     length = samples + before + 2 * MARGIN
-    room = _room(first, second, events.waveform_adc.shape[2], length)
+    room = _room(
+        max(len(first.sensor_gain), len(second.sensor_gain)),
+        max(first.avalanche.cells, second.avalanche.cells),
+        max(first.grid.transit_ns.shape[4], second.grid.transit_ns.shape[4]),
+        events.waveform_adc.shape[2],
+        length,
+    )
     steps_first = phase_steps(first.digitizer.pulse, interval)
     steps_second = phase_steps(second.digitizer.pulse, interval)
     for event in range(len(source_mm)):
@@ -239,7 +246,8 @@ def coincidence_events(
                 continue
             for side in range(2):
                 events.true_arrival_ns[event, side] -= start + window * interval
-            _digitize(event, window, first, second, room, events)
+                digitizer = first.digitizer if side == 0 else second.digitizer
+                _digitize(event, side, window, digitizer, room.channels[side], events)
             found = True
             break
         if not found:

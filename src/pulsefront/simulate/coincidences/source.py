@@ -16,11 +16,13 @@ from pulsefront.simulate.gamma.background import MAX_DECAY_DEPOSITS, lutetium_de
 from pulsefront.simulate.gamma.interactions import (
     Deposit,
     Gamma,
+    GammaTable,
     compton_cosine,
     compton_energy,
     room_for_deposits,
     trace_gamma,
 )
+from pulsefront.simulate.light.world import Slab
 from pulsefront.simulate.run.random import direction, normal, uniform
 
 __all__ = [
@@ -155,31 +157,15 @@ def _delays_and_energies(
 
 
 @njit(nogil=True, cache=True)
-def _send_prompt(
-    state: State,
-    x: float,
-    y: float,
-    z: float,
-    source: PairSource,
-    first: Arm,
-    second: Arm,
-    decay: Decay,
+def _add_prompt(
+    state: State, side: int, gamma: Gamma, crystal: Slab, gammas: GammaTable, decay: Decay
 ) -> None:
-    """Send the third gamma ray; its deposits pile up behind those of the side that it hits."""
-    dx, dy, dz = direction(state)
-    side = 0 if dz < 0.0 else 1
-    arm, sign = (first, 1.0) if side == 0 else (second, -1.0)
-    depth = -(0.5 * source.distance_mm + sign * z)
-    count, _scatters, escaped = trace_gamma(
-        state,
-        Gamma(x, y, depth, dx, dy, abs(dz), source.prompt_kev),
-        arm.world.slabs[0],
-        arm.gammas,
-        decay.deposits[side][decay.number[side] :],
-    )
+    """Send a third gamma ray; its deposits pile up behind those of the side that it hits."""
+    left = decay.deposits[side][decay.number[side] :]
+    count, _scatters, escaped = trace_gamma(state, gamma, crystal, gammas, left)
     if count > 0:
         decay.number[side] += count
-        decay.deposited_kev[side] += source.prompt_kev - escaped
+        decay.deposited_kev[side] += gamma.energy_kev - escaped
 
 
 @njit(nogil=True, cache=True)
@@ -223,5 +209,10 @@ def send_gammas(
         if count == 0 or deposited < _HOPELESS * source.trigger_kev:
             return False
     if source.prompt_kev > 0.0:
-        _send_prompt(state, x, y, z, source, first, second, decay)
+        dx, dy, dz = direction(state)
+        side = 0 if dz < 0.0 else 1
+        arm, sign = (first, 1.0) if side == 0 else (second, -1.0)
+        depth = -(0.5 * source.distance_mm + sign * z)
+        gamma = Gamma(x, y, depth, dx, dy, abs(dz), source.prompt_kev)
+        _add_prompt(state, side, gamma, arm.world.slabs[0], arm.gammas, decay)
     return True
