@@ -14,12 +14,11 @@ from pulsefront.detector import Detector, load_detector
 from pulsefront.simulate.coincidences.light import add_photons
 from pulsefront.simulate.light.scintillation import decay_parts
 from pulsefront.simulate.run.random import new_state
+from pulsefront.simulate.sensor.avalanche_model import avalanche_model, gain_table
 from pulsefront.simulate.sensor.avalanches import (
     Scratch,
     add_avalanches,
     add_dark_counts,
-    avalanche_model,
-    gain_table,
     neighbour,
     scratch,
 )

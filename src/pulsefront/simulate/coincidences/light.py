@@ -26,8 +26,8 @@ from pulsefront.simulate.light.scintillation import (
     emission_time,
 )
 from pulsefront.simulate.run.random import borrowed, direction, normal, poisson
+from pulsefront.simulate.sensor.avalanche_model import AvalancheModel
 from pulsefront.simulate.sensor.avalanches import (
-    AvalancheModel,
     Scratch,
     add_avalanches,
     add_dark_counts,

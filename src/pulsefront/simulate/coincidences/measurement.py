@@ -54,7 +54,7 @@ from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.run.shards import child_seed
 from pulsefront.simulate.run.sharing import Sharing, share_events
-from pulsefront.simulate.sensor.avalanches import avalanche_model
+from pulsefront.simulate.sensor.avalanche_model import avalanche_model
 from pulsefront.simulate.sensor.charges import channel_gain
 from pulsefront.simulate.sensor.digitizer import digitizer_model
 

@@ -14,20 +14,26 @@ from numpy.typing import NDArray
 from pulsefront.detector import Detector
 from pulsefront.progress import Report, silent
 from pulsefront.simulate.light.direct import direct_light, is_shift_invariant, no_direct_light
-from pulsefront.simulate.light.grid import LightMapSettings, depth_nodes, lateral_nodes
-from pulsefront.simulate.light.optics import (
+from pulsefront.simulate.light.flight import (
     AT_SENSORS,
     FLYING,
     Photon,
     beside_sensors,
     emitted,
     fly,
-    optical_world,
 )
+from pulsefront.simulate.light.grid import LightMapSettings, depth_nodes, lateral_nodes
 from pulsefront.simulate.light.surfaces import ABSORBED, Face
 from pulsefront.simulate.light.symmetry import symmetry_of
 from pulsefront.simulate.light.table import LightMap
-from pulsefront.simulate.light.world import Plane, Slab, optical_hash, sensor_at, shifted_planes
+from pulsefront.simulate.light.world import (
+    Plane,
+    Slab,
+    optical_hash,
+    optical_world,
+    sensor_at,
+    shifted_planes,
+)
 from pulsefront.simulate.run.random import borrowed, new_state, uniform
 from pulsefront.simulate.run.shards import run_shards, spawn_seeds
 

@@ -13,10 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import stats
 
-from pulsefront.detector import Detector, Photosensor, SiPM
-from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.random import (
     borrowed,
     exponential,
@@ -24,22 +21,18 @@ from pulsefront.simulate.run.random import (
     poisson,
     uniform,
 )
-from pulsefront.simulate.sensor.charges import crosstalk_mean
+from pulsefront.simulate.sensor.avalanche_model import GAINS, AvalancheModel
 
 __all__ = [
-    "AvalancheModel",
     "Scratch",
     "add_avalanches",
     "add_dark_counts",
-    "avalanche_model",
-    "gain_table",
     "scratch",
     "total_charge",
 ]
 
-_GAINS = 4096
 # A word: 32 bits for the cell, 12 for the charge, 20 for whether there are secondaries.
-_GAIN_BITS, _CHANCE_BITS = np.uint64(_GAINS - 1), np.uint64((1 << 20) - 1)
+_GAIN_BITS, _CHANCE_BITS = np.uint64(GAINS - 1), np.uint64((1 << 20) - 1)
 _CHANCES = float(1 << 20)
 _BY_20, _BY_32 = np.uint64(20), np.uint64(32)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -87,82 +80,6 @@ def scratch(most: int, cells: int) -> Scratch:
         np.full(max(1, cells), -1, np.int32),
         np.zeros(1, np.int32),
     )
-
-
-class AvalancheModel(NamedTuple):
-    """A photosensor as the kernels here read it; times in ns.
-
-    Attributes
-    ----------
-    cells, side
-        Number of microcells and of those in a row; 0 cells of a tube.
-    crosstalk, delayed, delayed_ns, afterpulse, afterpulse_ns
-        Mean numbers of secondaries of an avalanche by kind, and the time constants of the late.
-    recovery_ns
-        Of a cell.
-    jitter_ns
-        Standard deviation of the time of one photon.
-    dark_per_ns
-        Rate of dark counts.
-    gains
-        Of `gain_table`.
-    """
-
-    cells: int
-    side: int
-    crosstalk: float
-    delayed: float
-    delayed_ns: float
-    afterpulse: float
-    afterpulse_ns: float
-    recovery_ns: float
-    jitter_ns: float
-    dark_per_ns: float
-    gains: Table
-
-
-def avalanche_model(detector: Detector) -> AvalancheModel:
-    """Return what the photosensors of *detector* make of single photons."""
-    sensor = detector.photosensor
-    dark_per_ns, gains = sensor.dark_count_rate_hz * 1e-9, gain_table(sensor)
-    if not isinstance(sensor, SiPM):
-        jitter_ns = sensor.transit_time_spread_sigma_ps / 1000.0
-        none = AvalancheModel(0, 0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, jitter_ns, dark_per_ns, gains)
-        return typed(none)
-    return typed(
-        AvalancheModel(
-            cells=sensor.cells,
-            side=max(1, round(math.sqrt(sensor.cells))),
-            crosstalk=crosstalk_mean(sensor.crosstalk),
-            delayed=sensor.delayed_crosstalk,
-            delayed_ns=sensor.delayed_crosstalk_ns,
-            afterpulse=sensor.afterpulse,
-            afterpulse_ns=sensor.afterpulse_ns,
-            recovery_ns=sensor.recovery_ns,
-            jitter_ns=sensor.sptr_sigma_ps / 1000.0,
-            dark_per_ns=dark_per_ns,
-            gains=gains,
-        )
-    )
-
-
-def gain_table(sensor: Photosensor) -> Table:
-    """Return 4,096 equally likely charges of one avalanche, of mean 1 and the sensor's spread.
-
-    Those of a microcell follow a normal distribution, those of a dynode chain a gamma
-    distribution, which like them has no negative values (Prescott 1966, "A statistical model for
-    photomultiplier single-electron statistics").
-    """
-    spread = sensor.gain_spread
-    if spread == 0.0:
-        return np.ones(_GAINS)
-    middle = (np.arange(_GAINS) + 0.5) / _GAINS
-    if isinstance(sensor, SiPM):
-        value = stats.norm.ppf(middle)
-    else:
-        value = stats.gamma.ppf(middle, spread**-2.0, scale=spread**2)
-    table: Table = 1.0 + spread * (value - value.mean()) / value.std()
-    return table if isinstance(sensor, SiPM) else np.maximum(table, 0.0)
 
 
 @njit(nogil=True, cache=True)

@@ -23,11 +23,10 @@ from pulsefront.progress import Report, silent
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.run.shards import child_seed, shard_sizes
+from pulsefront.simulate.sensor.avalanche_model import AvalancheModel, avalanche_model
 from pulsefront.simulate.sensor.avalanches import (
-    AvalancheModel,
     add_avalanches,
     add_dark_counts,
-    avalanche_model,
     scratch,
     total_charge,
 )
