@@ -11,17 +11,7 @@ import pulsefront
 PACKAGE = Path(pulsefront.__file__).parent
 # Still to be told apart. Nothing is added here: choose another name.
 SHARED = {
-    "Calibration",
-    "Candidate",
-    "CoincidenceSettings",
-    "ColumnMapping",
-    "Layer",
-    "LearningPoint",
     "Manifest",
-    "PulseSettings",
-    "Rows",
-    "ScanEvents",
-    "Trial",
 }
 
 

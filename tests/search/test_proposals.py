@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pulsefront.networks import NetworkCost
-from pulsefront.search import Architecture, MetricChange, Trial
+from pulsefront.search import Architecture, MetricChange, TrialNetwork
 from pulsefront.search.moves import Move
 from pulsefront.search.proposals import Proposal, choose, saving, update_moves
 from pulsefront.search.records import State, record_of, state_from
@@ -16,10 +16,12 @@ BEFORE = NetworkCost(1000, 100, 2000, 100_000.0, 9000, 1900, 5000, 900, 4, 12)
 SHAPE = Architecture(8, (4,), 1, (8, 8), (12, 12), (8,))
 
 
-def trial(harm: float, weight_bytes: int, *, ok: bool = True, diverged: bool = False) -> Trial:
+def trial(
+    harm: float, weight_bytes: int, *, ok: bool = True, diverged: bool = False
+) -> TrialNetwork:
     cost = replace(BEFORE, weight_bytes=weight_bytes, bops=100.0 * weight_bytes)
     comparison = MetricChange(harm, harm - 0.01, harm + 0.01, (harm,) * 3)
-    return Trial("round 1", "move", SHAPE, cost, (1.0,) * 3, comparison, ok, False, diverged)
+    return TrialNetwork("round 1", "move", SHAPE, cost, (1.0,) * 3, comparison, ok, False, diverged)
 
 
 def test_saving_is_the_mean_of_bytes_and_bit_operations() -> None:

@@ -13,7 +13,13 @@ from pulsefront.search.residual_metrics import (
     root_mean_square,
     scaled_distance,
 )
-from pulsefront.search.result import AblationResult, Architecture, AttributionRow, PathPoint, Trial
+from pulsefront.search.result import (
+    AblationResult,
+    Architecture,
+    AttributionRow,
+    PathPoint,
+    TrialNetwork,
+)
 from pulsefront.search.settings import ResourceSettings, SearchSettings
 from pulsefront.search.task import Task
 from pulsefront.search.workers import Workers
@@ -31,7 +37,7 @@ __all__ = [
     "ResourceSettings",
     "SearchSettings",
     "Task",
-    "Trial",
+    "TrialNetwork",
     "Workers",
     "central_width",
     "compare",

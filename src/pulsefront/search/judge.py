@@ -13,7 +13,7 @@ from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost, cost_of
 from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
-from pulsefront.search.result import Architecture, PathPoint, Trial
+from pulsefront.search.result import Architecture, PathPoint, TrialNetwork
 from pulsefront.search.task import Task
 
 __all__ = ["Judge"]
@@ -81,7 +81,7 @@ class Judge:
         move: str,
         candidates: Sequence[Candidate],
         untrained: Sequence[Candidate],
-    ) -> Trial:
+    ) -> TrialNetwork:
         """Measure trained *candidates*; those that diverged are priced as they were before."""
         diverged = not all(candidate.finite for candidate in candidates)
         if diverged:
@@ -91,7 +91,7 @@ class Judge:
             found = self._figures(candidates)
             metric = tuple(map(float, found.whole))
             comparison = compare_figures(found, self._full)
-        return Trial(
+        return TrialNetwork(
             stage=stage,
             move=move,
             architecture=Architecture.of(candidates[0]),
@@ -106,7 +106,7 @@ class Judge:
     def step(
         self,
         number: int,
-        trial: Trial,
+        trial: TrialNetwork,
         before: Sequence[Candidate],
         after: Sequence[Candidate],
     ) -> PathPoint:

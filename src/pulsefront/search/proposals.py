@@ -17,7 +17,7 @@ from pulsefront.search.moves import (
     shrink,
 )
 from pulsefront.search.records import State
-from pulsefront.search.result import Trial
+from pulsefront.search.result import TrialNetwork
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.sums import SumFamily
 
@@ -139,7 +139,7 @@ def saving(before: NetworkCost, after: NetworkCost, saved: Sequence[str] = ALWAY
 
 
 def choose(
-    trials: Sequence[Trial],
+    trials: Sequence[TrialNetwork],
     before: NetworkCost,
     *,
     margin: float,
@@ -169,7 +169,7 @@ def choose(
 
 
 def update_moves(
-    state: State, proposals: Sequence[Proposal], trials: Sequence[Trial], chosen: int | None
+    state: State, proposals: Sequence[Proposal], trials: Sequence[TrialNetwork], chosen: int | None
 ) -> None:
     """Halve the moves that were rejected and remember those that could go together."""
     single = [

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pulsefront.search.moves import Move
-from pulsefront.search.result import PathPoint, Trial
+from pulsefront.search.result import PathPoint, TrialNetwork
 
 __all__ = ["State", "record_of", "state_from"]
 
@@ -23,7 +23,7 @@ class State:
 
     moves: list[Move]
     approved: list[Move]
-    trials: list[Trial]
+    trials: list[TrialNetwork]
     path: list[PathPoint]
     round: int = 0
     finished: bool = False

@@ -21,7 +21,7 @@ __all__ = [
     "AttributionRow",
     "PathPoint",
     "SearchSummary",
-    "Trial",
+    "TrialNetwork",
     "front_of",
     "pareto_front",
 ]
@@ -56,7 +56,7 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialNetwork:
     """One candidate that was trained (in every initialization) and judged.
 
     ``comparison`` is against the full float network; ``diverged`` says that an initialization
@@ -145,7 +145,7 @@ class AblationResult:
     full: tuple[float, ...]
     full_quantized: tuple[float, ...]
     path: tuple[PathPoint, ...]
-    candidates: tuple[Trial, ...]
+    candidates: tuple[TrialNetwork, ...]
     front: tuple[int, ...]
     input_ranking: tuple[tuple[str, float], ...]
     scaling: Scaling
@@ -251,7 +251,7 @@ class SearchSummary(Record):
     """the accepted steps"""
     candidates_tried: int
     networks_trained: int
-    candidates: tuple[Trial, ...]
+    candidates: tuple[TrialNetwork, ...]
     """every candidate that was trained and judged"""
     front: tuple[int, ...]
     """indices among the candidates of the Pareto front of weight bytes against the metric"""
@@ -278,7 +278,7 @@ def _saved(before: NetworkCost, after: NetworkCost) -> dict[str, float]:
     return {name: a - b for name, (a, b) in pairs.items() if a is not None and b is not None}
 
 
-def front_of(trials: Sequence[Trial], cost: str) -> tuple[int, ...]:
+def front_of(trials: Sequence[TrialNetwork], cost: str) -> tuple[int, ...]:
     """Return the indices in *trials* of the Pareto front of one *cost* against the metric.
 
     A float network has no cost of something built and is left out there.

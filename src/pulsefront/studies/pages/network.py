@@ -13,7 +13,7 @@ from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import ablation_path, format_audit
 from pulsefront.report.figures.firmware import FormatRange
 from pulsefront.report.figures.search import PathStep
-from pulsefront.search.result import PathPoint, Trial
+from pulsefront.search.result import PathPoint, TrialNetwork
 from pulsefront.studies.kinds.base import Ranking
 from pulsefront.studies.metrics import metric_named
 from pulsefront.studies.pages.search import front_blocks
@@ -29,7 +29,7 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
     full = float(np.mean(search.full))
     words = str(metric_named(search.metric))
 
-    def step(trial: Trial | PathPoint, *, accepted: bool) -> PathStep:
+    def step(trial: TrialNetwork | PathPoint, *, accepted: bool) -> PathStep:
         found = trial.comparison
         value, low, high = (full * (1.0 + c) for c in (found.value, found.low, found.high))
         return PathStep(trial.cost.weight_bytes, value, low, high, accepted, trial.move)
