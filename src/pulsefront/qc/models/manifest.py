@@ -8,7 +8,7 @@ from typing import Any
 from pulsefront.qc.documents import Document
 from pulsefront.qc.models.record import TrainingRecord
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "FeatureNames", "Manifest"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "FeatureNames", "ModelManifest"]
 
 FORMAT = "pulsefront-qc-model"
 FORMAT_VERSION = 1
@@ -23,7 +23,7 @@ class FeatureNames(Document):
     names: tuple[str, ...]
 
 
-class Manifest(Document):
+class ModelManifest(Document):
     """``manifest.json``.
 
     ``estimator``, ``calibration`` and ``guard`` are the fields of their classes, where the name of

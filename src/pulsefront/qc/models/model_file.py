@@ -36,7 +36,7 @@ from pulsefront.qc.models.estimators import (
     Scaler,
     Trees,
 )
-from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, Manifest
+from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, ModelManifest
 from pulsefront.qc.models.record import TrainingRecord
 
 __all__ = ["FailureModel", "ModelInvalid", "load_model", "save_model"]
@@ -86,7 +86,7 @@ def save_model(model: FailureModel, path: Path) -> str:
     for part in ("estimator", "calibration", "guard"):
         content[part] = _pack(getattr(model, part), part, members)
     members["typical.npy"] = _npy(model.typical)
-    manifest = Manifest(
+    manifest = ModelManifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         pulsefront=__version__,
@@ -159,7 +159,7 @@ def load_model(path: Path) -> FailureModel:
         ) from None
 
 
-def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
+def _manifest(members: dict[str, bytes], path: Path) -> ModelManifest:
     """Take the manifest from the members; the others have to be those that it names."""
     content = json.loads(members.pop("manifest.json"))
     if content.get("format") != FORMAT:
@@ -169,7 +169,7 @@ def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
             "was written by a newer pulsefront", file=path, remedy="update pulsefront"
         )
     try:
-        manifest = validate(Manifest, content, file=path)
+        manifest = validate(ModelManifest, content, file=path)
     except ConfigError as error:
         raise ModelInvalid(
             f"has another manifest than this pulsefront reads: {error.problem}",
@@ -189,7 +189,7 @@ def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
     return manifest
 
 
-def _model(manifest: Manifest, members: Mapping[str, bytes], path: Path) -> FailureModel:
+def _model(manifest: ModelManifest, members: Mapping[str, bytes], path: Path) -> FailureModel:
     features = manifest.features
     schema = FeatureSchema(features.tests, features.unit_tests, features.codes)
     if schema.names != features.names:

@@ -16,7 +16,7 @@ from pulsefront.estimators.timing.discriminators import (
     ConstantFraction,
     LeadingEdge,
     Sampling,
-    TrialNetwork,
+    Trial,
     fit_constant_fraction,
     fit_leading_edge,
     prepare_pulses,
@@ -271,7 +271,7 @@ def _estimate(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> 
     return estimator.estimate(events["waveform_adc"])
 
 
-def _row(trial: TrialNetwork) -> dict[str, float | bool | None]:
+def _row(trial: Trial) -> dict[str, float | bool | None]:
     return {
         **trial.parameters,
         "ctr_fwhm_ps": trial.ctr_fwhm_ps,
