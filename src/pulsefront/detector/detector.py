@@ -26,18 +26,27 @@ from pulsefront.files import hash_json
 __all__ = ["Detector", "detector_hash", "load_detector"]
 
 
-class _DetectorFile(SourcedModel):
+class DetectorFile(SourcedModel):
     """What stands in the TOML file."""
 
     name: str
+    """of the detector"""
     description: str
+    """what it is, in a line or two"""
     temperature_c: Annotated[float, Field(ge=-60, le=80)] = 20.0
+    """at which the numbers hold"""
     crystal: Crystal
+    """the scintillator"""
     layers: tuple[OpticalLayer, ...] = ()
+    """what light passes behind the crystal, in order; needs none"""
     sensors: SensorPlane
+    """where the photosensors are"""
     photosensor: Photosensor
+    """what they are"""
     charge: ChargeReadout | None = None
+    """integrating readout, as position and crystal studies need it"""
     digitizer: Digitizer | None = None
+    """sampled waveforms, as timing studies need them"""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -56,7 +65,7 @@ class _DetectorFile(SourcedModel):
         return self
 
 
-class Detector(_DetectorFile):
+class Detector(DetectorFile):
     """A detector with the material of its crystal."""
 
     material: Material
@@ -120,7 +129,7 @@ def load_detector(name_or_path: str | Path) -> Detector:
     """
     path = shipped_file("detectors", name_or_path)
     content = load_toml(path)
-    description = validate(_DetectorFile, content, file=path)
+    description = validate(DetectorFile, content, file=path)
     require_sources(description, file=path)
     material = description.crystal.material
     beside = path.parent / f"{material}.toml"

@@ -23,10 +23,16 @@ class ChargeReadout(SourcedModel):
     """
 
     gate_ns: Positive
+    """how long charge is integrated"""
     counts_per_photoelectron: Positive
+    """charge of a mean avalanche in ADC counts"""
     noise_adc: NonNegative
+    """standard deviation of the electronic noise of a channel"""
     adc_bits: Bits
+    """of the ADC; what is above its range saturates"""
     multiplexing: Literal["pixels", "row_column", "charge_division"] = "pixels"
+    """whether each photosensor has a channel of its own (pixels), or the charges are summed by row
+    and column (row_column) or divided between four corners (charge_division)"""
 
 
 class Digitizer(SourcedModel):
@@ -35,41 +41,38 @@ class Digitizer(SourcedModel):
     The response to one photoelectron is
     ``(1 − s) e^(−t/fall) + s e^(−t/slow) − e^(−t/rise)``, scaled to peak at
     ``counts_per_photoelectron``, after a single-pole low-pass of ``bandwidth_mhz``.
-
-    Attributes
-    ----------
-    sample_interval_ns, samples, pre_trigger_samples
-        Sampling, record length, and the samples before the trigger. The phase of the sampling
-        clock is free with regard to the event.
-    rise_ns, fall_ns, slow_ns, slow_share
-        Single-photoelectron response.
-    bandwidth_mhz
-        −3 dB frequency of the front end.
-    noise_adc, baseline_wander_adc
-        Standard deviation of the electronic noise of a sample, filtered by the same bandwidth,
-        and of the slow wander of the baseline from event to event.
-    baseline_adc
-        Mean baseline; the pulses are positive.
-    trigger_photoelectrons, trigger_jitter_ps
-        Leading-edge threshold of the trigger in units of the peak of one photoelectron, and its
-        jitter.
     """
 
     sample_interval_ns: Positive
+    """sampling; the phase of the clock is free with regard to the event"""
     samples: Annotated[int, Field(ge=8, le=65536)]
+    """of a record"""
     pre_trigger_samples: Annotated[int, Field(ge=1)]
+    """samples before the trigger"""
     rise_ns: Positive
+    """rise of the single-photoelectron response"""
     fall_ns: Positive
+    """its fall"""
     slow_ns: Positive
+    """its slow fall"""
     slow_share: Probability
+    """weight of the slow fall"""
     bandwidth_mhz: Positive
+    """−3 dB frequency of the front end"""
     counts_per_photoelectron: Positive
+    """peak of the response to one photoelectron, in ADC counts"""
     noise_adc: NonNegative
+    """standard deviation of the electronic noise of a sample, filtered by the same bandwidth"""
     baseline_wander_adc: NonNegative = 0.0
+    """standard deviation of the slow wander of the baseline from event to event"""
     baseline_adc: NonNegative
+    """mean baseline; the pulses are positive"""
     adc_bits: Bits
+    """of the digitizer; what is above its range is clipped"""
     trigger_photoelectrons: Positive
+    """leading-edge threshold of the trigger in units of the peak of one photoelectron"""
     trigger_jitter_ps: NonNegative = 0.0
+    """jitter of the trigger, standard deviation"""
 
     @model_validator(mode="after")
     def _is_a_pulse(self) -> Self:

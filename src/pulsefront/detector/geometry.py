@@ -36,28 +36,25 @@ class Surface(SourcedModel):
 
     Reference: A. Levin and C. Moisan, "A more physical approach to model the surface treatment
     of scintillation counters", IEEE Nuclear Science Symposium 1996.
-
-    Attributes
-    ----------
-    sigma_alpha_deg
-        Spread of the slopes of the micro-facets; 0 is polished.
-    specular_spike, specular_lobe, back_scatter
-        Shares of the light reflected at the face; the remainder is diffuse (Lambertian). Geant4
-        takes a share that its table lacks as 0, so that a face it calls polished scatters light.
-    reflector, reflectivity
-        What lies behind: nothing (light leaves), a specular foil or a diffuse wrapping or paint.
-    gap_index
-        Refractive index between face and reflector; 1 is an air gap. Absent means that the
-        reflector touches the face, so that there is no refraction in front of it.
     """
 
     sigma_alpha_deg: Annotated[float, Field(ge=0, le=45)] = 0.0
+    """spread of the slopes of the micro-facets; 0 is polished"""
     specular_spike: Probability = 1.0
+    """share of the reflected light that goes as from a mirror. The remainder of the three shares is
+    diffuse (Lambertian). Geant4 takes a share that its table lacks as 0, so that a face it calls
+    polished scatters light"""
     specular_lobe: Probability = 0.0
+    """share that is mirrored by a micro-facet"""
     back_scatter: Probability = 0.0
+    """share that goes back where it came from"""
     reflector: Literal["none", "specular", "diffuse"] = "none"
+    """what lies behind: nothing (light leaves), a specular foil, or a diffuse wrapping or paint"""
     reflectivity: Probability = 0.0
+    """of the reflector"""
     gap_index: RefractiveIndex | None = 1.0
+    """refractive index between face and reflector; 1 is an air gap. Null means that the reflector
+    touches the face, so that there is no refraction in front of it"""
 
     @model_validator(mode="after")
     def _is_physical(self) -> Self:
@@ -79,11 +76,17 @@ class Crystal(SourcedModel):
     """
 
     material: str
+    """name of a file in sim_data/materials, or of one beside this file"""
     size_mm: tuple[Positive, Positive, Positive]
+    """outer size of the whole array along x, y, z"""
     elements: tuple[Count, Count] = (1, 1)
+    """pieces along x and y"""
     gap_mm: NonNegative = 0.0
+    """reflector between neighbouring pieces"""
     entrance: Surface
+    """the face that gamma rays enter"""
     sides: Surface
+    """all other faces but the one to the photosensors"""
 
     @model_validator(mode="after")
     def _elements_have_room(self) -> Self:
@@ -154,10 +157,15 @@ class OpticalLayer(SourcedModel):
     """A slab of clear material behind the crystal: coupling, light guide, window, resin."""
 
     name: str
+    """in drawings"""
     size_mm: tuple[Positive, Positive, Positive]
+    """along x, y, z"""
     refractive_index: RefractiveIndex
+    """at the peak of the emission"""
     absorption_length_mm: Positive
+    """bulk absorption"""
     sides: Surface = Surface()
+    """its sides"""
 
 
 class SensorPlane(SourcedModel):
@@ -169,11 +177,18 @@ class SensorPlane(SourcedModel):
     """
 
     grid: tuple[Count, Count]
+    """photosensors along x and y"""
     pitch_mm: tuple[Positive, Positive]
+    """between their centres along x and y"""
     active_mm: Positive
+    """side of the sensitive square, or diameter where round"""
     shape: Literal["square", "round"] = "square"
+    """of the sensitive area"""
     gap_reflectivity: Probability = 0.0
+    """light that falls beside the sensitive areas is reflected diffusely with this probability, or
+    lost"""
     offset_mm: tuple[float, float] = (0.0, 0.0)
+    """how far the centre of the plane lies from that of the crystal: a misalignment"""
 
     @model_validator(mode="after")
     def _sensors_do_not_overlap(self) -> Self:

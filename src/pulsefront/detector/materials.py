@@ -37,6 +37,7 @@ class SourcedModel(FrozenModel):
     """
 
     sources: dict[str, str] = Field(default_factory=dict)
+    """key → where its number comes from; "typical value" where nothing confirms it"""
 
 
 def require_sources(model: SourcedModel, *, file: str | Path, field: str = "") -> None:
@@ -87,15 +88,20 @@ class DecayComponent(FrozenModel):
     """One exponential of the scintillation: its share of the photons and its time constant."""
 
     fraction: Probability
+    """share of the photons"""
     decay_ns: Positive
+    """time constant of the decay"""
     rise_ns: NonNegative = 0.0
+    """time constant of the rise; 0 rises at once"""
 
 
 class Wavelengths(FrozenModel):
     """A tabulated function of wavelength, linear between the points and 0 outside."""
 
     wavelength_nm: tuple[Positive, ...]
+    """rising"""
     value: tuple[NonNegative, ...]
+    """at each wavelength"""
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
@@ -111,52 +117,45 @@ class Efficiencies(Wavelengths):
     """A table of probabilities against wavelength."""
 
     value: tuple[Probability, ...]
+    """probability at each wavelength"""
 
 
 class Material(SourcedModel):
-    """A scintillator.
-
-    Attributes
-    ----------
-    formula, density_g_cm3
-        Composition, from which the gamma cross sections follow.
-    light_yield_per_mev
-        Mean number of photons for 1 MeV deposited by an electron of 662 keV.
-    intrinsic_resolution_fwhm
-        Relative spread of the light of one deposit of 511 keV beyond Poisson statistics, as FWHM;
-        it grows as E^-1/2 towards lower energy.
-    relative_yield
-        (electron energy in keV, light yield relative to 662 keV) pairs, rising in energy.
-    decay
-        Components of the emission; their fractions add up to 1.
-    refractive_index, group_index
-        At the peak of the emission; the group index sets the speed of the photons.
-    absorption_length_mm, scatter_length_mm
-        Bulk attenuation at the peak of the emission; no scattering where the second is absent.
-    emission
-        Emission spectrum in any unit.
-    cherenkov_per_511_kev, transparent_from_nm
-        Mean number of Cherenkov photons of an electron of 511 keV between the absorption edge
-        of the material and 800 nm; prompt, and isotropic because the electron scatters.
-    background_becquerel_per_cm3
-        Activity of the material itself.
-    """
+    """A scintillator."""
 
     name: str
+    """of the scintillator"""
     formula: str
+    """composition, from which the gamma cross sections follow"""
     density_g_cm3: Positive
+    """density"""
     light_yield_per_mev: Positive
+    """mean number of photons for 1 MeV deposited by an electron of 662 keV"""
     intrinsic_resolution_fwhm: NonNegative
+    """relative spread of the light of one deposit of 511 keV beyond Poisson statistics, as FWHM; it
+    grows as E^-1/2 towards lower energy"""
     relative_yield: tuple[tuple[Positive, Positive], ...] = ()
+    """(electron energy in keV, light yield relative to 662 keV) pairs, rising in energy"""
     decay: tuple[DecayComponent, ...]
+    """components of the emission; their fractions add up to 1"""
     refractive_index: RefractiveIndex
+    """at the peak of the emission"""
     group_index: RefractiveIndex | None = None
+    """at the peak of the emission; it sets the speed of the photons. The refractive index where
+    left out"""
     absorption_length_mm: Positive
+    """bulk absorption at the peak of the emission"""
     scatter_length_mm: Positive | None = None
+    """bulk scattering at the peak of the emission; none where left out"""
     emission: Wavelengths
+    """emission spectrum in any unit"""
     cherenkov_per_511_kev: NonNegative = 0.0
+    """mean number of Cherenkov photons of an electron of 511 keV between the absorption edge of the
+    material and 800 nm; prompt, and isotropic because the electron scatters"""
     transparent_from_nm: Annotated[float, Field(ge=150, lt=800)] = 300.0
+    """absorption edge, where Cherenkov light begins"""
     background_becquerel_per_cm3: NonNegative = 0.0
+    """activity of the material itself"""
 
     @model_validator(mode="after")
     def _is_physical(self) -> Self:

@@ -24,15 +24,25 @@ class Board(FrozenModel):
     """
 
     name: str
+    """of the board"""
     vendor: Literal["amd", "intel"]
+    """amd or intel: whose tools build for it"""
     part: str
+    """as the tools name it"""
     clock_period_ns: float = Field(gt=0)
+    """period of the clock"""
     clock_uncertainty: str = Field(pattern=r"^\d+(\.\d+)?%$")
+    """margin that synthesis keeps, in percent of the period"""
     lut: int = Field(ge=0)
+    """look-up tables of the part; 0 where not known"""
     flip_flop: int = Field(ge=0)
+    """flip-flops of the part"""
     dsp: int = Field(ge=0)
+    """DSP slices of the part"""
     block_ram_kbit: int = Field(ge=0)
+    """block RAM of the part"""
     source: str
+    """where these numbers come from"""
 
 
 def load_board(board: str | Path | None = None) -> Board:

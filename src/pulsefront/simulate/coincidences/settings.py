@@ -18,74 +18,58 @@ __all__ = ["CoincidenceSettings", "channel_names", "channel_weights", "check_pai
 
 
 class CoincidenceSettings(FrozenModel):
-    """A point source stepped between two detectors.
-
-    Attributes
-    ----------
-    offsets_mm
-        Nominal positions of the source on the axis, from the middle towards detector 1.
-    events_per_offset
-        Coincidences recorded at each.
-    distance_mm
-        Between the two entrance faces.
-    source_fwhm_mm
-        Size of the source, Gaussian, in all three directions.
-    stage_error_mm
-        Standard deviation of where the stage really is; one error per offset.
-    noncollinearity_deg
-        FWHM of the deviation from 180° of annihilation photons in tissue or water.
-    source
-        "mono" for two gamma rays of ``energy_kev``, or a nuclide that annihilates: "f18" and
-        "ge68" give two of 511 keV, "na22" another of 1,274.5 keV in any direction, which now and
-        then piles up in one of the detectors.
-    energy_kev
-        Of both gamma rays where the source is "mono".
-    trigger_kev
-        Threshold on the charge of both detectors, in keV of a deposit in mid-crystal.
-    random_fraction, window_ns
-        Share of random coincidences: detector 1 fires at any time within ± window_ns, which must
-        be less than what the recorded window holds.
-    background_fraction
-        Share of coincidences of a gamma ray with a decay of 176Lu in the other crystal, at any
-        time within ± window_ns; for crystals with activity of their own.
-    scatter_fraction, scatterer_radius_mm
-        Share of coincidences of which one photon scattered at this distance from the source
-        (those that still pass the threshold), in the direction of the detector.
-    readout
-        Which waveforms are recorded of each detector: "sum" of all photosensors, all "pixels",
-        the sums of each column and each row ("row_column"), the four corners of a resistive
-        network ("charge_division"), or a list of photosensors (numbered iy·nx + ix). The trigger
-        always decides on the sum of all.
-    light_map
-        How finely the light map is traced; transit times are always kept.
-    full_tracing
-        Trace every detected photon instead of drawing from the light map; slow.
-    """
+    """A point source stepped between two detectors."""
 
     offsets_mm: Annotated[tuple[float, ...], Field(min_length=1)] = (
         -60.0, -45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0, 60.0,
     )  # fmt: skip
+    """nominal positions of the source on the axis, from the middle towards detector 1; every second
+    one trains"""
     events_per_offset: Annotated[int, Field(ge=1)] = 4000
+    """coincidences recorded at each"""
     distance_mm: Annotated[float, Field(gt=0)] = 200.0
+    """between the two entrance faces"""
     source_fwhm_mm: Annotated[float, Field(ge=0)] = 1.0
+    """size of the source, Gaussian, in all three directions"""
     stage_error_mm: Annotated[float, Field(ge=0)] = 0.05
+    """standard deviation of where the stage really is; one error per offset"""
     noncollinearity_deg: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """FWHM of the deviation from 180° of annihilation photons in tissue or water"""
     source: Literal["mono", "f18", "ge68", "na22"] = "mono"
+    """mono for two gamma rays of energy_kev, or a nuclide that annihilates: f18 and ge68 give two
+    of 511 keV, na22 another of 1,274.5 keV in any direction, which now and then piles up in one
+    of the detectors"""
     energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
+    """of both gamma rays of a mono source"""
     trigger_kev: Annotated[float, Field(ge=0)] = 400.0
+    """threshold on the charge of both detectors, in keV of a deposit in mid-crystal"""
     random_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """share of random coincidences"""
     window_ns: Annotated[float, Field(gt=0)] = 4.0
+    """detector 1 fires at any time within ± this in a random coincidence; less than what the
+    recorded window holds"""
     background_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """share of coincidences of a gamma ray with a decay of 176Lu in the other crystal, at any time
+    within ± window_ns; for crystals with activity of their own"""
     scatter_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """share of coincidences of which one photon scattered on its way in the direction of the
+    detector (those that still pass the threshold)"""
     scatterer_radius_mm: Annotated[float, Field(ge=0)] = 30.0
+    """distance from the source at which it scattered"""
     readout: (
         Literal["sum", "pixels", "row_column", "charge_division"]
         | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     ) = "sum"
+    """which waveforms are recorded of each detector: sum of all photosensors, all pixels, the sums
+    of each column and each row (row_column), the four corners of a resistive network
+    (charge_division), or a list of photosensors (numbered iy·nx + ix). The trigger always
+    decides on the sum of all"""
     light_map: LightMapSettings = LightMapSettings(
         pitch_mm=0.75, depth_pitch_mm=1.25, fine_depth_mm=2.5, photons=10_000, transit_times=True
     )
+    """how finely the light map is traced; transit times are always kept"""
     full_tracing: bool = False
+    """trace every detected photon instead of drawing from the light map; slow"""
 
     @property
     def gamma_kev(self) -> float:

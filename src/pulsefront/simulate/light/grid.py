@@ -28,12 +28,19 @@ class LightMapSettings(FrozenModel):
     """
 
     pitch_mm: Annotated[float, Field(gt=0)] = 2.0
+    """largest distance of grid positions along x and y"""
     depth_pitch_mm: Annotated[float, Field(gt=0)] = 2.0
+    """largest distance along z"""
     fine_depth_mm: Annotated[float, Field(ge=0)] = 4.0
+    """within this of the photosensors the depth pitch is halved"""
     photons: Annotated[int, Field(ge=100)] = 40_000
+    """traced from each position"""
     transit_times: bool = False
+    """keep the distribution of transit times, and all light in the grid"""
     direct_light: bool = True
+    """without transit times: take the light that no face but a mirror reflected from an integral"""
     seed: Annotated[int, Field(ge=0)] = 1
+    """of the tracing"""
 
 
 def lateral_nodes(starts_mm: Table, width_mm: float, pitch_mm: float, wall_nodes: int = 0) -> Table:

@@ -37,50 +37,40 @@ _LINES: dict[str, tuple[tuple[float, float], ...]] = {
 
 
 class ScanSettings(FrozenModel):
-    """A scan with a collimated source.
-
-    Attributes
-    ----------
-    geometry
-        "pencil": a beam along z at (x, y) of the stage. "fan": a slit, narrow in x at the stage's
-        x and covering the crystal in y. "side": a pencil along x at (y, z) of the stage, for
-        depth; the second coordinate counts from mid-depth. "flood": all of the entrance face at
-        once. "internal": the crystal's own 176Lu, everywhere in it.
-    source
-        "mono" for gamma rays of ``energy_kev``, or a nuclide: its lines in their intensities.
-        Ignored where the source is internal.
-    pitch_mm, half_extent_mm
-        The grid of stage positions reaches from −half_extent to +half_extent in both directions.
-    events_even_even, events_odd_odd, events_mixed
-        Events recorded per stage position, by the parity of its two indices.
-    beam_fwhm_mm
-        Gaussian width of the beam at the face.
-    stage_error_mm
-        Standard deviation, per axis, of where the stage really is; one error per position.
-    trigger_kev
-        Threshold on the sum of the charges, in keV of a deposit in the middle of the crystal.
-    keep_deposits
-        How many deposits of each event are kept as truth beside the first interaction.
-    light_map
-        How finely the light map is traced.
-    full_tracing
-        Trace every detected photon instead of drawing from the light map; slow.
-    """
+    """A scan with a collimated source."""
 
     geometry: Literal["pencil", "fan", "side", "flood", "internal"] = "pencil"
+    """pencil: a beam along z at (x, y) of the stage. fan: a slit, narrow in x at the stage's x and
+    covering the crystal in y. side: a pencil along x at (y, z) of the stage, for depth; the
+    second coordinate counts from mid-depth. flood: all of the entrance face at once. internal:
+    the crystal's own 176Lu, everywhere in it"""
     source: Literal["mono", "na22", "f18", "ge68", "cs137"] = "mono"
+    """mono for gamma rays of energy_kev, or a nuclide: its lines in their intensities. Ignored
+    where the source is internal"""
     pitch_mm: Annotated[float, Field(gt=0)] = 1.0
+    """of the grid of stage positions"""
     half_extent_mm: Annotated[float, Field(ge=0)] = 24.0
+    """the grid reaches from −half_extent_mm to +half_extent_mm along both axes"""
     events_even_even: Annotated[int, Field(ge=0)] = 200
+    """events recorded per stage position with both indices even; these train"""
     events_odd_odd: Annotated[int, Field(ge=0)] = 100
+    """with both indices odd; these select and test"""
     events_mixed: Annotated[int, Field(ge=0)] = 0
+    """with one even and one odd index; these select and test"""
     energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
+    """of the gamma rays of a mono source"""
     beam_fwhm_mm: Annotated[float, Field(ge=0)] = 0.5
+    """Gaussian width of the beam at the face"""
     stage_error_mm: Annotated[float, Field(ge=0)] = 0.02
+    """standard deviation, per axis, of where the stage really is; one error per position"""
     trigger_kev: Annotated[float, Field(ge=0)] = 350.0
+    """threshold on the sum of the charges, in keV of a deposit in the middle of the crystal"""
     keep_deposits: Annotated[int, Field(ge=0, le=16)] = 0
+    """how many deposits of each event are kept as truth beside the first interaction"""
     light_map: LightMapSettings = LightMapSettings()
+    """how finely the light map is traced"""
     full_tracing: bool = False
+    """trace every detected photon instead of drawing from the light map; slow"""
 
     @model_validator(mode="after")
     def _has_events(self) -> Self:

@@ -17,8 +17,11 @@ class CrystalBaselines(FrozenModel):
     """Settings of the classical estimators of the crystal; tuned on training events."""
 
     knn_references: int = Field(default=60_000, ge=100)
+    """training events that k-NN compares with, at most"""
     knn_selection: int = Field(default=4_000, ge=100)
+    """selection events that k-NN is tuned on, at most"""
     pair_events: int = Field(default=20_000, ge=100)
+    """training events that unmixing into pairs of crystals is tuned on, at most"""
 
 
 class CrystalStudy(ScanStudy):
@@ -29,8 +32,11 @@ class CrystalStudy(ScanStudy):
     """
 
     kind: Literal["crystal"]
+    """crystal"""
     loss: LossSettings = LossSettings(kind="classification")
+    """what training minimizes"""
     baselines: CrystalBaselines = CrystalBaselines()
+    """of the classical estimators"""
 
     @model_validator(mode="after")
     def _has_truth(self) -> Self:

@@ -17,19 +17,27 @@ class PositionEvents(ScanSelection):
     """Which events of a scan are used, and what x and y are learned from."""
 
     label: Literal["stage", "first_interaction"] = "stage"
+    """what x and y are learned from: where the stage stood, or where the simulation knows the first
+    interaction"""
 
 
 class PositionBaselines(FrozenModel):
     """Settings of the classical position estimators; they are tuned on training events."""
 
     knn_references: int = Field(default=60_000, ge=100)
+    """training events that k-NN compares with, at most"""
     knn_selection: int = Field(default=5_000, ge=100)
+    """selection events that k-NN is tuned on, at most"""
 
 
 class PositionStudy(ScanStudy):
     """Position of interaction from the charges of a pixelated photosensor."""
 
     kind: Literal["position"]
+    """position"""
     loss: LossSettings = LossSettings()
+    """what training minimizes"""
     events: PositionEvents = PositionEvents()
+    """which events are used, and what is learned of them"""
     baselines: PositionBaselines = PositionBaselines()
+    """of the classical estimators"""

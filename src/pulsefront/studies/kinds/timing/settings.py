@@ -23,11 +23,19 @@ class TimingEvents(FrozenModel):
     """
 
     core_fraction: float | None = Field(default=None, gt=0, lt=1)
+    """share of the coincidences that the central width holds, which decides the search; left out,
+    the share that a Gaussian has within its FWHM. Where a sharp peak stands on wide tails, as
+    with few Cherenkov photons, a smaller share looks at the peak"""
     photopeak_sigmas: float = Field(default=2.0, gt=0)
+    """half width of the photopeak window in the peak's standard deviations"""
     baseline_samples: int = Field(default=16, ge=1)
+    """samples at the start of a record whose mean is the baseline"""
     trigger_adc: int = Field(ge=1)
+    """threshold above the baseline at which the window of the network begins to count"""
     samples_before: int = Field(ge=0)
+    """samples that the network sees before the trigger"""
     samples_after: int = Field(ge=1)
+    """samples that it sees from the trigger on"""
 
 
 class TimingStatistics(Statistics):
@@ -37,6 +45,8 @@ class TimingStatistics(Statistics):
     """
 
     bin_ps: float | None = Field(default=None, gt=0)
+    """width of the bins in which CTR is read; chosen by the central width where left out, which is
+    too coarse for a peak much narrower than that"""
 
 
 class TimingStudy(StudyBase):
@@ -47,11 +57,18 @@ class TimingStudy(StudyBase):
     """
 
     kind: Literal["timing"]
+    """timing"""
     coincidences: CoincidenceSettings | None = None
+    """the stepped point source to simulate"""
     loss: LossSettings = LossSettings(kind="coincidence")
+    """what training minimizes"""
     events: TimingEvents
+    """which coincidences are used, and which samples of a pulse the network sees"""
     statistics: TimingStatistics = TimingStatistics()
+    """of the test"""
     limit: Literal["waveforms", "photons"] = "waveforms"
+    """what the result is held against: what a linear look at the samples could reach (waveforms),
+    or what the time stamps of all photons would give (photons)"""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
