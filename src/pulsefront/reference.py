@@ -9,26 +9,34 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
-__all__ = ["reference_page"]
+__all__ = ["default_in_words", "reference_page", "type_in_words"]
 
 Schema = Mapping[str, Any]
 
 
-def reference_page(models: Sequence[type[BaseModel]], title: str, intro: str) -> str:
+def reference_page(
+    models: Sequence[type[BaseModel]],
+    title: str,
+    intro: str,
+    *,
+    mode: Literal["validation", "serialization"] = "serialization",
+) -> str:
     """Return a page in Markdown: a table for each of *models* and for every model inside them.
 
     Parameters
     ----------
     title, intro
         Heading and first paragraph.
+    mode
+        "validation" for files that are read, "serialization" for those that are written.
     """
     sections: dict[str, list[str]] = {}
     for model in models:
-        schema = model.model_json_schema(mode="serialization")
+        schema = model.model_json_schema(mode=mode)
         definitions: Schema = schema.get("$defs", {})
         sections.setdefault(model.__name__, _section(model.__name__, schema))
         for name in _in_order(schema, definitions):
@@ -62,12 +70,12 @@ def _in_order(schema: Schema, definitions: Schema) -> Iterator[str]:
 def _section(name: str, schema: Schema) -> list[str]:
     required = schema.get("required", [])
     rows = [
-        (key, _type(part), _default(part, required=key in required), _words(part))
+        (key, type_in_words(part), default_in_words(part, required=key in required), _words(part))
         for key, part in schema.get("properties", {}).items()
     ]
     others = schema.get("additionalProperties")
     if isinstance(others, Mapping):
-        rows.append(("…", _type(others), "", _words(others) or "any number of keys"))
+        rows.append(("…", type_in_words(others), "", _words(others) or "any number of keys"))
     table = ["| key | type | default | meaning |", "|---|---|---|---|"]
     table += [f"| {_code(key)} | {kind} | {value} | {words} |" for key, kind, value, words in rows]
     words = inspect.cleandoc(schema.get("description", "")).splitlines()
@@ -78,7 +86,7 @@ def _code(key: str) -> str:
     return key if key == "…" else f"`{key}`"
 
 
-def _type(schema: Schema) -> str:
+def type_in_words(schema: Schema) -> str:
     """Return a type in words; limits follow it."""
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
@@ -87,17 +95,17 @@ def _type(schema: Schema) -> str:
         return f"`{schema['const']}`"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema:
-        kinds = [_type(part) for part in schema["anyOf"] if part.get("type") != "null"]
-        return " or ".join(kinds)
+    if "anyOf" in schema or "oneOf" in schema:
+        choices = schema.get("anyOf") or schema["oneOf"]
+        return " or ".join(type_in_words(part) for part in choices if part.get("type") != "null")
     if schema.get("type") == "array":
         inside = schema.get("prefixItems")
         if inside and "items" not in schema:
-            return f"[{', '.join(map(_type, inside))}]"
-        return f"list of {_type(schema.get('items', {}))}"
+            return f"[{', '.join(map(type_in_words, inside))}]"
+        return f"list of {type_in_words(schema.get('items', {}))}"
     if schema.get("type") == "object":
         inside = schema.get("additionalProperties")
-        return f"table of {_type(inside)}" if isinstance(inside, Mapping) else "table"
+        return f"table of {type_in_words(inside)}" if isinstance(inside, Mapping) else "table"
     return str(schema.get("type", "any")) + _limits(schema)
 
 
@@ -107,10 +115,13 @@ def _limits(schema: Schema) -> str:
     return f", {', '.join(found)}" if found else ""
 
 
-def _default(schema: Schema, *, required: bool) -> str:
+def default_in_words(schema: Schema, *, required: bool) -> str:
+    """Return a default as JSON; nothing where the key must be given."""
     if required:
         return ""
     value = schema.get("default")
+    if isinstance(value, Mapping) and value:
+        return "its defaults"
     return "absent" if value is None else f"`{json.dumps(value, ensure_ascii=False)}`"
 
 

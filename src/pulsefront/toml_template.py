@@ -7,9 +7,10 @@ said in it; it comes from the models and cannot name a key that does not exist.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -43,13 +44,38 @@ def _table(
     texts = key_texts(model)
     inside = []
     for name, field in model.model_fields.items():
-        part = _model_of(field)
-        if part is None or not isinstance(chosen.get(name, {}), Mapping | Sequence):
-            yield from _key(name, field, chosen, texts.get(name, ""))
-        else:
+        given = chosen.get(name)
+        part = _model_of(field, given)
+        named = _is_named(field)
+        if part is not None and isinstance(chosen.get(name, {}), Mapping | Sequence):
             inside.append((name, field, part, texts.get(name, "")))
+        elif not (named and given):
+            yield from _key(name, field, chosen, texts.get(name, ""))
+    for name, field in model.model_fields.items():
+        if _is_named(field) and _model_of(field) is None and chosen.get(name):
+            yield from ("", *_comment(texts.get(name, "")), f"[{'.'.join((*path, name))}]")
+            yield from (f"{_key_word(key)} = {_value(one)}" for key, one in chosen[name].items())
+    # What is chosen comes first: a reader sees it without turning pages.
+    inside.sort(key=lambda one: chosen.get(one[0]) is None)
     for name, field, part, text in inside:
-        yield from _inner(name, field, part, text, chosen, (*path, name))
+        if _is_named(field):
+            yield ""
+            yield from _comment(text)
+            for key, one in (chosen.get(name) or {}).items():
+                yield f"[{'.'.join((*path, name, _key_word(key)))}]"
+                yield from _table(part, one, (*path, name, key))
+                yield ""
+        else:
+            yield from _inner(name, field, part, text, chosen, (*path, name))
+
+
+def _is_named(field: FieldInfo) -> bool:
+    """Whether a key holds a table in which the user chooses the names."""
+    return get_origin(field.annotation) is dict
+
+
+def _key_word(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
 
 
 def _key(name: str, field: FieldInfo, chosen: Mapping[str, Any], text: str) -> Iterator[str]:
@@ -58,7 +84,7 @@ def _key(name: str, field: FieldInfo, chosen: Mapping[str, Any], text: str) -> I
     if chosen.get(name) is not None:
         yield f"{name} = {_value(chosen[name])}"
     elif field.is_required():
-        yield f"{name} = # must be given"
+        yield f"# {name} =  (must be given)"
     else:
         default = field.get_default(call_default_factory=True)
         yield f"# {name} = {'' if default is None else _value(default)}".rstrip()
@@ -96,13 +122,19 @@ def _inner(
     yield from _table(part, given or {}, path)
 
 
-def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    def search(annotation: Any) -> type[BaseModel] | None:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            return annotation
-        return next((m for part in get_args(annotation) if (m := search(part))), None)
+def _model_of(field: FieldInfo, given: object = None) -> type[BaseModel] | None:
+    """Return the model of a table; of several that there may be, the one that *given* fits."""
+    found = list(_models_in(field.annotation))
+    if isinstance(given, Mapping) and len(found) > 1:
+        found.sort(key=lambda model: len(set(given) - set(model.model_fields)))
+    return found[0] if found else None
 
-    return search(field.annotation)
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def _first_line(model: type[BaseModel]) -> str:

@@ -97,7 +97,7 @@ def test_settings_come_from_a_file_and_options_override_them(tmp_path: Path) -> 
     told = json.loads((tmp_path / "out" / "summary.json").read_text())["settings"]
     assert (told["smoothing"], told["delay_samples"]) == (3, 4.0)
     (tmp_path / "pulse.toml").write_text("smoothin = 3\n")
-    with pytest.raises(ConfigError, match=r"pulse.toml: smoothin.*'smoothing'"):
+    with pytest.raises(ConfigError, match=r"pulse.toml, line 1: smoothin.*'smoothing'"):
         invoke(
             "pickoff", *pair(tmp_path), "--out", tmp_path / "o",
             "--settings", tmp_path / "pulse.toml",

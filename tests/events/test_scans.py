@@ -84,7 +84,7 @@ def test_a_damaged_file_of_a_set_is_told_at_once(tmp_path: Path) -> None:
     ("change", "text"),
     [
         (("stage_position_mm = [-4.0, -4.0]", ""), "scan 0 lacks stage_position_mm"),
-        (('run = "run 0"', ""), r"scan\.0\.run: field required"),
+        (('run = "run 0"', ""), r"line 3: scan\.0\.run: is missing"),
         (('run = "run 0"', 'run = "run 0"\nruns = 1'), r"unknown key.*did you mean 'run'"),
         (("r0_0_1.csv", "r0_0_0.csv"), "listed twice"),
         (("duration_s = 60", "duration_s = -1"), "duration_s"),

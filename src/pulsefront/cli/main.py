@@ -45,9 +45,11 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import calibration, data, firmware, qc, simulation, study
+    from pulsefront.cli import calibration, data, files, firmware, qc, simulation, study
 
     commands = (
+        files.new,
+        files.check,
         study.run,
         study.gallery,
         simulation.simulate,
@@ -62,6 +64,7 @@ def _register() -> None:
     )
     for command in commands:
         app.command()(command)
+    app.command("help")(files.help_key)
     app.add_typer(qc.app, name="qc")
 
 

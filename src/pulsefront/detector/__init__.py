@@ -1,6 +1,12 @@
 """What the hardware is: crystal, photosensor, electronics; frozen, read from TOML."""
 
-from pulsefront.detector.detector import Detector, detector_hash, load_detector
+from pulsefront.detector.detector import (
+    Detector,
+    DetectorFile,
+    detector_file,
+    detector_hash,
+    load_detector,
+)
 from pulsefront.detector.electronics import ChargeReadout, Digitizer
 from pulsefront.detector.geometry import Crystal, OpticalLayer, SensorPlane, Surface
 from pulsefront.detector.materials import (
@@ -18,6 +24,7 @@ __all__ = [
     "Crystal",
     "DecayComponent",
     "Detector",
+    "DetectorFile",
     "Digitizer",
     "Efficiencies",
     "Material",
@@ -27,6 +34,7 @@ __all__ = [
     "SiPM",
     "Surface",
     "Wavelengths",
+    "detector_file",
     "detector_hash",
     "load_detector",
     "load_material",

@@ -23,7 +23,7 @@ from pulsefront.detector.photosensor import Photosensor
 from pulsefront.errors import ConfigError
 from pulsefront.files import hash_json
 
-__all__ = ["Detector", "detector_hash", "load_detector"]
+__all__ = ["Detector", "DetectorFile", "detector_file", "detector_hash", "load_detector"]
 
 
 class DetectorFile(SourcedModel):
@@ -117,6 +117,14 @@ class Detector(DetectorFile):
         return boundaries_mm(self.crystal, self.layers)
 
 
+def detector_file(name_or_path: str | Path) -> DetectorFile:
+    """Read what stands in a detector's file, without its material; see `load_detector`."""
+    path = shipped_file("detectors", name_or_path)
+    description = validate(DetectorFile, load_toml(path), file=path)
+    require_sources(description, file=path)
+    return description
+
+
 def load_detector(name_or_path: str | Path) -> Detector:
     """Read a detector by the name of a file in ``sim_data/detectors``, or by path.
 
@@ -128,9 +136,7 @@ def load_detector(name_or_path: str | Path) -> Detector:
         Names the file, the key and the value that does not fit.
     """
     path = shipped_file("detectors", name_or_path)
-    content = load_toml(path)
-    description = validate(DetectorFile, content, file=path)
-    require_sources(description, file=path)
+    description = detector_file(path)
     material = description.crystal.material
     beside = path.parent / f"{material}.toml"
     try:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pulsefront.detector.materials import (
     NonNegative,
@@ -29,6 +29,11 @@ from pulsefront.detector.materials import (
 __all__ = ["Crystal", "OpticalLayer", "SensorPlane", "Surface", "boundaries_mm"]
 
 Count = Annotated[int, Field(ge=1, le=128)]
+
+
+def _none(value: object) -> object:
+    """Return None for the word: TOML has no other way to say it."""
+    return None if value == "none" else value
 
 
 class Surface(SourcedModel):
@@ -52,8 +57,8 @@ class Surface(SourcedModel):
     """what lies behind: nothing (light leaves), a specular foil, or a diffuse wrapping or paint"""
     reflectivity: Probability = 0.0
     """of the reflector"""
-    gap_index: RefractiveIndex | None = 1.0
-    """refractive index between face and reflector; 1 is an air gap. Null means that the reflector
+    gap_index: Annotated[RefractiveIndex | None, BeforeValidator(_none)] = 1.0
+    """refractive index between face and reflector; 1 is an air gap. "none" means that the reflector
     touches the face, so that there is no refraction in front of it"""
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -21,6 +23,7 @@ __all__ = [
     "load_material",
     "require_sources",
     "shipped_file",
+    "source_problems",
 ]
 
 Positive = Annotated[float, Field(gt=0)]
@@ -40,7 +43,7 @@ class SourcedModel(FrozenModel):
     """key → where its number comes from; "typical value" where nothing confirms it"""
 
 
-def require_sources(model: SourcedModel, *, file: str | Path, field: str = "") -> None:
+def require_sources(model: SourcedModel, *, file: str | Path) -> None:
     """Check that every number of *model* and of the sections in it has a source.
 
     Raises
@@ -48,29 +51,38 @@ def require_sources(model: SourcedModel, *, file: str | Path, field: str = "") -
     ConfigError
         Names *file* and the first section and key without a source, or a source for no key.
     """
+    for problem in source_problems(model, file=file):
+        raise problem
+
+
+def source_problems(
+    model: SourcedModel, *, file: str | Path, field: str = ""
+) -> Iterator[ConfigError]:
+    """Yield an error for every number without a source, and for every source without a key."""
     prefix = f"{field}." if field else ""
+    table = re.sub(r"\.\d+", "", prefix)
     for key in type(model).model_fields:
         if key not in model.model_fields_set:
             continue
         value = getattr(model, key)
         parts = value if isinstance(value, tuple) else (value,)
         sections = [part for part in parts if isinstance(part, SourcedModel)]
-        for section in sections:
-            require_sources(section, file=file, field=prefix + key)
+        for number, section in enumerate(sections):
+            place = f"{key}.{number}" if isinstance(value, tuple) else key
+            yield from source_problems(section, file=file, field=prefix + place)
         if not sections and _holds_numbers(value) and key not in model.sources:
-            raise ConfigError(
+            yield ConfigError(
                 "has no source",
                 file=file,
                 field=prefix + key,
                 value=value if isinstance(value, int | float) else None,
-                remedy=f"say where it is from in [{prefix}sources], or that it is a typical value",
+                remedy=f"say where it is from in [{table}sources], or that it is a typical value",
             )
-    unknown = sorted(set(model.sources) - set(type(model).model_fields))
-    if unknown:
-        raise ConfigError(
+    for unknown in sorted(set(model.sources) - set(type(model).model_fields)):
+        yield ConfigError(
             "is a source for a key that does not exist",
             file=file,
-            field=f"{prefix}sources.{unknown[0]}",
+            field=f"{prefix}sources.{unknown}",
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pulsefront.files import write_text
 from pulsefront.reference import reference_page
+from pulsefront.studies.files.kinds import FILE_KINDS
 from pulsefront.studies.kinds.crystal.records import CrystalTest
 from pulsefront.studies.kinds.position.records import PositionTest
 from pulsefront.studies.kinds.scan import ScanSplit
@@ -18,6 +19,10 @@ from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
 from pulsefront.studies.results import StudyResults
 
 __all__ = ["pages", "write_pages"]
+
+
+OWN_PAGES = ("study", "detector", "material", "board")
+"""Of the files; the others have theirs from `pulsefront.measured.reference`."""
 
 
 def pages() -> dict[str, str]:
@@ -30,7 +35,18 @@ def pages() -> dict[str, str]:
             "stands under its name, the ends of the interval under `name_low` and `name_high`. "
             "`data` and `test` have the keys of their kind of study: `ScanSplit` and "
             "`PositionTest` or `CrystalTest`, `TimingSplit` and `TimingTest`.",
-        )
+        ),
+        **{
+            f"{kind.name}.md": reference_page(
+                list(kind.models.values()),
+                f"{kind.name.capitalize()} files",
+                f"TOML: {kind.what}. `pulsefront new` writes a start of one, `pulsefront check` "
+                "lists all that is missing or wrong in it, `pulsefront help KEY` looks a key up.",
+                mode="validation",
+            )
+            for kind in FILE_KINDS
+            if kind.name in OWN_PAGES
+        },
     }
 
 

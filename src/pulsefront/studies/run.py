@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pulsefront.detector import detector_hash, load_detector
-from pulsefront.errors import ToolMissing
-from pulsefront.extras import require
 from pulsefront.files import write_text
-from pulsefront.firmware import load_board
 from pulsefront.search.workers import Workers
 from pulsefront.studies.external import (
     fingerprint,
     make_sets,
 )
+from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
-from pulsefront.studies.kinds import StudyKind, kind_of
+from pulsefront.studies.kinds import AnyStudy, StudyKind, kind_of
 from pulsefront.studies.load import load_study
 from pulsefront.studies.proof import export_step, verify_step
-from pulsefront.studies.settings import ExternalSet, StudyBase
+from pulsefront.studies.settings import ExternalSet
 from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.work import (
     diagnose_task,
@@ -81,7 +78,7 @@ def run_study(
     if device is not None:
         search = study.search.model_copy(update={"device": device})
         study = study.model_copy(update={"search": search})
-    _check(study)
+    _check(study, file)
     kind = kind_of(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
@@ -94,22 +91,16 @@ def run_study(
     return directory
 
 
-def _check(study: StudyBase) -> None:
+def _check(study: AnyStudy, file: Path) -> None:
     """Find now what would otherwise stop the run after minutes of work."""
-    require("train", "firmware", needed_for="a study")
-    study.search.network.check()
-    if study.search.device != "cpu":
-        from pulsefront.networks.device import require_device
-
-        require_device(study.search.device)
-    load_detector(study.detector)
-    load_board(study.export.board)
-    if "hls4ml" in study.export.targets and shutil.which("g++") is None:
-        raise ToolMissing(
-            "g++",
-            needed_for="hls4ml's C simulation",
-            install="apt-get install g++ (Debian), or leave hls4ml out of export.targets",
-        )
+    problems = early_problems(study, file)
+    if not problems:
+        return
+    first, *others = problems
+    if others:
+        found = f"{len(others)} more: pulsefront check {file.name} lists them"
+        first.remedy = f"{first.remedy}; {found}" if first.remedy else found
+    raise first
 
 
 def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:

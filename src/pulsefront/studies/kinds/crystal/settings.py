@@ -32,7 +32,7 @@ class CrystalStudy(ScanStudy):
     """
 
     kind: Literal["crystal"]
-    """crystal"""
+    """what is estimated: crystal"""
     loss: LossSettings = LossSettings(kind="classification")
     """what training minimizes"""
     baselines: CrystalBaselines = CrystalBaselines()

@@ -34,7 +34,7 @@ class PositionStudy(ScanStudy):
     """Position of interaction from the charges of a pixelated photosensor."""
 
     kind: Literal["position"]
-    """position"""
+    """what is estimated: position"""
     loss: LossSettings = LossSettings()
     """what training minimizes"""
     events: PositionEvents = PositionEvents()

@@ -57,7 +57,7 @@ class TimingStudy(StudyBase):
     """
 
     kind: Literal["timing"]
-    """timing"""
+    """what is estimated: timing"""
     coincidences: CoincidenceSettings | None = None
     """the stepped point source to simulate"""
     loss: LossSettings = LossSettings(kind="coincidence")

@@ -1,0 +1,97 @@
+"""A few hundred events of a study, traced photon by photon: what will become of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pulsefront.detector import load_detector
+from pulsefront.errors import ConfigError, DataError, PulsefrontError
+from pulsefront.events.container import EventTable, Status
+from pulsefront.progress import progress
+from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, coincidence_plan
+from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan
+from pulsefront.studies.files.early import most_test_vectors
+from pulsefront.studies.kinds import AnyStudy, kind_of
+from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.toml_lines import line_of
+
+__all__ = ["probe_study"]
+
+PROBE_EVENTS = 400
+"""A share of events is then known to within 0.05, twice its standard error."""
+
+TOO_MANY_SATURATED = 0.1
+"""Share of clipped events above which the selection no longer sees the whole photopeak."""
+
+
+def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tuple[str, ...]]:
+    """Return what is wrong with simulated events of a study, and what they say of the whole.
+
+    Nothing of measured events: they are as they are.
+    """
+    if study.measured is not None:
+        return [], ()
+    events = _simulate(study)
+    clipped = float(np.mean((events.status & Status.SATURATED) != 0))
+    notes = [f"{100 * clipped:.0f} % of {len(events)} probed events saturate"]
+    if clipped > TOO_MANY_SATURATED:
+        return [_saturated(study, clipped, file)], tuple(notes)
+    try:
+        passed = len(kind_of(study).select_external(events).events) / len(events)
+    except DataError as error:
+        error.remedy = error.remedy or "look at energy, trigger_kev and the readout's gain"
+        return [error], tuple(notes)
+    notes.append(f"{100 * passed:.0f} % pass the selection")
+    most = most_test_vectors(study)
+    if most is None:
+        return [], tuple(notes)
+    notes.append(f"about {passed * most:,.0f} test vectors")
+    spread = 2 * np.sqrt(passed * (1 - passed) / len(events))
+    wanted = study.verification.held_out_vectors
+    if (passed + spread) * most < wanted:
+        return [
+            ConfigError(
+                f"about {passed * most:,.0f} test vectors will pass the selection",
+                file=file,
+                line=line_of(file.read_text(), ("verification", "held_out_vectors")),
+                field="verification.held_out_vectors",
+                value=wanted,
+                remedy="simulate more events, or compare fewer vectors",
+            )
+        ], tuple(notes)
+    return [], tuple(notes)
+
+
+def _simulate(study: AnyStudy) -> EventTable:
+    detector, source = load_detector(study.detector), study.source
+    with progress("Probing", "events") as report:
+        if isinstance(source, CoincidenceSettings):
+            pairs = source.model_copy(update={"full_tracing": True})
+            plan = coincidence_plan(detector, pairs, study.seed, events=PROBE_EVENTS)
+        elif isinstance(source, ScanSettings):
+            scan = source.model_copy(update={"full_tracing": True})
+            plan = scan_plan(detector, scan, study.seed, events=PROBE_EVENTS)
+        else:
+            raise ConfigError("measured events are not simulated", field="measured")
+        return plan.run(report=report)
+
+
+def _saturated(study: AnyStudy, share: float, file: Path) -> ConfigError:
+    section = "digitizer" if isinstance(study, TimingStudy) else "charge"
+    return ConfigError(
+        f"{100 * share:.0f} % of its events saturate at {_energy(study):g} keV, and are left out",
+        file=file,
+        line=line_of(file.read_text(), ("detector",)),
+        field="detector",
+        value=study.detector,
+        remedy=f"lower {section}.counts_per_photoelectron or raise {section}.adc_bits",
+    )
+
+
+def _energy(study: AnyStudy) -> float:
+    source = study.source
+    if isinstance(source, CoincidenceSettings):
+        return source.gamma_kev
+    return source.energy_kev if isinstance(source, ScanSettings) else 511.0

@@ -1,0 +1,280 @@
+"""A start of every kind of file: complete, commented, and with values that work."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pulsefront.detector import Detector, detector_file, load_detector, load_material
+from pulsefront.errors import ConfigError
+from pulsefront.estimators.pulses.settings import PickoffSettings
+from pulsefront.events.manifest import Manifest
+from pulsefront.events.readers.mapping import TableMapping
+from pulsefront.firmware import load_board
+from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
+from pulsefront.studies.files.kinds import kind_of_name
+from pulsefront.studies.kinds import STUDY_FILES
+from pulsefront.toml_template import commented_toml
+
+__all__ = [
+    "name_from",
+    "new_board",
+    "new_description",
+    "new_manifest",
+    "new_mapping",
+    "new_pickoff",
+    "new_study",
+    "require_new",
+]
+
+Chosen = dict[str, Any]
+
+TRAINING_EVENTS = 160_000
+"""Of a scan: from them a network learns to within about a tenth of what it could, in a minute."""
+
+TEST_EVENTS = 26_000
+"""At positions between those of training, of which about two thirds pass the photopeak window."""
+
+
+def new_study(kind: str, detector: str, name: str) -> str:
+    """Return a study file for a detector that ships, or for one in a file.
+
+    Parameters
+    ----------
+    kind
+        ``position``, ``timing`` or ``crystal``.
+    detector
+        Name or path.
+    name
+        Of the study.
+
+    Raises
+    ------
+    ConfigError
+        There is no such detector, or it lacks what the kind needs.
+    """
+    description = load_detector(detector)
+    chosen: Chosen = {"kind": kind, "name": name, "detector": detector}
+    chosen |= _timing(description) if kind == "timing" else _scan(kind, description)
+    heading = (
+        f"A {kind} study of {description.name}. Lines that begin with a # hold the defaults. "
+        f"pulsefront check lists what is missing or wrong, pulsefront help KEY tells what a key "
+        f"means, pulsefront run runs it."
+    )
+    return commented_toml(STUDY_FILES[kind], chosen, heading=heading)
+
+
+def _scan(kind: str, detector: Detector) -> Chosen:
+    """Return a scan with enough events to learn from and to prove, and a short search."""
+    _ = detector.charge_readout
+    scan = default_scan(detector)
+    if kind == "crystal":
+        scan = _four_positions_in_each_crystal(detector, scan)
+    even, odd = (_positions(scan, parity) for parity in ("events_even_even", "events_odd_odd"))
+    grid = scan.light_map
+    return {
+        "scan": {
+            "pitch_mm": scan.pitch_mm,
+            "half_extent_mm": scan.half_extent_mm,
+            "events_even_even": -(-TRAINING_EVENTS // even),
+            "events_odd_odd": -(-TEST_EVENTS // odd),
+            "light_map": {
+                "pitch_mm": round(grid.pitch_mm, 4),
+                "depth_pitch_mm": round(grid.depth_pitch_mm, 4),
+                "photons": 10_000,
+            },
+        },
+        "search": _SHORT_SEARCH,
+        "budget": {"weight_bytes": 8192},
+        "verification": {"held_out_vectors": 5000},
+    }
+
+
+# One wide network and few rounds: a first report in minutes, to be lengthened when it looks right.
+_SHORT_SEARCH: Chosen = {
+    "max_rounds": 6,
+    "network": {"hidden": [48, 24], "weight_bits": 8},
+    "float_training": {"epochs": 20.0, "learning_rate": 4e-3},
+    "quantized_training": {"epochs": 3.0, "learning_rate": 1e-3},
+    "fine_tuning": {"epochs": 0.5, "learning_rate": 1e-3},
+    "final_training": {"epochs": 3.0, "learning_rate": 1e-3},
+}
+
+
+def _positions(scan: ScanSettings, parity: str) -> int:
+    """Return how many stage positions have one *parity* of indices."""
+    none = {"events_even_even": 0, "events_odd_odd": 0, "events_mixed": 0}
+    return len(scan_positions(scan.model_copy(update={**none, parity: 1}))[0])
+
+
+def _four_positions_in_each_crystal(detector: Detector, scan: ScanSettings) -> ScanSettings:
+    """Return a scan by a quarter of the crystals' pitch, so that every crystal trains and tests."""
+    pitch_mm = min(detector.crystal.element_pitch_mm) / 4
+    half_mm = min(detector.crystal.size_mm[:2]) / 2
+    steps = int((half_mm - pitch_mm / 2) / pitch_mm)
+    return scan.model_copy(update={"pitch_mm": pitch_mm, "half_extent_mm": steps * pitch_mm})
+
+
+def _timing(detector: Detector) -> Chosen:
+    """Return coincidences, and windows that suit the digitizer."""
+    digitizer = detector.waveform_digitizer
+    baseline = 1
+    while 2 * baseline <= min(64, digitizer.pre_trigger_samples):
+        baseline *= 2
+    # Far enough above the noise not to fire on it, and early on the edge of a photopeak pulse.
+    trigger = max(6 * digitizer.noise_adc, 4 * digitizer.counts_per_photoelectron)
+    room = digitizer.samples - baseline
+    samples = max(1, min(8, room // 2))
+    return {
+        "coincidences": {
+            "offsets_mm": [float(mm) for mm in range(-60, 61, 10)],
+            "events_per_offset": 2400,
+        },
+        "events": {
+            "baseline_samples": baseline,
+            "trigger_adc": max(1, round(trigger)),
+            "samples_before": samples,
+            "samples_after": samples,
+        },
+        "search": {"max_rounds": 8, "network": {"hidden": [16, 8]}, "margin": 0.02},
+        "budget": {"weight_bytes": 512},
+        "verification": {"held_out_vectors": 5000},
+    }
+
+
+def new_description(kind: str, like: str, name: str) -> str:
+    """Return a detector or material file with the values and sources of one that ships.
+
+    Parameters
+    ----------
+    kind
+        ``detector`` or ``material``.
+    like
+        Name or path of the one to begin from.
+    """
+    found = detector_file(like) if kind == "detector" else load_material(like)
+    chosen = {**found.model_dump(mode="json", exclude_unset=True), "name": name}
+    heading = (
+        f"Begun as a copy of {like}: change what differs, and give every number that you change "
+        "its source in the table of sources below it."
+    )
+    return commented_toml(kind_of_name(kind).model_of({}), chosen, heading=heading)
+
+
+def new_manifest(
+    kind: str, files: Sequence[Path], *, folder: Path, source: str, detector: str
+) -> str:
+    """Return a manifest of point-source scans: one scan per file, in the order given.
+
+    Where a file's name tells the position, as in ``x-12.5_y3.csv`` or ``offset_-20mm.dat``, it
+    is taken from there. The run is the name of the folder that a file lies in.
+
+    Parameters
+    ----------
+    kind
+        ``position`` or ``timing``.
+    folder
+        Where the manifest will lie; files are named relative to it.
+    source, detector
+        Names of both.
+
+    Raises
+    ------
+    ConfigError
+        There is no such kind.
+    """
+    if kind not in ("position", "timing"):
+        raise ConfigError(
+            "no such kind of manifest", field="--labels", value=kind, remedy="position or timing"
+        )
+    scans = [
+        {
+            "files": [_relative(path, folder)],
+            **_place(kind, path.stem),
+            "stage_uncertainty_mm": 0.1,
+            "source": source,
+            "duration_s": 60.0,
+            "detector_id": detector,
+            "run": path.absolute().parent.name,
+        }
+        for path in files
+    ]
+    heading = (
+        "Which files there are, and where the source stood in each. Positions were taken from the "
+        "names of the files where they tell; look at them, at uncertainty and duration."
+    )
+    return commented_toml(Manifest, {"kind": kind, "scan": scans}, heading=heading)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+
+
+_NUMBER = r"[ _=]*(-?\d+(?:[.p]\d+)?)"
+
+
+def _place(kind: str, stem: str) -> Chosen:
+    """Return the position that a file's name tells; nothing where it tells none."""
+
+    def number(word: str) -> float | None:
+        match = re.search(rf"(?:^|[^a-z])(?:{word}){_NUMBER}", stem, re.IGNORECASE)
+        return None if match is None else float(match[1].replace("p", "."))
+
+    if kind == "timing":
+        offset = number("offset|off|d")
+        return {} if offset is None else {"source_offset_mm": offset}
+    x, y = number("x"), number("y")
+    return {} if x is None or y is None else {"stage_position_mm": [x, y]}
+
+
+def new_mapping() -> str:
+    """Return a mapping file for a table of charges at stage positions."""
+    columns: Mapping[str, Any] = {
+        "charge_adc": {
+            "source": "adc_*",
+            "unit": "ADC counts",
+            "description": "charge of each photosensor",
+        },
+        "stage_position_mm": {
+            "source": ["stage_x", "stage_y"],
+            "unit": "mm",
+            "description": "where the stage stood",
+        },
+    }
+    heading = "Which array of a table is what: rename the sources to what pulsefront inspect shows."
+    return commented_toml(TableMapping, {"columns": columns}, heading=heading)
+
+
+def new_board(like: str, name: str) -> str:
+    """Return a board file with the values of one that ships."""
+    board = load_board(like)
+    chosen = {**board.model_dump(mode="json"), "name": name}
+    return commented_toml(type(board), chosen, heading=f"Begun as a copy of {like}.")
+
+
+def new_pickoff() -> str:
+    """Return a file of pickoff settings, all at their defaults."""
+    chosen = PickoffSettings().model_dump(mode="json", exclude_none=True)
+    heading = "How pulses are measured; all values are the defaults."
+    return commented_toml(PickoffSettings, chosen, heading=heading)
+
+
+def name_from(path: Path) -> str:
+    """Return a name of small letters, digits and underscores made from a file's."""
+    word = re.sub(r"[^a-z0-9_]+", "_", path.stem.lower()).strip("_")
+    return word if word[:1].isalpha() else f"study_{word}".rstrip("_")
+
+
+def require_new(path: Path) -> None:
+    """Refuse to write over a file.
+
+    Raises
+    ------
+    ConfigError
+        There is one.
+    """
+    if path.exists():
+        raise ConfigError("exists already", file=path, remedy="name another with --out")

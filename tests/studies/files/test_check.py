@@ -1,0 +1,191 @@
+"""A check lists all that is missing or wrong, with lines, and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pulsefront.errors import ConfigError
+from pulsefront.files import sim_data_directory
+from pulsefront.studies.files import start
+from pulsefront.studies.files.check import check_file
+from pulsefront.studies.files.early import most_test_vectors
+from pulsefront.studies.load import load_study
+from pulsefront.studies.run import run_study
+
+pytest.importorskip("torch")
+
+WRONG = """\
+kind = "timing"
+name = "ok"
+sed = 1
+detector = "lyso_pair_3x3x20"
+
+[coincidences]
+offsets_mm = [-10, 0, 10, 20, 30]
+events_per_offset = 100
+
+[events]
+baseline_samples = 17
+trigger_adc = 99999
+samples_before = 8
+samples_after = 8
+
+[budget]
+macs = 0
+
+[verification]
+held_out_vectors = 100_000
+
+[export]
+board = "zcu12"
+
+[[external]]
+name = "other"
+detector = "lyso_pear"
+"""
+
+
+def checked(folder: Path, text: str) -> list[str]:
+    path = folder / "study.toml"
+    path.write_text(text)
+    return [str(one).replace(f"{path}, ", "") for one in check_file(path, probe=False).problems]
+
+
+def test_everything_wrong_is_listed_at_once_with_its_line(tmp_path: Path) -> None:
+    found = checked(tmp_path, WRONG)
+    starts = [
+        "line 3: sed: unknown key; did you mean 'seed'?",
+        "line 7: coincidences.offsets_mm: are too few",
+        "line 11: events.baseline_samples: must be a power of two",
+        "line 12: events.trigger_adc: is above all that the digitizer records (got 99999)",
+        "line 17: budget.macs: input should be greater than or equal to 1",
+        "line 20: verification.held_out_vectors: the test set can hold 200 vectors at most",
+        "line 23: export.board: no such board (got 'zcu12')",
+    ]
+    for start_of_line in starts:
+        assert [one for one in found if one.startswith(start_of_line)], (start_of_line, found)
+    assert any("lyso_pear" in one and "line 27" in one for one in found), found
+
+
+def test_a_missing_key_is_told_beside_the_others(tmp_path: Path) -> None:
+    found = checked(tmp_path, WRONG.replace("samples_after = 8\n", "").replace("sed", "seed"))
+    assert any("events.samples_after: is missing" in one for one in found)
+    assert any("budget.macs" in one for one in found)
+
+
+def test_an_unknown_kind_is_told_first(tmp_path: Path) -> None:
+    assert "one of crystal, position, timing" in checked(tmp_path, 'kind = "energy"\nname = "a"')[0]
+    assert "a study needs a kind" in checked(tmp_path, 'detector = "a"')[0]
+
+
+def test_a_run_refuses_what_a_check_finds_before_any_work(tmp_path: Path) -> None:
+    text = start.new_study("timing", "lyso_pair_3x3x20", "mine")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace("baseline_samples = ", "baseline_samples = 1"))
+    with pytest.raises(ConfigError, match=r"mine\.toml, line \d+: events\.baseline_samples"):
+        run_study(path, tmp_path / "out", lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "detector", "change", "told"),
+    [
+        ("crystal", "lyso_monolithic_50x50x16", str, "has one crystal only"),
+        (
+            "crystal",
+            "lyso_pixels_8x8",
+            lambda text: text.replace("weight_bytes = 8192", "weight_bytes = 30"),
+            "weight_bytes",
+        ),
+        (
+            "position",
+            "lyso_monolithic_50x50x16",
+            lambda text: text.replace("half_extent_mm = 23.0", "half_extent_mm = 26.0"),
+            "scan.half_extent_mm: the scan leaves the crystal, which ends at ±25 mm",
+        ),
+        (
+            "position",
+            "lyso_monolithic_50x50x16",
+            lambda text: text.replace('# geometry = "pencil"', 'geometry = "flood"'),
+            "scan.geometry: gives no positions to learn",
+        ),
+        (
+            "position",
+            "lyso_monolithic_50x50x16",
+            lambda text: text.replace("half_extent_mm = 23.0", "half_extent_mm = 0.5"),
+            "too few positions lie between training positions",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_kind_is_told(
+    kind: str, detector: str, change: Callable[[str], str], told: str, tmp_path: Path
+) -> None:
+    found = checked(tmp_path, change(start.new_study(kind, detector, "mine")))
+    assert any(told in one for one in found), found
+
+
+def test_absent_measured_files_are_told(tmp_path: Path) -> None:
+    text = start.new_study("position", "lyso_monolithic_50x50x16", "mine")
+    head = text[: text.index("\n[scan]")]
+    found = checked(tmp_path, f'{head}\n[measured]\npath = "scans.toml"\n')
+    assert any("scans.toml" in one and "no such file" in one for one in found), found
+
+
+def test_every_number_without_a_source_is_told(tmp_path: Path) -> None:
+    text = (sim_data_directory() / "detectors" / "lyso_pixels_8x8.toml").read_text()
+    lines = [
+        line for line in text.splitlines() if not line.startswith(('gate_ns = "', 'size_mm = "'))
+    ]
+    path = tmp_path / "detector.toml"
+    path.write_text("\n".join(lines))
+    problems = check_file(path).problems
+    assert {one.field for one in problems} == {
+        "crystal.size_mm",
+        "layers.0.size_mm",
+        "layers.1.size_mm",
+        "charge.gate_ns",
+    }
+    for one in problems:
+        assert lines[(one.line or 0) - 1].startswith((one.field or "").split(".")[-1])
+
+
+def test_a_saturating_detector_is_found_by_the_probe(tmp_path: Path) -> None:
+    text = start.new_description("detector", "lyso_pixels_8x8", "loud")
+    gain = next(
+        line for line in text.splitlines() if line.startswith("counts_per_photoelectron = ")
+    )
+    loud = f"counts_per_photoelectron = {20 * float(gain.split(' = ')[1])}"
+    (tmp_path / "loud.toml").write_text(text.replace(gain, loud, 1))
+    study = tmp_path / "study.toml"
+    study.write_text(start.new_study("crystal", str(tmp_path / "loud.toml"), "mine"))
+    (problem,) = check_file(study).problems
+    assert "of its events saturate" in str(problem)
+    assert "lower charge.counts_per_photoelectron" in str(problem)
+
+
+def test_the_probe_tells_how_many_events_will_pass(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    text = start.new_study("crystal", "lyso_pixels_8x8", "mine")
+    study.write_text(text)
+    found = check_file(study)
+    assert found.problems == ()
+    assert len(found.notes) == 3
+    most = most_test_vectors(load_study(study)[0])
+    study.write_text(text.replace("held_out_vectors = 5000", f"held_out_vectors = {most}"))
+    (problem,) = check_file(study).problems
+    assert "test vectors will pass the selection" in str(problem)
+
+
+def test_the_shipped_studies_have_nothing_wrong() -> None:
+    files = sorted((sim_data_directory() / "studies").glob("*.toml"))
+    assert len(files) >= 5
+    for file in files:
+        assert check_file(file, probe=False).problems == (), file
+
+
+def test_a_file_like_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is like none of the files"):
+        checked(tmp_path, "colour = 1")

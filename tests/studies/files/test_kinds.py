@@ -1,0 +1,38 @@
+"""Files are told apart by what stands in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pulsefront.errors import ConfigError
+from pulsefront.files import firmware_export_directory, sim_data_directory
+from pulsefront.studies.files.kinds import kind_of_file, kind_of_name
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        (sim_data_directory() / "studies", "study"),
+        (sim_data_directory() / "detectors", "detector"),
+        (sim_data_directory() / "materials", "material"),
+        (firmware_export_directory() / "boards", "board"),
+    ],
+)
+def test_shipped_files_are_what_they_are(folder: Path, kind: str) -> None:
+    files = sorted(folder.glob("*.toml"))
+    assert files
+    assert {kind_of_file(file)[0].name for file in files} == {kind}
+
+
+def test_a_manifest_is_no_study(tmp_path: Path) -> None:
+    path = tmp_path / "scans.toml"
+    path.write_text('kind = "position"\n[[scan]]\nfiles = ["a"]\n')
+    assert kind_of_file(path)[0].name == "manifest"
+
+
+def test_unknown_names_list_the_kinds() -> None:
+    assert kind_of_name("board").name == "board"
+    with pytest.raises(ConfigError, match="one of manifest, study"):
+        kind_of_name("bord")
