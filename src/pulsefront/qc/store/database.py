@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
+from pulsefront.qc.store.migrations import create_or_migrate, is_current
 from pulsefront.qc.store.rows import Counts, RowWriter
 
 __all__ = ["Counts", "Store", "sqlite_file", "store_url"]
@@ -42,6 +43,7 @@ class Store:
     def __init__(self, location: str | Path, *, must_exist: bool = False) -> None:
         self.url = store_url(location)
         self._file = sqlite_file(self.url)
+        self._rows = RowWriter()
         if self._file is not None and must_exist and not self._file.is_file():
             raise QCDataError(
                 "no such QC store", file=self._file, remedy="run pulsefront qc ingest first"
@@ -50,10 +52,15 @@ class Store:
             self.engine = sa.create_engine(self.url)
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
+            if self.engine.dialect.name == "sqlite":
                 sa.event.listen(self.engine, "connect", _tune_sqlite)
+                sa.event.listen(self.engine, "begin", _begin_sqlite)
             try:
-                with self.engine.begin() as connection:
-                    schema.create_or_migrate(connection)
+                with self.engine.connect() as connection:
+                    current = is_current(connection)
+                if not current:
+                    with self.writing() as connection:
+                        create_or_migrate(connection)
             except BaseException:
                 self.engine.dispose()
                 raise
@@ -73,7 +80,6 @@ class Store:
                 file=self._file,
                 remedy="check the URL and that it is a pulsefront QC store",
             ) from None
-        self._rows = RowWriter()
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +95,8 @@ class Store:
     def writing(self) -> Iterator[sa.Connection]:
         """Yield the connection of one transaction; names cached in it are forgotten on an error."""
         try:
-            with self.engine.begin() as connection:
+            engine = self.engine.execution_options(writing=True)
+            with engine.begin() as connection:
                 yield connection
         except BaseException:
             self._rows.forget()
@@ -160,7 +167,15 @@ def sqlite_file(url: str) -> Path | None:
     return Path(name) if name and name != ":memory:" else None
 
 
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # The driver alone would begin a transaction only where rows change: tables would be made and
+    # altered outside of it. One that will write takes its turn at once, and waits for it.
+    kind = " IMMEDIATE" if connection.get_execution_options().get("writing") else ""
+    connection.exec_driver_sql(f"BEGIN{kind}")
+
+
 def _tune_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
     # Write-ahead logging survives a kill at any moment and lets readers go on meanwhile.
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
