@@ -15,6 +15,7 @@ PACKAGES = {
     "parquet": ("pyarrow",),
     "cluster": ("distributed",),
     "postgresql": ("psycopg",),
+    "dicom": ("pydicom",),
 }
 """Packages, by the name they are imported with, that ``pip install 'pulsefront[EXTRA]'`` adds."""
 

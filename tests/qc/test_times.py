@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.times import check_date_format, parse_times
 from strategies_qc import TABLE_COLUMNS, TABLE_HEAD, iso_time, read_table
 
 
@@ -42,3 +43,54 @@ def test_hour_that_clocks_skipped_is_quarantined_and_the_double_hour_is_safe(tmp
     frame, _, rejects, _ = read_table(tmp_path, text, columns=columns, timezone="Europe/Amsterdam")
     assert "does not exist in Europe/Amsterdam" in rejects[0].reason
     assert frame.loc[0, "available_at"] - frame.loc[0, "measured_at"] == 3600
+
+
+MARCH_5 = 1_772_668_800  # 2026-03-05
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-05", "20260305", "5 Mar 2026", "05-Mar-2026", "5. März 2026", "5 mrt 2026",
+        "Thursday, March 5, 2026", "Mar 5 2026", "5 mars 2026", "5 de marzo de 2026",
+        "2026-Mar-05", "Thu Mar  5 00:00:00 2026", "2026/3/5 0:0", "5/3/2026", "5.3.26",
+    ],
+)  # fmt: skip
+def test_days_as_people_write_them(text):
+    seconds, reasons = parse_times([text], order="dmy")
+    assert (seconds[0], reasons[0]) == (MARCH_5, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "clock_s"),
+    [
+        ("5/3/2026 7:05", 25_500), ("5/3/2026 7.05.09", 25_509), ("5/3/2026 7h05", 25_500),
+        ("5/3/2026 7:05 PM", 68_700), ("5/3/2026 12:05 AM", 300), ("2026-03-05T07:05:09Z", 25_509),
+        ("2026-03-05 07:05:09.75+01:00", 21_909), ("2026-03-05 24:00", 86_400),
+    ],
+)  # fmt: skip
+def test_clocks_as_programs_write_them(text, clock_s):
+    seconds, reasons = parse_times([text], order="dmy")
+    assert (seconds[0] - MARCH_5, reasons[0]) == (clock_s, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "31 Feb 2026", "5 Xyz 2026", "2026-13-01", "5/3/2026 25:00", "5/3/026"]
+)
+def test_what_is_no_date_has_a_reason_and_no_guess(text):
+    assert parse_times([text], order="dmy")[1][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [("2026.064", "%Y.%j"), ("46086", "excel"), ("1772668800", "unix"), ("05-03-26", "%d-%m-%y")],
+)
+def test_given_formats_are_the_only_ones(text, form):
+    assert parse_times([text], formats=(form,))[0][0] == MARCH_5
+    assert parse_times(["2026-03-05"], formats=(form,))[1][0]
+
+
+def test_wrong_formats_are_refused_before_any_file_is_read():
+    for text in ("%d-%m", "nonsense", "%Q %Y"):
+        with pytest.raises(ValueError, match="is no format of dates"):
+            check_date_format(text)

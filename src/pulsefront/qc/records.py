@@ -3,7 +3,9 @@
 Rows travel as pandas frames, one frame per kind of record. All times are whole seconds since
 1970-01-01 UTC; the site's zone is kept with the unit. Every record has two times: when it
 happened (`measured_at`, `occurred_at`, `reported_at`) and when it could first be known
-(`available_at`, `logged_at`). Features look at the second one only.
+(`available_at`, `logged_at`). Features look at the second one only. Where nothing says when a
+record became known, the reader marks it `known_on_arrival`: the time that it gives is the earliest
+possible one, and the arrival at the store decides.
 
 A *unit* is a scanner; an empty ``component_id`` stands for the unit as a whole. The unit in which a
 value is measured is its ``measurement_unit``.
@@ -23,6 +25,7 @@ __all__ = [
     "BOUND_COLUMNS",
     "CONTEXT_COLUMNS",
     "EVENT_COLUMNS",
+    "FILE_COLUMNS",
     "LIMIT_COLUMNS",
     "MEASUREMENT_COLUMNS",
     "SERVICE_COLUMNS",
@@ -82,6 +85,12 @@ class SeriesKey(NamedTuple):
     measurement_unit: str
 
 
+_OF_THE_FILE: Mapping[str, Kind] = {"row": "time", "known_on_arrival": "time"}
+
+FILE_COLUMNS = tuple(_OF_THE_FILE)
+"""Columns that tell about a row of a file, and are not stored: its line, and 1 where nothing says
+when it became known."""
+
 UNIT_COLUMNS: Mapping[str, Kind] = {
     "unit_id": "text",
     "site": "text",
@@ -107,7 +116,7 @@ MEASUREMENT_COLUMNS: Mapping[str, Kind] = {
     "available_at": "time",
     "baseline_id": "text",
     "software_version": "text",
-    "row": "time",
+    **_OF_THE_FILE,
 }
 
 EVENT_COLUMNS: Mapping[str, Kind] = {
@@ -117,7 +126,7 @@ EVENT_COLUMNS: Mapping[str, Kind] = {
     "severity": "text",
     "occurred_at": "time",
     "available_at": "time",
-    "row": "time",
+    **_OF_THE_FILE,
 }
 
 SERVICE_COLUMNS: Mapping[str, Kind] = {
@@ -129,7 +138,7 @@ SERVICE_COLUMNS: Mapping[str, Kind] = {
     "completed_at": "time",
     "logged_at": "time",
     "downtime_hours": "number",
-    "row": "time",
+    **_OF_THE_FILE,
 }
 
 SERVICE_KINDS = ("corrective", "preventive", "calibration", "upgrade")
@@ -143,14 +152,17 @@ _DEFAULTS: Mapping[Kind, object] = {"text": "", "number": np.nan, "time": 0}
 
 @dataclass(frozen=True)
 class Reject:
-    """One row that was not taken, and why.
+    """One row that was not taken, why, and what to do about it.
 
-    ``row`` counts from 1 as a text editor does; 0 stands for the file as a whole.
+    ``row`` counts lines from 1 as a text editor does; 0 stands for the file as a whole.
+    ``retry_at`` is when the row can be read after all: it lay in the future.
     """
 
     row: int
     reason: str
     content: str = ""
+    remedy: str = ""
+    retry_at: int = 0
 
 
 def empty_frame(columns: Mapping[str, Kind]) -> pd.DataFrame:
@@ -192,7 +204,10 @@ def group_rows(
 class Batch:
     """A piece of a source: rows of each kind, the rows that were refused, and remarks.
 
-    ``done`` and ``total`` say how far the reader has come, in bytes of the file.
+    ``passed`` counts by reason what was looked at and is nothing to store: a test that was skipped,
+    an answer that is no number. ``rows`` is how many rows (or cells of a wide table) the piece
+    had; what is stored, passed and refused adds up to it. ``done`` and ``total`` say how far the
+    reader has come, in bytes of the file.
     """
 
     measurements: pd.DataFrame = field(default_factory=lambda: empty_frame(MEASUREMENT_COLUMNS))
@@ -201,5 +216,7 @@ class Batch:
     services: pd.DataFrame = field(default_factory=lambda: empty_frame(SERVICE_COLUMNS))
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
+    passed: Mapping[str, int] = field(default_factory=dict)
+    rows: int = 0
     done: int = 0
     total: int = 0

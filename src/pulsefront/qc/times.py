@@ -7,10 +7,10 @@ a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -22,10 +22,13 @@ from pulsefront.errors import ConfigError, QCDataError
 __all__ = [
     "DAY_S",
     "DateOrder",
+    "OrderVotes",
+    "check_date_format",
     "end_of_day",
     "find_zone",
     "infer_date_order",
     "iso_date",
+    "iso_time",
     "parse_times",
 ]
 
@@ -34,11 +37,52 @@ DAY_S = 86_400
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
 
-_DATE = re.compile(
-    r"\s*(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})"
-    r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*([AaPp])?[Mm]?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?\s*"
+_CLOCK = (
+    r"(?:[T,\s]+(?P<hour>\d{1,2})[:.h](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d+)?)?"
+    r"\s*(?P<half>[AaPp])?[Mm]?)?"
+    r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?\s*"
 )
+_WEEKDAY = r"\s*(?:[^\W\d]{2,12}\.?,?\s+)?"
+_DIGITS = re.compile(
+    r"\s*(?P<one>\d{1,4})\s*[-/.]\s*(?P<two>\d{1,2})\s*[-/.]\s*(?P<three>\d{1,4})" + _CLOCK
+)
+_COMPACT = re.compile(
+    r"\s*(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
+    r"(?:[T\s_-]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:\.\d+)?)?)?"
+    r"(?P<half>)\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?\s*"
+)
+_DAY_FIRST = re.compile(
+    _WEEKDAY + r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[-\s/.]*(?:de\s+)?(?P<name>[^\W\d]{3,12})\.?"
+    r"[-\s/.,]*(?:de\s+)?(?P<year>\d{4}|\d{2})" + _CLOCK
+)
+_MONTH_FIRST = re.compile(
+    _WEEKDAY + r"(?P<name>[^\W\d]{3,12})\.?[-\s/.]*(?P<day>\d{1,2})(?:st|nd|rd|th)?[-\s/.,]+"
+    r"(?P<year>\d{4}|\d{2})" + _CLOCK
+)
+_YEAR_FIRST = re.compile(
+    r"\s*(?P<year>\d{4})[-\s/.]*(?P<name>[^\W\d]{3,12})\.?[-\s/.]*(?P<day>\d{1,2})" + _CLOCK
+)
+_CTIME = re.compile(  # Thu Oct  1 07:00:00 2026
+    _WEEKDAY + r"(?P<name>[^\W\d]{3,12})\.?\s+(?P<day>\d{1,2})\s+(?P<hour>\d{1,2}):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d))?(?P<half>)\s+(?P<offset>Z|UTC|GMT|[+-]\d{4})?\s*(?P<year>\d{4})\s*"
+)
+
+# English, German, Dutch, French, Spanish and Italian; four letters where three do not tell.
+_MONTHS = {
+    1: ["jan", "januari", "janvier", "gen", "ene"],
+    2: ["feb", "fév", "fev"],
+    3: ["mar", "mär", "mrt", "maa", "märz", "maer"],
+    4: ["apr", "avr", "abr"],
+    5: ["may", "mai", "mei", "mag"],
+    6: ["jun", "juin", "giu"],
+    7: ["jul", "juil", "lug"],
+    8: ["aug", "aoû", "aou", "ago"],
+    9: ["sep", "set"],
+    10: ["oct", "okt", "ott"],
+    11: ["nov"],
+    12: ["dec", "dez", "déc", "dic"],
+}
+_MONTH_OF = {name: month for month, names in _MONTHS.items() for name in names}
 
 
 def find_zone(name: str) -> ZoneInfo:
@@ -76,37 +120,106 @@ def iso_date(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
 
 
-def infer_date_order(texts: Sequence[str]) -> DateOrder:
-    """Return the order of day, month and year that the dates of one file show.
+def iso_time(seconds: float) -> str:
+    """Return an instant as YYYY-MM-DDThh:mm:ssZ."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    A day above 12 decides. Both orders may occur where somebody typed a date; then the more
-    frequent one is taken, and the others are refused later on as impossible dates.
+
+class OrderVotes:
+    """Which order of day, month and year the dates of a file show, gathered piece by piece.
+
+    A day above 12 decides. Both orders may occur where somebody typed a date; then one that is
+    five times as frequent as the other is taken, and the others are refused later on as impossible
+    dates. A year of four digits in front needs no vote.
+    """
+
+    def __init__(self) -> None:
+        self._votes: dict[DateOrder, int] = {"dmy": 0, "mdy": 0}
+        self._year_last = False  # whether any date has its year at the end
+        self._open = ""  # the first date that may be read in both ways, and differs
+
+    @property
+    def year_first(self) -> bool:
+        """Whether no date so far leaves a question."""
+        return not self._year_last
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Take some dates into account."""
+        for text in dict.fromkeys(texts):
+            match = _DIGITS.match(text)
+            if not match:
+                continue
+            if len(match["one"]) == 4:
+                continue
+            self._year_last = True
+            first, second = int(match["one"]), int(match["two"])
+            if first > 12:
+                self._votes["dmy"] += 1
+            elif second > 12:
+                self._votes["mdy"] += 1
+            elif first != second and not self._open:
+                self._open = text.strip()
+
+    def order(self) -> DateOrder:
+        """Return the order.
+
+        Raises
+        ------
+        QCDataError
+            The dates do not tell the day from the month.
+        """
+        if self.year_first:
+            return "ymd"
+        dmy, mdy = self._votes["dmy"], self._votes["mdy"]
+        undecided = dmy == mdy or max(dmy, mdy) < 5 * min(dmy, mdy)
+        if self._open and undecided:
+            readings = " or ".join(_reading(self._open, order) for order in ("dmy", "mdy"))
+            mixed = f", {dmy} dates tell day first and {mdy} month first" if dmy or mdy else ""
+            raise QCDataError(
+                f"the dates do not tell the day from the month: {self._open!r} is {readings}"
+                + mixed,
+                remedy="give date_order = 'dmy' or 'mdy' in the mapping",
+            )
+        return "mdy" if mdy > dmy else "dmy"
+
+
+def _reading(text: str, order: DateOrder) -> str:
+    seconds = _parse(text, "UTC", order, wall_clock=True, later_if_twice=False)
+    if isinstance(seconds, str):
+        return "no date"
+    read = datetime.fromtimestamp(seconds, UTC)
+    return f"{read.day} {read:%B %Y}"
+
+
+def infer_date_order(texts: Sequence[str]) -> DateOrder:
+    """Return the order of day, month and year that the dates of one file show; see `OrderVotes`.
 
     Raises
     ------
     QCDataError
         No date of the file tells day from month.
     """
-    votes = {"dmy": 0, "mdy": 0}
-    seen = False
-    for text in dict.fromkeys(texts):
-        match = _DATE.match(text)
-        if not match:
-            continue
-        seen = True
-        if len(match[1]) == 4:
-            return "ymd"
-        if int(match[1]) > 12:
-            votes["dmy"] += 1
-        elif int(match[2]) > 12:
-            votes["mdy"] += 1
-    if seen and votes["dmy"] == votes["mdy"]:
-        raise QCDataError(
-            "the dates do not tell the day from the month",
-            value=next(iter(texts)),
-            remedy="give date_order = 'dmy' or 'mdy' in the mapping",
-        )
-    return "mdy" if votes["mdy"] > votes["dmy"] else "dmy"
+    votes = OrderVotes()
+    votes.add(texts)
+    return votes.order()
+
+
+def check_date_format(text: str) -> None:
+    """Refuse what is no format of dates: ``%d-%b-%Y %H:%M`` as `strptime` has it, excel, unix.
+
+    Raises
+    ------
+    ValueError
+        It is none of them, or says neither year, month nor day.
+    """
+    if text in {"excel", "unix"}:
+        return
+    try:
+        datetime.strptime(datetime(2001, 2, 3).strftime(text), text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no format of dates: {error}") from None
+    if not re.search(r"%[YyGcxs]", text):
+        raise ValueError(f"{text!r} is no format of dates: it says no year, such as %d-%b-%Y")
 
 
 def parse_times(
@@ -116,13 +229,14 @@ def parse_times(
     order: DateOrder = "ymd",
     wall_clock: bool = False,
     later_if_twice: bool = False,
+    formats: tuple[str, ...] = (),
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """Return seconds since 1970 UTC, and a reason per text: empty where it could be read.
 
     Parameters
     ----------
     texts
-        Dates with or without time and offset.
+        Dates with or without time and offset, months as numbers or by name.
     zone
         Where the clock hangs that wrote times without an offset.
     wall_clock
@@ -131,18 +245,27 @@ def parse_times(
     later_if_twice
         Which of the two hours to take when clocks go back; the later one is the safe choice for
         the time at which something became known.
+    formats
+        The only formats to try, as `check_date_format` knows them; everything if empty.
     """
     codes, uniques = pd.factorize(np.asarray(texts, dtype=object))
     seconds = np.zeros(len(uniques), dtype=np.int64)
     reasons = np.full(len(uniques), "", dtype=object)
     find_zone(zone)
     for k, text in enumerate(uniques):
-        value = _parse(str(text), zone, order, wall_clock, later_if_twice)
+        value = _parse(str(text), zone, order, wall_clock, later_if_twice, formats)
         if isinstance(value, str):
             reasons[k] = value
         else:
             seconds[k] = value
     return seconds[codes], reasons[codes]
+
+
+class _Written(NamedTuple):
+    """What the clock on the wall showed, and the offset that was written beside it."""
+
+    local: datetime
+    offset_s: int | None
 
 
 @lru_cache(maxsize=65_536)
@@ -152,38 +275,114 @@ def _parse(
     order: DateOrder,
     wall_clock: bool,  # noqa: FBT001
     later_if_twice: bool,  # noqa: FBT001
+    formats: tuple[str, ...] = (),
 ) -> int | str:
-    match = _DATE.fullmatch(text)
-    if not match:
-        return f"is no date: {text!r}" if text.strip() else "the date is missing"
-    first, second, third = (int(match[k]) for k in (1, 2, 3))
-    if len(match[1]) == 4:
-        year, month, day = first, second, third
-    elif order == "mdy":
-        month, day, year = first, second, third
-    else:
-        day, month, year = first, second, third
-    year += 2000 if year < 100 else 0
-    hour = int(match[4] or 0)
-    if match[7]:
-        hour = hour % 12 + (12 if match[7] in "Pp" else 0)
-    try:
-        naive = datetime(year, month, day, hour, int(match[5] or 0), int(match[6] or 0))
-    except ValueError:
-        swapped = " (day and month swapped?)" if month > 12 >= day else ""
-        return f"is no date in {order} order: {text!r}{swapped}"
-    if match[8] and not wall_clock:
-        return int((naive - datetime(1970, 1, 1)).total_seconds()) - _offset_s(match[8])
+    written = _formatted(text, formats) if formats else _written(text, order)
+    if isinstance(written, str):
+        return written
+    naive, offset_s = written
+    if offset_s is not None and not wall_clock:
+        return int((naive - datetime(1970, 1, 1)).total_seconds()) - offset_s
     local = naive.replace(tzinfo=ZoneInfo(zone), fold=1 if later_if_twice else 0)
-    stamp = int(local.timestamp())
-    if datetime.fromtimestamp(stamp, ZoneInfo(zone)).replace(tzinfo=None) != naive:
+    try:
+        stamp = int(local.timestamp())
+        back = datetime.fromtimestamp(stamp, ZoneInfo(zone)).replace(tzinfo=None)
+    except (OverflowError, ValueError):
+        return f"is no date: {text!r}"
+    if back != naive:
         return f"does not exist in {zone} (clocks went forward): {text!r}"
     return stamp
 
 
+def _written(text: str, order: DateOrder) -> _Written | str:
+    """Return what a text in any known form says, or why it says nothing."""
+    digits = _DIGITS.fullmatch(text)
+    if digits:
+        return _of_digits(digits, text, order)
+    compact = _COMPACT.fullmatch(text)
+    if compact:
+        return _dated(compact, text, int(compact["month"]))
+    for form in (_DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST, _CTIME):
+        named = form.fullmatch(text)
+        if named:
+            month = _month(named["name"])
+            return _dated(named, text, month) if month else f"has no known month: {text!r}"
+    return f"is no date: {text!r}" if text.strip() else "the date is missing"
+
+
+def _of_digits(match: re.Match[str], text: str, order: DateOrder) -> _Written | str:
+    if len(match["one"]) == 4:
+        year, month, day = match["one"], match["two"], match["three"]
+    elif order == "ymd":
+        return f"does not begin with a year of four digits: {text!r}"
+    elif order == "mdy":
+        month, day, year = match["one"], match["two"], match["three"]
+    else:
+        day, month, year = match["one"], match["two"], match["three"]
+    written = _clocked(match, year, int(month), int(day))
+    if written is None:
+        swapped = " (day and month swapped?)" if int(month) > 12 >= int(day) else ""
+        return f"is no date in {order} order: {text!r}{swapped}"
+    return written
+
+
+def _dated(match: re.Match[str], text: str, month: int) -> _Written | str:
+    return _clocked(match, match["year"], month, int(match["day"])) or f"is no date: {text!r}"
+
+
+def _clocked(match: re.Match[str], year_text: str, month: int, day: int) -> _Written | None:
+    """Return the instant that a match says, None where there is no such day or time."""
+    if len(year_text) not in {2, 4}:
+        return None
+    year = int(year_text)
+    if len(year_text) == 2:  # as POSIX has it
+        year += 2000 if year < 69 else 1900
+    hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
+    if match["half"]:
+        hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
+    midnight = hour == 24 and minute == 0  # the end of the day
+    try:
+        naive = datetime(year, month, day, 0 if midnight else hour, minute)
+        naive = naive.replace(second=int(match["second"] or 0)) + timedelta(days=midnight)
+    except (ValueError, OverflowError):
+        return None
+    return _Written(naive, _offset_s(match["offset"]) if match["offset"] else None)
+
+
+def _month(name: str) -> int:
+    """Return the number of a month by its name or the beginning of it, 0 where there is none."""
+    lower = name.lower()
+    for size in (4, 3):
+        found = _MONTH_OF.get(lower[:size])
+        if found:
+            return found
+    return 0
+
+
+def _formatted(text: str, formats: tuple[str, ...]) -> _Written | str:
+    """Return what a text says in one of some formats."""
+    stripped = text.strip()
+    for form in formats:
+        try:
+            if form == "unix":
+                return _Written(datetime(1970, 1, 1) + timedelta(seconds=float(stripped)), 0)
+            if form == "excel":  # days since the last day but one of 1899, as the wall clock had it
+                days = timedelta(seconds=round(float(stripped.replace(",", ".")) * DAY_S))
+                return _Written(datetime(1899, 12, 30) + days, None)
+            found = datetime.strptime(stripped, form)
+        except (ValueError, OverflowError):
+            continue
+        offset = found.utcoffset()
+        naive = found.replace(tzinfo=None)
+        return _Written(naive, None if offset is None else int(offset.total_seconds()))
+    if not stripped:
+        return "the date is missing"
+    return f"is no date of the form {' or '.join(formats)}: {text!r}"
+
+
 def _offset_s(text: str) -> int:
-    if text == "Z":
+    if text in {"Z", "UTC", "GMT"}:
         return 0
-    digits = text[1:].replace(":", "")
+    digits = text[1:].replace(":", "").ljust(4, "0")
     size = int(digits[:2]) * 3600 + int(digits[2:]) * 60
     return -size if text[0] == "-" else size

@@ -2,77 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from pulsefront.errors import ConfigError
-from pulsefront.qc.readers.text import parse_numbers
-from pulsefront.qc.records import (
-    BOUND_COLUMNS,
-    EVENT_COLUMNS,
-    LIMIT_COLUMNS,
-    MEASUREMENT_COLUMNS,
-    SERVICE_COLUMNS,
-    SERVICE_KINDS,
-    STATUSES,
-    UNIT_COLUMNS,
-    Batch,
-    Reject,
-    frame_of,
+from pulsefront.errors import ConfigError, UnsupportedFormat
+from pulsefront.qc.readers.build import (
+    events_of,
+    measurements_of,
+    services_of,
+    unit_records_of,
 )
-from pulsefront.qc.site import Mapping, Site
-from pulsefront.qc.times import DateOrder, parse_times
+from pulsefront.qc.readers.quantities import Reading
+from pulsefront.qc.readers.row_table import RowTable, Texts, by_distinct
+from pulsefront.qc.records import LIMIT_COLUMNS, Batch, Reject
+from pulsefront.qc.site import Mapping
+from pulsefront.qc.site_mapping import WideTest
 
-__all__ = ["Assembler"]
+__all__ = ["Assembler", "path_values"]
 
-Texts = npt.NDArray[np.object_]
+_TIMES = (
+    "measured_at", "available_at", "occurred_at", "reported_at", "started_at", "completed_at",
+    "logged_at", "installed_on", "active_from", "active_to",
+)  # fmt: skip
 
-_KIND_WORDS = {
-    "corrective": "corrective",
-    "repair": "corrective",
-    "breakdown": "corrective",
-    "unscheduled": "corrective",
-    "preventive": "preventive",
-    "preventative": "preventive",
-    "pm": "preventive",
-    "scheduled": "preventive",
-    "calibration": "calibration",
-    "setup": "calibration",
-    "upgrade": "upgrade",
-    "software": "upgrade",
+_NO_VALUE = {"", "-", "--", "n/a", "na", "nan", "none", "null", "not done", "skipped"}
+"""What people write into the cell of a wide table where a test was not done."""
+
+_BUILD = {
+    "measurement": measurements_of,
+    "event": events_of,
+    "service": services_of,
+    "unit": unit_records_of,
 }
-_STATUS_WORDS = {
-    "ok": "pass", "pass": "pass", "passed": "pass", "tolerance": "warn", "warn": "warn",
-    "warning": "warn", "action": "fail", "fail": "fail", "failed": "fail", "skipped": "skipped",
-    "no tol": "", "not done": "skipped", "": "",
-}  # fmt: skip
 
 
-@dataclass
-class _Table:
-    """One chunk on its way: texts by quantity, and the first reason found against each row."""
+def path_values(mapping: Mapping, path: Path) -> dict[str, str]:
+    """Return the quantities that the path of a file tells.
 
-    number: npt.NDArray[np.int64]
-    texts: dict[str, Texts]
-    reasons: Texts = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reasons = np.full(len(self.number), "", dtype=object)
-
-    def text(self, name: str) -> Texts:
-        if name in self.texts:
-            return self.texts[name]
-        return np.full(len(self.number), "", dtype=object)
-
-    def refuse(self, rows: npt.NDArray[np.bool_], reasons: str | Texts) -> None:
-        fresh = rows & (self.reasons == "")
-        self.reasons[fresh] = reasons if isinstance(reasons, str) else reasons[fresh]
+    Raises
+    ------
+    UnsupportedFormat
+        The path is not of the form that the mapping says.
+    """
+    if not mapping.path:
+        return {}
+    match = re.search(mapping.path, path.as_posix())
+    if match is None:
+        raise UnsupportedFormat(
+            "has a path that is not of the form of the mapping",
+            file=path,
+            field="path",
+            value=mapping.path,
+            remedy="rename the file, or correct path in the mapping",
+        )
+    return {name: text or "" for name, text in match.groupdict().items()}
 
 
 class Assembler:
@@ -84,33 +73,30 @@ class Assembler:
         The mapping names a column that the file has not.
     """
 
-    def __init__(
-        self,
-        mapping: Mapping,
-        header: Sequence[str],
-        site: Site,
-        *,
-        file: Path,
-        order: DateOrder,
-        decimal_comma: bool,
-        now_s: int,
-    ) -> None:
-        self.mapping = mapping
-        self.site = site
-        self.order = order
-        self.decimal_comma = decimal_comma
-        self.now_s = now_s
-        names = {name.strip(): k for k, name in enumerate(header)}
-        self.indices: dict[str, int] = {}
-        for quantity, column in mapping.columns.model_dump().items():
-            if column:
-                if column not in names:
-                    raise ConfigError(
-                        f"has no column {column!r} for {quantity}",
-                        file=file,
-                        remedy=f"it has: {', '.join(names)}",
-                    )
-                self.indices[quantity] = names[column]
+    def __init__(self, reading: Reading, header: Sequence[str], *, file: Path) -> None:
+        self.reading = reading
+        self.mapping = reading.mapping
+        names: dict[str, int] = {}
+        for k, name in enumerate(header):
+            names.setdefault(name.strip(), k)
+
+        def index_of(column: str, quantity: str) -> int:
+            if column in names:
+                return names[column]
+            raise ConfigError(
+                f"has no column {column!r} for {quantity}",
+                file=file,
+                remedy=f"it has: {', '.join(names)}; correct the mapping",
+            )
+
+        self.indices = {
+            quantity: [index_of(column, quantity) for column in columns]
+            for quantity, columns in self.mapping.columns.given()
+        }
+        self.tests: list[tuple[int, WideTest]] = [
+            (index_of(column, f"test {test.test!r}"), test)
+            for column, test in self.mapping.tests.items()
+        ]
 
     def batch(
         self,
@@ -120,32 +106,26 @@ class Assembler:
         *,
         done: int,
         total: int,
+        passed: Table[str, int] | None = None,
     ) -> Batch:
         """Return the records of one chunk of rows."""
-        texts: dict[str, Texts] = {}
-        for quantity, value in self.mapping.fixed.items():
-            texts[quantity] = np.full(len(number), value, dtype=object)
-        for quantity, index in self.indices.items():
-            texts[quantity] = _stripped(columns[index])
-        table = _Table(number, texts)
-        build = {
-            "measurement": self._measurements,
-            "event": self._events,
-            "service": self._services,
-            "unit": self._units,
-        }[self.mapping.table]
-        frame = build(table)
-        good = np.asarray(table.reasons == "")
-        found = [
-            Reject(
-                int(table.number[k]),
-                str(table.reasons[k]),
-                ";".join(str(column[int(k)]) for column in columns),
-            )
-            for k in np.flatnonzero(~good)
-        ]
-        frame = frame[good].reset_index(drop=True)
-        batch = Batch(rejects=(*rejects, *found), done=done, total=total)
+        table = RowTable(number, self._texts(number, columns))
+        row_of = np.arange(len(number))
+        if self.tests:
+            table, row_of = self._melted(table, columns)
+        frame = _BUILD[self.mapping.table](self.reading, table)
+        if self.tests:
+            named = by_distinct(table.text("test"), lambda test: f"{test}: ")
+            table.reasons = np.where(table.reasons == "", "", named + table.reasons)
+        frame = frame[table.good].reset_index(drop=True)
+        counts = table.passed_counts() | dict(passed or {})
+        batch = Batch(
+            rejects=(*rejects, *table.rejects(columns, row_of)),
+            passed=counts,
+            rows=len(table) + len(rejects) + sum((passed or {}).values()),
+            done=done,
+            total=total,
+        )
         match self.mapping.table:
             case "measurement":
                 return replace(batch, measurements=frame)
@@ -156,174 +136,46 @@ class Assembler:
             case "unit":
                 return replace(batch, units=frame)
 
-    def _unit_ids(self, table: _Table) -> tuple[Texts, Texts]:
-        """Return the unit of every row under its own name, and the zone of its clock."""
-        codes, names = pd.factorize(table.text("unit_id"))
-        table.refuse(np.asarray([not name for name in names], dtype=bool)[codes], "has no unit")
-        own = np.array([self.site.unit(str(n)).unit_id for n in names], dtype=object)
-        zones = np.array(
-            [self.mapping.timezone or self.site.zone(str(n)) or "UTC" for n in names], dtype=object
-        )
-        return own[codes], zones[codes]
+    def _texts(
+        self, number: npt.NDArray[np.int64], columns: Sequence[Sequence[str]]
+    ) -> dict[str, Texts]:
+        """Return the texts by quantity: a column comes before the path, the path before a word."""
+        texts: dict[str, Texts] = {}
+        for quantity, value in {**self.mapping.fixed, **self.reading.from_path}.items():
+            texts[quantity] = np.full(len(number), value, dtype=object)
+        for quantity, indices in self.indices.items():
+            first = _stripped(columns[indices[0]])
+            if len(indices) > 1:
+                sign = " " if quantity in _TIMES else "/"
+                parts = zip(*(_stripped(columns[k]) for k in indices), strict=True)
+                first = np.array([sign.join(filter(None, part)) for part in parts], dtype=object)
+            texts[quantity] = first
+        return texts
 
-    def _times(
-        self, table: _Table, name: str, zones: Texts, *, later: bool = False, required: bool = False
-    ) -> npt.NDArray[np.int64]:
-        texts = table.text(name)
-        seconds = np.zeros(len(texts), dtype=np.int64)
-        for zone in dict.fromkeys(zones.tolist()):
-            rows = zones == zone
-            some, reasons = parse_times(
-                texts[rows].tolist(), zone=zone, order=self.order, later_if_twice=later
-            )
-            seconds[rows] = some
-            whole = np.full(len(texts), "", dtype=object)
-            whole[rows] = reasons
-            wrong = (whole != "") & ((texts != "") | required)
-            table.refuse(wrong, np.array([f"{name}: {r}" for r in whole], dtype=object))
-        seconds[(texts == "") & (not required)] = 0
-        # One day of grace: the clock of another zone may be ahead.
-        table.refuse(
-            seconds > self.now_s + 86_400,
-            f"{name} lies in the future (day and month swapped, or a clock that is wrong?)",
-        )
-        return seconds
-
-    def _known(
-        self, table: _Table, happened: npt.NDArray[np.int64], name: str, zones: Texts
-    ) -> npt.NDArray[np.int64]:
-        """Return the time from which a record is known."""
-        delay_s = round(self.mapping.available_delay_hours * 3600)
-        if name not in table.texts:
-            return happened + delay_s
-        known = self._times(table, name, zones, later=True)
-        known = np.where(table.text(name) == "", happened + delay_s, known)
-        table.refuse(known < happened, f"{name} lies before the record itself")
-        return known
-
-    def _numbers(self, table: _Table, name: str) -> npt.NDArray[np.float64]:
-        if name not in table.texts:
-            return np.full(len(table.number), np.nan)
-        values, good = parse_numbers(table.text(name).tolist(), decimal_comma=self.decimal_comma)
-        table.refuse(~good, f"{name} is no number")
-        return values
-
-    def _measurements(self, table: _Table) -> pd.DataFrame:
-        unit_ids, zones = self._unit_ids(table)
-        measured_at = self._times(table, "measured_at", zones, required=True)
-        test = table.text("test")
-        table.refuse(test == "", "has no test")
-        status = _words(table, "status", _STATUS_WORDS, "status")
-        value = self._numbers(table, "value")
-        empty = np.isnan(value)
-        table.refuse(empty & (status != "skipped"), "has no value and was not skipped")
-        limits = {name: self._numbers(table, name) for name in LIMIT_COLUMNS}
-        has_limits = ~np.isnan(np.column_stack(list(limits.values()))).all(axis=1)
-        unit, limit_unit = table.text("measurement_unit"), table.text("limit_unit")
-        table.refuse(
-            has_limits & (limit_unit != "") & (limit_unit != unit),
-            "the limits are in another unit than the value",
-        )
-        table.refuse(_crossing(limits), "the limits cross")
-        return frame_of(
-            MEASUREMENT_COLUMNS,
-            {
-                "unit_id": unit_ids,
-                "component_id": table.text("component_id"),
-                "test": test,
-                "value": value,
-                "measurement_unit": unit,
-                **limits,
-                "status": status,
-                "measured_at": measured_at,
-                "available_at": self._known(table, measured_at, "available_at", zones),
-                "baseline_id": table.text("baseline_id"),
-                "software_version": table.text("software_version"),
-                "row": table.number,
-            },
-        )
-
-    def _events(self, table: _Table) -> pd.DataFrame:
-        unit_ids, zones = self._unit_ids(table)
-        occurred_at = self._times(table, "occurred_at", zones, required=True)
-        table.refuse(table.text("code") == "", "has no code")
-        return frame_of(
-            EVENT_COLUMNS,
-            {
-                "unit_id": unit_ids,
-                "component_id": table.text("component_id"),
-                "code": table.text("code"),
-                "severity": table.text("severity"),
-                "occurred_at": occurred_at,
-                "available_at": self._known(table, occurred_at, "available_at", zones),
-                "row": table.number,
-            },
-        )
-
-    def _services(self, table: _Table) -> pd.DataFrame:
-        unit_ids, zones = self._unit_ids(table)
-        reported_at = self._times(table, "reported_at", zones, required=True)
-        words = {**_KIND_WORDS, **{k.lower(): v for k, v in self.mapping.kinds.items()}}
-        kind = _words(table, "kind", words, "kind of service")
-        table.refuse(~np.isin(kind.astype(str), SERVICE_KINDS), "has no known kind of service")
-        downtime = self._numbers(table, "downtime_hours")
-        started = self._times(table, "started_at", zones)
-        started = np.where(started == 0, reported_at, started)
-        completed = self._times(table, "completed_at", zones)
-        lasted = np.nan_to_num(downtime * 3600.0).astype(np.int64)
-        completed = np.where(completed == 0, started + lasted, completed)
-        table.refuse(completed < reported_at, "was completed before it was reported")
-        return frame_of(
-            SERVICE_COLUMNS,
-            {
-                "unit_id": unit_ids,
-                "component_id": table.text("component_id"),
-                "kind": kind,
-                "reported_at": reported_at,
-                "started_at": started,
-                "completed_at": completed,
-                # What is logged without a time of logging is known once the work is done.
-                "logged_at": self._known(table, completed, "logged_at", zones),
-                "downtime_hours": downtime,
-                "row": table.number,
-            },
-        )
-
-    def _units(self, table: _Table) -> pd.DataFrame:
-        unit_ids, zones = self._unit_ids(table)
-        zone = table.text("timezone")
-        names = ("site", "modality", "vendor", "model", "serial")
-        frame = frame_of(
-            UNIT_COLUMNS,
-            {
-                "unit_id": unit_ids,
-                **{name: table.text(name) for name in names},
-                "installed_on": self._times(table, "installed_on", zones),
-                "timezone": np.where(zone == "", zones, zone),
-            },
-        )
-        return frame.assign(site=np.where(frame["site"] == "", self.site.site, frame["site"]))
+    def _melted(
+        self, table: RowTable, columns: Sequence[Sequence[str]]
+    ) -> tuple[RowTable, npt.NDArray[np.int64]]:
+        """Return a wide table as a row per test, line by line, and the line of each row."""
+        rows, tests = len(table), len(self.tests)
+        row_of = np.repeat(np.arange(rows), tests)
+        texts = {name: text[row_of] for name, text in table.texts.items()}
+        cells = [_stripped(columns[index]) for index, _ in self.tests]
+        texts["value"] = np.column_stack(cells).reshape(-1) if rows else cells[0]
+        for name in ("test", "component_id", "measurement_unit"):
+            own = np.array([getattr(test, name) for _, test in self.tests], dtype=object)
+            shared = table.text(name)[row_of]
+            texts[name] = np.where(np.tile(own, rows) == "", shared, np.tile(own, rows))
+        numbers = {}
+        for name in LIMIT_COLUMNS:
+            values = [getattr(test, name) for _, test in self.tests]
+            if any(value is not None for value in values):
+                one = np.array([np.nan if v is None else v for v in values], dtype=float)
+                numbers[name] = np.tile(one, rows)
+        melted = RowTable(table.number[row_of], texts, numbers)
+        missing = by_distinct(texts["value"], lambda text: text.lower() in _NO_VALUE)
+        melted.pass_over(missing.astype(bool), "no value")
+        return melted, row_of
 
 
 def _stripped(column: Sequence[str]) -> Texts:
     return np.array(list(map(str.strip, column)), dtype=object)
-
-
-def _words(table: _Table, name: str, words: Table[str, str], what: str) -> Texts:
-    codes, found = pd.factorize(table.text(name))
-    meant = [words.get(str(word).lower()) for word in found]
-    unknown = np.array([m is None for m in meant], dtype=bool)
-    if unknown.any():
-        reasons = np.array([f"has an unknown {what}: {w!r}" for w in found], dtype=object)
-        table.refuse(unknown[codes], reasons[codes])
-    result = np.array([m if m is not None else STATUSES[0] for m in meant], dtype=object)[codes]
-    return np.asarray(result, dtype=object)
-
-
-def _crossing(limits: Table[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.bool_]:
-    bad = np.zeros(len(limits["action_low"]), dtype=bool)
-    highest = np.full(len(bad), -np.inf)
-    for name in BOUND_COLUMNS:
-        bad |= limits[name] < highest  # NaN compares false
-        highest = np.fmax(highest, limits[name])
-    return bad

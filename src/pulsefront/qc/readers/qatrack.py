@@ -1,191 +1,165 @@
-"""CSV exports of QATrack+: test values in long or wide form, and service events.
+"""CSV reports of QATrack+: test values a row each or a column each, and service events.
 
-A report may begin with lines about itself (title, filters, who asked for it); the table begins
-where its header stands. Tolerances are written as text, absolute or in percent of the reference.
+A report begins with lines about itself (title, filters, who asked for it); the table begins where
+its header stands. Tests that were skipped and answers that are no number are counted and passed
+over: they are no fault of the report.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.assemble import Assembler
-from pulsefront.qc.readers.tables import read_csv_table
+from pulsefront.qc.readers.assemble import Assembler, path_values
+from pulsefront.qc.readers.qatrack_cells import (
+    OF_A_TEST,
+    SERVICE_TITLES,
+    Piece,
+    QATrackTable,
+    Shape,
+    blocks_of,
+    cells_by_unit,
+    cells_of_long,
+    cells_of_wide,
+    piece_of_services,
+    piece_of_values,
+)
+from pulsefront.qc.readers.quantities import Reading
+from pulsefront.qc.readers.tables import table_lines
 from pulsefront.qc.readers.text import (
     TextRows,
+    has_decimal_comma,
     open_text,
-    parse_numbers,
     read_rows,
     sniff_delimiter,
     split_header,
 )
 from pulsefront.qc.records import BOUND_COLUMNS, Batch
 from pulsefront.qc.site import Mapping, Site, TableColumns
-from pulsefront.qc.times import infer_date_order
+from pulsefront.qc.times import DateOrder, OrderVotes
 
-__all__ = ["find_qatrack_header", "read_qatrack", "tolerance_limits"]
+__all__ = ["find_qatrack_table", "read_qatrack"]
 
-_HEADER_WITHIN_LINES = 40
-_META = {
-    "Work Completed", "Work Started", "Unit", "Site", "Test List", "Performed By", "Created By",
-    "Comment", "Review Status", "Due Date", "Unit Type", "Reviewed", "Link",
-}  # fmt: skip
-
-_TOLERANCE = re.compile(r"\s*(Absolute|Percent)\s*\(([^)]*)\)", re.IGNORECASE)
+_HEADER_WITHIN_LINES = 60
 
 
-def find_qatrack_header(path: Path) -> tuple[int, str, str] | None:
-    """Return (lines before the header, its text, ``long``, ``wide`` or ``service``), or None."""
+def find_qatrack_table(path: Path) -> QATrackTable | None:
+    """Return the table of a QATrack+ report, or None where the file is none."""
     with open_text(path) as lines:
         for k in range(_HEADER_WITHIN_LINES):
             line = lines.readline()
             if not line:
                 return None
-            cells = set(split_header(line))
-            if {"Work Completed", "Unit", "Test", "Value"} <= cells:
-                return k, line, "long"
-            if {"Work Completed", "Unit"} <= cells:
-                return k, line, "wide"
-            if {"Service Type", "Unit", "Service Date"} <= cells:
-                return k, line, "service"
+            header = split_header(line)
+            shape = _shape_of(header)
+            if shape:
+                return QATrackTable(k + 1, sniff_delimiter(line), tuple(header), shape)
     return None
 
 
-def read_qatrack(path: Path, site: Site, *, now_s: int) -> Iterator[Batch]:
-    """Yield the records of a QATrack+ export in batches.
+def _shape_of(header: Sequence[str]) -> Shape | None:
+    cells = set(header)
+    if {"Work Completed", "Unit", "Test", "Value"} <= cells:
+        return "long"
+    if {"Work Completed", "Unit"} <= cells:
+        return "wide"
+    if {"Service Type", "Unit", "Service Date"} <= cells:
+        return "service"
+    if header[0] == "Date" and any(OF_A_TEST.fullmatch(name) for name in header):
+        return "by unit"
+    return None
+
+
+def read_qatrack(
+    path: Path, site: Site, *, now_s: int, mapping: Mapping | None = None
+) -> Iterator[Batch]:
+    """Yield the records of a QATrack+ report in batches.
+
+    ``mapping`` gives what the report does not tell: the unit, the zone, words for services.
 
     Raises
     ------
     UnsupportedFormat
-        The file is no such export.
+        The file is no such report.
+    QCDataError
+        Days and months cannot be told apart.
     """
-    found = find_qatrack_header(path)
-    if found is None:
-        raise UnsupportedFormat("is no QATrack+ export", file=path, remedy="check its header")
-    skip, header, shape = found
-    if shape == "service":
-        yield from read_csv_table(
-            path, site, _service_mapping(header), now_s=now_s, skip_lines=skip
-        )
-        return
-    delimiter = sniff_delimiter(header)
-    names = split_header(header, delimiter)
-    order = None
+    table = find_qatrack_table(path)
+    if table is None:
+        raise UnsupportedFormat("is no QATrack+ report", file=path, remedy="check its header")
+    order, decimal_comma = _look_through(path, table, mapping)
+    reading = Reading(
+        _plain_mapping(table, mapping or Mapping(format="qatrack")),
+        site,
+        order,
+        decimal_comma,
+        now_s,
+        path_values(mapping, path) if mapping else {},
+    )
+    spell = _spelling(table, site, decimal_comma=decimal_comma)
+    assembler: Assembler | None = None
     total = path.stat().st_size
-    with open_text(path) as lines:
-        for _ in range(skip + 1):
-            lines.readline()
-        for rows in read_rows(lines, delimiter=delimiter, width=len(names), chunk=20_000):
-            completed = rows.columns[names.index("Work Completed")]
-            if order is None:
-                order = infer_date_order([text.strip() for text in completed if text.strip()])
-            long = rows if shape == "long" else _melted(rows, names)
-            columns = _columns(long, names if shape == "long" else [*_LONG], delimiter != ",")
-            assembler = Assembler(
-                _LONG_MAPPING, list(columns), site,
-                file=path, order=order, decimal_comma=delimiter != ",", now_s=now_s,
-            )  # fmt: skip
-            number = long.number + skip
+    with table_lines(path, table.before) as lines:
+        for rows in read_rows(
+            lines,
+            delimiter=table.delimiter,
+            width=len(table.header),
+            before=table.before,
+            chunk=20_000,
+        ):
+            piece = spell(rows)
+            if assembler is None:
+                assembler = Assembler(reading, list(piece.columns), file=path)
             yield assembler.batch(
-                number, list(columns.values()), rows.rejects, done=rows.done, total=total
+                piece.number,
+                list(piece.columns.values()),
+                rows.rejects,
+                done=rows.done,
+                total=total,
+                passed=piece.passed,
             )
 
 
-_LONG = ("Work Completed", "Unit", "Site", "Test", "Value")
-_LONG_MAPPING = Mapping(
-    columns=TableColumns(
-        unit_id="Unit", test="Test", value="Value", measured_at="Work Completed",
-        reference="Reference", status="Status", **{name: name for name in BOUND_COLUMNS},
-    )
-)  # fmt: skip
+def _look_through(
+    path: Path, table: QATrackTable, mapping: Mapping | None
+) -> tuple[DateOrder, bool]:
+    """Return the order of the dates of a whole report, and whether its numbers have commas."""
+    named = ("Work Completed", "Date", "Service Date", "Created Date", "Created")
+    indices = [table.header.index(name) for name in named if name in table.header]
+    votes = OrderVotes()
+    commas = 0
+    with table_lines(path, table.before) as lines:
+        for rows in read_rows(lines, delimiter=table.delimiter, width=len(table.header)):
+            for k in indices:
+                votes.add(rows.columns[k])
+            if table.delimiter != ",":
+                commas += has_decimal_comma(zip(*rows.columns, strict=True))
+    order = mapping.date_order if mapping and mapping.date_order else votes.order()
+    return order, commas > 0
 
 
-def _columns(rows: TextRows, names: Sequence[str], decimal_comma: bool) -> dict[str, list[str]]:  # noqa: FBT001
-    """Return the columns that the mapping wants, with tolerances spelled out as limits."""
-    table = dict(zip(names, rows.columns, strict=True))
-    size = len(rows)
-    empty = [""] * size
-    skipped = table.get("Skipped", empty)
-    status = table.get("Status", table.get("Pass/Fail", empty))
-    reference = table.get("Reference", empty)
-    numbers, good = parse_numbers(reference, decimal_comma=decimal_comma)
-    limits = [
-        tolerance_limits(text, value if ok else np.nan)
-        for text, value, ok in zip(table.get("Tolerance", empty), numbers, good, strict=True)
-    ]
-    sign = "," if decimal_comma else "."
-    spelled = [
-        ["" if np.isnan(v) else repr(float(v)).replace(".", sign) for v in four] for four in limits
-    ]
-    return {
-        "Unit": table["Unit"],
-        "Test": table["Test"],
-        "Value": table["Value"],
-        "Work Completed": table["Work Completed"],
-        "Reference": reference,
-        "Status": [
-            "skipped" if s.strip().lower() in {"true", "yes", "1"} else t
-            for s, t in zip(skipped, status, strict=True)
-        ],
-        **{name: [four[k] for four in spelled] for k, name in enumerate(BOUND_COLUMNS)},
-    }
+def _plain_mapping(table: QATrackTable, given: Mapping) -> Mapping:
+    """Return the mapping that reads pieces of a report."""
+    if table.shape != "service":
+        names = ("unit_id", "site", "test", "value", "measured_at", "reference", "status")
+        columns = TableColumns(**{name: name for name in (*names, *BOUND_COLUMNS)})
+        return given.model_copy(update={"format": "table", "columns": columns})
+    there = [name for name, titles in SERVICE_TITLES.items() if set(titles) & set(table.header)]
+    columns = TableColumns(**{name: name for name in there})
+    own = {"format": "table", "table": "service", "columns": columns}
+    return given.model_copy(update=own)
 
 
-def tolerance_limits(text: str, reference: float) -> tuple[float, float, float, float]:
-    """Return (action low, tolerance low, tolerance high, action high) in the unit of the value.
-
-    QATrack+ writes differences from the reference: ``Absolute(-2, -1, 1, 2)``, or
-    ``Percent(-3%, -2%, 2%, 3%)`` of it. A side may be ``None``.
-    """
-    nothing = (np.nan,) * 4
-    match = _TOLERANCE.match(text)
-    if not match or np.isnan(reference):
-        return nothing
-    parts = [part.strip().rstrip("%") for part in match[2].split(",")]
-    if len(parts) != 4:
-        return nothing
-    values, good = parse_numbers(["" if part in {"None", "--"} else part for part in parts])
-    if not good.all():
-        return nothing
-    scale = abs(reference) / 100.0 if match[1].lower() == "percent" else 1.0
-    low2, low1, high1, high2 = (float(reference + scale * v) for v in values)
-    return low2, low1, high1, high2
-
-
-def _melted(rows: TextRows, names: Sequence[str]) -> TextRows:
-    """Return a wide table as a long one; an empty cell is a test that was not part of the list."""
-    tests = [k for k, name in enumerate(names) if name not in _META]
-    completed, unit = (rows.columns[names.index(n)] for n in ("Work Completed", "Unit"))
-    sites = rows.columns[names.index("Site")] if "Site" in names else [""] * len(rows)
-    columns: list[list[str]] = [[] for _ in _LONG]
-    number: list[int] = []
-    for k in tests:
-        for j, text in enumerate(rows.columns[k]):
-            if text.strip():
-                cells = (completed[j], unit[j], sites[j], names[k], text)
-                for column, cell in zip(columns, cells, strict=True):
-                    column.append(cell)
-                number.append(int(rows.number[j]))
-    return TextRows(np.array(number, dtype=np.int64), columns, rows.rejects, rows.done)
-
-
-def _service_mapping(header: str) -> Mapping:
-    names = set(split_header(header))
-    optional = {
-        "component_id": "Service Area",
-        "started_at": "Work Started",
-        "completed_at": "Work Completed",
-        "logged_at": "Created",
-        "downtime_hours": "Lost Time (hours)",
-    }
-    return Mapping(
-        table="service",
-        columns=TableColumns(
-            unit_id="Unit", kind="Service Type", reported_at="Service Date",
-            **{key: name for key, name in optional.items() if name in names},
-        ),
-    )  # fmt: skip
+def _spelling(
+    table: QATrackTable, site: Site, *, decimal_comma: bool
+) -> Callable[[TextRows], Piece]:
+    """Return what turns rows of the report into pieces."""
+    if table.shape == "service":
+        return lambda rows: piece_of_services(rows, table)
+    if table.shape == "long":
+        return lambda rows: piece_of_values(cells_of_long(rows, table), decimal_comma=decimal_comma)
+    if table.shape == "wide":
+        return lambda rows: piece_of_values(cells_of_wide(rows, table), decimal_comma=decimal_comma)
+    blocks = blocks_of(table, site)
+    return lambda rows: piece_of_values(cells_by_unit(rows, blocks), decimal_comma=decimal_comma)

@@ -6,6 +6,8 @@ What the reports have taught:
   as a test of its own without limits; the limit goes to the values that it bounds.
 - ``LastSetupDateTime`` can lie minutes after the scan: the report was finished later than it was
   begun. Everything in it counts as known only from its latest time on.
+- Nothing in a report says when it left the console: it is known when it arrives, and not before its
+  latest time.
 - The console writes the same offset all year. Where the site gives its zone, the digits are taken
   as the wall clock there and the offset is ignored.
 """
@@ -23,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
+from pulsefront.qc.readers.quantities import check_not_future
 from pulsefront.qc.readers.text import parse_numbers
 from pulsefront.qc.readers.xml import read_xml
 from pulsefront.qc.records import (
@@ -59,6 +62,7 @@ _ITEMS = {
 
 _FILE_NAME = re.compile(r"_(\d{2})(\d{2})(\d{4})_\d{6}")
 _STATUS = {"passed": "pass", "failed": "fail"}
+_REMEDY = "look at the report on the console; export it again if it is whole there"
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ _ARRAYS = (
 )
 
 
-def read_siemens(path: Path, site: Site) -> Iterator[Batch]:
+def read_siemens(path: Path, site: Site, *, now_s: int | None = None) -> Iterator[Batch]:
     """Yield one batch: the measurements of a report and the setups that it mentions.
 
     Raises
@@ -95,7 +99,7 @@ def read_siemens(path: Path, site: Site) -> Iterator[Batch]:
     UnsupportedFormat
         The file is no such report, or hostile.
     QCDataError
-        It has no scan date or no console name.
+        It has no scan date or no console name, or is dated in the future.
     """
     root = read_xml(path)
     if root.tag != ROOT_TAG:
@@ -104,23 +108,29 @@ def read_siemens(path: Path, site: Site) -> Iterator[Batch]:
         )
     console = _text(root, "dInputforComputation/dICSName")
     if not console:
-        raise QCDataError("has no console name", file=path, field="dICSName")
+        raise QCDataError("has no console name", file=path, field="dICSName", remedy=_REMEDY)
     measured_at = _time(path, root.findtext("bScandate") or "", site, console, "bScandate")
     setups = [
         _time(path, text, site, console, "LastSetupDateTime")
         for text in dict.fromkeys(e.text or "" for e in root.iter("LastSetupDateTime"))
     ]
     available_at = max([measured_at, *setups])
+    check_not_future(available_at, now_s, "the latest time of the report", path)
     rejects: list[Reject] = []
     frame = _measurements(root, rejects).assign(
-        unit_id=site.unit(console).unit_id, measured_at=measured_at, available_at=available_at
+        unit_id=site.unit(console).unit_id,
+        measured_at=measured_at,
+        available_at=available_at,
+        known_on_arrival=1,
     )
+    services = _service_frame(site.unit(console).unit_id, setups, available_at)
     size = path.stat().st_size
     yield Batch(
         measurements=frame,
         units=_unit_frame(root, site, console),
-        services=_service_frame(site.unit(console).unit_id, setups, available_at),
+        services=services,
         rejects=tuple(rejects),
+        rows=len(frame) + len(services) + len(rejects),
         notes=tuple(_notes(path, root, available_at - measured_at)),
         done=size,
         total=size,
@@ -164,6 +174,7 @@ def _service_frame(unit_id: str, setups: list[int], logged_at: int) -> pd.DataFr
             "started_at": when,
             "completed_at": when,
             "logged_at": logged_at,
+            "known_on_arrival": 1,
         },
     )
 
@@ -176,7 +187,7 @@ def _time(path: Path, text: str, site: Site, console: str, field: str) -> int:
     zone = site.zone(console)
     seconds, reasons = parse_times([text], zone=zone or "UTC", wall_clock=bool(zone))
     if reasons[0]:
-        raise QCDataError(str(reasons[0]), file=path, field=field)
+        raise QCDataError(str(reasons[0]), file=path, field=field, remedy=_REMEDY)
     return int(seconds[0])
 
 
@@ -216,7 +227,7 @@ def _items(root: ET.Element, rejects: list[Reject]) -> pd.DataFrame:
         text, unit = _text(item, "cBlkValue/aValue"), _text(item, "cBlkValue/bMeasure")
         value, good = parse_numbers([text])
         if not good[0] or not text:
-            rejects.append(Reject(0, f"{test}: the value is no number", text))
+            rejects.append(Reject(0, f"{test}: the value is no number", text, _REMEDY))
             continue
         bounds = limits.get(item.tag, _Bounds())
         if bounds.measurement_unit != unit:
@@ -257,6 +268,7 @@ def _array(
                 0,
                 f"{array.test}: {count} blocks announced, {len(values)} values for "
                 f"{len(set(names))} blocks, {int((~good).sum())} of them no numbers",
+                remedy=_REMEDY,
             )
         )
         return frame_of(MEASUREMENT_COLUMNS, {"value": []})
@@ -283,7 +295,8 @@ def _planes(root: ET.Element, bounds: _Bounds, rejects: list[Reject]) -> pd.Data
     values, good = parse_numbers(texts)
     count = _text(root, "PlaneEfficiencyProfile/aPlanes")
     if texts and (not good.all() or count != str(len(texts))):
-        rejects.append(Reject(0, f"plane_efficiency: {count} planes announced, {len(texts)} found"))
+        reason = f"plane_efficiency: {count} planes announced, {len(texts)} found"
+        rejects.append(Reject(0, reason, remedy=_REMEDY))
         texts = []
     if not texts:
         return frame_of(MEASUREMENT_COLUMNS, {"value": []})

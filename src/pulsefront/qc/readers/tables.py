@@ -2,34 +2,97 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from pulsefront.errors import ToolMissing, UnsupportedFormat
-from pulsefront.qc.readers.assemble import Assembler
-from pulsefront.qc.readers.text import open_text, read_rows, sniff_delimiter, split_header
+from pulsefront.qc.readers.assemble import Assembler, path_values
+from pulsefront.qc.readers.quantities import Reading
+from pulsefront.qc.readers.text import (
+    distinct_names,
+    has_decimal_comma,
+    open_text,
+    read_rows,
+    separator_line,
+    sniff_delimiter,
+    split_header,
+)
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Mapping, Site
-from pulsefront.qc.times import DateOrder, infer_date_order
+from pulsefront.qc.times import DateOrder, OrderVotes
 
-__all__ = ["read_csv_table", "read_parquet_table"]
+__all__ = ["Layout", "find_layout", "read_csv_table", "read_parquet_table", "table_lines"]
 
 _TIME_COLUMNS = (
     "measured_at", "available_at", "occurred_at", "reported_at", "started_at", "completed_at",
-    "logged_at", "installed_on",
+    "logged_at", "installed_on", "active_from", "active_to",
 )  # fmt: skip
-_ROWS_FOR_DATE_ORDER = 20_000
+_HEADER_WITHIN_LINES = 60
+_SAMPLE_ROWS = 500
 
 
-def read_csv_table(
-    path: Path, site: Site, mapping: Mapping, *, now_s: int, skip_lines: int = 0
-) -> Iterator[Batch]:
+@dataclass(frozen=True)
+class Layout:
+    """Where a table begins in a text file: lines before its rows, delimiter, names of columns."""
+
+    before: int
+    delimiter: str
+    header: tuple[str, ...]
+
+
+@contextmanager
+def table_lines(path: Path, before: int) -> Iterator[io.TextIOWrapper]:
+    """Yield the lines of a file after the first ones."""
+    with open_text(path) as lines:
+        for _ in range(before):
+            lines.readline()
+        yield lines
+
+
+def find_layout(path: Path, mapping: Mapping) -> Layout:
+    """Return where a table begins.
+
+    Its header is the first line after ``skip_lines`` that has all the columns of the mapping:
+    some programs write lines about the report before it. Where none has them all, it is the first
+    line that is not empty, so that an error can say what is missing.
+    """
+    wanted = {name for _, names in mapping.columns.given() for name in names} | set(mapping.tests)
+    announced, first = "", None
+    with open_text(path) as lines:
+        for k, line in enumerate(islice(lines, mapping.skip_lines + _HEADER_WITHIN_LINES)):
+            if k < mapping.skip_lines or not line.strip():
+                continue
+            if separator_line(line) and first is None:
+                announced = separator_line(line)
+                continue
+            delimiter = mapping.delimiter or announced or sniff_delimiter(line)
+            if mapping.header:
+                return Layout(k, delimiter, mapping.header)
+            layout = Layout(k + 1, delimiter, tuple(distinct_names(split_header(line, delimiter))))
+            first = first or layout
+            if wanted <= set(layout.header):
+                return layout
+    if first is None:
+        raise UnsupportedFormat(
+            f"has no line after the first {mapping.skip_lines}",
+            file=path,
+            remedy="correct skip_lines in the mapping",
+        )
+    return first
+
+
+def read_csv_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> Iterator[Batch]:
     """Yield the records of a CSV file in batches.
 
-    Commas, semicolons and tabs are told apart by the header; with semicolons or tabs, a comma is
-    the decimal sign unless the mapping says otherwise.
+    Commas, semicolons, tabs and bars are told apart by the header; whether a comma is the decimal
+    sign, by the cells, unless the mapping says so.
 
     Raises
     ------
@@ -38,50 +101,64 @@ def read_csv_table(
     QCDataError
         Days and months cannot be told apart and the mapping does not say.
     """
-    with open_text(path) as lines:
-        for _ in range(skip_lines):
-            lines.readline()
-        first = lines.readline()
-        delimiter = mapping.delimiter or sniff_delimiter(first)
-        header = split_header(first, delimiter)
-        comma = mapping.decimal_comma
-        decimal_comma = delimiter != "," and _has_decimal_comma(path) if comma is None else comma
-        assembler = Assembler(
+    layout = find_layout(path, mapping)
+    comma = mapping.decimal_comma
+    assembler = Assembler(
+        Reading(
             mapping,
-            header,
             site,
-            file=path,
-            order=mapping.date_order or _date_order(path, mapping, header, delimiter, skip_lines),
-            decimal_comma=decimal_comma,
-            now_s=now_s,
-        )
-        total = path.stat().st_size
-        for rows in read_rows(lines, delimiter=delimiter, width=len(header)):
-            number = rows.number + skip_lines
-            yield assembler.batch(number, rows.columns, rows.rejects, done=rows.done, total=total)
-
-
-def _has_decimal_comma(path: Path) -> bool:
-    with open_text(path) as lines:
-        sample = lines.read(65_536)
-    return sample.count(",") > 0
-
-
-def _date_order(
-    path: Path, mapping: Mapping, header: Sequence[str], delimiter: str, skip_lines: int
-) -> DateOrder:
-    """Return the order that the first rows of a file show, over all its time columns."""
-    columns = [getattr(mapping.columns, name) for name in _TIME_COLUMNS]
-    indices = [header.index(name) for name in columns if name in header]
-    with open_text(path) as lines:
-        for _ in range(skip_lines + 1):
-            lines.readline()
+            mapping.date_order or _date_order(path, mapping, layout),
+            _decimal_comma(path, layout) if comma is None else comma,
+            now_s,
+            path_values(mapping, path),
+        ),
+        layout.header,
+        file=path,
+    )
+    total = path.stat().st_size
+    with table_lines(path, layout.before) as lines:
         for rows in read_rows(
-            lines, delimiter=delimiter, width=len(header), chunk=_ROWS_FOR_DATE_ORDER
+            lines, delimiter=layout.delimiter, width=len(layout.header), before=layout.before
         ):
-            texts = [t.strip() for k in indices for t in rows.columns[k] if t.strip()]
-            return infer_date_order(texts)
-    return "ymd"
+            passed = {"comment": rows.comments} if rows.comments else None
+            yield assembler.batch(
+                rows.number, rows.columns, rows.rejects, done=rows.done, total=total, passed=passed
+            )
+
+
+def _decimal_comma(path: Path, layout: Layout) -> bool:
+    if layout.delimiter == ",":
+        return False
+    with table_lines(path, layout.before) as lines:
+        reader = csv.reader(lines, delimiter=layout.delimiter, skipinitialspace=True)
+        try:
+            return has_decimal_comma(islice(reader, _SAMPLE_ROWS))
+        except csv.Error:
+            return False  # the row gets its reason when it is read
+
+
+def _date_order(path: Path, mapping: Mapping, layout: Layout) -> DateOrder:
+    """Return the order that the dates of a whole file show, over all its time columns.
+
+    Where the first rows have the year in front, the others are not looked at: a date with the year
+    at its end is then refused when it is read.
+    """
+    if mapping.date_format:
+        return "ymd"
+    quantities = dict(mapping.columns.given())
+    names = {quantities[name][0] for name in _TIME_COLUMNS if name in quantities}
+    indices = [layout.header.index(name) for name in names if name in layout.header]
+    votes = OrderVotes()
+    votes.add(path_values(mapping, path).values())
+    with table_lines(path, layout.before) as lines:
+        for rows in read_rows(
+            lines, delimiter=layout.delimiter, width=len(layout.header), chunk=20_000
+        ):
+            for k in indices:
+                votes.add(rows.columns[k])
+            if votes.year_first:
+                break
+    return votes.order()
 
 
 def read_parquet_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> Iterator[Batch]:
@@ -93,6 +170,8 @@ def read_parquet_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) 
         pyarrow is not installed.
     UnsupportedFormat
         The file is no Parquet.
+    ConfigError
+        The mapping names a column that is not there.
     """
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -103,21 +182,28 @@ def read_parquet_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) 
         ) from None
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UnsupportedFormat(f"is no Parquet file: {error}", file=path) from None
-    header = file.schema_arrow.names
-    assembler = Assembler(
-        mapping, header, site,
-        file=path, order=mapping.date_order or "ymd", decimal_comma=False, now_s=now_s,
-    )  # fmt: skip
-    done, total = 0, file.metadata.num_rows
-    for part in file.iter_batches(batch_size=100_000):
-        columns = [_texts(part.column(k)) for k in range(part.num_columns)]
-        number = np.arange(done + 1, done + part.num_rows + 1, dtype=np.int64)
-        done += part.num_rows
-        yield assembler.batch(number, columns, done=done, total=total)
+        header = file.schema_arrow.names
+        reading = Reading(
+            mapping,
+            site,
+            mapping.date_order or "ymd",
+            bool(mapping.decimal_comma),
+            now_s,
+            path_values(mapping, path),
+        )
+        assembler = Assembler(reading, header, file=path)
+        done, total = 0, file.metadata.num_rows
+        for part in file.iter_batches(batch_size=100_000):
+            columns = [_texts(part.column(k)) for k in range(part.num_columns)]
+            number = np.arange(done + 1, done + part.num_rows + 1, dtype=np.int64)
+            done += part.num_rows
+            yield assembler.batch(number, columns, done=done, total=total)
+    except (pa.ArrowException, OSError) as error:
+        raise UnsupportedFormat(
+            f"is no whole Parquet file: {error}", file=path, remedy="export it again"
+        ) from None
 
 
-def _texts(column: object) -> list[str]:
+def _texts(column: object) -> Sequence[str]:
     values = column.to_pylist()  # type: ignore[attr-defined]
     return ["" if value is None else str(value) for value in values]

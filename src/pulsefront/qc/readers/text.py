@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,24 @@ from pulsefront.qc.records import Reject
 __all__ = [
     "TextRows",
     "decode",
+    "distinct_names",
+    "has_decimal_comma",
     "open_text",
     "parse_numbers",
     "read_rows",
+    "separator_line",
     "sniff_delimiter",
     "split_header",
 ]
 
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$")
+_DOT_OR_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+_DOT_NUMBER = re.compile(r"\s*[+-]?\d+\.\d+(?:[eE][+-]?\d+)?\s*")
+_SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"')
 _SAMPLE_BYTES = 65_536
+_UNREADABLE = ("\ufffd", "\x00")
 
 
 def decode(raw: bytes, file: Path) -> str:
@@ -71,80 +81,141 @@ def open_text(path: Path) -> io.TextIOWrapper:
     return open(path, encoding=_encoding_of(sample, path), errors="replace", newline="")
 
 
+def separator_line(line: str) -> str:
+    """Return the delimiter that a line ``sep=;`` announces, empty where it is no such line."""
+    match = _SEPARATOR.fullmatch(line)
+    return match[1] if match else ""
+
+
 def sniff_delimiter(header: str) -> str:
-    """Return the delimiter of a header line: the most frequent of comma, semicolon and tab."""
-    return max(",;\t", key=header.count)
+    """Return the delimiter of a header line: the most frequent of comma, semicolon, tab and bar."""
+    return max(",;\t|", key=_QUOTED.sub("", header).count)
 
 
 def split_header(header: str, delimiter: str = "") -> list[str]:
     """Return the names in a header line, without quotes and the spaces around them."""
-    cells = header.rstrip("\r\n").split(delimiter or sniff_delimiter(header))
-    return [cell.strip().strip('"') for cell in cells]
+    sign = delimiter or sniff_delimiter(header)
+    try:
+        cells = next(csv.reader([header.strip("\r\n")], delimiter=sign, skipinitialspace=True), [])
+    except csv.Error:
+        cells = header.rstrip("\r\n").split(sign)
+    return [cell.strip().strip('"') for cell in cells] or [""]
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """Return names that are all different: the second ``Reference`` is ``Reference (2)``."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return distinct
 
 
 @dataclass(frozen=True)
 class TextRows:
-    """TextRows of one length, as columns.
+    """Rows of one length, as columns.
 
-    ``number`` counts the lines of the file from 1; ``done`` is the position after the last row,
-    in characters.
+    ``number`` holds the line of the file at which each row begins, from 1; ``comments`` counts
+    lines that begin with ``#`` and are no row; ``done`` is the position after the last row, in
+    characters.
     """
 
     number: npt.NDArray[np.int64]
     columns: list[list[str]]
     rejects: tuple[Reject, ...]
     done: int
+    comments: int = 0
 
     def __len__(self) -> int:
         return len(self.number)
 
+    def take(self, keep: Sequence[int]) -> TextRows:
+        """Return some of the rows, without the rejects."""
+        columns = [[column[k] for k in keep] for column in self.columns]
+        return TextRows(self.number[list(keep)], columns, (), self.done)
+
 
 def read_rows(
-    lines: io.TextIOWrapper, *, delimiter: str, width: int, chunk: int = 100_000
+    lines: io.TextIOWrapper, *, delimiter: str, width: int, before: int = 1, chunk: int = 100_000
 ) -> Iterator[TextRows]:
-    """Yield the rows after the header in chunks; rows of another width become rejects."""
+    """Yield the rows after the header in chunks; rows of another width become rejects.
+
+    ``before`` counts the lines that were read already. Empty cells after the last column are no
+    fault: some programs end every row with a delimiter.
+    """
     done = 0
-    broken = False  # whether any line held bytes outside the encoding: rare, and slow to look for
+    broken = False  # whether any line held what is no text: rare, and slow to look for
 
     def counted() -> Iterator[str]:
         nonlocal done, broken
         for line in lines:
             done += len(line)
-            broken = broken or "\ufffd" in line
+            broken = broken or "\ufffd" in line or "\x00" in line
             yield line
 
     reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
     rows: list[Sequence[str]] = []
     numbers: list[int] = []
     rejects: list[Reject] = []
+    comments = 0
     while True:
+        number = before + reader.line_num + 1
         try:
             row = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            rejects.append(Reject(reader.line_num + 1, f"is no row of text: {error}"))
+            remedy = "correct that line, or export the file again"
+            rejects.append(Reject(number, f"is no row of text: {error}", remedy=remedy))
             continue
-        number = reader.line_num + 1
-        if len(row) == width and not (broken and any("\ufffd" in cell for cell in row)):
+        if len(row) > width and not any(map(str.strip, row[width:])):
+            row = row[:width]
+        if len(row) == width and not (broken and _unreadable(row)):
             rows.append(row)
             numbers.append(number)
+        elif row and row[0].lstrip().startswith("#"):
+            comments += 1
         elif any(cell.strip() for cell in row):
-            reason = f"has {len(row)} columns instead of {width}"
-            if len(row) == width:
-                reason = "holds bytes that are not in the encoding of the file"
-            rejects.append(Reject(number, reason, delimiter.join(row)))
+            rejects.append(_misfit(number, row, width, delimiter))
         if len(rows) >= chunk:
-            yield _rows(numbers, rows, rejects, done, width)
-            rows, numbers, rejects = [], [], []
-    yield _rows(numbers, rows, rejects, done, width)
+            yield _rows(numbers, rows, rejects, done, width, comments)
+            rows, numbers, rejects, comments = [], [], [], 0
+    yield _rows(numbers, rows, rejects, done, width, comments)
+
+
+def _unreadable(row: Sequence[str]) -> bool:
+    return any(sign in cell for cell in row for sign in _UNREADABLE)
+
+
+def _misfit(number: int, row: Sequence[str], width: int, delimiter: str) -> Reject:
+    content = delimiter.join(row)
+    if len(row) == width:
+        reason = "holds bytes that are not in the encoding of the file"
+        return Reject(number, reason, content, remedy="export the file again as UTF-8")
+    reason = f"has {len(row)} columns instead of {width}"
+    remedy = "put text that holds the delimiter in quotes, or give delimiter in the mapping"
+    return Reject(number, reason, content, remedy=remedy)
 
 
 def _rows(
-    numbers: list[int], rows: list[Sequence[str]], rejects: list[Reject], done: int, width: int
+    numbers: list[int],
+    rows: list[Sequence[str]],
+    rejects: list[Reject],
+    done: int,
+    width: int,
+    comments: int,
 ) -> TextRows:
     columns = [list(c) for c in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
-    return TextRows(np.array(numbers, dtype=np.int64), columns, tuple(rejects), done)
+    number = np.array(numbers, dtype=np.int64)
+    return TextRows(number, columns, tuple(rejects), done, comments)
+
+
+def has_decimal_comma(rows: Iterable[Sequence[str]]) -> bool:
+    """Return whether the numbers of some rows are written with a comma rather than with a dot."""
+    cells = [cell for row in rows for cell in row]
+    commas = sum(_COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
+    return commas > sum(_DOT_NUMBER.fullmatch(cell) is not None for cell in cells)
 
 
 def parse_numbers(
@@ -152,30 +223,39 @@ def parse_numbers(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return the numbers, NaN where the text is empty, and whether each text could be read.
 
-    ``2.767e+007`` is a number; with *decimal_comma*, so are ``1,5`` and ``1.234,5``. Infinity and
-    NaN written out are not.
+    ``2.767e+007`` is a number; with *decimal_comma*, so are ``1,5`` and ``1.234,5``, but not
+    ``1.234``, which may mean either. Infinity and NaN written out are none, nor is ``1_000``.
     """
     array = np.asarray(texts, dtype=object)
     if not decimal_comma:
         try:
             values = array.astype(np.float64)
-            return np.asarray(values), np.isfinite(values)
         except ValueError:
             pass
+        else:
+            if not any("_" in text for text in texts):
+                return np.asarray(values), np.isfinite(values)
     values = np.full(len(array), np.nan)
     good = np.ones(len(array), dtype=np.bool_)
     for k, text in enumerate(texts):
         cleaned = text.strip()
-        if decimal_comma and "," in cleaned:
-            if "." in cleaned:
-                cleaned = cleaned.replace(".", "") if _THOUSANDS.match(cleaned) else "?"
-            cleaned = cleaned.replace(",", ".")
+        if decimal_comma:
+            cleaned = _with_dot(cleaned)
         if cleaned:
             try:
-                values[k] = float(cleaned)
+                values[k] = np.nan if "_" in cleaned else float(cleaned)
             except ValueError:
                 good[k] = False
             else:
                 good[k] = bool(np.isfinite(values[k]))
     values[~good] = np.nan
     return values, good
+
+
+def _with_dot(text: str) -> str:
+    """Return a number that was written with a decimal comma as Python writes it."""
+    if "," not in text:
+        return "?" if _DOT_OR_THOUSANDS.match(text) else text
+    if "." in text:
+        text = text.replace(".", "") if _THOUSANDS.match(text) else "?"
+    return text.replace(",", ".")

@@ -1,7 +1,8 @@
 """``Results.csv`` of Varian's Machine Performance Check.
 
 The file tells neither machine nor time: both come from the folder that MPC made,
-``NDS-WKS-SN1234-2024-03-05-07-12-33-0001-BeamCheckTemplate6x``.
+``NDS-WKS-SN1234-2024-03-05-07-12-33-0001-BeamCheckTemplate2.5x``. Equal tables of two folders are
+two checks. What else lies in such a folder (``Check.xml``, pictures) is no table of results.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
+from pulsefront.qc.readers.quantities import check_not_future
 from pulsefront.qc.readers.text import (
     TextRows,
     open_text,
@@ -27,11 +29,17 @@ from pulsefront.qc.records import MEASUREMENT_COLUMNS, Batch, Reject, frame_of
 from pulsefront.qc.site import Site
 from pulsefront.qc.times import parse_times
 
-__all__ = ["is_mpc_header", "read_mpc"]
+__all__ = ["is_mpc_header", "is_mpc_table", "mpc_folder", "read_mpc"]
 
-_FOLDER = re.compile(r"SN(\w+?)-(\d{4}-\d{2}-\d{2})-(\d{2})-(\d{2})-(\d{2})-\d+-(\w+)")
+_FOLDER = re.compile(r"SN(\w+?)-(\d{4}-\d{2}-\d{2})-(\d{2})-(\d{2})-(\d{2})-\d+-(.+)")
 _NAME = re.compile(r"\s*(.*?)\s*\[([^\]]*)\]\s*")
-_STATUS = {"pass": "pass", "passed": "pass", "within threshold": "pass", "warning": "warn"}
+_STATUS = {
+    "pass": "pass", "passed": "pass", "within threshold": "pass", "warning": "warn", "fail": "fail",
+    "failed": "fail", "threshold exceeded": "fail", "out of threshold": "fail",
+}  # fmt: skip
+
+
+_REMEDY = "look at the check on the machine; export it again if it is whole there"
 
 
 class _Check(NamedTuple):
@@ -47,7 +55,17 @@ def is_mpc_header(line: str) -> bool:
     return split_header(line)[:4] == ["Name [Unit]", "Value", "Threshold", "Evaluation Result"]
 
 
-def read_mpc(path: Path, site: Site) -> Iterator[Batch]:
+def mpc_folder(path: Path) -> str:
+    """Return the name of the folder of a check in which a file lies, empty where it is none."""
+    return path.parent.name if _FOLDER.search(path.parent.name) else ""
+
+
+def is_mpc_table(path: Path) -> bool:
+    """Return whether a file bears the name of the table of results."""
+    return path.name.lower() == "results.csv"
+
+
+def read_mpc(path: Path, site: Site, *, now_s: int | None = None) -> Iterator[Batch]:
     """Yield one batch: the values of one check.
 
     Raises
@@ -55,19 +73,23 @@ def read_mpc(path: Path, site: Site) -> Iterator[Batch]:
     UnsupportedFormat
         The header is another one.
     QCDataError
-        The folder's name does not tell machine and time.
+        The folder's name does not tell machine and time, or tells a time in the future.
     """
     check = _check_of_folder(path, site)
+    check_not_future(check.measured_at, now_s, "the time in the folder's name", path)
     with open_text(path) as lines:
         header = lines.readline()
         if not is_mpc_header(header):
             raise UnsupportedFormat("is no MPC result file", file=path, value=header.strip()[:60])
         delimiter = sniff_delimiter(header)
-        for rows in read_rows(lines, delimiter=delimiter, width=header.count(delimiter) + 1):
+        for rows in read_rows(
+            lines, delimiter=delimiter, width=len(split_header(header, delimiter))
+        ):
             frame, rejects = _measurements(rows, check, decimal_comma=delimiter != ",")
             yield Batch(
                 measurements=frame,
                 rejects=(*rows.rejects, *rejects),
+                rows=len(rows) + len(rows.rejects),
                 done=rows.done,
                 total=path.stat().st_size,
             )
@@ -98,7 +120,7 @@ def _measurements(
     named = {k: match for k, name in enumerate(names) if (match := _NAME.fullmatch(name))}
     keep = good & ~np.isnan(values) & np.isin(np.arange(len(names)), list(named))
     rejects = [
-        Reject(int(rows.number[k]), "is no MPC result", f"{names[k]};{values_text[k]}")
+        Reject(int(rows.number[k]), "is no MPC result", f"{names[k]};{values_text[k]}", _REMEDY)
         for k in np.flatnonzero(~keep)
     ]
     kept = np.flatnonzero(keep).tolist()
@@ -113,10 +135,11 @@ def _measurements(
             # A threshold is the largest size that passes.
             "action_low": -limit,
             "action_high": limit,
-            "status": [_STATUS.get(results[k].strip().lower(), "fail") for k in kept],
+            "status": [_STATUS.get(results[k].strip().lower(), "") for k in kept],
             "measured_at": check.measured_at,
             "available_at": check.measured_at,
             "row": rows.number[kept],
+            "known_on_arrival": 1,
         },
     )
     return frame, rejects

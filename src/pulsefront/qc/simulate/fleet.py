@@ -19,6 +19,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
+    FILE_COLUMNS,
     MEASUREMENT_COLUMNS,
     SERVICE_COLUMNS,
     UNIT_COLUMNS,
@@ -99,7 +100,7 @@ def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silen
     for done, unit in enumerate(simulate_units(settings), start=1):
         truth.append(unit.failures)
         for name in ("units", "measurements", "events", "services"):
-            frame = getattr(unit, name).drop(columns="row", errors="ignore")
+            frame = getattr(unit, name).drop(columns=list(FILE_COLUMNS), errors="ignore")
             times = [c for c in frame.columns if c.endswith(("_at", "_on", "_from", "_to"))]
             for column in times:
                 frame[column] = _iso(frame[column].to_numpy())
@@ -145,9 +146,9 @@ def _site_toml(settings: FleetSettings) -> str:
     lines = [f'site = "{settings.name}"', 'timezone = "UTC"', ""]
     columns = {
         "unit": [c for c in UNIT_COLUMNS if not c.startswith("active")],
-        "measurement": [c for c in MEASUREMENT_COLUMNS if c != "row"],
-        "event": [c for c in EVENT_COLUMNS if c != "row"],
-        "service": [c for c in SERVICE_COLUMNS if c != "row"],
+        "measurement": [c for c in MEASUREMENT_COLUMNS if c not in FILE_COLUMNS],
+        "event": [c for c in EVENT_COLUMNS if c not in FILE_COLUMNS],
+        "service": [c for c in SERVICE_COLUMNS if c not in FILE_COLUMNS],
     }
     for table, names in columns.items():
         pairs = ", ".join(f'{name} = "{name}"' for name in names)

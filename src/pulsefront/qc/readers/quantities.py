@@ -1,0 +1,174 @@
+"""What the texts of a row mean: the unit and its clock, times, numbers, when it became known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.readers.row_table import RowTable, Texts
+from pulsefront.qc.readers.text import parse_numbers
+from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.times import DAY_S, DateOrder, iso_time, parse_times
+
+__all__ = [
+    "CORRECT",
+    "NotYet",
+    "Reading",
+    "check_not_future",
+    "components_of",
+    "future_reason",
+    "known_of",
+    "numbers_of",
+    "times_of",
+    "units_of",
+]
+
+_EARLIEST_S = 315_532_800  # 1980-01-01: before, clocks were reset rather than scanners checked
+
+CORRECT = "correct the row at its source and export it again"
+_DATE_HELP = "correct the date, or give date_format or date_order in the mapping"
+_CLOCK_HELP = "is tried again when its time has come; check the clocks of console and server"
+_NUMBER_HELP = "correct the value, or give decimal_comma in the mapping"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the texts of one file are to be understood.
+
+    ``now_s`` is the present: what is dated more than a day after it is tried again later.
+    ``from_path`` are quantities that the path of the file tells.
+    """
+
+    mapping: Mapping
+    site: Site
+    order: DateOrder
+    decimal_comma: bool
+    now_s: int
+    from_path: Table[str, str] = field(default_factory=dict)
+
+
+def future_reason(name: str) -> tuple[str, str]:
+    """Return why a time in the future is refused, and what to do about it."""
+    reason = f"{name} lies in the future (day and month swapped, or a clock that is wrong?)"
+    return reason, _CLOCK_HELP
+
+
+class NotYet(QCDataError):
+    """A file is dated in the future; ``retry_at`` is when it can be read."""
+
+    def __init__(self, field: str, when_s: int, file: Path) -> None:
+        reason, remedy = future_reason(field)
+        self.retry_at = when_s - DAY_S
+        super().__init__(reason, file=file, value=iso_time(when_s), remedy=remedy)
+
+
+def check_not_future(when_s: int, now_s: int | None, field: str, file: Path) -> None:
+    """Refuse a file that is dated more than a day after the present, where that is known.
+
+    Raises
+    ------
+    NotYet
+        Its time has not come.
+    """
+    if now_s is not None and when_s > now_s + DAY_S:
+        raise NotYet(field, when_s, file)
+
+
+def units_of(reading: Reading, table: RowTable) -> tuple[Texts, Texts]:
+    """Return the unit of every row under its own name, and the zone of its clock."""
+    names = table.text("unit_id")
+    table.refuse(names == "", "has no unit", CORRECT)
+    if "site" in table.texts:
+        codes, pairs = pd.MultiIndex.from_arrays([names, table.texts["site"]]).factorize()
+        units = [reading.site.unit(str(name), str(site)) for name, site in pairs]
+    else:
+        codes, distinct = pd.factorize(names)
+        units = [reading.site.unit(str(name)) for name in distinct]
+    zones = [
+        reading.mapping.timezone or unit.timezone or reading.site.timezone or "UTC"
+        for unit in units
+    ]
+    own = np.array([unit.unit_id for unit in units], dtype=object)
+    return own[codes], np.array(zones, dtype=object)[codes]
+
+
+def components_of(reading: Reading, table: RowTable, unit_ids: Texts) -> Texts:
+    """Return the component of every row under its own name."""
+    names = table.text("component_id")
+    if not any(unit.components for unit in reading.site.units):
+        return names
+    codes, pairs = pd.MultiIndex.from_arrays([unit_ids, names]).factorize()
+    own = [reading.site.unit(str(unit)).component(str(name)) for unit, name in pairs]
+    return np.asarray(np.array(own, dtype=object)[codes])
+
+
+def times_of(
+    reading: Reading,
+    table: RowTable,
+    name: str,
+    zones: Texts,
+    *,
+    later: bool = False,
+    required: bool = False,
+) -> npt.NDArray[np.int64]:
+    """Return the times of a quantity, 0 where there is none."""
+    texts = table.text(name)
+    seconds = np.zeros(len(texts), dtype=np.int64)
+    if not required and not (texts != "").any():
+        return seconds
+    for zone in dict.fromkeys(zones.tolist()):
+        rows = zones == zone
+        some, reasons = parse_times(
+            texts[rows].tolist(),
+            zone=zone,
+            order=reading.order,
+            later_if_twice=later,
+            formats=reading.mapping.date_format,
+        )
+        seconds[rows] = some
+        if (reasons != "").any():
+            whole = np.full(len(texts), "", dtype=object)
+            whole[rows] = reasons
+            wrong = (whole != "") & ((texts != "") | required)
+            words = np.array([f"{name}: {reason}" for reason in whole], dtype=object)
+            table.refuse(wrong, words, _DATE_HELP)
+    empty = (texts == "") & (not required)
+    seconds[empty] = 0
+    too_early = (seconds < _EARLIEST_S) & ~empty
+    table.refuse(too_early, f"{name} lies before 1980 (a clock that was reset?)", CORRECT)
+    # One day of grace: the clock of another zone may be ahead.
+    table.refuse(seconds > reading.now_s + DAY_S, *future_reason(name), seconds - DAY_S)
+    return seconds
+
+
+def known_of(
+    reading: Reading, table: RowTable, happened: npt.NDArray[np.int64], name: str, zones: Texts
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the earliest time at which a record can be known, and 1 where nobody says it."""
+    hours = reading.mapping.available_delay_hours
+    known = happened + round((hours or 0.0) * 3600)
+    on_arrival = np.full(len(table), int(hours is None), dtype=np.int64)
+    if name in table.texts:
+        said = table.texts[name] != ""
+        known = np.where(said, times_of(reading, table, name, zones, later=True), known)
+        on_arrival[said] = 0
+        table.refuse(known < happened, f"{name} lies before the record itself", CORRECT)
+    return known, on_arrival
+
+
+def numbers_of(reading: Reading, table: RowTable, name: str) -> npt.NDArray[np.float64]:
+    """Return the numbers of a quantity, NaN where there is none."""
+    if name in table.numbers:
+        return table.numbers[name]
+    if name not in table.texts:
+        return np.full(len(table), np.nan)
+    decimal_comma = reading.decimal_comma
+    values, good = parse_numbers(table.texts[name].tolist(), decimal_comma=decimal_comma)
+    table.refuse(~good, f"{name} is no number", _NUMBER_HELP)
+    return values
