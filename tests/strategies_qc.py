@@ -179,3 +179,21 @@ def siemens_report(
 
 plain_text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=200)
 """Any text that a file may hold."""
+
+
+SITE_OF_CASES = Site(
+    site="s", mappings={"*_daily.csv": Mapping(table="measurement", columns=TABLE_COLUMNS)}
+)
+"""A site with one mapping, that of tables in the long form."""
+
+
+def write_daily(path: Path, *rows: str, head: str = TABLE_HEAD) -> Path:
+    """Write a table of measurements, a row a reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(head + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+def values_of(store: Store, unit_id: str = "PET1") -> list[float]:
+    """Return the values that count for a unit today, in series and time order."""
+    return stored_measurements(store, unit_id)["value"].tolist()

@@ -33,7 +33,8 @@ def test_comments_of_the_template_are_valid_once_uncommented(tmp_path):
     (tmp_path / "full.toml").write_text("\n".join(plain))
     site = Site.from_toml(tmp_path / "full.toml")
     assert site.units[0].aliases == ("PETCTD1",)
-    assert site.mappings["*_daily.csv"].date_order == "dmy"
+    (mapping,) = site.mappings["*_daily.csv"]
+    assert mapping.date_order == "dmy"
 
 
 def test_second_init_leaves_what_is_there(tmp_path):
@@ -66,10 +67,45 @@ def test_systemd_accepts_service_and_timer(tmp_path):
     assert not ours
 
 
-def test_crontab_line_runs_ingest_and_then_score(tmp_path):
+def night_of(tmp_path, *, ingest=0, score=0):
+    """Run the crontab line with a program that leaves with given codes; return what it did."""
     init_site(tmp_path)
-    line = (tmp_path / "crontab").read_text().splitlines()[1]
+    lines = (tmp_path / "crontab").read_text().splitlines()
+    (line,) = [text for text in lines if not text.startswith("#")]
     assert line.startswith("30 3 * * * ")
-    assert (
-        line.index("qc ingest") < line.index("&&", line.index("qc ingest")) < line.index("qc score")
+    fake = tmp_path / "fake"
+    fake.write_text(
+        f'#!/bin/sh\necho "$2" >> {tmp_path}/calls\n'
+        f'case "$2" in ingest) exit {ingest};; score) exit {score};; esac\n'
     )
+    fake.chmod(0o755)
+    program = str(Path(sys.executable).with_name("pulsefront"))
+    command = line.removeprefix("30 3 * * * ").replace(program, str(fake))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    return (tmp_path / "calls").read_text().split(), done.stderr
+
+
+def test_partial_ingest_is_scored_all_the_same(tmp_path):
+    calls, said = night_of(tmp_path, ingest=6)
+    assert calls == ["ingest", "score", "quarantine"]
+    assert "6 (ingest), 0 (score)" in said
+
+
+def test_night_without_a_fault_mails_nothing(tmp_path):
+    calls, said = night_of(tmp_path)
+    assert calls == ["ingest", "score", "quarantine"]
+    assert said == ""
+
+
+@pytest.mark.parametrize("code", [2, 3, 5])
+def test_ingest_that_could_not_work_ends_the_night_and_says_so(tmp_path, code):
+    calls, said = night_of(tmp_path, ingest=code)
+    assert calls == ["ingest"]
+    assert f"exit codes {code} (ingest)" in said
+
+
+def test_service_tells_partial_nights_from_failed_ones(tmp_path):
+    init_site(tmp_path)
+    text = (tmp_path / "pulsefront-qc.service").read_text()
+    assert "SuccessExitStatus=5 6" in text
+    assert text.count("ExecStart=") == 3

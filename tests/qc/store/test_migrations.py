@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pulsefront.files import hash_file
 from pulsefront.qc.store import migrations, schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.held import held_rows
+from pulsefront.qc.store.ingest import ingest
+from strategies_qc import NOW, SITE_OF_CASES, values_of, write_daily
 
 VERSION_3 = Path(__file__).with_name("store_of_version_3.sql")
 """A store as it was before there was a ledger: two tables read, one refused, four rows held."""
@@ -68,3 +72,19 @@ def test_migration_cut_off_in_the_middle_leaves_the_older_store(older, monkeypat
     monkeypatch.undo()
     with Store(older) as store:
         assert store.frame(schema.schema_version).iloc[0, 0] == schema.SCHEMA_VERSION
+
+
+def test_what_an_older_program_refused_for_good_is_read_after_the_migration(older, tmp_path):
+    path = write_daily(tmp_path / "pet_daily.csv", "PET7,peak,511.2,2026-10-01 07:00")
+    content = hash_file(path)
+    with closing(sqlite3.connect(older)) as database, database:
+        source = (content, path.name, "refused", 1)
+        database.execute("INSERT INTO source VALUES (9, ?, ?, ?, ?)", source)
+        database.execute("INSERT INTO quarantine VALUES (9, 0, 'unknown', 'pet_daily.csv')")
+    with Store(older) as store:
+        before = store.count(schema.source)
+        result = ingest(store, [path], SITE_OF_CASES, now_s=NOW)
+        assert (result.counts.new, result.files[0].known) == (1, False)
+        assert store.count(schema.source) == before  # it is the same file
+        assert values_of(store, "PET7") == [511.2]
+        assert held_rows(store, file="pet_daily") == []

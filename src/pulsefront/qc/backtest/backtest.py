@@ -118,6 +118,8 @@ def _protocol(fleet: Fleet, scores: Scores, settings: BacktestSettings) -> Backt
         failures_in_test_part=failures_in(fleet, second, fleet.last_s),
         candidates=settings.candidates,
         confidence=settings.confidence,
+        assumed_records=fleet.assumed_records,
+        assumed_delay_hours=fleet.assumed_delay_s / 3600.0,
     )
 
 
@@ -135,4 +137,14 @@ def _limits_in_words(fleet: Fleet) -> tuple[str, ...]:
         "in use show what happens when it is set beforehand."
     )
     sudden = "Failures without a forerunner in daily QC cannot be foreseen by any model."
-    return (public, labels, sudden, thresholds)
+    words = (public, labels, sudden, thresholds)
+    if not fleet.assumed_records:
+        return words
+    assumed = (
+        f"Nothing says when {fleet.assumed_records:,} records became known: they came into this "
+        "store in a load of history. The back-test had to assume it, and took each to have been "
+        f"known {fleet.assumed_delay_s / 3600.0:g} hours after it was measured, so that the "
+        "nightly job of its day would have seen it. Logs that came later in truth, above all of "
+        "services, make the figures look better than they are."
+    )
+    return (assumed, *words)

@@ -118,6 +118,10 @@ class BacktestProtocol(Document):
     failures_in_test_part: int
     candidates: tuple[str, ...]
     confidence: float = 0.95
+    assumed_records: int = 0
+    """Records of which nobody says when they became known, because they came in a load."""
+    assumed_delay_hours: float = 0.0
+    """How long after the measurement they were taken to have been known."""
 
 
 class Abstention(Document):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,14 @@ from pulsefront.qc.features.history import UnitHistory
 from pulsefront.qc.features.schema import WINDOWS_DAYS, FeatureSchema
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["fill_ages", "fill_counts", "in_service", "latest_software"]
+__all__ = [
+    "days_in_use",
+    "fill_ages",
+    "fill_counts",
+    "idle_days",
+    "in_service",
+    "latest_software",
+]
 
 Floats = npt.NDArray[np.float32]
 
@@ -82,9 +90,11 @@ def fill_ages(
         )
     day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
     last = last_measured_s.astype("datetime64[s]").astype("datetime64[D]")
-    # Days without QC between the last reading and now; weekends without it are normal. The
-    # as-of instant is the end of a day, that is, the first moment of the next.
-    missed = np.busday_count(last + 1, np.maximum(day, last + 1))
+    # Days without QC between the last reading and now; weekends without it are normal, and so are
+    # days on which the scanner was not used. The as-of instant is the end of a day, that is, the
+    # first moment of the next.
+    away = idle_days(history.unit)
+    missed = np.busday_count(last + 1, np.maximum(day, last + 1), holidays=away)
     values[:, :, schema.column("missed_qc_days")] = np.where(last_measured_s < 0, np.nan, missed)
 
 
@@ -96,6 +106,24 @@ def _days_since(
         return np.full(len(as_of_s), _NEVER_DAYS)
     days = (as_of_s - known[np.maximum(upto - 1, 0)]) / DAY_S
     return np.where(upto > 0, np.minimum(days, _NEVER_DAYS), _NEVER_DAYS)
+
+
+def idle_days(unit: Mapping[str, Any]) -> npt.NDArray[np.datetime64]:
+    """Return the days on which a unit is said not to be used."""
+    days = [np.empty(0, dtype="datetime64[D]")]
+    for period in str(unit.get("idle", "")).split():
+        first, _, last = period.partition("/")
+        days.append(np.arange(np.datetime64(first), np.datetime64(last) + 1))
+    return np.concatenate(days)
+
+
+def days_in_use(unit: Mapping[str, Any], as_of_s: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return whether a unit was in use on the day that each instant ends."""
+    day = (as_of_s - 1).astype("datetime64[s]").astype("datetime64[D]")
+    used = ~np.isin(day, idle_days(unit)) & (as_of_s > unit["active_from"])
+    if unit["active_to"]:
+        used &= as_of_s <= unit["active_to"]
+    return np.asarray(used)
 
 
 def in_service(

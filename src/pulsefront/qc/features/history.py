@@ -16,7 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pulsefront.qc.records import CONTEXT_COLUMNS, LIMIT_COLUMNS, Context, SeriesKey, group_rows
+from pulsefront.qc.records import (
+    CONTEXT_COLUMNS,
+    FILE_COLUMNS,
+    LIMIT_COLUMNS,
+    Context,
+    SeriesKey,
+    group_rows,
+)
 from pulsefront.qc.store.history import HistoryRows, UnitFrames
 from pulsefront.qc.times import DAY_S
 
@@ -83,6 +90,8 @@ class UnitHistory:
         Frames sorted by the time they became known (``logged_at``, ``available_at``).
     before
         What earlier records left behind, where they are not among the rows.
+    assumed
+        Of how many records it had to be assumed when they became known.
     """
 
     unit: Mapping[str, Any]
@@ -99,6 +108,7 @@ class UnitHistory:
     services: pd.DataFrame
     events: pd.DataFrame
     before: Before | None = None
+    assumed: int = 0
 
     @property
     def unit_id(self) -> str:
@@ -254,8 +264,8 @@ def history_from_frames(
         {str(k): v for k, v in units.iloc[0].items()},
         np.arange(len(keys)),
         tuple(map(SeriesKey._make, keys)),
-        services.drop(columns=["row", "source_id"], errors="ignore"),
-        events.drop(columns=["row", "source_id"], errors="ignore"),
+        services.drop(columns=[*FILE_COLUMNS, "source_id"], errors="ignore"),
+        events.drop(columns=[*FILE_COLUMNS, "source_id"], errors="ignore"),
     )
     rows = HistoryRows(
         series,

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
+from pulsefront.qc.features.ages import days_in_use
 from pulsefront.qc.features.daily import UnitFeatures, daily_as_of, unit_features
 from pulsefront.qc.features.history import UnitHistory
 from pulsefront.qc.features.labels import (
+    NO_LABEL,
     Target,
     component_labels,
     failure_times,
@@ -75,7 +77,8 @@ class Fleet:
     """Samples of a fleet and the names behind their indices.
 
     ``failures_s`` holds, by component index, the times of its failures; ``label_delay_days`` the
-    longest time from a failure to its entry in the log.
+    longest time from a failure to its entry in the log. Of ``assumed_records`` it had to be assumed
+    when they became known: ``assumed_delay_s`` after they were measured.
     """
 
     schema: FeatureSchema
@@ -90,6 +93,8 @@ class Fleet:
     first_s: int
     last_s: int
     label_delay_days: float
+    assumed_records: int = 0
+    assumed_delay_s: int = 0
 
     @property
     def embargo_days(self) -> int:
@@ -174,6 +179,7 @@ def build_fleet(
     daily_from: float = 0.0,
     stride_before: int = 7,
     outline: Outline | None = None,
+    assumed_delay_s: int = 0,
     report: Report = silent,
 ) -> Fleet:
     """Return features and labels of all units.
@@ -186,6 +192,8 @@ def build_fleet(
     daily_from
         Share of the time from which on every day is a row; before, every *stride_before* days,
         which costs training little: neighbouring days tell nearly the same.
+    assumed_delay_s
+        With what the histories were read.
 
     Raises
     ------
@@ -209,16 +217,18 @@ def build_fleet(
         first = int(np.searchsorted(as_of_s, int(history.measured_at.min())))
         begin = end
         end = put_rows(samples, begin, features, len(found.units), len(found.components), first)
+        used = days_in_use(history.unit, as_of_s[first:])
+        follow_up_s = min(last_s, int(history.unit["active_to"]) or last_s)
         label = [
-            component_labels(history.services, name, as_of_s[first:], target, last_s)
+            component_labels(history.services, name, as_of_s[first:], target, follow_up_s)
             for name in features.components
         ]
-        samples.label[begin:end] = np.concatenate(label)
+        samples.label[begin:end] = np.where(used, np.stack(label), NO_LABEL).reshape(-1)
         found.add(history, features, _Rows(begin, end, first))
         report(len(found.units), len(outline.units))
     samples = Samples(**{f.name: getattr(samples, f.name)[:end] for f in fields(Samples)})
     _add_peers(samples, found, schema)
-    return found.fleet(outline, target, samples)
+    return found.fleet(outline, target, samples, assumed_delay_s)
 
 
 class _Rows(NamedTuple):
@@ -242,6 +252,7 @@ class _Found:
         self.delays: list[float] = []
         self.levels: list[npt.NDArray[np.float32]] = []
         self.rows: list[_Rows] = []
+        self.assumed = 0
 
     def add(self, history: UnitHistory, features: UnitFeatures, rows: _Rows) -> None:
         unit = len(self.units)
@@ -255,8 +266,11 @@ class _Found:
         self.delays.append(longest_label_delay_days(history.services))
         self.levels.append(features.levels)
         self.rows.append(rows)
+        self.assumed += history.assumed
 
-    def fleet(self, outline: Outline, target: Target, samples: Samples) -> Fleet:
+    def fleet(
+        self, outline: Outline, target: Target, samples: Samples, assumed_delay_s: int
+    ) -> Fleet:
         return Fleet(
             schema=outline.schema,
             target=target,
@@ -270,6 +284,8 @@ class _Found:
             first_s=outline.first_s,
             last_s=outline.last_s,
             label_delay_days=max(self.delays),
+            assumed_records=self.assumed,
+            assumed_delay_s=assumed_delay_s,
         )
 
 

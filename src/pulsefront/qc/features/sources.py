@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,22 +24,57 @@ from pulsefront.qc.simulate.fleet import simulate_units
 from pulsefront.qc.simulate.settings import FleetSettings
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import read_contexts, read_rows, read_unit
+from pulsefront.qc.store.history import lives_of, read_contexts, read_rows, read_unit
+from pulsefront.qc.store.units import UnitVersion
 
 __all__ = ["load_histories", "load_history", "outline", "simulated_fleet", "stored_fleet"]
 
 
-def load_history(store: Store, unit_id: str) -> UnitHistory:
-    """Return the history of one unit, all of it."""
-    frames, rows = read_unit(store, unit_id), read_rows(store, unit_id)
+def load_history(
+    store: Store,
+    unit_id: str,
+    *,
+    life: UnitVersion | None = None,
+    end: int | None = None,
+    assumed_delay_s: int = 0,
+) -> UnitHistory:
+    """Return the history of one unit, all of it that counts today.
+
+    Parameters
+    ----------
+    life, end
+        One of the scanners that have borne the name, and when the next one came; the one that
+        bears it now if left out.
+    assumed_delay_s
+        How long after it was measured a reading is taken to have been known that arrived in a load
+        of history.
+    """
+    frames = read_unit(store, unit_id, life=life, assumed_delay_s=assumed_delay_s)
+    rows = read_rows(store, unit_id, life=(frames.life_from, end), assumed_delay_s=assumed_delay_s)
     used = np.unique(rows.context_id)
-    return assemble(frames, rows, used, read_contexts(store, used))
+    history = assemble(frames, rows, used, read_contexts(store, used))
+    return replace(history, assumed=rows.assumed)
 
 
-def load_histories(store: Store, units: Sequence[str] | None = None) -> Iterator[UnitHistory]:
-    """Yield the history of every unit, in the order of their names, one at a time."""
+def load_histories(
+    store: Store, units: Sequence[str] | None = None, *, assumed_delay_s: int = 0
+) -> Iterator[UnitHistory]:
+    """Yield the history of every unit, in the order of their names, one at a time.
+
+    A name that several scanners have borne has a history for each; those that left bear their
+    serial number behind the name.
+    """
     for unit_id in store.units()["unit_id"] if units is None else units:
-        yield load_history(store, unit_id)
+        lives = lives_of(store, unit_id)
+        ends = [*(life.life_from for life in lives[1:]), None]
+        for life, end in zip(lives, ends, strict=True):
+            history = load_history(
+                store, unit_id, life=life, end=end, assumed_delay_s=assumed_delay_s
+            )
+            if end is not None:
+                name = f"{unit_id} ({life.record['serial'] or 'earlier'})"
+                history = replace(history, unit={**history.unit, "unit_id": name})
+            yield history
 
 
 def outline(store: Store) -> Outline:
@@ -49,14 +85,24 @@ def outline(store: Store) -> Outline:
     QCDataError
         There are no measurements.
     """
-    m, s = schema.measurement, schema.series
+    m, s, v = schema.measurement, schema.series, schema.unit_version
     with store.engine.connect() as connection:
         span = sa.select(
-            m.c.series_id, sa.func.min(m.c.measured_at), sa.func.max(m.c.available_at)
+            m.c.series_id,
+            sa.func.min(m.c.measured_at),
+            sa.func.max(m.c.measured_at),
+            sa.func.max(m.c.available_at),
         ).group_by(m.c.series_id)
-        spans = {row[0]: (row[1], row[2]) for row in connection.execute(span)}
+        spans = {row[0]: tuple(row[1:]) for row in connection.execute(span)}
         series = connection.execute(sa.select(s).order_by(s.c.unit_id)).fetchall()
         codes = connection.execute(sa.select(schema.event.c.code).distinct()).scalars().all()
+        stamps = set(
+            connection.execute(sa.select(schema.arrival.c.arrived_at).distinct()).scalars()
+        )
+        lives = sa.select(v.c.unit_id, sa.func.count(v.c.life_from.distinct())).group_by(
+            v.c.unit_id
+        )
+        scanners = {row[0]: int(row[1]) for row in connection.execute(lives)}
     keys: dict[str, list[SeriesKey]] = {}
     for row in series:
         if row.series_id in spans:
@@ -72,14 +118,23 @@ def outline(store: Store) -> Outline:
             tuple(sorted(codes)),
         ),
         tuple(sorted(keys)),
-        sum(len({key.component_id for key in group}) for group in keys.values()),
-        min(first for first, _ in spans.values()),
-        max(last for _, last in spans.values()),
+        sum(
+            len({key.component_id for key in group}) * scanners.get(unit_id, 1)
+            for unit_id, group in keys.items()
+        ),
+        min(first for first, _, _ in spans.values()),
+        # What arrived in a load says nothing of the time that the records cover.
+        max(last if known in stamps else known for _, last, known in spans.values()),
     )
 
 
 def stored_fleet(
-    store: Store, target: Target, *, daily_from: float, report: Report = silent
+    store: Store,
+    target: Target,
+    *,
+    daily_from: float,
+    assumed_delay_s: int = 0,
+    report: Report = silent,
 ) -> Fleet:
     """Return the samples of all units of a store, read one at a time.
 
@@ -89,7 +144,12 @@ def stored_fleet(
         There are no measurements.
     """
     return build_fleet(
-        load_histories(store), target, daily_from=daily_from, outline=outline(store), report=report
+        load_histories(store, assumed_delay_s=assumed_delay_s),
+        target,
+        daily_from=daily_from,
+        outline=outline(store),
+        assumed_delay_s=assumed_delay_s,
+        report=report,
     )
 
 

@@ -3,8 +3,9 @@
 A checkpoint holds what the records up to an instant left behind (see `history.Before`) and the
 watermark: the last arrival that it has seen. It stands at the edge of a hash block at least a week
 back, so that logs which come some days late still fall into the window that is read again. Where
-something older arrives, or an older service is logged, the unit is computed anew from its first
-record. Either way the outcome is the same to the bit; checkpoints are a cache and nothing more.
+something older arrives, or an older service is logged, or a reading from before was corrected
+between the night of the checkpoint and tonight, the unit is computed anew from its first record.
+Either way the outcome is the same to the bit; checkpoints are a cache and nothing more.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pulsefront.qc.store.history import (
     read_contexts,
     read_rows,
     read_unit,
+    use_of,
 )
 from pulsefront.qc.times import DAY_S
 
@@ -43,8 +45,11 @@ Ints = npt.NDArray[np.int64]
 
 _REREAD_S = 7 * DAY_S
 # A state is only taken up by the program that left it; any other one is made anew.
-_FORMAT = f"pulsefront {__version__}, state 2"
-_HEAD = ("instant_s", "arrival_id", "read_from_s", "services", "digest", "software")
+_FORMAT = f"pulsefront {__version__}, state 3"
+_HEAD = (
+    "instant_s", "as_of_s", "life_from_s", "arrival_id", "read_from_s", "services", "digest",
+    "software",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class UnitCheckpoint:
     ----------
     instant_s
         Records known by then are in it.
+    as_of_s
+        The night as of which it was made: what counted then is in it.
+    life_from_s
+        When the scanner came that it is about.
     arrival_id
         The watermark: arrivals up to it have been seen.
     read_from_s
@@ -68,6 +77,8 @@ class UnitCheckpoint:
     """
 
     instant_s: int
+    as_of_s: int
+    life_from_s: int
     arrival_id: int
     read_from_s: int
     services: str
@@ -93,11 +104,16 @@ class Tonight:
 
 
 class _Arrivals(NamedTuple):
-    """The last arrival of a unit, and how far back those reach that a checkpoint has not seen."""
+    """The last arrival of a unit, and how far back those reach that a checkpoint has not seen.
+
+    ``first_hidden_s`` is how far those reach back that count tonight and did not count on the night
+    of the checkpoint, or the reverse.
+    """
 
     newest: int
-    first_available_s: int | None
-    first_measured_s: int | None
+    first_available_s: int | None = None
+    first_measured_s: int | None = None
+    first_hidden_s: int | None = None
 
 
 def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool = False) -> Tonight:
@@ -108,13 +124,21 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
     from_first
         Read from the first record on, whatever is remembered.
     """
-    frames = read_unit(store, unit_id)
+    frames = read_unit(store, unit_id, as_of_s=as_of_s)
+    if use_of(frames.unit, as_of_s) != "in use":
+        return _nothing(frames)
     remembered = _read(store, unit_id)
-    arrivals = _arrivals(store, unit_id, remembered)
+    arrivals = _arrivals(store, unit_id, remembered, as_of_s)
     start = None if from_first else remembered
     if start is not None and not _fits(start, frames, as_of_s, arrivals):
         start = None
-    rows = read_rows(store, unit_id, measured_from_s=_read_from(start, arrivals))
+    rows = read_rows(
+        store,
+        unit_id,
+        measured_from_s=_read_from(start, arrivals),
+        as_of_s=as_of_s,
+        life=(frames.life_from, None),
+    )
     history, used = _assembled(store, frames, rows, as_of_s, start)
     edge = (as_of_s - _REREAD_S) // BLOCK_S * BLOCK_S
     checkpoint = None
@@ -124,6 +148,8 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
             later = rows.measured_at[rows.available_at > edge]
             checkpoint = UnitCheckpoint(
                 edge,
+                as_of_s,
+                frames.life_from,
                 arrivals.newest,
                 int(min(edge, later.min())) if len(later) else edge,
                 _services_hash(frames.services, edge),
@@ -135,7 +161,16 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
     return Tonight(history, len(rows), start is not None, checkpoint)
 
 
-def _arrivals(store: Store, unit_id: str, remembered: UnitCheckpoint | None) -> _Arrivals:
+def _nothing(frames: UnitFrames) -> Tonight:
+    """Return the history of a unit that is not in use: there is nothing to score."""
+    none = np.empty(0, dtype=np.int64)
+    history = assemble(frames, HistoryRows(none, none, none, none.astype(float), none), none, [])
+    return Tonight(history, records_read=0, resumed=False, checkpoint=None)
+
+
+def _arrivals(
+    store: Store, unit_id: str, remembered: UnitCheckpoint | None, as_of_s: int
+) -> _Arrivals:
     a = schema.arrival
     mine = a.c.unit_id == unit_id
     reach = sa.select(sa.func.min(a.c.first_available_at), sa.func.min(a.c.first_measured_at))
@@ -143,20 +178,27 @@ def _arrivals(store: Store, unit_id: str, remembered: UnitCheckpoint | None) -> 
         newest = connection.execute(sa.select(sa.func.max(a.c.arrival_id)).where(mine))
         number = int(newest.scalar_one() or 0)
         if remembered is None:
-            return _Arrivals(number, None, None)
+            return _Arrivals(number)
         query = reach.where(mine, a.c.arrival_id > remembered.arrival_id)
         available_s, measured_s = connection.execute(query).one()
-    return _Arrivals(number, available_s, measured_s)
+        earlier, later = sorted((remembered.as_of_s, as_of_s))
+        between = sa.and_(a.c.not_before > earlier, a.c.not_before <= later)
+        hidden = sa.select(sa.func.min(a.c.first_hidden_at)).where(
+            mine, between, a.c.first_hidden_at > 0
+        )
+        hidden_s = connection.execute(hidden).scalar_one()
+    return _Arrivals(number, available_s, measured_s, hidden_s)
 
 
 def _fits(
     remembered: UnitCheckpoint, frames: UnitFrames, as_of_s: int, arrivals: _Arrivals
 ) -> bool:
     """Return whether nothing has come in that belongs before the checkpoint."""
-    first_s = arrivals.first_available_s
+    news = [s for s in (arrivals.first_available_s, arrivals.first_hidden_s) if s is not None]
     return (
         remembered.instant_s <= as_of_s
-        and (first_s is None or first_s > remembered.instant_s)
+        and remembered.life_from_s == frames.life_from
+        and all(first_s > remembered.instant_s for first_s in news)
         and remembered.services == _services_hash(frames.services, remembered.instant_s)
     )
 

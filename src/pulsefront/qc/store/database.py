@@ -1,14 +1,15 @@
 """The QC store: a SQLite file by default, PostgreSQL by URL, both through SQLAlchemy Core.
 
-Writing is idempotent. A source is named by the hash of its bytes; a measurement by its series and
-the time it was measured. The first record of a name stands for ever: an equal one later is a
-duplicate, a different one contradicts it and goes to quarantine. Each batch is one transaction,
-so a kill leaves whole batches, and reading the source again adds just what is missing.
+Writing is idempotent. A source is named by the pattern that fits its path, by what the path tells,
+and by the hash of its bytes; a measurement by its series and the time it was measured. Each batch
+is one transaction, so a kill leaves whole batches, and reading the source again adds just what is
+missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -16,67 +17,60 @@ from typing import Any, Self
 import pandas as pd
 import sqlalchemy as sa
 
-from pulsefront.errors import QCDataError, ToolMissing
-from pulsefront.qc.records import Batch
+from pulsefront.errors import QCDataError
+from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
+from pulsefront.qc.store.counts import Counts
+from pulsefront.qc.store.engine import make_engine, sqlite_file, store_url
 from pulsefront.qc.store.migrations import create_or_migrate, is_current
-from pulsefront.qc.store.rows import Counts, RowWriter
+from pulsefront.qc.store.problems import explained
+from pulsefront.qc.store.rows import RowWriter, add_rejects
+from pulsefront.qc.store.writing import Writing
 
 __all__ = ["Counts", "Store", "sqlite_file", "store_url"]
 
 
-def store_url(location: str | Path) -> str:
-    """Return a database URL; a plain path names a SQLite file."""
-    text = str(location)
-    if "://" not in text:
-        return f"sqlite:///{text}"
-    # psycopg 3 is the driver that the postgresql extra installs.
-    for scheme in ("postgresql://", "postgres://"):
-        if text.startswith(scheme):
-            return "postgresql+psycopg://" + text.removeprefix(scheme)
-    return text
-
-
 class Store:
-    """An open QC store; use it as a context manager, or call `close`."""
+    """An open QC store; use it as a context manager, or call `close`.
+
+    ``made`` tells whether it was made by opening it.
+    """
 
     def __init__(self, location: str | Path, *, must_exist: bool = False) -> None:
         self.url = store_url(location)
         self._file = sqlite_file(self.url)
         self._rows = RowWriter()
-        if self._file is not None and must_exist and not self._file.is_file():
+        self.made = self._file is not None and not self._file.is_file()
+        if self.made and must_exist:
             raise QCDataError(
-                "no such QC store", file=self._file, remedy="run pulsefront qc ingest first"
+                "no such QC store",
+                file=self._file,
+                remedy="run pulsefront qc ingest first, or bring back the file",
             )
+        self.engine = make_engine(self.url)
         try:
-            self.engine = sa.create_engine(self.url)
-            if self._file is not None:
+            self._open()
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def _open(self) -> None:
+        """Make or migrate the tables where they are not there or older."""
+        try:
+            if self._file is not None and self.made:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            if self.engine.dialect.name == "sqlite":
-                sa.event.listen(self.engine, "connect", _tune_sqlite)
-                sa.event.listen(self.engine, "begin", _begin_sqlite)
-            try:
-                with self.engine.connect() as connection:
-                    current = is_current(connection)
-                if not current:
-                    with self.writing() as connection:
-                        create_or_migrate(connection)
-            except BaseException:
-                self.engine.dispose()
-                raise
-        except sa.exc.NoSuchModuleError as error:
-            raise QCDataError(
-                f"unknown kind of database: {error}", remedy="use sqlite:/// or postgresql://"
-            ) from None
-        except ModuleNotFoundError as error:
-            raise ToolMissing(
-                error.name or "the database driver",
-                needed_for="this database URL",
-                install="pip install 'pulsefront[postgresql]'",
-            ) from None
-        except (sa.exc.ArgumentError, sa.exc.OperationalError, sa.exc.DatabaseError) as error:
-            raise QCDataError(
-                f"the store cannot be opened: {str(error).splitlines()[0]}",
+                # Its log and its index in memory get the rights of the file.
+                os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o640))
+            with self.engine.connect() as connection:
+                current = is_current(connection)
+            if not current:
+                with self.writing() as connection:
+                    create_or_migrate(connection)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            ours = explained(error, self._file)
+            first = str(error).splitlines()[0]
+            raise ours or QCDataError(
+                f"the store cannot be opened: {first}",
                 file=self._file,
                 remedy="check the URL and that it is a pulsefront QC store",
             ) from None
@@ -102,40 +96,40 @@ class Store:
             self._rows.forget()
             raise
 
-    # -- sources -------------------------------------------------------------------------------
+    def forget_names(self) -> None:
+        """Forget numbers of units and series: their names have changed."""
+        self._rows.forget()
 
-    def source(self, connection: sa.Connection, source_hash: str) -> tuple[int, bool] | None:
-        """Return (source_id, complete) of a source, or None where it is new."""
-        found = connection.execute(
-            sa.select(schema.source.c.source_id, schema.source.c.complete).where(
-                schema.source.c.source_hash == source_hash
-            )
-        ).first()
-        return None if found is None else (int(found[0]), bool(found[1]))
+    # -- writing -------------------------------------------------------------------------------
 
     def begin_source(
         self, connection: sa.Connection, source_hash: str, *, name: str, format_name: str
     ) -> int:
         """Note that a source is being read; return its number."""
-        known = self.source(connection, source_hash)
+        s = schema.source
+        query = sa.select(s.c.source_id).where(s.c.source_hash == source_hash)
+        known = connection.execute(query).scalar_one_or_none()
         if known is not None:
-            return known[0]
+            return int(known)
+        turn = sa.select(sa.func.coalesce(sa.func.max(s.c.turn), 0) + 1).scalar_subquery()
         row = {"source_hash": source_hash, "name": name, "format": format_name, "complete": False}
-        made = sa.insert(schema.source).values(row).returning(schema.source.c.source_id)
+        made = sa.insert(s).values({**row, "turn": turn}).returning(s.c.source_id)
         return int(connection.execute(made).scalar_one())
 
-    def finish_source(self, connection: sa.Connection, source_id: int) -> None:
-        """Note that every row of a source is in the store or in quarantine."""
-        table = schema.source
-        connection.execute(
-            sa.update(table).where(table.c.source_id == source_id).values(complete=True)
-        )
+    def add(self, connection: sa.Connection, batch: Batch, source: int | Writing) -> Counts:
+        """Add a batch within a transaction; return what became of its records.
 
-    # -- writing -------------------------------------------------------------------------------
+        Where only the number of the source is given, nobody knows the present: times are taken as
+        they are, and a contradiction is quarantined instead of taken as a correction.
+        """
+        writing = source if isinstance(source, Writing) else Writing(source)
+        return self._rows.add(connection, batch, writing)
 
-    def add(self, connection: sa.Connection, batch: Batch, source_id: int) -> Counts:
-        """Add a batch within a transaction; return what became of its records."""
-        return self._rows.add(connection, batch, source_id)
+    def quarantine(
+        self, connection: sa.Connection, rejects: Sequence[Reject], writing: Writing
+    ) -> None:
+        """Put rows, or a file as a whole, into quarantine."""
+        add_rejects(connection, rejects, writing)
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -157,29 +151,3 @@ class Store:
         with self.engine.connect() as connection:
             query = sa.select(sa.func.count()).select_from(table)
             return int(connection.execute(query).scalar_one())
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file behind a SQLite URL, or None for another database or one in memory."""
-    if not url.startswith("sqlite"):
-        return None
-    name = sa.make_url(url).database
-    return Path(name) if name and name != ":memory:" else None
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # The driver alone would begin a transaction only where rows change: tables would be made and
-    # altered outside of it. One that will write takes its turn at once, and waits for it.
-    kind = " IMMEDIATE" if connection.get_execution_options().get("writing") else ""
-    connection.exec_driver_sql(f"BEGIN{kind}")
-
-
-def _tune_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
-    # Write-ahead logging survives a kill at any moment and lets readers go on meanwhile.
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA cache_size=-200000")
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.close()

@@ -1,10 +1,15 @@
-"""What the store holds of one unit: the rows and frames that its history is made of."""
+"""What the store holds of one unit: the rows and frames that its history is made of.
+
+As of an instant, that is what counted then: readings that were corrected or withdrawn later, and
+the unit as it was known. Without one, it is what counts today; then readings that arrived in one
+load of history are dated as if each had come in its night (see `known`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,35 +19,54 @@ import sqlalchemy as sa
 from pulsefront.qc.records import CONTEXT_COLUMNS, Context, SeriesKey
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.known import Stamps, assumed, order_times
+from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind
+from pulsefront.qc.store.units import UnitVersion, versions_of
+from pulsefront.qc.times import DAY_S, end_of_day
 
-__all__ = ["HistoryRows", "UnitFrames", "read_contexts", "read_rows", "read_unit"]
+__all__ = [
+    "HistoryRows",
+    "UnitFrames",
+    "lives_of",
+    "read_contexts",
+    "read_rows",
+    "read_unit",
+    "use_of",
+]
 
 Ints = npt.NDArray[np.int64]
+Use = Literal["in use", "idle", "retired", "not yet in use"]
 
 _PER_QUERY = 400
 
 
 @dataclass(frozen=True)
 class HistoryRows:
-    """Measurements of one unit as arrays, in the order of the store: by series, then by time."""
+    """Measurements of one unit as arrays, in the order of the store: by series, then by time.
+
+    ``available_at`` is each reading's place in the order of readings. ``assumed`` counts those
+    whose place had to be assumed, where that matters.
+    """
 
     series_id: Ints
     measured_at: Ints
     available_at: Ints
     value: npt.NDArray[np.float64]
     context_id: Ints
+    assumed: int = 0
 
     def __len__(self) -> int:
         return len(self.value)
 
-    def take(self, keep: npt.NDArray[np.bool_]) -> HistoryRows:
-        """Return some of the rows."""
+    def take(self, keep: npt.NDArray[Any]) -> HistoryRows:
+        """Return some of the rows, by mask or index."""
         return HistoryRows(
             self.series_id[keep],
             self.measured_at[keep],
             self.available_at[keep],
             self.value[keep],
             self.context_id[keep],
+            self.assumed,
         )
 
 
@@ -50,7 +74,16 @@ class HistoryRows:
 class UnitFrames:
     """What the store holds of one unit beside its measurements.
 
-    ``series_id`` is sorted, ``keys`` are in its order.
+    Attributes
+    ----------
+    unit
+        The unit's record, and ``idle`` where it was out of use for some days.
+    series_id, keys
+        Its series, sorted by number.
+    services, events
+        Frames; a move of the unit to another site is among the services.
+    life_from
+        When the scanner of this serial number came: nothing before is about it.
     """
 
     unit: Mapping[str, Any]
@@ -58,40 +91,209 @@ class UnitFrames:
     keys: tuple[SeriesKey, ...]
     services: pd.DataFrame
     events: pd.DataFrame
+    life_from: int = 0
 
 
-def read_unit(store: Store, unit_id: str) -> UnitFrames:
-    """Return the record, series, services and events of a unit."""
-    unit = store.frame(sa.select(schema.unit).where(schema.unit.c.unit_id == unit_id))
+def use_of(unit: Mapping[str, Any], as_of_s: int) -> Use:
+    """Return whether a unit is in use at an instant, as far as its record says."""
+    if unit["active_to"] and as_of_s > unit["active_to"]:
+        return "retired"
+    if as_of_s <= unit["active_from"]:
+        return "not yet in use" if unit["active_from"] else "in use"
+    for period in str(unit.get("idle", "")).split():
+        first, _, last = period.partition("/")
+        if end_of_day(first) - DAY_S < as_of_s <= end_of_day(last):
+            return "idle"
+    return "in use"
+
+
+def lives_of(store: Store, unit_id: str) -> list[UnitVersion]:
+    """Return the scanners that have borne a name, each as it was known last, in their order."""
+    with store.engine.connect() as connection:
+        versions = versions_of(connection, unit_id)
+    last = {version.life_from: version for version in versions}
+    return [last[begin] for begin in sorted(last)]
+
+
+def _version_as_of(versions: list[UnitVersion], as_of_s: int | None) -> UnitVersion:
+    """Return what a unit was at an instant, as far as was known then."""
+    if as_of_s is None:
+        return versions[-1]
+    known = [v for v in versions if v.known_at <= as_of_s and v.holds_from < as_of_s]
+    return max(known or versions[:1], key=lambda v: (v.life_from, v.known_at))
+
+
+def read_unit(
+    store: Store,
+    unit_id: str,
+    *,
+    as_of_s: int | None = None,
+    life: UnitVersion | None = None,
+    assumed_delay_s: int = 0,
+) -> UnitFrames:
+    """Return the record, series, services and events of a unit.
+
+    Parameters
+    ----------
+    as_of_s
+        The instant as of which; None for what counts today.
+    life
+        One of `lives_of`, to have what is known of an earlier scanner of this name.
+    assumed_delay_s
+        How long after it was done something is taken to have been known that arrived in a load of
+        history; of use without an instant only.
+    """
+    with store.engine.connect() as connection:
+        versions = versions_of(connection, unit_id)
+        stamps = Stamps(connection, unit_id)
+    version = life or _version_as_of(versions, as_of_s)
     s = schema.series
     series = store.frame(sa.select(s).where(s.c.unit_id == unit_id).order_by(s.c.series_id))
     # Frames carry the names of the database, where the unit of measurement is called unit.
     keys = series[["component_id", "test", "unit"]].itertuples(index=False, name=None)
+    end = _end_of_life(versions, version, as_of_s)
+    services = _occasions(store, SERVICES, unit_id, stamps, as_of_s, assumed_delay_s)
+    services = _in_life(services, "completed_at", version.life_from, end)
+    if version.moved_at and version.moved_at > version.life_from:
+        services = pd.concat([services, _move(unit_id, version)], ignore_index=True)
+    events = _occasions(store, EVENTS, unit_id, stamps, as_of_s, assumed_delay_s)
     return UnitFrames(
-        {str(k): v for k, v in unit.iloc[0].items()},
+        {**version.record, **({"idle": version.idle} if version.idle else {})},
         series["series_id"].to_numpy(dtype=np.int64),
         tuple(map(SeriesKey._make, keys)),
-        _of_unit(store, schema.service, unit_id),
-        _of_unit(store, schema.event, unit_id),
+        services,
+        _in_life(events, "occurred_at", version.life_from, end),
+        version.life_from,
     )
 
 
-def _of_unit(store: Store, table: sa.Table, unit_id: str) -> pd.DataFrame:
-    frame = store.frame(sa.select(table).where(table.c.unit_id == unit_id))
-    return frame.drop(columns="source_id")
+def _end_of_life(
+    versions: list[UnitVersion], version: UnitVersion, as_of_s: int | None
+) -> int | None:
+    """Return when the next scanner of the name came, None where there is none yet."""
+    later = [
+        v.life_from
+        for v in versions
+        if v.life_from > version.life_from and (as_of_s is None or v.known_at <= as_of_s)
+    ]
+    return min(later, default=None)
 
 
-def read_rows(store: Store, unit_id: str, *, measured_from_s: int | None = None) -> HistoryRows:
-    """Return the measurements of a unit, or those measured from an instant on."""
-    m, s = schema.measurement, schema.series
-    columns = (m.c.series_id, m.c.measured_at, m.c.available_at, m.c.value, m.c.context_id)
-    query = (
-        sa.select(*columns)
-        .join_from(s, m, m.c.series_id == s.c.series_id)
-        .where(s.c.unit_id == unit_id)
+def _in_life(frame: pd.DataFrame, column: str, begin: int, end: int | None) -> pd.DataFrame:
+    """Return the rows of one scanner among those that bore its name."""
+    keep = frame[column] >= begin
+    if end is not None:
+        keep &= frame[column] < end
+    return frame[keep].reset_index(drop=True)
+
+
+def _move(unit_id: str, version: UnitVersion) -> pd.DataFrame:
+    """Return a unit's move to another site as the service that restarts its baselines."""
+    at = version.moved_at
+    row = {"unit_id": unit_id, "component_id": "", "kind": "upgrade", "reported_at": at,
+           "started_at": at, "completed_at": at, "logged_at": max(at, version.known_at),
+           "downtime_hours": np.nan}  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def _occasions(
+    store: Store,
+    kind: OccasionKind,
+    unit_id: str,
+    stamps: Stamps,
+    as_of_s: int | None,
+    assumed_delay_s: int,
+) -> pd.DataFrame:
+    """Return the events or services of a unit, with their places in the order of records."""
+    names = [column.name for column in kind.table.columns if column.name != "source_id"]
+    t, f = kind.table, kind.former
+    frame = store.frame(sa.select(*(t.c[n] for n in names)).where(t.c.unit_id == unit_id))
+    if as_of_s is not None:
+        counted = sa.and_(f.c.unit_id == unit_id, f.c.until_at > as_of_s)
+        before = store.frame(sa.select(*(f.c[n] for n in names)).where(counted))
+        frame = pd.concat([frame, before], ignore_index=True) if len(before) else frame
+    done = frame[kind.done].to_numpy(dtype=np.int64)
+    on_arrival = stamps.on_arrival(frame[kind.known])
+    known = stamps.known(frame[kind.known], done)
+    if as_of_s is None:
+        guessed = assumed(frame[kind.known], done, on_arrival)
+        return frame.assign(**{kind.known: np.where(guessed, done + assumed_delay_s, known)})
+    frame[kind.known] = order_times(known, done, on_arrival)
+    return frame[known <= as_of_s].reset_index(drop=True)
+
+
+def read_rows(
+    store: Store,
+    unit_id: str,
+    *,
+    measured_from_s: int | None = None,
+    as_of_s: int | None = None,
+    life: tuple[int, int | None] = (0, None),
+    assumed_delay_s: int = 0,
+) -> HistoryRows:
+    """Return the measurements of a unit.
+
+    Parameters
+    ----------
+    measured_from_s
+        Only those measured from an instant on.
+    as_of_s
+        Those that counted at an instant; rows that are known later only keep the time at which
+        they will be. None for those that count today.
+    life
+        First instant, and the one after the last, of the scanner that is asked for.
+    assumed_delay_s
+        As for `read_unit`.
+    """
+    m, s, f = schema.measurement, schema.series, schema.former_measurement
+    names = ("series_id", "measured_at", "available_at", "value", "context_id")
+    begin = max(life[0], measured_from_s or 0)
+
+    def query(table: sa.Table, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        found = (
+            sa.select(*(table.c[name] for name in names))
+            .join_from(s, table, table.c.series_id == s.c.series_id)
+            .where(s.c.unit_id == unit_id, *more)
+        )
+        if begin:
+            found = found.where(table.c.measured_at >= begin)
+        return found if life[1] is None else found.where(table.c.measured_at < life[1])
+
+    rows = _fetched(store, query(m))
+    with store.engine.connect() as connection:
+        stamps = Stamps(connection, unit_id)
+    if as_of_s is not None:
+        before = _fetched(store, query(f, f.c.until_at > as_of_s))
+        rows = _counted(rows, before, stamps, as_of_s) if len(before) else rows
+    known = stamps.known(rows.available_at, rows.measured_at)
+    on_arrival = stamps.on_arrival(rows.available_at)
+    if as_of_s is None:
+        guessed = assumed(rows.available_at, rows.measured_at, on_arrival)
+        place = np.where(guessed, rows.measured_at + assumed_delay_s, known)
+        return replace(rows, available_at=place, assumed=int(guessed.sum()))
+    place = order_times(known, rows.measured_at, on_arrival & (known <= as_of_s))
+    return replace(rows, available_at=place)
+
+
+def _counted(rows: HistoryRows, before: HistoryRows, stamps: Stamps, as_of_s: int) -> HistoryRows:
+    """Return stored rows with those that counted in their place at an instant."""
+    known = stamps.known(before.available_at, before.measured_at)
+    return _joined(rows, before.take(known <= as_of_s))
+
+
+def _joined(rows: HistoryRows, more: HistoryRows) -> HistoryRows:
+    """Return the rows of both, in the order of the store."""
+    joined = HistoryRows(
+        np.concatenate([rows.series_id, more.series_id]),
+        np.concatenate([rows.measured_at, more.measured_at]),
+        np.concatenate([rows.available_at, more.available_at]),
+        np.concatenate([rows.value, more.value]),
+        np.concatenate([rows.context_id, more.context_id]),
     )
-    if measured_from_s is not None:
-        query = query.where(m.c.measured_at >= measured_from_s)
+    return joined.take(np.lexsort((joined.measured_at, joined.series_id)))
+
+
+def _fetched(store: Store, query: sa.Select[Any]) -> HistoryRows:
     with store.engine.connect() as connection:
         # Plain tuples of the driver's cursor: a Row object each would double the time.
         cursor = connection.execute(query).cursor

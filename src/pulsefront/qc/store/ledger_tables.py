@@ -98,7 +98,10 @@ arrival = sa.Table(
     time("last_measured_at"),
     # When it came in; 0 in arrivals of older stores.
     time("arrived_at"),
-    # How far back, in the order of readings, those reach that count from `arrived_at` on only.
+    # The first instant that no night scored before can have seen: what nobody says a time of is
+    # known from then on.
+    time("not_before"),
+    # How far back, in the order of readings, those reach that count from `not_before` on only.
     time("first_hidden_at"),
     sa.Index("arrival_unit", "unit_id", "arrival_id"),
 )

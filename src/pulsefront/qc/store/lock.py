@@ -13,17 +13,12 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.store.database import sqlite_file, store_url
+from pulsefront.qc.store.engine import make_engine, sqlite_file, store_url
+from pulsefront.qc.store.problems import StoreLocked, explained
 
 __all__ = ["StoreLocked", "locked"]
 
 _ADVISORY_KEY = 0x9015EF07
-
-
-class StoreLocked(QCDataError):
-    """Another job works on the store."""
-
-    exit_code = 5
 
 
 @contextmanager
@@ -49,12 +44,19 @@ def locked(location: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=0, mode=0o640)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise _refusal(path) from None
+    except OSError as error:
+        ours = explained(error, path)
+        raise ours or QCDataError(
+            f"the lock cannot be taken: {error.strerror}",
+            file=path,
+            remedy="give this user the right to write the folder of the database",
+        ) from None
     try:
         yield
     finally:
@@ -63,7 +65,7 @@ def _file_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(url: str) -> Iterator[None]:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    engine = make_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         query = sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_KEY))
         if not connection.execute(query).scalar_one():

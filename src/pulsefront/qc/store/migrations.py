@@ -37,7 +37,9 @@ def _to_version_4(connection: sa.Connection) -> None:
     """
     _add_columns(connection, schema.source, _LEDGER_OF_SOURCES)
     _add_columns(connection, schema.quarantine, ("remedy", "since_at", "retry_at"))
-    of_arrival = ("source_id", "last_measured_at", "arrived_at", "first_hidden_at")
+    of_arrival = (
+        "source_id", "last_measured_at", "arrived_at", "not_before", "first_hidden_at",
+    )  # fmt: skip
     _add_columns(connection, schema.arrival, of_arrival)
     made = (
         schema.seen_path, schema.ingest_run, schema.unit_version, schema.former_measurement,

@@ -1,0 +1,86 @@
+"""When a record became known: what says so comes first, then the arrival at this store."""
+
+from __future__ import annotations
+
+import pytest
+
+from pulsefront.qc.features.sources import load_histories
+from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.store import schema
+from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import read_rows
+from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.times import DAY_S, end_of_day, iso_date
+from strategies_qc import SITE_OF_CASES, TABLE_COLUMNS, write_daily
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "qc.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def logs(tmp_path):
+    return tmp_path / "logs"
+
+
+def read(store, logs, now, site=SITE_OF_CASES):
+    return ingest(store, find_files([logs]), site, now_s=now)
+
+
+def seen(store, day):
+    """Return the values that a score as of the end of a day sees."""
+    rows = read_rows(store, "PET1", as_of_s=end_of_day(day))
+    return rows.value[rows.available_at <= end_of_day(day)].tolist()
+
+
+def test_record_without_a_time_of_its_own_is_known_when_it_arrives(store, logs):
+    write_daily(logs / "x_daily.csv", "PET1,peak,511.2,2026-10-01 07:00")
+    now = end_of_day("2026-10-04")
+    read(store, logs, now)
+    assert store.frame(schema.measurement)["available_at"].tolist() == [now]
+
+
+def test_late_record_changes_no_day_before_the_last_night(store, logs):
+    write_daily(logs / "a_daily.csv", "PET1,peak,511.1,2026-10-01 07:00")
+    read(store, logs, end_of_day("2026-10-01") + 12_600)
+    read(store, logs, end_of_day("2026-10-04") + 12_600)
+    write_daily(logs / "b_daily.csv", "PET1,peak,511.2,2026-10-02 07:00")
+    read(store, logs, end_of_day("2026-10-05") + 12_600)
+    assert seen(store, "2026-10-03") == [511.1]
+    assert seen(store, "2026-10-05") == [511.1, 511.2]
+
+
+def test_column_or_delay_that_says_when_it_was_known_comes_before_the_arrival(store, logs):
+    write_daily(
+        logs / "x_daily.csv",
+        *("PET1,peak,511.2,2026-10-01 07:00,2026-10-02 09:00",
+          "PET1,peak,511.3,2026-10-02 07:00,"),
+        head="Scanner,Test,Value,Date,Exported\n",
+    )  # fmt: skip
+    columns = TABLE_COLUMNS.model_copy(update={"available_at": "Exported"})
+    site = Site(mappings={"*": Mapping(columns=columns, available_delay_hours=5.0)})
+    read(store, logs, end_of_day("2026-10-04"), site)
+    known = store.frame(schema.measurement)["available_at"].tolist()
+    first = end_of_day("2026-10-01") + 9 * 3600
+    assert known == [first, end_of_day("2026-10-01") + 12 * 3600]
+
+
+def test_back_test_on_a_load_of_history_counts_what_it_had_to_assume(store, logs):
+    start = end_of_day("2025-01-01")
+    rows = [f"PET1,peak,511.{k % 10},{iso_date(start + k * DAY_S)}" for k in range(200)]
+    write_daily(logs / "x_daily.csv", *rows)
+    read(store, logs, end_of_day("2026-10-04"))
+    (history,) = load_histories(store, assumed_delay_s=6 * 3600)
+    assert history.assumed == 200
+    assert set((history.available_at - history.measured_at).tolist()) == {6 * 3600}
+
+
+def test_nights_that_came_one_by_one_assume_nothing(store, logs):
+    for k in range(20):
+        day = iso_date(end_of_day("2026-09-01") + k * DAY_S)
+        write_daily(logs / f"{k:02d}_daily.csv", f"PET1,peak,511.2,{day} 07:00")
+        read(store, logs, end_of_day(day) + 12_600)
+    (history,) = load_histories(store)
+    assert history.assumed == 0

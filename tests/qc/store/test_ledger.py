@@ -1,0 +1,242 @@
+"""What is read again and why, what is withdrawn, and what an earlier day still sees."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from pulsefront.errors import QCDataError
+from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.store import engine, ledger, schema
+from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.forget import RowFilter, forget_file, forget_lines, forget_rows
+from pulsefront.qc.store.held import held_count, held_rows
+from pulsefront.qc.store.history import read_rows
+from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.problems import DiskFull, StoreLocked, explained
+from pulsefront.qc.times import DAY_S, end_of_day
+from strategies_qc import SITE_OF_CASES, TABLE_COLUMNS, values_of, write_daily
+
+TODAY = end_of_day("2026-11-02")
+ROWS = ("PET1,peak,511.2,2026-10-01 07:00", "PET1,peak,broken,2026-10-02 07:00")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "qc.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def logs(tmp_path):
+    write_daily(tmp_path / "logs" / "x_daily.csv", *ROWS)
+    return tmp_path / "logs"
+
+
+def read(store, logs, site=SITE_OF_CASES, now_s=TODAY):
+    result = ingest(store, find_files([logs]), site, now_s=now_s)
+    assert result.counts.rows == result.rows
+    return result
+
+
+def mapped(**more):
+    return Site(site="s", mappings={"*_daily.csv": Mapping(columns=TABLE_COLUMNS, **more)})
+
+
+def test_row_in_quarantine_has_file_line_reason_and_remedy(store, logs):
+    read(store, logs)
+    (row,) = held_rows(store)
+    assert (row.name, row.line) == ("x_daily.csv", 3)
+    assert row.file == str(logs / "x_daily.csv")
+    assert row.reason == "value is no number"
+    assert "correct the value" in row.remedy
+    assert row.content == "PET1;peak;broken;2026-10-02 07:00"
+
+
+@pytest.mark.parametrize("name", ["mapping", "site", "version"])
+def test_what_was_refused_is_tried_again_when_anything_it_was_read_with_changes(
+    store, logs, name, monkeypatch
+):
+    read(store, logs)
+    assert read(store, logs).files[0].known
+    site = SITE_OF_CASES
+    if name == "mapping":
+        site = mapped(date_order="dmy")
+    elif name == "site":
+        site = SITE_OF_CASES.model_copy(update={"service_kinds": {"swap": "corrective"}})
+    else:
+        whole = ledger.ReadWith
+        monkeypatch.setattr(ledger, "ReadWith", lambda *a: whole(*a[:2], version=(*a, "99.0")[2]))
+    again = read(store, logs, site)
+    assert not again.files[0].known
+    assert (again.counts.duplicate, again.counts.quarantined) == (1, 1)
+    assert read(store, logs, site).files[0].known
+
+
+def test_what_is_done_is_read_again_with_another_mapping_only(store, tmp_path):
+    logs = tmp_path / "done"
+    write_daily(logs / "x_daily.csv", ROWS[0])
+    read(store, logs)
+    site = SITE_OF_CASES.model_copy(update={"service_kinds": {"swap": "corrective"}})
+    assert read(store, logs, site).files[0].known
+    doubled = TABLE_COLUMNS.model_copy(update={"component_id": "Test"})
+    other = Site(site="s", mappings={"*_daily.csv": Mapping(columns=doubled)})
+    again = read(store, logs, other)
+    assert again.counts.new == 1
+    assert again.files[0].withdrawn == 1  # what the old mapping made of it counts no longer
+    assert values_of(store) == [511.2]
+
+
+def test_withdrawn_file_stays_out_whatever_changes_and_in_the_ledger(store, logs):
+    read(store, logs)
+    done = forget_file(store, "x_daily.csv", why="wrong phantom")
+    assert (done.files, done.records, done.held) == (1, 1, 1)
+    assert values_of(store) == []
+    assert held_count(store) == 0
+    assert read(store, logs, mapped(date_order="dmy")).counts.rows == 0
+    assert store.frame(schema.former_measurement)["why"].tolist() == ["wrong phantom"]
+    assert store.frame(schema.source)["state"].tolist() == ["withdrawn"]
+
+
+def test_file_forgotten_to_be_read_again_is_read_anew(store, logs):
+    read(store, logs)
+    forget_file(store, "*_daily.csv", why="the mapping was wrong", again=True)
+    assert read(store, logs).counts.new == 1
+    assert values_of(store) == [511.2]
+
+
+def test_what_another_file_says_too_comes_back_from_that_file(store, logs):
+    write_daily(logs / "y_daily.csv", *ROWS, "PET1,peak,511.4,2026-10-03 07:00")
+    assert read(store, logs).counts.duplicate == 1
+    forget_file(store, "x_daily.csv", why="test")
+    assert values_of(store) == [511.4]
+    read(store, logs)
+    assert values_of(store) == [511.2, 511.4]
+
+
+def test_withdrawn_row_does_not_come_back_but_its_correction_does(store, logs):
+    read(store, logs)
+    done = forget_rows(store, RowFilter("PET1", None, "peak"), why="phantom leaked")
+    assert done.records == 1
+    write_daily(logs / "y_daily.csv", *ROWS, "PET1,peak,511.4,2026-10-03 07:00")
+    assert read(store, logs).counts.withdrawn == 1
+    assert values_of(store) == [511.4]
+    write_daily(logs / "z_daily.csv", "PET1,peak,510.9,2026-10-01 07:00")
+    assert read(store, logs).counts.new == 1
+    assert values_of(store) == [510.9, 511.4]
+
+
+def test_lines_of_a_file_are_withdrawn(store, logs):
+    read(store, logs)
+    done = forget_lines(store, logs / "x_daily.csv", [2, 3], SITE_OF_CASES, why="test")
+    assert (done.records, done.held) == (1, 1)
+    assert values_of(store) == []
+    with pytest.raises(QCDataError, match="hold no record"):
+        forget_lines(store, logs / "x_daily.csv", [2], SITE_OF_CASES, why="test")
+
+
+def test_forgetting_what_is_not_there_is_an_error(store):
+    with pytest.raises(QCDataError, match="no such file in the ledger"):
+        forget_file(store, "none.csv", why="test")
+    with pytest.raises(QCDataError, match="no such rows"):
+        forget_rows(store, RowFilter("PET9"), why="test")
+    with pytest.raises(QCDataError, match="which rows"):
+        forget_rows(store, RowFilter(), why="test")
+
+
+def history(store, day):
+    """Return the values that a score as of the end of a day sees."""
+    rows = read_rows(store, "PET1", as_of_s=end_of_day(day))
+    return rows.value[rows.available_at <= end_of_day(day)].tolist()
+
+
+def test_correction_and_withdrawal_change_no_day_that_was_scored(store, tmp_path):
+    logs = tmp_path / "c"
+    write_daily(logs / "x_daily.csv", "PET1,peak,51.12,2026-10-01 07:00")
+    read(store, logs, now_s=end_of_day("2026-10-01"))
+    # A later night would have found the reading of before.
+    read(store, logs, now_s=end_of_day("2026-10-04"))
+    write_daily(logs / "x_daily.csv", "PET1,peak,511.2,2026-10-01 07:00")
+    read(store, logs, now_s=end_of_day("2026-10-06"))
+    assert history(store, "2026-10-03") == [51.12]
+    assert history(store, "2026-10-07") == [511.2]
+
+
+def test_content_put_back_corrects_what_came_between(store, tmp_path):
+    logs = tmp_path / "c"
+    for value in ("511.2", "498.0", "511.2"):
+        write_daily(logs / "x_daily.csv", f"PET1,peak,{value},2026-10-01 07:00")
+        read(store, logs)
+    assert values_of(store) == [511.2]
+
+
+def test_every_ingest_stands_in_the_ledger_with_its_counts(store, logs):
+    read(store, logs)
+    (run,) = store.frame(schema.ingest_run).to_dict("records")
+    assert run["ended_at"] >= run["began_at"] > 0
+    assert (run["files"], run["rows_in"], run["stored"], run["quarantined"]) == (1, 2, 1, 1)
+
+
+def test_night_with_a_slow_clock_loses_nothing(store, tmp_path):
+    """Once 374 records were lost for good when the server's clock was set back for one night."""
+    logs = tmp_path / "c"
+    for k in range(5):
+        day = f"2026-10-{k + 1:02d}"
+        write_daily(logs / f"{k}_daily.csv", f"PET1,peak,51{k}.0,{day} 07:00")
+        back = 20 * DAY_S if k == 2 else 0
+        read(store, logs, now_s=end_of_day(day) + 3600 - back)
+    assert values_of(store) == [510.0, 511.0, 512.0, 513.0, 514.0]
+    assert held_count(store) == 0
+
+
+def test_night_with_a_fast_clock_is_dated_to_the_present_when_it_is_right_again(store, tmp_path):
+    logs = tmp_path / "c"
+    for k in range(4):
+        day = f"2026-10-{k + 1:02d}"
+        write_daily(logs / f"{k}_daily.csv", f"PET1,peak,51{k}.0,{day} 07:00")
+        ahead = 400 * DAY_S if k == 1 else 0
+        read(store, logs, now_s=end_of_day(day) + 3600 + ahead)
+    assert history(store, "2026-10-05") == [510.0, 511.0, 512.0, 513.0]
+    assert store.frame(schema.arrival)["arrived_at"].max() < end_of_day("2026-10-06")
+
+
+def no_room(*_):
+    raise explained(sqlite3.OperationalError("database or disk is full"), None)
+
+
+def test_full_disk_and_locked_database_end_in_one_line_and_the_next_run_mends_it(
+    store, logs, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", no_room)
+        with pytest.raises(DiskFull, match="the disk is full"):
+            read(store, logs)
+    with locked(store.url), pytest.raises(StoreLocked):
+        read(store, logs)
+    assert read(store, logs).counts.new == 1
+
+
+def test_database_that_another_program_holds_is_named_with_its_exit_code(
+    store, logs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "PATIENCE_S", 0.1)
+    holder = sqlite3.connect(tmp_path / "qc.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with Store(tmp_path / "qc.db") as mine, pytest.raises(StoreLocked) as caught:
+        read(mine, logs)
+    assert caught.value.exit_code == 5
+    assert "another program holds the database" in str(caught.value)
+    holder.close()
+    assert read(store, logs).counts.new == 1
+
+
+def test_equal_files_of_which_one_gets_a_mapping_become_two(store, logs):
+    """Once the second was read in the name of the first, again every night."""
+    (logs / "odd.csv").write_bytes((logs / "x_daily.csv").read_bytes())
+    read(store, logs, Site())
+    mapped_one = read(store, logs)
+    assert (mapped_one.counts.new, mapped_one.counts.quarantined) == (1, 2)
+    assert read(store, logs).counts.rows == 0
+    assert sorted(store.frame(schema.source)["state"]) == ["open", "refused"]
