@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -70,6 +71,28 @@ def test_second_run_gives_the_same_bytes(fleet, tmp_path):
         assert score(fleet, tmp_path / name, day="2023-05-31")[0] == 0
     for file in sorted((tmp_path / "a").iterdir()):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+@pytest.mark.parametrize("more", [(), ("--from-first",)], ids=["checkpoint", "from first"])
+def test_correction_that_comes_later_leaves_a_scored_day_as_it_was(fleet, tmp_path, more):
+    shutil.copytree(fleet, tmp_path / "fleet")
+    folder = tmp_path / "fleet"
+    assert score(folder, tmp_path / "before", *more)[0] == 0
+    log = next(folder.glob("logs/*_measurements.csv"))
+    head, *rows = log.read_text().splitlines()
+    wanted = [row for row in rows if ",2023-05-" in row and "photopeak_kev" in row]
+    assert wanted
+    corrected = [row.replace("photopeak_kev,5", "photopeak_kev,4") for row in wanted]
+    text = "\n".join([head, *corrected]) + "\n"
+    (folder / "logs" / "later_measurements.csv").write_text(text)
+    code, said = call(
+        *("ingest", folder / "logs", "--db", folder / "qc.db", "--site", folder / "site.toml")
+    )
+    assert code == 0
+    assert f"{len(wanted)} corrected" in said
+    assert score(folder, tmp_path / "after", *more)[0] == 0
+    for file in sorted((tmp_path / "before").iterdir()):
+        assert file.read_bytes() == (tmp_path / "after" / file.name).read_bytes()
 
 
 def test_dry_run_writes_nothing(fleet, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pulsefront.cli import qc_inputs
 from pulsefront.cli.qc_support import (
     CANDIDATES,
     PUBLIC,
@@ -16,7 +18,6 @@ from pulsefront.cli.qc_support import (
     history_of_simulation,
     history_of_store,
     tell_backtest,
-    tell_ingest,
     tell_scores,
     write_page,
 )
@@ -30,6 +31,19 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+@app.callback()
+def private() -> None:
+    """Predict scanner failures from quality-control logs, with the right to say no."""
+    os.umask(0o027)  # what is written is for its owner and the group
+
+
+app.command("init")(qc_inputs.init)
+app.command("ingest")(qc_inputs.ingest)
+app.command("quarantine")(qc_inputs.quarantine)
+app.command("forget")(qc_inputs.forget)
+app.command("new-mapping")(qc_inputs.new_mapping)
+
 Db = Annotated[str, typer.Option("--db", help="Database: a SQLite file, or postgresql://…")]
 Lead = Annotated[int, typer.Option(min=0, help="Days of warning needed.")]
 Horizon = Annotated[int, typer.Option(min=1, help="Days after the lead that a score looks ahead.")]
@@ -40,46 +54,6 @@ Confidence = Annotated[float, typer.Option(min=0.51, max=0.999, help="Level of a
 EXIT_ALERTS, EXIT_PARTIAL = 1, 6
 
 _MODELS_HELP = "Candidates to compare, from the simplest on, with commas."
-
-
-@app.command("init")
-def init(
-    site_dir: Annotated[Path, typer.Argument(help="Folder to make or complete.")],
-) -> None:
-    """Make a site's folder: site.toml, systemd service and timer, crontab line."""
-    from pulsefront.qc.nightly.site_folder import init_site
-
-    for path in init_site(site_dir):
-        typer.echo(f"wrote {path}")
-    typer.echo("next: describe your scanners in site.toml, copy logs into logs/, then")
-    typer.echo("  pulsefront qc ingest, backtest, train; and enable the timer or the crontab line")
-
-
-@app.command("ingest")
-def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
-    db: Db,
-    site: Annotated[Path | None, typer.Option(help="The site's file, site.toml.")] = None,
-) -> None:
-    """Read QC logs into the store; each record once, whatever cannot be read with its reason.
-
-    Exit codes: 0 all files read, 2 usage, 3 data invalid, 5 another job works on the store,
-    6 some files were refused and the others read.
-    """
-    from pulsefront.qc.site import Site
-    from pulsefront.qc.store.database import Store
-    from pulsefront.qc.store.ingest import find_files
-    from pulsefront.qc.store.ingest import ingest as run_ingest
-
-    settings = Site.from_toml(site) if site else Site()
-    files = find_files(paths)
-    with Store(db) as store, progress("reading", "bytes") as report:
-        result = run_ingest(
-            store, files, settings, site_folder=site.parent if site else Path(), report=report
-        )
-    tell_ingest(result)
-    if result.refused:
-        raise typer.Exit(EXIT_PARTIAL)
 
 
 @app.command("backtest")
@@ -108,6 +82,13 @@ def backtest(
     data: Annotated[
         Path | None, typer.Option(help="Folder with the files of the public set.")
     ] = None,
+    assumed_delay_hours: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            help="How long after a reading it was known, where it came in a load and nothing says.",
+        ),
+    ] = 0.0,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
 ) -> None:
@@ -141,7 +122,8 @@ def backtest(
     if fleet:
         history = history_of_simulation(fleet, fleet_seed, target, settings.train_until)
     else:
-        history = history_of_store(db, target, settings.train_until)
+        delay_s = round(assumed_delay_hours * 3600)
+        history = history_of_store(db, target, settings.train_until, assumed_delay_s=delay_s)
     causes = read_failures(truth) if truth else history.truth
     with progress("back-testing", "steps") as report:
         result = run_backtest(history.fleet, settings, truth=causes, report=report)

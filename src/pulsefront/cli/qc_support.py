@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.features.samples import Fleet
     from pulsefront.qc.nightly.run import ScoreRun
-    from pulsefront.qc.store.ingest import IngestResult
 
 __all__ = [
     "CANDIDATES",
@@ -32,7 +30,6 @@ __all__ = [
     "history_of_simulation",
     "history_of_store",
     "tell_backtest",
-    "tell_ingest",
     "tell_scores",
     "write_page",
 ]
@@ -84,13 +81,18 @@ class History:
     truth: pd.DataFrame | None = None
 
 
-def history_of_store(db: str, target: Target, daily_from: float) -> History:
+def history_of_store(
+    db: str, target: Target, daily_from: float, *, assumed_delay_s: int = 0
+) -> History:
     """Return all that a store holds."""
     from pulsefront.qc.features.sources import stored_fleet
     from pulsefront.qc.store.database import Store
 
     with Store(db, must_exist=True) as store, progress("features", "units") as report:
-        return History(stored_fleet(store, target, daily_from=daily_from, report=report), db)
+        fleet = stored_fleet(
+            store, target, daily_from=daily_from, assumed_delay_s=assumed_delay_s, report=report
+        )
+        return History(fleet, db)
 
 
 def history_of_simulation(
@@ -126,25 +128,14 @@ def tell_backtest(result: BacktestResult, page: Path) -> None:
         f"{result.chosen_model}: {point.failures_found} of {point.failures} "
         f"failures found at {rate} false alert per unit-year; see {page}"
     )
-
-
-def tell_ingest(result: IngestResult) -> None:
-    """Say what became of the files and records."""
-    counts = result.counts
-    known = sum(file.known for file in result.files)
-    typer.echo(f"{len(result.files)} files, {known} known already, {len(result.refused)} refused")
-    formats = Counter(file.format for file in result.files if file.format)
-    if formats:
-        typer.echo("read as: " + ", ".join(f"{n} {name}" for name, n in formats.most_common()))
-    typer.echo(
-        f"records: {counts.new} new, {counts.duplicate} duplicate, {counts.late} late, "
-        f"{counts.quarantined} quarantined"
-    )
-    for file in result.files:
-        for note in file.notes:
-            typer.echo(f"note: {file.path.name} {note}", err=True)
-    for file in result.refused:
-        typer.echo(f"refused: {file.path}: {file.refused}", err=True)
+    protocol = result.protocol
+    if protocol.assumed_records:
+        typer.echo(
+            f"note: of {protocol.assumed_records:,} records that came in a load of history it had "
+            "to be assumed when they became known: "
+            f"{protocol.assumed_delay_hours:g} hours after they were measured",
+            err=True,
+        )
 
 
 def tell_scores(run: ScoreRun) -> None:
