@@ -9,7 +9,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses import one_pass
 from pulsefront.estimators.pulses import quantities as pulse
 from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
-from pulsefront.estimators.pulses.kernels import moving_average, second_rise
+from pulsefront.estimators.pulses.kernels import largest_second_rise, lobe_total, moving_average
 from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.events.container import EventTable, Quantity, Status
 from strategies_events import pulses
@@ -67,7 +67,7 @@ def test_every_flag_is_raised_by_what_it_names() -> None:
     assert flags_of(wave) == Status.OK
     clipped = np.minimum(wave, 900.0)
     assert flags_of(clipped, saturation_high_adc=900.0) == Status.SATURATED
-    assert flags_of(clipped) == Status.OK
+    assert flags_of(clipped, find_saturation=False) == Status.OK
     assert flags_of(4000 - clipped, saturation_low_adc=3100.0, polarity="negative") & (
         Status.SATURATED
     )
@@ -141,21 +141,36 @@ def test_moving_average_equals_scipy_away_from_the_ends() -> None:
     st.integers(1, 12),
     st.sampled_from([1, 40]),
 )
-def test_second_rise_is_its_definition(values: list[int], rise: int, repeats: int) -> None:
+def test_the_largest_second_rise_is_its_definition(
+    values: list[int], floor: int, repeats: int
+) -> None:
     wave = np.repeat(np.array(values, np.float32), repeats)
     peak = int(np.argmax(wave))
     above = np.maximum(wave, 0)
     after = wave[peak:] - np.minimum.accumulate(above[peak:])
     before = np.maximum.accumulate(wave[: peak + 1]) - above[: peak + 1]
-    expected = bool((after > rise).any() or (before > rise).any())
-    assert second_rise(wave, peak, rise) == expected
+    largest = max(after.max(), before.max())
+    assert largest_second_rise(wave, peak, floor) == (largest if largest > floor else 0)
 
 
 def test_the_way_back_from_an_undershoot_is_no_second_pulse() -> None:
     bipolar = np.array([0, 0, 9, 4, -8, -6, -2, 0, 0, 0], np.float32)
-    assert not second_rise(bipolar, 2, 4.5)
+    assert largest_second_rise(bipolar, 2, 0.5) == 0
     bipolar[8] = 5
-    assert second_rise(bipolar, 2, 4.5)
+    assert largest_second_rise(bipolar, 2, 0.5) == 5
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40))
+def test_a_lobe_is_what_lies_above_zero_about_the_peak(values: list[int]) -> None:
+    wave = np.array(values, np.float32)
+    peak = int(np.argmax(wave))
+    total = 0.0
+    for step in (range(peak, len(wave)), range(peak - 1, -1, -1)):
+        for i in step:
+            if wave[i] <= 0:
+                break
+            total += wave[i]
+    assert lobe_total(wave, peak) == total
 
 
 def test_what_settings_leave_open_is_decided_once_from_the_first_events() -> None:

@@ -1,6 +1,6 @@
-"""All quantities of a pulse in one pass: from samples as digitized to a row of the event table.
+"""All pulse quantities of a waveform in one pass, with a status per event.
 
-One compiled kernel takes a waveform through baseline, polarity, smoothing, amplitude, charge,
+One compiled loop takes each waveform through baseline, subtraction, amplitude, charge,
 leading edge and constant fraction while it is in the cache; what each quantity means is defined in
 `pulsefront.estimators.pulses.quantities`, whose functions give the same numbers one by one.
 """
@@ -8,24 +8,64 @@ leading edge and constant fraction while it is in the cache; what each quantity 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.pulses.cells import crossing_times_ns
+from pulsefront.estimators.pulses.flags import mark_unusual
+from pulsefront.estimators.pulses.limits import ChannelLimits
 from pulsefront.estimators.pulses.one_pass import measure
-from pulsefront.estimators.pulses.resolve import channels_of, check_fits, resolve, signs_of
+from pulsefront.estimators.pulses.polarity import channels_of
+from pulsefront.estimators.pulses.resolve import (
+    learned_limits,
+    resolve,
+    resolve_gates,
+    signs_of,
+    with_rails,
+)
 from pulsefront.estimators.pulses.settings import NAMES, PICKOFFS, PulseSettings, pulse_quantities
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 
 if TYPE_CHECKING:
     from pulsefront.estimators.pulses.learn import Learned
 
-__all__ = ["charge_table", "process", "process_table", "resolve"]
+__all__ = [
+    "Measurement",
+    "charge_table",
+    "measure_charges",
+    "measure_pulses",
+    "measure_table",
+    "process",
+    "process_table",
+    "resolve",
+    "usable_rows",
+]
 
 WAVEFORMS, TIME_AXES = "waveform_adc", "sample_time_ns"
+
+FILLED_UP = np.uint16(Status.TRUNCATED | Status.MISSING_CHANNEL | Status.BAD_HEADER)
+"""Flags of waveforms that are not what was digitized."""
+
+
+class Measurement(NamedTuple):
+    """What `measure_pulses` finds.
+
+    Attributes
+    ----------
+    columns
+        Name → (event,) or (event, channel) float64, NaN where an event does not have it.
+    status
+        Same shape, uint16 of `Status` flags.
+    settings
+        Those asked for with what they left open decided, and saturation as it was found.
+    """
+
+    columns: dict[str, NDArray[np.float64]]
+    status: NDArray[np.uint16]
+    settings: PulseSettings
 
 
 def process(
@@ -54,18 +94,63 @@ def process(
     DataError
         The array has another number of axes.
     """
-    settings = resolve(settings or PulseSettings(), waveforms)
+    columns, status, _ = measure_pulses(waveforms, settings or PulseSettings())
+    return columns, status
+
+
+def measure_pulses(
+    waveforms: NDArray[Any],
+    settings: PulseSettings,
+    usable: NDArray[np.bool_] | None = None,
+) -> Measurement:
+    """Measure waveforms as `process` does, and tell how.
+
+    Hand the settings on to the next chunk of a run: levels of saturation are looked for in all
+    chunks, since the largest pulses may come late.
+
+    Parameters
+    ----------
+    usable
+        (event,) False for waveforms that say nothing of their channel, such as those filled up
+        with zeros; they are measured all the same.
+    """
     rows = channels_of(waveforms)
-    check_fits(settings, rows.shape[2])
+    trusted = np.ones(len(rows), np.bool_) if usable is None else usable
+    every = bool(trusted.all())
+    settings = resolve_gates(settings, rows if every else rows[trusted])
+    channels = [np.ascontiguousarray(rows[:, c]) for c in range(rows.shape[1])]
+    signs = signs_of(settings, len(channels))
+    known = settings.limits or (None,) * len(channels)
     parts = [
-        measure(np.ascontiguousarray(rows[:, c]), settings, sign)
-        for c, sign in enumerate(signs_of(settings, rows.shape[1]))
+        measure(waves, settings, sign, bipolar=_takes_lobe(settings, limits))
+        for waves, sign, limits in zip(channels, signs, known, strict=True)
     ]
+    if not settings.limits:
+        some = parts if every else [(r[trusted], s[trusted]) for r, s in parts]
+        settings = learned_limits(settings, channels, some)
+        parts = [
+            measure(waves, settings, sign, bipolar=True) if _takes_lobe(settings, limits) else part
+            for waves, sign, limits, part in zip(
+                channels, signs, settings.limits, parts, strict=True
+            )
+        ]
+    settings = with_rails(settings, channels, parts, trusted)
+    for (records, status), limits in zip(parts, settings.limits, strict=True):
+        mark_unusual(records, status, limits, settings)
     if np.ndim(waveforms) == 2:
         ((records, status),) = parts
     else:
         records, status = (np.stack(columns, axis=1) for columns in zip(*parts, strict=True))
-    return {name: np.ascontiguousarray(records[name]) for name in NAMES}, status
+    columns = {name: np.ascontiguousarray(records[name]) for name in NAMES}
+    return Measurement(columns, status, settings)
+
+
+def _takes_lobe(settings: PulseSettings, limits: ChannelLimits | None) -> bool:
+    """Return whether the charge of a channel is that of the first lobe."""
+    if settings.charge_lobe != "auto":
+        return settings.charge_lobe == "first"
+    no_gate = settings.charge_start == 0 and settings.charge_stop is None
+    return no_gate and limits is not None and limits.bipolar
 
 
 def process_table(
@@ -92,10 +177,16 @@ def process_table(
     ConfigError, DataError
         As for `process`; or the table has no waveforms.
     """
+    return measure_table(table, settings or PulseSettings(), learned=learned)[0]
+
+
+def measure_table(
+    table: EventTable, settings: PulseSettings, *, learned: Sequence[Learned] = ()
+) -> tuple[EventTable, PulseSettings]:
+    """Return what `process_table` does, and the settings to measure the next chunk with."""
     waveforms = table[WAVEFORMS]
-    settings = resolve(settings or PulseSettings(), waveforms)
-    columns, status = process(waveforms, settings)
-    quantities = pulse_quantities(settings)
+    columns, status, settings = measure_pulses(waveforms, settings, usable_rows(table))
+    quantities = pulse_quantities(settings, table.quantities[WAVEFORMS].unit)
     if learned:
         # Only those who ask for more wait for its kernels.
         from pulsefront.estimators.pulses.further import further_quantities, measure_further
@@ -112,21 +203,33 @@ def process_table(
     if status.ndim == 2:
         measured["channel_status"] = status
         quantities["channel_status"] = Quantity("1", "status flags of each channel")
-    return _in_place_of_waveforms(table, measured, quantities, table.status | joined, settings)
+    marked = table.status | joined
+    return _in_place_of_waveforms(table, measured, quantities, marked, settings), settings
+
+
+def usable_rows(table: EventTable) -> NDArray[np.bool_]:
+    """Return which events hold waveforms as they were digitized; all where none does."""
+    usable = np.asarray((table.status & FILLED_UP) == 0)
+    return usable if usable.any() else np.ones(len(table), np.bool_)
 
 
 def charge_table(table: EventTable, settings: PulseSettings | None = None) -> EventTable:
     """Return *table* with ``charge_adc`` (event, channel) float32 in place of its waveforms.
 
     For a position set measured with digitizers: the charge of every photosensor from its pulse.
-    Flags of single channels are no flags of the event here, since most photosensors see little
-    light; only a sample that is not finite spoils it.
+    Most flags of single channels are no flags of the event here, since most photosensors see
+    little light; only a sample that is cut off or not finite spoils it.
 
     Raises
     ------
     ConfigError, DataError
         As for `process_table`; or the waveforms are not (event, channel, sample).
     """
+    return measure_charges(table, settings or PulseSettings())[0]
+
+
+def measure_charges(table: EventTable, settings: PulseSettings) -> tuple[EventTable, PulseSettings]:
+    """Return what `charge_table` does, and the settings to measure the next chunk with."""
     waveforms = table[WAVEFORMS]
     if waveforms.ndim != 3:
         raise DataError(
@@ -134,14 +237,14 @@ def charge_table(table: EventTable, settings: PulseSettings | None = None) -> Ev
             field=WAVEFORMS,
             value=waveforms.shape,
         )
-    settings = resolve(settings or PulseSettings(), waveforms)
-    columns, status = process(waveforms, settings)
+    columns, status, settings = measure_pulses(waveforms, settings, usable_rows(table))
     joined = table.status.copy()
-    spoilt = (status & np.uint16(Status.NOT_FINITE)).any(axis=1)
-    mark(joined, np.asarray(spoilt), Status.NOT_FINITE)
+    for flag in (Status.NOT_FINITE, Status.SATURATED):
+        mark(joined, np.asarray((status & np.uint16(flag)).any(axis=1)), flag)
     charges = {"charge_adc": columns["charge_adc_samples"].astype(np.float32)}
-    told = {"charge_adc": pulse_quantities(settings)["charge_adc_samples"]}
-    return _in_place_of_waveforms(table, charges, told, joined, settings)
+    unit = table.quantities[WAVEFORMS].unit
+    told = {"charge_adc": pulse_quantities(settings, unit)["charge_adc_samples"]}
+    return _in_place_of_waveforms(table, charges, told, joined, settings), settings
 
 
 def _in_ns(

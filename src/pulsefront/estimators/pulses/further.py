@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pulsefront.estimators.pulses.filters import pole_zero, trapezoid
 from pulsefront.estimators.pulses.learn import Columns, Learned, upward
 from pulsefront.estimators.pulses.loops import smooth
+from pulsefront.estimators.pulses.polarity import channels_of
 from pulsefront.estimators.pulses.quantities import rise_time, time_over_threshold
-from pulsefront.estimators.pulses.resolve import channels_of
 from pulsefront.estimators.pulses.settings import PickoffSettings, ShapeSettings, TrapezoidSettings
 from pulsefront.estimators.pulses.template import fit_template
 from pulsefront.events.container import Quantity

@@ -18,12 +18,13 @@ __all__ = [
     "crossing_after",
     "crossing_before",
     "largest_at",
+    "largest_second_rise",
     "line_through",
+    "lobe_total",
     "mean_and_rms",
     "median_and_mad",
     "moving_average",
     "peak_of",
-    "second_rise",
     "total_of",
 ]
 
@@ -209,44 +210,58 @@ def moving_average(pulse: NDArray[np.float32], half: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def second_rise(pulse: NDArray[np.float32], peak: int, rise: float) -> bool:
-    """Return whether one finite pulse rises by more than *rise* after its peak, or falls before.
-
-    Only what lies above zero counts: the way back from an undershoot is no second pulse.
-    """
-    return _rises(pulse[peak:], rise) or _falls(pulse[: peak + 1], rise)
+def lobe_total(pulse: NDArray[np.float32], peak: int) -> float:
+    """Return the sum of the samples about the peak that lie above zero without a break."""
+    start, stop = peak, peak
+    while start > 0 and pulse[start - 1] > 0.0:
+        start -= 1
+    while stop < len(pulse) and pulse[stop] > 0.0:
+        stop += 1
+    return total_of(pulse[start:stop])
 
 
 @njit(nogil=True, cache=True)
-def _rises(row: NDArray[np.float32], rise: float) -> bool:
+def largest_second_rise(pulse: NDArray[np.float32], peak: int, floor: float) -> float:
+    """Return by how much one finite pulse rises again after its peak, or falls before it, at most.
+
+    Only what lies above zero counts: the way back from an undershoot is no second pulse. What is
+    not more than *floor* is 0.
+    """
+    after = _largest_rise(pulse[peak:], floor)
+    before = _largest_fall(pulse[: peak + 1], max(floor, after))
+    return max(after, before)
+
+
+@njit(nogil=True, cache=True)
+def _largest_rise(row: NDArray[np.float32], floor: float) -> float:
     lowest = max(float(np.float64(row[0])), 0.0)
+    largest = 0.0
     for start in range(0, len(row), BLOCK):
         part = row[start : min(start + BLOCK, len(row))]
         low, high = _range_of(part)
         low = max(low, 0.0)
-        if high - min(lowest, low) > rise:
+        if high - min(lowest, low) > max(floor, largest):
             # Only here can it rise so far; whether it does depends on the order.
             for sample in part:
                 lowest = min(lowest, max(float(np.float64(sample)), 0.0))
-                if sample - lowest > rise:
-                    return True
+                largest = max(largest, sample - lowest)
         lowest = min(lowest, low)
-    return False
+    return largest if largest > floor else 0.0
 
 
 @njit(nogil=True, cache=True)
-def _falls(row: NDArray[np.float32], rise: float) -> bool:
+def _largest_fall(row: NDArray[np.float32], floor: float) -> float:
     highest = float(np.float64(row[0]))
+    largest = 0.0
     for start in range(0, len(row), BLOCK):
         part = row[start : min(start + BLOCK, len(row))]
         low, high = _range_of(part)
-        if max(highest, high) - max(low, 0.0) > rise:
+        if max(highest, high) - max(low, 0.0) > max(floor, largest):
             for sample in part:
                 highest = max(highest, float(np.float64(sample)))
-                if highest - max(float(np.float64(sample)), 0.0) > rise:
-                    return True
+                largest = max(largest, highest - max(float(np.float64(sample)), 0.0))
         highest = max(highest, high)
-    return False
+    return largest if largest > floor else 0.0
 
 
 @njit(nogil=True, cache=True)

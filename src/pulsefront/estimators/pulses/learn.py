@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.filters import OptimalFilter, noise_spectrum
+from pulsefront.estimators.pulses.polarity import channels_of
 from pulsefront.estimators.pulses.quantities import baseline, rise_time, subtract
-from pulsefront.estimators.pulses.resolve import channels_of, signs_of
+from pulsefront.estimators.pulses.resolve import signs_of
 from pulsefront.estimators.pulses.settings import (
     OptimalFilterSettings,
     PickoffSettings,

@@ -15,11 +15,12 @@ from pulsefront.estimators.pulses.kernels import (
     constant_fraction_of,
     crossing_before,
     largest_at,
+    largest_second_rise,
     line_through,
+    lobe_total,
     mean_and_rms,
     median_and_mad,
     moving_average,
-    second_rise,
     total_of,
 )
 from pulsefront.estimators.pulses.settings import NAMES, PulseSettings
@@ -32,11 +33,18 @@ MEAN, ROBUST, LINE = 0, 1, 2
 
 _METHODS = {"mean": MEAN, "robust": ROBUST, "line": LINE}
 
-MEASURED = np.dtype([(name, "f8") for name in NAMES])
+CLUES = ("lowest_adc", "highest_adc", "gate_level_adc", "trend_adc", "second_rise_adc")
+"""What flags are made of: raw extremes; level in the middle of the baseline gate, and its second
+half minus its first; largest second rise, 0 where it is not worth a look."""
+
+_FIELDS = (*NAMES, *CLUES)
+MEASURED = np.dtype([(name, "f8") for name in _FIELDS])
 """What is measured of a pulse; NaN where it does not have it."""
 
-_SATURATED = int(Status.SATURATED)
-_PILE_UP = int(Status.PILE_UP)
+FLOOR_SHARE = 0.04
+FLOOR_NOISE = 6.0
+"""A second rise below both, in shares of the amplitude and in noise, is not worth a look."""
+
 _NO_PULSE = int(Status.NO_PULSE)
 _NO_CROSSING = int(Status.NO_CROSSING)
 _BAD_BASELINE = int(Status.BAD_BASELINE)
@@ -47,7 +55,7 @@ class Rules(NamedTuple):
     """`pulsefront.estimators.pulses.settings.PulseSettings` of one channel, for the kernel.
 
     ``sign`` is −1 for pulses that go down, ``half`` the reach of the smoothing; what is not asked
-    for is NaN or infinite.
+    for is NaN.
     """
 
     sign: float
@@ -62,27 +70,29 @@ class Rules(NamedTuple):
     threshold_noise: float
     fraction: float
     delay: float
-    saturation_low: float
-    saturation_high: float
-    pile_up_fraction: float
-    noise_limit: float
+    bipolar: bool
+    floor_share: float
+    floor_noise: float
 
 
 def measure(
-    waveforms: NDArray[Any], settings: PulseSettings, sign: float
+    waveforms: NDArray[Any], settings: PulseSettings, sign: float, *, bipolar: bool = False
 ) -> tuple[NDArray[np.void], NDArray[np.uint16]]:
-    """Return, per event of an (event, sample) block, a record of `MEASURED` and status flags."""
-    records = np.full((len(waveforms), len(NAMES)), np.nan).view(MEASURED)[:, 0]
+    """Return, per event of an (event, sample) block, a record of `MEASURED` and status flags.
+
+    The flags are those that one waveform tells by itself; `pulsefront.estimators.pulses.flags`
+    adds those that take what is usual of the channel.
+    """
+    records = np.full((len(waveforms), len(_FIELDS)), np.nan).view(MEASURED)[:, 0]
     status = np.zeros(len(waveforms), np.uint16)
-    fill(waveforms, rules_of(settings, waveforms.shape[1], sign), records, status)
+    rules = rules_of(settings, waveforms.shape[1], sign, bipolar=bipolar)
+    fill(waveforms, rules, records, status)
     return records, status
 
 
-def rules_of(settings: PulseSettings, samples: int, sign: float) -> Rules:
+def rules_of(settings: PulseSettings, samples: int, sign: float, *, bipolar: bool = False) -> Rules:
     """Return *settings*, which leave nothing open, for the kernel."""
-    threshold = settings.threshold_adc
-    low, high = settings.saturation_low_adc, settings.saturation_high_adc
-    noise_limit = settings.baseline_noise_limit_adc
+    threshold, share = settings.threshold_adc, settings.pile_up_fraction
     return Rules(
         sign=sign,
         baseline_start=settings.baseline_start,
@@ -96,10 +106,9 @@ def rules_of(settings: PulseSettings, samples: int, sign: float) -> Rules:
         threshold_noise=settings.threshold_noise,
         fraction=settings.fraction,
         delay=settings.delay_samples or 1.0,
-        saturation_low=-np.inf if low is None else low,
-        saturation_high=np.inf if high is None else high,
-        pile_up_fraction=settings.pile_up_fraction,
-        noise_limit=np.inf if noise_limit is None else noise_limit,
+        bipolar=bipolar,
+        floor_share=FLOOR_SHARE if share is None else min(FLOOR_SHARE, 0.5 * share),
+        floor_noise=FLOOR_NOISE if share is None else 0.0,
     )
 
 
@@ -120,26 +129,27 @@ def fill(
         level, noise, slope = _baseline_of(raw, rules)
         record.baseline_adc = level
         record.noise_adc = noise
+        record.gate_level_adc = level + slope * (0.5 * (rules.baseline_start + rules.baseline_stop))
+        record.trend_adc = _trend_of(raw, level, slope, rules)
         lowest, highest = _upward(raw, level, rules.sign, pulse)
+        record.lowest_adc = lowest
+        record.highest_adc = highest
         if slope != 0.0:
             _take_slope(pulse, rules.sign * slope)
         total = total_of(pulse)
         if not np.isfinite(total):
             status[event] = _NOT_FINITE
             continue
-        flags = 0
-        if lowest <= rules.saturation_low or highest >= rules.saturation_high:
-            flags |= _SATURATED
-        if noise > rules.noise_limit:
-            flags |= _BAD_BASELINE
         if rules.half > 0:
             moving_average(pulse, rules.half)
             total = total_of(pulse)
         peak = largest_at(pulse)
         record.amplitude_adc = np.float64(pulse[peak])
         record.peak_sample = peak
-        status[event] = flags | _times_of(pulse, peak, noise, rules, room, record)
-        record.charge_adc_samples = _charge_of(pulse, total, record.leading_edge_samples, rules)
+        status[event] = _times_of(pulse, peak, noise, rules, room, record)
+        record.charge_adc_samples = _charge_of(
+            pulse, peak, total, record.leading_edge_samples, rules
+        )
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -156,6 +166,22 @@ def _baseline_of(raw: NDArray[Any], rules: Rules) -> tuple[float, float, float]:
 
 
 @njit(nogil=True, cache=True, inline="always")
+def _trend_of(raw: NDArray[Any], level: float, slope: float, rules: Rules) -> float:
+    """Return how much higher the second half of the baseline gate lies than the first."""
+    count = rules.baseline_stop - rules.baseline_start
+    half = count // 2
+    if rules.baseline_method == LINE:
+        return slope * half
+    middle = rules.baseline_start + half
+    first = raw[rules.baseline_start : middle]
+    if rules.baseline_method == ROBUST:
+        second = raw[middle : rules.baseline_stop]
+        return median_and_mad(second)[0] - median_and_mad(first)[0]
+    # The mean of all holds the second half's too.
+    return (level - total_of(first) / half) * count / (count - half)
+
+
+@njit(nogil=True, cache=True, inline="always")
 def _times_of(
     pulse: NDArray[np.float32],
     peak: int,
@@ -164,7 +190,7 @@ def _times_of(
     room: NDArray[np.float32],
     record: Any,
 ) -> int:
-    """Fill both times of the record; return the flags of a pulse without them, or with another."""
+    """Fill both times and the second rise of the record; return the flags of what is missing."""
     height = np.float64(pulse[peak])
     threshold = rules.threshold_adc
     if not np.isfinite(threshold):
@@ -180,16 +206,30 @@ def _times_of(
         record.constant_fraction_samples = crossing
     else:
         flags |= _NO_CROSSING
-    rise = max(rules.pile_up_fraction * height, threshold)
-    if rules.pile_up_fraction > 0.0 and second_rise(pulse, peak, rise):
-        flags |= _PILE_UP
+    if _begins_in_gate(edge, peak, rules):
+        flags |= _BAD_BASELINE
+    record.second_rise_adc = 0.0
+    if rules.floor_share > 0.0:
+        floor = max(rules.floor_share * height, rules.floor_noise * noise)
+        record.second_rise_adc = largest_second_rise(pulse, peak, floor)
     return flags
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _charge_of(pulse: NDArray[np.float32], total: float, edge: float, rules: Rules) -> float:
+def _begins_in_gate(edge: float, peak: int, rules: Rules) -> bool:
+    """Return whether the baseline was taken from the pulse itself."""
+    start, stop = rules.baseline_start, rules.baseline_stop
+    return start <= edge < stop or start <= peak < stop
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _charge_of(
+    pulse: NDArray[np.float32], peak: int, total: float, edge: float, rules: Rules
+) -> float:
     """Return the sum over the charge gate; *total* is that of all samples."""
     samples = len(pulse)
+    if rules.bipolar:
+        return lobe_total(pulse, peak)
     if rules.charge_from_edge:
         if not np.isfinite(edge):
             return np.nan

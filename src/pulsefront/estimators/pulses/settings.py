@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from pulsefront.config import FrozenModel, without_serializer
+from pulsefront.estimators.pulses.limits import ChannelLimits
 from pulsefront.events.container import Quantity
 
 __all__ = [
@@ -40,7 +41,8 @@ class PulseSettings(FrozenModel):
     """How pulses are measured. Levels are in ADC counts, positions in samples."""
 
     polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
-    """side of the baseline on which the pulses lie: one for all channels, or one for each"""
+    """side of the baseline on which the pulses lie: one for all channels, or one for each; of
+    bipolar pulses that of the first lobe; found if not given"""
     baseline_start: int = 0
     """first sample of the gate of the baseline"""
     baseline_stop: int | None = None
@@ -57,6 +59,9 @@ class PulseSettings(FrozenModel):
     """end of that gate, which is cut where the waveform ends"""
     charge_from: Literal["first_sample", "leading_edge"] = "first_sample"
     """what the gate of the charge counts from"""
+    charge_lobe: Literal["auto", "whole", "first"] = "auto"
+    """what of bipolar pulses is charge, the sum over which is nearly zero: the first lobe alone,
+    about the peak, without the gate; auto takes it where pulses are bipolar and no gate is given"""
     threshold_adc: float | None = None
     """leading-edge threshold above the baseline"""
     threshold_noise: float = 5.0
@@ -67,15 +72,24 @@ class PulseSettings(FrozenModel):
     delay_samples: float | None = None
     """delay of the constant-fraction discriminator; found if not given"""
     saturation_low_adc: float | None = None
-    """a raw sample at or below is SATURATED"""
+    """a raw sample at or below is SATURATED; found if not given, see limits"""
     saturation_high_adc: float | None = None
-    """a raw sample at or above is SATURATED"""
-    pile_up_fraction: float = 0.5
+    """a raw sample at or above is SATURATED; found if not given, see limits"""
+    find_saturation: bool = True
+    """look for levels at which samples pile up where no limit is given"""
+    pile_up_fraction: float | None = None
     """a second rise of more than this share of the amplitude (and of the threshold) above the
     lowest point between it and the peak, or above the baseline if that is higher, is PILE_UP; 0
-    switches the check off"""
+    switches the check off; found if not given, from how far pulses rise by themselves, 5 % at
+    least, and ten times the noise"""
     baseline_noise_limit_adc: float | None = None
-    """a baseline noise above is BAD_BASELINE"""
+    """a baseline noise above is BAD_BASELINE; found if not given, far above that of the channel"""
+    check_baseline: bool = True
+    """BAD_BASELINE also where noise, trend or level of the baseline are far from those of other
+    events, as the tail of an earlier pulse in its gate makes them"""
+    limits: tuple[ChannelLimits, ...] = ()
+    """what was found of each channel from its first pulses; nothing is looked for where they are
+    given, so that two files can be measured alike"""
 
     @model_validator(mode="after")
     def _consistent(self) -> PulseSettings:
@@ -84,6 +98,8 @@ class PulseSettings(FrozenModel):
             raise ValueError("the baseline gate needs at least two samples")
         if self.smoothing < 1 or self.smoothing % 2 == 0:
             raise ValueError("smoothing must be odd and positive")
+        if self.pile_up_fraction is not None and self.pile_up_fraction < 0:
+            raise ValueError("pile_up_fraction must not be negative")
         if not 0 < self.fraction < 1:
             raise ValueError("fraction must lie between 0 and 1")
         if self.delay_samples is not None and self.delay_samples <= 0:
@@ -208,10 +224,16 @@ NAMES = (
 )
 
 
-def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
-    """Return the data dictionary of the columns that `process` gives, with the settings told."""
+def pulse_quantities(settings: PulseSettings, unit: str = "ADC counts") -> dict[str, Quantity]:
+    """Return the data dictionary of the columns that `process` gives, with the settings told.
+
+    Parameters
+    ----------
+    unit
+        Unit of the samples.
+    """
     threshold = (
-        f"{settings.threshold_adc:g} ADC counts"
+        f"{settings.threshold_adc:g} {unit}"
         if settings.threshold_adc is not None
         else f"{settings.threshold_noise:g} times the baseline noise"
     )
@@ -223,15 +245,15 @@ def pulse_quantities(settings: PulseSettings) -> dict[str, Quantity]:
     delay = "automatic" if settings.delay_samples is None else f"{settings.delay_samples:g} samples"
     return {
         "baseline_adc": Quantity(
-            "ADC counts",
+            unit,
             f"{centre} of samples {settings.baseline_start} to "
             f"{settings.baseline_stop or 'the pulse'}",
         ),
-        "noise_adc": Quantity("ADC counts", f"{spread} about the baseline, same samples"),
-        "amplitude_adc": Quantity("ADC counts", "largest sample above the baseline"),
+        "noise_adc": Quantity(unit, f"{spread} about the baseline, same samples"),
+        "amplitude_adc": Quantity(unit, "largest sample above the baseline"),
         "peak_sample": Quantity("samples", "position of the largest sample"),
         "charge_adc_samples": Quantity(
-            "ADC counts × samples",
+            f"{unit} × samples",
             f"sum above the baseline over samples {gate} from the "
             f"{settings.charge_from.replace('_', ' ')}",
         ),

@@ -1,0 +1,127 @@
+"""Flags of pulses that differ from what is usual of their channel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pulsefront.estimators.pulses.limits import BLOCK, LEAST_EVENTS, ChannelLimits
+from pulsefront.estimators.pulses.settings import PulseSettings
+from pulsefront.events.container import Status
+
+__all__ = ["mark_unusual"]
+
+Floats = NDArray[np.float64]
+
+SECOND_RISE_NOISE = 10.0
+"""Noise alone rises by less than this many times its spread, over the longest waveform."""
+
+_SATURATED = np.uint16(Status.SATURATED)
+_BAD_BASELINE = np.uint16(Status.BAD_BASELINE)
+_PILE_UP = np.uint16(Status.PILE_UP)
+_NO_PULSE = np.uint16(Status.NO_PULSE)
+_NOT_FINITE = np.uint16(Status.NOT_FINITE)
+
+
+class _Bounds(NamedTuple):
+    """`ChannelLimits` and what of the settings goes with them, for the kernel."""
+
+    saturation_low: float
+    saturation_high: float
+    noise_low: float
+    noise_high: float
+    trend: float
+    shift: float
+    rise_share: float
+    rise_root: float
+    rise_noise: float
+    noise: float
+    threshold_adc: float
+    threshold_noise: float
+
+
+def mark_unusual(
+    records: NDArray[np.void],
+    status: NDArray[np.uint16],
+    limits: ChannelLimits,
+    settings: PulseSettings,
+) -> None:
+    """Add SATURATED, BAD_BASELINE and PILE_UP to the *status* of the events of one channel.
+
+    Parameters
+    ----------
+    records
+        (event,) of `pulsefront.estimators.pulses.one_pass.MEASURED`.
+    """
+    threshold = settings.threshold_adc
+    bounds = _Bounds(
+        _or(limits.saturation_low_adc, -np.inf),
+        _or(limits.saturation_high_adc, np.inf),
+        _or(limits.noise_low_adc, 0.0),
+        _or(limits.noise_high_adc, np.inf),
+        _or(limits.trend_adc, np.inf),
+        _or(limits.shift_adc, np.inf),
+        limits.second_rise_share,
+        limits.second_rise_root_adc,
+        SECOND_RISE_NOISE if settings.pile_up_fraction is None else 0.0,
+        limits.noise_adc,
+        np.nan if threshold is None else threshold,
+        settings.threshold_noise,
+    )
+    _mark(records, status, bounds, _levels_about(records["gate_level_adc"]))
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def _levels_about(levels: Floats) -> Floats:
+    """Return, per event, the median level of the block of events about it; NaN for too few."""
+    if len(levels) < LEAST_EVENTS:
+        return np.full(len(levels), np.nan)
+    blocks = max(len(levels) // BLOCK, 1)
+    size = len(levels) // blocks
+    whole = levels[: blocks * size].reshape(blocks, size)
+    middles = np.partition(whole, size // 2, axis=1)[:, size // 2]
+    return middles[np.minimum(np.arange(len(levels)) // size, blocks - 1)]
+
+
+@njit(nogil=True, cache=True)
+def _mark(
+    records: NDArray[np.void], status: NDArray[np.uint16], bounds: _Bounds, levels: Floats
+) -> None:
+    for event in range(len(records)):
+        record = records[event]
+        if status[event] & _NOT_FINITE:
+            continue
+        flags = status[event]
+        if (
+            record.lowest_adc <= bounds.saturation_low
+            or record.highest_adc >= bounds.saturation_high
+        ):
+            flags |= _SATURATED
+        noise = record.noise_adc
+        # What is not known compares as False.
+        if (
+            noise > bounds.noise_high
+            or noise < bounds.noise_low
+            or abs(record.trend_adc) > bounds.trend
+            or abs(record.gate_level_adc - levels[event]) > bounds.shift
+        ):
+            flags |= _BAD_BASELINE
+        if bounds.rise_share > 0.0 and not flags & _NO_PULSE:
+            threshold = bounds.threshold_adc
+            if not np.isfinite(threshold):
+                threshold = bounds.threshold_noise * noise
+            least = max(
+                bounds.rise_share * record.amplitude_adc,
+                bounds.rise_root * np.sqrt(record.amplitude_adc),
+            )
+            # Few samples of a baseline often tell too little noise.
+            least = max(least, bounds.rise_noise * max(noise, bounds.noise), threshold)
+            if record.second_rise_adc > least:
+                flags |= _PILE_UP
+        status[event] = flags
