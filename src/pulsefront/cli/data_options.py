@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pulsefront.events.readers.base import ReadOptions
+    from pulsefront.events.readers.base import EventFile, ReadOptions
 
 __all__ = [
+    "Channels",
     "Files",
     "Format",
     "Join",
@@ -26,6 +27,7 @@ __all__ = [
     "Samples",
     "Strict",
     "TagInterval",
+    "chosen_channels",
     "read_options",
     "warnings_on_stderr",
 ]
@@ -53,6 +55,12 @@ class JoinName(StrEnum):
 Files = Annotated[
     list[Path],
     typer.Argument(help="Measured files, event stores, or one manifest.", show_default=False),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        "--channels", help="Channels to take, in this order, e.g. 14,26 or 0-3,8; all if left out."
+    ),
 ]
 Format = Annotated[
     str | None, typer.Option("--format", help="Name of the format; recognised if not given.")
@@ -103,6 +111,13 @@ def read_options(
         record_samples=record_samples,
         mapping=mapping,
     )
+
+
+def chosen_channels(source: EventFile, text: str | None) -> EventFile:
+    """Return *source* with the channels that ``--channels`` names."""
+    from pulsefront.events.channels import parse_channels, with_channels
+
+    return source if text is None else with_channels(source, parse_channels(text))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import numpy as np
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
+from pulsefront.events.channels import with_channels
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.readers.open import open_events
@@ -33,6 +34,8 @@ class ExternalData(FrozenModel):
 
     path: Path
     """a manifest (``.toml`` or ``.csv``) or an event store; relative to the study file"""
+    channels: tuple[int, ...] = ()
+    """channels to take, in this order: for timing, that of either detector; all where left out"""
     keep_flagged: bool = False
     """keep events with status flags instead of leaving them out"""
     strict: bool = False
@@ -89,7 +92,7 @@ def load_external(
         As for `open_external`; or a column is missing or of another shape, or no event is left.
     """
     path = Path(relative_to or ".") / data.path
-    table = open_external(path, strict=data.strict).read()
+    table = with_channels(open_external(path, strict=data.strict), data.channels).read()
     events_read = len(table)
     if not data.keep_flagged:
         table = table.select(table.status == 0)

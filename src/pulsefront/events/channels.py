@@ -1,0 +1,194 @@
+"""Some channels of a measured file in the place of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.events.container import EventTable
+from pulsefront.events.readers.base import EventFile
+
+__all__ = ["parse_channels", "with_channels"]
+
+OF_CHANNELS = (
+    "waveform_adc",
+    "charge_adc",
+    "charge_adc_samples",
+    "energy_adc",
+    "energy",
+    "channel",
+)
+"""Columns whose second axis is the channel where they have one; the first that is there says how
+many channels there are."""
+
+OF_EVENTS = ("stage_position_mm", "grid_index", "position_mm", "time_difference_ps")
+"""Columns whose second axis is another, however long it is."""
+
+
+OF_BOARDS = ("trigger_cell",)
+"""Columns whose second axis may be the board."""
+
+
+def parse_channels(text: str) -> tuple[int, ...]:
+    """Return the channels that a text like ``0-3,8`` names, in its order.
+
+    Raises
+    ------
+    ConfigError
+        It names none, or one twice.
+    """
+    found: list[int] = []
+    try:
+        for word in text.replace(",", " ").split():
+            first, dash, last = word.partition("-")
+            found += range(int(first), int(last if dash else first) + 1)
+    except ValueError:
+        found = []
+    if not found:
+        raise ConfigError(
+            "names no channels", field="--channels", value=text, remedy="write 0 or 0-3,8"
+        )
+    if len(set(found)) < len(found):
+        raise ConfigError("names a channel twice", field="--channels", value=text)
+    return tuple(found)
+
+
+def with_channels(source: EventFile, channels: Sequence[int]) -> EventFile:
+    """Return *source* with these channels alone, in this order.
+
+    Events of several channels keep those whose numbers stand in the column ``channel``, or, where
+    there is none, those at these indices; their status stays that of the whole event. Of single
+    hits those of the channels are kept. No channels mean all.
+
+    Raises
+    ------
+    DataError
+        The events hold no such channel, or no channels at all (raised when they are read).
+    """
+    if not channels:
+        return source
+
+    def stream(events: int) -> Iterator[EventTable]:
+        seen: NDArray[Any] | None = None
+        for table in source.stream(events):
+            numbers = table.columns.get("channel")
+            if numbers is not None and numbers.ndim == 2 and len(numbers):
+                # A channel that an event lacks is zero there, and may be in all of a chunk.
+                there = numbers.max(axis=0)
+                seen = there if seen is None else np.maximum(seen, there)
+            yield _selected(table, channels, source, seen)
+
+    origin = source.origin
+    count = {} if "channel" in source.quantities else {"events": source.provenance.get("events")}
+    provenance = {**origin, **{k: v for k, v in count.items() if v}}
+    provenance["channels_selected"] = list(channels)
+    return replace(source, provenance=provenance, stream=stream)
+
+
+def _selected(
+    table: EventTable, channels: Sequence[int], source: EventFile, seen: NDArray[Any] | None
+) -> EventTable:
+    numbers = table.columns.get("channel")
+    if numbers is not None and numbers.ndim == 1:
+        return table.select(np.isin(numbers, channels))
+    there = next((name for name in OF_CHANNELS if name in table.columns), None)
+    width = 0 if there is None else _width(there, table[there])
+    if width == 0:
+        raise DataError(
+            "holds events of one channel, whose number it does not say",
+            file=source.path,
+            field="--channels",
+            value=list(channels),
+            remedy="leave the choice of channels out",
+        )
+    if numbers is not None and seen is not None:
+        index = _index_of(numbers, seen, channels, source)
+    else:
+        index = _checked(np.asarray(channels, np.int64), width, source)
+    columns = {
+        name: column[:, index] if _of_channels(name, column, width) else column
+        for name, column in table.columns.items()
+    }
+    boards = _board_of(table.provenance, width)
+    for name in OF_BOARDS:
+        cells = table.columns.get(name)
+        if boards is not None and cells is not None and cells.ndim == 2:
+            # From here on one for each channel: the boards of a choice have no order.
+            columns[name] = cells[:, boards[index]] if cells.shape[1] < width else columns[name]
+    provenance = _provenance(table.provenance, index, width)
+    return EventTable(columns, table.quantities, table.status, provenance)
+
+
+def _width(name: str, column: NDArray[Any]) -> int:
+    """Return the number of channels of a column; 0 where it has no such axis."""
+    least = 3 if name == "waveform_adc" else 2
+    return column.shape[1] if column.ndim >= least else 0
+
+
+def _of_channels(name: str, column: NDArray[Any], width: int) -> bool:
+    return name not in OF_EVENTS and column.ndim >= 2 and column.shape[1] == width
+
+
+def _index_of(
+    numbers: NDArray[Any], there: NDArray[Any], channels: Sequence[int], source: EventFile
+) -> NDArray[np.int64]:
+    """Return where the channels stand; the same in every event that has them all."""
+    index = []
+    for channel in channels:
+        found = np.flatnonzero(there == channel)
+        if not len(found):
+            raise DataError(
+                "holds no such channel",
+                file=source.path,
+                field="--channels",
+                value=channel,
+                remedy=f"it holds {', '.join(map(str, there.tolist()))}",
+            )
+        index.append(int(found[0]))
+    usual = ((numbers == there) | (numbers == 0)).all()
+    if not usual:
+        raise DataError(
+            "its events are of other channels from event to event",
+            file=source.path,
+            field="channel",
+            remedy="choose them when the hits are paired",
+        )
+    return np.array(index, np.int64)
+
+
+def _checked(index: NDArray[np.int64], width: int, source: EventFile) -> NDArray[np.int64]:
+    beyond = index[(index < 0) | (index >= width)]
+    if len(beyond):
+        raise DataError(
+            "holds no such channel",
+            file=source.path,
+            field="--channels",
+            value=int(beyond[0]),
+            remedy=f"it holds 0 to {width - 1}",
+        )
+    return index
+
+
+def _provenance(told: Mapping[str, Any], index: NDArray[np.int64], width: int) -> dict[str, Any]:
+    """Return *told* with its list of channels cut to those that are kept."""
+    changed = {**told, "channels_selected": index.tolist()}
+    flat = [name for names in told.get("channels", ()) for name in _listed(names)]
+    if len(flat) == width:
+        changed["channels"] = [flat[i] for i in index.tolist()]
+    return changed
+
+
+def _board_of(told: Mapping[str, Any], width: int) -> NDArray[np.int64] | None:
+    """Return the board of each channel, where channels are listed by board."""
+    boards = told.get("channels", ())
+    found = [board for board, names in enumerate(boards) for _ in _listed(names)]
+    return np.array(found, np.int64) if len(found) == width else None
+
+
+def _listed(names: Any) -> Sequence[Any]:
+    return names if isinstance(names, list | tuple) else (names,)
