@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from pulsefront.cli.data_options import (
+    Channels,
     Format,
     Mapping,
     Strict,
     TagInterval,
+    chosen_channels,
     read_options,
     warnings_on_stderr,
 )
@@ -21,11 +23,15 @@ from pulsefront.cli.data_options import (
 if TYPE_CHECKING:
     from pulsefront.estimators.energy.calibration import CalibrationPeak
     from pulsefront.events.container import EventTable
-    from pulsefront.events.readers.base import ReadOptions
+    from pulsefront.events.readers.base import EventFile
     from pulsefront.measured.calibration.record import Calibration, Layout
     from pulsefront.measured.scans import Apart
 
 __all__ = ["calibrate", "coincidences", "split"]
+
+
+MOST_TOLD = 8
+"""Pairs of channels whose time resolution is printed; all are in the file."""
 
 
 class LayoutName(StrEnum):
@@ -82,6 +88,7 @@ def coincidences(
     """
     from pulsefront.errors import ConfigError
     from pulsefront.events import store
+    from pulsefront.events.channels import parse_channels
     from pulsefront.events.readers.open import open_events
     from pulsefront.measured.pairing.coincidences import Coincidences
     from pulsefront.measured.pairing.hits import PairingSettings, Side
@@ -92,7 +99,10 @@ def coincidences(
     options = read_options(tag_interval_ns=tag_interval_ns, mapping=mapping, strict=strict)
     with warnings_on_stderr(), progress("coincidences", "hits") as report:
         opened = [open_events(path, options, format_name=format_name) for path in files]
-        chosen = [None if channels is None else _channels(text) for text in channels or ("", "")]
+        chosen = [
+            None if channels is None else frozenset(parse_channels(text))
+            for text in channels or ("", "")
+        ]
         found = Coincidences(
             Side(opened[0], chosen[0]),
             Side(opened[-1], chosen[1]),
@@ -123,6 +133,7 @@ def calibrate(
         Path | None,
         typer.Option("--apply", help="Use this calibration on FILE instead of making one."),
     ] = None,
+    channels: Channels = None,
     column: Annotated[
         str | None, typer.Option(help="Column of the charges; found if not given.")
     ] = None,
@@ -149,10 +160,11 @@ def calibrate(
     mapping: Mapping = None,
     strict: Strict = False,
 ) -> None:
-    """Fit the peaks of a source: energies, gains and time offsets of channels.
+    """Fit the peaks of a source: energies, gains, time offsets and resolution of channels.
 
-    Then, with --apply, use them on a file: energies, the photopeak window as a status flag, equal
-    gains, and times without their offsets.
+    Beside the calibration stand a figure and a page with the spectra and the coincidence time
+    resolution of photopeak events. Then, with --apply, use them on a file: energies, the photopeak
+    window as a status flag, equal gains, and times without their offsets.
 
     With --walk, also what a fixed threshold does to the times: a smaller pulse crosses it later.
     It is fitted as c1 (A0/A)^(1/2) + c2 (A0/A) of each channel's pulse height A, and taken out by
@@ -164,12 +176,14 @@ def calibrate(
     from pulsefront.files import atomic_path
     from pulsefront.measured.calibration.figure import calibration_figure
     from pulsefront.measured.calibration.fit import calibrate as run
+    from pulsefront.measured.calibration.page import write_calibration_page
     from pulsefront.progress import progress
 
     options = read_options(mapping=mapping, strict=strict)
     if apply is not None:
         with warnings_on_stderr():
-            _apply(file, apply, out, options, format_name)
+            source = open_events(file, options, format_name=format_name)
+            _apply(chosen_channels(source, channels), apply, out)
         return
     try:
         peaks = [float(word) for word in peaks_kev.split(",")]
@@ -178,7 +192,7 @@ def calibrate(
             "must be numbers with commas", field="--peaks-kev", value=peaks_kev
         ) from None
     with warnings_on_stderr(), progress("calibrate", "events") as report:
-        source = open_events(file, options, format_name=format_name)
+        source = chosen_channels(open_events(file, options, format_name=format_name), channels)
         found, events = run(
             source,
             peaks,
@@ -190,14 +204,15 @@ def calibrate(
             report=report,
         )
     target = figure or out.with_suffix(".png")
+    page = out.with_suffix(".html")
+    drawn = calibration_figure(found, events)
     with atomic_path(target) as temporary:
-        calibration_figure(found, events).savefig(
-            temporary, dpi=120, format=target.suffix.lstrip(".") or "png"
-        )
+        drawn.savefig(temporary, dpi=120, format=target.suffix.lstrip(".") or "png")
+    write_calibration_page(found, drawn, page)
     found.write(out)
     for line in _told(found):
         typer.echo(line)
-    typer.echo(f"{out}: {len(events):,} events; figure: {target}")
+    typer.echo(f"{out}: {len(events):,} events; figure: {target}; page: {page}")
 
 
 def split(
@@ -248,21 +263,14 @@ def split(
         typer.echo(f"report: {out}")
 
 
-def _apply(
-    file: Path, using: Path, out: Path, options: ReadOptions, format_name: str | None
-) -> None:
+def _apply(opened: EventFile, using: Path, out: Path) -> None:
     from pulsefront.events import store
-    from pulsefront.events.readers.open import open_events
     from pulsefront.measured.calibration.apply import open_calibrated
     from pulsefront.measured.calibration.record import load_calibration
     from pulsefront.progress import progress
 
     calibration = load_calibration(using)
-    source = open_calibrated(
-        open_events(file, options, format_name=format_name),
-        calibration,
-        calibration_file=using,
-    )
+    source = open_calibrated(opened, calibration, calibration_file=using)
     inside = 0
     with progress("calibrate", "events") as report:
 
@@ -274,24 +282,6 @@ def _apply(
 
         count = store.write_stream(counted(), out)
     typer.echo(f"{out}: {count:,} events, {inside:,} in the photopeak window")
-
-
-def _channels(text: str) -> frozenset[int]:
-    """Return the channels that a text like ``0-3,8`` names."""
-    from pulsefront.errors import ConfigError
-
-    found: set[int] = set()
-    try:
-        for word in text.split(","):
-            first, dash, last = word.partition("-")
-            found |= set(range(int(first), int(last if dash else first) + 1))
-    except ValueError:
-        found = set()
-    if not found:
-        raise ConfigError(
-            "names no channels", field="--channels", value=text, remedy="write 0 or 0-3,8"
-        )
-    return frozenset(found)
 
 
 def _told(found: Calibration) -> list[str]:
@@ -315,6 +305,12 @@ def _told(found: Calibration) -> list[str]:
     if found.gains:
         low, high = min(found.gains), max(found.gains)
         lines.append(f"gains of {len(found.gains)} photosensors: {low:.3f} to {high:.3f}")
+    lines += [
+        f"channels {pair.channels[0]} − {pair.channels[1]}: CTR {pair.ctr_fwhm_ps:.4g} ± "
+        f"{pair.ctr_fwhm_error_ps:.2g} ps FWHM ({found.time_column}, {pair.events:,} events in "
+        "both photopeaks)"
+        for pair in (found.resolutions or ())[:MOST_TOLD]
+    ]
     few = found.provenance.channels_with_too_few_events
     if few:
         lines.append(f"left out for too few events: {len(few)} channels")

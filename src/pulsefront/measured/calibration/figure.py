@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
     charges = charges_by_channel(events, column, calibration.layout, calibration.gains)
     numbers = calibration.channels or (0,)
     shown = list(zip(numbers, calibration.energies, strict=True))[:MOST_SPECTRA]
-    extra = bool(calibration.gains) + (time is not None) + bool(calibration.walks)
+    told = calibration.resolutions or ()
+    extra = bool(calibration.gains) + (time is not None) + bool(calibration.walks) + bool(told)
     panels = len(shown) + extra + (len(shown) == 1)
     columns = min(panels, 3)
     rows = -(-panels // columns)
@@ -64,8 +66,20 @@ def calibration_figure(calibration: Calibration, events: EventTable) -> Figure:
             panel.set_xticks(numbers)
     if calibration.walks:
         _draw_walks(axes.pop(0), calibration, calibration.walks)
+    if told:
+        panel = axes.pop(0)
+        which = [f"{pair.channels[0]} − {pair.channels[1]}" for pair in told]
+        widths, errors = zip(*((p.ctr_fwhm_ps, p.ctr_fwhm_error_ps) for p in told), strict=True)
+        panel.errorbar(which, widths, yerr=errors, fmt="o")
+        panel.set(xlabel="channels", ylabel="CTR (ps FWHM)", title="time resolution")
+        panel.set_ylim(bottom=0.0)
+        if len(told) > MOST_SPECTRA:
+            panel.set_xticks([])
     for panel in axes:
         panel.set_axis_off()
+    if calibration.provenance.doubts:
+        doubts = "; ".join(calibration.provenance.doubts[:3])
+        figure.suptitle(textwrap.fill(f"Doubtful: {doubts}", 110), color="C3", fontsize=8)
     return figure
 
 

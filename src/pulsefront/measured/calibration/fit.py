@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +15,9 @@ from pulsefront.estimators.energy.calibration import (
     calibrate_energy,
 )
 from pulsefront.estimators.energy.channels import channel_time_offsets, photopeak_gains
+from pulsefront.estimators.energy.doubts import doubts_of_gains, doubts_of_scale
 from pulsefront.events.container import EventTable, Status
-from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.measured.calibration.channel_times import (
     amplitude_column,
     channel_pairs,
@@ -24,6 +26,7 @@ from pulsefront.measured.calibration.channel_times import (
     without_walk,
 )
 from pulsefront.measured.calibration.record import Calibration, CalibrationSource, Layout
+from pulsefront.measured.calibration.resolution import pair_resolutions
 from pulsefront.progress import Report, silent
 
 __all__ = ["calibrate", "charges_by_channel", "collect"]
@@ -91,6 +94,11 @@ def calibrate(
     ------
     ConfigError, DataError
         There are no charges, too few events, no peaks, or no pairs of times to fit a walk to.
+
+    Warns
+    -----
+    DataWarning
+        Something speaks against the peaks that were taken; it stands in the calibration too.
     """
     column = _charge_column(source, column)
     if not photopeak_sigmas > 0:
@@ -108,6 +116,9 @@ def calibrate(
     if not channels:
         raise DataError("too few events without flags", file=source.path, value=len(events))
     energies = _energies(charges, channels, decided, peaks_kev, source, column)
+    doubts = _doubts(charges, channels, decided, energies)
+    for doubt in doubts:
+        warnings.warn(f"{source.path}: {doubt}", DataWarning, stacklevel=2)
     found = Calibration(
         layout=decided,
         charge_column=column,
@@ -122,6 +133,7 @@ def calibrate(
             events=len(events),
             channels_with_too_few_events=few,
             peaks_kev=tuple(float(peak) for peak in peaks_kev),
+            doubts=doubts or None,
         ),
     )
     if decided != "sum" and time is not None:
@@ -221,6 +233,23 @@ def _energies(
     return tuple(energies)
 
 
+def _doubts(
+    charges: dict[int, Floats],
+    channels: Sequence[int],
+    layout: Layout,
+    energies: Sequence[EnergyCalibration],
+) -> tuple[str, ...]:
+    """Return what speaks against the peaks of each channel."""
+    names = {n: "the charge sum" if layout == "sum" else f"channel {n}" for n in channels}
+    of_each = [
+        f"{names[number]}: {doubt}"
+        for number, fitted in zip(channels, energies, strict=True)
+        for doubt in doubts_of_scale(charges[number], fitted)
+    ]
+    gains = {number: fitted.gain_kev for number, fitted in zip(channels, energies, strict=True)}
+    return (*of_each, *doubts_of_gains(gains, names))
+
+
 def _with_times(found: Calibration, events: EventTable, time: str, *, walk: bool) -> Calibration:
     """Return the calibration with offsets, and walks if asked for, from pairs of channels."""
     _, inside = found.energy_kev(events[found.charge_column], events.columns.get("channel"))
@@ -235,11 +264,13 @@ def _with_times(found: Calibration, events: EventTable, time: str, *, walk: bool
     if not differences:
         return found
     offsets = channel_time_offsets(differences, len(found.channels))
+    resolutions = pair_resolutions(pairs, found.channels)
     counted = {"pairs_of_channels_in_time": len(differences)}
     return found.model_copy(
         update={
             **changed,
             "time_column": time,
+            "resolutions": resolutions or None,
             "time_offsets_ns": tuple(None if np.isnan(one) else one for one in offsets.tolist()),
             "provenance": found.provenance.model_copy(update=counted),
         }

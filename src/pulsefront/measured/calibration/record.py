@@ -27,7 +27,7 @@ from pulsefront.estimators.energy.calibration import EnergyCalibration
 from pulsefront.estimators.timing.walk import WalkCorrection
 from pulsefront.evaluate.record import Record
 
-__all__ = ["Calibration", "CalibrationSource", "Layout", "load_calibration"]
+__all__ = ["Calibration", "CalibrationSource", "Layout", "PairResolution", "load_calibration"]
 
 Floats = NDArray[np.float64]
 Layout = Literal["sum", "each", "hits"]
@@ -46,6 +46,21 @@ class CalibrationSource(Record):
     """energies of the peaks that were looked for"""
     pairs_of_channels_in_time: int | None = None
     """pairs of channels that the time offsets come from"""
+    doubts: tuple[str, ...] | None = None
+    """what speaks against the peaks that were taken; absent where nothing does"""
+
+
+class PairResolution(Record):
+    """Coincidence time resolution of two channels."""
+
+    channels: tuple[int, int]
+    """their numbers"""
+    events: int
+    """events with both energies in the photopeak window"""
+    ctr_fwhm_ps: float
+    """full width at half maximum of the time difference, offsets and walks taken out"""
+    ctr_fwhm_error_ps: float
+    """its standard error"""
 
 
 class Calibration(Record):
@@ -75,6 +90,8 @@ class Calibration(Record):
     """column of the amplitudes that the walk is a function of"""
     walks: tuple[WalkCorrection | None, ...] | None = None
     """walk of the times of each channel, to subtract too; null where unknown"""
+    resolutions: tuple[PairResolution, ...] | None = None
+    """time resolution of pairs of channels with enough photopeak events"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
