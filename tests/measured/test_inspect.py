@@ -96,7 +96,12 @@ def test_a_gallery_shows_every_file_and_no_bad_one_stops_it(tmp_path: Path) -> N
     (tmp_path / "empty.dat").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("not data")
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    items = {item.name: item for item in measured_gallery(tmp_path)}
+    found = measured_gallery(tmp_path)
+    left_out = {one.name: one.reason for one in found.left_out}
+    assert set(left_out) == {"notes.txt", "table.csv"}
+    assert "mapping file" in left_out["table.csv"]
+    assert "mapping" not in left_out["notes.txt"]
+    items = {item.name: item for item in found.items}
     assert set(items) == {"a/good.dat", "cut.dat", "damaged.dat", "empty.dat"}
     assert items["a/good.dat"].figure is not None
     assert "9 whole events" in items["cut.dat"].facts["warning"]
@@ -106,8 +111,10 @@ def test_a_gallery_shows_every_file_and_no_bad_one_stops_it(tmp_path: Path) -> N
 
 
 def test_the_gallery_of_the_measured_samples(shared_data: Callable[[str], Path]) -> None:
-    items = measured_gallery(shared_data("."))
+    found = measured_gallery(shared_data("."))
+    items = found.items
     assert len(items) == 9
+    assert all(one.reason for one in found.left_out)
     assert {item.facts["format"] for item in items} == {
         "compass",
         "drs4",

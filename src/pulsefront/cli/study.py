@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
+from pulsefront.cli.data_options import Channels
+
 __all__ = ["gallery", "run"]
+
+MOST_NAMED = 20
 
 
 def run(
@@ -75,9 +79,22 @@ def run(
 def gallery(
     folder: Annotated[Path, typer.Argument(help="Folder with measured files, searched deeply.")],
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("measured.html"),
+    channels: Channels = None,
 ) -> None:
-    """Draw every measured file of FOLDER on one page: contents, status counts, pulses."""
+    """Draw every measured file of FOLDER on one page: contents, status counts, pulses.
+
+    What it leaves out, tables and files of no known format, stands at the end with the reason.
+    """
+    from pulsefront.events.channels import parse_channels
+    from pulsefront.progress import progress
     from pulsefront.studies.pages.gallery import write_gallery
 
-    count = write_gallery(folder, out)
-    typer.echo(f"{count} files in {out}")
+    chosen = () if channels is None else parse_channels(channels)
+    with progress("gallery", "files") as report:
+        found = write_gallery(folder, out, channels=chosen, report=report)
+    left_out = f", {len(found.left_out)} left out" if found.left_out else ""
+    typer.echo(f"{len(found.items)} files in {out}{left_out}")
+    for one in found.left_out[:MOST_NAMED]:
+        typer.echo(f"left out: {one.name}: {one.reason}")
+    if len(found.left_out) > MOST_NAMED:
+        typer.echo(f"… and {len(found.left_out) - MOST_NAMED} more, named in {out}")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pulsefront.errors import PulsefrontError, UnsupportedFormat
+from pulsefront.events.channels import with_channels
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events, recognise
 from pulsefront.measured.inspect import Inspection, inspect_events
 from pulsefront.measured.pickoff import counted_status
+from pulsefront.progress import Report, silent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["GalleryItem", "measured_gallery"]
+__all__ = ["Gallery", "GalleryItem", "LeftOut", "measured_gallery"]
 
 TABLES = ("csv", "npy", "npz", "hdf5", "parquet", "root")
 
@@ -67,34 +70,75 @@ class GalleryItem:
         return facts
 
 
-def measured_gallery(
-    folder: str | Path, options: ReadOptions | None = None
-) -> tuple[GalleryItem, ...]:
-    """Return an item for every file below *folder* whose format is recognised, in order of name.
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that the gallery does not show, and why."""
 
-    Tables are left out, for they need a mapping file each. A file that cannot be read is an item
-    with its error and no figure: a page must not fail for one bad file.
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What was found below a folder, in order of name."""
+
+    items: tuple[GalleryItem, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def measured_gallery(
+    folder: str | Path,
+    options: ReadOptions | None = None,
+    *,
+    channels: Sequence[int] = (),
+    report: Report = silent,
+) -> Gallery:
+    """Return an item for every file below *folder* whose format is recognised.
+
+    Tables, which need a mapping file each, and files of no known format are named with the reason.
+    A file that cannot be read is an item with its error and no figure: a page must not fail for
+    one bad file.
+
+    Parameters
+    ----------
+    channels
+        Of files with several, those to show; all if none are named.
+    report
+        Called with files looked through and files in all.
     """
     folder = Path(folder)
-    items = []
-    for path in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
+    items, left_out = [], []
+    paths = sorted(entry for entry in folder.rglob("*") if entry.is_file())
+    for number, path in enumerate(paths, start=1):
+        name = str(path.relative_to(folder))
+        reason = ""
         try:
-            if recognise(path) in TABLES:
-                continue
-        except UnsupportedFormat:
-            continue
+            found = recognise(path)
+            reason = _NO_MAPPING.format(found) if found in TABLES else ""
+        except UnsupportedFormat as error:
+            reason = error.problem
         except PulsefrontError as error:
-            items.append(GalleryItem(str(path.relative_to(folder)), error=str(error)))
+            items.append(GalleryItem(name, error=str(error).replace(str(path), name)))
+            report(number, len(paths))
             continue
-        items.append(_item(path, str(path.relative_to(folder)), options))
-    return tuple(items)
+        if reason:
+            left_out.append(LeftOut(name, reason))
+        else:
+            items.append(_item(path, name, options, channels))
+        report(number, len(paths))
+    return Gallery(tuple(items), tuple(left_out))
 
 
-def _item(path: Path, name: str, options: ReadOptions | None) -> GalleryItem:
+_NO_MAPPING = "a table ({}), which needs a mapping file to say which column is what"
+
+
+def _item(
+    path: Path, name: str, options: ReadOptions | None, channels: Sequence[int]
+) -> GalleryItem:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DataWarning)
         try:
-            found = inspect_events(open_events(path, options))
+            found = inspect_events(with_channels(open_events(path, options), channels))
         except PulsefrontError as error:
             return GalleryItem(name, error=str(error).replace(str(path), name))
     told = (str(w.message) for w in caught if issubclass(w.category, DataWarning))

@@ -17,12 +17,18 @@ def test_every_file_is_shown_and_a_damaged_one_with_its_warning(tmp_path: Path) 
     (tmp_path / "cut.dat").write_bytes(whole[:-17])
     (tmp_path / "notes.txt").write_text("no data")
     out = tmp_path / "page.html"
-    assert write_gallery(tmp_path, out) == 2
+    seen: list[tuple[int, int]] = []
+    found = write_gallery(tmp_path, out, report=lambda *counts: seen.append(counts))
+    assert [item.name for item in found.items] == ["cut.dat", "deep/whole.dat"]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
     page = out.read_text()
     assert "deep/whole.dat" in page
     assert "after 29 whole events" in page
     assert page.count("Pulses of ") >= 2
-    assert "notes.txt" not in page
+    # What is left out is named, with the reason.
+    assert [one.name for one in found.left_out] == ["notes.txt"]
+    assert page.index("Left out") < page.rindex("notes.txt")
+    assert found.left_out[0].reason in page
 
 
 @pytest.mark.parametrize("name", ["empty", "nonesuch"])
