@@ -1,4 +1,4 @@
-"""Commands for measured data: ingest, inspect, pickoff."""
+"""Commands for measured data: ingest, inspect, pickoff, charges."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pulsefront.cli.data_options import (
+    Channels,
     Files,
     Format,
     Join,
@@ -20,6 +21,7 @@ from pulsefront.cli.data_options import (
     SampleTypeName,
     Strict,
     TagInterval,
+    chosen_channels,
     read_options,
     warnings_on_stderr,
 )
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from pulsefront.estimators.pulses.settings import PickoffSettings
     from pulsefront.events.readers.base import ReadOptions
 
-__all__ = ["ingest", "inspect", "pickoff"]
+__all__ = ["charges", "ingest", "inspect", "pickoff"]
 
 
 class TableName(StrEnum):
@@ -63,6 +65,23 @@ class CellsName(StrEnum):
 
     level = "level"
     neighbours = "neighbours"
+
+
+SettingsFile = Annotated[Path | None, typer.Option(help="TOML file with all pulse settings.")]
+Polarity = Annotated[
+    PolarityName | None, typer.Option(help="Side on which the pulses lie; found if not given.")
+]
+BaselineSamples = Annotated[
+    int | None, typer.Option(help="Samples at the start that are baseline; found if not given.")
+]
+SaturationLow = Annotated[
+    float | None,
+    typer.Option(help="A sample at or below is cut off; found from the data if not given."),
+]
+SaturationHigh = Annotated[
+    float | None,
+    typer.Option(help="A sample at or above is cut off; found from the data if not given."),
+]
 
 
 def ingest(
@@ -151,16 +170,13 @@ def inspect(
 def pickoff(
     files: Files,
     out: Annotated[Path, typer.Option("--out", help="Folder for table and figures.")],
-    settings: Annotated[
-        Path | None, typer.Option(help="TOML file with all pulse settings.")
-    ] = None,
+    settings: SettingsFile = None,
     table: Annotated[TableName, typer.Option(help="File type of the table.")] = TableName.csv,
-    polarity: Annotated[
-        PolarityName | None, typer.Option(help="Side on which the pulses lie.")
-    ] = None,
-    baseline_samples: Annotated[
-        int | None, typer.Option(help="Samples at the start that are baseline; found if not given.")
-    ] = None,
+    channels: Channels = None,
+    polarity: Polarity = None,
+    baseline_samples: BaselineSamples = None,
+    saturation_low_adc: SaturationLow = None,
+    saturation_high_adc: SaturationHigh = None,
     threshold_adc: Annotated[
         float | None, typer.Option(help="Leading-edge threshold above the baseline.")
     ] = None,
@@ -220,7 +236,7 @@ def pickoff(
     oversampling; [optimal_filter] most_shift_samples. summary.json says what was used.
     """
     from pulsefront.events.ingest import open_sources
-    from pulsefront.measured.pickoff import counted_status
+    from pulsefront.measured.pickoff import counted_status, told_limits
     from pulsefront.measured.pickoff import pickoff as run
     from pulsefront.progress import progress
 
@@ -229,6 +245,8 @@ def pickoff(
         {
             "polarity": polarity.value if polarity else None,
             "baseline_stop": baseline_samples,
+            "saturation_low_adc": saturation_low_adc,
+            "saturation_high_adc": saturation_high_adc,
             "threshold_adc": threshold_adc,
             "fraction": fraction,
             "delay_samples": delay_samples,
@@ -243,13 +261,74 @@ def pickoff(
         sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
     )
     with warnings_on_stderr(), progress("pickoff", "events") as report:
-        source = open_sources(files, options, format_name=format_name, join=join.value)
+        opened = open_sources(files, options, format_name=format_name, join=join.value)
+        source = chosen_channels(opened, channels)
         summary = run(source, out, chain, table_format=table.value, report=report)
     counted = counted_status(summary.events_by_status)
     typer.echo(f"{out}: {summary.events} events, {summary.channels} channel(s); {counted}")
+    for line in told_limits(summary.settings):
+        typer.echo(line)
     for name, spread in summary.time_difference_channel_0_minus_1.items():
         told = ", ".join(f"{key} {value:.4g}" for key, value in spread.to_json().items())
         typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
+
+
+def charges(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", help="The store of charges to write (HDF5).")],
+    settings: SettingsFile = None,
+    channels: Channels = None,
+    polarity: Polarity = None,
+    baseline_samples: BaselineSamples = None,
+    start: Annotated[
+        int | None, typer.Option(help="First sample of the charge; the first one if not given.")
+    ] = None,
+    stop: Annotated[
+        int | None, typer.Option(help="Sample before which it ends; the last one if not given.")
+    ] = None,
+    saturation_low_adc: SaturationLow = None,
+    saturation_high_adc: SaturationHigh = None,
+    format_name: Format = None,
+    sample_interval_ns: SampleInterval = None,
+    tag_interval_ns: TagInterval = None,
+    sample_type: Samples = SampleTypeName.auto,
+    record_samples: RecordSamples = None,
+    mapping: Mapping = None,
+    join: Join = JoinName.auto,
+    *,
+    strict: Strict = False,
+) -> None:
+    """Integrate waveforms: charge_adc of every channel, as calibrate and position studies take it.
+
+    The charge is the sum of the samples above the baseline (below it for negative pulses), over
+    the whole waveform or from --start to --stop; of bipolar pulses that of the first lobe. Labels
+    of a scan go along: the store of a manifest is the [measured] of a position study. An event is
+    flagged where a sample of any channel is cut off.
+    """
+    from pulsefront.events.ingest import open_sources
+    from pulsefront.measured.charges import write_charges
+    from pulsefront.measured.pickoff import counted_status, told_limits
+    from pulsefront.progress import progress
+
+    given: dict[str, object] = {
+        "polarity": polarity.value if polarity else None,
+        "baseline_stop": baseline_samples,
+        "charge_start": start,
+        "charge_stop": stop,
+        "saturation_low_adc": saturation_low_adc,
+        "saturation_high_adc": saturation_high_adc,
+    }
+    chain = _pickoff_settings(settings, given, [])
+    options = read_options(
+        sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
+    )
+    with warnings_on_stderr(), progress("charges", "events") as report:
+        opened = open_sources(files, options, format_name=format_name, join=join.value)
+        found = write_charges(chosen_channels(opened, channels), out, chain, report=report)
+    counted = counted_status(found.status)
+    typer.echo(f"{out}: {found.events} events, {found.channels} channel(s); {counted}")
+    for line in told_limits(found.settings):
+        typer.echo(line)
 
 
 def _told_of_set(path: Path) -> list[str]:

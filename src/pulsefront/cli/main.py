@@ -56,6 +56,7 @@ def _register() -> None:
         data.ingest,
         data.inspect,
         data.pickoff,
+        data.charges,
         calibration.coincidences,
         calibration.calibrate,
         calibration.split,

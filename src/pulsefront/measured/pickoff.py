@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators.pulses.chain import charge_table, process, process_table, resolve
-from pulsefront.estimators.pulses.settings import PICKOFFS, PickoffSettings
+from pulsefront.estimators.pulses.chain import (
+    measure_charges,
+    measure_pulses,
+    measure_table,
+    process,
+    resolve,
+    usable_rows,
+)
+from pulsefront.estimators.pulses.settings import PICKOFFS, PickoffSettings, PulseSettings
 from pulsefront.evaluate.record import Record
 from pulsefront.events.container import EventTable, Status
-from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.base import DataWarning, EventFile
 from pulsefront.files import atomic_directory, write_json
 from pulsefront.measured.prepare import Preparation, learn_preparation, prepared
 from pulsefront.measured.time_spread import TimeDifference, TimeUnit, time_spread
@@ -25,7 +33,14 @@ from pulsefront.progress import Report, silent
 if TYPE_CHECKING:
     from pulsefront.estimators.pulses.learn import Learned
 
-__all__ = ["PickoffSummary", "counted_status", "pickoff", "status_counts"]
+__all__ = [
+    "PickoffSummary",
+    "PulseChain",
+    "counted_status",
+    "pickoff",
+    "status_counts",
+    "told_limits",
+]
 
 PULSES_SHOWN = 200
 DIFFERENCES_SHOWN = 1_000_000
@@ -63,33 +78,97 @@ class _Seen:
     measured: list[EventTable] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """How every chunk is measured, as the first one decided."""
+_OF_PULSES = tuple(PulseSettings.model_fields)
 
-    settings: PickoffSettings
-    preparation: Preparation
-    learned: tuple[Learned, ...]
 
-    @classmethod
-    def of(cls, first: EventTable, settings: PickoffSettings) -> _Chain:
-        """Return what is left open decided, and what is asked for learned, from *first*."""
-        preparation = learn_preparation(first, settings)
-        waveforms = prepared(first, preparation)["waveform_adc"]
-        decided = resolve(settings, waveforms)
-        learned: tuple[Learned, ...] = ()
-        if decided.asks_for_more:
+class PulseChain:
+    """How every chunk of a file is measured, as the first one decided.
+
+    Levels of saturation are looked for in all chunks: the largest pulses may come late.
+    """
+
+    def __init__(self, first: EventTable, settings: PickoffSettings) -> None:
+        """Decide what is left open, and learn what is asked for, from the *first* events."""
+        self.preparation: Preparation = learn_preparation(first, settings)
+        self.raw: PulseSettings | None = None
+        if self.preparation.changes:
+            # Samples pile up as they were digitized, not as they were made even.
+            self.raw = PulseSettings(**{name: getattr(settings, name) for name in _OF_PULSES})
+            settings = settings.model_copy(update={"find_saturation": False})
+        ready = prepared(first, self.preparation)
+        waveforms = ready["waveform_adc"][usable_rows(ready)]
+        self.settings: PickoffSettings = resolve(settings, waveforms)
+        self.learned: tuple[Learned, ...] = ()
+        self.events = 0
+        if self.settings.asks_for_more:
             from pulsefront.estimators.pulses.learn import learn
 
-            learned = learn(waveforms, decided, *process(waveforms, decided))
-        return cls(learned[0].settings if learned else decided, preparation, learned)
+            self.learned = learn(waveforms, self.settings, *process(waveforms, self.settings))
+            self.settings = self.learned[0].settings
 
     def measure(self, raw: EventTable) -> tuple[EventTable, EventTable]:
         """Return the events with their waveforms as they were measured, and measured."""
         ready = prepared(raw, self.preparation)
+        chosen: PulseSettings = self.settings
+        if self.raw is not None:
+            given = {
+                "saturation_low_adc": chosen.saturation_low_adc,
+                "saturation_high_adc": chosen.saturation_high_adc,
+            }
+            limits = tuple(own.model_copy(update=given) for own in chosen.limits)
+            chosen = chosen.model_copy(update={"limits": limits})
         if self.settings.charges_only:
-            return ready, charge_table(ready, self.settings)
-        return ready, process_table(ready, self.settings, learned=self.learned)
+            table, settings = measure_charges(ready, chosen)
+        else:
+            table, settings = measure_table(ready, chosen, learned=self.learned)
+        if self.raw is not None:
+            table, settings = self._with_raw_saturation(raw, table)
+        self._go_on_with(settings)
+        self.events += len(raw)
+        return ready, table
+
+    def _with_raw_saturation(
+        self, raw: EventTable, table: EventTable
+    ) -> tuple[EventTable, PulseSettings]:
+        """Flag what was cut off in the samples as they were digitized."""
+        waveforms = raw["waveform_adc"]
+        found = measure_pulses(waveforms, self.raw or PulseSettings(), usable_rows(raw))
+        self.raw = found.settings
+        flags = found.status & np.uint16(Status.SATURATED)
+        status = table.status | (flags if flags.ndim == 1 else np.bitwise_or.reduce(flags, axis=1))
+        columns = dict(table.columns)
+        if "channel_status" in columns:
+            columns["channel_status"] = columns["channel_status"] | flags
+        limits = tuple(
+            own.model_copy(
+                update={
+                    "saturation_low_adc": raw_own.saturation_low_adc,
+                    "saturation_high_adc": raw_own.saturation_high_adc,
+                }
+            )
+            for own, raw_own in zip(self.settings.limits, found.settings.limits, strict=True)
+        )
+        told = self.settings.model_copy(update={"limits": limits})
+        return EventTable(columns, table.quantities, status, table.provenance), told
+
+    def _go_on_with(self, settings: PulseSettings) -> None:
+        """Take over levels of saturation, and warn of one that the events before did not show."""
+        known = self.settings.limits
+        self.settings = self.settings.model_copy(update={"limits": settings.limits})
+        if not self.events:
+            return
+        for channel, (before, now) in enumerate(zip(known, settings.limits, strict=True)):
+            for end in ("low", "high"):
+                name = f"saturation_{end}_adc"
+                level = getattr(now, name)
+                if level is not None and level != getattr(before, name):
+                    warnings.warn(
+                        f"channel {channel} saturates at {level:g}, which only the events from "
+                        f"{self.events} on show; earlier ones that reach it have no flag: give "
+                        f"--saturation-{end}-adc {level:g} to flag them all",
+                        DataWarning,
+                        stacklevel=4,
+                    )
 
 
 def pickoff(
@@ -131,12 +210,12 @@ def pickoff(
         raise DataError("holds no waveforms", file=source.path, field="waveform_adc")
     asked = settings or PickoffSettings()
     seen = _Seen()
-    chain: _Chain | None = None
+    chain: PulseChain | None = None
 
     def tables() -> Iterator[EventTable]:
         nonlocal chain
         for raw in source.reported(report):
-            chain = chain or _Chain.of(raw, asked)
+            chain = chain or PulseChain(raw, asked)
             ready, table = chain.measure(raw)
             _note(seen, ready, table)
             yield table
@@ -169,6 +248,26 @@ def counted_status(counts: Mapping[str, int]) -> str:
         f"{count} {'without flags' if name == 'OK' else name.replace('_', ' ').lower()}"
         for name, count in counts.items()
     )
+
+
+def told_limits(settings: PulseSettings) -> list[str]:
+    """Return a line for each channel that is bipolar, or saturates at a level that was found."""
+    lines = []
+    for channel, limits in enumerate(settings.limits):
+        found = [
+            f"{level:g}"
+            for level, given in (
+                (limits.saturation_low_adc, settings.saturation_low_adc),
+                (limits.saturation_high_adc, settings.saturation_high_adc),
+            )
+            if level is not None and given is None
+        ]
+        if found:
+            levels = " and ".join(found)
+            lines.append(f"channel {channel}: samples pile up at {levels}, taken for saturation")
+        if limits.bipolar and settings.charge_lobe == "auto":
+            lines.append(f"channel {channel}: bipolar pulses; charge is that of the first lobe")
+    return lines
 
 
 def _note(seen: _Seen, ready: EventTable, table: EventTable) -> None:

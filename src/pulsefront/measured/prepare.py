@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.cells import cell_offsets, subtract_cells, to_even_grid
-from pulsefront.estimators.pulses.chain import resolve
+from pulsefront.estimators.pulses.resolve import resolve_gates
 from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.container import EventTable, Quantity
 
@@ -43,6 +43,11 @@ class Preparation:
     offsets: tuple[Floats, ...] = ()
     interval_ns: float | None = None
     samples: int = 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether samples are other than they were digitized."""
+        return bool(self.offsets) or self.interval_ns is not None
 
 
 def learn_preparation(first: EventTable, settings: PickoffSettings) -> Preparation:
@@ -112,7 +117,7 @@ def _offsets(first: EventTable, settings: PickoffSettings) -> tuple[Floats, ...]
     rows = first["waveform_adc"].reshape(len(first), cells.shape[1], -1)
     start, stop = 0, rows.shape[2]
     if settings.cells == "level":
-        decided = resolve(settings, first["waveform_adc"])
+        decided = resolve_gates(settings, first["waveform_adc"])
         start, stop = decided.baseline_start, decided.baseline_stop or stop
     try:
         return tuple(

@@ -64,8 +64,9 @@ def _write_csv(tables: Iterator[EventTable], path: Path) -> None:
 
     with open(path, "w", encoding="utf-8", newline="") as file:
         for number, table in enumerate(tables):
+            # Shortest digits that read back as the same number: a time is no tick off.
             frame = pd.DataFrame(flatten(table))
-            frame.to_csv(file, header=number == 0, index=False, float_format="%.9g")
+            frame.to_csv(file, header=number == 0, index=False)
 
 
 def _write_parquet(tables: Iterator[EventTable], path: Path) -> None:
