@@ -39,7 +39,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-BLOCK_S = 28 * DAY_S
+BLOCK_S = 7 * DAY_S
 """Records are hashed in blocks of the time at which they became known."""
 
 
@@ -244,14 +244,19 @@ def assemble(
         limits=limits.reshape(-1, len(LIMIT_COLUMNS)),
         baseline=np.array([c.baseline_id for c in contexts], dtype=object),
         software=np.array([c.software_version for c in contexts], dtype=object),
-        services=frames.services.sort_values(
-            ["logged_at", "reported_at", "component_id", "kind"], ignore_index=True
-        ),
-        events=frames.events.sort_values(
-            ["available_at", "occurred_at", "component_id", "code"], ignore_index=True
-        ),
+        services=_sorted(frames.services, ("logged_at", "reported_at", "component_id", "kind")),
+        events=_sorted(frames.events, ("available_at", "occurred_at", "component_id", "code")),
         before=before,
     )
+
+
+def _sorted(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the rows in order; pandas takes ten times as long over the few rows of a unit."""
+    keys = list(zip(*(frame[name].tolist() for name in names), strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    if order == list(range(len(keys))):
+        return frame.reset_index(drop=True)
+    return frame.take(order).reset_index(drop=True)
 
 
 def history_from_frames(

@@ -10,10 +10,10 @@ Either way the outcome is the same to the bit; checkpoints are a cache and nothi
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,10 +23,12 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront import __version__
+from pulsefront.files import hash_json
 from pulsefront.qc.features.ages import latest_software
 from pulsefront.qc.features.daily import series_states
 from pulsefront.qc.features.history import BLOCK_S, Before, UnitHistory, assemble
 from pulsefront.qc.features.trailing import STATE, fresh_state
+from pulsefront.qc.records import Context
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.history import (
@@ -37,15 +39,16 @@ from pulsefront.qc.store.history import (
     read_unit,
     use_of,
 )
+from pulsefront.qc.store.holdings import Holdings, holdings_of
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["Tonight", "UnitCheckpoint", "history_as_of", "save_checkpoints"]
+__all__ = ["HeldUnit", "Tonight", "UnitCheckpoint", "history_as_of", "hold", "save_checkpoints"]
 
 Ints = npt.NDArray[np.int64]
 
 _REREAD_S = 7 * DAY_S
 # A state is only taken up by the program that left it; any other one is made anew.
-_FORMAT = f"pulsefront {__version__}, state 3"
+_FORMAT = f"pulsefront {__version__}, state 4"
 _HEAD = (
     "instant_s", "as_of_s", "life_from_s", "arrival_id", "read_from_s", "services", "digest",
     "software",
@@ -116,19 +119,50 @@ class _Arrivals(NamedTuple):
     first_hidden_s: int | None = None
 
 
-def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool = False) -> Tonight:
+@dataclass(frozen=True)
+class HeldUnit:
+    """What is read of a unit before its measurements are: see `hold`."""
+
+    holdings: Holdings
+    remembered: UnitCheckpoint | None
+    arrivals: _Arrivals
+
+
+def hold(store: Store, unit_ids: Sequence[str], as_of_s: int) -> dict[str, HeldUnit]:
+    """Return what the store holds of some hundred units at most, and remembers of them."""
+    remembered = _read(store, unit_ids)
+    arrivals = _arrivals(store, unit_ids, remembered, as_of_s)
+    return {
+        unit_id: HeldUnit(holdings, remembered.get(unit_id), arrivals[unit_id])
+        for unit_id, holdings in holdings_of(store, unit_ids).items()
+    }
+
+
+def history_as_of(
+    store: Store,
+    unit_id: str,
+    as_of_s: int,
+    *,
+    from_first: bool = False,
+    held: HeldUnit | None = None,
+    contexts: dict[int, Context] | None = None,
+) -> Tonight:
     """Return the history of a unit with just what was known at an instant.
 
     Parameters
     ----------
     from_first
         Read from the first record on, whatever is remembered.
+    held
+        What `hold` returned of it, where it was asked.
+    contexts
+        Those met already, by number; added to.
     """
-    frames = read_unit(store, unit_id, as_of_s=as_of_s)
+    held = held or hold(store, [unit_id], as_of_s)[unit_id]
+    frames = read_unit(store, unit_id, as_of_s=as_of_s, held=held.holdings)
     if use_of(frames.unit, as_of_s) != "in use":
         return _nothing(frames)
-    remembered = _read(store, unit_id)
-    arrivals = _arrivals(store, unit_id, remembered, as_of_s)
+    remembered, arrivals = held.remembered, held.arrivals
     start = None if from_first else remembered
     if start is not None and not _fits(start, frames, as_of_s, arrivals):
         start = None
@@ -138,8 +172,9 @@ def history_as_of(store: Store, unit_id: str, as_of_s: int, *, from_first: bool 
         measured_from_s=_read_from(start, arrivals),
         as_of_s=as_of_s,
         life=(frames.life_from, None),
+        held=held.holdings,
     )
-    history, used = _assembled(store, frames, rows, as_of_s, start)
+    history, used = _assembled(store, frames, rows, as_of_s, start, contexts)
     edge = (as_of_s - _REREAD_S) // BLOCK_S * BLOCK_S
     checkpoint = None
     if start is None or edge > start.instant_s:
@@ -169,25 +204,49 @@ def _nothing(frames: UnitFrames) -> Tonight:
 
 
 def _arrivals(
-    store: Store, unit_id: str, remembered: UnitCheckpoint | None, as_of_s: int
-) -> _Arrivals:
+    store: Store, unit_ids: Sequence[str], remembered: Mapping[str, UnitCheckpoint], as_of_s: int
+) -> dict[str, _Arrivals]:
+    """Return the arrivals of units, as far as their checkpoints have not seen them."""
     a = schema.arrival
-    mine = a.c.unit_id == unit_id
-    reach = sa.select(sa.func.min(a.c.first_available_at), sa.func.min(a.c.first_measured_at))
+    mine = a.c.unit_id.in_(unit_ids)
+    seen = min((found.arrival_id for found in remembered.values()), default=0)
+    later = a.c.arrival_id > seen if remembered else sa.false()
+    names = (
+        a.c.unit_id, a.c.arrival_id, a.c.first_available_at, a.c.first_measured_at, a.c.not_before,
+        a.c.first_hidden_at,
+    )  # fmt: skip
+    newest_of = sa.select(a.c.unit_id, sa.func.max(a.c.arrival_id)).where(mine)
+    # Few arrivals hide something; those may be older than a checkpoint and still matter.
+    some = sa.select(*names).where(mine, sa.or_(later, a.c.first_hidden_at > 0))
     with store.engine.connect() as connection:
-        newest = connection.execute(sa.select(sa.func.max(a.c.arrival_id)).where(mine))
-        number = int(newest.scalar_one() or 0)
-        if remembered is None:
-            return _Arrivals(number)
-        query = reach.where(mine, a.c.arrival_id > remembered.arrival_id)
-        available_s, measured_s = connection.execute(query).one()
-        earlier, later = sorted((remembered.as_of_s, as_of_s))
-        between = sa.and_(a.c.not_before > earlier, a.c.not_before <= later)
-        hidden = sa.select(sa.func.min(a.c.first_hidden_at)).where(
-            mine, between, a.c.first_hidden_at > 0
-        )
-        hidden_s = connection.execute(hidden).scalar_one()
-    return _Arrivals(number, available_s, measured_s, hidden_s)
+        newest = dict(connection.execute(newest_of.group_by(a.c.unit_id)).all())
+        rows = connection.execute(some.order_by(a.c.arrival_id)).all()
+    news: dict[str, list[_Arrivals]] = {}
+    for unit_id, number, available_s, measured_s, not_before, hidden_s in rows:
+        checkpoint = remembered.get(unit_id)
+        if checkpoint is None:
+            continue
+        earlier, latest = sorted((checkpoint.as_of_s, as_of_s))
+        turns = bool(hidden_s) and earlier < not_before <= latest
+        new = number > checkpoint.arrival_id
+        if new or turns:
+            one = _Arrivals(
+                number,
+                available_s if new else None,
+                measured_s if new else None,
+                hidden_s if turns else None,
+            )
+            news.setdefault(unit_id, []).append(one)
+
+    def first(unit_id: str, name: str) -> int | None:
+        times = [getattr(one, name) for one in news.get(unit_id, ())]
+        return min((time for time in times if time is not None), default=None)
+
+    reach = ("first_available_s", "first_measured_s", "first_hidden_s")
+    return {
+        unit_id: _Arrivals(int(newest.get(unit_id, 0)), *(first(unit_id, name) for name in reach))
+        for unit_id in unit_ids
+    }
 
 
 def _fits(
@@ -217,6 +276,7 @@ def _assembled(
     rows: HistoryRows,
     as_of_s: int,
     start: UnitCheckpoint | None,
+    contexts: dict[int, Context] | None,
 ) -> tuple[UnitHistory, Ints]:
     """Return the history known by an instant from a checkpoint on, and its contexts' numbers."""
     known = rows.available_at <= as_of_s
@@ -233,7 +293,7 @@ def _assembled(
         events=frames.events[frames.events["available_at"] <= as_of_s],
     )
     before = _before(start, frames, used) if start else None
-    return assemble(frames, rows, used, read_contexts(store, used), before), used
+    return assemble(frames, rows, used, read_contexts(store, used, contexts), before), used
 
 
 def _before(start: UnitCheckpoint, frames: UnitFrames, used: Ints) -> Before:
@@ -258,8 +318,8 @@ def _before_edge(history: UnitHistory, edge: int) -> Before:
 
 def _services_hash(services: pd.DataFrame, instant_s: int) -> str:
     known = services[services["logged_at"] <= instant_s]
-    ordered = known.sort_values(["logged_at", "reported_at", "component_id", "kind"])
-    return hashlib.sha256(ordered.to_csv(index=False).encode()).hexdigest()
+    rows = sorted(zip(*(known[name].astype(str).tolist() for name in known), strict=True))
+    return hash_json([list(known), rows])
 
 
 def _last_contexts(history: UnitHistory) -> Ints:
@@ -282,15 +342,18 @@ def _numbers(
     return series, used[before.context[has]], before.state[has]
 
 
-def _read(store: Store, unit_id: str) -> UnitCheckpoint | None:
-    """Return what is remembered of a unit; None where that is nothing, or of no use."""
+def _read(store: Store, unit_ids: Sequence[str]) -> dict[str, UnitCheckpoint]:
+    """Return what is remembered of units, of those of which that is of use."""
     table = schema.checkpoint
+    query = sa.select(table.c.unit_id, table.c.content).where(table.c.unit_id.in_(unit_ids))
     with store.engine.connect() as connection:
-        content = connection.execute(
-            sa.select(table.c.content).where(table.c.unit_id == unit_id)
-        ).scalar_one_or_none()
-    if content is None:
-        return None
+        contents = connection.execute(query).all()
+    unpacked = ((str(unit_id), _unpacked(bytes(content))) for unit_id, content in contents)
+    return {unit_id: found for unit_id, found in unpacked if found is not None}
+
+
+def _unpacked(content: bytes) -> UnitCheckpoint | None:
+    """Return a checkpoint, None where it is of no use."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             head = json.loads(str(arrays["head"]))

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from pulsefront.qc.records import CONTEXT_COLUMNS, Context, SeriesKey
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.holdings import Holdings, OccasionRows, holdings_of
 from pulsefront.qc.store.known import Stamps, assumed, order_times
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind
 from pulsefront.qc.store.units import UnitVersion, versions_of
@@ -130,6 +131,7 @@ def read_unit(
     as_of_s: int | None = None,
     life: UnitVersion | None = None,
     assumed_delay_s: int = 0,
+    held: Holdings | None = None,
 ) -> UnitFrames:
     """Return the record, series, services and events of a unit.
 
@@ -142,25 +144,22 @@ def read_unit(
     assumed_delay_s
         How long after it was done something is taken to have been known that arrived in a load of
         history; of use without an instant only.
+    held
+        What the store holds of it, where that was read already.
     """
-    with store.engine.connect() as connection:
-        versions = versions_of(connection, unit_id)
-        stamps = Stamps(connection, unit_id)
+    held = held or holdings_of(store, [unit_id])[unit_id]
+    versions, stamps = held.versions, held.stamps
     version = life or _version_as_of(versions, as_of_s)
-    s = schema.series
-    series = store.frame(sa.select(s).where(s.c.unit_id == unit_id).order_by(s.c.series_id))
-    # Frames carry the names of the database, where the unit of measurement is called unit.
-    keys = series[["component_id", "test", "unit"]].itertuples(index=False, name=None)
     end = _end_of_life(versions, version, as_of_s)
-    services = _occasions(store, SERVICES, unit_id, stamps, as_of_s, assumed_delay_s)
+    services = _occasions(held.services, SERVICES, stamps, as_of_s, assumed_delay_s)
     services = _in_life(services, "completed_at", version.life_from, end)
     if version.moved_at and version.moved_at > version.life_from:
         services = pd.concat([services, _move(unit_id, version)], ignore_index=True)
-    events = _occasions(store, EVENTS, unit_id, stamps, as_of_s, assumed_delay_s)
+    events = _occasions(held.events, EVENTS, stamps, as_of_s, assumed_delay_s)
     return UnitFrames(
         {**version.record, **({"idle": version.idle} if version.idle else {})},
-        series["series_id"].to_numpy(dtype=np.int64),
-        tuple(map(SeriesKey._make, keys)),
+        held.series_id,
+        held.keys,
         services,
         _in_life(events, "occurred_at", version.life_from, end),
         version.life_from,
@@ -181,6 +180,8 @@ def _end_of_life(
 
 def _in_life(frame: pd.DataFrame, column: str, begin: int, end: int | None) -> pd.DataFrame:
     """Return the rows of one scanner among those that bore its name."""
+    if frame.empty:
+        return frame
     keep = frame[column] >= begin
     if end is not None:
         keep &= frame[column] < end
@@ -197,28 +198,26 @@ def _move(unit_id: str, version: UnitVersion) -> pd.DataFrame:
 
 
 def _occasions(
-    store: Store,
+    rows: OccasionRows,
     kind: OccasionKind,
-    unit_id: str,
     stamps: Stamps,
     as_of_s: int | None,
     assumed_delay_s: int,
 ) -> pd.DataFrame:
     """Return the events or services of a unit, with their places in the order of records."""
-    names = [column.name for column in kind.table.columns if column.name != "source_id"]
-    t, f = kind.table, kind.former
-    frame = store.frame(sa.select(*(t.c[n] for n in names)).where(t.c.unit_id == unit_id))
-    if as_of_s is not None:
-        counted = sa.and_(f.c.unit_id == unit_id, f.c.until_at > as_of_s)
-        before = store.frame(sa.select(*(f.c[n] for n in names)).where(counted))
-        frame = pd.concat([frame, before], ignore_index=True) if len(before) else frame
+    frame = rows.stored
+    if as_of_s is not None and len(rows.former):
+        counted = rows.former[rows.until_s > as_of_s]
+        frame = pd.concat([frame, counted], ignore_index=True) if len(counted) else frame
+    if frame.empty:
+        return frame
     done = frame[kind.done].to_numpy(dtype=np.int64)
     on_arrival = stamps.on_arrival(frame[kind.known])
     known = stamps.known(frame[kind.known], done)
     if as_of_s is None:
         guessed = assumed(frame[kind.known], done, on_arrival)
         return frame.assign(**{kind.known: np.where(guessed, done + assumed_delay_s, known)})
-    frame[kind.known] = order_times(known, done, on_arrival)
+    frame = frame.assign(**{kind.known: order_times(known, done, on_arrival)})
     return frame[known <= as_of_s].reset_index(drop=True)
 
 
@@ -230,6 +229,7 @@ def read_rows(
     as_of_s: int | None = None,
     life: tuple[int, int | None] = (0, None),
     assumed_delay_s: int = 0,
+    held: Holdings | None = None,
 ) -> HistoryRows:
     """Return the measurements of a unit.
 
@@ -242,9 +242,11 @@ def read_rows(
         they will be. None for those that count today.
     life
         First instant, and the one after the last, of the scanner that is asked for.
-    assumed_delay_s
+    assumed_delay_s, held
         As for `read_unit`.
     """
+    held = held or holdings_of(store, [unit_id])[unit_id]
+    stamps = held.stamps
     m, s, f = schema.measurement, schema.series, schema.former_measurement
     names = ("series_id", "measured_at", "available_at", "value", "context_id")
     begin = max(life[0], measured_from_s or 0)
@@ -260,9 +262,7 @@ def read_rows(
         return found if life[1] is None else found.where(table.c.measured_at < life[1])
 
     rows = _fetched(store, query(m))
-    with store.engine.connect() as connection:
-        stamps = Stamps(connection, unit_id)
-    if as_of_s is not None:
+    if as_of_s is not None and held.has_former:
         before = _fetched(store, query(f, f.c.until_at > as_of_s))
         rows = _counted(rows, before, stamps, as_of_s) if len(before) else rows
     known = stamps.known(rows.available_at, rows.measured_at)
@@ -306,13 +306,18 @@ def _fetched(store: Store, query: sa.Select[Any]) -> HistoryRows:
     return HistoryRows(series_id, measured_at, available_at, table[:, 3].copy(), context_id)
 
 
-def read_contexts(store: Store, wanted: Ints) -> list[Context]:
-    """Return the contexts of some numbers, in their order."""
+def read_contexts(
+    store: Store, wanted: Ints, met: dict[int, Context] | None = None
+) -> list[Context]:
+    """Return the contexts of some numbers, in their order; *met* is added to and not read again."""
     c = schema.context
-    found: dict[int, Context] = {}
+    found: dict[int, Context] = {} if met is None else met
+    missing = [number for number in wanted.tolist() if number not in found]
+    if not missing:
+        return [found[number] for number in wanted.tolist()]
     with store.engine.connect() as connection:
-        for k in range(0, len(wanted), _PER_QUERY):
-            some = wanted[k : k + _PER_QUERY].tolist()
+        for k in range(0, len(missing), _PER_QUERY):
+            some = missing[k : k + _PER_QUERY]
             query = sa.select(c.c.context_id, *(c.c[name] for name in CONTEXT_COLUMNS))
             rows = connection.execute(query.where(c.c.context_id.in_(some)))
             found.update({row[0]: Context(*row[1:]) for row in rows})

@@ -14,6 +14,7 @@ that came sooner.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ import sqlalchemy as sa
 from pulsefront.qc.store import schema
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["LOAD_SPAN_S", "Stamps", "assumed", "counts_from", "order_times"]
+__all__ = ["LOAD_SPAN_S", "Stamps", "assumed", "counts_from", "order_times", "stamps_of"]
 
 _PLACE_DELAY_S = DAY_S
 
@@ -54,17 +55,9 @@ def counts_from(connection: sa.Connection, arrived_at: int) -> int:
 class Stamps:
     """The arrivals of one unit: at which instants, and from which on what came then counts."""
 
-    def __init__(self, connection: sa.Connection, unit_id: str) -> None:
-        a = schema.arrival
-        query = (
-            sa.select(a.c.arrived_at, sa.func.max(a.c.not_before))
-            .where(a.c.unit_id == unit_id, a.c.arrived_at > 0)
-            .group_by(a.c.arrived_at)
-            .order_by(a.c.arrived_at)
-        )
-        rows = connection.execute(query).all()
-        self._arrived = np.array([row[0] for row in rows], dtype=np.int64)
-        self._not_before = np.array([row[1] for row in rows], dtype=np.int64)
+    def __init__(self, rows: Sequence[tuple[int, int]]) -> None:
+        self._arrived = np.array([arrived for arrived, _ in rows], dtype=np.int64)
+        self._not_before = np.array([not_before for _, not_before in rows], dtype=np.int64)
 
     def on_arrival(self, available_at: Any) -> npt.NDArray[np.bool_]:
         """Return which records are known from their arrival on."""
@@ -79,6 +72,21 @@ class Stamps:
         happened = np.asarray(happened_at, dtype=np.int64)[mine]
         known[mine] = np.maximum(happened, self._not_before[index])
         return known
+
+
+def stamps_of(connection: sa.Connection, unit_ids: Sequence[str]) -> dict[str, Stamps]:
+    """Return the arrivals of units, by unit."""
+    a = schema.arrival
+    query = (
+        sa.select(a.c.unit_id, a.c.arrived_at, sa.func.max(a.c.not_before))
+        .where(a.c.unit_id.in_(unit_ids), a.c.arrived_at > 0)
+        .group_by(a.c.unit_id, a.c.arrived_at)
+        .order_by(a.c.unit_id, a.c.arrived_at)
+    )
+    found: dict[str, list[tuple[int, int]]] = {unit_id: [] for unit_id in unit_ids}
+    for unit_id, arrived_at, not_before in connection.execute(query):
+        found[unit_id].append((arrived_at, not_before))
+    return {unit_id: Stamps(rows) for unit_id, rows in found.items()}
 
 
 def order_times(known_at: Any, happened_at: Any, on_arrival: Any) -> Ints:

@@ -8,7 +8,7 @@ measured before is about this scanner, and its age begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -22,7 +22,15 @@ from pulsefront.qc.store import schema
 from pulsefront.qc.store.writing import PER_QUERY, insert_new, pieces, rows_of
 from pulsefront.qc.times import DAY_S, end_of_day
 
-__all__ = ["UnitVersion", "apply_site", "describe_units", "meet_units", "versions_of", "with_site"]
+__all__ = [
+    "UnitVersion",
+    "apply_site",
+    "describe_units",
+    "meet_units",
+    "versions_of",
+    "versions_of_units",
+    "with_site",
+]
 
 _PLAIN: dict[str, Any] = {name: "" if k == "text" else 0 for name, k in UNIT_COLUMNS.items()}
 _DESCRIBED = (*(name for name in UNIT_COLUMNS if name != "unit_id"), "idle")
@@ -56,10 +64,18 @@ class UnitVersion:
 
 def versions_of(connection: sa.Connection, unit_id: str) -> list[UnitVersion]:
     """Return all versions of a unit, in the order in which they were taken down."""
+    return versions_of_units(connection, [unit_id])[unit_id]
+
+
+def versions_of_units(
+    connection: sa.Connection, unit_ids: Sequence[str]
+) -> dict[str, list[UnitVersion]]:
+    """Return all versions of units, by unit."""
     v = schema.unit_version
-    query = sa.select(v).where(v.c.unit_id == unit_id).order_by(v.c.version_id)
-    return [
-        UnitVersion(
+    query = sa.select(v).where(v.c.unit_id.in_(unit_ids)).order_by(v.c.version_id)
+    found: dict[str, list[UnitVersion]] = {unit_id: [] for unit_id in unit_ids}
+    for row in connection.execute(query).mappings():
+        version = UnitVersion(
             row["known_at"],
             row["holds_from"],
             row["life_from"],
@@ -67,8 +83,8 @@ def versions_of(connection: sa.Connection, unit_id: str) -> list[UnitVersion]:
             {name: row[name] for name in UNIT_COLUMNS},
             row["idle"],
         )
-        for row in connection.execute(query).mappings()
-    ]
+        found[row["unit_id"]].append(version)
+    return found
 
 
 def meet_units(connection: sa.Connection, names: Iterable[str]) -> None:
