@@ -15,7 +15,7 @@ from pulsefront.qc.features.history import UnitHistory, history_from_frames
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet, build_fleet
 from pulsefront.qc.readers.open import open_source
-from pulsefront.qc.records import LIMIT_COLUMNS, MEASUREMENT_COLUMNS, frame_of
+from pulsefront.qc.records import LIMIT_COLUMNS, MEASUREMENT_COLUMNS, Batch, frame_of
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
 from pulsefront.qc.simulate.settings import FailureRates, FleetSettings, SiteProfile
 from pulsefront.qc.site import Mapping, Site, TableColumns
@@ -197,3 +197,12 @@ def write_daily(path: Path, *rows: str, head: str = TABLE_HEAD) -> Path:
 def values_of(store: Store, unit_id: str = "PET1") -> list[float]:
     """Return the values that count for a unit today, in series and time order."""
     return stored_measurements(store, unit_id)["value"].tolist()
+
+
+def fill_store(store: Store, units: tuple[SimulatedUnit, ...]) -> None:
+    """Put all records of simulated units into a store."""
+    for unit in units:
+        with store.writing() as connection:
+            source = store.begin_source(connection, unit.unit_id, name="x", format_name="x")
+            batch = Batch(unit.measurements, unit.units, unit.events, unit.services)
+            store.add(connection, batch, source)

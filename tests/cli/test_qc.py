@@ -61,9 +61,10 @@ def test_scores_come_as_csv_json_and_metrics(fleet, tmp_path):
     assert content["scored"] + content["abstained"] == 48
     lines = (tmp_path / "scores_2023-06-01.csv").read_text().splitlines()
     assert len(lines) == 49
-    assert (
-        f"pulsefront_qc_scored {content['scored']}" in (tmp_path / "pulsefront_qc.prom").read_text()
-    )
+    metrics = (tmp_path / "pulsefront_qc.prom").read_text().splitlines()
+    scored = [line.split()[-1] for line in metrics if line.startswith("pulsefront_qc_scored{")]
+    assert len(scored) == 2  # one line a site
+    assert sum(map(float, scored)) == content["scored"]
 
 
 def test_second_run_gives_the_same_bytes(fleet, tmp_path):

@@ -1,103 +1,51 @@
-"""The QC store on a real PostgreSQL server: the same records, counts and locks as on SQLite.
-
-The server is the one of PULSEFRONT_POSTGRESQL_URL, or a private one started from Debian's
-binaries on a socket in a temporary folder, as an ordinary user.
-"""
+"""The QC store on a real PostgreSQL server: the same records, counts and locks as on SQLite."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-import uuid
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
+from postgresql import postgresql_database, postgresql_server
+from pulsefront.errors import QCDataError
+from pulsefront.qc.alerts import acts
+from pulsefront.qc.alerts.notify.settings import NotifySettings, WebhookChannel
 from pulsefront.qc.features.sources import load_history
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings
+from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.registry import promote, register, roll_back
+from pulsefront.qc.nightly.job import models_of, nights_due, score_nights
 from pulsefront.qc.records import Batch
+from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
 from pulsefront.qc.store.lock import StoreLocked, locked
-from strategies_qc import DAY, history_of, measurements, tiny_units
+from strategies_qc import (
+    DAY,
+    fill_store,
+    history_of,
+    measurements,
+    tiny_samples,
+    tiny_units,
+)
 
 pytestmark = pytest.mark.peer
-
-
-def binaries() -> Path | None:
-    """Return the folder of the newest installed server."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[4]))
-    return found[-1].parent if found else None
-
-
-def as_user() -> dict[str, object]:
-    """Return how to run the server, which refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    user = pwd.getpwnam("postgres" if _exists("postgres") else "nobody")
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
 def server():
     """Yield the URL of a server's maintenance database."""
-    pytest.importorskip("psycopg")
-    url = os.environ.get("PULSEFRONT_POSTGRESQL_URL")
-    if url:
+    with postgresql_server() as url:
         yield url
-        return
-    folder = binaries()
-    if folder is None:
-        pytest.skip("no PostgreSQL server: install Debian's postgresql, or set its URL")
-    home = Path(tempfile.mkdtemp(prefix="pulsefront-pg-"))  # a short path: sockets need one
-    who = as_user()
-    name = getpass.getuser() if not who else "postgres"
-    try:
-        if who:
-            os.chown(home, who["user"], who["group"])
-
-        def call(*command: object) -> None:
-            subprocess.run(
-                [str(c) for c in command], check=True, capture_output=True, cwd=home, **who
-            )
-
-        data = home / "data"
-        call(folder / "initdb", "-D", data, "-U", name, "-A", "trust", "-E", "UTF8")
-        options = f"-c listen_addresses='' -c unix_socket_directories={home} -c fsync=off"
-        control = (folder / "pg_ctl", "-D", data, "-w")
-        call(*control, "-o", options, "-l", home / "log", "start")
-        try:
-            yield f"postgresql://{name}@/postgres?host={home}"
-        finally:
-            call(*control, "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
 def database(server):
     """Yield the URL of a database of its own."""
-    name = f"qc_{uuid.uuid4().hex[:12]}"
-    engine = sa.create_engine(store_url(server), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    url = sa.make_url(server).set(database=name)
-    yield url.render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    with postgresql_database(server) as url:
+        yield url
 
 
 def add(store, frame, name="a"):
@@ -183,3 +131,74 @@ def test_whole_path_ends_with_the_scores_of_sqlite(database, tmp_path):
             score(store, load_model(tmp_path / "model.zip"), fleet.last_s, tmp_path / name)
         outputs.append({p.name: p.read_bytes() for p in sorted((tmp_path / name).iterdir())})
     assert outputs[0] == outputs[1]
+
+
+def nights_of(url, out, model):
+    """Score a fortnight with a challenger beside it; return the tables and the files."""
+    with Store(url) as store:
+        units = tiny_units(8, 2.0)
+        fill_store(store, units)
+        register(store, model, who="ada")
+        register(store, replace(model, name="other"), who="ada")
+        last_s = int(units[0].measurements["available_at"].max()) // DAY * DAY
+        notify = NotifySettings(
+            webhook=(WebhookChannel(name="x", url="http://127.0.0.1:9/", digest="daily"),)
+        )
+        models = models_of(store, None)
+        for upto_s in (last_s - 45 * DAY, last_s - 30 * DAY):
+            due = nights_due(store, upto_s)
+            nights = score_nights(
+                store, models, due, out, false_alerts_per_unit_year=6.0, notify=notify
+            )
+            assert list(nights)
+        acts.acknowledge(store, 1, who="ada", why="looking")
+        promote(store, "", who="ada", why="better")
+        roll_back(store, who="ada", why="worse")
+        hidden = ["made_at", "content"]
+        found = {
+            table.name: store.frame(table).drop(columns=hidden, errors="ignore")
+            for table in (schema.score, *tables.ALERT_TABLES)
+        }
+        rows = {
+            name: sorted(frame.astype(object).where(frame.notna(), None).values.tolist(), key=repr)
+            for name, frame in found.items()
+        }
+        return rows, {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def test_nights_alerts_messages_and_models_are_those_of_sqlite(database, tmp_path):
+    plan = BacktestSettings(folds=2, bootstrap_replicates=20)
+    save_model(fit_model(tiny_samples(8, 2.0), plan, name="hazard"), tmp_path / "model.zip")
+    model = load_model(tmp_path / "model.zip")
+    ours, files = nights_of(tmp_path / "qc.db", tmp_path / "a", model)
+    theirs, other_files = nights_of(database, tmp_path / "b", model)
+    for name, rows in ours.items():
+        assert theirs[name] == rows, name
+        assert rows or name in {"score_outcome"}, name
+    assert files == other_files
+
+
+def test_second_job_leaves_and_messages_have_a_lock_of_their_own(database):
+    with locked(database), locked(database, purpose="messages"):
+        for purpose in ("", "messages"):
+            with pytest.raises(StoreLocked), locked(database, purpose=purpose):
+                pass
+    with locked(database, wait_s=5.0):
+        pass
+
+
+def test_server_that_goes_away_is_one_line(database):
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    mine = " AND datname = current_database()"
+
+    def cut_off(store):
+        with store.writing() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            engine = sa.create_engine(store_url(database), isolation_level="AUTOCOMMIT")
+            with engine.connect() as other:
+                other.execute(sa.text(end + mine))
+            engine.dispose()
+            connection.execute(sa.text("SELECT 1"))
+
+    with Store(database) as store, pytest.raises(QCDataError, match="the next run goes on"):
+        cut_off(store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,25 +18,45 @@ if TYPE_CHECKING:
     from pulsefront.qc.backtest.results import BacktestResult
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.features.samples import Fleet
-    from pulsefront.qc.nightly.run import ScoreRun
 
 __all__ = [
     "CANDIDATES",
+    "MODELS_HELP",
     "PUBLIC",
+    "Confidence",
+    "Db",
+    "Folds",
     "History",
+    "Horizon",
+    "Lead",
+    "Seed",
+    "Who",
+    "Why",
     "backtest_public",
     "candidates_of",
     "day_of",
     "history_of_simulation",
     "history_of_store",
+    "name_of_user",
     "tell_backtest",
-    "tell_scores",
     "write_page",
 ]
 
 # As in pulsefront.qc.models.training and public_sets, which are not imported for a help text.
 CANDIDATES = ("age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting")
 PUBLIC = ("cmapss_fd001", "ai4i2020")
+
+
+Db = Annotated[str, typer.Option("--db", help="Database: a SQLite file, or postgresql://…")]
+Lead = Annotated[int, typer.Option(min=0, help="Days of warning needed.")]
+Horizon = Annotated[int, typer.Option(min=1, help="Days after the lead that a score looks ahead.")]
+Folds = Annotated[int, typer.Option(min=2, help="Parts that units are cut in.")]
+Seed = Annotated[int, typer.Option(help="Seed of folds, samples and bootstrap.")]
+Confidence = Annotated[float, typer.Option(min=0.51, max=0.999, help="Level of all intervals.")]
+Who = Annotated[str, typer.Option(help="Your name, that of the account if left out.")]
+Why = Annotated[str, typer.Option(help="The reason, in a few words.")]
+
+MODELS_HELP = "Candidates to compare, from the simplest on, with commas."
 
 
 def backtest_public(name: str, data: Path | None, out: Path, seed: int, confidence: float) -> None:
@@ -138,20 +158,6 @@ def tell_backtest(result: BacktestResult, page: Path) -> None:
         )
 
 
-def tell_scores(run: ScoreRun) -> None:
-    """Say what a night's scores are, alert by alert."""
-    typer.echo(
-        f"run {run.run_id}: {len(run.rows) - run.abstained} components scored, "
-        f"{run.abstained} without decision, {run.alerts} alerts; {run.records_read} records read"
-    )
-    for row in run.rows:
-        if row.decision == "alert":
-            name = row.component_id or "whole unit"
-            typer.echo(f"alert: {row.unit_id} {name} p={row.probability:.3f}: {row.reasons}")
-    for unit_id, reason in run.failed_units.items():
-        typer.echo(f"not scored: {unit_id}: {reason}", err=True)
-
-
 def candidates_of(text: str) -> tuple[str, ...]:
     """Return the candidates that a list with commas names."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
@@ -171,3 +177,13 @@ def day_of(text: str) -> str:
     today = datetime.now(UTC).date()
     named = {"today": today, "yesterday": today - timedelta(days=1)}
     return named[text].isoformat() if text in named else text
+
+
+def name_of_user() -> str:
+    """Return the name of the account."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -151,18 +151,34 @@ def test_metrics_file_tells_the_run_to_a_parser_of_the_exposition_format(site, t
     run = night(folder, as_of_s, tmp_path)
     text = (tmp_path / "pulsefront_qc.prom").read_text()
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
-    found = {s.name.removeprefix("pulsefront_qc_"): s.value for s in samples}
-    assert found == {
-        "last_success_as_of_seconds": as_of_s,
+    by_site = {}
+    alone = {}
+    for sample in samples:
+        name = sample.name.removeprefix("pulsefront_qc_")
+        if "site" in sample.labels:
+            by_site.setdefault(name, {})[sample.labels["site"]] = sample.value
+        else:
+            alone[name] = sample.value
+    assert by_site["units"] == {"east": 4, "west": 4}
+    assert {name: sum(values.values()) for name, values in by_site.items()} == {
         "units": 8,
         "scored": len(run.rows) - run.abstained,
         "abstained": run.abstained,
-        "alerts": run.alerts,
+        "at_threshold": run.alerts,
+        "alerts": run.alerts,  # the first night: each of them opened one
+        "alerts_opened_total": run.alerts,
         "failed_units": 0,
+    }
+    assert alone == {
+        "last_success_as_of_seconds": as_of_s,
         "quarantined": 0,
+        "inputs_drifted": 0,
         "run_info": 1,
     }
-    assert samples[-1].labels == {"run_id": run.run_id, "model_hash": run.model_hash}
+    assert samples[-1].labels == {
+        "run_id": run.run_id, "model": "ewma", "model_hash": run.model_hash, "code": run.code,
+        "data_hash": run.data_hash,
+    }  # fmt: skip
     assert all(f"# HELP {s.name} " in text for s in samples)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pulsefront.config import validate
 from pulsefront.errors import ConfigError
 from pulsefront.evaluate.intervals import Interval
-from pulsefront.qc.documents import Document
+from pulsefront.qc.documents import Document, Range
 from pulsefront.qc.models.record import Comparison, Redundant
 
 __all__ = [
@@ -35,22 +35,6 @@ __all__ = [
 
 NULL_CONFIDENCE = 0.99
 """Level of the intervals of sham labels: there are several, and each is to hold."""
-
-
-class Range(Document):
-    """A value and the ends of its interval, None where there is none."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    def interval(self, confidence: float, scale: float = 1.0) -> Interval | float | None:
-        """Return the value with its interval at that level, scaled, or as much as there is."""
-        if self.value is None:
-            return None
-        if self.low is None or self.high is None:
-            return self.value * scale
-        return Interval(self.value * scale, self.low * scale, self.high * scale, confidence)
 
 
 class Curve(Document):

@@ -65,7 +65,7 @@ def followed(fleet: Fleet, scores: Scores, name: str, rate: float) -> Judged:
         past = known_at(all_rows, reset_s, fleet)
         threshold = threshold_at_rate(past, rate).threshold
         level[after.as_of_s >= reset_s] = threshold
-    return judge(replace(after, score=after.score - level), 0.0)
+    return judge(after, level)
 
 
 def known_at(table: AlertTable, instant_s: int, fleet: Fleet) -> AlertTable:

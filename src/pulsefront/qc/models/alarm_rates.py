@@ -1,10 +1,9 @@
 """Scores turned into alerts, and alerts judged by what happened afterwards.
 
-An alert goes out when a component's score reaches the threshold; then the component is quiet for
-lead plus horizon, the time in which somebody looks. An alert is *right* when the component fails
-within (lead, lead + horizon] days after it, *too late* when it fails within the lead, and *false*
-when it does not fail. Alerts before a preventive replacement are not judged. A failure counts as
-found when a right alert precedes it. The same rule judges every model and every control chart.
+Which scores become alerts is told in `alerts.rule`, which the nightly job follows as well; what an
+alert was worth in `alerts.outcomes`. Alerts before a preventive replacement are not judged. A
+failure counts as found when a true alert precedes it. The same rule judges every model and every
+control chart.
 """
 
 from __future__ import annotations
@@ -15,28 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from pulsefront.qc.alerts.outcomes import false_alerts
+from pulsefront.qc.alerts.rule import AlertRule, openings
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["AlertTable", "Judged", "judge", "threshold_at_rate"]
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-
-@njit(nogil=True, cache=True)
-def _alerts(score, component, day, threshold, quiet_days):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(score), dtype=np.bool_)
-    current, quiet_until = -1, -1
-    for row in range(len(score)):
-        if component[row] != current:
-            current = component[row]
-            quiet_until = -1
-        if day[row] >= quiet_until and score[row] >= threshold:  # NaN: no decision, no alert
-            found[row] = True
-            quiet_until = day[row] + quiet_days
-    return found
 
 
 @dataclass(frozen=True)
@@ -66,7 +53,7 @@ class AlertTable:
 
 @dataclass(frozen=True)
 class Judged:
-    """Alerts and failures at one threshold.
+    """Alerts and failures at one threshold; it is NaN where it changed from day to day.
 
     ``failure_unit``, ``failure_found``, ``failure_lead_days`` have one entry per failure (lead of
     the first right alert, NaN where none); ``false_unit`` the unit of each false alert.
@@ -88,12 +75,11 @@ class Judged:
         return len(self.false_unit) / self.unit_years
 
 
-def judge(table: AlertTable, threshold: float) -> Judged:
-    """Return what the alerts at a threshold were worth."""
+def judge(table: AlertTable, threshold: float | Floats) -> Judged:
+    """Return what the alerts at a threshold, or at one per row, were worth."""
     target = table.target
-    mask = _alerts(
-        table.score, table.component, table.as_of_s // DAY_S, threshold, target.span_days
-    )
+    days, rule = table.as_of_s // DAY_S, AlertRule.of_target(target)
+    mask = openings(table.score, table.component, days, threshold, rule)
     component, when = table.component[mask], table.as_of_s[mask]
     lead_s, span_s = target.lead_days * DAY_S, target.span_days * DAY_S
     false: list[int] = []
@@ -105,15 +91,13 @@ def judge(table: AlertTable, threshold: float) -> Judged:
         unit = int(table.unit_of[c])
         alerts = when[begin[k] : end[k]]
         failed, replaced = table.failures_s[c], table.replaced_s[c]
-        follows = _next_within(failed, alerts, span_s)
-        spared = _next_within(replaced, alerts, span_s)
-        false += [unit] * int((~follows & ~spared).sum())
+        false += [unit] * int(false_alerts(alerts, failed, replaced, span_s).sum())
         for t in failed[(failed > table.from_s + span_s) & (failed <= table.upto_s)]:
             good = alerts[(alerts < t - lead_s) & (alerts >= t - span_s)]
             lead = float((t - good[0]) / DAY_S) if len(good) else np.nan
             failures.append(_Failure(int(c), int(t), unit, bool(len(good)), lead))
     return Judged(
-        threshold=threshold,
+        threshold=float(threshold) if np.ndim(threshold) == 0 else np.nan,
         failure_component=np.array([f.component for f in failures], dtype=np.int64),
         failure_s=np.array([f.when_s for f in failures], dtype=np.int64),
         failure_unit=np.array([f.unit for f in failures], dtype=np.int64),
@@ -131,14 +115,6 @@ class _Failure(NamedTuple):
     unit: int
     found: bool
     lead_days: float
-
-
-def _next_within(times: Ints, alerts: Ints, span_s: int) -> npt.NDArray[np.bool_]:
-    following = np.searchsorted(times, alerts, side="right")
-    has = following < len(times)
-    if not len(times):
-        return has
-    return np.asarray(has & (times[np.minimum(following, len(times) - 1)] <= alerts + span_s))
 
 
 def threshold_at_rate(

@@ -16,6 +16,7 @@ from pulsefront.qc.models.choice import choose
 from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
 from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table, score_folds
+from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import (
     ClassicRecord,
@@ -84,6 +85,7 @@ def fit_model(
         typical=_lower_median(values).astype(np.float32),
         thresholds=_thresholds(fleet, scores, chosen, settings),
         training=_record(fleet, settings, chosen, comparison, rows, features, trained.classic),
+        inputs=fit_profile(samples, rows.train, rows.calibrate, trained.estimator.columns),
     )
 
 

@@ -11,7 +11,7 @@ from pulsefront.qc.models.record import TrainingRecord
 __all__ = ["FORMAT", "FORMAT_VERSION", "FeatureNames", "ModelManifest"]
 
 FORMAT = "pulsefront-qc-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class FeatureNames(Document):
@@ -27,7 +27,8 @@ class ModelManifest(Document):
     """``manifest.json``.
 
     ``estimator``, ``calibration`` and ``guard`` are the fields of their classes, where the name of
-    a member stands for an array; ``sha256`` has the hash of every member.
+    a member stands for an array; so is ``inputs``, which version 1 lacks. ``sha256`` has the hash
+    of every member.
     """
 
     format: str
@@ -45,3 +46,4 @@ class ModelManifest(Document):
     calibration: Mapping[str, Any]
     guard: Mapping[str, Any]
     sha256: Mapping[str, str]
+    inputs: Mapping[str, Any] | None = None

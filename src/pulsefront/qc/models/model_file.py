@@ -23,7 +23,7 @@ import numpy.typing as npt
 from pulsefront import __version__
 from pulsefront.config import validate
 from pulsefront.errors import ConfigError, QCDataError
-from pulsefront.files import canonical_json, hash_file, write_bytes
+from pulsefront.files import canonical_json, write_bytes
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.models.decide import Guard
@@ -36,10 +36,18 @@ from pulsefront.qc.models.estimators import (
     Scaler,
     Trees,
 )
+from pulsefront.qc.models.input_drift import InputProfile
 from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, ModelManifest
 from pulsefront.qc.models.record import TrainingRecord
 
-__all__ = ["FailureModel", "ModelInvalid", "load_model", "save_model"]
+__all__ = [
+    "FailureModel",
+    "ModelInvalid",
+    "load_model",
+    "model_bytes",
+    "model_of_bytes",
+    "save_model",
+]
 
 _KINDS = {"linear": Linear, "network": Network, "trees": Trees, "rule": Rule}
 # What zipfile, NumPy and json raise over damaged bytes; RuntimeError covers false encryption flags
@@ -64,6 +72,7 @@ class FailureModel:
 
     ``typical`` holds the median of every feature, against which reasons are told; ``thresholds``
     the probability that gives a rate of false alerts per unit-year, as set before the test part.
+    ``inputs`` is what its inputs were like; models of older versions do not have it.
     """
 
     name: str
@@ -75,16 +84,26 @@ class FailureModel:
     typical: npt.NDArray[np.float32]
     thresholds: Mapping[str, float]
     training: TrainingRecord
+    inputs: InputProfile | None = None
     file_hash: str = ""
 
 
 def save_model(model: FailureModel, path: Path) -> str:
     """Write a model; return the SHA-256 of the file, which names the model in every score."""
+    content = model_bytes(model)
+    write_bytes(path, content)
+    return sha256(content).hexdigest()
+
+
+def model_bytes(model: FailureModel) -> bytes:
+    """Return the content of a model's file."""
     kind = next(k for k, cls in _KINDS.items() if isinstance(model.estimator, cls))
     members: dict[str, bytes] = {}
     content: dict[str, Any] = {}
     for part in ("estimator", "calibration", "guard"):
         content[part] = _pack(getattr(model, part), part, members)
+    if model.inputs is not None:
+        content["inputs"] = _pack(model.inputs, "inputs", members)
     members["typical.npy"] = _npy(model.typical)
     manifest = ModelManifest(
         format=FORMAT,
@@ -111,8 +130,7 @@ def save_model(model: FailureModel, path: Path) -> str:
         text = canonical_json(manifest.plain()).encode()
         for name, data in [("manifest.json", text), *sorted(members.items())]:
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), data)
-    write_bytes(path, buffer.getvalue())
-    return sha256(buffer.getvalue()).hexdigest()
+    return buffer.getvalue()
 
 
 def _pack(value: Any, name: str, members: dict[str, bytes]) -> Any:
@@ -147,12 +165,27 @@ def load_model(path: Path) -> FailureModel:
     if not path.is_file():
         raise ModelInvalid("no such model file", file=path, remedy="run pulsefront qc train first")
     try:
-        with zipfile.ZipFile(path) as archive:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelInvalid(f"cannot be read: {error.strerror}", file=path) from None
+    return model_of_bytes(content, path)
+
+
+def model_of_bytes(content: bytes, path: Path) -> FailureModel:
+    """Return the model in the content of a file; *path* is where it is from.
+
+    Raises
+    ------
+    ModelInvalid
+        As `load_model`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if any(info.file_size > _MAX_MEMBER_BYTES for info in archive.infolist()):
                 raise ModelInvalid("is too large for a model", file=path)
             members = {name: archive.read(name) for name in archive.namelist()}
         manifest = _manifest(members, path)
-        return _model(manifest, members, path)
+        return _model(manifest, members, path, sha256(content).hexdigest())
     except _DAMAGE as error:
         raise ModelInvalid(
             f"is no usable model: {error}", file=path, remedy="train it again"
@@ -189,7 +222,9 @@ def _manifest(members: dict[str, bytes], path: Path) -> ModelManifest:
     return manifest
 
 
-def _model(manifest: ModelManifest, members: Mapping[str, bytes], path: Path) -> FailureModel:
+def _model(
+    manifest: ModelManifest, members: Mapping[str, bytes], path: Path, file_hash: str
+) -> FailureModel:
     features = manifest.features
     schema = FeatureSchema(features.tests, features.unit_tests, features.codes)
     if schema.names != features.names:
@@ -208,7 +243,8 @@ def _model(manifest: ModelManifest, members: Mapping[str, bytes], path: Path) ->
         typical=_array(members["typical.npy"]),
         thresholds=manifest.thresholds,
         training=manifest.training,
-        file_hash=hash_file(path),
+        inputs=None if manifest.inputs is None else _unpack(InputProfile, manifest.inputs, members),
+        file_hash=file_hash,
     )
 
 

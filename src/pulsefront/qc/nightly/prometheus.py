@@ -1,4 +1,4 @@
-"""Figures of a scoring run for Prometheus' textfile collector.
+"""Figures of the newest night for Prometheus' textfile collector, by site.
 
 No clock time is in it, so that a repeated run writes the same bytes; the collector itself exports
 the age of the file (``node_textfile_mtime_seconds``), which is what to watch for a dead job.
@@ -6,27 +6,89 @@ the age of the file (``node_textfile_mtime_seconds``), which is what to watch fo
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Gauge, Info, generate_latest
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
-from pulsefront.qc.nightly.run import ScoreRun
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from pulsefront.qc.nightly.night import NightReport
 
 __all__ = ["textfile"]
 
+_PREFIX = "pulsefront_qc_"
 
-def textfile(run: ScoreRun) -> str:
-    """Return the metrics of a run in the text exposition format."""
-    metrics = {
-        "last_success_as_of_seconds": ("As-of instant of the last finished run.", run.as_of_s),
-        "units": ("Units with known QC.", len({row.unit_id for row in run.rows})),
-        "scored": ("Components with a decision.", len(run.rows) - run.abstained),
-        "abstained": ("Components without a decision.", run.abstained),
-        "alerts": ("Components with an alert.", run.alerts),
-        "failed_units": ("Units that could not be scored.", len(run.failed_units)),
-        "quarantined": ("Rows in quarantine.", run.quarantined),
-    }
+
+def textfile(night: NightReport) -> str:
+    """Return the metrics of a night in the text exposition format."""
     registry = CollectorRegistry()
-    for name, (meaning, value) in metrics.items():
-        Gauge(f"pulsefront_qc_{name}", meaning, registry=registry).set(value)
-    names = {"run_id": run.run_id, "model_hash": run.model_hash}
-    Info("pulsefront_qc_run", "Names of the last finished run.", registry=registry).info(names)
+    registry.register(_Figures(night))
     return generate_latest(registry).decode()
+
+
+class _Figures:
+    """The metrics of a night. prometheus_client's own counters would add the time of the clock."""
+
+    def __init__(self, night: NightReport) -> None:
+        self.night = night
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        night, run = self.night, self.night.run
+        site_of = night.site_of
+        sites = sorted({site_of.get(row.unit_id, "") for row in run.rows})
+
+        def of(units: Iterable[str]) -> Mapping[str, int]:
+            counts = Counter(site_of.get(unit_id, "") for unit_id in units)
+            return {site: counts[site] for site in {*sites, *counts}}
+
+        decided = [row.unit_id for row in run.rows if row.decision != "no decision"]
+        by_site = {
+            "units": ("Units with known QC.", of({row.unit_id for row in run.rows})),
+            "scored": ("Components with a decision.", of(decided)),
+            "abstained": (
+                "Components without a decision.",
+                of(row.unit_id for row in run.rows if row.decision == "no decision"),
+            ),
+            "at_threshold": (
+                "Components whose score is at the threshold or above, told already or not.",
+                of(row.unit_id for row in run.rows if row.decision == "alert"),
+            ),
+            "alerts": (
+                "Alerts that are not closed.",
+                of(alert.unit_id for alert in night.alerts if alert.state != "closed"),
+            ),
+            "failed_units": ("Units that could not be scored.", of(run.failed_units)),
+        }
+        instant = ("As-of instant of the newest night that was scored.", run.as_of_s)
+        yield _gauge("last_success_as_of_seconds", *instant)
+        for name, (meaning, values) in by_site.items():
+            family = GaugeMetricFamily(_PREFIX + name, meaning, labels=["site"])
+            for site in sorted(values):
+                family.add_metric([site], values[site])
+            yield family
+        opened = CounterMetricFamily(
+            f"{_PREFIX}alerts_opened", "Alerts opened since the first night.", labels=["site"]
+        )
+        for site in sorted({*sites, *night.opened_so_far}):
+            opened.add_metric([site], night.opened_so_far.get(site, 0))
+        yield opened
+        yield _gauge("quarantined", "Rows in quarantine.", run.quarantined)
+        drifted = len(night.drift.drifted) if night.drift else 0
+        yield _gauge("inputs_drifted", "Inputs of the model beyond their threshold.", drifted)
+        info = InfoMetricFamily(f"{_PREFIX}run", "Names of the newest night's run.")
+        names = {
+            "run_id": run.run_id, "model": run.model_name, "model_hash": run.model_hash,
+            "code": run.code, "data_hash": run.data_hash,
+        }  # fmt: skip
+        info.add_metric([], names)
+        yield info
+
+
+def _gauge(name: str, meaning: str, value: int) -> Metric:
+    return GaugeMetricFamily(_PREFIX + name, meaning, value=value)

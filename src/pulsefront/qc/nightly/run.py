@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.qc.features.daily import UnitFeatures
 from pulsefront.qc.nightly.checkpoints import UnitCheckpoint
 
 __all__ = ["SCORE_COLUMNS", "Decision", "ScoreRow", "ScoreRun"]
@@ -38,15 +42,19 @@ class ScoreRow:
         return dict(vars(self))
 
 
-SCORE_COLUMNS = tuple(field.name for field in fields(ScoreRow))
+SCORE_COLUMNS = tuple(column.name for column in fields(ScoreRow))
 
 
 @dataclass(frozen=True)
 class ScoreRun:
     """One run: its rows, and the units that could not be scored with the reason.
 
-    ``confidence`` is the level of the intervals. ``records_read``, ``units_resumed`` and
-    ``checkpoints`` tell how the work was saved; the scores are the same without.
+    ``confidence`` is the level of the intervals, ``code`` the program that scored, ``role`` that of
+    its model. ``features`` are those of the night by unit, where they were computed just now, so
+    that pages draw from them without reading again. ``records_read``, ``units_resumed`` and
+    ``checkpoints`` tell how the work was saved; the scores are the same without. ``exact`` (row,)
+    is what was compared with the threshold, before it was rounded and NaN where there is no
+    decision; a run out of the store has none.
     """
 
     run_id: str
@@ -60,10 +68,17 @@ class ScoreRun:
     records_read: int
     units_resumed: int
     checkpoints: dict[str, UnitCheckpoint]
+    model_name: str = ""
+    code: str = ""
+    role: str = "champion"
+    threshold: float | None = None
+    false_alerts_per_unit_year: float | None = None
+    features: tuple[UnitFeatures, ...] = field(default=(), compare=False, repr=False)
+    exact: npt.NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def alerts(self) -> int:
-        """Components with an alert."""
+        """Components whose score is at the threshold or above, new or not."""
         return sum(row.decision == "alert" for row in self.rows)
 
     @property

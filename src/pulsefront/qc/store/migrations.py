@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateColumn
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.store import schema
+from pulsefront.qc.store.alert_tables import ALERT_TABLES, fill_score_runs
 
 __all__ = ["create_or_migrate", "is_current"]
 
@@ -74,7 +75,13 @@ def _add_columns(connection: sa.Connection, table: sa.Table, names: Iterable[str
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {text}"))
 
 
-_STEPS = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4}
+def _to_version_5(connection: sa.Connection) -> None:
+    """Make room for runs, alerts, messages and models; runs so far were those of the champion."""
+    schema.metadata.create_all(connection, tables=list(ALERT_TABLES))
+    fill_score_runs(connection)
+
+
+_STEPS = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4, 4: _to_version_5}
 
 
 def is_current(connection: sa.Connection) -> bool:

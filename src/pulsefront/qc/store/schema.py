@@ -46,7 +46,7 @@ __all__ = [
     "unit_version",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer))
 

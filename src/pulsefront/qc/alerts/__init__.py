@@ -1,0 +1,1 @@
+"""Alerts: the rule that counts them, their life from opened to closed, and who is told."""

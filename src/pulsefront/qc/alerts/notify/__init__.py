@@ -1,0 +1,1 @@
+"""Who is told of alerts, how, and what has been told already."""
