@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pulsefront.cli import qc_alerts, qc_inputs, qc_models, qc_score
+from pulsefront.cli import qc_alerts, qc_inputs, qc_models, qc_night, qc_score
 from pulsefront.cli.qc_support import (
     CANDIDATES,
     MODELS_HELP,
@@ -49,6 +49,7 @@ app.command("forget")(qc_inputs.forget)
 app.command("new-mapping")(qc_inputs.new_mapping)
 app.command("train")(qc_models.train)
 app.command("score")(qc_score.score)
+app.command("night")(qc_night.night)
 app.add_typer(qc_alerts.app, name="alerts")
 app.add_typer(qc_models.app, name="models")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pulsefront.errors import ConfigError
+from pulsefront.qc.alerts.notify.settings import load_settings
 from pulsefront.qc.nightly.site_folder import init_site
 from pulsefront.qc.site import Site
 
@@ -17,7 +18,8 @@ from pulsefront.qc.site import Site
 def test_folder_holds_all_that_the_job_needs(tmp_path):
     written = init_site(tmp_path / "site")
     names = {path.name for path in written}
-    assert names == {"site.toml", "pulsefront-qc.service", "pulsefront-qc.timer", "crontab"}
+    units = {"pulsefront-qc.service", "pulsefront-qc.timer"}
+    assert names == {"site.toml", "notify.toml", "crontab", *units}
     assert (tmp_path / "site" / "logs").is_dir()
     site = Site.from_toml(tmp_path / "site" / "site.toml")
     assert site.site == "our hospital"
@@ -67,45 +69,52 @@ def test_systemd_accepts_service_and_timer(tmp_path):
     assert not ours
 
 
-def night_of(tmp_path, *, ingest=0, score=0):
-    """Run the crontab line with a program that leaves with given codes; return what it did."""
+def test_nobody_is_told_until_the_site_says_so(tmp_path):
     init_site(tmp_path)
-    lines = (tmp_path / "crontab").read_text().splitlines()
-    (line,) = [text for text in lines if not text.startswith("#")]
+    assert load_settings(tmp_path / "notify.toml").channels == {}
+
+
+def crontab_line(folder, monkeypatch, program):
+    """Return the line of a site whose pulsefront command is a shell script."""
+    monkeypatch.setattr(sys, "executable", str(folder / "bin" / "python"))
+    (folder / "bin").mkdir()
+    (folder / "bin" / "pulsefront").write_text(f"#!/bin/sh\n{program}\n")
+    (folder / "bin" / "pulsefront").chmod(0o755)
+    init_site(folder / "site")
+    *_, line = (folder / "site" / "crontab").read_text().splitlines()
     assert line.startswith("30 3 * * * ")
-    fake = tmp_path / "fake"
-    fake.write_text(
-        f'#!/bin/sh\necho "$2" >> {tmp_path}/calls\n'
-        f'case "$2" in ingest) exit {ingest};; score) exit {score};; esac\n'
+    return line.removeprefix("30 3 * * * ")
+
+
+def mailed(line):
+    """Return what cron would mail of a night."""
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 2, 3, 4, 5, 6])
+def test_cron_mails_the_exit_code_and_the_last_line_unless_all_is_well(code, tmp_path, monkeypatch):
+    line = crontab_line(
+        tmp_path, monkeypatch, f'echo "$@"; echo refused; echo "night: ended" >&2; exit {code}'
     )
-    fake.chmod(0o755)
-    program = str(Path(sys.executable).with_name("pulsefront"))
-    command = line.removeprefix("30 3 * * * ").replace(program, str(fake))
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    return (tmp_path / "calls").read_text().split(), done.stderr
+    assert mailed(line) == (
+        f"pulsefront qc night: exit code {code}\nnight: ended\n" if code else ""
+    )
+    log = tmp_path / "site" / "night.log"
+    assert log.read_text().splitlines() == [
+        f"qc night {tmp_path / 'site'}", "refused", "night: ended",
+    ]  # fmt: skip
+    assert log.stat().st_mode & 0o777 == 0o640
 
 
-def test_partial_ingest_is_scored_all_the_same(tmp_path):
-    calls, said = night_of(tmp_path, ingest=6)
-    assert calls == ["ingest", "score", "quarantine"]
-    assert "6 (ingest), 0 (score)" in said
+def test_cron_mails_that_the_night_was_killed(tmp_path, monkeypatch):
+    line = crontab_line(tmp_path, monkeypatch, "echo reading; kill -9 $$")
+    assert mailed(line).startswith("pulsefront qc night: exit code 137\n")
 
 
-def test_night_without_a_fault_mails_nothing(tmp_path):
-    calls, said = night_of(tmp_path)
-    assert calls == ["ingest", "score", "quarantine"]
-    assert said == ""
-
-
-@pytest.mark.parametrize("code", [2, 3, 5])
-def test_ingest_that_could_not_work_ends_the_night_and_says_so(tmp_path, code):
-    calls, said = night_of(tmp_path, ingest=code)
-    assert calls == ["ingest"]
-    assert f"exit codes {code} (ingest)" in said
-
-
-def test_service_tells_partial_nights_from_failed_ones(tmp_path):
+def test_systemd_calls_only_those_nights_failed_that_ask_for_somebody(tmp_path):
     init_site(tmp_path)
-    text = (tmp_path / "pulsefront-qc.service").read_text()
-    assert "SuccessExitStatus=5 6" in text
-    assert text.count("ExecStart=") == 3
+    lines = (tmp_path / "pulsefront-qc.service").read_text().splitlines()
+    assert "SuccessExitStatus=5 6" in lines
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    assert start.endswith(f"pulsefront qc night {tmp_path}")

@@ -1,4 +1,4 @@
-"""What a site needs to run the job every night: its file, a systemd timer, a crontab line."""
+"""What a site needs to run the job every night: its files, a systemd timer, a crontab line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pulsefront.errors import ConfigError
 from pulsefront.files import write_text
+from pulsefront.qc.alerts.notify.settings import TEMPLATE
 from pulsefront.qc.store.database import Store
 
 __all__ = ["init_site"]
@@ -59,14 +60,12 @@ Wants=network-online.target
 [Service]
 Type=oneshot
 WorkingDirectory={folder}
-# Each command goes on from where a night that was cut off left it.
-ExecStart={ingest}
-ExecStart={score}
-ExecStart={report}
-# These codes do not stop the night; what is new in them is in the journal:
+ExecStart={night}
+# The last line in the journal says how each part of the night ended. Codes that ask for nobody:
 # 5 another job works on the store, and the next night makes up for it;
-# 6 some files or units could not be read, and the others were (see out/quarantine.csv).
-# Any other one does: 2 usage, 3 no database, no room on the disk or data invalid, 4 model invalid.
+# 6 some files, units or messages were left out, and the rest was done (see out/quarantine.csv).
+# Any other one makes this unit fail: 2 usage, or a file that cannot be written, 3 data invalid, no
+# database or no room for it, 4 model invalid. To be told of that: OnFailure= under [Unit].
 SuccessExitStatus=5 6
 UMask=0027
 Nice=10
@@ -88,24 +87,18 @@ WantedBy=timers.target
 """
 
 _CRONTAB = """\
-# minute hour day month weekday: every night at half past three. The night goes on where some files
-# could not be read (6); any other code of ingest ends it. cron mails what is written to the second
-# stream: files that were refused, and codes above 1.
-30 3 * * * umask 027; cd {folder} && {{ {ingest}; i=$?; s=0; r=0; \
-case $i in 0|6) {score}; s=$?; {report}; r=$?;; esac; \
-[ $i -eq 0 ] && [ $s -le 1 ] && [ $r -eq 0 ] || \
-echo "pulsefront qc: exit codes $i (ingest), $s (score), $r (report)" >&2; }} >> {folder}/night.log
+# minute hour day month weekday: every night at half past three. What it says goes to night.log;
+# where the exit code is not 0, cron mails it with the last line. 5 and 6 ask for nobody: another
+# job works on the store; some files, units or messages were left out, and the rest was done.
+30 3 * * * umask 027; cd {folder} && {night} >> night.log 2>&1 || \
+{{ echo "pulsefront qc night: exit code $?"; tail -n 1 {folder}/night.log; }}
 """
 
-_INGEST = "{program} qc ingest {folder}/logs --db {db} --site {folder}/site.toml --must-exist"
-_SCORE = (
-    "{program} qc score --db {db} --model {folder}/model.zip --as-of yesterday --out {folder}/out"
-)
-_REPORT = "{program} qc quarantine --db {db} --out {folder}/out/quarantine.csv"
+_NIGHT = "{program} qc night {folder}"
 
 
 def init_site(folder: Path) -> list[Path]:
-    """Make a site's folder: ``site.toml``, store, ``logs``, ``out``, service, timer, crontab.
+    """Make a site's folder: its two TOML files, store, ``logs``, ``out``, service, timer, crontab.
 
     Files that are there already stay as they are.
 
@@ -124,23 +117,18 @@ def init_site(folder: Path) -> list[Path]:
     paths = {
         "folder": folder,
         "program": shlex.quote(str(Path(sys.executable).with_name("pulsefront"))),
-        "db": f"sqlite:///{folder}/qc.db",
     }
-    commands = {
-        "ingest": _INGEST.format(**paths),
-        "score": _SCORE.format(**paths),
-        "report": _REPORT.format(**paths),
-    }
-    values = {**paths, **commands}
+    values = {**paths, "night": _NIGHT.format(**paths)}
     for name in ("logs", "out"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     # The nightly job makes no store: one that is gone is to be missed, not begun anew.
     Store(folder / "qc.db").close()
     texts = {
         "site.toml": _SITE_TOML,
+        "notify.toml": TEMPLATE,
         "pulsefront-qc.service": _SERVICE.format(**values),
         "pulsefront-qc.timer": _TIMER,
-        "crontab": _one_line(_CRONTAB.format(**values)),
+        "crontab": _CRONTAB.format(**values),
     }
     written = []
     for name, text in texts.items():
@@ -148,8 +136,3 @@ def init_site(folder: Path) -> list[Path]:
             write_text(folder / name, text)
             written.append(folder / name)
     return written
-
-
-def _one_line(text: str) -> str:
-    """Return a crontab whose entry stands on one line: cron knows no continuation."""
-    return text.replace("\\\n", "")
