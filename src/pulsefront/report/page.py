@@ -22,6 +22,7 @@ __all__ = [
     "Table",
     "Tile",
     "Tiles",
+    "Tone",
 ]
 
 Tone = Literal["neutral", "good", "warning", "bad"]

@@ -7,13 +7,13 @@ import re
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pulsefront.report.page import FigureBlock, Page
 from pulsefront.report.svg import svg_of
 
-__all__ = ["format_cell", "format_number", "is_numeric", "render"]
+__all__ = ["environment", "format_cell", "format_number", "is_numeric", "render"]
 
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -111,21 +111,22 @@ class _FigureCounter:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pulsefront.report", "templates"),
+def environment(*packages: str) -> Environment:
+    """Return the templates of this room, after those in the folders ``templates`` of *packages*."""
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "pulsefront.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cell"] = format_cell
-    environment.filters["large"] = _large
-    environment.filters["range"] = _range
-    environment.filters["slug"] = _slug
-    environment.tests["numeric"] = is_numeric
-    environment.globals["numeric_columns"] = _numeric_columns
-    return environment
+    made.filters["cell"] = format_cell
+    made.filters["large"] = _large
+    made.filters["range"] = _range
+    made.filters["slug"] = _slug
+    made.tests["numeric"] = is_numeric
+    made.globals["numeric_columns"] = _numeric_columns
+    return made
 
 
 def render(page: Page) -> str:
@@ -134,5 +135,5 @@ def render(page: Page) -> str:
     All texts are escaped. Figures become inline SVG whose colours follow the reader's light or
     dark preference. The same page gives the same bytes.
     """
-    template = _environment().get_template("page.html.jinja")
+    template = environment().get_template("page.html.jinja")
     return template.render(page=page, draw=_FigureCounter())

@@ -26,6 +26,7 @@ __all__ = [
     "colour_bar",
     "colour_of",
     "legend",
+    "literal",
     "logarithmic",
     "new_figure",
     "percentile_limits",
@@ -99,6 +100,11 @@ def legend(axes: Axes, **options: Any) -> None:
         **options,
     }
     axes.legend(**settings)
+
+
+def literal(name: str) -> str:
+    """Return a name out of data for a figure, where two dollars would make a formula."""
+    return name.replace("$", r"\$")
 
 
 def title(axes: Axes, text: str) -> None:
