@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pulsefront.cli import qc_alerts, qc_inputs, qc_models, qc_night, qc_score
+from pulsefront.cli import (
+    qc_alerts,
+    qc_inputs,
+    qc_models,
+    qc_night,
+    qc_report,
+    qc_score,
+)
 from pulsefront.cli.qc_support import (
     CANDIDATES,
     MODELS_HELP,
@@ -50,6 +57,7 @@ app.command("new-mapping")(qc_inputs.new_mapping)
 app.command("train")(qc_models.train)
 app.command("score")(qc_score.score)
 app.command("night")(qc_night.night)
+app.command("report")(qc_report.report)
 app.add_typer(qc_alerts.app, name="alerts")
 app.add_typer(qc_models.app, name="models")
 
@@ -128,21 +136,6 @@ def backtest(
     write_json(out / "backtest.json", result.plain())
     write_page(result, out / "backtest.html", history.source)
     tell_backtest(result, out / "backtest.html")
-
-
-@app.command("report")
-def report(
-    result: Annotated[Path, typer.Argument(help="backtest.json of pulsefront qc backtest.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Page to write, beside the JSON if left out.")
-    ] = None,
-) -> None:
-    """Draw the page of a back-test again from its JSON."""
-    from pulsefront.qc.backtest.results import read_backtest
-
-    page = out or result.with_suffix(".html")
-    write_page(read_backtest(result), page, str(result))
-    typer.echo(f"wrote {page}")
 
 
 @app.command("demo")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from pulsefront.cli.qc_report import write_newest_night
 from pulsefront.cli.qc_support import Db, day_of
+from pulsefront.errors import PulsefrontError
 from pulsefront.progress import progress
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _BY_CLOCK = ("today", "yesterday")
 
 def score(
     db: Db,
-    out: Annotated[Path, typer.Option(help="Folder for CSV, JSON and the metrics file.")],
+    out: Annotated[Path, typer.Option(help="Folder for page, CSV, JSON and metrics file.")],
     as_of: Annotated[
         str,
         typer.Option(help="Day, YYYY-MM-DD, today or yesterday: what was known at its end (UTC)."),
@@ -84,7 +86,13 @@ def score(
         mended = mend_outputs(store, out)
         if mended is not None:
             typer.echo("note: wrote the files of the newest night, which were missing", err=True)
-        partial, opened = _score(store, models, due, out, false_alerts, settings, from_first)
+        done = _score(store, models, due, out, false_alerts, settings, from_first)
+        partial, opened = done.partial, done.opened
+        try:
+            write_newest_night(store, out, models.champion, done.last or mended)
+        except PulsefrontError as error:  # people are told of alerts all the same
+            typer.echo(f"no page: {error}", err=True)
+            partial = True
         if settings is not None:
             partial |= not send_messages(store, settings)
     if partial:
@@ -107,6 +115,14 @@ def _dry(
     _tell_run(run)
 
 
+class _Done(NamedTuple):
+    """Whether something failed, how many alerts were opened, and the last night."""
+
+    partial: bool
+    opened: int
+    last: NightReport | None
+
+
 def _score(
     store: Store,
     models: Models,
@@ -115,11 +131,11 @@ def _score(
     false_alerts: float,
     settings: NotifySettings | None,
     from_first: bool,  # noqa: FBT001 - a private helper of the command
-) -> tuple[bool, int]:
-    """Score the nights; return whether something failed, and how many alerts were opened."""
+) -> _Done:
+    """Score the nights, one after the other."""
     from pulsefront.qc.nightly.job import score_nights
 
-    partial, opened = False, 0
+    partial, opened, last = False, 0, None
     with progress("scoring", "units") as report:
         for night in score_nights(
             store, models, due, out,
@@ -130,7 +146,8 @@ def _score(
             _tell_alerts(night)
             partial |= bool(night.run.failed_units)
             opened += night.opened
-    return partial, opened
+            last = night
+    return _Done(partial, opened, last)
 
 
 def _tell_run(run: ScoreRun) -> None:

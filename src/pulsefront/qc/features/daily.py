@@ -6,8 +6,9 @@ with the neighbours in the same unit and with the fleet, and joined by counts an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from pulsefront.qc.features.trailing import (
     fresh_state,
     trailing_statistics,
 )
+from pulsefront.qc.records import SeriesKey
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["UnitFeatures", "daily_as_of", "series_states", "unit_features"]
@@ -59,6 +61,10 @@ class UnitFeatures:
         (component, as_of) whether a service was known to be open.
     software
         (as_of,) version of the latest reading known.
+    keys, states
+        (series,) what names each series, and the `trailing.STATE` it is in after the last instant.
+    unit, services, events
+        The unit's own record, its services and its events, as in its history.
     """
 
     unit_id: str
@@ -71,6 +77,11 @@ class UnitFeatures:
     last_measured_s: npt.NDArray[np.int64]
     in_service: npt.NDArray[np.bool_]
     software: npt.NDArray[np.object_]
+    keys: tuple[SeriesKey, ...]
+    states: States
+    unit: Mapping[str, Any]
+    services: pd.DataFrame
+    events: pd.DataFrame
 
 
 def daily_as_of(first_s: int, last_s: int, *, every: int = 1) -> npt.NDArray[np.int64]:
@@ -119,6 +130,11 @@ def unit_features(
         last_s,
         in_service(history.services, components, as_of_s),
         latest_software(history, as_of_s),
+        history.keys,
+        states,
+        history.unit,
+        history.services,
+        history.events,
     )
 
 

@@ -11,7 +11,7 @@ from pulsefront.qc.features.schema import WINDOWS_DAYS
 from pulsefront.qc.models.record import Redundant
 from pulsefront.qc.pages.words import spoken
 from pulsefront.report import FigureBlock, Section, Table
-from pulsefront.report.style import SEQUENTIAL, colour_bar, new_figure
+from pulsefront.report.style import SEQUENTIAL, colour_bar, literal, new_figure
 
 __all__ = ["features_section"]
 
@@ -44,7 +44,7 @@ def features_section(record: FeatureRecord) -> Section:
     axes.grid(visible=False)
     groups = _groups(record.correlation_features)
     middle = [(first + last) / 2 for _, first, last in groups]
-    names = [name for name, _, _ in groups]
+    names = [literal(name) for name, _, _ in groups]
     axes.set_xticks(middle, names, rotation=90, fontsize=8)
     axes.set_yticks(middle, names, fontsize=8)
     for _, first, _ in groups[1:]:

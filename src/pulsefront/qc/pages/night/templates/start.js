@@ -1,0 +1,5 @@
+startTable();
+startDrawer();
+openFromAddress();
+window.addEventListener("hashchange", openFromAddress);
+performance.mark("interactive");
