@@ -10,6 +10,7 @@ import typer
 
 from pulsefront.cli import (
     qc_alerts,
+    qc_federate,
     qc_inputs,
     qc_models,
     qc_night,
@@ -60,6 +61,7 @@ app.command("night")(qc_night.night)
 app.command("report")(qc_report.report)
 app.add_typer(qc_alerts.app, name="alerts")
 app.add_typer(qc_models.app, name="models")
+app.add_typer(qc_federate.app, name="federate")
 
 
 @app.command("backtest")

@@ -33,8 +33,10 @@ from pulsefront.qc.times import DAY_S
 __all__ = [
     "BacktestSettings",
     "Scores",
+    "TimeParts",
     "alert_table",
     "failures_in",
+    "parts_of_time",
     "score_folds",
     "thinned",
 ]
@@ -89,7 +91,7 @@ def score_folds(
 ) -> Scores:
     """Return every candidate's scores of units it was not trained on."""
     samples = fleet.samples
-    parts = _parts_of_time(fleet, settings)
+    parts = parts_of_time(fleet, settings)
     labelled = samples.label >= 0
     _check_enough(samples, parts, need_test=need_test)
     fold = _unit_folds(fleet, settings)[samples.unit]
@@ -140,7 +142,7 @@ def score_folds(
     )
 
 
-class _Parts(NamedTuple):
+class TimeParts(NamedTuple):
     """The rows of the parts of time; ``between`` is the embargo before the last one."""
 
     early: Bools
@@ -149,13 +151,14 @@ class _Parts(NamedTuple):
     late: Bools
 
 
-def _parts_of_time(fleet: Fleet, settings: BacktestSettings) -> _Parts:
+def parts_of_time(fleet: Fleet, settings: BacktestSettings) -> TimeParts:
+    """Return which rows train, calibrate and are judged; an embargo lies between the parts."""
     when = fleet.samples.as_of_s
     embargo_s = fleet.embargo_days * DAY_S
     first_cut = split_time(fleet, settings.train_until)
     second_cut = split_time(fleet, settings.calibrate_until)
     late = when >= second_cut
-    return _Parts(
+    return TimeParts(
         early=when <= first_cut - embargo_s,
         middle=(when >= first_cut) & (when <= second_cut - embargo_s),
         between=(when > second_cut - embargo_s) & ~late,
@@ -163,7 +166,7 @@ def _parts_of_time(fleet: Fleet, settings: BacktestSettings) -> _Parts:
     )
 
 
-def _check_enough(samples: Samples, parts: _Parts, *, need_test: bool) -> None:
+def _check_enough(samples: Samples, parts: TimeParts, *, need_test: bool) -> None:
     needed = {"training": parts.early, "calibration": parts.middle}
     if need_test:
         needed["test"] = parts.late

@@ -1,0 +1,1 @@
+"""Several sites, one hazard model: each sends sums over its component-days, never a record."""
