@@ -134,3 +134,26 @@ def test_model_that_scored_is_given_or_taken_from_the_store(site, tmp_path):
         register(store, load_model(site.model), who="ada")
     assert call("report", "--db", site.db, "--out", path)[0] == 0
     assert path.read_bytes() == (site.out / "night.html").read_bytes()
+
+
+def test_store_is_copied_and_the_copy_scores_the_same(site, tmp_path):
+    score(site, 0)
+    code, output = call("copy", site.db, tmp_path / "new.db")
+    assert code == 0, output
+    assert "rows copied and compared" in output
+    other = SimpleNamespace(**{**vars(site), "db": tmp_path / "new.db", "out": tmp_path / "other"})
+    for each in (site, other):
+        score(each, 1)
+    ours, theirs = (
+        {
+            path.name: path.read_bytes()
+            for path in each.out.iterdir()
+            if day_of(site, 1) in path.name
+        }
+        for each in (site, other)
+    )
+    assert ours == theirs
+    assert len(ours) == 2
+    code, output = call("copy", site.db, tmp_path / "new.db")
+    assert (code, "give an empty database" in output) == (3, True)
+    assert call("copy", tmp_path / "none.db", tmp_path / "third.db")[0] == 3

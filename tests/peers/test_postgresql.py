@@ -202,3 +202,25 @@ def test_server_that_goes_away_is_one_line(database):
 
     with Store(database) as store, pytest.raises(QCDataError, match="the next run goes on"):
         cut_off(store)
+
+
+def test_store_moves_from_sqlite_and_back_and_goes_on(database, tmp_path):
+    from pulsefront.qc.store.transfer import copy_store
+
+    unit, other = tiny_units()[:2]
+    with Store(tmp_path / "qc.db") as store, Store(database) as moved:
+        for k, each in enumerate((unit, other)):
+            batch = Batch(each.measurements, each.units, each.events, each.services)
+            with store.writing() as connection:
+                source = store.begin_source(connection, f"{k}", name="a\0b", format_name="test")
+                store.add(connection, batch, source)
+        copied = copy_store(store, moved)
+        assert copied.rows["measurement"] == len(unit.measurements) + len(other.measurements)
+        hashes = [load_history(s, unit.unit_id).content_hash() for s in (store, moved)]
+        assert hashes[0] == hashes[1]
+        # Running numbers go on after those that were copied.
+        counts = add(moved, measurements(5), "new")
+        assert counts == Counts(new=5)
+        with Store(tmp_path / "back.db") as back:
+            assert copy_store(moved, back).rows["measurement"] == copied.rows["measurement"] + 5
+            assert load_history(back, unit.unit_id).content_hash() == hashes[0]

@@ -140,6 +140,29 @@ def backtest(
     tell_backtest(result, out / "backtest.html")
 
 
+@app.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(help="Store to copy: a SQLite file, or postgresql://…")],
+    target: Annotated[str, typer.Argument(help="Empty database to copy it into.")],
+) -> None:
+    """Copy a whole store into an empty one, such as SQLite into PostgreSQL, and compare them.
+
+    Exit codes: 0 all rows are there, 2 usage, 3 the target is not empty or the copy differs,
+    5 another job works on one of the two.
+    """
+    from pulsefront.qc.store.database import Store
+    from pulsefront.qc.store.transfer import copy_store
+
+    with (
+        Store(source, must_exist=True) as old, Store(target) as new,
+        progress("copying", "rows") as report,
+    ):  # fmt: skip
+        copied = copy_store(old, new, report=report)
+    for name, rows in copied.rows.items():
+        typer.echo(f"{name}: {rows} rows")
+    typer.echo(f"{copied.total} rows copied and compared")
+
+
 @app.command("demo")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to fill.")],
