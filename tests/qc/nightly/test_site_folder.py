@@ -19,7 +19,7 @@ def test_folder_holds_all_that_the_job_needs(tmp_path):
     written = init_site(tmp_path / "site")
     names = {path.name for path in written}
     units = {"pulsefront-qc.service", "pulsefront-qc.timer"}
-    assert names == {"site.toml", "notify.toml", "crontab", *units}
+    assert names == {"site.toml", "notify.toml", "crontab", "grafana.json", *units}
     assert (tmp_path / "site" / "logs").is_dir()
     site = Site.from_toml(tmp_path / "site" / "site.toml")
     assert site.site == "our hospital"

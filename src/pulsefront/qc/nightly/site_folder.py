@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 from pulsefront.errors import ConfigError
@@ -98,7 +99,7 @@ _NIGHT = "{program} qc night {folder}"
 
 
 def init_site(folder: Path) -> list[Path]:
-    """Make a site's folder: its two TOML files, store, ``logs``, ``out``, service, timer, crontab.
+    """Make a site's folder: TOML files, store, ``logs``, ``out``, dashboard, what starts the job.
 
     Files that are there already stay as they are.
 
@@ -129,6 +130,7 @@ def init_site(folder: Path) -> list[Path]:
         "pulsefront-qc.service": _SERVICE.format(**values),
         "pulsefront-qc.timer": _TIMER,
         "crontab": _CRONTAB.format(**values),
+        "grafana.json": (files(__package__) / "grafana.json").read_text(encoding="utf-8"),
     }
     written = []
     for name, text in texts.items():
