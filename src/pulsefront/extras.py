@@ -13,6 +13,7 @@ PACKAGES = {
     "firmware": ("onnx", "onnxruntime", "hls4ml"),
     "root": ("uproot",),
     "parquet": ("pyarrow",),
+    "alerts": ("apprise",),
     "cluster": ("distributed",),
     "postgresql": ("psycopg",),
     "dicom": ("pydicom",),

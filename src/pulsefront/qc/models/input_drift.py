@@ -22,8 +22,8 @@ from pulsefront.qc.times import DAY_S
 
 __all__ = [
     "NIGHTS_JUDGED",
-    "InputProfile",
     "NightDrift",
+    "TrainingProfile",
     "drift_of",
     "fit_profile",
     "night_drift",
@@ -42,7 +42,7 @@ _HALF_A_CASE = 0.5  # added to every range, so that an empty one does not make t
 
 
 @dataclass(frozen=True)
-class InputProfile:
+class TrainingProfile:
     """What a model's inputs were like in training.
 
     Attributes
@@ -63,7 +63,7 @@ class InputProfile:
     threshold: Floats
 
 
-def fit_profile(samples: Samples, train: Ints, later: Ints, columns: Ints) -> InputProfile:
+def fit_profile(samples: Samples, train: Ints, later: Ints, columns: Ints) -> TrainingProfile:
     """Return the profile of the training rows, with thresholds from the rows of later days."""
     values = samples.values[train][:, columns].astype(np.float64)
     edges = np.full((len(columns), _RANGES - 1), np.inf)
@@ -73,7 +73,7 @@ def fit_profile(samples: Samples, train: Ints, later: Ints, columns: Ints) -> In
             cuts = np.unique(np.quantile(known, np.linspace(0, 1, _RANGES + 1)[1:-1]))
             edges[k, : len(cuts)] = cuts
     share = _counts(values, edges) / max(len(values), 1)
-    profile = InputProfile(columns, edges, share, np.full(len(columns), np.inf))
+    profile = TrainingProfile(columns, edges, share, np.full(len(columns), np.inf))
     days, day = np.unique(samples.as_of_s[later] // DAY_S, return_inverse=True)
     if len(days) < _LEAST_DAYS:
         return profile
@@ -87,7 +87,7 @@ def fit_profile(samples: Samples, train: Ints, later: Ints, columns: Ints) -> In
         ]
     )
     threshold = np.quantile(found, _SHARE_OF_DAYS, axis=0)
-    return InputProfile(columns, edges, share, np.asarray(threshold))
+    return TrainingProfile(columns, edges, share, np.asarray(threshold))
 
 
 def _counts(values: Floats, edges: Floats) -> Floats:
@@ -102,7 +102,7 @@ def _counts(values: Floats, edges: Floats) -> Floats:
     return found
 
 
-def night_indices(profile: InputProfile, values: npt.NDArray[np.floating]) -> Floats:
+def night_indices(profile: TrainingProfile, values: npt.NDArray[np.floating]) -> Floats:
     """Return the index of each input over the (row, feature) values of one night."""
     rows = len(values)
     counts = _counts(values[:, profile.columns].astype(np.float64), profile.edges)
@@ -121,7 +121,7 @@ class NightDrift(NamedTuple):
 
 
 def night_drift(
-    profile: InputProfile, values: npt.NDArray[np.floating], names: Sequence[str]
+    profile: TrainingProfile, values: npt.NDArray[np.floating], names: Sequence[str]
 ) -> list[NightDrift]:
     """Return the drift of one night's (row, feature) values; *names* are of all features."""
     found = night_indices(profile, values)

@@ -36,7 +36,7 @@ from pulsefront.qc.models.estimators import (
     Scaler,
     Trees,
 )
-from pulsefront.qc.models.input_drift import InputProfile
+from pulsefront.qc.models.input_drift import TrainingProfile
 from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, ModelManifest
 from pulsefront.qc.models.record import TrainingRecord
 
@@ -84,7 +84,7 @@ class FailureModel:
     typical: npt.NDArray[np.float32]
     thresholds: Mapping[str, float]
     training: TrainingRecord
-    inputs: InputProfile | None = None
+    inputs: TrainingProfile | None = None
     file_hash: str = ""
 
 
@@ -243,7 +243,9 @@ def _model(
         typical=_array(members["typical.npy"]),
         thresholds=manifest.thresholds,
         training=manifest.training,
-        inputs=None if manifest.inputs is None else _unpack(InputProfile, manifest.inputs, members),
+        inputs=None
+        if manifest.inputs is None
+        else _unpack(TrainingProfile, manifest.inputs, members),
         file_hash=file_hash,
     )
 

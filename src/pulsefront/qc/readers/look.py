@@ -22,7 +22,7 @@ from pulsefront.qc.readers.text import (
 from pulsefront.qc.readers.words import kind_of_service
 from pulsefront.qc.times import DateOrder, parse_times
 
-__all__ = ["Column", "Look", "look_at"]
+__all__ = ["Look", "SeenColumn", "look_at"]
 
 _LINES = 2_000
 _CLOCK = re.compile(r"\s*\d{1,2}[:.h]\d{2}(:\d{2})?\s*([AaPp][Mm])?\s*")
@@ -31,7 +31,7 @@ ColumnKind = Literal["date", "clock", "number", "kind", "word", "empty"]
 
 
 @dataclass(frozen=True)
-class Column:
+class SeenColumn:
     """One column: its name, what its cells are, and some of them."""
 
     name: str
@@ -52,9 +52,9 @@ class Look:
     skip_lines: int
     decimal_comma: bool
     rows: int
-    columns: tuple[Column, ...]
+    columns: tuple[SeenColumn, ...]
 
-    def of_kind(self, kind: ColumnKind) -> list[Column]:
+    def of_kind(self, kind: ColumnKind) -> list[SeenColumn]:
         """Return the columns of one kind."""
         return [column for column in self.columns if column.kind == kind]
 
@@ -120,11 +120,11 @@ def _table(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
     return 0, 0
 
 
-def _column(name: str, cells: tuple[str, ...], *, decimal_comma: bool) -> Column:
+def _column(name: str, cells: tuple[str, ...], *, decimal_comma: bool) -> SeenColumn:
     some = [cell for cell in cells if cell]
     if not some:
-        return Column(name, "empty", ())
-    return Column(name, _kind(some, decimal_comma=decimal_comma), tuple(some))
+        return SeenColumn(name, "empty", ())
+    return SeenColumn(name, _kind(some, decimal_comma=decimal_comma), tuple(some))
 
 
 def _kind(cells: Sequence[str], *, decimal_comma: bool) -> ColumnKind:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pulsefront.errors import DataError, QCDataError
-from pulsefront.qc.readers.look import Column, Look, look_at
+from pulsefront.qc.readers.look import Look, SeenColumn, look_at
 from pulsefront.qc.readers.open import open_source
 from pulsefront.qc.site import Site
 from pulsefront.qc.times import OrderVotes
@@ -85,7 +85,7 @@ class _Roles:
     def __init__(self, look: Look) -> None:
         self._left = list(look.columns)
 
-    def find(self, words: str, *kinds: str) -> Column | None:
+    def find(self, words: str, *kinds: str) -> SeenColumn | None:
         """Return the first column whose name has one of some words, and take it out."""
         for word in words.split():
             for column in self._left:
@@ -95,7 +95,7 @@ class _Roles:
                     return column
         return None
 
-    def named(self, phrases: Iterable[str]) -> Column | None:
+    def named(self, phrases: Iterable[str]) -> SeenColumn | None:
         """Return the first column whose name holds one of some phrases, and take it out."""
         for column in self._left:
             plain = re.sub(r"[\W_]+", " ", column.name.lower())
@@ -104,7 +104,7 @@ class _Roles:
                 return column
         return None
 
-    def first(self, kind: str) -> Column | None:
+    def first(self, kind: str) -> SeenColumn | None:
         """Return the first column of a kind, and take it out."""
         for column in self._left:
             if column.kind == kind:
@@ -113,7 +113,7 @@ class _Roles:
         return None
 
     @property
-    def left(self) -> Sequence[Column]:
+    def left(self) -> Sequence[SeenColumn]:
         """Columns without a role."""
         return self._left
 
@@ -124,24 +124,24 @@ class _Mapping:
 
     table: str
     shape: str
-    columns: list[tuple[str, list[Column]]] = field(default_factory=list)
-    tests: list[Column] = field(default_factory=list)
+    columns: list[tuple[str, list[SeenColumn]]] = field(default_factory=list)
+    tests: list[SeenColumn] = field(default_factory=list)
 
-    def add(self, quantity: str, *columns: Column | None) -> None:
+    def add(self, quantity: str, *columns: SeenColumn | None) -> None:
         """Give a quantity its columns, if there are any."""
         found = [column for column in columns if column is not None]
         if found:
             self.columns.append((quantity, found))
 
 
-def _when(roles: _Roles) -> list[Column]:
+def _when(roles: _Roles) -> list[SeenColumn]:
     """Return the column of the date, and of the time of day where that has its own."""
     date = roles.first("date")
     clock = roles.first("clock") if date else None
     return [column for column in (date, clock) if column]
 
 
-def _long(roles: _Roles, test: Column, value: Column) -> _Mapping:
+def _long(roles: _Roles, test: SeenColumn, value: SeenColumn) -> _Mapping:
     mapping = _Mapping("measurement", "a row a test")
     mapping.add("unit_id", roles.find(_UNIT))
     mapping.add("component_id", roles.find(_COMPONENT))
@@ -169,7 +169,7 @@ def _wide(roles: _Roles) -> _Mapping:
     return mapping
 
 
-def _events(roles: _Roles, code: Column) -> _Mapping:
+def _events(roles: _Roles, code: SeenColumn) -> _Mapping:
     mapping = _Mapping("event", "a row an event")
     mapping.add("unit_id", roles.find(_UNIT))
     mapping.add("component_id", roles.find(_COMPONENT))
@@ -252,14 +252,14 @@ def _date_lines(mapping: _Mapping) -> list[str]:
         return [f"# {_plain(error.problem)}:", '# date_order = "dmy"  # or "mdy"']
 
 
-def _column_line(quantity: str, columns: Sequence[Column]) -> str:
+def _column_line(quantity: str, columns: Sequence[SeenColumn]) -> str:
     names = [json.dumps(column.name, ensure_ascii=False) for column in columns]
     value = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
     examples = ", ".join(_plain(cell) for cell in dict.fromkeys(columns[0].cells[:3]))
     return f"{quantity} = {value}  # {examples}"
 
 
-def _test_line(column: Column) -> str:
+def _test_line(column: SeenColumn) -> str:
     """Return the line of a test, with its unit of measurement where the name tells one."""
     key = json.dumps(column.name, ensure_ascii=False)
     bracketed = _BRACKETED.fullmatch(column.name)

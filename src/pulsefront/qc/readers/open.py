@@ -23,7 +23,7 @@ from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.site_mapping import FileFormat
 
-__all__ = ["Plan", "Source", "open_source", "plans_of", "why_passed_over"]
+__all__ = ["ReadingPlan", "Source", "open_source", "plans_of", "why_passed_over"]
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".svg"}
 _LITTER = {"thumbs.db", "desktop.ini"}
@@ -33,7 +33,7 @@ _UNFINISHED = {".tmp", ".part", ".filepart", ".crdownload", ".swp"}
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReadingPlan:
     """One way in which a file is to be read.
 
     Attributes
@@ -96,13 +96,14 @@ def _is_note(path: Path) -> bool:
         return False  # is refused with its reason when it is read
 
 
-def plans_of(path: Path, site: Site) -> list[Plan]:
+def plans_of(path: Path, site: Site) -> list[ReadingPlan]:
     """Return all ways in which a file is to be read; there is at least one."""
     pattern, mappings = site.mappings_of(path)
     if not mappings:
-        return [Plan(path, told=mpc_folder(path))]
+        return [ReadingPlan(path, told=mpc_folder(path))]
     return [
-        Plan(path, pattern, k, mapping, _told(mapping, path)) for k, mapping in enumerate(mappings)
+        ReadingPlan(path, pattern, k, mapping, _told(mapping, path))
+        for k, mapping in enumerate(mappings)
     ]
 
 
@@ -116,7 +117,7 @@ def _told(mapping: Mapping, path: Path) -> str:
     return json.dumps(values, sort_keys=True) if values else ""
 
 
-def open_source(path: Path, site: Site, *, now_s: int, plan: Plan | None = None) -> Source:
+def open_source(path: Path, site: Site, *, now_s: int, plan: ReadingPlan | None = None) -> Source:
     """Return how to read *path*.
 
     A mapping of the site whose pattern fits the file name comes first; then the content decides,

@@ -25,7 +25,7 @@ from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.joining import join_names, strange_components
 from pulsefront.qc.store.known import counts_from
 from pulsefront.qc.store.ledger import (
-    Recorded,
+    RecordedSource,
     adopt,
     read_with,
     recorded,
@@ -34,7 +34,7 @@ from pulsefront.qc.store.ledger import (
 )
 from pulsefront.qc.store.lock import locked
 from pulsefront.qc.store.paths import PathMemory, find_files, path_text
-from pulsefront.qc.store.read_file import FileResult, Task, Tools, read_file, with_remedy
+from pulsefront.qc.store.read_file import FileResult, ReadingTask, Tools, read_file, with_remedy
 from pulsefront.qc.store.runs import RunTotals, begin_run, end_run
 from pulsefront.qc.store.units import apply_site
 
@@ -121,7 +121,9 @@ def ingest(
         store.forget_names()
         tools = Tools(store, site, limits, present, arrived_at, not_before, memory)
         planned = _plan(tools, files)
-        wanted = [task.identity for tasks in planned for task in tasks if isinstance(task, Task)]
+        wanted = [
+            task.identity for tasks in planned for task in tasks if isinstance(task, ReadingTask)
+        ]
         with store.engine.connect() as connection:
             ledger = recorded(connection, wanted)
         for size, end, tasks in zip(sizes, ends, planned, strict=True):
@@ -174,12 +176,12 @@ def _lasted(present: int, now_s: int | None) -> int:
     return max(int(time.time()) - present, 0) if now_s is None else 0
 
 
-def _plan(tools: Tools, files: Sequence[Path]) -> list[list[Task | FileResult]]:
+def _plan(tools: Tools, files: Sequence[Path]) -> list[list[ReadingTask | FileResult]]:
     """Return by file what is to be done: readings with what the ledger holds of them.
 
     A file that is no quality control, or that cannot be opened, has its result already.
     """
-    planned: list[list[Task | FileResult]] = []
+    planned: list[list[ReadingTask | FileResult]] = []
     for path in files:
         why = why_passed_over(path, tools.site)
         if why:
@@ -193,12 +195,17 @@ def _plan(tools: Tools, files: Sequence[Path]) -> list[list[Task | FileResult]]:
             continue
         plans = plans_of(path, tools.site)
         names = tuple(plan.identity(content.content_hash) for plan in plans)
-        planned.append([Task(plan, content, read_with(plan, tools.site), names) for plan in plans])
+        planned.append(
+            [ReadingTask(plan, content, read_with(plan, tools.site), names) for plan in plans]
+        )
     return planned
 
 
 def _deal_with(
-    tools: Tools, task: Task, ledger: dict[str, Recorded], progress: Callable[[Batch], None]
+    tools: Tools,
+    task: ReadingTask,
+    ledger: dict[str, RecordedSource],
+    progress: Callable[[Batch], None],
 ) -> FileResult:
     """Read a file by one mapping where the ledger asks for it; return what became of it."""
     known = ledger.get(task.identity)
@@ -218,7 +225,7 @@ def _deal_with(
     return read_file(tools, task, known, new_turn=back, progress=progress)
 
 
-def _is_back(task: Task, known: Recorded) -> bool:
+def _is_back(task: ReadingTask, known: RecordedSource) -> bool:
     """Return whether a path has the content again that it had before another one.
 
     Who puts an older export back means it: it corrects the one that came between.

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from pulsefront import __version__
 from pulsefront.files import hash_json
-from pulsefront.qc.readers.open import Plan
+from pulsefront.qc.readers.open import ReadingPlan
 from pulsefront.qc.site import Site
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.counts import Counts
@@ -30,7 +30,7 @@ __all__ = [
     "ALWAYS",
     "Outcome",
     "ReadWith",
-    "Recorded",
+    "RecordedSource",
     "adopt",
     "begin_reading",
     "end_reading",
@@ -54,7 +54,7 @@ class ReadWith:
     version: str = __version__
 
 
-def read_with(plan: Plan, site: Site) -> ReadWith:
+def read_with(plan: ReadingPlan, site: Site) -> ReadWith:
     """Return what a file is read with."""
     mapping = plan.mapping.model_dump(mode="json") if plan.mapping else None
     names = [
@@ -69,7 +69,7 @@ def read_with(plan: Plan, site: Site) -> ReadWith:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedSource:
     """What the ledger holds of one reading; ``source_hash`` is its name when it was looked up."""
 
     source_id: int
@@ -99,10 +99,10 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def recorded(connection: sa.Connection, identities: Iterable[str]) -> dict[str, Recorded]:
+def recorded(connection: sa.Connection, identities: Iterable[str]) -> dict[str, RecordedSource]:
     """Return what the ledger holds of some readings, by their identity."""
     s = schema.source
-    found: dict[str, Recorded] = {}
+    found: dict[str, RecordedSource] = {}
     for some in pieces(sorted(set(identities)), PER_QUERY):
         query = sa.select(*(s.c[name] for name in _COLUMNS)).where(s.c.source_hash.in_(some))
         for row in connection.execute(query).mappings():
@@ -111,8 +111,8 @@ def recorded(connection: sa.Connection, identities: Iterable[str]) -> dict[str, 
 
 
 def adopt(
-    connection: sa.Connection, plan: Plan, content_hash: str, taken: Iterable[str]
-) -> Recorded | None:
+    connection: sa.Connection, plan: ReadingPlan, content_hash: str, taken: Iterable[str]
+) -> RecordedSource | None:
     """Return the reading that this one continues, under its name of today; None where it is new.
 
     A file whose pattern has changed, or that got a mapping after it was refused, is still the same
@@ -140,10 +140,10 @@ def adopt(
     return _recorded({**row, "path": path})
 
 
-def _recorded(row: Mapping[str, Any]) -> Recorded:
-    plain = {name: row[name] for name in _COLUMNS if name in Recorded.__dataclass_fields__}
+def _recorded(row: Mapping[str, Any]) -> RecordedSource:
+    plain = {name: row[name] for name in _COLUMNS if name in RecordedSource.__dataclass_fields__}
     used = ReadWith(row["mapping_hash"], row["site_hash"], row["version"])
-    return Recorded(**plain, read_with=used)
+    return RecordedSource(**plain, read_with=used)
 
 
 def set_aside(connection: sa.Connection, paths: Iterable[str]) -> None:
@@ -156,7 +156,7 @@ def set_aside(connection: sa.Connection, paths: Iterable[str]) -> None:
         connection.execute(sa.update(s).where(refused).values(state="again", reason="", remedy=""))
 
 
-def why_read(known: Recorded | None, used: ReadWith, now_s: int) -> str:
+def why_read(known: RecordedSource | None, used: ReadWith, now_s: int) -> str:
     """Return why a file is to be read with *used*, empty where it need not be."""
     if known is None:
         return "new"
@@ -180,9 +180,9 @@ def why_read(known: Recorded | None, used: ReadWith, now_s: int) -> str:
 
 def begin_reading(
     connection: sa.Connection,
-    plan: Plan,
+    plan: ReadingPlan,
     content_hash: str,
-    known: Recorded | None,
+    known: RecordedSource | None,
     *,
     arrived_at: int,
     not_before: int,

@@ -12,7 +12,7 @@ import numpy as np
 
 from pulsefront.errors import PulsefrontError, ToolMissing
 from pulsefront.qc.readers.limits import Limits, apply_limits
-from pulsefront.qc.readers.open import Plan, open_source
+from pulsefront.qc.readers.open import ReadingPlan, open_source
 from pulsefront.qc.readers.quantities import NotYet
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Site
@@ -22,7 +22,7 @@ from pulsefront.qc.store.ledger import (
     ALWAYS,
     Outcome,
     ReadWith,
-    Recorded,
+    RecordedSource,
     begin_reading,
     end_reading,
 )
@@ -32,7 +32,7 @@ from pulsefront.qc.store.units import with_site
 from pulsefront.qc.store.withdraw import withdraw_unseen
 from pulsefront.qc.store.writing import Writing
 
-__all__ = ["FileResult", "Task", "Tools", "read_file", "with_remedy"]
+__all__ = ["FileResult", "ReadingTask", "Tools", "read_file", "with_remedy"]
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -93,13 +93,13 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Task:
+class ReadingTask:
     """One reading: how, of which content, and what it is read with.
 
     ``siblings`` are the names of all readings of the file, this one among them.
     """
 
-    plan: Plan
+    plan: ReadingPlan
     content: Content
     used: ReadWith
     siblings: tuple[str, ...]
@@ -128,8 +128,8 @@ class _Progress:
 
 def read_file(
     tools: Tools,
-    task: Task,
-    known: Recorded | None,
+    task: ReadingTask,
+    known: RecordedSource | None,
     *,
     new_turn: bool,
     progress: Callable[[Batch], None],
@@ -188,7 +188,7 @@ def read_file(
 
 def _store_batches(
     tools: Tools,
-    task: Task,
+    task: ReadingTask,
     writing: Writing,
     so_far: _Progress,
     progress: Callable[[Batch], None],

@@ -9,7 +9,7 @@ from typing import Any
 from pulsefront.qc.alerts.records import Alert, AlertChange
 from pulsefront.qc.times import DAY_S, iso_date
 
-__all__ = ["Content", "change_content", "digest_content", "plain", "rest_content"]
+__all__ = ["MessageContent", "change_content", "digest_content", "plain", "rest_content"]
 
 _MOST_LISTED = 200
 _TODO = {
@@ -20,7 +20,7 @@ _TODO = {
 
 
 @dataclass(frozen=True)
-class Content:
+class MessageContent:
     """A message before it is dressed for a channel; ``facts`` are what a program reads."""
 
     subject: str
@@ -33,7 +33,7 @@ def plain(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def change_content(alert: Alert, change: AlertChange, page_url: str) -> Content:
+def change_content(alert: Alert, change: AlertChange, page_url: str) -> MessageContent:
     """Return what is said of one change of an alert."""
     who = f" by {change.who}" if change.who else ""
     lines = [
@@ -47,22 +47,22 @@ def change_content(alert: Alert, change: AlertChange, page_url: str) -> Content:
     if change.kind in _TODO:
         lines.append(f"To do: {_TODO[change.kind].format(n=alert.alert_id)}")
     subject = f"[pulsefront] {change.kind}: {alert.name}"
-    return Content(plain(subject), _text(lines, page_url), _facts(alert, change))
+    return MessageContent(plain(subject), _text(lines, page_url), _facts(alert, change))
 
 
 def rest_content(
     pairs: Sequence[tuple[Alert, AlertChange]], as_of_s: int, page_url: str
-) -> Content:
+) -> MessageContent:
     """Return what is said of the changes of a night beyond those told one by one."""
     day = iso_date(as_of_s - DAY_S)
     lines = [f"{len(pairs)} more changes of alerts in the night of {day}:"]
     lines += [f"- {change.kind}: {alert.name}: {change.why}" for alert, change in _some(pairs)]
     facts = {"kind": "changes", "as_of": day, "changes": [_facts(*pair) for pair in pairs]}
     subject = f"[pulsefront] {len(pairs)} more changes of alerts, {day}"
-    return Content(subject, _text(lines, page_url), facts)
+    return MessageContent(subject, _text(lines, page_url), facts)
 
 
-def digest_content(alerts: Sequence[Alert], as_of_s: int, page_url: str) -> Content:
+def digest_content(alerts: Sequence[Alert], as_of_s: int, page_url: str) -> MessageContent:
     """Return what is said of all alerts that are not closed."""
     day = iso_date(as_of_s - DAY_S)
     living = [alert for alert in alerts if alert.state != "closed"]
@@ -76,7 +76,7 @@ def digest_content(alerts: Sequence[Alert], as_of_s: int, page_url: str) -> Cont
     ]
     facts = {"kind": "digest", "as_of": day, "alerts": [_of_alert(alert) for alert in living]}
     subject = f"[pulsefront] {len(living)} alerts not closed, {day}"
-    return Content(subject, _text(lines, page_url), facts)
+    return MessageContent(subject, _text(lines, page_url), facts)
 
 
 def _some(items: Sequence[Any]) -> Sequence[Any]:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from pulsefront.files import hash_json
 from pulsefront.qc.alerts.ledger import alerts_after, next_number
 from pulsefront.qc.alerts.notify.messages import (
-    Content,
+    MessageContent,
     change_content,
     digest_content,
     rest_content,
@@ -98,7 +98,7 @@ def _of_site(channel: Channel, alert: Alert) -> bool:
 
 def _contents(
     settings: NotifySettings, told: Sequence[tuple[Alert, AlertChange]], as_of_s: int
-) -> Iterator[tuple[str, Content]]:
+) -> Iterator[tuple[str, MessageContent]]:
     """Yield messages by name: one per change, and one for the rest where there are too many."""
     one_by_one, rest = told[: settings.most_per_night], told[settings.most_per_night :]
     for alert, change in one_by_one:
