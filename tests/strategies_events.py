@@ -174,15 +174,26 @@ def wavecatcher_bytes(waveforms: np.ndarray, *, measurements: bool = False) -> b
     return b"".join(parts)
 
 
-def petsys_bytes(events: int = 20, *, form: str = "petsys-single") -> bytes:
-    """Return the bytes of a PETsys list-mode file."""
+def petsys_bytes(
+    events: int = 20,
+    *,
+    form: str = "petsys-single",
+    hits_per_group: int = 1,
+    step_ps: int = 10**9,
+) -> bytes:
+    """Return the bytes of a PETsys list-mode file; groups number their hits, as PETsys does."""
     random = np.random.default_rng(5)
     parts = []
     for event in range(events):
+        number = event % hits_per_group
+        group, count = event - number, min(hits_per_group, events - (event - number))
         for side in range(2 if form == "petsys-coincidence" else 1):
-            if form != "petsys-single":
-                parts.append(bytes([2, side]))
-            parts.append(np.array(10**9 * (event + 1) + 300 * side, "<i8").tobytes())
+            if form == "petsys-group":
+                parts.append(bytes([count, number]))
+            elif form == "petsys-coincidence":
+                parts.append(bytes([1, 0]))
+            time_ps = step_ps * (group + 1) + 300 * side + 40 * number
+            parts.append(np.array(time_ps, "<i8").tobytes())
             parts.append(np.array(random.uniform(400, 600), "<f4").tobytes())
             parts.append(np.array(random.integers(0, 1024), "<i4").tobytes())
     return b"".join(parts)

@@ -111,7 +111,10 @@ def test_ingest_stores_where_events_come_from(tmp_path: Path) -> None:
     table = store.read(tmp_path / "s.h5")
     assert [source["file"] for source in table.provenance["sources"]] == ["wave0.dat", "wave1.dat"]
     assert len(table.provenance["sources"][0]["sha256"]) == 64
-    invoke("ingest", *files, "--out", tmp_path / "s.h5", "--append")
+    with pytest.raises(DataError, match=r"events of wave0\.dat already, from event 0 on"):
+        invoke("ingest", *files, "--out", tmp_path / "s.h5", "--append")
+    assert len(store.read(tmp_path / "s.h5")) == 4
+    invoke("ingest", *files, "--out", tmp_path / "s.h5", "--append", "--again")
     assert len(store.read(tmp_path / "s.h5")) == 8
 
 

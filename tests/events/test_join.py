@@ -12,9 +12,13 @@ from pulsefront.events.combine import combine
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.ingest import open_sources
 from pulsefront.events.join import join_channels
+from pulsefront.events.readers.base import ReadOptions
 from pulsefront.events.readers.open import open_events
 from pulsefront.events.tags import TagUnwrapper
 from strategies_events import wavedump_bytes
+
+# One sample value all along reads as well in another type, which is an error of its own.
+U16 = ReadOptions(sample_type="u16")
 
 
 def channel_file(
@@ -36,7 +40,7 @@ def channel_file(
 
 def joined(folder: Path, *counters: list[int], chunk: int = 1000, key: str = "event_counter"):
     paths = [channel_file(folder, c, list(events)) for c, events in enumerate(counters)]
-    source = join_channels([open_events(path) for path in paths], key)
+    source = join_channels([open_events(path, U16) for path in paths], key)
     return EventTable.concatenate(list(source.chunks(chunk)))
 
 

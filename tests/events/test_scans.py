@@ -132,6 +132,8 @@ def test_ingest_takes_a_manifest(tmp_path: Path) -> None:
     assert ingest([manifest], tmp_path / "set.h5") == 36
     table = store.read(tmp_path / "set.h5")
     assert table["charge_adc"].shape == (36, 8)
-    assert len(table.provenance["sources"]) == 1
+    names = [source["file"] for source in table.provenance["sources"]]
+    assert names[0] == "manifest.toml"
+    assert len(names) == 1 + 9
     with pytest.raises(ConfigError, match="alone"):
         ingest([manifest, tmp_path / "r0_0_0.csv"], tmp_path / "other.h5")

@@ -150,7 +150,8 @@ def test_truncation_at_every_byte(seed: Seed, tmp_path: Path) -> None:
             continue
         assert len(table) == count, cut
         assert (table.status == 0).all()
-        np.testing.assert_array_equal(table[seed.column], whole[:count])
+        if count:
+            np.testing.assert_array_equal(table[seed.column], whole[:count])
         # A trace states its segments, so that it shows also when it ends between two.
         end = len(seed.content) if seed.name == "lecroy" else seed.starts[count]
         assert warned == (cut != end), cut

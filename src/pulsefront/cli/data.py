@@ -98,6 +98,10 @@ def ingest(
     append: Annotated[
         bool, typer.Option("--append", help="Add to the store, chunk by chunk.")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Take a file whose events are in the store once more."),
+    ] = False,
     strict: Strict = False,
 ) -> None:
     """Read measured files, or the scans of a manifest, into one event store."""
@@ -116,6 +120,7 @@ def ingest(
             format_name=format_name,
             join=join.value,
             append=append,
+            again=again,
             report=report,
         )
     typer.echo(f"{out}: {count} events {'added' if append else 'written'}")
@@ -385,13 +390,17 @@ def _inspected_detector(file: Path) -> tuple[list[str], Figure | None]:
 def _inspected_events(
     file: Path, options: ReadOptions, format_name: str | None
 ) -> tuple[list[str], Figure | None]:
-    from pulsefront.events.readers.open import open_events
+    from dataclasses import replace
+
+    from pulsefront.events.ingest import open_sources
     from pulsefront.measured.inspect import inspect_events
     from pulsefront.measured.pickoff import counted_status
     from pulsefront.progress import progress
 
     with warnings_on_stderr(), progress("inspect", "events") as report:
-        found = inspect_events(open_events(file, options, format_name=format_name), report=report)
+        # A table without a mapping file shows its columns as they are.
+        source = open_sources([file], replace(options, unmapped=True), format_name=format_name)
+        found = inspect_events(source, report=report)
     lines = [f"{file}: {found.format}, {found.events} events"]
     if found.duration_s is not None:
         rate = f", {found.rate_per_s:.4g} events/s" if found.rate_per_s else ""

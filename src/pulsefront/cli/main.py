@@ -45,7 +45,7 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import calibration, data, files, firmware, qc, simulation, study
+    from pulsefront.cli import calibration, data, files, firmware, mapping, qc, simulation, study
 
     commands = (
         files.new,
@@ -55,6 +55,7 @@ def _register() -> None:
         simulation.simulate,
         data.ingest,
         data.inspect,
+        mapping.mapping,
         data.pickoff,
         data.charges,
         calibration.coincidences,

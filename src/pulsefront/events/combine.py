@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pulsefront.errors import ConfigError
+from pulsefront.events.clock import with_stretches
 from pulsefront.events.container import EventTable
 from pulsefront.events.join import JoinKey, join_channels
 from pulsefront.events.readers.base import EventFile, ReadOptions, check_same_quantities
@@ -36,7 +37,10 @@ def open_files(
     if not paths:
         raise ConfigError("no files given", field="files")
     files = [open_events(path, options, format_name=format_name) for path in paths]
-    return combine(files, join)
+    whole = combine(files, join)
+    # Channels side by side are one file to the clock; files one after the other are several.
+    joined = whole.provenance.get("joined_by") != files[0].provenance.get("joined_by")
+    return with_stretches([whole] if joined else files, whole)
 
 
 def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:

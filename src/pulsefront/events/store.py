@@ -8,6 +8,7 @@ Layout, also readable with any HDF5 viewer::
                      attributes: unit, description
     /events/status   (event,) uint16 of `Status` flags; attribute: flags (JSON name → value)
     /committed       one integer: the events that are wholly written
+    /sources         one line per file that was ingested: sha256, bytes, name, its first event
 
 Everything has checksums: columns, provenance and count by HDF5's Fletcher32 filter, attributes,
 which have a fixed length, by that of the block they stand in. (Text of variable length stands in a
@@ -22,7 +23,7 @@ the chunk in flight.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ import numpy as np
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.left_open import is_left_open
+from pulsefront.events.sources import SOURCE, Source
 from pulsefront.events.store_read import (
     FORMAT,
     FORMAT_VERSION,
@@ -47,6 +49,7 @@ from pulsefront.hdf5 import atomic_hdf5, hdf5_disk_errors, let_go
 __all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", "write_stream"]
 
 CHUNK_BYTES = 1 << 20
+SOURCES_PER_CHUNK = 16
 STATUS = Quantity("1", "flags of what is wrong with the event; 0 means nothing is")
 
 
@@ -68,11 +71,13 @@ def write_stream(
     path: str | Path,
     *,
     provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+    sources: Sequence[Source] = (),
 ) -> int:
     """Write *tables* one after the other to one new store, atomically; return the event count.
 
-    Memory holds one table at a time. The provenance is that of the first table unless given; a
-    function is called for it at the end, when what was counted on the way is known.
+    Memory holds one table at a time. *sources* are the files they come from. The provenance is that
+    of the first table unless given; a function is called for it at the end, when what was counted
+    on the way is known.
 
     Raises
     ------
@@ -89,6 +94,7 @@ def write_stream(
                     _create(file, table, table.provenance)
                 else:
                     _create(file, table, provenance)
+                _note_sources(file, sources, 0)
             _extend(file, table, count, path)
             count += len(table)
         if "events" not in file:
@@ -101,11 +107,12 @@ def write_stream(
 
 
 @contextmanager
-def append(path: str | Path) -> Iterator[Appender]:
+def append(path: str | Path, *, sources: Sequence[Source] = ()) -> Iterator[Appender]:
     """Yield an `Appender` whose ``add(table)`` commits one chunk of events to the store.
 
     The store is made if it is not there; every committed chunk survives a kill. A store that an
     earlier writer left behind when it was killed is first rewritten from its whole chunks.
+    *sources*, the files that the events come from, are noted with the first chunk.
 
     Raises
     ------
@@ -119,8 +126,9 @@ def append(path: str | Path) -> Iterator[Appender]:
     path = Path(path)
     if path.exists() and is_left_open(path):
         with open_store(path) as stored:
-            write_stream(stored.chunks(), path, provenance=stored.provenance)
-    appender = Appender(path)
+            known = stored.sources
+            write_stream(stored.chunks(), path, provenance=stored.provenance, sources=known)
+    appender = Appender(path, sources)
     with hdf5_disk_errors(path):
         try:
             yield appender
@@ -131,8 +139,9 @@ def append(path: str | Path) -> Iterator[Appender]:
 class Appender:
     """Adds chunks of events to one store; made by `append`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sources: Sequence[Source] = ()) -> None:
         self.path = path
+        self.sources = sources
         self._file: h5py.File | None = None
         self.count = 0
 
@@ -163,6 +172,7 @@ class Appender:
         file = h5py.File(self.path, "r+", libver=("v110", "v110"))
         self.count = int(np.ravel(file["committed"][()])[0])
         file.swmr_mode = True
+        _note_sources(file, self.sources, self.count)
         return file
 
 
@@ -174,6 +184,9 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
     file.attrs["format_version"] = FORMAT_VERSION
     _store_provenance(file, provenance)
     file.create_dataset("committed", data=np.zeros(1, np.int64), chunks=(1,), fletcher32=True)
+    file.create_dataset(
+        "sources", (0,), SOURCE, maxshape=(None,), chunks=(SOURCES_PER_CHUNK,), fletcher32=True
+    )
     group = file.create_group("events", track_order=True)
     for name, column in (*table.columns.items(), ("status", table.status)):
         if column.dtype.kind not in "biuf":
@@ -187,8 +200,12 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
         dataset = group.create_dataset(
             name,
             shape=(0, *column.shape[1:]),
-            maxshape=(None, *column.shape[1:]),
-            chunks=(max(1, min(CHUNK_BYTES // event_bytes, 65536)), *column.shape[1:]),
+            # Of a run without events not even the length of its waveforms may be known.
+            maxshape=(None, *(length or None for length in column.shape[1:])),
+            chunks=(
+                max(1, min(CHUNK_BYTES // event_bytes, 65536)),
+                *(length or 1 for length in column.shape[1:]),
+            ),
             dtype=column.dtype,
             compression="gzip",
             compression_opts=1,
@@ -200,6 +217,17 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
         dataset.attrs["description"] = _fixed(quantity.description)
     flags = {flag.name: flag.value for flag in Status}
     group["status"].attrs["flags"] = _fixed(json.dumps(flags))
+
+
+def _note_sources(file: h5py.File, sources: Sequence[Source], first_event: int) -> None:
+    """Add *sources*; a store of an earlier version has no room for them."""
+    if not sources or "sources" not in file:
+        return
+    dataset = file["sources"]
+    count = dataset.shape[0]
+    dataset.resize(count + len(sources), axis=0)
+    dataset[count:] = np.array([source.record(first_event) for source in sources], SOURCE)
+    dataset.flush()
 
 
 def _store_provenance(file: h5py.File, provenance: Mapping[str, Any]) -> None:

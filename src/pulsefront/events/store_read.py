@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError, PulsefrontError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.left_open import is_left_open, open_left_open
+from pulsefront.events.sources import Source
 
 __all__ = [
     "FORMAT",
@@ -57,6 +58,27 @@ class StoredEvents:
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def sources(self) -> list[Source]:
+        """The files that were ingested; none in a store of an earlier version."""
+        if "sources" not in self.file:
+            return []
+        try:
+            lines = self.file["sources"][()]
+        except _HDF5_ERRORS as error:
+            raise DataError(
+                f"cannot be read back: {_reason(error)}", file=self.path, field="sources"
+            ) from None
+        return [
+            Source(
+                line["file"].decode(errors="replace"),
+                int(line["bytes"]),
+                line["sha256"].decode(),
+                int(line["first_event"]),
+            )
+            for line in lines
+        ]
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Return events *start* to *stop* of a column, or of ``"status"``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ __all__ = [
     "SampleType",
     "check_same_quantities",
     "incomplete",
+    "left_out",
     "read_head",
 ]
 
@@ -53,6 +54,8 @@ class ReadOptions:
         Samples per record of a file without headers.
     mapping
         TOML file that says which array is what, for tables and general HDF5, NumPy or ROOT files.
+    unmapped
+        Let every array of a table stand for itself where there is no mapping file: to look at it.
     """
 
     strict: bool = False
@@ -62,6 +65,7 @@ class ReadOptions:
     sample_type: SampleType = "auto"
     record_samples: int | None = None
     mapping: Path | None = None
+    unmapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,16 @@ class EventFile:
     def origin(self) -> dict[str, Any]:
         """What the file says about itself, without the number of its events."""
         return {name: value for name, value in self.provenance.items() if name != "events"}
+
+    def told(self, **more: Any) -> EventFile:
+        """Return the file with more about itself in its provenance."""
+        provenance = {**self.provenance, **more}
+
+        def stream(events: int) -> Iterator[EventTable]:
+            for table in self.stream(events):
+                yield table.with_provenance({**table.provenance, **more})
+
+        return replace(self, provenance=provenance, stream=stream)
 
     def reported(self, report: Report) -> Iterator[EventTable]:
         """Yield what `chunks` yields, and call *report* whenever a table has been used."""
@@ -161,6 +175,21 @@ def incomplete(
     warnings.warn(f"{path}: {text}; they are kept", DataWarning, stacklevel=3)
 
 
+def left_out(
+    path: Path, options: ReadOptions, *, byte_offset: int, events_kept: int, problem: str
+) -> None:
+    """Warn that records of *path* are left out for *problem*, which says which; raise if strict.
+
+    Raises
+    ------
+    TruncatedFile
+        Reading is strict.
+    """
+    if options.strict:
+        raise TruncatedFile(path, byte_offset=byte_offset, events_kept=events_kept, problem=problem)
+    warnings.warn(f"{path}: {problem}", DataWarning, stacklevel=3)
+
+
 def read_head(path: Path, count: int = 4096) -> bytes:
     """Return the first *count* bytes of a file.
 
@@ -179,5 +208,9 @@ def read_head(path: Path, count: int = 4096) -> bytes:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", file=path) from None
     if not head:
-        raise DataError("the file is empty", file=path, remedy="copy it again from its source")
+        raise DataError(
+            "the file is empty",
+            file=path,
+            remedy="a run without events, or a copy that failed: compare it with its source",
+        )
     return head

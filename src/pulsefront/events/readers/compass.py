@@ -8,8 +8,8 @@ named with ``--format``, what they hold is found by trying.
 
 What the board's own flags say of saturation and pile-up becomes the status of the event.
 
-Waveforms get the length of the first one: a shorter one is filled up with zeros, a longer one cut,
-and both are marked `Status.TRUNCATED`, with their own length in ``sample_count``.
+Waveforms get the length that most of the first ones have: a shorter one is filled up with zeros, a
+longer one cut, and both are marked `Status.TRUNCATED`, with their own length in ``sample_count``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pulsefront.events.readers.base import (
     incomplete,
     read_head,
 )
+from pulsefront.events.readers.records import HALF_WRITTEN, content_end
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 
@@ -37,6 +38,7 @@ FORMAT = "compass"
 ENERGY, CALIBRATED, SHORT, WAVEFORM = 1, 2, 4, 8
 HIGHEST_BOARD, HIGHEST_CHANNEL, HIGHEST_CODE = 255, 127, 31
 LONGEST = 1 << 24
+FIRST_WAVEFORMS = 50
 LATEST_PS = 1 << 62
 DAMAGED = "is damaged (no record header)"
 
@@ -109,13 +111,14 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     else:
         content, offset = _guess_content(path, head, size), 0
     dtype = _header_dtype(content)
-    if size < offset + dtype.itemsize:
+    # A run without a hit is its header alone: empty, and whole.
+    empty = size == offset
+    if size < offset + dtype.itemsize and not empty:
         incomplete(path, options, byte_offset=0, events_kept=0, problem="ends inside the record")
-    first = np.frombuffer(head, dtype, 1, offset)
-    if not _sane(first)[0]:
+    if not empty and not _sane(np.frombuffer(head, dtype, 1, offset))[0]:
         raise UnsupportedFormat("does not start with a CoMPASS record", file=path)
-    samples = int(first["sample_count"][0]) if content & WAVEFORM else 0
-    if offset + dtype.itemsize + 2 * samples > size:
+    samples = _usual_samples(path, dtype, offset) if content & WAVEFORM and not empty else 0
+    if offset + dtype.itemsize + 2 * _first_samples(head, dtype, offset) > size and not empty:
         incomplete(path, options, byte_offset=0, events_kept=0, problem="ends inside the record")
 
     quantities = {
@@ -128,6 +131,10 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         provenance["sample_interval_ns"] = options.sample_interval_ns
 
     def stream(events: int) -> Iterator[EventTable]:
+        if empty:
+            nothing = np.zeros(0, [("header", dtype), ("samples", "<u2", (0,))])
+            yield _table(nothing, False, 0, quantities, provenance)  # noqa: FBT003
+            return
         raw = np.memmap(path, np.uint8, mode="r")
         waiting: list[EventTable] = []
         kept = 0
@@ -143,6 +150,31 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
             yield EventTable.concatenate(waiting)
 
     return EventFile(path, FORMAT, quantities, provenance, dtype.itemsize + 2 * samples, stream)
+
+
+def _first_samples(head: bytes, dtype: np.dtype[Any], offset: int) -> int:
+    """Return the length of the first waveform; 0 without waveforms."""
+    if "sample_count" not in (dtype.names or ()) or len(head) < offset + dtype.itemsize:
+        return 0
+    return int(np.frombuffer(head, dtype, 1, offset)["sample_count"][0])
+
+
+def _usual_samples(path: Path, dtype: np.dtype[Any], offset: int) -> int:
+    """Return the length that most of the first waveforms have; the first of equals."""
+    size = path.stat().st_size
+    lengths: dict[int, int] = {}
+    with open(path, "rb") as file:
+        for _ in range(FIRST_WAVEFORMS):
+            file.seek(offset)
+            header = file.read(dtype.itemsize)
+            if len(header) < dtype.itemsize or not _sane(np.frombuffer(header, dtype))[0]:
+                break
+            samples = int(np.frombuffer(header, dtype)["sample_count"][0])
+            offset += dtype.itemsize + 2 * samples
+            if offset > size:
+                break
+            lengths[samples] = lengths.get(samples, 0) + 1
+    return max(lengths, key=lambda length: lengths[length], default=0)
 
 
 def _header_dtype(content: int) -> np.dtype[Any]:
@@ -186,9 +218,13 @@ def _runs(
     """
     usual = np.dtype([("header", dtype), ("samples", "<u2", (samples,))])
     position, kept, size = offset, 0, len(raw)
+    written = content_end(path, size)
+    if size - written < 2 * dtype.itemsize:
+        written = size  # zeros that a last record may well end in
     while position < size:
         # One more than is given out: a record is whole if another follows it, or the end.
-        count = min((size - position) // usual.itemsize, events + 1)
+        room = written + usual.itemsize - 1 if written < size else size
+        count = min((min(room, size) - position) // usual.itemsize, events + 1)
         run = raw[position : position + count * usual.itemsize].view(usual)
         good = _sane(run["header"])
         if "sample_count" in (dtype.names or ()):
@@ -200,6 +236,17 @@ def _runs(
             position += events * usual.itemsize
             continue
         odd_at = position + length * usual.itemsize
+        if written < size and odd_at >= written:
+            half = odd_at - written > HALF_WRITTEN and length > 0
+            yield run[: length - half], False
+            incomplete(
+                path,
+                options,
+                byte_offset=odd_at - half * usual.itemsize,
+                events_kept=kept + length - half,
+                problem="is filled with zeros",
+            )
+            return
         record, bad, problem = _odd_record(raw, odd_at, dtype, samples)
         if problem == DAMAGED:
             # Bytes are missing or too many before this, most likely in the record just before.

@@ -152,7 +152,10 @@ def _calibration(path: Path) -> tuple[list[list[bytes]], list[NDArray[np.float64
     position = 8
     layout: list[list[bytes]] = []
     widths: list[list[NDArray[np.float64]]] = []
-    while head[position : position + 4] != b"EHDR":
+    # A run without events ends behind its calibration.
+    while head[position : position + 4] != b"EHDR" and not (
+        layout and all(layout) and position == len(head)
+    ):
         word = head[position : position + 4]
         if word[:2] == b"B#" and len(layout) < MOST_BOARDS:
             layout.append([])

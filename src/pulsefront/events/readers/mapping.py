@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,16 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable, Quantity, Status, mark
+from pulsefront.events.readers.base import EventFile, ReadOptions
 
-__all__ = ["EventColumns", "TableMapping", "load_mapping", "mapped_table", "resolve_sources"]
+__all__ = [
+    "EventColumns",
+    "TableMapping",
+    "load_mapping",
+    "mapped_file",
+    "mapped_table",
+    "resolve_sources",
+]
 
 
 class EventColumns(FrozenModel):
@@ -50,6 +58,8 @@ class EventColumns(FrozenModel):
     """meaning, in one line"""
     scale: float = 1.0
     """factor from the file's numbers to this unit"""
+    type: Literal["found", "real"] = "found"
+    """whole numbers stay whole where a text column holds nothing else; real takes all as real"""
 
 
 class TableMapping(FrozenModel):
@@ -59,6 +69,10 @@ class TableMapping(FrozenModel):
     """name of each column → where it comes from"""
     tree: str | None = None
     """ROOT tree or HDF5 group, where the file has several"""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """what stands between the fields of a text: comma, semicolon, tab or blank; found if absent"""
+    decimal: Literal[".", ","] | None = None
+    """decimal sign of a text; found if absent"""
     sample_interval_ns: float | None = Field(default=None, gt=0)
     """sampling interval of the waveforms"""
     provenance: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -72,23 +86,31 @@ class TableMapping(FrozenModel):
         }
 
 
-def load_mapping(mapping: Path | None, path: Path, arrays: Sequence[str]) -> TableMapping:
+def load_mapping(options: ReadOptions, path: Path, arrays: Sequence[str]) -> TableMapping:
     """Return the mapping for *path*, which holds *arrays*.
+
+    Where the file is only looked at, every array stands for itself without one.
 
     Raises
     ------
     ConfigError
         None is given, or it cannot be used.
     """
-    if mapping is None:
-        listed = ", ".join(arrays[:12]) + (" …" if len(arrays) > 12 else "")
-        raise ConfigError(
-            f"needs a mapping file that says what is what; it holds {listed}",
-            file=path,
-            field="--mapping",
-            remedy="write one (see the reader 'mapping') and name it with --mapping",
-        )
-    return TableMapping.from_toml(mapping)
+    if options.mapping is not None:
+        return TableMapping.from_toml(options.mapping)
+    if options.unmapped and arrays:
+        columns = {
+            name: EventColumns(source=(name,), unit="?", description="not mapped")
+            for name in arrays
+        }
+        return TableMapping(columns=columns)
+    listed = ", ".join(arrays[:12]) + (" …" if len(arrays) > 12 else "")
+    raise ConfigError(
+        f"needs a mapping file that says what is what; it holds {listed}",
+        file=path,
+        field="--mapping",
+        remedy=f"pulsefront mapping {path.name} prints one to begin with; name it with --mapping",
+    )
 
 
 def resolve_sources(
@@ -120,6 +142,29 @@ def resolve_sources(
     return found
 
 
+def mapped_file(
+    name: str,
+    path: Path,
+    mapping: TableMapping,
+    event_bytes: int,
+    count: int | None,
+    batches: Callable[[int], Iterator[Callable[[str], NDArray[Any]]]],
+    sources: dict[str, tuple[str, ...]],
+) -> EventFile:
+    """Return a file whose tables are the mapped columns of *batches* of its arrays."""
+    provenance: dict[str, Any] = {"format": name, "file": path.name, **mapping.provenance}
+    if mapping.sample_interval_ns is not None:
+        provenance["sample_interval_ns"] = mapping.sample_interval_ns
+    if count is not None:
+        provenance["events"] = count
+
+    def stream(events: int) -> Iterator[EventTable]:
+        for get in batches(events):
+            yield mapped_table(mapping, sources, get, provenance, path)
+
+    return EventFile(path, name, mapping.quantities, provenance, max(event_bytes, 1), stream)
+
+
 def mapped_table(
     mapping: TableMapping,
     sources: Mapping[str, tuple[str, ...]],
@@ -139,6 +184,8 @@ def mapped_table(
     columns: dict[str, NDArray[Any]] = {}
     for name, names in sources.items():
         parts = [_numeric(np.asarray(get(source)), path, source) for source in names]
+        if mapping.columns[name].type == "real":
+            parts = [part.astype(np.float64) for part in parts]
         try:
             column = parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
         except ValueError:
@@ -151,7 +198,8 @@ def mapped_table(
     status = np.zeros(next(iter(lengths.values())), np.uint16)
     for column in columns.values():
         if column.dtype.kind == "f":
-            bad = ~np.isfinite(column).reshape(len(column), -1).all(axis=1)
+            axes = tuple(range(1, column.ndim))
+            bad = ~np.isfinite(column).all(axis=axes) if axes else ~np.isfinite(column)
             mark(status, np.asarray(bad), Status.NOT_FINITE)
     return EventTable(columns, mapping.quantities, status, provenance)
 

@@ -8,16 +8,21 @@ from pathlib import Path
 from pulsefront.errors import ConfigError, UnsupportedFormat
 from pulsefront.events.readers import (
     compass,
+    compass_text,
     drs4,
     lecroy,
     petsys,
+    scope_text,
     stored,
     tables,
     wavecatcher,
     wavedump,
+    wavedump_headerless,
     wavedump_text,
 )
 from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers.trace_folder import open_folder
+from pulsefront.events.readers.unsupported import refuse_known
 
 __all__ = ["FORMATS", "open_events", "recognise"]
 
@@ -31,13 +36,15 @@ _READERS: dict[str, tuple[Recogniser | None, Opener]] = {
     wavecatcher.FORMAT: (wavecatcher.recognises, wavecatcher.open_file),
     lecroy.FORMAT: (lecroy.recognises, lecroy.open_file),
     wavedump_text.FORMAT: (wavedump_text.recognises, wavedump_text.open_file),
+    compass_text.FORMAT: (compass_text.recognises, compass_text.open_file),
+    scope_text.FORMAT: (scope_text.recognises, scope_text.open_file),
     **{name: (tables.recogniser(name), opener) for name, opener in tables.READERS},
     compass.FORMAT: (compass.recognises, compass.open_file),
     wavedump.FORMAT: (wavedump.recognises, wavedump.open_file),
     "petsys-coincidence": (petsys.recogniser("petsys-coincidence"), petsys.open_coincidence),
     "petsys-group": (petsys.recogniser("petsys-group"), petsys.open_group),
     "petsys-single": (petsys.recogniser("petsys-single"), petsys.open_single),
-    wavedump.HEADERLESS: (None, wavedump.open_headerless),
+    wavedump_headerless.FORMAT: (None, wavedump_headerless.open_file),
 }
 
 FORMATS = tuple(_READERS)
@@ -60,6 +67,7 @@ def recognise(path: str | Path) -> str:
             return name
     if wavedump.recognises_cut(head, path):
         return wavedump.FORMAT
+    refuse_known(head, path)
     raise UnsupportedFormat(
         "is of no format that is recognised from its content",
         file=path,
@@ -70,7 +78,7 @@ def recognise(path: str | Path) -> str:
 def open_events(
     path: str | Path, options: ReadOptions | None = None, *, format_name: str | None = None
 ) -> EventFile:
-    """Open a measured file of any known format, or of the format named.
+    """Open a measured file of any known format, or of the format named; or a folder of traces.
 
     Raises
     ------
@@ -84,5 +92,16 @@ def open_events(
         raise ConfigError(
             "no such format", field="format", value=format_name, remedy=f"use {', '.join(FORMATS)}"
         )
-    _, opener = _READERS[format_name or recognise(path)]
-    return opener(path, options or ReadOptions())
+    options = options or ReadOptions()
+    if path.is_dir():
+        return open_folder(path, lambda file: _open(file, options, format_name), options)
+    return _open(path, options, format_name)
+
+
+def _open(path: Path, options: ReadOptions, format_name: str | None) -> EventFile:
+    name = format_name or recognise(path)
+    if name == scope_text.FORMAT and options.mapping is not None and format_name is None:
+        # Who maps its columns says that it is a table.
+        name = "csv"
+    _, opener = _READERS[name]
+    return opener(path, options)

@@ -1,7 +1,10 @@
 """PETsys list-mode files: times in ps, energies and channels, without waveforms and signatures.
 
-single: i64 time, f32 energy, i32 channel (16 bytes) · group: u8 hits, u8 hit before that
-(18 bytes) · coincidence: two groups side by side (36 bytes).
+single: i64 time, f32 energy, i32 channel (16 bytes) · group: u8 hits in the group, u8 number of
+this hit, then a single (18 bytes) · coincidence: two hits of two groups side by side (36 bytes).
+
+Which form a file has follows from what every record of it implies, looked at in its head and some
+later blocks (`pulsefront.events.readers.petsys_form`).
 """
 
 from __future__ import annotations
@@ -11,26 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers.petsys_form import FORMATS, choose_form, sane
 from pulsefront.events.readers.records import chunked, map_records
 
 __all__ = ["FORMATS", "open_coincidence", "open_group", "open_single", "recogniser"]
-
-HIT: list[tuple[str, str]] = [("time", "<i8"), ("energy", "<f4"), ("channel", "<i4")]
-GROUP_HIT: list[tuple[str, str]] = [("hits", "u1"), ("hit", "u1"), *HIT]
-FORMATS = {
-    "petsys-single": np.dtype([("hit", HIT, (1,))]),
-    "petsys-group": np.dtype([("hit", GROUP_HIT, (1,))]),
-    "petsys-coincidence": np.dtype([("hit", GROUP_HIT, (2,))]),
-}
-LOOKED_AT = 200
-LEAST_RECORDS = 8
-MOST_CHANNELS = 1 << 22
-WINDOW_PS = 1_000_000  # hits of one coincidence lie this close
 
 _HIT_QUANTITIES = {
     "time_ps": Quantity("ps", "time of the hit since the start of the acquisition"),
@@ -44,23 +35,14 @@ _GROUP_QUANTITIES = {
 
 
 def recogniser(name: str) -> Any:
-    """Return the function that says whether a file is of this form; it looks at 200 records.
+    """Return the function that says whether a file is of this form.
 
-    There is no signature: a file is taken for one when nine in ten of its records, and there are at
-    least eight, are possible.
+    It raises `UnsupportedFormat` where two forms fit equally well.
     """
 
     def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001
-        dtype = FORMATS[name]
-        count = min(len(head) // dtype.itemsize, LOOKED_AT)
-        if count < LEAST_RECORDS:
-            return False
-        records = np.frombuffer(head, dtype, count)
-        times = records["hit"]["time"][:, 0]
-        # Times that jump about by hours belong to something else.
-        steps = np.abs(np.diff(times.astype(np.float64)))
-        varied = np.ptp(times) > 0 and np.count_nonzero(records["hit"]["energy"]) >= count // 2
-        return bool(_sane(records).mean() >= 0.9 and varied and (steps < 1e16).all())
+        choice = choose_form(path)
+        return choice is not None and choice.form == name
 
     return recognises
 
@@ -83,13 +65,13 @@ def open_coincidence(path: Path, options: ReadOptions) -> EventFile:
 def _open(name: str, path: Path, options: ReadOptions) -> EventFile:
     dtype = FORMATS[name]
     head = read_head(path, dtype.itemsize)
-    if len(head) == dtype.itemsize and not _sane(np.frombuffer(head, dtype))[0]:
+    if len(head) == dtype.itemsize and not sane(np.frombuffer(head, dtype))[0]:
         raise UnsupportedFormat(
             f"does not start with a record of {name}",
             file=path,
             remedy="name the right one with --format",
         )
-    records, whole = map_records(path, dtype, 0, options, _sane)
+    records, whole = map_records(path, dtype, 0, options, sane)
     quantities = dict(_HIT_QUANTITIES)
     if "hits" in (dtype["hit"].base.names or ()):
         quantities |= _GROUP_QUANTITIES
@@ -97,30 +79,14 @@ def _open(name: str, path: Path, options: ReadOptions) -> EventFile:
     def stream(events: int) -> Iterator[EventTable]:
         for part in chunked(records, whole, events):
             status = np.zeros(len(part), np.uint16)
-            mark(status, ~_sane(part), Status.BAD_HEADER)
+            mark(status, ~sane(part), Status.BAD_HEADER)
             hits = part["hit"] if name == "petsys-coincidence" else part["hit"][:, 0]
             names = {"time_ps": "time"}
             columns = {q: np.array(hits[names.get(q, q)]) for q in quantities}
             yield EventTable(columns, quantities, status, provenance)
 
     provenance: dict[str, Any] = {"format": name, "file": path.name, "events": whole}
+    choice = choose_form(path, told=name)
+    if choice is not None:
+        provenance["form_because"] = choice.reason
     return EventFile(path, name, quantities, provenance, dtype.itemsize, stream)
-
-
-def _sane(records: NDArray[Any]) -> NDArray[np.bool_]:
-    hits = records["hit"]
-    with np.errstate(invalid="ignore"):
-        good = (
-            (hits["time"] >= 0)
-            & np.isfinite(hits["energy"])
-            & (np.abs(hits["energy"]) < 1e7)
-            & (hits["channel"] >= 0)
-            & (hits["channel"] < MOST_CHANNELS)
-        )
-        if "hits" in (hits.dtype.names or ()):
-            good &= (hits["hits"] >= 1) & (hits["hit"] < hits["hits"])
-        good = good.all(axis=1)
-        if hits.shape[1] == 2:
-            apart = hits["time"][:, 0].astype(np.float64) - hits["time"][:, 1]
-            good &= np.abs(apart) < WINDOW_PS
-    return np.asarray(good)

@@ -1,7 +1,8 @@
 """Tables of numbers — CSV, Parquet, NumPy, HDF5, ROOT — read with a mapping file.
 
-Every reader streams: rows of CSV, batches of Parquet and ROOT, slices of mapped NumPy files and of
-HDF5 datasets. Only ``.npz`` archives are unpacked array by array.
+Every reader streams: rows of CSV (`pulsefront.events.readers.csv_table`), batches of Parquet and
+ROOT, slices of mapped NumPy files and of HDF5 datasets. Only ``.npz`` archives are unpacked array
+by array.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, ToolMissing, UnsupportedFormat
-from pulsefront.events.container import EventTable
-from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers import csv_table
+from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.readers.mapping import (
     TableMapping,
     load_mapping,
-    mapped_table,
+    mapped_file,
     resolve_sources,
 )
 
@@ -45,63 +46,9 @@ def recogniser(name: str) -> Callable[[bytes, Path], bool]:
         if name in SIGNATURES:
             signed = head.startswith(SIGNATURES[name])
             return signed and (name != "npz" or zipfile.is_zipfile(path))
-        try:
-            lines = head.decode("utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            # A character cut by the end of what was looked at is no reason.
-            if error.start < len(head) - 4 or len(head) < 8:
-                return False
-            lines = head[: error.start].decode("utf-8").splitlines()
-        if len(lines) < 2 or "," not in lines[0] or "\x00" in lines[0]:
-            return False
-        return lines[0].count(",") == lines[1].count(",")
+        return csv_table.recognises(head, path)
 
     return recognises
-
-
-def _event_file(
-    name: str,
-    path: Path,
-    mapping: TableMapping,
-    event_bytes: int,
-    count: int | None,
-    batches: Callable[[int], Iterator[Get]],
-    sources: dict[str, tuple[str, ...]],
-) -> EventFile:
-    provenance: dict[str, Any] = {"format": name, "file": path.name, **mapping.provenance}
-    if mapping.sample_interval_ns is not None:
-        provenance["sample_interval_ns"] = mapping.sample_interval_ns
-    if count is not None:
-        provenance["events"] = count
-
-    def stream(events: int) -> Iterator[EventTable]:
-        for get in batches(events):
-            yield mapped_table(mapping, sources, get, provenance, path)
-
-    return EventFile(path, name, mapping.quantities, provenance, max(event_bytes, 1), stream)
-
-
-def open_csv(path: Path, options: ReadOptions) -> EventFile:
-    """Open a comma-separated table whose first line names the columns."""
-    import pandas as pd
-
-    head = read_head(path, 1 << 16)
-    names = [word.strip() for word in head.split(b"\n", 1)[0].decode("utf-8", "replace").split(",")]
-    mapping = load_mapping(options.mapping, path, names)
-    sources = resolve_sources(mapping, names, path)
-    wanted = sorted({source for group in sources.values() for source in group})
-
-    def batches(events: int) -> Iterator[Get]:
-        try:
-            with pd.read_csv(
-                path, usecols=wanted, chunksize=events, skipinitialspace=True, encoding="utf-8"
-            ) as reader:
-                for frame in reader:
-                    yield lambda name, frame=frame: frame[name].to_numpy()  # type: ignore[misc]
-        except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-            raise DataError(f"cannot be read as CSV: {error}", file=path) from None
-
-    return _event_file("csv", path, mapping, 16 * len(wanted), None, batches, sources)
 
 
 def open_parquet(path: Path, options: ReadOptions) -> EventFile:
@@ -118,7 +65,7 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
         names = list(file.schema_arrow.names)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable("Parquet", path, error) from None
-    mapping = load_mapping(options.mapping, path, names)
+    mapping = load_mapping(options, path, names)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group})
 
@@ -135,7 +82,7 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
 
     count = int(file.metadata.num_rows)
     size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
-    return _event_file("parquet", path, mapping, size // max(count, 1), count, batches, sources)
+    return mapped_file("parquet", path, mapping, size // max(count, 1), count, batches, sources)
 
 
 def open_npy(path: Path, options: ReadOptions) -> EventFile:
@@ -154,7 +101,7 @@ def open_npz(path: Path, options: ReadOptions) -> EventFile:
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files)
-            mapping = load_mapping(options.mapping, path, names)
+            mapping = load_mapping(options, path, names)
             sources = resolve_sources(mapping, names, path)
             wanted = {source for group in sources.values() for source in group}
             arrays = {name: archive[name] for name in wanted}
@@ -195,6 +142,12 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
         trees = sorted({key.split(";")[0] for key in kinds if kinds[key] in ROOT_TABLES})
     except Exception as error:  # noqa: BLE001 - uproot raises errors of a dozen libraries
         raise _unreadable("ROOT", path, error) from None
+    if "MGTree" in trees:
+        raise UnsupportedFormat(
+            "is MGTEvent ROOT data, which is not read here",
+            file=path,
+            remedy="convert it with daq2lh5 (PyPI legend-daq2lh5) from the raw data, or with MGDO",
+        )
     wished = None if options.mapping is None else TableMapping.from_toml(options.mapping).tree
     if wished is None and len(trees) == 1:
         wished = trees[0]
@@ -211,7 +164,7 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
         names = list(tree.keys())
     except Exception as error:  # noqa: BLE001
         raise _unreadable("ROOT", path, error) from None
-    mapping = load_mapping(options.mapping, path, names)
+    mapping = load_mapping(options, path, names)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group})
 
@@ -233,13 +186,13 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
     count = int(tree.num_entries)
     # An RNTuple does not say how long its fields are.
     size = sum(int(getattr(tree[name], "uncompressed_bytes", 16 * count)) for name in wanted)
-    return _event_file("root", path, mapping, size // max(count, 1), count, batches, sources)
+    return mapped_file("root", path, mapping, size // max(count, 1), count, batches, sources)
 
 
 def _open_arrays(name: str, path: Path, options: ReadOptions, arrays: dict[str, Any]) -> EventFile:
     """Open arrays that can be sliced along the events."""
     names = [key for key, array in arrays.items() if len(array.shape) > 0]
-    mapping = load_mapping(options.mapping, path, names)
+    mapping = load_mapping(options, path, names)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group})
     counts = {source: int(arrays[source].shape[0]) for source in wanted}
@@ -257,7 +210,7 @@ def _open_arrays(name: str, path: Path, options: ReadOptions, arrays: dict[str, 
                 arrays[key], start, stop, path, key
             )
 
-    return _event_file(name, path, mapping, event_bytes, count, batches, sources)
+    return mapped_file(name, path, mapping, event_bytes, count, batches, sources)
 
 
 def _slice(array: Any, start: int, stop: int, path: Path, name: str) -> NDArray[Any]:
@@ -293,5 +246,5 @@ READERS: Sequence[tuple[str, Callable[[Path, ReadOptions], EventFile]]] = (
     ("npz", open_npz),
     ("hdf5", open_hdf5),
     ("root", open_root),
-    ("csv", open_csv),
+    ("csv", csv_table.open_csv),
 )

@@ -82,7 +82,8 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
 
     records, whole = map_records(path, dtype, told.events_at, options, sane)
     quantities = {**QUANTITIES, "measurements": MEASUREMENTS} if told.measured else QUANTITIES
-    first_channels = np.array(records["per_channel"]["channel"][0])
+    # Of a run without events there is no first one, and none to compare with it.
+    first_channels = np.array(records["per_channel"]["channel"][:1])
 
     def stream(events: int) -> Iterator[EventTable]:
         for part in chunked(records, whole, events):

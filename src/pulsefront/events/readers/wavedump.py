@@ -2,44 +2,50 @@
 
 A record is six little-endian u32 — its bytes with this header, board, pattern, channel, event
 counter, trigger time tag — and then the samples: u16, f32 (x742 boards) or u8 (8-bit boards). The
-header can be switched off, and then nothing in the file says where a record ends.
+header can be switched off (`pulsefront.events.readers.wavedump_headerless`).
 
 Records have one length, so the file is mapped, and reading the end of a run touches nothing else.
 A record whose header disagrees with the others, but which sits where it should, is one bad event
-(`Status.BAD_HEADER`); when the following header is not where it should be either, the file is
-taken to be damaged from there on.
+(`Status.BAD_HEADER`); when the following header is not where it should be either, another length
+may begin there; otherwise the file is taken to be damaged from there on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import ConfigError, UnsupportedFormat
+from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import (
     ADC_COUNTS,
     EventFile,
     ReadOptions,
     incomplete,
+    left_out,
     read_head,
 )
-from pulsefront.events.readers.records import chunked, map_records
-from pulsefront.events.tags import TagUnwrapper
+from pulsefront.events.readers.sample_width import SAMPLE_DTYPES, WidthChoice, choose_width
+from pulsefront.events.readers.stretches import (
+    HEADER_BYTES,
+    Stretch,
+    could_head,
+    find_stretches,
+    headers_of,
+    records_of,
+)
+from pulsefront.events.tags import TagClock, TagUnwrapper
 
-__all__ = ["FORMAT", "HEADERLESS", "open_file", "open_headerless", "recognises", "recognises_cut"]
+__all__ = ["FORMAT", "WAVEFORM", "finite_status", "open_file", "recognises", "recognises_cut"]
 
 FORMAT = "wavedump"
-HEADERLESS = "wavedump-headerless"
-HEADER_BYTES = 24
-LONGEST_RECORD = 32 << 20  # bytes; boards hold at most 10.24 MS per channel
-HIGHEST_BOARD = 31
-HIGHEST_CHANNEL = 63
-SAMPLE_DTYPES = {"u16": "<u2", "f32": "<f4", "u8": "u1"}
+LOOKED_AT = 24
+LONGEST_LOOK = 1 << 16
+MOST_TOLD = 3
 
 QUANTITIES = {
     "board": Quantity("1", "board number"),
@@ -55,19 +61,21 @@ TIME = Quantity("ns", "trigger time since tag 0, wraps counted")
 def recognises(head: bytes, path: Path) -> bool:
     """Return whether the file at *path*, which starts with *head*, is one of these.
 
-    One bad header does not make another format of it, two in a row do.
+    One bad header does not make another format of it, two in a row do. The length may change from
+    the first record to the second, and is then that of the third.
     """
     record, size = int.from_bytes(head[:4], "little"), path.stat().st_size
     if not _starts(head) or record > size:
         return False
-    headers = []
     with open(path, "rb") as file:
-        for number in (1, 2):
-            file.seek(number * record)
-            found = file.read(HEADER_BYTES)
-            if len(found) == HEADER_BYTES:
-                headers.append(np.frombuffer(found, "<u4", 6))
-    return not headers or bool(_sane(np.stack(headers), record).any())
+        headers = [_header_at(file, number * record) for number in (1, 2)]
+        second = headers[0]
+        if second is not None and second[0] != record and could_head(second[None], second[0])[0]:
+            third = _header_at(file, record + int(second[0]))
+            if third is not None and third[0] == second[0]:
+                return True
+    found = [header for header in headers if header is not None]
+    return not found or bool(could_head(np.stack(found), record).any())
 
 
 def recognises_cut(head: bytes, path: Path) -> bool:
@@ -81,7 +89,13 @@ def recognises_cut(head: bytes, path: Path) -> bool:
 def _starts(head: bytes) -> bool:
     record = int.from_bytes(head[:4], "little")
     enough = len(head) >= HEADER_BYTES
-    return enough and bool(_sane(np.frombuffer(head, "<u4", 6)[None], record)[0])
+    return enough and bool(could_head(np.frombuffer(head, "<u4", 6)[None], record)[0])
+
+
+def _header_at(file: BinaryIO, offset: int) -> NDArray[Any] | None:
+    file.seek(offset)
+    found = file.read(HEADER_BYTES)
+    return np.frombuffer(found, "<u4", 6) if len(found) == HEADER_BYTES else None
 
 
 def open_file(path: Path, options: ReadOptions) -> EventFile:
@@ -90,7 +104,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     Raises
     ------
     UnsupportedFormat
-        The first record is no WaveDump record.
+        The first record is no WaveDump record, or two sample types fit equally well.
     TruncatedFile
         The file ends within its first record; or anywhere within a record, if reading is strict.
     """
@@ -100,7 +114,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     if len(head) < HEADER_BYTES:
         incomplete(path, options, byte_offset=0, events_kept=0, problem="ends inside a record")
     header = np.frombuffer(head, "<u4", 6)
-    if not _sane(header[None], record)[0]:
+    if not could_head(header[None], record)[0]:
         raise UnsupportedFormat(
             "does not start with a WaveDump record header",
             file=path,
@@ -110,16 +124,16 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     if record > size:
         incomplete(path, options, byte_offset=0, events_kept=0, problem="ends inside the record")
 
-    sample_type = _sample_type(path, record, size, options)
-    dtype = _record_dtype(record - HEADER_BYTES, sample_type, path)
-    records, whole = map_records(
-        path, dtype, 0, options, lambda part: part["header"][:, 0] == record
-    )
+    kept, choice = _kept_stretches(path, size, options)
+    record, whole = kept[0].record, sum(stretch.count for stretch in kept)
+    dtype = _record_dtype(record - HEADER_BYTES, choice.sample_type, path)
+    tags = TagClock(options.tag_bits, _tag_bits(path, kept, options), str(path))
 
     def stream(events: int) -> Iterator[EventTable]:
-        unwrap = TagUnwrapper(options.tag_bits)
-        for part in chunked(records, whole, events):
+        unwrap = tags.unwrapper()
+        for part in records_of(path, kept, dtype, events):
             yield _table(part, record, header, unwrap, quantities, provenance, options)
+        unwrap.tell()
 
     quantities = {**QUANTITIES, "waveform_adc": WAVEFORM}
     if options.tag_interval_ns is not None:
@@ -127,7 +141,8 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     provenance: dict[str, Any] = {
         "format": FORMAT,
         "file": path.name,
-        "sample_type": sample_type,
+        "sample_type": choice.sample_type,
+        "sample_type_because": choice.reason,
         "events": whole,
     }
     if options.sample_interval_ns is not None:
@@ -135,68 +150,47 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     return EventFile(path, FORMAT, quantities, provenance, record, stream)
 
 
-def open_headerless(path: Path, options: ReadOptions) -> EventFile:
-    """Open a file that holds nothing but samples.
-
-    Raises
-    ------
-    ConfigError
-        ``record_samples`` is not given.
-    TruncatedFile
-        The file is shorter than one record; or not a whole number of them, if reading is strict.
-    """
-    read_head(path, 1)
-    if options.record_samples is None or options.record_samples < 1:
-        raise ConfigError(
-            "a file without headers does not say how long its records are",
-            file=path,
-            field="record_samples",
-            value=options.record_samples,
-            remedy="give --record-samples",
+def _kept_stretches(
+    path: Path, size: int, options: ReadOptions
+) -> tuple[list[Stretch], WidthChoice]:
+    """Return the stretches of the length that most events have; say what else is there."""
+    stretches, end, problem = find_stretches(path, size)
+    counts: dict[int, int] = {}
+    for stretch in stretches:
+        counts[stretch.record] = counts.get(stretch.record, 0) + stretch.count
+    record = max(counts, key=lambda length: counts[length])
+    kept = [stretch for stretch in stretches if stretch.record == record]
+    whole = counts[record]
+    if problem:
+        # Told before the sample type is chosen: without one whole record there is none to choose.
+        incomplete(path, options, byte_offset=end, events_kept=whole, problem=problem)
+    choice = _sample_type(path, kept, options)
+    others = [stretch for stretch in stretches if stretch.record != record and stretch.count]
+    if others:
+        width = np.dtype(SAMPLE_DTYPES[choice.sample_type]).itemsize
+        told = ", ".join(
+            f"{stretch.count} of {(stretch.record - HEADER_BYTES) // width} samples "
+            f"from byte {stretch.offset} on"
+            for stretch in others[:MOST_TOLD]
         )
-    sample_type = "u16" if options.sample_type == "auto" else options.sample_type
-    dtype = np.dtype((SAMPLE_DTYPES[sample_type], (options.record_samples,)))
-    size = path.stat().st_size
-    whole, rest = divmod(size, dtype.itemsize)
-    if rest:
-        incomplete(
+        more = f" and {len(others) - MOST_TOLD} more stretches" if len(others) > MOST_TOLD else ""
+        left_out(
             path,
             options,
-            byte_offset=whole * dtype.itemsize,
+            byte_offset=others[0].offset,
             events_kept=whole,
-            problem="ends inside the record",
+            problem=f"the record length changes: the {whole} events of "
+            f"{(record - HEADER_BYTES) // width} samples are kept, left out are {told}{more}",
         )
-    samples = np.memmap(
-        path, SAMPLE_DTYPES[sample_type], mode="r", shape=(whole, options.record_samples)
-    )
-
-    def stream(events: int) -> Iterator[EventTable]:
-        for part in chunked(samples, whole, events):
-            waveforms = np.array(part)
-            yield EventTable(
-                {"waveform_adc": waveforms}, quantities, _finite_status(waveforms), provenance
-            )
-
-    quantities = {"waveform_adc": WAVEFORM}
-    provenance: dict[str, Any] = {
-        "format": HEADERLESS,
-        "file": path.name,
-        "sample_type": sample_type,
-        "events": whole,
-    }
-    if options.sample_interval_ns is not None:
-        provenance["sample_interval_ns"] = options.sample_interval_ns
-    return EventFile(path, HEADERLESS, quantities, provenance, dtype.itemsize, stream)
+    return kept, choice
 
 
-def _sane(headers: NDArray[Any], record: int) -> NDArray[np.bool_]:
-    """Return, for headers (event, 6), which could head a record of *record* bytes."""
-    return np.asarray(
-        (headers[:, 0] == record)
-        & (HEADER_BYTES < record <= LONGEST_RECORD)
-        & (headers[:, 1] <= HIGHEST_BOARD)
-        & (headers[:, 3] <= HIGHEST_CHANNEL)
-    )
+def _tag_bits(path: Path, kept: list[Stretch], options: ReadOptions) -> int:
+    """Return how many bits the highest tag of the file takes; 0 where nobody asks."""
+    if options.tag_interval_ns is None or options.tag_bits is not None:
+        return 0
+    highest = (int(headers_of(path, stretch)[:, 5].max()) for stretch in kept if stretch.count)
+    return max(highest, default=0).bit_length()
 
 
 def _record_dtype(payload: int, sample_type: str, path: Path) -> np.dtype[Any]:
@@ -210,26 +204,33 @@ def _record_dtype(payload: int, sample_type: str, path: Path) -> np.dtype[Any]:
     return np.dtype([("header", "<u4", (6,)), ("samples", sample, (payload // sample.itemsize,))])
 
 
-def _sample_type(path: Path, record: int, size: int, options: ReadOptions) -> str:
-    """Return how the samples are written, from the first record unless it was said.
-
-    ADC counts of up to 14 bits never have their top two bits set, which two 8-bit counts side by
-    side near or above half range do, and a f32 of more than 2 does in its upper half. Most samples
-    decide, so that a damaged one does not. 8-bit data below a quarter of the range must be named.
-    """
+def _sample_type(path: Path, kept: list[Stretch], options: ReadOptions) -> WidthChoice:
+    """Return how the samples are written: as said, by the length said, or as some records tell."""
     if options.sample_type != "auto":
-        return options.sample_type
-    payload = min(record, size) - HEADER_BYTES
-    raw = np.fromfile(path, np.uint8, count=payload, offset=HEADER_BYTES)
-    if payload % 4 == 0:
-        with np.errstate(invalid="ignore"):
-            floats = np.abs(raw.view("<f4").astype(np.float64))
-        usable = floats[np.isfinite(floats) & (floats < 1e5)]
-        if len(usable) > 0.9 * len(floats) and np.median(usable) > 2:
-            return "f32"
-    if payload % 2 or np.median(raw.view("<u2")) > 0x3FFF:
-        return "u8"
-    return "u16"
+        return WidthChoice(options.sample_type, "as said")
+    payload = kept[0].record - HEADER_BYTES
+    if options.record_samples is not None:
+        width = payload / options.record_samples
+        for name, dtype in SAMPLE_DTYPES.items():
+            if np.dtype(dtype).itemsize == width:
+                return WidthChoice(name, f"{payload} bytes for {options.record_samples} samples")
+        raise UnsupportedFormat(
+            f"has {payload} bytes of samples per record, no sample type for the length said",
+            file=path,
+            field="record_samples",
+            value=options.record_samples,
+            remedy="leave --record-samples away: the headers say the length",
+        )
+    offsets = np.concatenate([s.offset + s.record * np.arange(s.count) for s in kept])
+    chosen = np.unique(np.linspace(0, max(len(offsets) - 1, 0), LOOKED_AT).astype(np.int64))
+    # A whole number of every sample type, so that all of them are asked the same.
+    length = payload if payload <= LONGEST_LOOK else LONGEST_LOOK
+    with open(path, "rb") as file:
+        payloads = []
+        for offset in offsets[chosen]:
+            file.seek(int(offset) + HEADER_BYTES)
+            payloads.append(np.frombuffer(file.read(length), np.uint8))
+    return choose_width(payloads, path)
 
 
 def _table(
@@ -252,14 +253,16 @@ def _table(
         "waveform_adc": waveforms,
     }
     if options.tag_interval_ns is not None:
-        columns["time_ns"] = unwrap(headers[:, 5]) * float(options.tag_interval_ns)
-    status = _finite_status(waveforms)
-    same = _sane(headers, record) & (headers[:, 1] == first[1]) & (headers[:, 3] == first[3])
+        ticks = unwrap(headers[:, 5], headers[:, 4])
+        columns["time_ns"] = ticks * float(options.tag_interval_ns)
+    status = finite_status(waveforms)
+    same = could_head(headers, record) & (headers[:, 1] == first[1]) & (headers[:, 3] == first[3])
     mark(status, ~same, Status.BAD_HEADER)
     return EventTable(columns, quantities, status, provenance)
 
 
-def _finite_status(waveforms: NDArray[Any]) -> NDArray[np.uint16]:
+def finite_status(waveforms: NDArray[Any]) -> NDArray[np.uint16]:
+    """Return the status of waveforms of which nothing but their samples can be wrong."""
     status = np.zeros(len(waveforms), np.uint16)
     if waveforms.dtype.kind == "f":
         mark(status, ~np.isfinite(waveforms).all(axis=1), Status.NOT_FINITE)

@@ -1,7 +1,8 @@
 """Coincidences of whole files, or of channels of one file, in memory that does not grow with them.
 
-Both sides are read side by side. Pairs are given out up to a time before which nothing can come
-any more; what lies within the window of that time waits for the next chunk.
+Both sides are read side by side, one stretch of the clock after the other: hits of two runs, or
+before and after a reset, are no pairs. Pairs are given out up to a time before which nothing can
+come any more; what lies within the window of that time waits for the next chunk.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Coincidences:
         telling which is the true one.
     too_late
         Hits out of order by more than ``disorder_ns``, left out.
+    clock_stretches
+        Stretches in which the clock ran on; a pair lies within one.
     """
 
     first: Side
@@ -57,6 +60,7 @@ class Coincidences:
     alone: int = 0
     multiple: int = 0
     too_late: int = 0
+    clock_stretches: int = 0
     _differences: list[NDArray[np.float64]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,24 +119,31 @@ class Coincidences:
             for side in (self.first, self.second)
         ]
         shift = round(offset)
-        done: float | int = -np.inf
         total = sum(side.side.file.count for side in sides)
-        while any(not side.ended for side in sides):
-            waiting = [side for side in sides if not side.ended]
-            behind = min(waiting, key=lambda side: side.settled)
-            behind.fill(done if behind is sides[0] else done - shift)
-            settled = min(sides[0].settled, sides[1].settled + shift)
-            cut = settled - reach if np.isfinite(settled) else settled
-            if cut <= done:
-                continue
-            table = self._pair(sides, window, offset, shift, (done, cut))
-            done = cut
-            sides[0].forget(done - reach)
-            sides[1].forget(done - reach - shift)
-            read = sum(side.count for side in sides)
-            report(read, max(total, read))
-            if len(table):
-                yield table
+        stretch: int | None = 0
+        while stretch is not None:
+            for side in sides:
+                side.begin(stretch)
+            done: float | int = -np.inf
+            while any(not side.ended for side in sides):
+                waiting = [side for side in sides if not side.ended]
+                behind = min(waiting, key=lambda side: side.settled)
+                behind.fill(done if behind is sides[0] else done - shift)
+                settled = min(sides[0].settled, sides[1].settled + shift)
+                cut = settled - reach if np.isfinite(settled) else settled
+                if cut <= done:
+                    continue
+                table = self._pair(sides, window, offset, shift, (done, cut))
+                done = cut
+                sides[0].forget(done - reach)
+                sides[1].forget(done - reach - shift)
+                read = sum(side.count for side in sides)
+                report(read, max(total, read))
+                if len(table):
+                    yield table
+            self.clock_stretches += 1
+            ahead = [side.next_stretch for side in sides if side.next_stretch is not None]
+            stretch = min(ahead, default=None)
         self.hits = [side.count for side in sides]
         self.too_late = sum(side.too_late for side in sides)
         if not self.pairs:
@@ -141,7 +152,14 @@ class Coincidences:
                 file=self.first.file.path,
                 field="window_ns",
                 value=self.settings.window_ns,
-                remedy="check window, offset, channels and time column",
+                remedy="check window, offset, channels and time column" + self._told_of_stretches(),
+            )
+        if self.clock_stretches > 1:
+            warnings.warn(
+                f"{self.first.file.path}: the clock starts anew {self.clock_stretches - 1} "
+                "time(s); pairs are formed within a stretch only",
+                DataWarning,
+                stacklevel=2,
             )
         if self.too_late:
             warnings.warn(
@@ -150,6 +168,11 @@ class Coincidences:
                 DataWarning,
                 stacklevel=2,
             )
+
+    def _told_of_stretches(self) -> str:
+        if self.clock_stretches < 2:
+            return ""
+        return f"; the clock starts anew {self.clock_stretches - 1} time(s), and none is across"
 
     def provenance(self) -> dict[str, Any]:
         """Return where the pairs come from and what was counted; complete after `tables`."""
@@ -166,6 +189,7 @@ class Coincidences:
             "hits_alone": self.alone,
             "hits_with_several_partners": self.multiple,
             "hits_too_late": self.too_late,
+            "clock_stretches": self.clock_stretches,
         }
 
     def _pair(

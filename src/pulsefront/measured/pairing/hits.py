@@ -1,7 +1,12 @@
-"""Hits of one side of a pair of detectors, read chunk by chunk and sorted by time."""
+"""Hits of one side of a pair of detectors, read chunk by chunk and sorted by time.
+
+Times compare within one stretch of the clock (`pulsefront.events.clock`), so hits are read stretch
+by stretch: those of the store's column, or as they are seen in a file that has none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.events.clock import ClockStretches
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
 
@@ -55,7 +61,10 @@ class PairingSettings:
 
 
 class HitBuffer:
-    """Hits of one side that are read and may still take part, sorted by time."""
+    """Hits of one side that are read and may still take part, sorted by time.
+
+    They are those of one stretch of the clock; `begin` goes on to the next.
+    """
 
     def __init__(self, side: Side, time: str, disorder: float, settings: PairingSettings) -> None:
         self.side = side
@@ -66,9 +75,25 @@ class HitBuffer:
         self.latest: float | int = -np.inf
         self.count = 0
         self.too_late = 0
-        self._chunks = side.file.chunks()
+        self.stretch = 0
+        self._chunks = _in_stretches(side.file, time)
+        self._waiting: tuple[int, EventTable] | None = None
         self.table: EventTable = EventTable({}, {})
         self.times: NDArray[Any] = np.zeros(0, np.int64)
+
+    @property
+    def next_stretch(self) -> int | None:
+        """Number of the stretch of the next hits that are not read; None at the end."""
+        if self._waiting is None:
+            self._waiting = next(self._chunks, None)
+        return None if self._waiting is None else self._waiting[0]
+
+    def begin(self, stretch: int) -> None:
+        """Go on to a stretch, of which there may be no hits; those before it are let go."""
+        self.stretch = stretch
+        self.ended = self.next_stretch != stretch
+        self.latest = -np.inf
+        self.table, self.times = self.table.select(slice(0)), self.times[:0]
 
     @property
     def settled(self) -> float | int:
@@ -79,10 +104,10 @@ class HitBuffer:
 
     def fill(self, done: float | int) -> None:
         """Read the next chunk; hits before *done* come too late."""
-        table = next(self._chunks, None)
-        if table is None:
+        if self.next_stretch != self.stretch or self._waiting is None:
             self.ended = True
             return
+        (_, table), self._waiting = self._waiting, None
         hits = self._usable(table)
         times = hits[self.time]
         times = times.astype(np.int64 if times.dtype.kind in "iu" else np.float64)
@@ -129,3 +154,15 @@ class HitBuffer:
         if self.settings.without_flagged:
             keep &= table.status == 0
         return table.select(keep)
+
+
+def _in_stretches(file: EventFile, time: str) -> Iterator[tuple[int, EventTable]]:
+    """Yield the events of a file in tables of one stretch of the clock each, with its number."""
+    clock = ClockStretches(time, file.path)
+    for table in file.chunks():
+        if len(table) == 0:
+            continue
+        stretches = clock(table)
+        edges = np.flatnonzero(np.diff(stretches)) + 1
+        for start, stop in zip([0, *edges], [*edges, len(table)], strict=True):
+            yield int(stretches[start]), table.select(slice(int(start), int(stop)))

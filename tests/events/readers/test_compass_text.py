@@ -1,0 +1,88 @@
+"""CoMPASS text files, with and without waveforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulsefront.errors import DataError
+from pulsefront.events.container import Status
+from pulsefront.events.readers.base import DataWarning, ReadOptions
+from pulsefront.events.readers.open import open_events
+
+STRICT = ReadOptions(strict=True)
+NAMES = "BOARD;CHANNEL;TIMETAG;ENERGY;ENERGYSHORT;FLAGS"
+RANDOM = np.random.default_rng(6)
+
+
+def text(hits: int, samples: int = 0, *, delimiter: str = ";", flags: str = "0x4000") -> str:
+    lines = [NAMES + (";PROBE_CODE;SAMPLES" if samples else "")]
+    for number in range(hits):
+        time = 10**17 + 10**9 * (number // 2) + 305 * (number % 2)
+        fields = [0, number % 2, time, 500 + number, 200, flags]
+        if samples:
+            fields += [1, *RANDOM.integers(1900, 2100, samples).tolist()]
+        lines.append(";".join(map(str, fields)))
+    return "\n".join(lines).replace(";", delimiter) + "\n"
+
+
+def written(folder: Path, content: str) -> Path:
+    path = folder / "run.csv"
+    path.write_text(content)
+    return path
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 40), st.sampled_from([0, 0, 5, 200]), st.integers(1, 50), st.sampled_from(";,")
+)
+def test_what_numpy_reads_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, hits: int, samples: int, chunk: int, delimiter: str
+) -> None:
+    path = written(tmp_path_factory.mktemp("c"), text(hits, samples, delimiter=delimiter))
+    opened = open_events(path, STRICT)
+    assert opened.format == "compass-text"
+    tables = list(opened.chunks(chunk))
+    assert max(map(len, tables)) <= chunk
+    rows = [line.split(delimiter) for line in path.read_text().splitlines()[1:]]
+    for number, name in enumerate(("board", "channel", "time_ps", "energy_adc")):
+        got = np.concatenate([table[name] for table in tables])
+        assert got.tolist() == [int(row[number]) for row in rows]
+    assert all((table["flags"] == 0x4000).all() for table in tables)
+    if samples:
+        waves = np.concatenate([table["waveform_adc"] for table in tables])
+        np.testing.assert_array_equal(waves, np.array([row[7:] for row in rows], np.uint16))
+
+
+def test_flags_become_the_status_and_lengths_are_told(tmp_path: Path) -> None:
+    lines = text(5, 20, flags="0x4080").splitlines()
+    lines[2] = ";".join(lines[2].split(";")[:-4])
+    table = open_events(written(tmp_path, "\n".join(lines) + "\n"), STRICT).read()
+    assert (table.status & Status.SATURATED != 0).all()
+    assert (table.status & Status.TRUNCATED != 0).tolist() == [False, True, False, False, False]
+    assert table["sample_count"].tolist() == [20, 16, 20, 20, 20]
+
+
+def test_a_cut_last_line_costs_itself(tmp_path: Path) -> None:
+    path = written(tmp_path, text(6, 20)[:-9])
+    with pytest.warns(DataWarning, match="ends inside the line at byte.*after 5 whole events"):
+        assert len(open_events(path).read()) == 5
+    with pytest.raises(DataError):
+        open_events(path, STRICT).read()
+
+
+def test_a_line_that_is_no_hit_is_named(tmp_path: Path) -> None:
+    lines = text(6).splitlines()
+    lines[3] = "0;1;zero;5;5;0x0"
+    with pytest.raises(DataError, match="line 4 is no hit"):
+        open_events(written(tmp_path, "\n".join(lines) + "\n")).read()
+
+
+def test_a_file_without_hits_is_empty(tmp_path: Path) -> None:
+    table = open_events(written(tmp_path, NAMES + "\n"), STRICT).read()
+    assert len(table) == 0
+    assert "time_ps" in table.columns

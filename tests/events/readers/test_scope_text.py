@@ -1,0 +1,152 @@
+"""Traces of oscilloscopes as text: the lines before the samples differ, the samples do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import DataError
+from pulsefront.events.readers.base import DataWarning, ReadOptions
+from pulsefront.events.readers.open import open_events, recognise
+
+RANDOM = np.random.default_rng(2)
+VOLTS = np.round(RANDOM.normal(0.1, 0.02, (2, 60)), 5)
+TIMES = np.arange(60) * 4e-10 - 1e-8
+
+
+def rows(columns: int = 1, delimiter: str = ",", end: str = "", times: np.ndarray = TIMES) -> str:
+    return "".join(
+        delimiter.join([f"{t:.6e}", *[repr(float(v)) for v in VOLTS[:columns, i]]]) + end + "\n"
+        for i, t in enumerate(times)
+    )
+
+
+def old_tektronix() -> str:
+    settings = [
+        "Record Length,6.0e+01",
+        "Sample Interval,4.0e-10",
+        "Trigger Point,25",
+        "Source,CH1",
+    ]
+    lines = rows().splitlines()
+    return "".join(f"{settings[i] if i < 4 else ','},,{line}\n" for i, line in enumerate(lines))
+
+
+VENDORS = {
+    "plain": ("Time(s),CH1(V)\n" + rows(), 1),
+    "tektronix": (
+        "Model,MDO3024\nFirmware Version,1.26\n\nWaveform Type,ANALOG\nHorizontal Units,s\n"
+        "Sample Interval,4e-10\nRecord Length,60\nVertical Units,V,V\n,,\nTIME,CH1,CH2\n" + rows(2),
+        2,
+    ),
+    "old tektronix": (old_tektronix(), 1),
+    "rigol": (
+        "X,CH1,CH2,Start,Increment,\nSequence,Volt,Volt,-1.0e-08,4.0e-10\n"
+        + "".join(f"{i},{float(a)!r},{float(b)!r},,\n" for i, (a, b) in enumerate(VOLTS.T)),
+        2,
+    ),
+    "lecroy": (
+        "LECROYWR620Zi,12345,Waveform\nSegments,1,SegmentSize,60\nSegment,TrigTime,"
+        "TimeSinceSegment1\n#1,21-Nov-2026 08:30:00,0\nTime,Ampl\n" + rows(),
+        1,
+    ),
+    "keysight": ("x-axis,1,2\nsecond,Volt,Volt\n" + rows(2), 2),
+    "decimal comma": ("Time(s);CH1(V)\n" + rows(1, ";").replace(".", ","), 1),
+}  # fmt: skip
+
+
+def written(folder: Path, text: str, name: str = "trace.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_trace_of_every_vendor_is_one_event(tmp_path: Path, vendor: str, windows: bool) -> None:
+    text, channels = VENDORS[vendor]
+    path = written(tmp_path, text.replace("\n", "\r\n") if windows else text)
+    assert recognise(path) == "oscilloscope-text"
+    opened = open_events(path)
+    assert opened.provenance["sample_interval_ns"] == pytest.approx(0.4, rel=1e-9)
+    table = opened.read()
+    expected = VOLTS[:1] if channels == 1 else VOLTS[None]
+    np.testing.assert_array_equal(table["waveform_adc"], expected)
+
+
+def test_what_numpy_reads_is_what_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, VENDORS["keysight"][0])
+    plain = np.loadtxt(path, delimiter=",", skiprows=2)
+    table = open_events(path).read()
+    np.testing.assert_array_equal(table["waveform_adc"][0], plain[:, 1:].T)
+    assert table["first_sample_ns"][0] == pytest.approx(plain[0, 0] * 1e9)
+
+
+def test_segments_are_events(tmp_path: Path) -> None:
+    table = open_events(written(tmp_path, "Time,Ampl\n" + rows() * 3)).read()
+    np.testing.assert_array_equal(table["waveform_adc"], np.repeat(VOLTS[:1], 3, axis=0))
+
+
+def test_rounded_times_need_the_sampling_interval(tmp_path: Path) -> None:
+    path = written(tmp_path, "Time(s),CH1(V)\n" + rows(times=np.round(TIMES * 1e8) / 1e8))
+    with pytest.raises(DataError, match=r"rounded or not even.*--sample-interval-ns"):
+        open_events(path)
+    opened = open_events(path, ReadOptions(sample_interval_ns=0.4))
+    assert opened.provenance["sample_interval_ns"] == pytest.approx(0.4)
+
+
+def test_an_interval_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"0\.4 ns apart.*got 1\.0"):
+        open_events(written(tmp_path, VENDORS["plain"][0]), ReadOptions(sample_interval_ns=1.0))
+
+
+def test_a_line_that_is_no_sample_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, VENDORS["plain"][0][:-12] + "\n")
+    with pytest.raises(DataError, match="sample 59 is no line"):
+        open_events(path)
+
+
+def test_hits_with_times_are_no_trace(tmp_path: Path) -> None:
+    times = np.cumsum(RANDOM.exponential(1e-3, 300))
+    text = "time,energy\n" + "".join(f"{t},{i}\n" for i, t in enumerate(times))
+    assert recognise(written(tmp_path, text)) == "csv"
+
+
+def test_a_folder_of_traces_is_one_set(tmp_path: Path) -> None:
+    for number in (10, 9, 2):
+        text = "Time(s),CH1(V)\n" + rows().replace("0.1", f"0.{number}")
+        written(tmp_path, text, f"trace{number}.csv")
+    table = open_events(tmp_path).read()
+    assert table["waveform_adc"].shape == (3, 60)
+    for row, number in enumerate((2, 9, 10)):
+        alone = open_events(tmp_path / f"trace{number}.csv").read()
+        np.testing.assert_array_equal(table["waveform_adc"][row], alone["waveform_adc"][0])
+
+
+@pytest.mark.parametrize("name", ["C{c}run{n:05}.csv", "tek{n:04}CH{c}.csv"])
+def test_files_of_a_channel_each_are_events_of_several(tmp_path: Path, name: str) -> None:
+    for number in range(4):
+        for channel in (1, 2):
+            values = VOLTS[channel - 1] + number
+            text = "Time,Ampl\n" + "".join(
+                f"{t:.6e},{float(v)!r}\n" for t, v in zip(TIMES, values, strict=True)
+            )
+            written(tmp_path, text, name.format(c=channel, n=number))
+    table = open_events(tmp_path).read()
+    np.testing.assert_array_equal(table["waveform_adc"], VOLTS + np.arange(4)[:, None, None])
+    (tmp_path / name.format(c=2, n=3)).unlink()
+    with pytest.raises(DataError, match="has the channels CH1 and others CH1, CH2"):
+        open_events(tmp_path)
+
+
+def test_what_does_not_belong_to_a_set_is_left_out_and_named(tmp_path: Path) -> None:
+    for number in range(3):
+        written(tmp_path, VENDORS["plain"][0], f"trace{number}.csv")
+    written(tmp_path, "notes of the run\n", "notes.txt")
+    written(tmp_path, "Time(s),CH1(V)\n" + "\n".join(rows().split("\n")[:40]), "trace3.csv")
+    with pytest.warns(DataWarning, match=r"2 files are left out: notes\.txt.*trace3\.csv"):
+        assert len(open_events(tmp_path).read()) == 3
+    with pytest.raises(DataError, match="left out"):
+        open_events(tmp_path, ReadOptions(strict=True))

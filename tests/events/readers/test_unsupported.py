@@ -1,0 +1,38 @@
+"""Formats that are known and not read are named, with what converts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pulsefront.errors import UnsupportedFormat
+from pulsefront.events.readers.open import open_events
+
+NOISE = bytes((7 * i * i + 13 * i) % 251 for i in range(400))
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"\x00\x80\x4d\x49" + NOISE, "a MIDAS run.*manalyzer"),
+        (NOISE[:8] + b'<?xml version="1.0"?>' + NOISE, "ORCA data.*daq2lh5"),
+        (NOISE[:40] + b"FlashCamV1" + NOISE, "FlashCam data.*daq2lh5"),
+        (b"TDSm" + NOISE, "TDMS.*nptdms"),
+        (b"\x1f\x8b\x08" + NOISE, "compressed by gzip.*gunzip"),
+        (b"SQLite format 3\x00" + NOISE, "SQLite.*CSV"),
+    ],
+)
+def test_a_known_format_is_named(tmp_path: Path, content: bytes, name: str) -> None:
+    path = tmp_path / "run.dat"
+    path.write_bytes(content)
+    with pytest.raises(UnsupportedFormat, match=name):
+        open_events(path)
+
+
+def test_mgtevent_root_files_are_named(tmp_path: Path) -> None:
+    uproot = pytest.importorskip("uproot")
+    with uproot.recreate(tmp_path / "run.root") as file:
+        file["MGTree"] = {"event": [1, 2, 3]}
+    with pytest.raises(UnsupportedFormat, match=r"MGTEvent.*daq2lh5"):
+        open_events(tmp_path / "run.root")
