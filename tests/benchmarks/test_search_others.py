@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from front_figure import pareto_fronts
 from scipy.stats import t as student
 from search_methods import (
     MARGIN,
@@ -36,7 +37,6 @@ from search_methods import (
 )
 
 from pulsefront.networks.training import repeatable
-from pulsefront.report.figures import pareto_fronts
 
 SEEDS = (1, 2, 3, 4, 5)
 COSTS = {"weight_bytes": "weight bytes", "ebops": "EBOPs"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from front_figure import pareto_fronts
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -52,19 +53,12 @@ DRAWINGS = {
         {"a": (1, 0.9, 1.1), "b": (2, 1.9, 2.1)}, label="mm", reference=0.8, reference_label="bound"
     ),
     "importance": lambda: figures.importance_bars({"a": (1, 0.9, 1.1)}, label="mm"),
-    "training": lambda: figures.training_curves({"seed 1": [3.0, 2.0, 1.0]}),
     "learning": lambda: figures.learning_curve(
         [100, 1000], {"a": [(2, 1.9, 2.1), (1, 0.9, 1.1)]}, label="mm"
-    ),
-    "reliability": lambda: figures.reliability_curve(
-        [0.1, 0.9], [0.2, 0.8], [10, 20], low=[0.1, 0.7], high=[0.3, 0.9]
     ),
     "heat": lambda: figures.heat_map([[1, -0.5]], ["r"], ["a", "b"], label="c", diverging=True),
     "path": lambda: figures.ablation_path(
         STEPS, cost_label="bytes", label="mm", budget=5000, limit=0.48, references={"k-NN": 0.55}
-    ),
-    "fronts": lambda: figures.pareto_fronts(
-        {"a": ([100, 200, 300], [3.0, 1.0, 2.0])}, cost_label="bytes", label="mm", budget=250
     ),
     "cost fronts": lambda: figures.cost_fronts(
         [
@@ -91,13 +85,15 @@ def test_drawings_become_svg_and_png_without_pyplot(name: str) -> None:
 
 
 def test_the_front_holds_the_undominated_points_alone() -> None:
-    axes = DRAWINGS["fronts"]().axes[0]
+    axes = pareto_fronts(
+        {"a": ([100, 200, 300], [3.0, 1.0, 2.0])}, cost_label="bytes", label="mm", budget=250
+    ).axes[0]
     (front,) = [line for line in axes.lines if line.get_label() == "a"]
     np.testing.assert_array_equal(front.get_xydata(), [[100, 3], [200, 1]])
 
 
 def test_a_front_chosen_elsewhere_is_drawn_as_it_was_chosen() -> None:
-    figure = figures.pareto_fronts(
+    figure = pareto_fronts(
         {"a": ([100, 200, 300], [3.0, 1.0, 2.0])},
         cost_label="bytes",
         label="mm",

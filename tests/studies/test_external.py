@@ -14,6 +14,7 @@ import pytest
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.registry import POSITION
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
 from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
 from pulsefront.studies.load import load_study
@@ -149,8 +150,8 @@ def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
     results = results_of(run)
     assert results["test"]["main_metric"] == "median_error_2d_mm"
     assert results["test"]["reference_standard"] == "position of the stage"
-    # Without depth labels there is no light response to fit, and no bound.
-    assert set(results["test"]["estimators"]) == {"network", "Anger logic", "k-NN"}
+    # Without depth labels the light response takes its depths from the light; there is no bound.
+    assert set(results["test"]["estimators"]) == {"network", *(e.name for e in POSITION)}
     assert "limit" not in results["test"]
     assert results["model"]["architecture"]["outputs"] == 2
     assert results["test"]["estimators"]["Anger logic"]["median_error_2d_mm"] < 6.0

@@ -16,7 +16,6 @@ import pytest
 from pulsefront.errors import (
     BudgetError,
     ConfigError,
-    DataError,
     PulsefrontError,
     ToolMissing,
     UnsupportedLayer,
@@ -39,7 +38,7 @@ def test_one_test_offset_is_refused(tmp_path: Path) -> None:
     study.write_text(
         small("timing_lyso_pair", {**TIMING_CHANGES, "offsets_mm": "[-20, -10, 0, 10, 20]"})
     )
-    with pytest.raises(DataError, match="at least 7 offsets"):
+    with pytest.raises(ConfigError, match=r"offsets_mm: are too few.*at least 7"):
         run_study(study, tmp_path / "run", lambda _: None)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from pulsefront.errors import PulsefrontError
 from pulsefront.studies.steps import Step, StepContext, locked, run_steps
+from pulsefront.studies.work import parameters_at_ends
 
 
 def chain(calls: list[str], second: object = 2) -> list[Step]:
@@ -105,3 +106,27 @@ def test_killed_step_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "steps" / "a" / "step.json").read_text())
     assert list(record["files"]) == ["out.txt"]
     assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fraction", "delay_ns", "ends"),
+    [
+        (0.2, 3.0, ()),
+        (0.4, 3.0, ("fraction",)),
+        (0.2, 1.0, ("delay_ns",)),
+        (0.1, 8.0, ("fraction",)),
+    ],
+)
+def test_a_best_setting_at_the_end_of_those_tried_is_told(
+    fraction: float, delay_ns: float, ends: tuple[str, ...]
+) -> None:
+    table = [
+        # The longest delay gave too few estimates to count.
+        {"fraction": f, "delay_ns": d, "named": "x", "ctr_fwhm_ps": None if d == 16.0 else 100.0}
+        for f in (0.1, 0.2, 0.4)
+        for d in (1.0, 3.0, 8.0, 16.0)
+    ]
+    chosen = {"fraction": fraction, "delay_ns": delay_ns, "named": "x"}
+    expected = ends if delay_ns != 8.0 else (*ends, "delay_ns")
+    assert parameters_at_ends(chosen, table) == expected
+    assert parameters_at_ends({"leaves": 8}, [{"leaves": 8}, {"leaves": 31}]) == ()

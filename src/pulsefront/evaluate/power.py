@@ -83,10 +83,7 @@ def plan_paired_test(
     replicated = bootstrap_replicates(
         difference(reference, candidate), events, groups=groups, replicates=replicates, seed=seed
     )
-    pilot = events
-    if groups is not None:
-        labels = np.asarray(groups)
-        pilot = len(np.unique(labels.reshape(len(labels), -1), axis=0))
+    pilot = _clusters(events, groups)
     error = float(np.std(replicated, ddof=1))
     quantiles = float(special.ndtri(1 - significance) + special.ndtri(power))
     needed = max(2, math.ceil(pilot * (quantiles * error / gain) ** 2))
@@ -105,10 +102,13 @@ def events_for_half_width(
     *,
     half_width: float,
     confidence: float = 0.95,
+    groups: ArrayLike | None = None,
     replicates: int = 500,
     seed: int = 0,
 ) -> int:
     """Return how many events bring the interval of a metric to ± *half_width*.
+
+    With *groups*, (event,) or (event, k), the number is of clusters.
 
     Raises
     ------
@@ -117,9 +117,19 @@ def events_for_half_width(
     """
     if not half_width > 0:
         raise DataError("must be positive", field="half_width", value=half_width)
-    replicated = bootstrap_replicates(statistic, events, replicates=replicates, seed=seed)
+    replicated = bootstrap_replicates(
+        statistic, events, groups=groups, replicates=replicates, seed=seed
+    )
     z = float(special.ndtri((1 + confidence) / 2))
-    return max(2, math.ceil(events * (z * float(np.std(replicated, ddof=1)) / half_width) ** 2))
+    pilot = _clusters(events, groups)
+    return max(2, math.ceil(pilot * (z * float(np.std(replicated, ddof=1)) / half_width) ** 2))
+
+
+def _clusters(events: int, groups: ArrayLike | None) -> int:
+    if groups is None:
+        return events
+    labels = np.asarray(groups)
+    return len(np.unique(labels.reshape(len(labels), -1), axis=0))
 
 
 def training_subsets(

@@ -68,11 +68,15 @@ def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, di
     events = split.events_in_parts
     positions = split.positions_in_parts
     return {
-        "set_sizes": {f"events_{part}": count for part, count in events.items()},
+        "set_sizes": {
+            **{f"events_{part}": count for part, count in events.items()},
+            **_needed(test),
+        },
         "data_decisions": {"exclusions": split.exclusions},
         "reference": {
             "reference_standard": test.reference_standard,
             "label_uncertainty": kind.label_uncertainty(),
+            "contradicted_by_the_data": list(split.label_findings) or "nothing",
         },
         "quantity": {
             "positions": positions,
@@ -105,7 +109,11 @@ def _comparison(
         "comparison": {
             "baselines": [row.name for row in baselines],
             "baseline_candidates_tried": sum(row.candidates_tried for row in baselines),
-            "gain_percent_over_the_best": test.gain[main].gain_percent.value,
+            **(
+                {"gain_percent_over_the_best": test.gain[main].gain_percent.value}
+                if test.not_judged is None
+                else {"not_judged": test.not_judged}
+            ),
         },
         "selection": {
             "candidates_tried": search.candidates_tried,
@@ -124,7 +132,26 @@ def _comparison(
             "interval_method": f"bootstrap, {statistics.replicates} replicates, "
             f"{statistics.confidence:.0%}",
         },
-        "interpretability": {"importance": [name for name, _ in search.input_ranking[:8]]},
+        "interpretability": {"importance": _importance(search, test)},
+    }
+
+
+def _importance(search: SearchSummary, test: TestRecord) -> list[str]:
+    """Return the inputs that matter most: of the exported network on test events, where known."""
+    if test.input_uses is None:
+        return [name for name, _ in search.input_ranking[:8]]
+    return [row.input for row in test.input_uses.inputs[:8]]
+
+
+def _needed(test: TestRecord) -> dict[str, Any]:
+    """Return the power calculation for another evaluation."""
+    power = test.power
+    if power is None:
+        return {}
+    gain = f"{power.least_gain_percent:g}_percent"
+    return {
+        f"test_{power.counted}_needed_to_show_{gain}": power.needed,
+        f"power_to_show_{gain}_here": round(power.power_here, 3),
     }
 
 

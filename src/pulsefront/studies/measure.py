@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,17 @@ from pulsefront.evaluate.intervals import (
     relative_gain,
     t_interval,
 )
+from pulsefront.evaluate.power import (
+    events_for_half_width,
+    plan_paired_test,
+    power_of_paired_test,
+)
 from pulsefront.evaluate.record import Intervals
 from pulsefront.evaluate.subgroups import subgroup_table
 from pulsefront.studies.metrics import Metric
 from pulsefront.studies.records import Gain, SeedSpread, SubgroupRecord, Uncertainty
 from pulsefront.studies.settings import StudyBase
+from pulsefront.studies.use_records import TestPower
 
 __all__ = [
     "Measured",
@@ -29,6 +36,7 @@ __all__ = [
     "compare",
     "measure",
     "over_initializations",
+    "power_of_test",
     "subgroup_records",
 ]
 
@@ -122,6 +130,44 @@ def compare(
             excludes_zero=improvement.low > 0.0,
         )
     return record
+
+
+def power_of_test(
+    measured: Measured, metric: Metric, resampling: Resampling, least_gain_percent: float
+) -> TestPower | None:
+    """Return what this test, as a pilot, says of the size of another one.
+
+    None where resampled sets have no metric, or all the same.
+    """
+    best = measured.best(metric)
+    network, reference = measured.statistics["network"][metric], measured.statistics[best][metric]
+    options: dict[str, Any] = {
+        "groups": resampling.groups,
+        "replicates": max(200, resampling.replicates // 5),
+        "seed": resampling.seed,
+    }
+    value = measured.table["network"][metric.key].value
+    gain = 0.01 * least_gain_percent * measured.table[best][metric.key].value
+    if not (gain > 0 and value > 0):
+        return None
+    try:
+        plan = plan_paired_test(network, reference, resampling.events, gain=gain, **options)
+        narrow = events_for_half_width(
+            network, resampling.events, half_width=0.02 * value, **options
+        )
+    except ValueError:
+        # Some resampled set has no width.
+        return None
+    if plan.standard_error == 0:
+        return None
+    return TestPower(
+        counted="events" if resampling.groups is None else "positions",
+        here=plan.pilot,
+        least_gain_percent=least_gain_percent,
+        power_here=power_of_paired_test(plan, plan.pilot),
+        needed=plan.needed,
+        needed_for_two_percent=narrow,
+    )
 
 
 def over_initializations(

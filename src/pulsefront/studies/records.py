@@ -15,6 +15,7 @@ from pulsefront.evaluate.record import INLINE, Intervals, Record
 from pulsefront.firmware.verification import Mismatch
 from pulsefront.search.result import Architecture
 from pulsefront.studies.metrics import MetricKey
+from pulsefront.studies.use_records import InputUses, TestPower
 
 __all__ = [
     "AuditRecord",
@@ -73,6 +74,8 @@ class SplitRecord(Record):
     """from a test or selection position to the nearest training position"""
     excluded_by_split: dict[str, int]
     """events that belong to no part, by rule"""
+    label_findings: tuple[str, ...] = ()
+    """where the data themselves contradict the labels, in words"""
     shared: Annotated[dict[str, int], INLINE]
     """what two parts have in common, by kind: all zero"""
 
@@ -111,6 +114,9 @@ class BaselineRecord(Record):
     parameters: dict[str, Any]
     """the settings that were chosen"""
     candidates_tried: int
+    at_ends: tuple[str, ...] = ()
+    """parameters whose best value is the smallest or largest of at least three that were tried:
+    beyond it might be a better one"""
     table: tuple[dict[str, Any], ...]
     """every setting that was tried, with what it reached"""
 
@@ -228,6 +234,11 @@ class TestRecord(Record):
     initializations: Initializations
     uncertainty: Uncertainty
     subgroups: tuple[SubgroupRecord, ...]
+    not_judged: str | None = None
+    """why the network's figures are no result, in words"""
+    power: TestPower | None = None
+    """absent where the test set is too small for a pilot"""
+    input_uses: InputUses | None = None
     input_profile: InputProfile | None = None
     external: tuple[ExternalRecord, ...] | None = None
     audit: tuple[AuditRecord, ...] | None = None
@@ -237,9 +248,15 @@ class TestRecord(Record):
         input_profile: InputProfile,
         external: tuple[ExternalRecord, ...] | None,
         audit: tuple[AuditRecord, ...],
+        input_uses: InputUses,
     ) -> Self:
         """Return the record with what does not depend on the kind of study."""
-        added = {"input_profile": input_profile, "external": external, "audit": audit}
+        added = {
+            "input_profile": input_profile,
+            "external": external,
+            "audit": audit,
+            "input_uses": input_uses,
+        }
         return self.model_copy(update=added)
 
 

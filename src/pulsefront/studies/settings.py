@@ -64,6 +64,8 @@ class Statistics(FrozenModel):
     """of every interval on the test set"""
     replicates: int = Field(default=1000, ge=100)
     """bootstrap replicates of every interval"""
+    least_gain_percent: float = Field(default=5.0, gt=0, lt=100)
+    """the gain that a later evaluation must not miss; the report says how many events it needs"""
 
 
 class ExportSettings(FrozenModel):
@@ -199,6 +201,9 @@ class ScanSelection(FrozenModel):
 
     photopeak_sigmas: float = Field(default=2.0, gt=0)
     """half width of the photopeak window in the peak's standard deviations"""
+    check_labels: bool = True
+    """stop before training where the light does not follow the stated positions; where false, the
+    first page says what is wrong"""
 
 
 class ScanStudy(StudyBase):

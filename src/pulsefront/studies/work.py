@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
 from pulsefront.studies.external import estimate_sets, evaluate_sets, input_profile
 from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
+from pulsefront.studies.input_uses import input_uses
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
 from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
@@ -28,6 +30,7 @@ __all__ = [
     "evaluate_estimators",
     "held_out_inputs",
     "make_events",
+    "parameters_at_ends",
     "search_network",
     "split_events",
     "tune_baselines",
@@ -73,8 +76,25 @@ def _tuning(baseline: BaselineEstimator) -> BaselineRecord:
         name=baseline.name,
         parameters=dict(baseline.parameters),
         candidates_tried=len(baseline.table),
+        at_ends=parameters_at_ends(baseline.parameters, baseline.table),
         table=tuple(dict(row) for row in baseline.table),
     )
+
+
+def parameters_at_ends(
+    chosen: Mapping[str, Any], table: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Return the parameters whose chosen value is an end of the three or more that were tried.
+
+    A row with a None gave too few estimates to count as tried.
+    """
+    usable = [row for row in table if None not in row.values()]
+    found = []
+    for name, value in chosen.items():
+        tried = {row[name] for row in usable if isinstance(row.get(name), int | float)}
+        if len(tried) >= 3 and value in (min(tried), max(tried)):
+            found.append(name)
+    return tuple(found)
 
 
 def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> None:
@@ -164,6 +184,14 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
         profile,
         evaluate_sets(kind, model, profile, kept, names, folders) if kind.study.external else None,
         _audit(model, inputs),
+        input_uses(
+            kind,
+            parts,
+            lambda some: _outputs(model, some),
+            kept,
+            SearchSummary.read(folders.search).input_names,
+            kind.study.statistics.confidence,
+        ),
     )
     record.write(context.folder / folders.evaluation.name)
     save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)

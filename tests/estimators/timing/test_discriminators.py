@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -124,16 +122,3 @@ def test_flat_waveforms_raise() -> None:
 def test_delays_that_do_not_fit_the_waveform_raise() -> None:
     with pytest.raises(ConfigError, match="delay"):
         fit_constant_fraction(*TRAIN, SETTINGS, delays_ns=[0.1, 40.0])
-
-
-@pytest.mark.parametrize(
-    ("fraction", "delay_ns", "inside"), [(0.2, 3.0, True), (0.4, 3.0, False), (0.2, 1.0, False)]
-)
-def test_a_best_candidate_at_the_end_of_the_list_is_told(
-    fraction: float, delay_ns: float, inside: bool
-) -> None:
-    found = fit_constant_fraction(
-        *TRAIN, SETTINGS, fractions=[0.1, 0.2, 0.4], delays_ns=[1.0, 3.0, 8.0, 16.0]
-    )
-    chosen = replace(found, fraction=fraction, shaping_delay_ns=delay_ns)
-    assert chosen.is_inside is inside

@@ -39,7 +39,7 @@ from pulsefront.estimators.position.response_kernels import (
 )
 from pulsefront.evaluate import metrics
 
-__all__ = ["LightResponse", "Likelihood", "fit_light_response"]
+__all__ = ["Extent", "LightResponse", "Likelihood", "fit_light_response", "fit_response"]
 
 Float = NDArray[np.float64]
 Extent = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -157,7 +157,8 @@ def fit_light_response(
     charges, position_mm
         Training: (event, photosensor), (event, 3) x, y, depth.
     selection_charges, selection_position_mm
-        Events of other positions; the candidate of the smallest median 3-D error is kept.
+        Events of other positions; the candidate of the smallest median error in the axes that
+        are known of them, (event, 3) or (event, 2), is kept.
     extent_mm
         ((x low, x high), (y …), (z …)), such as the faces of the crystal; the range of the
         training positions where left out.
@@ -175,8 +176,9 @@ def fit_light_response(
     """
     light, position = check_events(charges, position_mm, "training", axes=(3,))
     other_light, other_position = check_events(
-        selection_charges, selection_position_mm, "selection", axes=(3,)
+        selection_charges, selection_position_mm, "selection"
     )
+    known = other_position.shape[1]
     same_sensors(other_light, light.shape[1])
     extent = extent_mm or _range_of(position)
     low, high = np.array(extent).T
@@ -193,12 +195,13 @@ def fit_light_response(
     roots = root_shares(light)
     table, fits = [], []
     for cells, penalty, kept in product(intervals, penalties, kept_shares):
-        model = _fit(roots[few], position[few], extent, cells, penalty, kept)
-        error = metrics.median_error(model.estimate(other_light) - other_position)
+        model = fit_response(roots[few], position[few], extent, cells, penalty, kept)
+        found = model.estimate(other_light)[:, :known]
+        error = metrics.median_error(found - other_position)
         table.append(PositionTrial(model.parameters, error))
         fits.append((cells, penalty, kept))
     best = least_error(table)
-    return _fit(roots, position, extent, *fits[best], tuple(table))
+    return fit_response(roots, position, extent, *fits[best], tuple(table))
 
 
 def _range_of(position: Float) -> Extent:
@@ -207,7 +210,7 @@ def _range_of(position: Float) -> Extent:
     return (x, y, z)
 
 
-def _fit(
+def fit_response(
     roots: NDArray[np.float32],
     position: Float,
     extent: Extent,
@@ -216,6 +219,7 @@ def _fit(
     kept_share: float,
     table: tuple[PositionTrial, ...] = (),
 ) -> LightResponse:
+    """Fit the response of given smoothness to root shares (event, photosensor) at (event, 3)."""
     grid = spline_grid(extent, intervals)
     smooth = _second_differences(intervals)
     kept = np.ones(len(roots), dtype=bool)

@@ -14,17 +14,18 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import ConfigError
 from pulsefront.estimators.pulses import quantities as pulse
 from pulsefront.estimators.timing.tuning import (
     Sampling,
     Trial,
     best_trial,
+    default_thresholds,
+    fit_delay,
     known_differences,
     prepare_pulses,
     score_trial,
 )
-from pulsefront.evaluate import metrics
 
 __all__ = [
     "ConstantFraction",
@@ -125,18 +126,6 @@ class ConstantFraction:
         """Tuned parameters, for a table."""
         return {"fraction": self.fraction, "shaping_delay_ns": self.shaping_delay_ns}
 
-    @property
-    def is_inside(self) -> bool:
-        """Whether fraction and delay lie between others that were tried, not at an end of them.
-
-        At an end, candidates beyond might be better still.
-        """
-        for name, chosen in self.parameters.items():
-            tried = [row.parameters[name] for row in self.table if row.ctr_fwhm_ps is not None]
-            if chosen in (min(tried), max(tried)):
-                return False
-        return True
-
     def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
         """Return the arrival time difference t0 − t1 in ns, (event,); NaN without a crossing."""
         pulses = prepare_pulses(waveform_adc, self.settings)
@@ -202,12 +191,12 @@ def fit_leading_edge(
     amplitude = np.concatenate([pulse.amplitude(side) for side in pulses])
     scale = float(np.median(amplitude))
     if thresholds_adc is None:
-        thresholds_adc = _default_thresholds(pulses, scale, settings)
+        thresholds_adc = default_thresholds(pulses, settings, _THRESHOLDS)
     walk = _walk_matrix(pulses, scale) if walk_correction else None
     table, fits = [], []
     for threshold in thresholds_adc:
         residual = _leading_edge_difference(pulses, threshold, settings) - known
-        delay, coefficients = _fit_walk(residual, walk)
+        delay, coefficients = fit_delay(residual, walk)
         residual = residual - delay
         if walk is not None and coefficients.size:
             residual = residual - walk @ coefficients
@@ -226,38 +215,6 @@ def fit_leading_edge(
     )
 
 
-def _default_thresholds(
-    pulses: tuple[NDArray[np.float32], ...], scale: float, settings: Sampling
-) -> list[float]:
-    quiet = np.concatenate([side[:, : settings.baseline_samples] for side in pulses])
-    lowest = max(3 * float(np.sqrt(np.mean(quiet.astype(np.float64) ** 2))), 0.5)
-    if not scale > 2 * lowest:
-        raise DataError(
-            "pulses do not rise above the baseline noise",
-            field="waveform_adc",
-            value=round(scale, 3),
-            remedy="check polarity and baseline_samples",
-        )
-    return [float(value) for value in np.geomspace(lowest, scale / 2, _THRESHOLDS)]
-
-
-def _fit_walk(residual_ns: Float, walk: Float | None) -> tuple[float, Float]:
-    """Return the constant delay and the walk coefficients, by least squares without outliers."""
-    usable = np.isfinite(residual_ns)
-    none = np.zeros(0)
-    if usable.sum() < 100:
-        return 0.0, none
-    middle = float(np.median(residual_ns[usable]))
-    if walk is None:
-        return middle, none
-    # Events further out than twice the central width are random or noise triggers.
-    width = metrics.central_width(residual_ns[usable])
-    usable &= np.abs(np.nan_to_num(residual_ns, nan=np.inf) - middle) <= 2 * width
-    design = np.column_stack([np.ones(int(usable.sum())), walk[usable]])
-    solution = np.linalg.lstsq(design, residual_ns[usable], rcond=None)[0]
-    return float(solution[0]), np.asarray(solution[1:])
-
-
 def fit_constant_fraction(
     waveform_adc: NDArray[np.generic],
     known_difference_ns: ArrayLike,
@@ -269,7 +226,7 @@ def fit_constant_fraction(
     """Tune fraction and delay of a digital CFD on training coincidences.
 
     Parameters as `fit_leading_edge`. Delays below half a sample or beyond a third of the waveform
-    are left out. `ConstantFraction.is_inside` says whether the candidates reach beyond the best.
+    are left out.
 
     Raises
     ------
@@ -293,7 +250,7 @@ def fit_constant_fraction(
     table, delays = [], []
     for fraction, shaping in product(fractions, usable):
         residual = _cfd_difference(pulses, fraction, shaping, settings) - known
-        delay, _ = _fit_walk(residual, None)
+        delay, _ = fit_delay(residual)
         table.append(
             score_trial(residual - delay, {"fraction": fraction, "shaping_delay_ns": shaping})
         )

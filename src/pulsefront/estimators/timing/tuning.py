@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,9 @@ __all__ = [
     "Sampling",
     "Trial",
     "best_trial",
+    "check_pairs",
+    "default_thresholds",
+    "fit_delay",
     "known_differences",
     "prepare_pulses",
     "score_trial",
@@ -55,7 +59,7 @@ class Trial:
     quantiles, which shoulders and side peaks widen as they should.
     """
 
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
     ctr_fwhm_ps: float | None
     central_width_ps: float | None
     events: int
@@ -90,7 +94,7 @@ def prepare_pulses(
     return first, second
 
 
-def score_trial(residual_ns: Float, parameters: Mapping[str, float]) -> Trial:
+def score_trial(residual_ns: Float, parameters: Mapping[str, Any]) -> Trial:
     """Return the row of a tuning table for estimates minus known differences, (event,) in ns."""
     usable = residual_ns[np.isfinite(residual_ns)]
     lost = len(residual_ns) - len(usable)
@@ -123,6 +127,16 @@ def best_trial(table: Sequence[Trial], what: str) -> int:
     return best
 
 
+def check_pairs(values: Float, known: Float) -> None:
+    """Raise `DataError` where there is not one known difference for each value, (event,)."""
+    if values.ndim != 1 or values.shape != known.shape:
+        raise DataError(
+            "one known difference per event is needed",
+            field="known_difference_ns",
+            value=(values.shape, known.shape),
+        )
+
+
 def known_differences(known_difference_ns: ArrayLike, events: int) -> Float:
     """Return known differences as floats.
 
@@ -139,3 +153,53 @@ def known_differences(known_difference_ns: ArrayLike, events: int) -> Float:
             value=known.shape,
         )
     return known
+
+
+def default_thresholds(
+    pulses: tuple[NDArray[np.float32], ...], settings: Sampling, count: int
+) -> list[float]:
+    """Return *count* thresholds in equal ratios, in the unit of the samples.
+
+    From three times the baseline noise (at least half a count) to half the median amplitude.
+
+    Raises
+    ------
+    DataError
+        Pulses do not rise above the noise.
+    """
+    scale = float(np.median(np.concatenate([pulse.amplitude(side) for side in pulses])))
+    quiet = np.concatenate([side[:, : settings.baseline_samples] for side in pulses])
+    lowest = max(3 * float(np.sqrt(np.mean(quiet.astype(np.float64) ** 2))), 0.5)
+    if not scale > 2 * lowest:
+        raise DataError(
+            "pulses do not rise above the baseline noise",
+            field="waveform_adc",
+            value=round(scale, 3),
+            remedy="check polarity and baseline_samples",
+        )
+    return [float(value) for value in np.geomspace(lowest, scale / 2, count)]
+
+
+def fit_delay(residual_ns: Float, walk: Float | None = None) -> tuple[float, Float]:
+    """Return the constant delay and the walk coefficients, by least squares without outliers.
+
+    Parameters
+    ----------
+    residual_ns
+        (event,) estimates minus known differences.
+    walk
+        (event, term) functions that the walk is made of; without them the delay is the median.
+    """
+    usable = np.isfinite(residual_ns)
+    none = np.zeros(0)
+    if usable.sum() < 100:
+        return 0.0, none
+    middle = float(np.median(residual_ns[usable]))
+    if walk is None:
+        return middle, none
+    # Events further out than twice the central width are random or noise triggers.
+    width = metrics.central_width(residual_ns[usable])
+    usable &= np.abs(np.nan_to_num(residual_ns, nan=np.inf) - middle) <= 2 * width
+    design = np.column_stack([np.ones(int(usable.sum())), walk[usable]])
+    solution = np.linalg.lstsq(design, residual_ns[usable], rcond=None)[0]
+    return float(solution[0]), np.asarray(solution[1:])

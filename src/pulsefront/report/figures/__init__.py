@@ -6,12 +6,10 @@ from pulsefront.report.figures.comparison import (
     heat_map,
     importance_bars,
     learning_curve,
-    reliability_curve,
-    training_curves,
 )
 from pulsefront.report.figures.events import light_patterns, pulses
 from pulsefront.report.figures.firmware import format_audit
-from pulsefront.report.figures.search import FrontPanel, ablation_path, cost_fronts, pareto_fronts
+from pulsefront.report.figures.search import FrontPanel, ablation_path, cost_fronts
 
 __all__ = [
     "FrontPanel",
@@ -25,9 +23,6 @@ __all__ = [
     "importance_bars",
     "learning_curve",
     "light_patterns",
-    "pareto_fronts",
     "pulses",
-    "reliability_curve",
     "residual_histograms",
-    "training_curves",
 ]

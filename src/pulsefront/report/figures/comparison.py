@@ -27,8 +27,6 @@ __all__ = [
     "heat_map",
     "importance_bars",
     "learning_curve",
-    "reliability_curve",
-    "training_curves",
 ]
 
 Triple = tuple[float, float, float]
@@ -103,27 +101,6 @@ def importance_bars(
     return figure
 
 
-def training_curves(
-    curves: Mapping[str, ArrayLike],
-    *,
-    label: str = "loss",
-    log_scale: bool = True,
-    width: float = 7.2,
-) -> Figure:
-    """Draw one curve per name over the epoch, which counts from 1."""
-    figure, (axes,) = new_figure(width, 2.9)
-    for number, (name, values) in enumerate(curves.items()):
-        losses = np.asarray(values, dtype=np.float64)
-        epochs = np.arange(1, len(losses) + 1)
-        axes.plot(epochs, losses, color=colour_of(number), linewidth=1.4, label=name)
-    if log_scale:
-        logarithmic(axes, "y")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(label)
-    legend(axes, ncols=2)
-    return figure
-
-
 def learning_curve(
     events: ArrayLike, values: Mapping[str, Sequence[Triple]], *, label: str
 ) -> Figure:
@@ -139,41 +116,6 @@ def learning_curve(
     axes.set_xlabel("training events")
     axes.set_ylabel(label)
     legend(axes)
-    return figure
-
-
-def reliability_curve(
-    predicted: ArrayLike,
-    observed: ArrayLike,
-    counts: ArrayLike,
-    *,
-    low: ArrayLike | None = None,
-    high: ArrayLike | None = None,
-) -> Figure:
-    """Draw the observed share over the predicted probability, with counts per bin below.
-
-    Parameters
-    ----------
-    predicted, observed, counts
-        (bin,) mean prediction, share of positives, number of cases.
-    low, high
-        (bin,) ends of the interval of the share.
-    """
-    figure, (axes, below) = new_figure(4.4, 4.4, rows=2, height_ratios=[3.2, 1])
-    at, share = np.asarray(predicted, dtype=np.float64), np.asarray(observed, dtype=np.float64)
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-    if low is not None and high is not None:
-        axes.vlines(at, np.asarray(low), np.asarray(high), color=colour_of(0), linewidth=1.4)
-    axes.plot(at, share, "o-", color=colour_of(0), ms=5, linewidth=1.3)
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_ylabel("observed share")
-    below.vlines(at, 0.8, np.asarray(counts), color=colour_of(0), linewidth=4, alpha=0.7)
-    below.set_xlim(-0.02, 1.02)
-    below.set_ylim(bottom=0.8)
-    logarithmic(below, "y")
-    below.set_ylabel("cases")
-    below.set_xlabel("predicted probability")
     return figure
 
 

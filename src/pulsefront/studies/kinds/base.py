@@ -133,6 +133,10 @@ class StudyKind(Protocol):
         """Unit of the network's outputs, as the firmware's README names it."""
 
     @property
+    def loss_words(self) -> str:
+        """What `event_losses` are, in words with their unit."""
+
+    @property
     def metrics(self) -> Sequence[Metric]:
         """All metrics of the kind, in the order in which tables show them."""
 
@@ -204,6 +208,19 @@ class StudyKind(Protocol):
         ----------
         network
             Outputs of the exported network, (vector, output).
+        """
+
+    def event_losses(
+        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how wrong the network is on each event, (event,).
+
+        Parameters
+        ----------
+        events
+            Indices into the events of *parts*.
+        outputs
+            Of the network for them, (vector, output).
         """
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:

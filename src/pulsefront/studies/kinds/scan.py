@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.estimators.position.stated_positions import PositionCheck, check_positions
 from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
 from pulsefront.events.external import load_external
@@ -41,6 +42,9 @@ class ScanSplit(SplitRecord):
     photopeak_adc: float
     photopeak_sigma_adc: float
     energy_resolution_fwhm_percent: float
+    light_check: PositionCheck | None = None
+    """how the light moves with the stated positions; absent where the scan covers fewer than three
+    along either axis"""
 
 
 def generate(study: ScanStudy, cache: Path, folder: Path) -> EventTable:
@@ -91,6 +95,9 @@ def split(study: ScanStudy, events: EventTable) -> Selection:
         },
     )
     leaks.raise_on_leak()
+    check = _light_check(study, kept)
+    if study.events.check_labels:
+        _refuse_wrong_positions(check)
     record = ScanSplit.model_validate(
         {
             "events_recorded": len(events),
@@ -100,11 +107,37 @@ def split(study: ScanStudy, events: EventTable) -> Selection:
             "photopeak_sigma_adc": peak.sigma,
             "energy_resolution_fwhm_percent": 100.0 * peak.fwhm_fraction,
             "photopeak_window_sigmas": study.events.photopeak_sigmas,
+            "light_check": check,
+            "label_findings": () if check is None else check.findings,
             "excluded_by_split": dict(parts.excluded),
             **leaks.as_record(),
         }
     )
     return Selection(usable[inside], SplitEvents(kept, parts), record)
+
+
+def _light_check(study: ScanStudy, events: EventTable) -> PositionCheck | None:
+    """Fit the light of all events over the stage: it chooses nothing, and a wrong label of a test
+    position spoils the test."""
+    columns = events.columns
+    return check_positions(
+        events["charge_adc"],
+        stage_mm(events),
+        load_detector(study.detector).sensors.centres_mm,
+        events["depth_mm"] if "depth_mm" in columns else None,
+        uncertainty_mm=float(np.max(events["stage_uncertainty_mm"]))
+        if "stage_uncertainty_mm" in columns
+        else 0.0,
+    )
+
+
+def _refuse_wrong_positions(check: PositionCheck | None) -> None:
+    if check is not None and check.findings:
+        raise DataError(
+            "; ".join(check.findings),
+            field="stage_position_mm",
+            remedy="correct the manifest, or set events.check_labels = false to go on all the same",
+        )
 
 
 def _split_positions(study: ScanStudy, events: EventTable) -> Split:
@@ -128,8 +161,11 @@ def select_external(study: ScanStudy, events: EventTable) -> ExternalEvents:
     charge = charge_sum_adc(good)
     peak = find_photopeak(charge)
     inside = peak.contains(charge, study.events.photopeak_sigmas)
+    kept = good.select(inside)
+    if "first_interaction_mm" not in events.columns and len(kept):
+        _refuse_wrong_positions(_light_check(study, kept))
     return ExternalEvents(
-        good.select(inside),
+        kept,
         {
             "events_recorded": len(events),
             "events_with_status": len(events) - len(good),

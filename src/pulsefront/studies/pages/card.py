@@ -51,7 +51,11 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
             },
             "verification": f"{verification.mismatches} of "
             f"{verification.integers_compared:,} integers differ between the executors.",
-            "limits": list(purpose.limits),
+            "limits": [
+                *([] if test.not_judged is None else [f"Not judged: {test.not_judged}"]),
+                *(f"Labels: {text}" for text in results.data.label_findings),
+                *purpose.limits,
+            ],
             "reproduction": f"pulsefront run {study.name}; seed {study.seed}; "
             f"pulsefront {results.environment.pulsefront}.",
             "other_data": {row.name: _external(row) for row in test.external or ()},

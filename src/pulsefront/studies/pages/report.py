@@ -30,6 +30,7 @@ from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
+from pulsefront.studies.pages.uses import power_blocks, use_blocks
 from pulsefront.studies.pages.words import metrics_in, percent
 from pulsefront.studies.records import Gain, SeedSpread, SplitRecord, TestRecord
 from pulsefront.studies.results import StudyResults, collect_results
@@ -66,6 +67,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
             diagnosis_blocks(results.diagnosis, test, confidence),
         ),
         Section("Ablation", ablation_blocks(results, kind.ranking_figure)),
+        Section("What the exported network uses", use_blocks(test)),
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),
         Section("Limits", [Callout(text, "warning") for text in study.purpose.limits]),
@@ -92,7 +94,7 @@ def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
     over_baselines, overall = test.gain_over_baselines[metric.key], test.gain[metric.key]
     rival = over_baselines.baseline
     ours, theirs = test.estimators["network"][metric.key], test.estimators[rival][metric.key]
-    better = over_baselines.excludes_zero
+    better = over_baselines.excludes_zero and test.not_judged is None
     verification = results.verification
     limit = study.budget.weight_bytes
     bits = model.architecture.weight_bits or ()
@@ -126,12 +128,14 @@ def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
                 ),
             ]
         ),
-        Callout(
-            _verdict(over_baselines, metric.words, "the best of the tuned baselines"),
-            "good" if better else "bad",
-        ),
+        *(Callout(_sentence(text), "bad") for text in results.data.label_findings),
     ]
-    if overall.baseline != rival:
+    if test.not_judged is not None:
+        blocks.append(Callout(f"Not judged: {test.not_judged}.", "bad"))
+    else:
+        text = _verdict(over_baselines, metric.words, "the best of the tuned baselines")
+        blocks.append(Callout(text, "good" if better else "bad"))
+    if overall.baseline != rival and test.not_judged is None:
         apposition = "the strongest classical estimator, which iterates for every event"
         text = _verdict(overall, metric.words, apposition)
         blocks.append(Callout(text, "good" if overall.excludes_zero else "warning"))
@@ -142,6 +146,10 @@ def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
         )
     )
     return blocks
+
+
+def _sentence(finding: str) -> str:
+    return f"Labels: {finding}."
 
 
 def _verdict(gain: Gain, name: str, apposition: str) -> str:
@@ -205,7 +213,18 @@ def _resolution(kind: StudyKind, results: StudyResults, confidence: str) -> list
             + ", ".join(f"{count} settings of {name}" for name, count in tried.items())
             + ".",
         ),
+        *_ends(results),
+        *power_blocks(test),
     ]
+
+
+def _ends(results: StudyResults) -> list[Block]:
+    """Return which classical estimators might be better still beyond what was tried."""
+    rows = [f"{row.name}: {', '.join(row.at_ends)}" for row in results.baselines if row.at_ends]
+    if not rows:
+        return []
+    text = "Best at an end of what was tried, so that settings beyond might be better: "
+    return [Paragraph(f"{text}{'; '.join(rows)}.".replace("_", " "))]
 
 
 def _subgroups(test: TestRecord) -> Table:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.flood_map import FloodMap, fit_flood_map
-from pulsefront.estimators.position.neighbours import CrystalNeighbours, fit_crystal_neighbours
-from pulsefront.estimators.position.unmixing import CrystalUnmixing, fit_unmixing
+from pulsefront.estimators.registry import CRYSTAL, CrystalEstimator, CrystalEvents, fit_all
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.progress import progress
 from pulsefront.search.task import Task, misclassified
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
@@ -22,17 +21,13 @@ from pulsefront.studies.kinds.scan import position_groups
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
 
 __all__ = [
-    "FLOOD_MAP",
     "OUTPUT_FORMAT",
-    "UNMIXING",
     "baselines",
     "chosen_crystal",
     "first_crystal",
     "learning_task",
 ]
 
-FLOOD_MAP = "flood map"
-UNMIXING = "unmixing of pairs"
 OUTPUT_FORMAT = FixedPointFormat(16, 8)
 """One score per crystal; the largest decides, the first among equals."""
 
@@ -84,33 +79,29 @@ def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
 
 
 def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator]:
-    """Fit and tune the classical estimators on training and selection events; apply to the test.
+    """Fit and tune every classical estimator on training and selection events; apply to the test.
 
-    The flood map and k-NN, and the strongest that is known here: every pair of crystals is tried
-    on every event.
+    The strongest that is known here tries every pair of crystals on every event.
     """
     charges, crystal = parts.events["charge_adc"], first_crystal(parts.events)
     train, selection, test = parts.split.train, parts.split.selection, parts.split.test
     detector = load_detector(study.detector)
-    data = (charges[train], crystal[train], charges[selection], crystal[selection])
-    columns, crystals = detector.crystal.elements[0], detector.crystal.element_count
-    fitted: dict[str, FloodMap | CrystalNeighbours | CrystalUnmixing] = {
-        FLOOD_MAP: fit_flood_map(*data, detector.sensors.centres_mm, crystals),
-        "k-NN": fit_crystal_neighbours(
-            *data,
-            most_references=study.baselines.knn_references,
-            most_selection=study.baselines.knn_selection,
-            seed=study.seed,
-        ),
-        UNMIXING: fit_unmixing(
-            *data,
-            crystals,
-            columns,
-            most_events=study.baselines.pair_events,
-            seed=study.seed,
-        ),
-    }
+    data = CrystalEvents(
+        charges[train],
+        crystal[train],
+        charges[selection],
+        crystal[selection],
+        detector.sensors.centres_mm,
+        detector.crystal.element_count,
+        detector.crystal.elements[0],
+        study.baselines.knn_references,
+        study.baselines.knn_selection,
+        study.baselines.pair_events,
+        study.seed,
+    )
     wrong = WRONG_CRYSTAL_SHARE.key
+    with progress("Tuning", "estimators") as report:
+        fitted = fit_all(CRYSTAL, data, report)
     return [
         BaselineEstimator(
             name,
@@ -123,7 +114,5 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
     ]
 
 
-def _estimate(
-    estimator: FloodMap | CrystalNeighbours | CrystalUnmixing, events: EventTable
-) -> NDArray[np.float64]:
+def _estimate(estimator: CrystalEstimator, events: EventTable) -> NDArray[np.float64]:
     return estimator.estimate(events["charge_adc"]).astype(np.float64)

@@ -51,6 +51,7 @@ class CrystalKind:
     study: CrystalStudy
     measured_kind: Literal["position", "timing"] = "position"
     output_unit: str = "score"
+    loss_words: str = "share in the wrong crystal (%)"
     metrics: Sequence[Metric] = (
         WRONG_CRYSTAL,
         WRONG_OF_ONE_CRYSTAL,
@@ -113,6 +114,12 @@ class CrystalKind:
     ) -> ExternalMeasures:
         """Measure on another set."""
         return measure.evaluate_external(self.study, events, network, estimates)
+
+    def event_losses(
+        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return 100 where the wrong crystal is chosen, and 0 elsewhere."""
+        return measure.event_losses(parts.events.select(events), outputs)
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, flood map and spectrum."""

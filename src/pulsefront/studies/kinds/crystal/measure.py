@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
+from pulsefront.estimators.registry import CRYSTAL, iterating
 from pulsefront.evaluate import Interval
 from pulsefront.evaluate.intervals import Statistic, mean_statistic
 from pulsefront.evaluate.record import Intervals
@@ -15,7 +16,7 @@ from pulsefront.evaluate.subgroups import bins
 from pulsefront.events.container import EventTable
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
-from pulsefront.studies.kinds.crystal.data import UNMIXING, chosen_crystal, first_crystal
+from pulsefront.studies.kinds.crystal.data import chosen_crystal, first_crystal
 from pulsefront.studies.kinds.crystal.records import CrystalTest
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.measure import (
@@ -25,6 +26,7 @@ from pulsefront.studies.measure import (
     compare,
     measure,
     over_initializations,
+    power_of_test,
     subgroup_records,
 )
 from pulsefront.studies.metrics import (
@@ -36,7 +38,7 @@ from pulsefront.studies.metrics import (
 )
 from pulsefront.studies.records import Initializations, SeedSpread, SubgroupRecord
 
-__all__ = ["evaluate", "evaluate_external"]
+__all__ = ["evaluate", "evaluate_external", "event_losses"]
 
 DEPTH_BINS = 4
 
@@ -76,7 +78,7 @@ def evaluate(
         best_baseline=best,
         gain=compare(found, resampling),
         # Unmixing tries 2,016 pairs for every event: a reference beside the baselines.
-        gain_over_baselines=compare(found, resampling, without=[UNMIXING]),
+        gain_over_baselines=compare(found, resampling, without=iterating(CRYSTAL)),
         initializations=Initializations(final=of_each(outputs.final), full=of_each(outputs.full)),
         uncertainty=agreement(
             _chances(outputs.final),
@@ -84,6 +86,7 @@ def evaluate(
             lambda some: float(100.0 * some.mean()),
         ),
         subgroups=_subgroups(study, test, wrong["network"], wrong[best], resampling),
+        power=power_of_test(found, WRONG_CRYSTAL, resampling, study.statistics.least_gain_percent),
     )
     arrays = {
         "first_crystal": truth,
@@ -91,6 +94,12 @@ def evaluate(
         **{f"crystal_{name}": crystal for name, crystal in everyone.items()},
     }
     return Evaluation(record, arrays)
+
+
+def event_losses(events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 100 where scores (event, crystal) choose the wrong crystal, else 0, (event,)."""
+    wrong = chosen_crystal(outputs) != first_crystal(events)
+    return np.where(wrong, 100.0, 0.0)
 
 
 def evaluate_external(
@@ -107,7 +116,7 @@ def evaluate_external(
         test_events=len(events),
         test_positions=len(np.unique(events["grid_index"], axis=0)),
         estimators=found.table,
-        gain_over_baselines=compare(found, resampling, without=[UNMIXING]),
+        gain_over_baselines=compare(found, resampling, without=iterating(CRYSTAL)),
     )
 
 

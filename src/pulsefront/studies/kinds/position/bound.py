@@ -66,9 +66,7 @@ def position_limit(
         electronic_noise=readout.noise_adc / readout.counts_per_photoelectron,
         step_mm=scan.light_map.pitch_mm / 2,
     )
-    rng = np.random.default_rng(study.seed)
-    root = np.linalg.cholesky(bound.covariance_mm2)
-    ideal = np.einsum("eij,ej->ei", root, rng.standard_normal((len(chosen), 3)))
+    ideal = bound.residuals_mm(study.seed)
     network = network_mm[chosen] - truth[chosen]
     (bound_median, bound_fwhm), (network_median, network_fwhm) = map(_widths, (ideal, network))
     return PositionLimit(

@@ -7,14 +7,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.detector import load_detector
+from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.anger import AngerLogic, fit_anger
-from pulsefront.estimators.position.light_response import LightResponse, fit_light_response
-from pulsefront.estimators.position.neighbours import NearestNeighbours, fit_nearest_neighbours
+from pulsefront.estimators.registry import POSITION, ChargeEvents, PositionEstimator, fit_all
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.networks.front_end import FrontEnd, row_column_sums
+from pulsefront.progress import progress
 from pulsefront.search.task import Task, median_distance
+from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.position.settings import PositionStudy
@@ -22,16 +23,15 @@ from pulsefront.studies.kinds.scan import position_groups, stage_mm
 from pulsefront.studies.metrics import MEDIAN_ERROR_2D, MEDIAN_ERROR_3D, Metric
 
 __all__ = [
-    "LIKELIHOOD",
     "OUTPUT_FORMAT",
     "baselines",
     "labels_mm",
     "learning_task",
     "median_error",
+    "network_inputs",
     "truth_mm",
 ]
 
-LIKELIHOOD = "light-response likelihood"
 OUTPUT_FORMAT = FixedPointFormat(16, 7)
 """Position in mm: ±64 mm in steps of 2 µm."""
 
@@ -75,53 +75,76 @@ def _with_depth(xy: NDArray[np.float64], events: EventTable) -> NDArray[np.float
 
 def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
     """Return the regression of x, y and depth from the charges."""
-    bits = load_detector(study.detector).charge_readout.adc_bits
     labels = labels_mm(study, parts.events)
-    charges = np.asarray(parts.events["charge_adc"])
     return Task(
         name=study.name,
-        inputs=charges,
+        inputs=network_inputs(study, parts.events),
         targets=labels,
         train=parts.split.train,
         selection=parts.split.selection,
-        input_format=FixedPointFormat(bits, bits, signed=False),
+        input_format=_input_format(study),
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=median_distance,
         metric_name=median_error(labels.shape[1]).key,
-        input_names=tuple(f"sensor_{i}" for i in range(charges.shape[1])),
+        input_names=_input_names(study),
         output_names=("x_mm", "y_mm", "depth_mm")[: labels.shape[1]],
         groups=position_groups(parts.events),
     )
 
 
-def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimator]:
-    """Fit and tune the classical estimators on training and selection events; apply to the test.
+def network_inputs(study: PositionStudy, events: EventTable) -> NDArray[np.integer]:
+    """Return the charges (event, photosensor), or the sums of rows and columns (event, sum)."""
+    charges = np.asarray(events["charge_adc"])
+    if study.events.inputs == "charges":
+        return charges
+    return _sums(study).apply(charges)
 
-    Anger logic and k-NN, and the strongest that is known: maximum likelihood with a light
-    response fitted to the training events, which iterates for every event. The last needs the
-    depth of the training events.
+
+def _sums(study: PositionStudy) -> FrontEnd:
+    columns, rows = load_detector(study.detector).sensors.grid
+    return row_column_sums(rows, columns)
+
+
+def _input_format(study: PositionStudy) -> FixedPointFormat:
+    bits = load_detector(study.detector).charge_readout.adc_bits
+    single = FixedPointFormat(bits, bits, signed=False)
+    return single if study.events.inputs == "charges" else _sums(study).sum_format(single)
+
+
+def _input_names(study: PositionStudy) -> tuple[str, ...]:
+    if study.events.inputs == "charges":
+        return tuple(f"sensor_{i}" for i in range(load_detector(study.detector).sensors.count))
+    return _sums(study).names
+
+
+def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimator]:
+    """Fit and tune every classical estimator on training and selection events; apply to the test.
+
+    The strongest that is known is maximum likelihood with a light response fitted to the training
+    events, which iterates for every event; where no label says the depth, that comes from the
+    light.
     """
     charges = parts.events["charge_adc"]
     labels = labels_mm(study, parts.events)
     train, selection, test = parts.split.train, parts.split.selection, parts.split.test
     detector = load_detector(study.detector)
-    data = (charges[train], labels[train], charges[selection], labels[selection])
     half_x, half_y, depth = (size / 2 for size in detector.crystal.size_mm)
-    fitted: dict[str, AngerLogic | NearestNeighbours | LightResponse] = {
-        "Anger logic": fit_anger(*data, detector.sensors.centres_mm),
-        "k-NN": fit_nearest_neighbours(
-            *data,
-            most_references=study.baselines.knn_references,
-            most_selection=study.baselines.knn_selection,
-            seed=study.seed,
-        ),
-    }
-    if labels.shape[1] == 3:
-        fitted[LIKELIHOOD] = fit_light_response(
-            *data, extent_mm=((-half_x, half_x), (-half_y, half_y), (0.0, 2 * depth))
-        )
+    data = ChargeEvents(
+        charges[train],
+        labels[train],
+        charges[selection],
+        labels[selection],
+        detector.sensors.centres_mm,
+        ((-half_x, half_x), (-half_y, half_y), (0.0, 2 * depth)),
+        _attenuation_per_mm(detector),
+        study.baselines.knn_references,
+        study.baselines.knn_selection,
+        study.seed,
+    )
     metric = median_error(labels.shape[1])
+    with progress("Tuning", "estimators") as report:
+        fitted = fit_all(POSITION, data, report)
     return [
         BaselineEstimator(
             name,
@@ -134,7 +157,11 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimato
     ]
 
 
-def _estimate(
-    estimator: AngerLogic | NearestNeighbours | LightResponse, events: EventTable
-) -> NDArray[np.float64]:
+def _attenuation_per_mm(detector: Detector) -> float:
+    """Return how many gamma rays of 511 keV interact per mm: the depths where none are known."""
+    material = detector.material
+    return sum(gamma_table(material.formula, material.density_g_cm3).at(511.0))
+
+
+def _estimate(estimator: PositionEstimator, events: EventTable) -> NDArray[np.float64]:
     return estimator.estimate(events["charge_adc"])

@@ -54,6 +54,7 @@ class PositionKind:
     study: PositionStudy
     measured_kind: Literal["position", "timing"] = "position"
     output_unit: str = "mm"
+    loss_words: str = "mean distance from the truth (mm)"
     metrics: Sequence[Metric] = (
         MEDIAN_ERROR_3D,
         MEAN_ERROR_3D,
@@ -89,15 +90,15 @@ class PositionKind:
         return scan.select_external(self.study, events)
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
-        """Return the charges, (event, photosensor)."""
-        return np.asarray(events["charge_adc"])
+        """Return the charges, (event, photosensor), or sums of them."""
+        return data.network_inputs(self.study, events)
 
     def learning_task(self, parts: SplitEvents) -> Task:
         """Return the regression of the position."""
         return data.learning_task(self.study, parts)
 
     def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
-        """Tune Anger logic, k-NN and the likelihood."""
+        """Tune every classical estimator of position."""
         return data.baselines(self.study, parts)
 
     def evaluate(
@@ -115,6 +116,12 @@ class PositionKind:
     ) -> ExternalMeasures:
         """Measure in the axes that the set knows."""
         return measure.evaluate_external(self.study, events, network, estimates)
+
+    def event_losses(
+        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the distances from the truth in mm."""
+        return measure.event_losses(parts.events.select(events), outputs)
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, light patterns and spectrum."""

@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
+from pulsefront.estimators.registry import POSITION, iterating
 from pulsefront.evaluate.intervals import (
     Statistic,
-    fwhm_statistic,
     mean_statistic,
     median_statistic,
+    point_spread_statistic,
 )
-from pulsefront.evaluate.metrics import central_width, euclidean_error
+from pulsefront.evaluate.metrics import euclidean_error
 from pulsefront.evaluate.record import Intervals
 from pulsefront.evaluate.subgroups import bins, regions
 from pulsefront.events.container import EventTable
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
 from pulsefront.studies.kinds.position.bound import position_limit
-from pulsefront.studies.kinds.position.data import LIKELIHOOD, labels_mm, median_error, truth_mm
+from pulsefront.studies.kinds.position.data import labels_mm, median_error, truth_mm
 from pulsefront.studies.kinds.position.records import PositionTest
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.measure import (
@@ -30,6 +31,7 @@ from pulsefront.studies.measure import (
     compare,
     measure,
     over_initializations,
+    power_of_test,
     subgroup_records,
 )
 from pulsefront.studies.metrics import (
@@ -42,7 +44,7 @@ from pulsefront.studies.metrics import (
 )
 from pulsefront.studies.records import Initializations, SubgroupRecord
 
-__all__ = ["evaluate", "evaluate_external"]
+__all__ = ["evaluate", "evaluate_external", "event_losses"]
 
 DEPTH_BINS = 4
 EDGE_MM = 5.0
@@ -55,26 +57,13 @@ def _statistics(residual: NDArray[np.float64]) -> dict[Metric, Statistic]:
     return {
         median_error(axes): median_statistic(error),
         MEAN_ERROR_3D if axes == 3 else MEAN_ERROR_2D: mean_statistic(error),
-        FWHM_2D: _point_spread_statistic(residual, 0.5),
-        FWTM_2D: _point_spread_statistic(residual, 0.1),
+        FWHM_2D: point_spread_statistic(residual),
+        FWTM_2D: point_spread_statistic(residual, level=0.1),
         **{
             metric: mean_statistic(np.abs(residual[:, axis]))
             for axis, metric in enumerate(MEAN_ABSOLUTE_ERRORS[:axes])
         },
     }
-
-
-def _point_spread_statistic(residual: NDArray[np.float64], level: float) -> Statistic:
-    """Return the width of the 2-D point-spread function, as `metrics.point_spread` defines it.
-
-    Band and bins are fixed from all events, so that replicates differ in counts alone.
-    """
-    profiles = []
-    for axis, other in ((0, 1), (1, 0)):
-        across = residual[:, other]
-        band = np.flatnonzero(np.abs(across - np.median(across)) <= central_width(across))
-        profiles.append((band, fwhm_statistic(residual[band, axis], level=level)))
-    return lambda weights: 0.5 * sum(profile(weights[band]) for band, profile in profiles)
 
 
 def evaluate(
@@ -114,8 +103,8 @@ def evaluate(
         estimators=_with_stage(found.table, everyone, labels_mm(study, test)),
         best_baseline=best,
         gain=compare(found, resampling),
-        # The likelihood iterates for every event: a reference beside the baselines.
-        gain_over_baselines=compare(found, resampling, without=[LIKELIHOOD]),
+        # What iterates for every event is a reference beside the baselines.
+        gain_over_baselines=compare(found, resampling, without=iterating(POSITION)),
         initializations=Initializations(
             final=over_initializations([_statistics(o - truth) for o in outputs.final], resampling),
             full=over_initializations([_statistics(o - truth) for o in outputs.full], resampling),
@@ -126,6 +115,7 @@ def evaluate(
             lambda some: float(np.median(euclidean_error(some))),
         ),
         subgroups=_subgroups(study, test, residuals["network"], residuals[best], resampling),
+        power=power_of_test(found, main, resampling, study.statistics.least_gain_percent),
         limit=position_limit(study, study.scan, test, outputs.network, cache)
         if simulated and study.scan is not None
         else None,
@@ -137,6 +127,11 @@ def evaluate(
         **{f"residual_{name}_mm": residual for name, residual in residuals.items()},
     }
     return Evaluation(record, arrays)
+
+
+def event_losses(events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far the network's outputs (event, axis) are from the truth, (event,) in mm."""
+    return euclidean_error(outputs - truth_mm(events))
 
 
 def _with_stage(
@@ -176,7 +171,7 @@ def evaluate_external(
         test_events=len(truth),
         test_positions=len(np.unique(events["grid_index"], axis=0)),
         estimators=found.table,
-        gain_over_baselines=compare(found, resampling, without=[LIKELIHOOD]),
+        gain_over_baselines=compare(found, resampling, without=iterating(POSITION)),
     )
 
 

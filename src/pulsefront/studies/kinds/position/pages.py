@@ -16,6 +16,7 @@ from pulsefront.report.figures import (
     bias_curves,
     error_map,
     heat_map,
+    importance_bars,
     light_patterns,
     residual_histograms,
 )
@@ -168,7 +169,10 @@ def _limit(limit: PositionLimit) -> Table:
 
 
 def ranking_figure(study: ScanStudy, ranking: Ranking) -> Figure:
-    """Draw the inputs' ranking as a map of the photosensors."""
+    """Draw the inputs' ranking as a map of the photosensors, or as bars where they are sums."""
+    if not all(name.startswith("sensor_") for name, _ in ranking):
+        values = {name.replace("_", " "): (100.0 * rise,) * 3 for name, rise in ranking}
+        return importance_bars(values, label="rise (%)")
     nx, ny = load_detector(study.detector).sensors.grid
     rise = {int(name.removeprefix("sensor_")): 100.0 * value for name, value in ranking}
     # The highest y comes first, as on the detector.

@@ -19,6 +19,9 @@ class PositionEvents(ScanSelection):
     label: Literal["stage", "first_interaction"] = "stage"
     """what x and y are learned from: where the stage stood, or where the simulation knows the first
     interaction"""
+    inputs: Literal["charges", "row_column_sums"] = "charges"
+    """what the network reads: every photosensor, or the sums of the rows and columns of the array,
+    as a multiplexed readout gives them; classical estimators read every photosensor"""
 
 
 class PositionBaselines(FrozenModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,8 @@ from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
 from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
-from pulsefront.estimators.timing.discriminators import (
-    ConstantFraction,
-    LeadingEdge,
-    Sampling,
-    Trial,
-    fit_constant_fraction,
-    fit_leading_edge,
-    prepare_pulses,
-)
+from pulsefront.estimators.registry import TIMING, PulseEvents, TimeEstimator, fit_all
+from pulsefront.estimators.timing.tuning import Trial, prepare_pulses
 from pulsefront.evaluate import Split, check_leaks, split_offsets
 from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
 from pulsefront.events.container import EventTable
@@ -37,6 +31,15 @@ from pulsefront.studies.kinds.base import (
     Selection,
     external_detector,
     restrict,
+)
+from pulsefront.studies.kinds.timing.labels import (
+    check_labels,
+    check_other_labels,
+    delays_ns,
+    findings_of,
+    refuse_wrong_labels,
+    sampling_of,
+    untold_of,
 )
 from pulsefront.studies.kinds.timing.records import TimingSplit
 from pulsefront.studies.kinds.timing.settings import TimingStudy
@@ -58,6 +61,8 @@ __all__ = [
     "times_ns",
 ]
 
+LEAST_CHECKED = 50
+"""Events of another set, below which nothing is measured on it anyway."""
 OUTPUT_FORMAT = FixedPointFormat(16, 6)
 """Correction in ns: ±32 ns in steps of 1 ps."""
 
@@ -96,8 +101,7 @@ def _interval_ns(events: EventTable) -> float:
 
 def charges_adc(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
     """Return the charge of both pulses above their baselines, (event, 2), in ADC counts."""
-    settings = Sampling(_interval_ns(events), study.events.baseline_samples)
-    pulses = prepare_pulses(events["waveform_adc"], settings)
+    pulses = prepare_pulses(events["waveform_adc"], sampling_of(study, events))
     return np.column_stack([side.sum(axis=1, dtype=np.float64) for side in pulses])
 
 
@@ -143,11 +147,18 @@ def split(study: TimingStudy, events: EventTable) -> Selection:
         },
     )
     leaks.raise_on_leak()
+    told = check_labels(study, SplitEvents(kept, parts))
+    if study.events.check_labels:
+        refuse_wrong_labels(told.offsets)
     record = TimingSplit.model_validate(
         {
             "events_recorded": len(events),
             "events_with_status": len(events) - len(usable),
             "excluded_by_split": dict(parts.excluded),
+            "classical_fraction": told.time.fraction,
+            "offset_checks": told.offsets,
+            "channel_delays": told.delays,
+            "label_findings": findings_of(told.offsets) + untold_of(told.offsets),
             **counted,
             **leaks.as_record(),
         }
@@ -172,7 +183,10 @@ def select_external(study: TimingStudy, events: EventTable) -> ExternalEvents:
     good = events.select(events.status == 0)
     selected, counted = _select(study, good, np.arange(len(good)))
     counts = {"events_recorded": len(events), "events_with_status": len(events) - len(good)}
-    return ExternalEvents(good.select(selected), {**counts, **counted})
+    kept = good.select(selected)
+    if "true_arrival_ns" not in events.columns and len(kept) >= LEAST_CHECKED:
+        check_other_labels(study, kept)
+    return ExternalEvents(kept, {**counts, **counted})
 
 
 def _select(
@@ -212,9 +226,15 @@ def coarse_ns(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
 
 
 def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
-    """Return the regression of the correction to the coarse time, from known source offsets."""
+    """Return the regression of the correction to the coarse time, from known source offsets.
+
+    The delay between the channels is taken out of channel 0's coarse time: one network corrects
+    both channels, and could only chase a constant that is in one of them.
+    """
     bits = load_detector(study.detector).waveform_digitizer.adc_bits + 1
     names = range(-study.events.samples_before, study.events.samples_after)
+    coarse = coarse_ns(study, parts.events)
+    coarse[:, 0] -= delays_ns(study, parts)
     return Task(
         name=study.name,
         inputs=network_inputs(study, parts.events),
@@ -228,7 +248,7 @@ def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
         metric_name=central_width_metric(study.events.core_fraction).key,
         input_names=tuple(f"sample_{k:+d}" for k in names),
         output_names=("correction_ns",),
-        coarse=coarse_ns(study, parts.events),
+        coarse=coarse,
         groups=parts.events["offset_index"].astype(np.int64),
     )
 
@@ -243,18 +263,17 @@ def network_inputs(study: TimingStudy, events: EventTable) -> NDArray[np.integer
 
 
 def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]:
-    """Tune leading edge (with and without walk correction) and digital CFD on training events."""
+    """Tune every classical estimator of time on training events; apply to the test."""
     waveforms = parts.events["waveform_adc"]
-    known = parts.events["known_difference_ns"]
     train, test = parts.split.train, parts.split.test
-    settings = Sampling(_interval_ns(parts.events), study.events.baseline_samples)
-    fitted: dict[str, LeadingEdge | ConstantFraction] = {
-        "leading edge": fit_leading_edge(waveforms[train], known[train], settings),
-        "leading edge, walk-corrected": fit_leading_edge(
-            waveforms[train], known[train], settings, walk_correction=True
-        ),
-        "digital CFD": fit_constant_fraction(waveforms[train], known[train], settings),
-    }
+    training = PulseEvents(
+        waveforms[train],
+        parts.events["known_difference_ns"][train],
+        sampling_of(study, parts.events),
+        study.seed,
+    )
+    with progress("Tuning", "estimators") as report:
+        fitted = fit_all(TIMING, training, report)
     return [
         BaselineEstimator(
             name,
@@ -267,11 +286,11 @@ def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]
     ]
 
 
-def _estimate(estimator: LeadingEdge | ConstantFraction, events: EventTable) -> NDArray[np.float64]:
+def _estimate(estimator: TimeEstimator, events: EventTable) -> NDArray[np.float64]:
     return estimator.estimate(events["waveform_adc"])
 
 
-def _row(trial: Trial) -> dict[str, float | bool | None]:
+def _row(trial: Trial) -> dict[str, Any]:
     return {
         **trial.parameters,
         "ctr_fwhm_ps": trial.ctr_fwhm_ps,
@@ -281,11 +300,17 @@ def _row(trial: Trial) -> dict[str, float | bool | None]:
 
 
 def network_estimate(
-    study: TimingStudy, events: EventTable, outputs: NDArray[np.float64]
+    study: TimingStudy,
+    events: EventTable,
+    outputs: NDArray[np.float64],
+    delay_ns: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
-    """Return t0 − t1 (event,) in ns from corrections (2 · event, 1) in ns."""
+    """Return t0 − t1 (event,) in ns from corrections (2 · event, 1) in ns.
+
+    *delay_ns* of the channels is taken out of it.
+    """
     times = times_ns(study, events, outputs)
-    return np.asarray(times[:, 0] - times[:, 1])
+    return np.asarray(times[:, 0] - delay_ns - times[:, 1])
 
 
 def times_ns(

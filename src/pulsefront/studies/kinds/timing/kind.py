@@ -44,6 +44,7 @@ class TimingKind:
     study: TimingStudy
     measured_kind: Literal["position", "timing"] = "timing"
     output_unit: str = "ns"
+    loss_words: str = "mean distance from the median residual (ps)"
     metrics: Sequence[Metric] = (CTR_FWHM, CTR_FWTM, CENTRAL_WIDTH, BIAS)
 
     def label_uncertainty(self) -> str:
@@ -82,7 +83,7 @@ class TimingKind:
         return data.learning_task(self.study, parts)
 
     def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
-        """Tune leading edge and digital CFD."""
+        """Tune every classical estimator of time."""
         return data.baselines(self.study, parts)
 
     def evaluate(
@@ -100,6 +101,12 @@ class TimingKind:
     ) -> ExternalMeasures:
         """Measure on other coincidences."""
         return measure.evaluate_external(self.study, events, network, estimates)
+
+    def event_losses(
+        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the distances from the median residual in ps."""
+        return measure.event_losses(self.study, parts, events, outputs)
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, pulses and spectra."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
+from pulsefront.evaluate import Interval
 from pulsefront.evaluate.intervals import (
     Statistic,
     central_width_statistic,
@@ -23,6 +24,7 @@ from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
 from pulsefront.studies.kinds.timing.bound import timing_limit
 from pulsefront.studies.kinds.timing.data import charges_adc, network_estimate, times_ns
+from pulsefront.studies.kinds.timing.labels import delays_ns
 from pulsefront.studies.kinds.timing.records import (
     MedianResidual,
     OffsetBias,
@@ -39,12 +41,13 @@ from pulsefront.studies.measure import (
     compare,
     measure,
     over_initializations,
+    power_of_test,
     subgroup_records,
 )
 from pulsefront.studies.metrics import BIAS, CENTRAL_WIDTH, CTR_FWHM, CTR_FWTM, Metric
 from pulsefront.studies.records import Initializations, SeedSpread, SubgroupRecord
 
-__all__ = ["check_against_truth", "evaluate", "evaluate_external"]
+__all__ = ["check_against_truth", "evaluate", "evaluate_external", "event_losses"]
 
 
 def _statistics(study: TimingStudy, residual_ps: NDArray[np.float64]) -> dict[Metric, Statistic]:
@@ -126,16 +129,18 @@ def evaluate(
         Folder of the light map.
     """
     test = parts.test
-    network = network_estimate(study, test, outputs.network)
+    delay_ns = delays_ns(study, parts)[parts.split.test]
+    network = network_estimate(study, test, outputs.network, delay_ns)
     compared = _compare_all(study, test, {"network": network, **estimates})
     found, answered, residuals = compared.found, compared.answered, compared.residuals
     resampling = compared.resampling
     known_ns = np.asarray(test["known_difference_ns"], np.float64)
     best = found.best(CTR_FWHM)
     gain = compare(found, resampling)
+    slope = _network_slope(found.table["network"])
 
     def of_each(outputs: NDArray[np.float64]) -> dict[str, SeedSpread]:
-        differences = [network_estimate(study, test, one) for one in outputs]
+        differences = [network_estimate(study, test, one, delay_ns) for one in outputs]
         residuals = [1000.0 * (difference - known_ns)[answered] for difference in differences]
         return over_initializations([_statistics(study, r) for r in residuals], resampling)
 
@@ -152,11 +157,19 @@ def evaluate(
         gain_over_baselines=gain,
         initializations=Initializations(final=of_each(outputs.final), full=of_each(outputs.full)),
         uncertainty=agreement(
-            np.stack([network_estimate(study, test, one)[answered, None] for one in outputs.final]),
+            np.stack(
+                [
+                    network_estimate(study, test, one, delay_ns)[answered, None]
+                    for one in outputs.final
+                ]
+            ),
             residuals["network"],
             lambda some: _statistics(study, some)[CTR_FWHM](np.ones(len(some))),
         ),
         bias_over_offset=_bias_over_offset(residuals, compared.offsets_ps, resampling),
+        power=power_of_test(found, CTR_FWHM, resampling, study.statistics.least_gain_percent),
+        network_slope=slope,
+        not_judged=_not_judged(slope, study.statistics.slope_tolerance),
         subgroups=_subgroups(
             study, test.select(answered), residuals["network"], residuals[best], resampling
         ),
@@ -183,6 +196,22 @@ def evaluate(
     return Evaluation(record, arrays)
 
 
+def _network_slope(row: Intervals) -> Interval:
+    """Return the slope of the network's times over the stated difference."""
+    bias = row[BIAS.key].scaled(0.1)
+    return Interval(1.0 + bias.value, 1.0 + bias.low, 1.0 + bias.high, bias.confidence)
+
+
+def _not_judged(slope: Interval, tolerance: float) -> str | None:
+    """Return why a width is no resolution: times that hardly move have small widths."""
+    if abs(slope.value - 1.0) <= tolerance:
+        return None
+    return (
+        f"the network's times move by {slope} of what the source's offsets say, not by 1 within "
+        f"± {tolerance:g}: a width of such times is no resolution"
+    )
+
+
 def _truth_record(
     study: TimingStudy, residual_ps: NDArray[np.float64], resampling: Resampling
 ) -> TruthReference:
@@ -194,6 +223,19 @@ def _truth_record(
         ctr_fwtm_ps=found[CTR_FWTM],
         central_width_ps=found[CENTRAL_WIDTH],
     )
+
+
+def event_losses(
+    study: TimingStudy,
+    parts: SplitEvents,
+    events: NDArray[np.int64],
+    outputs: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return how far the times of *events* are from the median residual, (event,) in ps."""
+    some = parts.events.select(events)
+    found = network_estimate(study, some, outputs)
+    residual = 1000.0 * (found - np.asarray(some["known_difference_ns"], np.float64))
+    return np.asarray(np.abs(residual - np.median(residual)))
 
 
 def evaluate_external(

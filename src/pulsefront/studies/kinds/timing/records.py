@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pulsefront.estimators.timing.stated_offsets import ChannelDelay, OffsetCheck
 from pulsefront.evaluate import Interval
 from pulsefront.evaluate.record import INLINE, Record
 from pulsefront.studies.records import SplitRecord, TestRecord
@@ -30,6 +31,12 @@ class TimingSplit(SplitRecord):
     photopeak_1_adc: float
     photopeak_1_sigma_adc: float
     energy_resolution_1_fwhm_percent: float
+    classical_fraction: float
+    """of the amplitude at which the classical time below is taken"""
+    offset_checks: dict[str, OffsetCheck]
+    """by detector, the line of the classical time over the stated difference"""
+    channel_delays: dict[str, ChannelDelay]
+    """by detector, what is taken out of channel 0's times; measured on training events"""
 
     @property
     def exclusions(self) -> dict[str, int]:
@@ -91,6 +98,8 @@ class TimingTest(TestRecord):
     test_events_left_out: int
     """test events that an estimator has no time for"""
     bias_over_offset: tuple[OffsetBias, ...]
+    network_slope: Interval
+    """of the network's times over the stated difference: 1 where it follows the source"""
     limit: TimingLimit | None = None
     truth_reference: TruthReference | None = None
     truth_check: TruthCheck | None = None

@@ -36,6 +36,9 @@ class TimingEvents(FrozenModel):
     """samples that the network sees before the trigger"""
     samples_after: int = Field(ge=1)
     """samples that it sees from the trigger on"""
+    check_labels: bool = True
+    """stop before training where the times do not follow the stated offsets; where false, the
+    first page says what is wrong"""
 
 
 class TimingStatistics(Statistics):
@@ -47,6 +50,9 @@ class TimingStatistics(Statistics):
     bin_ps: float | None = Field(default=None, gt=0)
     """width of the bins in which CTR is read; chosen by the central width where left out, which is
     too coarse for a peak much narrower than that"""
+    slope_tolerance: float = Field(default=0.1, gt=0, lt=1)
+    """the network's resolution is judged where the slope of its times over the stated offset is 1
+    within this"""
 
 
 class TimingStudy(StudyBase):

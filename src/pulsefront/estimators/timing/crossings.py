@@ -1,0 +1,318 @@
+"""Time differences from several crossings of the leading edge, tuned on training coincidences.
+
+- *relative leading edge*: one threshold at a share of the pulse's own amplitude;
+- *multi-threshold fit*: a straight line through the crossings of several thresholds, followed
+  down to the baseline (Kim et al. 2009);
+- *first photons*: the mean of the times at which the pulse has risen by ½, 1½, 2½ … steps; at
+  steps of one photoelectron these are the first photons of a fast photosensor (Fishburn and
+  Charbon 2010 on the mean of the first time stamps);
+- *two thresholds*: a low threshold whose walk is corrected by the time that the pulse takes from
+  there to a second one, as the light of BGO needs (Kratochwil et al. 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsefront.errors import DataError
+from pulsefront.estimators.pulses import quantities as pulse
+from pulsefront.estimators.timing.tuning import (
+    Sampling,
+    Trial,
+    best_trial,
+    default_thresholds,
+    fit_delay,
+    known_differences,
+    prepare_pulses,
+    score_trial,
+)
+from pulsefront.evaluate.spread import spread_over
+
+__all__ = [
+    "RelativeEdge",
+    "TwoThresholds",
+    "WeightedCrossings",
+    "fit_first_photons",
+    "fit_multi_threshold",
+    "fit_relative_edge",
+    "fit_two_thresholds",
+]
+
+Float = NDArray[np.float64]
+Pulses = NDArray[np.float32]
+
+FRACTIONS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
+LADDER = 14
+"""Thresholds that the combinations are taken from."""
+COUNTS = (2, 3, 5, 8)
+"""Of thresholds on one line, and of first photons."""
+STEPS = 10
+MOST_TUNING = 20_000
+"""Candidates are judged on so many training events, spread evenly."""
+
+
+@dataclass(frozen=True)
+class RelativeEdge:
+    """A leading edge at a share of each pulse's own amplitude."""
+
+    settings: Sampling
+    fraction: float
+    delay_ns: float
+    table: tuple[Trial, ...]
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Tuned parameters, for a table."""
+        return {"fraction": self.fraction}
+
+    def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
+        """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without a crossing."""
+        pulses = prepare_pulses(waveform_adc, self.settings)
+        return _relative_difference(pulses, self.fraction, self.settings) - self.delay_ns
+
+
+@dataclass(frozen=True)
+class WeightedCrossings:
+    """A weighted sum of the times at which fixed thresholds are crossed.
+
+    ``weights`` add up to one; a threshold that a pulse does not reach leaves it without a time.
+    """
+
+    settings: Sampling
+    thresholds_adc: tuple[float, ...]
+    weights: tuple[float, ...]
+    parameters: Mapping[str, float]
+    delay_ns: float
+    table: tuple[Trial, ...]
+
+    def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
+        """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without all crossings."""
+        pulses = prepare_pulses(waveform_adc, self.settings)
+        first, second = (_crossings(side, self.thresholds_adc) for side in pulses)
+        return _weighted(first - second, self.weights, self.settings) - self.delay_ns
+
+
+@dataclass(frozen=True)
+class TwoThresholds:
+    """A low threshold, corrected by the time from there to a high one.
+
+    ``walk_ns`` are the coefficients of the terms of both detectors' rise times.
+    """
+
+    settings: Sampling
+    low_adc: float
+    high_adc: float
+    rise_scale: float
+    walk_ns: tuple[float, ...]
+    delay_ns: float
+    table: tuple[Trial, ...]
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Tuned parameters, for a table."""
+        return {"low_adc": self.low_adc, "high_adc": self.high_adc}
+
+    def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
+        """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without the low crossing."""
+        pulses = prepare_pulses(waveform_adc, self.settings)
+        low, high = (
+            [pulse.leading_edge(side, level) for side in pulses]
+            for level in (self.low_adc, self.high_adc)
+        )
+        found = (low[0] - low[1]) * self.settings.sample_interval_ns - self.delay_ns
+        if not self.walk_ns:
+            return np.asarray(found)
+        terms = _rise_terms(high[0] - low[0], high[1] - low[1], self.rise_scale)
+        return np.asarray(found - terms @ np.array(self.walk_ns))
+
+
+def fit_relative_edge(
+    waveform_adc: NDArray[np.generic],
+    known_difference_ns: ArrayLike,
+    settings: Sampling,
+    *,
+    fractions: Sequence[float] = FRACTIONS,
+) -> RelativeEdge:
+    """Tune the fraction on training coincidences: (event, 2, sample) and (event,).
+
+    Raises
+    ------
+    DataError
+        Shapes do not fit, or no candidate gives an estimate for 99 % of the events.
+    """
+    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    some = (pulses[0][few], pulses[1][few])
+    table = []
+    for fraction in fractions:
+        residual = _relative_difference(some, fraction, settings) - known[few]
+        delay, _ = fit_delay(residual)
+        table.append(score_trial(residual - delay, {"fraction": fraction}))
+    fraction = fractions[best_trial(table, "fraction")]
+    delay, _ = fit_delay(_relative_difference(pulses, fraction, settings) - known)
+    return RelativeEdge(settings, fraction, delay, tuple(table))
+
+
+def fit_multi_threshold(
+    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
+) -> WeightedCrossings:
+    """Tune which thresholds the line goes through; parameters as `fit_relative_edge`.
+
+    Least squares of time over threshold: its value at the baseline is a weighted sum of the
+    crossings.
+    """
+    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    ladder = np.array(default_thresholds(pulses, settings, LADDER))
+    first, second = (_crossings(side[few], ladder) for side in pulses)
+    table, chosen = [], []
+    for low, high in combinations(range(LADDER), 2):
+        for count in COUNTS:
+            if count > high - low + 1:
+                continue
+            index = np.unique(np.linspace(low, high, count).round().astype(int))
+            weights = _at_baseline(ladder[index])
+            residual = _weighted((first - second)[:, index], weights, settings) - known[few]
+            delay, _ = fit_delay(residual)
+            named = {"lowest_adc": ladder[low], "highest_adc": ladder[high], "thresholds": count}
+            table.append(score_trial(residual - delay, {k: float(v) for k, v in named.items()}))
+            chosen.append((ladder[index], weights))
+    return _finished(pulses, known, settings, table, chosen, "line through thresholds")
+
+
+def fit_first_photons(
+    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
+) -> WeightedCrossings:
+    """Tune step and number of the first photons; parameters as `fit_relative_edge`."""
+    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    reach = default_thresholds(pulses, settings, 2)
+    table, chosen = [], []
+    # Half a step is the lowest threshold: no lower than the noise allows.
+    for step in np.geomspace(2 * reach[0], reach[1], STEPS):
+        usable = [n for n in COUNTS if (n - 0.5) * step <= reach[1]]
+        if not usable:
+            continue
+        levels = step * (np.arange(usable[-1]) + 0.5)
+        first, second = (_crossings(side[few], levels) for side in pulses)
+        for count in usable:
+            weights = np.full(count, 1.0 / count)
+            residual = _weighted((first - second)[:, :count], weights, settings) - known[few]
+            delay, _ = fit_delay(residual)
+            named = {"step_adc": float(step), "photons": float(count)}
+            table.append(score_trial(residual - delay, named))
+            chosen.append((levels[:count], weights))
+    return _finished(pulses, known, settings, table, chosen, "step of the first photons")
+
+
+def fit_two_thresholds(
+    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
+) -> TwoThresholds:
+    """Tune both thresholds and fit the correction; parameters as `fit_relative_edge`.
+
+    Least squares on rise, its square and its logarithm, of both detectors, without outliers.
+    """
+    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    ladder = np.array(default_thresholds(pulses, settings, LADDER))
+    first, second = (_crossings(side[few], ladder) for side in pulses)
+    pairs = [*combinations(range(LADDER), 2)]
+    table = []
+    for low, high in pairs:
+        rises = first[:, high] - first[:, low], second[:, high] - second[:, low]
+        terms = _rise_terms(*rises, _scale(*rises))
+        difference = (first - second)[:, low] * settings.sample_interval_ns
+        named = {"low_adc": float(ladder[low]), "high_adc": float(ladder[high])}
+        table.append(score_trial(_corrected(difference - known[few], terms), named))
+    low, high = pairs[best_trial(table, "pair of thresholds")]
+    early, late = ([pulse.leading_edge(side, ladder[k]) for side in pulses] for k in (low, high))
+    rises = late[0] - early[0], late[1] - early[1]
+    scale = _scale(*rises)
+    difference = (early[0] - early[1]) * settings.sample_interval_ns
+    delay, walk = fit_delay(difference - known, _rise_terms(*rises, scale))
+    return TwoThresholds(
+        settings,
+        float(ladder[low]),
+        float(ladder[high]),
+        scale,
+        tuple(walk.tolist()),
+        delay,
+        tuple(table),
+    )
+
+
+def _training(
+    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
+) -> tuple[tuple[Pulses, Pulses], Float, NDArray[np.int64]]:
+    """Return pulses, known differences, and the events that candidates are judged on."""
+    pulses = prepare_pulses(waveform_adc, settings)
+    known = known_differences(known_difference_ns, len(pulses[0]))
+    return pulses, known, spread_over(len(known), MOST_TUNING)
+
+
+def _relative_difference(pulses: tuple[Pulses, Pulses], fraction: float, to: Sampling) -> Float:
+    first, second = (pulse.leading_edge(side, fraction * pulse.amplitude(side)) for side in pulses)
+    return np.asarray((first - second) * to.sample_interval_ns)
+
+
+def _crossings(pulses: Pulses, thresholds: ArrayLike) -> Float:
+    """Return when each threshold is crossed, (event, threshold) in samples."""
+    return np.column_stack([pulse.leading_edge(pulses, level) for level in np.array(thresholds)])
+
+
+def _weighted(times: Float, weights: ArrayLike, to: Sampling) -> Float:
+    return np.asarray(times @ np.asarray(weights) * to.sample_interval_ns)
+
+
+def _at_baseline(thresholds: Float) -> Float:
+    """Return the weights of the crossings in the value at zero of their least-squares line."""
+    centred = thresholds - thresholds.mean()
+    return np.asarray(1 / len(thresholds) - thresholds.mean() * centred / (centred @ centred))
+
+
+def _scale(first: Float, second: Float) -> float:
+    """Return the median rise time, in samples, which makes terms of order 1."""
+    rises = np.concatenate([first, second])
+    usable = rises[np.isfinite(rises)]
+    if not len(usable):
+        raise DataError("no pulse crosses both thresholds", field="waveform_adc")
+    return max(float(np.median(usable)), 1e-3)
+
+
+def _rise_terms(first: Float, second: Float, scale: float) -> Float:
+    """Return (event, 6) functions of both rise times; those of a typical one where one lacks."""
+
+    def of(rise: Float) -> Float:
+        relative = np.clip(np.nan_to_num(rise / scale, nan=1.0), 1e-2, 10.0)
+        return np.column_stack([relative - 1, relative**2 - 1, np.log(relative)])
+
+    return np.hstack([of(first), -of(second)])
+
+
+def _corrected(residual: Float, terms: Float) -> Float:
+    delay, walk = fit_delay(residual, terms)
+    return residual - delay - (terms @ walk if walk.size else 0.0)
+
+
+def _finished(
+    pulses: tuple[Pulses, Pulses],
+    known: Float,
+    settings: Sampling,
+    table: Sequence[Trial],
+    chosen: Sequence[tuple[Float, Float]],
+    what: str,
+) -> WeightedCrossings:
+    """Return the best of the candidates, its delay that of all training events."""
+    best = best_trial(table, what)
+    thresholds, weights = chosen[best]
+    first, second = (_crossings(side, thresholds) for side in pulses)
+    delay, _ = fit_delay(_weighted(first - second, weights, settings) - known)
+    return WeightedCrossings(
+        settings,
+        tuple(thresholds.tolist()),
+        tuple(weights.tolist()),
+        table[best].parameters,
+        delay,
+        tuple(table),
+    )
