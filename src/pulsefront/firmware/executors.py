@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pulsefront.firmware.c99.execute import c99_executors
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
 from pulsefront.firmware.hls4ml.execute import hls4ml_executors
 from pulsefront.firmware.onnx.exact import run_onnx
@@ -36,4 +37,5 @@ EXECUTORS: Mapping[str, Executor] = {
     "emulator": Executor("model.json", _emulator),
     "onnxruntime": Executor(EXACT_GRAPH, _onnxruntime),
     **hls4ml_executors(),
+    **c99_executors(),
 }

@@ -16,6 +16,7 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.firmware.checksums import changed_files
 from pulsefront.firmware.executor import Executor, ExportFolder, Outputs
 from pulsefront.firmware.executors import EXECUTORS
+from pulsefront.firmware.hls4ml.bench import check_bench
 from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.onnx.real import measure_difference
 from pulsefront.firmware.targets import REAL_TARGETS
@@ -76,6 +77,8 @@ def verify_export(
         try:
             for row in found:
                 rows.append(row)  # noqa: PERF402 - those before an error count
+        except ToolMissing as error:
+            rows.append(_not_run(name, error))
         except ExportError as error:
             broken[name] = str(error)
     return Verification(
@@ -125,13 +128,13 @@ def _executed(name: str, executor: Executor, folder: _Folder) -> Iterator[Verifi
     sets = [_spread(one, executor.most_vectors) for one in folder.sets]
     found = executor.run(folder, [one.inputs for one in sets])
     start = perf_counter()
-    try:
-        for one, outputs in zip(sets, found, strict=True):
-            yield _row(name, one, outputs, perf_counter() - start)
-            start = perf_counter()
-    except ToolMissing as error:
-        reason = f"not run: {error}"
-        yield VerificationRow(backend=name, vector_set="all", status=reason, exact=False)
+    for one, outputs in zip(sets, found, strict=True):
+        yield _row(name, one, outputs, perf_counter() - start)
+        start = perf_counter()
+
+
+def _not_run(name: str, error: ToolMissing) -> VerificationRow:
+    return VerificationRow(backend=name, vector_set="all", status=f"not run: {error}", exact=False)
 
 
 def _spread(one: VectorSet, most: int | None) -> VectorSet:
@@ -151,12 +154,15 @@ def _text_checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRo
     yield "vectors .txt", _texts("vectors .txt", vectors, folder, read_text_vectors)
     yield "vectors .hex", _texts("vectors .hex", vectors, folder, read_hex_vectors)
     for backend in BACKENDS:
-        name, data = (
-            f"test bench {backend}",
-            folder.directory / HlsSettings(backend).folder / "tb_data",
-        )
-        if (data / "sets.txt").exists():
-            yield name, _texts(name, data, folder, read_text_vectors)
+        project = folder.directory / HlsSettings(backend).folder
+        if (project / "tb_data" / "sets.txt").exists():
+            yield f"test bench {backend}", _bench(f"test bench {backend}", project, folder)
+
+
+def _bench(name: str, project: Path, folder: _Folder) -> Iterator[VerificationRow]:
+    """Compare the vectors beside a project's test bench, then build and run the bench itself."""
+    yield from _texts(name, project / "tb_data", folder, read_text_vectors)
+    check_bench(project, folder.model)
 
 
 def _texts(

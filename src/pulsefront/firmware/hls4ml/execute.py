@@ -22,12 +22,13 @@ def hls4ml_executors() -> dict[str, Executor]:
 
 
 def _executor(backend: str) -> Executor:
-    folder_name = HlsSettings(backend).folder
+    settings = HlsSettings(backend)
 
     def run(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
         """Build and run the project's C simulation."""
-        project = folder.directory / folder_name
-        if not (project / "build_lib.sh").exists():
+        project = folder.directory / settings.folder
+        # A project for Vitis or Vivado without hls4ml's files is completed in its copy.
+        if not settings.has_namespace and not (project / "build_lib.sh").exists():
             tool, product = TOOLS[backend]
             raise ToolMissing(
                 tool, needed_for="a project without build_lib.sh", install=f"install {product}"
@@ -39,4 +40,4 @@ def _executor(backend: str) -> Executor:
             for arrays in sets:
                 yield simulation.run(arrays)
 
-    return Executor(folder_name, run, needs=require_compiler)
+    return Executor(settings.folder, run, needs=require_compiler)
