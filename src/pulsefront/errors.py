@@ -151,7 +151,8 @@ class OverflowPossible(PrecisionError):
         super().__init__(
             f"layer {layer!r} can reach {interval[0]} … {interval[1]} least significant bits"
             f" and would wrap{': ' + detail if detail else ''}",
-            remedy=f"give it {missing_bits} more integer bit(s), or ask for SAT overflow",
+            remedy=f"give it {missing_bits} more integer bit(s), ask for SAT overflow, or let it "
+            f"wrap: --allow-wrap {layer}",
         )
 
 

@@ -58,7 +58,7 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     temporary = _beside(target)
     try:
-        temporary.mkdir(parents=True)
+        _make(temporary, target)
         yield temporary
         if target.exists():
             shutil.rmtree(target)
@@ -68,6 +68,17 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         raise _explained(error, target) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make(temporary: Path, target: Path) -> None:
+    try:
+        temporary.mkdir(parents=True)
+    except FileNotFoundError:  # what /proc says of a new folder, whoever asks
+        raise PulsefrontError(
+            "cannot be written: nothing can be made there",
+            file=target,
+            remedy="choose another folder",
+        ) from None
 
 
 def _beside(target: Path) -> Path:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from shutil import ignore_patterns as ignored
 
 import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import pulsefront
 from pulsefront.cli import firmware
 from pulsefront.errors import (
+    ConfigError,
     DataError,
     ExportError,
+    OverflowPossible,
     PrecisionError,
+    PulsefrontError,
     ToolMissing,
     VerificationFailed,
 )
-from pulsefront.fixed_point import estimate_resources
+from pulsefront.files import firmware_export_directory
+from pulsefront.firmware.vectors import golden_vectors
+from pulsefront.fixed_point import (
+    Assignment,
+    FixedPointFormat,
+    FixedPointModel,
+    Relu,
+    estimate_resources,
+)
 from toys_firmware import flip_one_weight_bit, small_model
 
 app = typer.Typer()
@@ -47,7 +65,19 @@ def test_export_and_verify_with_data(model_file, tmp_path):
     text = invoke("export", model_file, "-o", out, "-t", "onnx", "-d", tmp_path / "data.txt")
     assert "1,000 random, 50 data" in text
     text = invoke("verify", out, "-d", tmp_path / "data.npy")
-    assert "onnxruntime  extra" in text
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert lines["executor"] == [
+        "executor",
+        "vectors",
+        "integers",
+        "differences",
+        "seconds",
+        "status",
+    ]
+    golden = sum(len(one) for one in golden_vectors(small_model(), data))
+    assert lines["onnxruntime"][1:4] == [f"{golden + 50:,}", f"{2 * golden + 100:,}", "0"]
+    assert float(lines["onnxruntime"][4]) >= 0
+    assert lines["onnxruntime"][5] == "equal"
     assert "none differs" in text
     document = json.loads(invoke("verify", out, "--json"))
     assert document["passed"]
@@ -150,5 +180,61 @@ def test_the_command_says_which_tool_is_missing_after_a_complete_export(tmp_path
     ]
     result = runner.invoke(app, arguments)
     assert isinstance(result.exception, ToolMissing)
-    assert "bit-exact, C simulation" in result.output  # what was written is told before
+    assert "by C simulation, bit for bit" in result.output  # what was written is told before
+    assert "bit-exact" not in result.output  # nothing has been compared
+    assert "Nothing has been compared yet" in result.output
     assert (tmp_path / "out" / "SHA256SUMS").exists()
+
+
+@pytest.mark.parametrize("out", ["/proc/export", "/proc/1/export", "/sys/export"])
+def test_where_nothing_can_be_made_one_line_says_so(model_file, out):
+    with pytest.raises(PulsefrontError, match=f"{out}: cannot be written: .*; choose "):
+        invoke("export", model_file, "-o", out, "-t", "onnx")
+
+
+def test_the_refusal_of_a_possible_wrap_names_the_option_that_allows_it(tmp_path):
+    model = small_model()
+    wrapping = Relu("act", ("hidden",), Assignment(FixedPointFormat(6, 8, signed=False)))
+    layers = (model.layers[0], wrapping, model.layers[2])
+    FixedPointModel("wraps", model.inputs, layers, model.outputs).save(tmp_path / "model.json")
+    arguments = ["export", tmp_path / "model.json", "-o", tmp_path / "out", "-t", "onnx"]
+    with pytest.raises(OverflowPossible, match=r"or let it wrap: --allow-wrap act$") as caught:
+        invoke(*arguments)
+    assert not (tmp_path / "out").exists()
+    option = str(caught.value).rpartition(": ")[2].split()
+    invoke(*arguments, *option)
+
+
+def test_reuse_factors_are_given_for_all_layers_and_by_layer(model_file, tmp_path):
+    arguments = ["export", model_file, "-o", tmp_path / "out", "-t", "hls4ml"]
+    invoke(*arguments, "--strategy", "Resource", "--reuse-factor", 2, "--reuse-factor", "hidden=6")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "Reuse factors: hidden 6, position 2;" in text
+    for wrong in ("0", "three", "hidden=", "act=2", "hidden=0"):
+        with pytest.raises(ConfigError, match=r"--reuse-factor: is no reuse factor .*hidden, pos"):
+            invoke(*arguments, "--reuse-factor", wrong)
+
+
+def test_a_user_without_a_writable_home_and_package_runs_all_the_same(model_file, tmp_path):
+    package = Path(pulsefront.__file__).parent
+    shutil.copytree(package, tmp_path / "site" / "pulsefront", ignore=ignored("__pycache__"))
+    for folder in [tmp_path / "site" / "pulsefront", *(tmp_path / "site").rglob("*/")]:
+        (folder / "__pycache__").write_text("no folder can be made here")
+    for name in ("firmware_export", "sim_data"):
+        source = firmware_export_directory().parent / name
+        (tmp_path / "site" / "pulsefront" / name).symlink_to(source)
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    environment |= {"HOME": "/proc/no", "PYTHONPATH": str(tmp_path / "site")}
+    environment.pop("XDG_CACHE_HOME", None)
+    export = ["export", str(model_file), "-o", str(tmp_path / "out"), "-t", "onnx"]
+    for arguments in (export, ["verify", str(tmp_path / "out")]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pulsefront", *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "none differs" in done.stdout

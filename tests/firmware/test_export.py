@@ -137,7 +137,8 @@ def test_a_flipped_weight_bit_in_the_hls4ml_project_is_found_and_named(exported,
     with pytest.raises(ExportError, match=r"w2\.txt: was changed|w2\.h: differs"):
         verify_export(folder).raise_on_failure()
     header = (weights / "w2.h").read_text()
-    start, end = header.index("{") + 1, header.index("}")
+    start = header.index("= {") + 3  # the first brace is the namespace's
+    end = header.index("}", start)
     (weights / "w2.h").write_text(header[:start] + ", ".join(numbers) + header[end:])
     write_checksums(folder)
     with pytest.raises(VerificationFailed) as caught:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,25 @@ import pytest
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.checksums import write_checksums
+from pulsefront.firmware.hls4ml.complete import OF_HLS4ML
 from pulsefront.fixed_point import FixedPointModel
 
 REFERENCE = firmware_export_directory() / "reference"
-# hls4ml's own files are not committed; every project gets them from the installed package.
-OF_HLS4ML = (
-    "hls4ml_vitis/build_lib.sh",
-    "hls4ml_vitis/build_prj.tcl",
-    "hls4ml_vitis/firmware/ap_types/",
-    "hls4ml_vitis/firmware/nnet_utils/",
-    "hls4ml_vitis/vivado_synth.tcl",
-)
+
+
+def committed(folder: Path) -> Path:
+    """Take out of an export what hls4ml copies into every project, as the repository does."""
+    project = folder / "hls4ml_vitis"
+    for path in sorted(project.rglob("*")):
+        name = path.relative_to(project).as_posix()
+        if path.is_file() and name.startswith(OF_HLS4ML) and path.name != "nnet_code_gen.h":
+            path.unlink()
+    write_checksums(folder)
+    return folder
 
 
 def names(folder: Path) -> set[str]:
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    return {name for name in found if not name.startswith(OF_HLS4ML)}
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def regenerated(tmp_path_factory) -> Path:
     provenance = json.loads((REFERENCE / "provenance.json").read_text())
     model = FixedPointModel.load(REFERENCE / "model.json")
     export_model(model, folder, provenance=provenance)
-    return folder
+    return committed(folder)
 
 
 def test_it_is_regenerated_byte_for_byte(regenerated):
@@ -44,11 +48,29 @@ def test_it_is_regenerated_byte_for_byte(regenerated):
         assert (regenerated / name).read_bytes() == (REFERENCE / name).read_bytes(), name
 
 
-def test_the_committed_model_and_graph_give_the_committed_vectors(tmp_path):
-    # The project is the regenerated one byte for byte; others like it are compiled elsewhere.
-    folder = tmp_path / "reference"
-    shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("hls4ml_vitis"))
-    write_checksums(folder)
-    result = verify_export(folder)
+def test_it_verifies_as_it_lies_in_a_clone_with_its_c_simulation_and_test_bench():
+    before = names(REFERENCE)
+    result = verify_export(REFERENCE)
     result.raise_on_failure()
-    assert {row.backend for row in result.rows} == {"emulator", "onnxruntime"}
+    assert {row.backend for row in result.exact_rows} == {
+        "emulator",
+        "onnxruntime",
+        "hls4ml Vitis",
+    }
+    assert names(REFERENCE) == before
+
+
+def test_its_checksums_fit_sha256sum():
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=REFERENCE, check=False)
+    assert done.returncode == 0
+
+
+def test_without_hls4ml_its_files_are_named_as_missing_and_the_rest_is_compared(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "hls4ml" else found(name)
+    )
+    result = verify_export(REFERENCE)
+    (row,) = (row for row in result.rows if row.backend == "hls4ml Vitis")
+    assert row.status.startswith("not run: hls4ml is needed for the files")
+    assert "pip install 'pulsefront[firmware]'" in row.status

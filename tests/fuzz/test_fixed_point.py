@@ -1,7 +1,8 @@
 """Random models of every layer, 1 to 16 bits and all modes, through every executor.
 
 By default a few seconds. With PULSEFRONT_FUZZ_SECONDS set, as by ``make fuzz``: a million vectors
-through ONNX Runtime and Python's own integers, and 200 models through hls4ml's C simulation.
+through ONNX Runtime and Python's own integers, and 200 models through hls4ml's C simulation and
+through C, on the host and on an emulated Cortex-M4.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 from integers_fixed_point import run_integers
 
+from pulsefront.errors import ToolMissing
 from pulsefront.firmware.board import load_board
+from pulsefront.firmware.c99.execute import CortexM4, Host, Program, built
+from pulsefront.firmware.c99.write import write_c99
 from pulsefront.firmware.hls4ml.csim import CSimulation
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.onnx.exact import run_onnx, write_onnx
@@ -75,3 +79,20 @@ def test_emulator_and_hls4ml_agree(project: int, tmp_path: Path) -> None:
         found = simulation.run(inputs)
     for name, integers in model.emulator.run(inputs).items():
         np.testing.assert_array_equal(found[name], integers, err_msg=f"{name}, from {first}")
+
+
+@pytest.mark.parametrize("kind", [Host, CortexM4])
+@pytest.mark.parametrize("project", range(PROJECTS))
+def test_emulator_and_c99_agree(project: int, kind: type[Program], tmp_path: Path) -> None:
+    first = FIRST_SEED + 20_000 + project * MODELS_PER_PROJECT
+    models = [random_model(seed, f"net{seed}") for seed in range(first, first + MODELS_PER_PROJECT)]
+    model = side_by_side(models)
+    inputs = random_inputs(model, 2_000 if kind is Host else 500, project)
+    write_c99(model, tmp_path / "c99")
+    try:
+        with built(kind, tmp_path / "c99", model) as program:
+            found = program.run(inputs)
+    except ToolMissing as error:
+        pytest.skip(str(error))
+    for name, integers in model.emulator.run(inputs).items():
+        np.testing.assert_array_equal(found[name], integers, err_msg=name)

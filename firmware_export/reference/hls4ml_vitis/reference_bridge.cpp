@@ -54,6 +54,7 @@ void reference_float(
     float *charge,
     float *layer4_out
 ) {
+    using namespace reference_hls;
 
     input_t charge_ap[8];
     nnet::convert_data<float, input_t, 8>(charge, charge_ap);
@@ -69,6 +70,7 @@ void reference_double(
     double *charge,
     double *layer4_out
 ) {
+    using namespace reference_hls;
 
     input_t charge_ap[8];
     nnet::convert_data<double, input_t, 8>(charge, charge_ap);

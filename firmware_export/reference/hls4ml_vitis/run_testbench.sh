@@ -8,4 +8,6 @@ trap 'rm -rf "$build"' EXIT
 name="$(basename ./*_bridge.cpp _bridge.cpp)"
 "${CXX:-g++}" -O1 -DNDEBUG -std=c++11 -w -Ifirmware/ap_types -D "WEIGHTS_DIR=\"$PWD/firmware/weights\"" \
     "firmware/$name.cpp" "${name}_test.cpp" -o "$build/testbench"
-"$build/testbench"
+cp -r tb_data "$build/tb_data" # beside which the bench writes its log
+cd "$build"
+./testbench

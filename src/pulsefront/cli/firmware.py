@@ -28,6 +28,7 @@ class TargetName(StrEnum):
     hls4ml_quartus = "hls4ml_quartus"
     hls4ml_oneapi = "hls4ml_oneapi"
     hls4ml_catapult = "hls4ml_catapult"
+    c99 = "c99"
 
 
 class StrategyName(StrEnum):
@@ -71,8 +72,13 @@ def export(
         StrategyName, typer.Option("--strategy", help="How the hls4ml projects multiply.")
     ] = StrategyName.latency,
     reuse_factor: Annotated[
-        int, typer.Option("--reuse-factor", min=1, help="Uses of one multiplier per event.")
-    ] = 1,
+        list[str] | None,
+        typer.Option(
+            "--reuse-factor",
+            help="Uses of one multiplier per event: a number, or LAYER=NUMBER, several allowed.",
+            show_default="1",
+        ),
+    ] = None,
     io: Annotated[
         IoName, typer.Option("--io", help="How events enter the hls4ml designs.")
     ] = IoName.parallel,
@@ -100,7 +106,7 @@ def export(
         data_vectors=_input_integers(data, loaded) if data else None,
         allow_wrap=allow_wrap or (),
         strategy=strategy.value,
-        reuse_factor=reuse_factor,
+        reuse_factor=_reuse_factors(reuse_factor or ["1"], loaded),
         io_type=io.value,
     )
     if as_json:
@@ -117,6 +123,29 @@ def export(
     if synthesize:
         for name, report in synthesize_export(result).items():
             typer.echo(f"{name}: {report}")
+
+
+def _reuse_factors(texts: list[str], model: FixedPointModel) -> dict[str, int]:
+    """Return the reuse factor of each layer with weights; a number alone is that of all others."""
+    from pulsefront.errors import ConfigError
+    from pulsefront.fixed_point.layers import MatrixLayer
+
+    layers = [one.name for one in model.layers if isinstance(one, MatrixLayer)]
+    whole, found = 1, {}
+    for text in texts:
+        name, separator, number = text.rpartition("=")
+        if not number.isdigit() or int(number) < 1 or (separator and name not in layers):
+            raise ConfigError(
+                "is no reuse factor",
+                field="--reuse-factor",
+                value=text,
+                remedy=f"give a number from 1 on, or LAYER=NUMBER; layers: {', '.join(layers)}",
+            )
+        if separator:
+            found[name] = int(number)
+        else:
+            whole = int(number)
+    return {name: found.get(name, whole) for name in layers}
 
 
 def verify(

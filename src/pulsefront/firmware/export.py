@@ -22,6 +22,7 @@ from pulsefront.files import (
     write_text,
 )
 from pulsefront.firmware.board import Board, board_for, load_board
+from pulsefront.firmware.c99.write import FOLDER, write_c99
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.csim import require_compiler
@@ -70,13 +71,15 @@ class Export:
 
     def table(self) -> str:
         """Return what was written as a text table, with the estimated resources of projects."""
-        head = ("target", "file", "proof", "LUT", "FF", "DSP", "latency")
-        rows = [("onnx", EXACT_GRAPH, "bit-exact, ONNX Runtime", "", "", "", "")]
+        head = ("target", "file", "to be compared", "LUT", "FF", "DSP", "latency")
+        rows = [("onnx", EXACT_GRAPH, "by ONNX Runtime, bit for bit", "", "", "", "")]
         rows += [
             (target, one.file, "approximate, measured", "", "", "", "")
             for target, one in REAL_TARGETS.items()
         ]
         rows = [row for row in rows if row[0] in self.targets]
+        if "c99" in self.targets:
+            rows.append(("c99", f"{FOLDER}/", "by C on this host and a Cortex-M4", "", "", "", ""))
         targets = {backend: target for target, backend in HLS_TARGETS.items()}
         for one in self.contents.projects:
             found = one.estimate
@@ -84,7 +87,7 @@ class Export:
                 (
                     targets[one.settings.backend],
                     f"{one.settings.folder}/",
-                    "bit-exact, C simulation",
+                    "by C simulation, bit for bit",
                     f"{found.lut:,}",
                     f"{found.ff:,}",
                     f"{found.dsp:,}",
@@ -92,6 +95,7 @@ class Export:
                 )
             )
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
+        text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
         note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
         return f"{text}\n{note}" if self.contents.projects else text
 
@@ -118,7 +122,7 @@ def export_model(
     units: Mapping[str, str] | None = None,
     allow_wrap: Sequence[str] = (),
     strategy: str = "Latency",
-    reuse_factor: int = 1,
+    reuse_factor: int | Mapping[str, int] = 1,
     io_type: str = "io_parallel",
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
@@ -127,7 +131,8 @@ def export_model(
     ----------
     targets
         ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
-        back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``.
+        back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
+        ``c99``, one function of integers alone.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.
@@ -142,7 +147,8 @@ def export_model(
         Layers that may wrap around, by name.
     strategy, reuse_factor, io_type
         Of the hls4ml projects: ``Latency``, ``Resource`` or ``distributed_arithmetic``; how often
-        one multiplier is used per event; ``io_parallel`` or ``io_stream``.
+        one multiplier is used per event, one number or by layer (1 for those not named);
+        ``io_parallel`` or ``io_stream``.
 
     Raises
     ------
@@ -158,8 +164,9 @@ def export_model(
     _refuse_to_replace(Path(directory))
     _refuse_units(model, units or {})
     model.audit().refuse_wrap(tuple(allow_wrap))
+    whole, by_layer = (1, reuse_factor) if isinstance(reuse_factor, Mapping) else (reuse_factor, {})
     settings = tuple(
-        HlsSettings(backend, strategy, reuse_factor, io_type)
+        HlsSettings(backend, strategy, whole, io_type, by_layer)
         for target, backend in HLS_TARGETS.items()
         if target in targets
     )
@@ -170,6 +177,8 @@ def export_model(
         model.save(folder / "model.json")
         write_vectors(sets, folder / "vectors", model)
         graphs = _write_graphs(model, folder, targets, sets, provenance or {}, units or {})
+        if "c99" in targets:
+            write_c99(model, folder / FOLDER)
         projects = tuple(_write_project(model, folder, one, board, sets) for one in settings)
         contents = Contents(model, targets, sets, graphs, projects, units or {})
         write_text(folder / "README.md", readme(contents))
@@ -269,11 +278,11 @@ def _write_project(
     project = folder / settings.folder
     own = board_for(BACKENDS[settings.backend], board)
     reuse = write_hls4ml(model, project, board=own, settings=settings)
-    write_testbench(model, project, sets, library=not settings.has_stages)
+    write_testbench(model, project, sets, library=not settings.has_namespace)
     estimate = estimate_resources(
         model,
         strategy=settings.strategy,
-        reuse_factor=max(reuse.values(), default=1),
+        reuse_factor=reuse,
         clock_period_ns=own.clock_period_ns,
     )
     return Project(settings, own, reuse, estimate)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pulsefront.firmware.c99.write import FOLDER
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
-from pulsefront.firmware.hls4ml.synthesis import COMMANDS, TOOLS
+from pulsefront.firmware.hls4ml.synthesis import COMMANDS, OLDER_COMMANDS, TOOLS
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -34,8 +35,9 @@ def _title(model: FixedPointModel) -> list[str]:
     return [
         f"# {model.name}",
         "",
-        "A neural network in fixed-point arithmetic. Every number in it is an integer; every file",
-        "in this folder computes the same integers, and the golden vectors prove it.",
+        "A neural network in fixed-point arithmetic. Every number in it is an integer. Every file",
+        "here is written from `model.json` to compute the same integers; whether it does,",
+        "`pulsefront verify` tells, which runs each of them on the golden vectors.",
     ]
 
 
@@ -157,9 +159,9 @@ def _share(count: int, whole: int) -> str:
 def _executors(contents: Contents) -> list[str]:
     """Return what computes each file, and what has not been run."""
     lines = [
-        "## What has been run",
+        "## What is run",
         "",
-        "| file | computed by | run by `pulsefront verify` |",
+        "| file | computed by | compared by `pulsefront verify` |",
         "|---|---|---|",
         "| `model.json` | the emulator | yes, bit for bit |",
     ]
@@ -169,6 +171,10 @@ def _executors(contents: Contents) -> list[str]:
         f"| `{one.file}` | ONNX Runtime | yes, the difference is measured |"
         for one in contents.graphs
     ]
+    if "c99" in contents.targets:
+        lines.append(
+            f"| `{FOLDER}/` | gcc on the host, arm-none-eabi-gcc and QEMU | yes, bit for bit |"
+        )
     for project in contents.projects:
         settings = project.settings
         with_what = "hls4ml's types" if settings.backend != "oneAPI" else "stand-ins for SYCL"
@@ -192,7 +198,13 @@ def _files(contents: Contents) -> list[str]:
         "- `provenance.json`: where the model comes from",
     ]
     if "onnx" in contents.targets:
-        lines.append("- `model.onnx`: raw integers in and out, bit-exact in any ONNX runtime")
+        lines.append("- `model.onnx`: raw integers in and out, for any ONNX runtime")
+    if "c99" in contents.targets:
+        name = contents.model.name
+        lines += [
+            f"- `{FOLDER}/{name}.c`, `{name}.h`: `{name}_run`, C99 with integers alone and no",
+            f"  library; `bash {FOLDER}/run_testbench.sh` runs it on the golden vectors",
+        ]
     for project in contents.projects:
         folder, backend = project.settings.folder, project.settings.backend
         lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
@@ -214,7 +226,7 @@ def _build(project: Project, name: str) -> list[str]:
         f"Test bench with g++ alone: `bash {settings.folder}/run_testbench.sh`; it ends with",
         "PASS, or with FAIL, the vector, the output and both integers, and a non-zero status.",
     ]
-    if not settings.has_stages:
+    if not settings.has_namespace:
         lines.append(
             "It calls the library that `build_lib.sh` builds, as hls4ml's C simulation is."
         )
@@ -224,4 +236,7 @@ def _build(project: Project, name: str) -> list[str]:
             "in plain C++, which icpx does not read.",
         ]
     command = COMMANDS[settings.backend].format(name=name)
-    return [*lines, f"Synthesis: `cd {settings.folder} && {command}`."]
+    lines.append(f"Synthesis: `cd {settings.folder} && {command}`.")
+    for older in OLDER_COMMANDS.get(settings.backend, {}).values():
+        lines.append(f"With older releases: `{older}`.")
+    return lines

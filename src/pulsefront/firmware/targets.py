@@ -53,7 +53,7 @@ def known_targets(names: Sequence[str]) -> tuple[str, ...]:
     ExportError
         A target is not known.
     """
-    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS)
+    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99")
     for name in names:
         if name not in known:
             raise ExportError(

@@ -7,6 +7,7 @@ networks and for budgets. A `ResourceModel` that synthesizes can take the place 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
@@ -82,7 +83,7 @@ def estimate_resources(
     model: FixedPointModel,
     *,
     strategy: Strategy | str = "Latency",
-    reuse_factor: int = 1,
+    reuse_factor: int | Mapping[str, int] = 1,
     clock_period_ns: float = 5.0,
 ) -> ResourceEstimate:
     """Estimate what *model* takes on an FPGA.
@@ -93,8 +94,9 @@ def estimate_resources(
         ``Latency``: constants unrolled; ``distributed_arithmetic``: the same with shared partial
         sums and no DSPs; ``Resource``: general multipliers where they are reused.
     reuse_factor
-        How often one multiplier is used per event and position; without effect on distributed
-        arithmetic. A convolution runs its positions in turn, as hls4ml's does.
+        How often one multiplier is used per event and position: one number, or by layer (1 for
+        those not named); without effect on distributed arithmetic. A convolution runs its positions
+        in turn, as hls4ml's does.
     clock_period_ns
         Sets how many levels of adders lie between two registers.
 
@@ -103,8 +105,10 @@ def estimate_resources(
     ConfigError
         The strategy is not known, or a number is not positive.
     """
-    build = _build(strategy, reuse_factor, clock_period_ns)
-    layers = tuple(_layer(step, build) for step in model.steps)
+    layers = tuple(
+        _layer(step, _build(strategy, _reuse_of(step, reuse_factor), clock_period_ns))
+        for step in model.steps
+    )
     ready = {one.name: 0 for one in model.inputs}
     for step, one in zip(model.steps, layers, strict=True):
         ready[one.layer] = one.latency_cycles + max(ready[name] for name in step.layer.inputs)
@@ -117,6 +121,12 @@ def estimate_resources(
         interval_cycles=max(one.interval_cycles for one in layers),
         layers=layers,
     )
+
+
+def _reuse_of(step: LayerStep, reuse_factor: int | Mapping[str, int]) -> int:
+    if isinstance(reuse_factor, Mapping):
+        return reuse_factor.get(step.layer.name, 1)
+    return reuse_factor
 
 
 def _build(strategy: str, reuse_factor: int, clock_period_ns: float) -> Build:

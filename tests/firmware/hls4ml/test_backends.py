@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pulsefront.errors import ConfigError, ExportError, UnsupportedLayer
@@ -42,7 +44,7 @@ def test_a_project_without_a_build_script_is_named_as_not_run(tmp_path):
     write_checksums(tmp_path / "out")
     result = verify_export(tmp_path / "out")
     status = {row.backend: row.status for row in result.rows}
-    assert status["hls4ml oneAPI"] == "not run: needs the vendor's compiler (icpx)"
+    assert status["hls4ml oneAPI"].startswith("not run: icpx is needed for a project without")
 
 
 @pytest.mark.parametrize(
@@ -153,3 +155,21 @@ def test_a_simulation_that_stops_does_not_stop_python(tmp_path, body, problem):
     model = mlp(4, 3, 2)
     with CSimulation(tmp_path, model) as simulation, pytest.raises(ExportError, match=problem):
         simulation.run(random_inputs(model, 2, 0))
+
+
+def test_the_simulation_sees_packages_of_the_users_site_and_of_pythonpath(tmp_path, monkeypatch):
+    # -I would hide both, and with them a NumPy that is installed there.
+    marker = tmp_path / "seen"
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(f"open({str(marker)!r}, 'w').close()\n")
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
+    (tmp_path / "p" / "firmware").mkdir(parents=True)
+    (tmp_path / "p" / "net.cpp").write_text(
+        'extern "C" void mlp_double(double *, double *y) { y[0] = y[1] = 0; }\n'
+    )
+    (tmp_path / "p" / "build_lib.sh").write_text("g++ -shared -fPIC net.cpp -o firmware/net.so\n")
+    model = mlp(4, 3, 2)
+    with CSimulation(tmp_path / "p", model) as simulation:
+        simulation.run(random_inputs(model, 2, 0))
+    assert marker.exists()

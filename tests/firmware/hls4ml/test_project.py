@@ -137,7 +137,7 @@ def test_a_weight_header_that_differs_from_the_simulated_text_is_found(tmp_path)
     check_weight_files(tmp_path / "project")
     header = tmp_path / "project" / "firmware" / "weights" / "w2.h"
     text = header.read_text()
-    start = text.index("{") + 1
+    start = text.index("= {") + 3  # the first brace is the namespace's
     end = text.index(",", start)
     header.write_text(text[:start] + "0.9375" + text[end:])
     with pytest.raises(ExportError, match=r"w2\.h: differs from w2\.txt at weight 0"):

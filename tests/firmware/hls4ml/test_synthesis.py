@@ -80,6 +80,20 @@ def test_a_present_tool_is_run_in_a_copy_and_its_report_read(exported, tmp_path,
     assert not (exported.directory / "hls4ml_vitis" / "synthesis.log").exists()
 
 
+def test_only_vitis_hls_of_older_releases_is_used_too(exported, tmp_path, monkeypatch):
+    (tmp_path / "report.xml").write_text(REPORT)
+    place = "tiny_prj/solution1/syn/report"
+    fake_tool(
+        tmp_path,
+        f'[ "$*" = "-f build_prj.tcl" ] && mkdir -p {place} && '
+        f"cp {tmp_path}/report.xml {place}/csynth.xml",
+        "vitis_hls",
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert synthesize_export(exported)["Vitis"].resources["LUT"] == 2048
+    assert "vitis_hls -f build_prj.tcl" in (exported.directory / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("script", "problem"),
     [("exit 3", "Vitis ended with status 3"), ("true", "Vitis left no report")],

@@ -24,7 +24,7 @@ def built(tmp_path_factory) -> tuple[Path, tuple[VectorSet, ...]]:
     """Return a project whose test bench is compiled once, in the folder itself."""
     folder, sets = project_of(small_model(), tmp_path_factory.mktemp("testbench") / "project")
     script = (folder / "run_testbench.sh").read_text()
-    script = script.replace('"$(mktemp -d)"', "$PWD").replace("trap", "#")
+    script = script.replace('"$(mktemp -d)"', "$PWD").replace("trap", "#").replace("cp -r", "#")
     subprocess.run(["bash", "-c", script, "testbench"], cwd=folder, check=True, capture_output=True)
     return folder, sets
 
@@ -127,7 +127,7 @@ def test_several_inputs_and_outputs_have_ports_of_their_own(tmp_path):
     folder, sets = project_of(model, tmp_path / "project")
     text = (folder / "many_test.cpp").read_text()
     for one in model.inputs:
-        assert re.search(rf"static \w+ {one.name}\[", text)
+        assert re.search(rf"static \w+::\w+ port_{one.name}\[", text)
     expected = np.loadtxt(folder / "tb_data" / f"expected_{model.outputs[0]}.txt", ndmin=2)
     assert len(expected) == sum(len(one) for one in sets)
 

@@ -1,5 +1,5 @@
-#ifndef DEFINES_H_
-#define DEFINES_H_
+#ifndef REFERENCE_DEFINES_H_
+#define REFERENCE_DEFINES_H_
 
 #include "ap_fixed.h"
 #include "ap_int.h"
@@ -10,6 +10,7 @@
 #include <tuple>
 #include <tuple>
 
+namespace reference_hls {
 
 // hls-fpga-machine-learning insert numbers
 
@@ -30,5 +31,6 @@ typedef ap_uint<1> layer4_index;
 
 // hls-fpga-machine-learning insert emulator-defines
 
+}
 
 #endif

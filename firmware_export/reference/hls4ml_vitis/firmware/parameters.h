@@ -19,6 +19,7 @@
 #include "weights/w4.h"
 #include "weights/b4.h"
 
+namespace reference_hls {
 
 // hls-fpga-machine-learning insert layer-config
 // hidden
@@ -73,5 +74,6 @@ struct config4 : nnet::dense_config {
 };
 
 
+}
 
 #endif

@@ -1,8 +1,13 @@
+// The function that reads weights knows one folder, WEIGHTS_DIR, when it is compiled: each model
+// has its own, lest in one program all take the weights of the first.
+#define load_weights_from_txt reference_load_weights_from_txt
+
 #include <iostream>
 
 #include "reference.h"
 #include "parameters.h"
 
+using namespace reference_hls;
 
 void reference(
     input_t charge[8],
@@ -44,4 +49,3 @@ void reference(
     nnet::dense<layer3_t, result_t, config4>(layer3_out, layer4_out, w4, b4); // position
 
 }
-

@@ -10,11 +10,10 @@
 
 // Prototype of top level function for C-synthesis
 void reference(
-    input_t charge[8],
-    result_t layer4_out[2]
+    reference_hls::input_t charge[8],
+    reference_hls::result_t layer4_out[2]
 );
 
 // hls-fpga-machine-learning insert emulator-defines
-
 
 #endif

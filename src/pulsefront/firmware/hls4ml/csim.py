@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError, PrecisionError, ToolMissing
+from pulsefront.firmware.hls4ml.complete import complete_project
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.real_values import raw_integers
@@ -69,6 +70,7 @@ class CSimulation:
         try:
             copy = self._copy = Path(self._folder.name) / "project"
             shutil.copytree(project, copy)
+            complete_project(copy, model)
             if not optimize:
                 script = copy / "build_lib.sh"
                 script.write_text(script.read_text().replace("-O3", "-O1"))
@@ -113,8 +115,9 @@ class CSimulation:
 
     def _call(self, arguments: list[str]) -> None:
         worker = Path(__file__).with_name("csim_worker.py")
-        done = subprocess.run(  # noqa: S603 - this file's neighbour, in isolated mode
-            [sys.executable, "-I", str(worker), str(self.library), *arguments],
+        # Without this folder on its path; NumPy may well be in the user's site or on PYTHONPATH.
+        done = subprocess.run(  # noqa: S603 - this file's neighbour
+            [sys.executable, "-P", str(worker), str(self.library), *arguments],
             cwd=self._copy,
             capture_output=True,
             text=True,

@@ -169,9 +169,21 @@ def _matrix_config(layer: MatrixLayer, step: LayerStep, settings: HlsSettings) -
     }
     return {
         "Precision": types,
-        "ReuseFactor": settings.reuse_factor,
+        "ReuseFactor": min(settings.reuse_of(layer.name), _most_reuse(layer, settings)),
         "Strategy": settings.strategy,
     }
+
+
+def _most_reuse(layer: MatrixLayer, settings: HlsSettings) -> int:
+    """Return the largest reuse factor that hls4ml computes right.
+
+    Its resource convolution adds wrong products beyond one multiplier a filter, and only an
+    assertion says so (nnet_conv1d_resource.h: "correct only for RF <= FILT_WIDTH * N_CHAN").
+    """
+    if isinstance(layer, Conv1d) and settings.strategy == "Resource":
+        kernel, channels, _ = layer.weights.shape
+        return int(kernel * channels)
+    return int(layer.weights.size)
 
 
 def _result_type(step: LayerStep) -> str:

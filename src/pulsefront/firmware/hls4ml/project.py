@@ -20,6 +20,8 @@ from pulsefront.errors import ExportError
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.hls4ml.layers import ProjectLayers, project_layers
+from pulsefront.firmware.hls4ml.names import refuse_shadowed_weights
+from pulsefront.firmware.hls4ml.namespace import namespace_of, put_top_function_outside
 from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.firmware.hls4ml.stage import register_stage
@@ -45,7 +47,7 @@ def write_hls4ml(
     Returns
     -------
     The reuse factor of each dense and convolution layer: hls4ml takes the nearest one that
-    divides the layer.
+    divides the layer, and a convolution no more than kernel times channels.
 
     Raises
     ------
@@ -75,6 +77,9 @@ def write_hls4ml(
                 value=last[-1] if last else None,
             ) from error
     archive.unlink(missing_ok=True)  # Catapult's writer leaves one, asked or not
+    if settings.has_namespace:
+        put_top_function_outside(directory, model.name)
+    refuse_shadowed_weights(model, directory)
     _make_reproducible(directory, graph.config.config["Stamp"])
     _without_assertions(directory / "build_lib.sh")
     if settings.backend == "oneAPI":
@@ -106,11 +111,14 @@ def _configuration(
         "ReuseFactor": settings.reuse_factor,
         "Strategy": settings.strategy,
     }
+    writer: dict[str, Any] = {"WriteTar": False}
+    if settings.has_namespace:
+        writer["Namespace"] = namespace_of(model.name)
     return config | {
         "Backend": settings.backend,
         "ProjectName": model.name,
         "OutputDir": str(directory),
-        "WriterConfig": {**config.get("WriterConfig", {}), "WriteTar": False},
+        "WriterConfig": {**config.get("WriterConfig", {}), **writer},
         "HLSConfig": {"Model": whole, "LayerName": layers.config},
     }
 

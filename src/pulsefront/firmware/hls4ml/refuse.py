@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pulsefront.errors import ExportError, UnsupportedLayer
 from pulsefront.firmware.hls4ml.layers import has_channel_formats, own_layer
+from pulsefront.firmware.hls4ml.names import refuse_names
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.fixed_point.format import Assignment, Overflow, container
 from pulsefront.fixed_point.layers import Flatten, MatrixLayer
@@ -24,7 +25,8 @@ def refuse_unwritable(model: FixedPointModel, settings: HlsSettings) -> None:
     UnsupportedLayer
         A layer cannot; the message names it.
     """
-    _refuse_names(model)
+    refuse_names(model)
+    _refuse_reuse_factors(model, settings)
     _refuse_formats(model)
     for step in model.steps:
         layer = step.layer
@@ -45,6 +47,17 @@ def refuse_unwritable(model: FixedPointModel, settings: HlsSettings) -> None:
             )
 
 
+def _refuse_reuse_factors(model: FixedPointModel, settings: HlsSettings) -> None:
+    known = [one.name for one in model.layers if isinstance(one, MatrixLayer)]
+    for name in settings.reuse_factors:
+        if name not in known:
+            raise ExportError(
+                "is no layer with weights",
+                field=f"reuse_factors.{name}",
+                remedy=f"the model has {', '.join(known)}",
+            )
+
+
 def _refuse_accumulator(layer: str, accumulator: Assignment, settings: HlsSettings) -> None:
     in_order = settings.strategy == "Latency" or accumulator.overflow == Overflow.WRAP
     exact = settings.strategy != "distributed_arithmetic" and settings.backend in (
@@ -60,20 +73,6 @@ def _refuse_accumulator(layer: str, accumulator: Assignment, settings: HlsSettin
         )
 
 
-def _refuse_names(model: FixedPointModel) -> None:
-    names = [model.name, *(one.name for one in model.inputs), *(one.name for one in model.layers)]
-    lowered: dict[str, str] = {}
-    for name in names:
-        if name.lower() in lowered:
-            raise ExportError(
-                f"hls4ml does not tell {lowered[name.lower()]!r} from {name!r}",
-                remedy="use names that differ in more than case",
-            )
-        lowered[name.lower()] = name
-        if name in RESERVED:
-            raise ExportError(f"{name!r} is a word of C++ or of hls4ml", remedy="use another name")
-
-
 def _refuse_formats(model: FixedPointModel) -> None:
     formats = {one.name: one.format for one in model.inputs} | model.output_formats
     for layer in model.layers:
@@ -86,15 +85,3 @@ def _refuse_formats(model: FixedPointModel) -> None:
                 f"{name!r} has {one.width} bits and hls4ml's C simulation passes doubles",
                 remedy=f"give it a format of at most {EXACT_IN_DOUBLE} bits",
             )
-
-
-# Words of C++ that are also lower-case identifiers, and hls4ml's own type names.
-RESERVED = frozenset(
-    """
-    alignas alignof and asm auto bool break case catch char class const constexpr continue default
-    delete do double else enum explicit export extern false float for friend goto if inline int
-    long main namespace new nnet not nullptr operator or private protected public register return
-    short signed sizeof static struct switch template this throw true try typedef union unsigned
-    using virtual void volatile while xor input_t result_t
-    """.split()  # noqa: SIM905 - a list of ninety quoted words reads worse
-)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pulsefront.errors import ExportError
 
@@ -25,6 +26,8 @@ IO_TYPES = ("io_parallel", "io_stream")
 class HlsSettings:
     """How a project is written; the names are hls4ml's.
 
+    *reuse_factors* by layer come before *reuse_factor*, which is that of every other layer.
+
     Raises
     ------
     ExportError
@@ -35,22 +38,26 @@ class HlsSettings:
     strategy: str = "Latency"
     reuse_factor: int = 1
     io_type: str = "io_parallel"
+    reuse_factors: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field, known in (
+        for name, known in (
             ("backend", tuple(BACKENDS)),
             ("strategy", STRATEGIES),
             ("io_type", IO_TYPES),
         ):
-            if getattr(self, field) not in known:
+            if getattr(self, name) not in known:
                 raise ExportError(
-                    f"unknown {field}",
-                    field=field,
-                    value=getattr(self, field),
+                    f"unknown {name}",
+                    field=name,
+                    value=getattr(self, name),
                     remedy=f"use one of {', '.join(known)}",
                 )
-        if self.reuse_factor < 1:
-            raise ExportError("is at least 1", field="reuse_factor", value=self.reuse_factor)
+        factors = {"reuse_factor": self.reuse_factor}
+        factors |= {f"reuse_factors.{name}": one for name, one in self.reuse_factors.items()}
+        for name, factor in factors.items():
+            if factor < 1:
+                raise ExportError("is at least 1", field=name, value=factor)
         if self.strategy == "distributed_arithmetic" and self.backend not in ("Vitis", "Vivado"):
             raise ExportError(
                 f"{self.backend} has no distributed arithmetic",
@@ -63,6 +70,15 @@ class HlsSettings:
     def folder(self) -> str:
         """Name of the project's folder in an export."""
         return f"hls4ml_{self.backend.lower()}"
+
+    def reuse_of(self, layer: str) -> int:
+        """Return the reuse factor that was asked for a layer."""
+        return self.reuse_factors.get(layer, self.reuse_factor)
+
+    @property
+    def has_namespace(self) -> bool:
+        """Whether all that is the model's own is in a namespace: two fit into one program."""
+        return self.backend in ("Vitis", "Vivado")
 
     @property
     def has_stages(self) -> bool:

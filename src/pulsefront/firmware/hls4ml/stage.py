@@ -62,7 +62,8 @@ def register_stage() -> None:
         output = node.get_output_variable()
         types = ", ".join([*(one.type.name for one in sources), output.type.name])
         names = ", ".join([*(one.name for one in sources), output.name])
-        return f"nnet::{node.name}<{types}>({names});"
+        namespace = node.model.config.get_writer_config()["Namespace"]
+        return f"{namespace}::{node.name}<{types}>({names});"
 
     template = type(f"{STAGE}Call", (FunctionCallTemplate,), {"__init__": setup, "format": call})
     register_layer(STAGE, stage)

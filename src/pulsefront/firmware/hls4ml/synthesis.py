@@ -11,7 +11,7 @@ from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport, find_report, read_report
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["COMMANDS", "TOOLS", "find_tool", "synthesize"]
+__all__ = ["COMMANDS", "OLDER_COMMANDS", "TOOLS", "find_tool", "synthesize"]
 
 COMMANDS = {
     "Vitis": "vitis-run --tcl build_prj.tcl --mode hls",
@@ -21,6 +21,9 @@ COMMANDS = {
     "Catapult": "catapult -shell -f build_prj.tcl",
 }
 """What builds a project of each back-end, run in its folder."""
+
+OLDER_COMMANDS = {"Vitis": {"vitis_hls": "vitis_hls -f build_prj.tcl"}}
+"""What does the same in releases without the tool in `TOOLS`: tool and command by back-end."""
 
 TOOLS = {
     "Vitis": ("vitis-run", "AMD Vitis"),
@@ -32,7 +35,7 @@ TOOLS = {
 
 
 def find_tool(backend: str) -> str:
-    """Return the path of the tool that builds projects of *backend*.
+    """Return the path of the tool that builds projects of *backend*: the newest on PATH.
 
     Raises
     ------
@@ -40,15 +43,16 @@ def find_tool(backend: str) -> str:
         It is not on PATH.
     """
     tool, product = TOOLS[backend]
-    path = shutil.which(tool)
-    if path is None:
-        raise ToolMissing(
-            tool,
-            needed_for=f"synthesis with {backend}",
-            install=f"install {product} and put {tool} on PATH; the exported project builds there "
-            "unchanged",
-        )
-    return path
+    for name in (tool, *OLDER_COMMANDS.get(backend, {})):
+        path = shutil.which(name)
+        if path is not None:
+            return path
+    raise ToolMissing(
+        tool,
+        needed_for=f"synthesis with {backend}",
+        install=f"install {product} and put {tool} on PATH; the exported project builds there "
+        "unchanged",
+    )
 
 
 def synthesize(
@@ -68,8 +72,9 @@ def synthesize(
         The tool fails, or leaves no report that can be read.
     """
     project = Path(project)
-    find_tool(settings.backend)
-    command = COMMANDS[settings.backend].format(name=model.name)
+    tool = Path(find_tool(settings.backend)).name
+    older = OLDER_COMMANDS.get(settings.backend, {})
+    command = older.get(tool, COMMANDS[settings.backend]).format(name=model.name)
     log = project / "synthesis.log"
     with open(log, "w", encoding="utf-8") as output:
         done = subprocess.run(  # noqa: S603 - a fixed command line of this file

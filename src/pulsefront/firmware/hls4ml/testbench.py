@@ -1,8 +1,8 @@
 """The C++ test bench of an hls4ml project: it fails on the first integer that differs.
 
-Where the top function takes plain arrays (Vitis and Vivado with io_parallel), the bench calls it
-as the vendor's C simulation and co-simulation do. With streams, pipes or tasks in between it calls
-the project's C simulation as a library, which every back-end has.
+Where the top function takes arrays or streams (Vitis and Vivado), the bench calls it as the
+vendor's C simulation and co-simulation do. With pipes or tasks in between it calls the project's C
+simulation as a library, which every back-end has.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["write_testbench"]
+__all__ = ["LIBRARY_BENCH", "RUN_SCRIPT", "write_testbench"]
 
 RUN_SCRIPT = "run_testbench.sh"
+LIBRARY_BENCH = "_library_test.cpp"
+"""How the file of a bench ends that calls the C simulation as a library."""
 RUN_LIBRARY_SCRIPT = "run_library_testbench.sh"
 
 
@@ -35,6 +37,16 @@ class Port:
     ctype: str
     file: str
 
+    @property
+    def streamed(self) -> bool:
+        """Whether it is a stream of packs, each of all channels at one position."""
+        return self.ctype.startswith("hls::stream")
+
+    @property
+    def pack(self) -> str:
+        """Type of what a stream carries."""
+        return self.ctype.removeprefix("hls::stream<").removesuffix(">")
+
 
 def write_testbench(
     model: FixedPointModel,
@@ -46,8 +58,8 @@ def write_testbench(
     """Put the test bench, its vectors and a script that runs both into an hls4ml *project*.
 
     It takes the place of hls4ml's own, which writes results down and compares nothing; Vitis HLS
-    then runs it in C simulation and co-simulation. With *library* it stands beside hls4ml's own
-    and calls the library that ``build_lib.sh`` builds.
+    then runs it in C simulation and co-simulation, and compares the logs of both. With *library*
+    it stands beside hls4ml's own and calls the library that ``build_lib.sh`` builds.
 
     Raises
     ------
@@ -77,8 +89,8 @@ def write_testbench(
     text = template.render(
         name=model.name, inputs=inputs, outputs=outputs, ports=inputs + outputs, library=library
     )
-    bench = f"{model.name}_library_test.cpp" if library else f"{model.name}_test.cpp"
-    (project / bench).write_text(text)
+    ending = LIBRARY_BENCH if library else "_test.cpp"
+    (project / f"{model.name}{ending}").write_text(text)
     write_text_vectors(sets, project / "tb_data")
     shutil.copy(shipped / (RUN_LIBRARY_SCRIPT if library else RUN_SCRIPT), project / RUN_SCRIPT)
     (project / RUN_SCRIPT).chmod(0o755)

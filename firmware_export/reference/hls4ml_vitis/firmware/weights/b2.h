@@ -6,11 +6,15 @@
 #ifndef B2_H_
 #define B2_H_
 
+namespace reference_hls {
+
 #ifndef __SYNTHESIS__
 hidden_bias_t b2[5];
 #else
 hidden_bias_t b2[5] = {-72, -9, -60, 30, 103};
 
 #endif
+}
+
 
 #endif

@@ -6,11 +6,15 @@
 #ifndef B4_H_
 #define B4_H_
 
+namespace reference_hls {
+
 #ifndef __SYNTHESIS__
 position_bias_t b4[2];
 #else
 position_bias_t b4[2] = {-52, 51};
 
 #endif
+}
+
 
 #endif
