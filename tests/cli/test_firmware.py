@@ -17,6 +17,7 @@ from pulsefront.errors import (
     ToolMissing,
     VerificationFailed,
 )
+from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import estimate_resources
 from toys_firmware import flip_one_weight_bit, small_model
 
@@ -47,7 +48,19 @@ def test_export_and_verify_with_data(model_file, tmp_path):
     text = invoke("export", model_file, "-o", out, "-t", "onnx", "-d", tmp_path / "data.txt")
     assert "1,000 random, 50 data" in text
     text = invoke("verify", out, "-d", tmp_path / "data.npy")
-    assert "onnxruntime  extra" in text
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    assert lines["executor"] == [
+        "executor",
+        "vectors",
+        "integers",
+        "differences",
+        "seconds",
+        "status",
+    ]
+    golden = sum(len(one) for one in golden_vectors(small_model(), data))
+    assert lines["onnxruntime"][1:4] == [f"{golden + 50:,}", f"{2 * golden + 100:,}", "0"]
+    assert float(lines["onnxruntime"][4]) >= 0
+    assert lines["onnxruntime"][5] == "equal"
     assert "none differs" in text
     document = json.loads(invoke("verify", out, "--json"))
     assert document["passed"]

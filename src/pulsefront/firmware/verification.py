@@ -39,6 +39,8 @@ class VerificationRow(FrozenModel):
     status: str
     first_mismatch: Mismatch | None = None
     exact: bool = Field(exclude=True)
+    seconds: float = 0.0
+    """taken; in an executor's first row with what it took to build"""
 
 
 class Verification(FrozenModel):
@@ -98,27 +100,35 @@ class Verification(FrozenModel):
         if not self.passed:
             raise ExportError("nothing was compared", file=self.directory)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON-ready data."""
+    def to_json(self, *, timed: bool = True) -> dict[str, Any]:
+        """Return the result as JSON-ready data; not *timed* gives the same on every run."""
+        rows = None if timed else {"rows": {"__all__": {"seconds"}}}
         return {
             "passed": self.passed,
             "integers_compared": sum(row.integers for row in self.exact_rows),
             "mismatches": sum(row.mismatches for row in self.exact_rows),
-            **self.model_dump(mode="json"),
+            **self.model_dump(mode="json", exclude=rows),
         }
 
-    def table(self) -> str:
-        """Return the rows as a text table."""
-        head = ("backend", "vectors", "number", "integers", "differing", "status")
-        rows = [
-            (
-                row.backend,
-                row.vector_set,
-                f"{row.vectors:,}",
-                f"{row.integers:,}",
-                f"{row.mismatches:,}",
-                row.status,
-            )
-            for row in self.rows
+    def table(self, *, timed: bool = True) -> str:
+        """Return one line for each executor: its vectors, its differences, its seconds."""
+        head = ["executor", "vectors", "integers", "differences", "seconds", "status"]
+        lines = [self._line(name) for name in dict.fromkeys(row.backend for row in self.rows)]
+        lines += [
+            [name, "0", "0", "0", "0.0", f"cannot run: {reason}"]
+            for name, reason in self.broken_backends.items()
         ]
-        return text_table(head, rows, right=frozenset({2, 3, 4}))
+        if not timed:
+            for line in (head, *lines):
+                del line[4]
+        return text_table(head, lines, right=frozenset(range(1, len(head) - 1)))
+
+    def _line(self, backend: str) -> list[str]:
+        rows = [row for row in self.rows if row.backend == backend]
+        vectors = sum(row.vectors for row in rows)
+        integers = sum(row.integers for row in rows)
+        mismatches = sum(row.mismatches for row in rows)
+        seconds = sum(row.seconds for row in rows)
+        status = max(rows, key=lambda row: row.mismatches).status
+        counts = (f"{vectors:,}", f"{integers:,}", f"{mismatches:,}")
+        return [backend, *counts, f"{seconds:.1f}", status]

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ExportError, PulsefrontError
+from pulsefront.errors import ExportError, PulsefrontError, ToolMissing
+from pulsefront.evaluate.spread import spread_over
 from pulsefront.firmware.checksums import changed_files
-from pulsefront.firmware.hls4ml.csim import CSimulation, check_weight_files, require_compiler
+from pulsefront.firmware.executor import Executor, ExportFolder, Outputs
+from pulsefront.firmware.executors import EXECUTORS
 from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
-from pulsefront.firmware.hls4ml.synthesis import TOOLS
-from pulsefront.firmware.onnx.exact import run_onnx
 from pulsefront.firmware.onnx.real import measure_difference
-from pulsefront.firmware.targets import EXACT_GRAPH, REAL_TARGETS
+from pulsefront.firmware.targets import REAL_TARGETS
 from pulsefront.firmware.vector_files import read_hex_vectors, read_text_vectors, read_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.firmware.verification import Mismatch, Verification, VerificationRow
-from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["verify_export"]
@@ -29,21 +29,13 @@ __all__ = ["verify_export"]
 EXTRA = "extra"
 """Name of the set of inputs that a user brings; no file holds what is expected of them."""
 
-OPTIMIZED_FROM = 10_000
-"""With more vectors than this, the compiler's optimization takes less time than it saves."""
-
-Results = dict[str, Integers]
-Executor = Callable[[Mapping[str, Integers]], Results]
-
 
 @dataclass(frozen=True)
-class _Folder:
-    """An export folder with its model, its vectors, and its hls4ml projects by back-end."""
+class _Folder(ExportFolder):
+    """An export folder with its model, its vectors, and the executors that it has."""
 
-    directory: Path
-    model: FixedPointModel
     sets: Sequence[VectorSet]
-    projects: Mapping[str, Path]
+    executors: Mapping[str, Executor]
 
 
 def verify_export(
@@ -74,10 +66,10 @@ def verify_export(
     """
     directory = Path(directory)
     changed = changed_files(directory)
-    projects = _projects(directory)
-    if projects:
-        require_compiler()
-    folder = _read(directory, projects, changed, extra_inputs)
+    executors = {name: one for name, one in EXECUTORS.items() if one.is_in(directory)}
+    for one in executors.values():
+        one.needs()
+    folder = _read(directory, executors, changed, extra_inputs)
     rows: list[VerificationRow] = []
     broken: dict[str, str] = {}
     for name, found in _checks(folder):
@@ -91,15 +83,9 @@ def verify_export(
     )
 
 
-def _projects(directory: Path) -> dict[str, Path]:
-    """Return the hls4ml projects in an export, by back-end."""
-    folders = {name: directory / HlsSettings(name).folder for name in BACKENDS}
-    return {name: folder for name, folder in folders.items() if folder.is_dir()}
-
-
 def _read(
     directory: Path,
-    projects: Mapping[str, Path],
+    executors: Mapping[str, Executor],
     changed: Mapping[str, str],
     extra_inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None,
 ) -> _Folder:
@@ -121,50 +107,42 @@ def _read(
                 remedy="export again, or restore the file",
             ) from error
         raise
-    return _Folder(directory, model, sets, projects)
+    return _Folder(directory, model, sets, executors)
 
 
 def _checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
-    """Yield every executor of a folder by name, with the rows that it gives when asked."""
-    model, directory = folder.model, folder.directory
-    yield "emulator", _compared("emulator", folder, lambda x: _emulated(model, x))
+    """Yield every check of a folder by name, with the rows that it gives when asked."""
+    for name, executor in folder.executors.items():
+        yield name, _executed(name, executor, folder)
     yield from _text_checks(folder)
-    graph = directory / EXACT_GRAPH
-    if graph.exists():
-        yield "onnxruntime", _compared("onnxruntime", folder, lambda x: run_onnx(graph, x))
     for target in REAL_TARGETS.values():
-        if (directory / target.file).exists():
-            yield target.file, _measured(directory / target.file, folder)
-    for backend in folder.projects:
-        yield f"hls4ml {backend}", _simulated(backend, folder)
+        if (folder.directory / target.file).exists():
+            yield target.file, _measured(folder.directory / target.file, folder)
 
 
-def _emulated(model: FixedPointModel, arrays: Mapping[str, Integers]) -> Results:
-    """Run the model as users do: by the compiled chain where there is one.
-
-    The golden vectors come from the general emulator, so that each proves the other.
-    """
-    only = next(iter(arrays.values())) if len(arrays) == 1 else dict(arrays)
-    found = model.run(only)
-    return found if isinstance(found, dict) else {model.outputs[0]: found}
-
-
-def _compared(backend: str, folder: _Folder, run: Executor) -> Iterator[VerificationRow]:
-    for one in folder.sets:
-        yield _row(backend, one, run(one.inputs))
-
-
-def _simulated(backend: str, folder: _Folder) -> Iterator[VerificationRow]:
-    """Build and run a project's C simulation."""
-    project, name = folder.projects[backend], f"hls4ml {backend}"
-    if not (project / "build_lib.sh").exists():
-        reason = f"not run: needs the vendor's compiler ({TOOLS[backend][0]})"
+def _executed(name: str, executor: Executor, folder: _Folder) -> Iterator[VerificationRow]:
+    """Yield a row for each set; building counts among the seconds of the first."""
+    sets = [_spread(one, executor.most_vectors) for one in folder.sets]
+    found = executor.run(folder, [one.inputs for one in sets])
+    start = perf_counter()
+    try:
+        for one, outputs in zip(sets, found, strict=True):
+            yield _row(name, one, outputs, perf_counter() - start)
+            start = perf_counter()
+    except ToolMissing as error:
+        reason = f"not run: {error}"
         yield VerificationRow(backend=name, vector_set="all", status=reason, exact=False)
-        return
-    check_weight_files(project)
-    vectors = sum(len(one) for one in folder.sets)
-    with CSimulation(project, folder.model, optimize=vectors > OPTIMIZED_FROM) as simulation:
-        yield from _compared(name, folder, simulation.run)
+
+
+def _spread(one: VectorSet, most: int | None) -> VectorSet:
+    """Return *most* vectors of a set, evenly spread; None stands for all."""
+    if most is None or len(one) <= most:
+        return one
+    chosen = spread_over(len(one), most)
+    inputs, outputs = (
+        {name: array[chosen] for name, array in part.items()} for part in (one.inputs, one.outputs)
+    )
+    return VectorSet(one.name, inputs, outputs)
 
 
 def _text_checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
@@ -172,8 +150,11 @@ def _text_checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRo
     vectors = folder.directory / "vectors"
     yield "vectors .txt", _texts("vectors .txt", vectors, folder, read_text_vectors)
     yield "vectors .hex", _texts("vectors .hex", vectors, folder, read_hex_vectors)
-    for backend, project in folder.projects.items():
-        name, data = f"test bench {backend}", project / "tb_data"
+    for backend in BACKENDS:
+        name, data = (
+            f"test bench {backend}",
+            folder.directory / HlsSettings(backend).folder / "tb_data",
+        )
         if (data / "sets.txt").exists():
             yield name, _texts(name, data, folder, read_text_vectors)
 
@@ -201,6 +182,7 @@ def _texts(
 def _measured(path: Path, folder: _Folder) -> Iterator[VerificationRow]:
     """Yield how far a graph that is not bit-exact lies from the model."""
     for one in folder.sets:
+        start = perf_counter()
         found = measure_difference(path, folder.model, one.inputs, one.outputs)
         integers = sum(array.size for array in one.outputs.values())
         equal = sum(d.equal_fraction * one.outputs[d.output].size for d in found)
@@ -213,10 +195,11 @@ def _measured(path: Path, folder: _Folder) -> Iterator[VerificationRow]:
             mismatches=integers - round(equal),
             status=f"approximate: within {largest:.3g} output steps",
             exact=False,
+            seconds=perf_counter() - start,
         )
 
 
-def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
+def _row(backend: str, vectors: VectorSet, found: Outputs, seconds: float = 0.0) -> VerificationRow:
     integers = mismatches = 0
     first: Mismatch | None = None
     for name, expected in vectors.outputs.items():
@@ -246,4 +229,5 @@ def _row(backend: str, vectors: VectorSet, found: Results) -> VerificationRow:
         status="equal" if mismatches == 0 else "DIFFERENT",
         first_mismatch=first,
         exact=True,
+        seconds=seconds,
     )

@@ -73,5 +73,5 @@ def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: StepContex
         extra_inputs=inputs[spread_over(len(inputs), wanted)],
     )
     verification.raise_on_failure()
-    write_json(context.folder / "verification.json", verification.to_json())
-    write_text(context.folder / "verification.txt", verification.table() + "\n")
+    write_json(context.folder / "verification.json", verification.to_json(timed=False))
+    write_text(context.folder / "verification.txt", verification.table(timed=False) + "\n")

@@ -42,7 +42,7 @@ def test_a_project_without_a_build_script_is_named_as_not_run(tmp_path):
     write_checksums(tmp_path / "out")
     result = verify_export(tmp_path / "out")
     status = {row.backend: row.status for row in result.rows}
-    assert status["hls4ml oneAPI"] == "not run: needs the vendor's compiler (icpx)"
+    assert status["hls4ml oneAPI"].startswith("not run: icpx is needed for a project without")
 
 
 @pytest.mark.parametrize(
