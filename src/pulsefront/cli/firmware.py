@@ -28,6 +28,7 @@ class TargetName(StrEnum):
     hls4ml_quartus = "hls4ml_quartus"
     hls4ml_oneapi = "hls4ml_oneapi"
     hls4ml_catapult = "hls4ml_catapult"
+    rtl = "rtl"
 
 
 class StrategyName(StrEnum):
@@ -76,6 +77,14 @@ def export(
     io: Annotated[
         IoName, typer.Option("--io", help="How events enter the hls4ml designs.")
     ] = IoName.parallel,
+    multipliers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--multipliers",
+            help="Of each layer of the Verilog: a number, or LAYER=NUMBER, several allowed.",
+            show_default="1",
+        ),
+    ] = None,
     synthesize: Annotated[
         bool,
         typer.Option("--synthesize", help="Then run the vendor's tools and read their reports."),
@@ -102,6 +111,7 @@ def export(
         strategy=strategy.value,
         reuse_factor=reuse_factor,
         io_type=io.value,
+        multipliers=_multipliers(multipliers or []),
     )
     if as_json:
         content = result.to_json()
@@ -117,6 +127,24 @@ def export(
     if synthesize:
         for name, report in synthesize_export(result).items():
             typer.echo(f"{name}: {report}")
+
+
+def _multipliers(given: list[str]) -> int | dict[str, int]:
+    """Return the numbers of multipliers in options: one for all layers, or by layer."""
+    from pulsefront.errors import ConfigError
+
+    by_layer = {}
+    for one in given or ["1"]:
+        name, _, number = one.rpartition("=")
+        if not number.isdigit() or (not name and len(given) > 1):
+            raise ConfigError(
+                "is no number of multipliers",
+                field="--multipliers",
+                value=one,
+                remedy="give one number for all layers, or LAYER=NUMBER for each",
+            )
+        by_layer[name] = int(number)
+    return by_layer.get("", by_layer) if len(by_layer) == 1 else by_layer
 
 
 def verify(

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
 from pulsefront.firmware.hls4ml.execute import hls4ml_executors
 from pulsefront.firmware.onnx.exact import run_onnx
+from pulsefront.firmware.rtl.simulate import rtl_executors
 from pulsefront.firmware.targets import EXACT_GRAPH
 
 __all__ = ["EXECUTORS"]
@@ -36,4 +37,5 @@ EXECUTORS: Mapping[str, Executor] = {
     "emulator": Executor("model.json", _emulator),
     "onnxruntime": Executor(EXACT_GRAPH, _onnxruntime),
     **hls4ml_executors(),
+    **rtl_executors(),
 }
