@@ -123,18 +123,23 @@ module pf_matrix #(
         end
     endgenerate
 
-    // The drain: the sums of a group, one after the other.
+    // The drain: the sums of a group, one after the other. One register says that it is busy: much
+    // waits for it.
     reg [LANES*SUM_WIDTH-1:0] drain;
     reg [15:0]                left;
-    wire                      loads = sum_valid && left == 0;
-    assign enable = !sum_valid || left == 0;
-    assign out_valid = left != 0;
+    reg                       busy;
+    wire                      loads = sum_valid && !busy;
+    wire                      gives = busy && out_ready;
+    assign enable = !sum_valid || !busy;
+    assign out_valid = busy;
     assign out_data = drain[SUM_WIDTH-1:0];
     always @(posedge clk) begin
-        if (rst) left <= 0;
-        else if (loads) left <= sum_final ? TAIL : LANES;
-        else if (out_valid && out_ready) left <= left - 1'b1;
+        if (rst) busy <= 1'b0;
+        else if (loads) busy <= 1'b1;
+        else if (gives && left == 1) busy <= 1'b0;
+        if (loads) left <= sum_final ? TAIL : LANES;
+        else if (gives) left <= left - 1'b1;
         if (loads) drain <= sums;
-        else if (out_valid && out_ready) drain <= drain >> SUM_WIDTH;
+        else if (gives) drain <= drain >> SUM_WIDTH;
     end
 endmodule

@@ -49,7 +49,7 @@ module pf_rows #(
 
     // Relative to the event's first element: what is written, where the window starts, what is
     // read. All can be beyond the event, and what is written can fall short of what is done with.
-    reg signed [COUNT_WIDTH-1:0] written, start, index;
+    reg signed [COUNT_WIDTH-1:0] written, window, index;
     reg signed [COUNT_WIDTH-1:0] held;  // written and not yet released
     reg [COUNT_WIDTH-1:0]        column, row, group;
 
@@ -65,6 +65,8 @@ module pf_rows #(
     wire row_ends = reads && wraps;
     wire event_ends = row_ends && last_row;
 
+    // One window starts where it always does: its release is a constant.
+    wire signed [COUNT_WIDTH-1:0] start = ROWS == 1 ? ORIGIN : window;
     wire signed [COUNT_WIDTH-1:0] next_start = start + STEP;
     wire signed [COUNT_WIDTH-1:0] here = start < 0 ? 0 : start > WHOLE ? WHOLE : start;
     wire signed [COUNT_WIDTH-1:0] next =
@@ -80,7 +82,7 @@ module pf_rows #(
             read_address <= ORIGIN[DEPTH_LOG2-1:0];
             written <= 0;
             held <= 0;
-            start <= ORIGIN;
+            window <= ORIGIN;
             index <= ORIGIN;
             column <= 0;
             row <= 0;
@@ -102,7 +104,7 @@ module pf_rows #(
                 end
                 if (row_ends) begin
                     row <= last_row ? 0 : row + 1'b1;
-                    start <= last_row ? ORIGIN : next_start;
+                    window <= last_row ? ORIGIN : next_start;
                     index <= last_row ? ORIGIN : next_start;
                     row_address <= (last_row ? event_address + ELEMENTS - BEFORE
                                              : row_address + STEP);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pulsefront.firmware.rtl.plan import MatrixPlan
+from pulsefront.firmware.rtl.plan import MatrixLanes
 from pulsefront.fixed_point.format import Assignment, Integers, assign
 from pulsefront.fixed_point.layers import LayerStep
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -50,7 +50,7 @@ def matrix_numbers(step: LayerStep) -> MatrixNumbers:
     return MatrixNumbers(weights, bias, width, kept.width, kept.signed, shift, to)
 
 
-def write_memories(folder: Path, name: str, numbers: MatrixNumbers, plan: MatrixPlan) -> None:
+def write_memories(folder: Path, name: str, numbers: MatrixNumbers, plan: MatrixLanes) -> None:
     """Write ``NAME_weights.hex`` and ``NAME_biases.hex``: a word a line, lane 0 lowest."""
     words, biases = [], []
     for group in range(plan.groups):

@@ -17,7 +17,7 @@ from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["MatrixPlan", "Plan", "plan", "plan_for_interval", "window_cycles"]
+__all__ = ["MatrixLanes", "SharedPlan", "plan", "plan_for_interval", "window_cycles"]
 
 FINISH_CYCLES = 2
 """Registers of the rounding and of the overflow at the end of a layer."""
@@ -27,7 +27,7 @@ MATRIX_CYCLES = 6
 
 
 @dataclass(frozen=True)
-class MatrixPlan:
+class MatrixLanes:
     """One dense or convolution layer: *lanes* multipliers, *dsp_lanes* of them DSP blocks.
 
     *rows* windows of *length* elements, *outputs* sums of each; *groups* passes over a window.
@@ -67,7 +67,7 @@ class MatrixPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SharedPlan:
     """A time-shared design: what each layer with weights has, and the clocks of the whole.
 
     Attributes
@@ -82,7 +82,7 @@ class Plan:
         What sets the interval: a layer, or a tensor whose elements take as many clocks.
     """
 
-    matrices: Mapping[str, MatrixPlan]
+    matrices: Mapping[str, MatrixLanes]
     interval_cycles: int
     latency_cycles: int
     limit: str
@@ -103,7 +103,7 @@ def plan(
     multipliers: int | Mapping[str, int] = 1,
     *,
     dsp: int | None = None,
-) -> Plan:
+) -> SharedPlan:
     """Return the design of *model* with *multipliers* per layer, one number or by layer.
 
     More multipliers than a layer has outputs are of no use and left out. With *dsp*, as many of
@@ -135,7 +135,7 @@ def plan(
     return _timed(model, _with_dsp(model, matrices, dsp))
 
 
-def plan_for_interval(model: Specification, cycles: int, *, dsp: int | None = None) -> Plan:
+def plan_for_interval(model: Specification, cycles: int, *, dsp: int | None = None) -> SharedPlan:
     """Return the design with the fewest multipliers whose interval is at most *cycles*.
 
     Where none is that fast, each layer has as many as it can use, and the interval is above.
@@ -154,18 +154,18 @@ def plan_for_interval(model: Specification, cycles: int, *, dsp: int | None = No
     return plan(model, lanes, dsp=dsp)
 
 
-def _matrix(step: LayerStep, wanted: int) -> MatrixPlan:
+def _matrix(step: LayerStep, wanted: int) -> MatrixLanes:
     layer = step.layer
     assert isinstance(layer, MatrixLayer)
     outputs = layer.n_out
     lanes = min(wanted, outputs)
     rows = step.exact.size // outputs
-    return MatrixPlan(rows, layer.weights.size // outputs, outputs, lanes, lanes)
+    return MatrixLanes(rows, layer.weights.size // outputs, outputs, lanes, lanes)
 
 
 def _with_dsp(
-    model: Specification, matrices: dict[str, MatrixPlan], dsp: int | None
-) -> dict[str, MatrixPlan]:
+    model: Specification, matrices: dict[str, MatrixLanes], dsp: int | None
+) -> dict[str, MatrixLanes]:
     if dsp is None:
         return matrices
     widths = {step.layer.name: _product_width(step) for step in model.steps}
@@ -188,7 +188,7 @@ def _weight_formats(layer: MatrixLayer) -> tuple[FixedPointFormat, ...]:
     return by_channel(layer.weight_format, layer.n_out)
 
 
-def _timed(model: Specification, matrices: dict[str, MatrixPlan]) -> Plan:
+def _timed(model: Specification, matrices: dict[str, MatrixLanes]) -> SharedPlan:
     sizes = {one.name: prod(one.shape) for one in model.tensors.values()}
     busy = {f"the elements of {name}": size for name, size in sizes.items()}
     latency = {one.name: sizes[one.name] for one in model.inputs}
@@ -202,10 +202,10 @@ def _timed(model: Specification, matrices: dict[str, MatrixPlan]) -> Plan:
         latency[name] = start + _latency(step, matrices)
     limit = max(busy, key=lambda one: busy[one])
     whole = max(latency[name] for name in model.outputs)
-    return Plan(matrices, busy[limit], whole + FINISH_CYCLES, limit)
+    return SharedPlan(matrices, busy[limit], whole + FINISH_CYCLES, limit)
 
 
-def _latency(step: LayerStep, matrices: Mapping[str, MatrixPlan]) -> int:
+def _latency(step: LayerStep, matrices: Mapping[str, MatrixLanes]) -> int:
     layer: Layer = step.layer
     if layer.name in matrices:
         return matrices[layer.name].latency_cycles + FINISH_CYCLES

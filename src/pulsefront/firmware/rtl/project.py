@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pulsefront.files import firmware_export_directory, write_text
 from pulsefront.firmware.rtl.memories import matrix_numbers, write_memories
-from pulsefront.firmware.rtl.plan import Plan, plan
+from pulsefront.firmware.rtl.plan import SharedPlan, plan
 from pulsefront.firmware.rtl.readme import readme
 from pulsefront.firmware.rtl.testbench import Bench, testbench, whole_ports
 from pulsefront.firmware.rtl.top import top_module, top_name
@@ -39,7 +39,7 @@ class RtlProject:
     """What `write_rtl` wrote: the *top* module and the *plan* of the design."""
 
     top: str
-    plan: Plan
+    plan: SharedPlan
 
 
 def write_rtl(
@@ -47,7 +47,7 @@ def write_rtl(
     folder: str | Path,
     sets: tuple[VectorSet, ...],
     *,
-    multipliers: int | Mapping[str, int] | Plan = 1,
+    multipliers: int | Mapping[str, int] | SharedPlan = 1,
 ) -> RtlProject:
     """Write *model* as time-shared Verilog-2001 into *folder*, with a test bench that checks it.
 
@@ -56,7 +56,7 @@ def write_rtl(
     sets
         Golden vectors for the test bench.
     multipliers
-        Per layer, one number for all or by name; or a whole `Plan`.
+        Per layer, one number for all or by name; or a whole `SharedPlan`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def write_rtl(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    design = multipliers if isinstance(multipliers, Plan) else plan(model, multipliers)
+    design = multipliers if isinstance(multipliers, SharedPlan) else plan(model, multipliers)
     top = top_name(model)
     write_text(folder / f"{top}.v", top_module(model, design))
     for module in sorted((firmware_export_directory() / "rtl").glob("pf_*.v")):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pulsefront.firmware.rtl.plan import Plan
+from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.testbench import Bench
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["readme"]
 
 
-def readme(model: Specification, plan: Plan, bench: Bench) -> str:
+def readme(model: Specification, plan: SharedPlan, bench: Bench) -> str:
     """Return the text of ``README.md``: ports, clocks, files, how to check and to build."""
     lines = [
         f"# {model.name}: time-shared Verilog",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
-from pulsefront.firmware.rtl.plan import Plan
+from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.verilog import address_bits, extended, instance, signed_width, wires
 from pulsefront.fixed_point.format import (
     Assignment,
@@ -79,7 +79,7 @@ def stage(
     step: LayerStep,  # noqa: ARG001
     sources: tuple[Stream, ...],  # noqa: ARG001
     target: Stream,  # noqa: ARG001
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     """Return the lines of a layer, from *sources* to *target*, whose wires are declared.
 
@@ -97,7 +97,7 @@ def _quantize(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     return _assigned(step, sources[0], target, layer.assignment)
 
@@ -108,7 +108,7 @@ def _relu(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     (source,) = sources
     limits = 0, max(source.format.maximum, 0)
@@ -121,7 +121,7 @@ def _limit(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     limits = layer.limits(step.sources[0].format)
     return _limited(step, sources[0], target, layer.assignment, limits)
@@ -161,7 +161,7 @@ def _matrix(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,
+    plan: SharedPlan,
 ) -> list[str]:
     numbers, matrix = matrix_numbers(step), plan.matrices[layer.name]
     stem = f"{target.stem}_sum"
@@ -227,7 +227,7 @@ def _window(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     (source,) = step.sources
     positions, channels = source.shape
@@ -267,7 +267,7 @@ def _concatenate(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: Plan,  # noqa: ARG001
+    plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     """Return queues that hold a whole event of every source, and their elements in turn."""
     result = step.exact.format

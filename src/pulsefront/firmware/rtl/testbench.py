@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["Bench", "Port", "testbench", "whole_ports"]
+__all__ = ["Bench", "StreamPort", "testbench", "whole_ports"]
 
 
 @dataclass(frozen=True)
-class Port:
+class StreamPort:
     """A stream of a design: *elements* of *width* bits make an event, *beat* of them at a time."""
 
     name: str
@@ -40,18 +40,20 @@ class Bench:
     """A design as its test bench sees it: *top*, its streams, and the clocks that are stated."""
 
     top: str
-    inputs: Sequence[Port]
-    outputs: Sequence[Port]
+    inputs: Sequence[StreamPort]
+    outputs: Sequence[StreamPort]
     interval_cycles: int
     latency_cycles: int
     vectors: int
 
 
-def whole_ports(model: Specification, names: Sequence[str], *, serial: bool) -> tuple[Port, ...]:
+def whole_ports(
+    model: Specification, names: Sequence[str], *, serial: bool
+) -> tuple[StreamPort, ...]:
     """Return the ports of tensors: one element a beat where *serial*, else all of an event."""
     tensors = [model.tensors[name] for name in names]
     return tuple(
-        Port(
+        StreamPort(
             one.name,
             one.format.width,
             one.size,
@@ -187,11 +189,11 @@ def _indented(lines: Sequence[str], by: int = 4) -> list[str]:
     return [f"{' ' * by}{line}" if line else "" for line in lines]
 
 
-def _memory(one: Port) -> str:
+def _memory(one: StreamPort) -> str:
     return f"reg [{one.width * one.elements - 1}:0] {one.name}_vectors [0:VECTORS-1];"
 
 
-def _input_declarations(one: Port) -> list[str]:
+def _input_declarations(one: StreamPort) -> list[str]:
     return [
         _memory(one),
         f"integer {one.name}_event = 0;",
@@ -203,7 +205,7 @@ def _input_declarations(one: Port) -> list[str]:
     ]
 
 
-def _input_process(one: Port) -> list[str]:
+def _input_process(one: StreamPort) -> list[str]:
     """Offer the next beat once the last is taken; with gaps, not always at once."""
     name = one.name
     bits = f"{name}_beat*{one.bits} +: {one.bits}"
@@ -228,7 +230,7 @@ def _input_process(one: Port) -> list[str]:
     ]
 
 
-def _output_declarations(one: Port) -> list[str]:
+def _output_declarations(one: StreamPort) -> list[str]:
     return [
         _memory(one),
         f"integer {one.name}_event = 0;",
@@ -246,7 +248,7 @@ def _output_declarations(one: Port) -> list[str]:
     ]
 
 
-def _output_process(one: Port) -> list[str]:
+def _output_process(one: StreamPort) -> list[str]:
     """Take beats, compare each element, and check the stream's own rules."""
     name, width = one.name, one.width
     return [

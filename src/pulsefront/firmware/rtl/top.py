@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulsefront.firmware.rtl.plan import Plan
+from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.stages import CLOCK, Stream, stage
 from pulsefront.firmware.rtl.verilog import address_bits, instance, wires
 from pulsefront.fixed_point.specification import Specification
@@ -15,7 +15,7 @@ def top_name(model: Specification) -> str:
     return f"{model.name}_top"
 
 
-def top_module(model: Specification, plan: Plan) -> str:
+def top_module(model: Specification, plan: SharedPlan) -> str:
     """Return the Verilog of the time-shared design of *model*."""
     ports = ["input  wire clk", "input  wire rst"]
     for one in model.inputs:
@@ -42,7 +42,7 @@ def top_module(model: Specification, plan: Plan) -> str:
     return f"{head}module {top_name(model)} (\n    {listed}\n);\n{text}\nendmodule\n"
 
 
-def _body(model: Specification, plan: Plan) -> list[list[str]]:
+def _body(model: Specification, plan: SharedPlan) -> list[list[str]]:
     readers = dict.fromkeys(model.tensors, 0)
     for layer in model.layers:
         for name in layer.inputs:
