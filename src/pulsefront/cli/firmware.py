@@ -1,4 +1,4 @@
-"""Commands for firmware: export and verify."""
+"""Commands for firmware: export, fit and verify."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pulsefront.fixed_point import FixedPointModel
 
-__all__ = ["export", "verify"]
+__all__ = ["export", "fit", "verify"]
 
 
 class TargetName(StrEnum):
@@ -127,6 +127,55 @@ def export(
     if synthesize:
         for name, report in synthesize_export(result).items():
             typer.echo(f"{name}: {report}")
+
+
+def fit(
+    model: Annotated[Path, typer.Argument(help="A fixed-point model, model.json.")],
+    *,
+    board: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--board",
+            "-b",
+            help="Name of a shipped board, or a TOML file; several allowed.",
+            show_default="ECP5-25/85, Artix-7 35T/100T, iCE40 UP5K",
+        ),
+    ] = None,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--rate",
+            "-r",
+            help="Events per second; several allowed.",
+            show_default="1e5, 1e6, 1e7",
+        ),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option("--clock", help="Clock in MHz.", show_default="the board's"),
+    ] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Let yosys count the designs that are time-shared.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the choices as JSON.")] = False,
+) -> None:
+    """Find the design of a model that fits a part at an event rate.
+
+    Unrolled, or time-shared with the fewest multipliers that meet the rate; what it takes of the
+    part, and what limits. Exits non-zero where nothing fits, and names what is missing.
+    """
+    from pulsefront.firmware.rtl.fit import FIT_BOARDS, fit_table
+    from pulsefront.fixed_point import FixedPointModel
+
+    result = fit_table(
+        FixedPointModel.load(model),
+        board or FIT_BOARDS,
+        rate or (1e5, 1e6, 1e7),
+        clock_mhz=clock,
+        count=count,
+    )
+    typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
+    result.raise_on_failure()
 
 
 def _multipliers(given: list[str]) -> int | dict[str, int]:
