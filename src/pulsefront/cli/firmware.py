@@ -1,4 +1,4 @@
-"""Commands for firmware: export and verify."""
+"""Commands for firmware: export, fit and verify."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pulsefront.fixed_point import FixedPointModel
 
-__all__ = ["export", "verify"]
+__all__ = ["export", "fit", "verify"]
 
 
 class TargetName(StrEnum):
@@ -29,6 +29,7 @@ class TargetName(StrEnum):
     hls4ml_oneapi = "hls4ml_oneapi"
     hls4ml_catapult = "hls4ml_catapult"
     c99 = "c99"
+    rtl = "rtl"
 
 
 class StrategyName(StrEnum):
@@ -82,6 +83,14 @@ def export(
     io: Annotated[
         IoName, typer.Option("--io", help="How events enter the hls4ml designs.")
     ] = IoName.parallel,
+    multipliers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--multipliers",
+            help="Of each layer of the Verilog: a number, or LAYER=NUMBER, several allowed.",
+            show_default="1",
+        ),
+    ] = None,
     synthesize: Annotated[
         bool,
         typer.Option("--synthesize", help="Then run the vendor's tools and read their reports."),
@@ -108,6 +117,7 @@ def export(
         strategy=strategy.value,
         reuse_factor=_reuse_factors(reuse_factor or ["1"], loaded),
         io_type=io.value,
+        multipliers=_multipliers(multipliers or []),
     )
     if as_json:
         content = result.to_json()
@@ -146,6 +156,73 @@ def _reuse_factors(texts: list[str], model: FixedPointModel) -> dict[str, int]:
         else:
             whole = int(number)
     return {name: found.get(name, whole) for name in layers}
+
+
+def fit(
+    model: Annotated[Path, typer.Argument(help="A fixed-point model, model.json.")],
+    *,
+    board: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--board",
+            "-b",
+            help="Name of a shipped board, or a TOML file; several allowed.",
+            show_default="ECP5-25/85, Artix-7 35T/100T, iCE40 UP5K",
+        ),
+    ] = None,
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--rate",
+            "-r",
+            help="Events per second; several allowed.",
+            show_default="1e5, 1e6, 1e7",
+        ),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option("--clock", help="Clock in MHz.", show_default="the board's"),
+    ] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Let yosys count the designs that are time-shared.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the choices as JSON.")] = False,
+) -> None:
+    """Find the design of a model that fits a part at an event rate.
+
+    Unrolled, or time-shared with the fewest multipliers that meet the rate; what it takes of the
+    part, and what limits. Exits non-zero where nothing fits, and names what is missing.
+    """
+    from pulsefront.firmware.rtl.fit import FIT_BOARDS, fit_table
+    from pulsefront.fixed_point import FixedPointModel
+
+    result = fit_table(
+        FixedPointModel.load(model),
+        board or FIT_BOARDS,
+        rate or (1e5, 1e6, 1e7),
+        clock_mhz=clock,
+        count=count,
+    )
+    typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
+    result.raise_on_failure()
+
+
+def _multipliers(given: list[str]) -> int | dict[str, int]:
+    """Return the numbers of multipliers in options: one for all layers, or by layer."""
+    from pulsefront.errors import ConfigError
+
+    by_layer = {}
+    for one in given or ["1"]:
+        name, _, number = one.rpartition("=")
+        if not number.isdigit() or (not name and len(given) > 1):
+            raise ConfigError(
+                "is no number of multipliers",
+                field="--multipliers",
+                value=one,
+                remedy="give one number for all layers, or LAYER=NUMBER for each",
+            )
+        by_layer[name] = int(number)
+    return by_layer.get("", by_layer) if len(by_layer) == 1 else by_layer
 
 
 def verify(

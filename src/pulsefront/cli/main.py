@@ -62,6 +62,7 @@ def _register() -> None:
         calibration.calibrate,
         calibration.split,
         firmware.export,
+        firmware.fit,
         firmware.verify,
     )
     for command in commands:

@@ -25,8 +25,8 @@ class Board(FrozenModel):
 
     name: str
     """of the board"""
-    vendor: Literal["amd", "intel"]
-    """amd or intel: whose tools build for it"""
+    vendor: Literal["amd", "intel", "lattice"]
+    """amd, intel or lattice: whose tools build for it"""
     part: str
     """as the tools name it"""
     clock_period_ns: float = Field(gt=0)

@@ -12,6 +12,7 @@ from pulsefront.firmware.c99.execute import c99_executors
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
 from pulsefront.firmware.hls4ml.execute import hls4ml_executors
 from pulsefront.firmware.onnx.exact import run_onnx
+from pulsefront.firmware.rtl.simulate import rtl_executors
 from pulsefront.firmware.targets import EXACT_GRAPH
 
 __all__ = ["EXECUTORS"]
@@ -38,4 +39,5 @@ EXECUTORS: Mapping[str, Executor] = {
     "onnxruntime": Executor(EXACT_GRAPH, _onnxruntime),
     **hls4ml_executors(),
     **c99_executors(),
+    **rtl_executors(),
 }

@@ -35,11 +35,14 @@ from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.onnx.exact import write_onnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import readme
+from pulsefront.firmware.rtl.plan import plan
+from pulsefront.firmware.rtl.project import RTL_FOLDER, write_rtl
 from pulsefront.firmware.targets import (
     DEFAULT_TARGETS,
     EXACT_GRAPH,
     HLS_TARGETS,
     REAL_TARGETS,
+    RTL_TARGET,
     RealTarget,
     known_targets,
 )
@@ -94,6 +97,13 @@ class Export:
                     f"{found.latency_cycles} x {one.board.clock_period_ns:g} ns",
                 )
             )
+        rtl = self.contents.rtl
+        if rtl is not None:
+            clocks = f"<= {rtl.plan.latency_cycles} clocks"
+            dsp = f"{rtl.plan.dsp:,}"
+            rows.append(
+                (RTL_TARGET, f"{RTL_FOLDER}/", "bit-exact, test bench", "", "", dsp, clocks)
+            )
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
         note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
@@ -124,6 +134,7 @@ def export_model(
     strategy: str = "Latency",
     reuse_factor: int | Mapping[str, int] = 1,
     io_type: str = "io_parallel",
+    multipliers: int | Mapping[str, int] = 1,
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
 
@@ -132,7 +143,7 @@ def export_model(
     targets
         ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
         back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
-        ``c99``, one function of integers alone.
+        ``c99``, one function of integers alone; ``rtl``, time-shared Verilog.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.
@@ -149,6 +160,8 @@ def export_model(
         Of the hls4ml projects: ``Latency``, ``Resource`` or ``distributed_arithmetic``; how often
         one multiplier is used per event, one number or by layer (1 for those not named);
         ``io_parallel`` or ``io_stream``.
+    multipliers
+        Of each layer of the time-shared Verilog, one number for all or by name.
 
     Raises
     ------
@@ -172,6 +185,7 @@ def export_model(
     )
     _refuse_projects(model, settings, strategy)
     board = board if isinstance(board, Board) else load_board(board)
+    design = plan(model, multipliers) if RTL_TARGET in targets else None
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
@@ -180,7 +194,10 @@ def export_model(
         if "c99" in targets:
             write_c99(model, folder / FOLDER)
         projects = tuple(_write_project(model, folder, one, board, sets) for one in settings)
-        contents = Contents(model, targets, sets, graphs, projects, units or {})
+        rtl = None
+        if design is not None:
+            rtl = write_rtl(model, folder / RTL_FOLDER, sets, multipliers=design)
+        contents = Contents(model, targets, sets, graphs, projects, units or {}, rtl)
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)

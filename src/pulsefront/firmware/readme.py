@@ -183,6 +183,8 @@ def _executors(contents: Contents) -> list[str]:
             f"| `{settings.folder}/` | C simulation: g++ with {with_what} | yes, bit for bit |",
             f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
         ]
+    if contents.rtl is not None:
+        lines.append("| `rtl/` | Verilator or Icarus Verilog, its test bench | yes, bit for bit |")
     return lines
 
 
@@ -208,6 +210,8 @@ def _files(contents: Contents) -> list[str]:
     for project in contents.projects:
         folder, backend = project.settings.folder, project.settings.backend
         lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
+    if contents.rtl is not None:
+        lines.append("- `rtl/`: time-shared Verilog with a test bench; its README has the details")
     return lines
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "EXACT_GRAPH",
     "HLS_TARGETS",
     "REAL_TARGETS",
+    "RTL_TARGET",
     "RealTarget",
     "known_targets",
 ]
@@ -42,6 +43,9 @@ HLS_TARGETS = {
 }
 """Targets that are hls4ml projects, with the back-end of each."""
 
+RTL_TARGET = "rtl"
+"""Time-shared Verilog with a test bench."""
+
 DEFAULT_TARGETS = ("onnx", "hls4ml")
 
 
@@ -53,7 +57,7 @@ def known_targets(names: Sequence[str]) -> tuple[str, ...]:
     ExportError
         A target is not known.
     """
-    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99")
+    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", RTL_TARGET)
     for name in names:
         if name not in known:
             raise ExportError(

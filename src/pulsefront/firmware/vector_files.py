@@ -13,11 +13,13 @@ from pulsefront.errors import ExportError
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.specification import Specification
 
 __all__ = [
     "read_hex_vectors",
     "read_text_vectors",
     "read_vectors",
+    "write_hex_vectors",
     "write_text_vectors",
     "write_vectors",
 ]
@@ -43,6 +45,15 @@ def write_vectors(
     # Not compressed: the bytes would depend on the version of zlib.
     np.savez(directory / "vectors.npz", **arrays)  # type: ignore[arg-type]
     write_text_vectors(sets, directory)
+    write_hex_vectors(sets, directory, model)
+
+
+def write_hex_vectors(
+    sets: tuple[VectorSet, ...], directory: str | Path, model: Specification
+) -> None:
+    """Write vectors as one packed word a line, all sets one after the other, for ``$readmemh``."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     for stem, rows in _whole(sets).items():
         width = model.tensors[stem.partition("_")[2]].format.width
         digits = -(-rows.shape[1] * width // 4)

@@ -1,0 +1,14 @@
+// Limits a number to LOW … HIGH; combinational. ReLU is LOW = 0 with HIGH at the largest integer.
+module pf_clip #(
+    parameter WIDTH = 8,
+    parameter signed [63:0] LOW = 0,
+    parameter signed [63:0] HIGH = 0
+) (
+    input  wire signed [WIDTH-1:0] in,
+    output wire signed [WIDTH-1:0] out
+);
+    // The limits are within WIDTH bits: whoever writes an instance has seen to it.
+    wire signed [WIDTH-1:0] low = LOW[WIDTH-1:0];
+    wire signed [WIDTH-1:0] high = HIGH[WIDTH-1:0];
+    assign out = in < low ? low : in > high ? high : in;
+endmodule

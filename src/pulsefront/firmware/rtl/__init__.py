@@ -1,0 +1,1 @@
+"""Hand-written Verilog for fixed-point models: time-shared, unrolled, simulated, counted."""

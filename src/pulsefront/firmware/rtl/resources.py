@@ -1,0 +1,310 @@
+"""What a design takes on a part, counted by yosys and placed by nextpnr: ``resources.json``.
+
+Every number says which tool counted it and in which version. The vendor's own tools map
+differently: these are not their numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulsefront.config import FrozenModel
+from pulsefront.errors import ExportError
+from pulsefront.files import write_json
+from pulsefront.firmware.rtl.tools import find_tool
+
+__all__ = [
+    "FAMILIES",
+    "CellCounts",
+    "Placement",
+    "Resources",
+    "count_resources",
+    "counts_of_cells",
+    "ecp5_arguments",
+    "family_of",
+    "placement_of_report",
+    "read_resources",
+    "write_resources",
+]
+
+FAMILIES = {
+    "ecp5": "synth_ecp5 -nowidelut",
+    "ice40": "synth_ice40 -dsp",
+    "xc7": "synth_xilinx -family xc7 -flatten",
+    "xcup": "synth_xilinx -family xcup -flatten",
+}
+"""The command of yosys for each family of parts that it maps to."""
+
+PREFIXES = {
+    "lfe5": "ecp5",
+    "ice40": "ice40",
+    "xc7": "xc7",
+    "xczu": "xcup",
+    "xcku": "xcup",
+    "xcvu": "xcup",
+}
+
+# Look-up tables that one cell takes. A CCU2C is two LUT4 with their carry; a DPR16X4 is four with
+# one slice more for writing. A carry of iCE40 and 7-series shares the place of a look-up table.
+LUTS = {
+    "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
+    "ice40": {"SB_LUT4": 1},
+    "xc7": {
+        **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+        "RAM32X1D": 2,
+        "RAM64X1D": 2,
+        "RAM32M": 4,
+        "RAM64M": 4,
+        "RAM32M16": 8,
+        "RAM64M8": 8,
+        "SRL16E": 1,
+        "SRLC32E": 1,
+    },
+}
+LUTS["xcup"] = LUTS["xc7"]
+FLIP_FLOPS = {
+    "ecp5": r"TRELLIS_FF",
+    "ice40": r"SB_DFF\w*",
+    "xc7": r"FD[RSCP]E(_1)?",
+    "xcup": r"FD[RSCP]E(_1)?",
+}
+DSPS = {
+    "ecp5": r"MULT18X18D",
+    "ice40": r"SB_MAC16",
+    "xc7": r"DSP48E1",
+    "xcup": r"DSP48E2",
+}
+RAM_KBIT = {
+    "ecp5": {"DP16KD": 18, "PDPW16KD": 18},
+    "ice40": {"SB_RAM40_4K": 4, "SB_SPRAM256KA": 256},
+    "xc7": {"RAMB18E1": 18, "RAMB36E1": 36},
+    "xcup": {"RAMB18E2": 18, "RAMB36E2": 36},
+}
+
+ECP5_SIZES = {"12": "--12k", "25": "--25k", "45": "--45k", "85": "--85k"}
+ECP5_PACKAGES = {"BG256": "CABGA256", "BG381": "CABGA381", "BG554": "CABGA554", "BG756": "CABGA756"}
+
+
+class CellCounts(FrozenModel):
+    """Cells of a netlist; *origin* is the tool that counted them, with its version."""
+
+    origin: str
+    lut: int
+    ff: int
+    dsp: int
+    block_ram_kbit: int
+    cells: dict[str, int]
+
+
+class Placement(FrozenModel):
+    """A placed and routed design: what it takes of the part, and the clock that it reaches."""
+
+    origin: str
+    used: dict[str, int]
+    available: dict[str, int]
+    clock_mhz: float
+    wanted_mhz: float
+    slowest_path: tuple[str, ...]
+
+    @property
+    def slack_ns(self) -> float:
+        """Time that is left of the wanted period; negative where it is missing."""
+        return 1e3 / self.wanted_mhz - 1e3 / self.clock_mhz
+
+
+class Resources(FrozenModel):
+    """What a design takes; *placement* is there where a tool for the part has placed it."""
+
+    top: str
+    family: str
+    part: str
+    counts: CellCounts
+    placement: Placement | None = None
+    seconds: dict[str, float]
+
+    def __str__(self) -> str:
+        counts = self.counts
+        text = (
+            f"{counts.lut:,} LUT, {counts.ff:,} FF, {counts.dsp:,} DSP, "
+            f"{counts.block_ram_kbit:,} kbit of block RAM ({counts.origin})"
+        )
+        if self.placement is not None:
+            text += f"; {self.placement.clock_mhz:.1f} MHz ({self.placement.origin})"
+        return text
+
+
+def family_of(part: str) -> str:
+    """Return the family of a part, a key of `FAMILIES`.
+
+    Raises
+    ------
+    ExportError
+        yosys maps to no such part.
+    """
+    for prefix, family in PREFIXES.items():
+        if part.lower().startswith(prefix):
+            return family
+    raise ExportError(
+        "yosys maps to no such part",
+        field="part",
+        value=part,
+        remedy=f"parts that start with {', '.join(PREFIXES)} can be counted",
+    )
+
+
+def count_resources(
+    folder: str | Path,
+    top: str,
+    part: str,
+    *,
+    clock_mhz: float | None = None,
+    options: str = "",
+    seed: int = 1,
+) -> Resources:
+    """Synthesize the Verilog in *folder* for *part*, and place it where *clock_mhz* is given.
+
+    Nothing is written in *folder*; see `Resources` and `write_json`.
+
+    Parameters
+    ----------
+    options
+        More options of yosys' synthesis command, such as ``-nodsp``.
+    clock_mhz
+        The clock that nextpnr aims at; only for ECP5.
+
+    Raises
+    ------
+    ToolMissing
+        yosys or nextpnr is not installed.
+    ExportError
+        A tool fails: what it says is the message; a design too large for the part among others.
+    """
+    family = family_of(part)
+    yosys = find_tool("yosys")
+    if clock_mhz is not None and family != "ecp5":
+        raise ExportError("is placed for ECP5 alone", field="part", value=part)
+    nextpnr = None if clock_mhz is None else find_tool("nextpnr-ecp5")
+    with tempfile.TemporaryDirectory(prefix="pulsefront-yosys-") as temporary:
+        work = Path(temporary) / "rtl"
+        shutil.copytree(folder, work)
+        sources = " ".join(_sources(work))
+        script = (
+            f"read_verilog -defer {sources}; {FAMILIES[family]} {options} -top {top} "
+            "-json netlist.json; tee -q -o stat.json stat -json"
+        )
+        start = time.monotonic()
+        yosys.run(["-q", "-p", script], work)
+        seconds = {"synthesis": round(time.monotonic() - start, 1)}
+        cells = _cells(work / "stat.json", top)
+        counts = counts_of_cells(cells, family, yosys.version)
+        placement = None
+        if nextpnr is not None and clock_mhz is not None:
+            start = time.monotonic()
+            arguments = [*ecp5_arguments(part), "--json", "netlist.json", "--freq"]
+            arguments += [f"{clock_mhz:g}", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+            arguments += ["--report", "report.json", "--seed", str(seed)]
+            nextpnr.run(arguments, work)
+            seconds["placement"] = round(time.monotonic() - start, 1)
+            report = json.loads((work / "report.json").read_text())
+            placement = placement_of_report(report, nextpnr.version)
+    return Resources(
+        top=top, family=family, part=part, counts=counts, placement=placement, seconds=seconds
+    )
+
+
+def _sources(folder: Path) -> list[str]:
+    return [one.name for one in sorted(folder.glob("*.v")) if not one.name.endswith("_tb.v")]
+
+
+def _cells(path: Path, top: str) -> dict[str, int]:
+    """Return the cells of the design in yosys' statistics, by type."""
+    document = json.loads(path.read_text())
+    found = document.get("design") or document["modules"][f"\\{top}"]
+    cells = found["num_cells_by_type"]
+    return {str(name).lstrip("\\"): int(number) for name, number in cells.items() if name[0] != "$"}
+
+
+def counts_of_cells(cells: Mapping[str, int], family: str, origin: str) -> CellCounts:
+    """Return the counts of a netlist from its cells by type."""
+
+    def matching(pattern: str) -> int:
+        return sum(number for name, number in cells.items() if re.fullmatch(pattern, name))
+
+    return CellCounts(
+        origin=origin,
+        lut=sum(number * LUTS[family].get(name, 0) for name, number in cells.items()),
+        ff=matching(FLIP_FLOPS[family]),
+        dsp=matching(DSPS[family]),
+        block_ram_kbit=sum(
+            number * RAM_KBIT[family].get(name, 0) for name, number in cells.items()
+        ),
+        cells=dict(sorted(cells.items())),
+    )
+
+
+def ecp5_arguments(part: str) -> list[str]:
+    """Return nextpnr's options for a part as Lattice writes it, such as ``LFE5U-25F-6BG381C``.
+
+    Raises
+    ------
+    ExportError
+        It is not written so.
+    """
+    found = re.fullmatch(r"LFE5U-(\d\d)F-(\d)(BG\d+)\w", part.upper())
+    if not found or found[1] not in ECP5_SIZES or found[3] not in ECP5_PACKAGES:
+        raise ExportError(
+            "is no part of ECP5", field="part", value=part, remedy="such as LFE5U-25F-6BG381C"
+        )
+    return [ECP5_SIZES[found[1]], "--speed", found[2], "--package", ECP5_PACKAGES[found[3]]]
+
+
+def placement_of_report(report: Mapping[str, Any], origin: str) -> Placement:
+    """Return what nextpnr's report says of the part and of the slowest clock."""
+    clocks = report["fmax"].values()
+    if not clocks:
+        raise ExportError("nextpnr's report has no clock")
+    slowest = min(clocks, key=lambda one: one["achieved"])
+    path: tuple[str, ...] = ()
+    for one in report.get("critical_paths", []):
+        if one["from"].startswith("posedge") and one["to"].startswith("posedge"):
+            path = tuple(
+                f"{step['delay']:.2f} ns {step['type']}: {step['to']['cell']}"
+                for step in one["path"]
+            )
+            break
+    used = {name: one["used"] for name, one in report["utilization"].items() if one["used"]}
+    return Placement(
+        origin=origin,
+        used=used,
+        available={name: report["utilization"][name]["available"] for name in used},
+        clock_mhz=round(slowest["achieved"], 2),
+        wanted_mhz=round(slowest["constraint"], 2),
+        slowest_path=path,
+    )
+
+
+def write_resources(resources: Resources, path: str | Path) -> None:
+    """Write ``resources.json``."""
+    write_json(path, resources.model_dump(mode="json"))
+
+
+def read_resources(path: str | Path) -> Resources:
+    """Read ``resources.json``.
+
+    Raises
+    ------
+    ExportError
+        It is missing or not what `write_resources` writes.
+    """
+    try:
+        return Resources.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ExportError(f"cannot be read as resources: {reason}", file=path) from None

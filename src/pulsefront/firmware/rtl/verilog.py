@@ -1,0 +1,52 @@
+"""Pieces of Verilog text: instances, constants, declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pulsefront.fixed_point.format import FixedPointFormat
+
+__all__ = ["address_bits", "constant", "extended", "instance", "signed_width", "wires"]
+
+
+def instance(
+    module: str, name: str, parameters: Mapping[str, object], ports: Mapping[str, str]
+) -> list[str]:
+    """Return the lines of an instance of *module*."""
+    given = ", ".join(f".{key}({_value(value)})" for key, value in parameters.items())
+    connected = ", ".join(f".{key}({value})" for key, value in ports.items())
+    head = f"{module} #({given}) {name}" if parameters else f"{module} {name}"
+    return [f"{head} (", f"    {connected}", ");"]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value) if abs(value) < 1 << 31 else constant(value)
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def constant(value: int) -> str:
+    """Return an integer as a signed constant of 64 bits."""
+    return f"-64'sd{-value}" if value < 0 else f"64'sd{value}"
+
+
+def wires(stem: str, width: int) -> list[str]:
+    """Return the declarations of a stream *stem*."""
+    return [f"wire {stem}_valid, {stem}_ready;", f"wire [{width - 1}:0] {stem}_data;"]
+
+
+def signed_width(one: FixedPointFormat) -> int:
+    """Return the bits that a number of a format needs with a sign."""
+    return one.width + int(not one.signed)
+
+
+def extended(name: str, width: int, signed: bool) -> str:  # noqa: FBT001 - a format's own flag
+    """Return the wire *name* of *width* bits with its sign in front; a zero where it has none."""
+    return f"{{{f'{name}[{width - 1}]' if signed else '1' + chr(39) + 'b0'}, {name}}}"
+
+
+def address_bits(count: int) -> int:
+    """Return the bits that number *count* places, at least one."""
+    return max((count - 1).bit_length(), 1)

@@ -1,0 +1,102 @@
+"""Unrolled Verilog: alkaid's pipeline in streams, every integer beside the emulator's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pulsefront.errors import ToolMissing, UnsupportedLayer
+from pulsefront.firmware.rtl import unrolled
+from pulsefront.firmware.rtl.simulate import Simulation
+from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.fixed_point import (
+    Assignment,
+    AveragePool,
+    Clip,
+    Concatenate,
+    Conv1d,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Flatten,
+    Input,
+    MaxPool,
+    Quantize,
+    Relu,
+)
+from toys_firmware import small_model
+from toys_rtl import compare_simulation, needs_simulator, vectors_of
+
+
+def checked(model, folder, **options) -> unrolled.UnrolledProject:
+    project = write_unrolled(model, folder, vectors_of(model, 200), **options)
+    with Simulation(folder, model) as simulation:
+        simulation.check()
+    compare_simulation(model, folder, 300)
+    return project
+
+
+def waveform_net() -> FixedPointModel:
+    """Return a net of every layer that alkaid takes, two inputs and two outputs."""
+    rng = np.random.default_rng(4)
+    narrow = Assignment(FixedPointFormat(8, 7), "RND", "SAT")
+    by_channel = Assignment(
+        (FixedPointFormat(6, 5), FixedPointFormat(7, 8, signed=False)), "TRN", "SAT_SYM"
+    )
+    layers = (
+        Conv1d(
+            "conv", ("wave",), rng.integers(-4, 4, (3, 1, 2)), FixedPointFormat(3, 1),
+            rng.integers(-8, 8, 2), FixedPointFormat(4, 4), narrow, padding=(2, 1),
+        ),
+        MaxPool("most", ("conv",), 2, 2),
+        AveragePool("mean", ("most",), 2, 1, by_channel),
+        Flatten("flat", ("mean",)),
+        Clip("clip", ("energy",), -3, 5),
+        Concatenate("both", ("flat", "clip")),
+        Dense("time", ("both",), rng.integers(-4, 4, (7, 2)), FixedPointFormat(3, 1)),
+        Relu("positive", ("time",), Assignment(FixedPointFormat(6, 7), "RND", "WRAP")),
+    )  # fmt: skip
+    inputs = (
+        Input("wave", (8, 1), FixedPointFormat(6, 6)),
+        Input("energy", (1,), FixedPointFormat(5, 5)),
+    )
+    return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
+
+
+@needs_simulator
+@pytest.mark.parametrize("levels", [1.0, 3.0])
+def test_small_network(tmp_path, levels):
+    pytest.importorskip("alkaid")
+    project = checked(small_model(), tmp_path, levels_per_stage=levels)
+    assert 3 < project.latency_cycles < 30
+
+
+@needs_simulator
+def test_every_layer_that_can_be_unrolled(tmp_path):
+    pytest.importorskip("alkaid")
+    checked(waveform_net(), tmp_path)
+
+
+def test_modules_of_two_models_do_not_meet(tmp_path):
+    pytest.importorskip("alkaid")
+    for name in ("one", "two"):
+        write_unrolled(small_model(name), tmp_path / name, vectors_of(small_model(name), 5))
+    names = [{path.name for path in (tmp_path / name).glob("*.v")} for name in ("one", "two")]
+    for name in names[0] & names[1]:
+        assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
+
+
+@pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("TRN", "SAT_ZERO")])
+def test_what_alkaid_does_not_compute_to_the_bit_is_refused(tmp_path, modes):
+    pytest.importorskip("alkaid")
+    to = Assignment(FixedPointFormat(4, 4), *modes)
+    source = Input("x", (2,), FixedPointFormat(8, 5))
+    model = FixedPointModel("net", (source,), (Quantize("q", ("x",), to),), ("q",))
+    with pytest.raises(UnsupportedLayer, match="--target rtl"):
+        write_unrolled(model, tmp_path, vectors_of(model, 5))
+
+
+def test_without_alkaid_the_install_line_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(unrolled.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolMissing, match=r"pulsefront\[rtl\]"):
+        write_unrolled(small_model(), tmp_path, vectors_of(small_model(), 5))
