@@ -15,7 +15,7 @@ from pulsefront.events.container import EventTable
 from pulsefront.events.manifest import is_manifest, load_manifest
 from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.scans import open_scan_set
-from pulsefront.events.sources import Source, refuse_twice, sources_of
+from pulsefront.events.sources import StoredSource, refuse_twice, sources_of
 from pulsefront.progress import Report, silent
 
 __all__ = ["ingest", "open_sources"]
@@ -113,7 +113,7 @@ def _files_behind(paths: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _known_sources(out: str | Path) -> list[Source]:
+def _known_sources(out: str | Path) -> list[StoredSource]:
     with store.open_store(out) as stored:
         return stored.sources
 

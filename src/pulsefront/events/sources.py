@@ -11,7 +11,7 @@ import numpy as np
 from pulsefront.errors import DataError
 from pulsefront.files import hash_file
 
-__all__ = ["SOURCE", "Source", "refuse_twice", "sources_of"]
+__all__ = ["SOURCE", "StoredSource", "refuse_twice", "sources_of"]
 
 NAME_BYTES = 200
 SOURCE = np.dtype(
@@ -21,7 +21,7 @@ SOURCE = np.dtype(
 
 
 @dataclass(frozen=True)
-class Source:
+class StoredSource:
     """A file by name, length in bytes and SHA-256, and the row of the store where it begins."""
 
     file: str
@@ -38,16 +38,18 @@ class Source:
         return self.sha256.encode(), self.length, name, first_event + self.first_event
 
 
-def sources_of(paths: Iterable[str | Path]) -> list[Source]:
+def sources_of(paths: Iterable[str | Path]) -> list[StoredSource]:
     """Return the files by what is in them; a folder is the files in it."""
     found = []
     for path in map(Path, paths):
         inside = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-        found += [Source(p.name, p.stat().st_size, hash_file(p)) for p in inside]
+        found += [StoredSource(p.name, p.stat().st_size, hash_file(p)) for p in inside]
     return found
 
 
-def refuse_twice(sources: Sequence[Source], known: Sequence[Source], store: str | Path) -> None:
+def refuse_twice(
+    sources: Sequence[StoredSource], known: Sequence[StoredSource], store: str | Path
+) -> None:
     """Check that no content comes twice, among *sources* or with those a store has already.
 
     Raises
@@ -57,7 +59,7 @@ def refuse_twice(sources: Sequence[Source], known: Sequence[Source], store: str 
     """
     remedy = "leave it out, or say --again if its events shall count once more"
     stored = {source.sha256: source for source in known}
-    seen: dict[str, Source] = {}
+    seen: dict[str, StoredSource] = {}
     for source in sources:
         before = stored.get(source.sha256)
         if before is not None:

@@ -34,7 +34,7 @@ import numpy as np
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.left_open import is_left_open
-from pulsefront.events.sources import SOURCE, Source
+from pulsefront.events.sources import SOURCE, StoredSource
 from pulsefront.events.store_read import (
     FORMAT,
     FORMAT_VERSION,
@@ -71,7 +71,7 @@ def write_stream(
     path: str | Path,
     *,
     provenance: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
-    sources: Sequence[Source] = (),
+    sources: Sequence[StoredSource] = (),
 ) -> int:
     """Write *tables* one after the other to one new store, atomically; return the event count.
 
@@ -107,7 +107,7 @@ def write_stream(
 
 
 @contextmanager
-def append(path: str | Path, *, sources: Sequence[Source] = ()) -> Iterator[Appender]:
+def append(path: str | Path, *, sources: Sequence[StoredSource] = ()) -> Iterator[Appender]:
     """Yield an `Appender` whose ``add(table)`` commits one chunk of events to the store.
 
     The store is made if it is not there; every committed chunk survives a kill. A store that an
@@ -139,7 +139,7 @@ def append(path: str | Path, *, sources: Sequence[Source] = ()) -> Iterator[Appe
 class Appender:
     """Adds chunks of events to one store; made by `append`."""
 
-    def __init__(self, path: Path, sources: Sequence[Source] = ()) -> None:
+    def __init__(self, path: Path, sources: Sequence[StoredSource] = ()) -> None:
         self.path = path
         self.sources = sources
         self._file: h5py.File | None = None
@@ -219,7 +219,7 @@ def _create(file: h5py.File, table: EventTable, provenance: Mapping[str, Any]) -
     group["status"].attrs["flags"] = _fixed(json.dumps(flags))
 
 
-def _note_sources(file: h5py.File, sources: Sequence[Source], first_event: int) -> None:
+def _note_sources(file: h5py.File, sources: Sequence[StoredSource], first_event: int) -> None:
     """Add *sources*; a store of an earlier version has no room for them."""
     if not sources or "sources" not in file:
         return

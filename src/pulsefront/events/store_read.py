@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError, PulsefrontError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.left_open import is_left_open, open_left_open
-from pulsefront.events.sources import Source
+from pulsefront.events.sources import StoredSource
 
 __all__ = [
     "FORMAT",
@@ -60,7 +60,7 @@ class StoredEvents:
         return self.count
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[StoredSource]:
         """The files that were ingested; none in a store of an earlier version."""
         if "sources" not in self.file:
             return []
@@ -71,7 +71,7 @@ class StoredEvents:
                 f"cannot be read back: {_reason(error)}", file=self.path, field="sources"
             ) from None
         return [
-            Source(
+            StoredSource(
                 line["file"].decode(errors="replace"),
                 int(line["bytes"]),
                 line["sha256"].decode(),
