@@ -102,7 +102,7 @@ class Export:
             clocks = f"<= {rtl.plan.latency_cycles} clocks"
             dsp = f"{rtl.plan.dsp:,}"
             rows.append(
-                (RTL_TARGET, f"{RTL_FOLDER}/", "bit-exact, test bench", "", "", dsp, clocks)
+                (RTL_TARGET, f"{RTL_FOLDER}/", "by Verilog and its test bench", "", "", dsp, clocks)
             )
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
