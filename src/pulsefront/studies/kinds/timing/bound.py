@@ -25,6 +25,7 @@ def timing_limit(
     *,
     network_ps: float,
     classical_ps: float,
+    classical_low_ps: float,
     cache: Path,
 ) -> TimingLimit:
     """Return the bound on the CTR that the study names, and the share of the gap closed.
@@ -33,13 +34,16 @@ def timing_limit(
     ----------
     network_ps, classical_ps
         CTR FWHM of the network and of the best classical estimator on the test set.
+    classical_low_ps
+        Lower end of the interval of the latter: where it reaches the bound, there is no gap that
+        a share could be told of.
     cache
         Folder of the light map.
     """
 
     def closed(bound_ps: float) -> float | None:
         gap = classical_ps - bound_ps
-        return 100.0 * (classical_ps - network_ps) / gap if gap > 0 else None
+        return 100.0 * (classical_ps - network_ps) / gap if classical_low_ps > bound_ps else None
 
     if study.limit == "photons":
         limit = _photon_bound(study, parts, cache)

@@ -182,6 +182,7 @@ def evaluate(
             parts,
             network_ps=found.table["network"][CTR_FWHM.key].value,
             classical_ps=found.table[best][CTR_FWHM.key].value,
+            classical_low_ps=found.table[best][CTR_FWHM.key].low,
             cache=cache,
         )
         record = record.beside_truth(

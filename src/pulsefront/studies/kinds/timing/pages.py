@@ -175,7 +175,7 @@ def _bound_words(limit: TimingLimit) -> str:
         )
     closed = limit.gap_closed_percent
     if closed is None:
-        return f"{text}: the best classical estimator is there already."
+        return f"{text}: the best classical estimator is there already, within its interval."
     return (
         f"{text}; the network closes {closed:.0f} % of the gap between the best classical "
         "estimator and that bound."

@@ -67,7 +67,7 @@ class TimingLimit(Record):
     bound_ctr_fwhm_ps: float
     gap_closed_percent: float | None
     """share of the gap between the best classical estimator and the bound; none where that is
-    there already"""
+    there already, within its interval"""
     bound_ctr_fwtm_ps: float | None = None
     scintillation_photoelectrons: float | None = None
     """detected per 511 keV"""
