@@ -10,5 +10,8 @@ module pf_clip #(
     // The limits are within WIDTH bits: whoever writes an instance has seen to it.
     wire signed [WIDTH-1:0] low = LOW[WIDTH-1:0];
     wire signed [WIDTH-1:0] high = HIGH[WIDTH-1:0];
-    assign out = in < low ? low : in > high ? high : in;
+    // The largest number of WIDTH bits limits nothing, and is compared with nothing.
+    localparam signed [63:0] LARGEST = (64'sd1 <<< (WIDTH - 1)) - 64'sd1;
+    wire above = HIGH < LARGEST && in > high;
+    assign out = in < low ? low : above ? high : in;
 endmodule

@@ -5,7 +5,7 @@
 // weight of its own column. The sums leave one by one, in order, while the next group is summed.
 //
 // Interval: ROWS · Σ over groups of max(LENGTH, columns of the group + 1) clocks an event.
-// Latency from the last element that a group needs to its first sum: 4 clocks.
+// Latency from the last element that a group needs to its first sum: 6 clocks.
 //
 // WEIGHTS: a file of GROUPS · LENGTH words, group after group, element after element; lane 0 in
 // the least significant bits. BIASES: a file of GROUPS words of LANES sums.
@@ -50,7 +50,7 @@ module pf_matrix #(
     // Columns of the last group.
     localparam TAIL = OUTPUTS - (GROUPS - 1) * LANES;
 
-    // Four steps: read x and weights; multiply; add; hand over to the drain. All of them stop
+    // Six steps: read x and weights; multiply, in three; add; hand over to the drain. All stop
     // while the drain has not given away what it holds.
     wire enable;
 
@@ -76,12 +76,14 @@ module pf_matrix #(
         .FILE(WEIGHTS)
     ) weight_memory (.clk(clk), .enable(enable), .address(weight_address), .data(weights));
 
+    reg                        factor_valid, factor_first, factor_last, factor_final;
+    reg                        term_valid, term_first, term_last, term_final;
     reg [GROUP_ADDRESS-1:0]    group;
     wire [LANES*SUM_WIDTH-1:0] biases;
     always @(posedge clk) begin
         if (rst) group <= 0;
-        else if (enable && x_valid && x_last)
-            group <= x_final ? {GROUP_ADDRESS{1'b0}} : group + 1'b1;
+        else if (enable && term_valid && term_last)
+            group <= term_final ? {GROUP_ADDRESS{1'b0}} : group + 1'b1;
     end
     pf_rom #(
         .WIDTH(LANES * SUM_WIDTH), .WORDS(GROUPS), .ADDRESS_WIDTH(GROUP_ADDRESS), .FILE(BIASES)
@@ -91,16 +93,26 @@ module pf_matrix #(
     reg sum_valid, sum_final;
     always @(posedge clk) begin
         if (rst) begin
+            factor_valid <= 1'b0;
+            term_valid <= 1'b0;
             product_valid <= 1'b0;
             sum_valid <= 1'b0;
         end else if (enable) begin
-            product_valid <= x_valid;
+            factor_valid <= x_valid;
+            term_valid <= factor_valid;
+            product_valid <= term_valid;
             sum_valid <= product_valid && product_last;
         end
         if (enable) begin
-            product_first <= x_first;
-            product_last <= x_last;
-            product_final <= x_final;
+            factor_first <= x_first;
+            factor_last <= x_last;
+            factor_final <= x_final;
+            term_first <= factor_first;
+            product_first <= term_first;
+            term_last <= factor_last;
+            product_last <= term_last;
+            term_final <= factor_final;
+            product_final <= term_final;
             sum_final <= product_final;
         end
     end

@@ -1,8 +1,10 @@
-// The product of two signed numbers, in the next clock.
+// The product of two signed numbers, three clocks later.
 //
-// LOGIC = 0 writes a multiplication, for which tools take a DSP block where there is one.
+// LOGIC = 0 writes a multiplication, for which tools take a DSP block where there is one; factors
+// and product have registers of their own, as the blocks do.
 // LOGIC = 1 writes the sum of shifted copies, which tools build of look-up tables: for parts
-// with few blocks, and for numbers of few bits.
+// with few blocks, and for numbers of few bits. Each half of b has a sum of its own; a register
+// lies before the two are added.
 module pf_multiply #(
     parameter A_WIDTH = 8,
     parameter B_WIDTH = 8,
@@ -15,20 +17,39 @@ module pf_multiply #(
     output reg  signed [A_WIDTH+B_WIDTH-1:0] product
 );
     localparam WIDTH = A_WIDTH + B_WIDTH;
+    localparam HALF = B_WIDTH / 2;
+    // A block RAM gives its word late in the clock: nothing is done with it before this register.
+    reg signed [A_WIDTH-1:0] a_kept;
+    reg signed [B_WIDTH-1:0] b_kept;
+    always @(posedge clk) if (enable) begin
+        a_kept <= a;
+        b_kept <= b;
+    end
     generate
         if (LOGIC) begin : logic_cells
-            wire signed [WIDTH-1:0] wide = a;
-            reg signed [WIDTH-1:0]  sum;
+            wire signed [WIDTH-1:0] wide = a_kept;
+            reg signed [WIDTH-1:0]  low, high, low_kept, high_kept;
             integer                 k;
             always @* begin
+                low = 0;
+                for (k = 0; k < HALF; k = k + 1)
+                    low = low + (b_kept[k] ? wide <<< k : {WIDTH{1'b0}});
                 // The sign bit of a two's complement number counts negative.
-                sum = b[B_WIDTH-1] ? -(wide <<< (B_WIDTH - 1)) : {WIDTH{1'b0}};
-                for (k = 0; k < B_WIDTH - 1; k = k + 1)
-                    sum = sum + (b[k] ? wide <<< k : {WIDTH{1'b0}});
+                high = b_kept[B_WIDTH-1] ? -(wide <<< (B_WIDTH - 1)) : {WIDTH{1'b0}};
+                for (k = HALF; k < B_WIDTH - 1; k = k + 1)
+                    high = high + (b_kept[k] ? wide <<< k : {WIDTH{1'b0}});
             end
-            always @(posedge clk) if (enable) product <= sum;
+            always @(posedge clk) if (enable) begin
+                low_kept <= low;
+                high_kept <= high;
+                product <= low_kept + high_kept;
+            end
         end else begin : dsp_block
-            always @(posedge clk) if (enable) product <= a * b;
+            reg signed [WIDTH-1:0] first;
+            always @(posedge clk) if (enable) begin
+                first <= a_kept * b_kept;
+                product <= first;
+            end
         end
     endgenerate
 endmodule

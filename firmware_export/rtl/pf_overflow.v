@@ -19,16 +19,20 @@ module pf_overflow #(
     localparam signed [WIDTH-1:0] LOWEST =
         (OVERFLOW == 3 && SIGNED != 0 && OUT_WIDTH > 1) ? LOW + ONE : LOW;
 
+    // The bits above the format tell what lies outside: no comparison, no carry.
     wire signed [WIDTH-1:0] wide = in;
+    wire negative = wide[WIDTH-1];
+    wire above = !negative && (|wide[WIDTH-2:OUT_WIDTH-SIGNED]);
+    wire below = negative && !(SIGNED && (&wide[WIDTH-2:OUT_WIDTH-1]));
     generate
         if (OVERFLOW == 0) begin : wrap
             assign out = wide[OUT_WIDTH-1:0];
         end else if (OVERFLOW == 2) begin : zero
-            wire outside = wide < LOW || wide > HIGH;
-            assign out = outside ? {OUT_WIDTH{1'b0}} : wide[OUT_WIDTH-1:0];
+            assign out = (above || below) ? {OUT_WIDTH{1'b0}} : wide[OUT_WIDTH-1:0];
         end else begin : saturate
-            assign out = wide > HIGH ? HIGH[OUT_WIDTH-1:0]
-                       : wide < LOWEST ? LOWEST[OUT_WIDTH-1:0]
+            wire under = below || (LOWEST != LOW && wide == LOW);
+            assign out = above ? HIGH[OUT_WIDTH-1:0]
+                       : under ? LOWEST[OUT_WIDTH-1:0]
                        : wide[OUT_WIDTH-1:0];
         end
     endgenerate

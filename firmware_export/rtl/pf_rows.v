@@ -56,7 +56,9 @@ module pf_rows #(
     wire write = in_valid && in_ready;
     assign in_ready = held < DEPTH;
 
-    wire blank = index < 0 || index >= WHOLE;
+    // Windows that reach outside the event; where none does, nothing has to be looked at.
+    localparam PADDED = BEFORE > 0 || (ROWS - 1) * STEP + LENGTH > ELEMENTS;
+    wire blank = PADDED && (index < 0 || index >= WHOLE);
     wire last_column = column == LENGTH - 1;
     wire last_group = group == GROUPS - 1;
     wire last_row = row == ROWS - 1;

@@ -30,6 +30,8 @@ class TargetName(StrEnum):
     hls4ml_catapult = "hls4ml_catapult"
     c99 = "c99"
     rtl = "rtl"
+    rtl_unrolled = "rtl_unrolled"
+    rtl_gates = "rtl_gates"
 
 
 class StrategyName(StrEnum):
@@ -93,7 +95,7 @@ def export(
     ] = None,
     synthesize: Annotated[
         bool,
-        typer.Option("--synthesize", help="Then run the vendor's tools and read their reports."),
+        typer.Option("--synthesize", help="Then run the vendor's tools, and yosys for Verilog."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -103,6 +105,7 @@ def export(
     golden vectors, checksums, and a README for the firmware engineer.
     """
     from pulsefront.firmware.export import export_model, synthesize_export
+    from pulsefront.firmware.rtl.targets import count_hdl
     from pulsefront.firmware.targets import DEFAULT_TARGETS
     from pulsefront.fixed_point import FixedPointModel
 
@@ -124,6 +127,8 @@ def export(
         if synthesize:
             reports = synthesize_export(result)
             content["synthesis"] = {name: vars(one) for name, one in reports.items()}
+            counts = count_hdl(loaded, result.directory, result.contents.hdl)
+            content["resources"] = {k: one.model_dump(mode="json") for k, one in counts.items()}
         typer.echo(json.dumps(content, indent=2))
         return
     vectors = ", ".join(f"{count:,} {name}" for name, count in result.vectors.items())
@@ -133,6 +138,8 @@ def export(
     if synthesize:
         for name, report in synthesize_export(result).items():
             typer.echo(f"{name}: {report}")
+        for name, counted in count_hdl(loaded, result.directory, result.contents.hdl).items():
+            typer.echo(f"{name}: {counted}")
 
 
 def _reuse_factors(texts: list[str], model: FixedPointModel) -> dict[str, int]:

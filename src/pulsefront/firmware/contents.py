@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.firmware.onnx.real import Difference
-from pulsefront.firmware.rtl.project import RtlProject
+from pulsefront.firmware.rtl.targets import HdlFolder
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceEstimate
@@ -47,4 +47,4 @@ class Contents:
     graphs: tuple[MeasuredGraph, ...]
     projects: tuple[Project, ...]
     units: Mapping[str, str]
-    rtl: RtlProject | None = None
+    hdl: tuple[HdlFolder, ...] = ()

@@ -36,13 +36,13 @@ from pulsefront.firmware.onnx.exact import write_onnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import readme
 from pulsefront.firmware.rtl.plan import plan
-from pulsefront.firmware.rtl.project import RTL_FOLDER, write_rtl
+from pulsefront.firmware.rtl.targets import refuse_hdl, write_hdl
 from pulsefront.firmware.targets import (
     DEFAULT_TARGETS,
     EXACT_GRAPH,
     HLS_TARGETS,
     REAL_TARGETS,
-    RTL_TARGET,
+    RTL_TARGETS,
     RealTarget,
     known_targets,
 )
@@ -97,13 +97,10 @@ class Export:
                     f"{found.latency_cycles} x {one.board.clock_period_ns:g} ns",
                 )
             )
-        rtl = self.contents.rtl
-        if rtl is not None:
-            clocks = f"<= {rtl.plan.latency_cycles} clocks"
-            dsp = f"{rtl.plan.dsp:,}"
-            rows.append(
-                (RTL_TARGET, f"{RTL_FOLDER}/", "by Verilog and its test bench", "", "", dsp, clocks)
-            )
+        for hdl in self.contents.hdl:
+            clocks = f"<= {hdl.latency_cycles} clocks"
+            proof = "by Verilog and its test bench"
+            rows.append((hdl.target, f"{hdl.folder}/", proof, "", "", f"{hdl.dsp:,}", clocks))
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
         note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
@@ -143,7 +140,7 @@ def export_model(
     targets
         ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
         back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
-        ``c99``, one function of integers alone; ``rtl``, time-shared Verilog.
+        ``c99``, one function of integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.
@@ -161,7 +158,7 @@ def export_model(
         one multiplier is used per event, one number or by layer (1 for those not named);
         ``io_parallel`` or ``io_stream``.
     multipliers
-        Of each layer of the time-shared Verilog, one number for all or by name.
+        Of each layer of ``rtl`` and ``rtl_gates``, one number for all or by name.
 
     Raises
     ------
@@ -185,7 +182,8 @@ def export_model(
     )
     _refuse_projects(model, settings, strategy)
     board = board if isinstance(board, Board) else load_board(board)
-    design = plan(model, multipliers) if RTL_TARGET in targets else None
+    design = plan(model, multipliers)
+    refuse_hdl(model, targets)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
@@ -194,10 +192,12 @@ def export_model(
         if "c99" in targets:
             write_c99(model, folder / FOLDER)
         projects = tuple(_write_project(model, folder, one, board, sets) for one in settings)
-        rtl = None
-        if design is not None:
-            rtl = write_rtl(model, folder / RTL_FOLDER, sets, multipliers=design)
-        contents = Contents(model, targets, sets, graphs, projects, units or {}, rtl)
+        hdl = tuple(
+            write_hdl(model, folder, one, sets, design, board)
+            for one in targets
+            if one in RTL_TARGETS
+        )
+        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl)
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)

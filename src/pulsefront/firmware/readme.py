@@ -183,8 +183,10 @@ def _executors(contents: Contents) -> list[str]:
             f"| `{settings.folder}/` | C simulation: g++ with {with_what} | yes, bit for bit |",
             f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
         ]
-    if contents.rtl is not None:
-        lines.append("| `rtl/` | Verilator or Icarus Verilog, its test bench | yes, bit for bit |")
+    lines += [
+        f"| `{one.folder}/` | Verilator or Icarus Verilog, its test bench | yes, bit for bit |"
+        for one in contents.hdl
+    ]
     return lines
 
 
@@ -210,8 +212,11 @@ def _files(contents: Contents) -> list[str]:
     for project in contents.projects:
         folder, backend = project.settings.folder, project.settings.backend
         lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
-    if contents.rtl is not None:
-        lines.append("- `rtl/`: time-shared Verilog with a test bench; its README has the details")
+    lines += [
+        f"- `{one.folder}/`: Verilog, {one.what}, with a test bench: a new event every "
+        f"{one.interval_cycles:,} clocks, at most {one.latency_cycles:,} clocks of latency"
+        for one in contents.hdl
+    ]
     return lines
 
 

@@ -12,7 +12,7 @@ __all__ = [
     "EXACT_GRAPH",
     "HLS_TARGETS",
     "REAL_TARGETS",
-    "RTL_TARGET",
+    "RTL_TARGETS",
     "RealTarget",
     "known_targets",
 ]
@@ -43,8 +43,8 @@ HLS_TARGETS = {
 }
 """Targets that are hls4ml projects, with the back-end of each."""
 
-RTL_TARGET = "rtl"
-"""Time-shared Verilog with a test bench."""
+RTL_TARGETS = {"rtl": "rtl", "rtl_unrolled": "rtl_unrolled", "rtl_gates": "rtl_gates"}
+"""Targets that are Verilog with a test bench, with the folder of each."""
 
 DEFAULT_TARGETS = ("onnx", "hls4ml")
 
@@ -57,7 +57,7 @@ def known_targets(names: Sequence[str]) -> tuple[str, ...]:
     ExportError
         A target is not known.
     """
-    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", RTL_TARGET)
+    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", *RTL_TARGETS)
     for name in names:
         if name not in known:
             raise ExportError(

@@ -152,10 +152,19 @@ def test_the_script_of_the_folder_passes_and_fails(tmp_path):
 
 @needs_simulator
 def test_exported_and_verified(tmp_path):
-    export_model(small_model(), tmp_path / "out", targets=["rtl"], multipliers={"hidden": 2})
+    pytest.importorskip("alkaid")
+    exported = export_model(
+        small_model(),
+        tmp_path / "out",
+        targets=["rtl", "rtl_unrolled"],
+        multipliers={"hidden": 2},
+    )
     result = verify_export(tmp_path / "out")
     assert result.passed
-    assert {row.backend for row in result.exact_rows} == {"emulator", "Verilog"}
+    executors = {row.backend for row in result.exact_rows}
+    assert executors == {"emulator", "Verilog", "Verilog unrolled"}
+    assert "rtl_unrolled" in exported.table()
+    assert "Verilog, time-shared, with a test bench" in (tmp_path / "out/README.md").read_text()
 
 
 def test_without_a_simulator_the_other_executors_run(tmp_path, monkeypatch):

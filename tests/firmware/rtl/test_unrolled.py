@@ -86,12 +86,22 @@ def test_modules_of_two_models_do_not_meet(tmp_path):
         assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
 
 
-@pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("TRN", "SAT_ZERO")])
-def test_what_alkaid_does_not_compute_to_the_bit_is_refused(tmp_path, modes):
+@needs_simulator
+@pytest.mark.parametrize("modes", [("RND_CONV", "SAT"), ("TRN_ZERO", "SAT_ZERO"), ("RND", "WRAP")])
+def test_a_lone_cast_with_no_sums(tmp_path, modes):
     pytest.importorskip("alkaid")
     to = Assignment(FixedPointFormat(4, 4), *modes)
     source = Input("x", (2,), FixedPointFormat(8, 5))
     model = FixedPointModel("net", (source,), (Quantize("q", ("x",), to),), ("q",))
+    checked(model, tmp_path)
+
+
+def test_a_narrow_accumulator_is_refused(tmp_path):
+    pytest.importorskip("alkaid")
+    to = Assignment(FixedPointFormat(4, 4))
+    dense = Dense("d", ("x",), np.ones((2, 1), int), FixedPointFormat(3, 3), accumulator=to)
+    source = Input("x", (2,), FixedPointFormat(8, 8))
+    model = FixedPointModel("net", (source,), (dense,), ("d",))
     with pytest.raises(UnsupportedLayer, match="--target rtl"):
         write_unrolled(model, tmp_path, vectors_of(model, 5))
 

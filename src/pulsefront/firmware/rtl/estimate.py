@@ -24,7 +24,7 @@ class PartKind:
 
     *lut_inputs* of a look-up table; a DSP block multiplies *dsp_a* by *dsp_b* bits; a block RAM
     has *ram_kbit*, *ram_width* bits a word at most. A memory of fewer words than *ram_words* is
-    built of look-up tables.
+    built of look-up tables. With *dsp_adds* a block adds too, and has the registers of its sum.
     """
 
     lut_inputs: int
@@ -33,17 +33,19 @@ class PartKind:
     ram_kbit: int
     ram_width: int
     ram_words: int
+    dsp_adds: bool = False
 
 
 KINDS = {
     "ecp5": PartKind(4, 18, 18, 18, 36, 64),
     "ice40": PartKind(4, 16, 16, 4, 16, 16),
-    "xc7": PartKind(6, 25, 18, 18, 36, 128),
-    "xcup": PartKind(6, 27, 18, 18, 36, 128),
+    "xc7": PartKind(6, 25, 18, 18, 36, 512, dsp_adds=True),
+    "xcup": PartKind(6, 27, 18, 18, 36, 512, dsp_adds=True),
 }
-CONTROL_LUT = 180
+CONTROL_LUT = {4: 180, 6: 110}
 CONTROL_FF = 110
-"""Of the counters and the buffer of one layer with weights or windows."""
+"""Of the counters and the buffer of one layer with weights or windows; look-up tables by their
+number of inputs."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,13 @@ def estimate_time_shared(model: Specification, plan: SharedPlan, kind: PartKind)
             total += _matrix(step, plan.matrices[step.layer.name], kind)
         elif isinstance(step.layer, WindowLayer):
             width = step.exact.format.width
-            total += Estimate(CONTROL_LUT + 2 * width, CONTROL_FF + 2 * width, 0, 0)
+            total += Estimate(
+                CONTROL_LUT[kind.lut_inputs] + 2 * width, CONTROL_FF + 2 * width, 0, 0
+            )
         elif isinstance(step.layer, Concatenate):
             width = step.result.format.width
             total += Estimate(40 + 2 * width, 30 + 2 * width, 0, 0)
-        total += _finish(step)
+        total += _finish(step, kind)
     return total
 
 
@@ -95,11 +99,15 @@ def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> Estimate:
     lane = width * (2 if kind.lut_inputs == 6 else 3)
     # A partial product a bit of the weight, each added in one level of carry.
     multiplier = (numbers.weight_width - 1) * (x_width + 1) * (2 if kind.lut_inputs == 4 else 1)
-    registers = plan.lanes * (2 * width + product)
+    in_block = plan.dsp_lanes if kind.dsp_adds else 0
+    registers = in_block * width + (plan.lanes - in_block) * (2 * width + product)
     memory = _memories(plan, numbers, kind)
     return (
         Estimate(
-            CONTROL_LUT + plan.lanes * lane + logic_lanes * multiplier,
+            CONTROL_LUT[kind.lut_inputs]
+            + in_block * width
+            + (plan.lanes - in_block) * lane
+            + logic_lanes * multiplier,
             CONTROL_FF + registers,
             plan.dsp_lanes * blocks,
             0,
@@ -124,9 +132,10 @@ def _memories(plan: MatrixLanes, numbers: MatrixNumbers, kind: PartKind) -> Esti
     return found + Estimate(biases * tables, biases, 0, 0)
 
 
-def _finish(step: LayerStep) -> Estimate:
+def _finish(step: LayerStep, kind: PartKind) -> Estimate:
     """Return what rounding, overflow and their two registers take."""
     if step.layer.assignment is None:
         return Estimate(0, 0, 0, 0)
     exact, result = step.exact.format.width, step.result.format.width
-    return Estimate(3 * (exact + result), 2 * (exact + result), 0, 0)
+    luts = 3 if kind.lut_inputs == 4 else 1
+    return Estimate(luts * (exact + result), 2 * (exact + result), 0, 0)

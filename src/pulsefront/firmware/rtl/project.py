@@ -18,17 +18,14 @@ from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["RTL_FOLDER", "RtlProject", "write_rtl"]
-
-RTL_FOLDER = "rtl"
-"""Folder of the target ``rtl`` in an export."""
+__all__ = ["RtlProject", "bench_script", "write_rtl"]
 
 SCRIPT = """#!/bin/sh
 # Runs the test bench with Icarus Verilog; ends with PASS or FAIL and a non-zero status.
 cd "$(dirname "$0")" || exit 2
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
-iverilog -g2001 -s {top}_tb -o "$work/bench" ./*.v || exit 2
+iverilog {flag} -s {top}_tb -o "$work/bench" ./*.v || exit 2
 vvp -n "$work/bench" | tee "$work/log"
 grep -q '^PASS$' "$work/log"
 """
@@ -86,6 +83,11 @@ def write_rtl(
     )
     write_text(folder / f"{top}_tb.v", testbench(bench))
     write_hex_vectors(sets, folder / "tb_data", model)
-    write_text(folder / "run_testbench.sh", SCRIPT.format(top=top))
+    write_text(folder / "run_testbench.sh", bench_script(top))
     write_text(folder / "README.md", readme(model, design, bench))
     return RtlProject(top, design)
+
+
+def bench_script(top: str, flag: str = "-g2001") -> str:
+    """Return the shell script that runs the test bench of *top* with Icarus Verilog."""
+    return SCRIPT.format(top=top, flag=flag)

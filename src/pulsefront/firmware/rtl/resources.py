@@ -88,6 +88,10 @@ RAM_KBIT = {
     "xcup": {"RAMB18E2": 18, "RAMB36E2": 36},
 }
 
+PATH_CELL = 80
+PATH_STEP_NS = 0.2
+"""Steps of the slowest path that are told; those of a carry are too many and too short."""
+
 ECP5_SIZES = {"12": "--12k", "25": "--25k", "45": "--45k", "85": "--85k"}
 ECP5_PACKAGES = {"BG256": "CABGA256", "BG381": "CABGA381", "BG554": "CABGA554", "BG756": "CABGA756"}
 
@@ -275,8 +279,9 @@ def placement_of_report(report: Mapping[str, Any], origin: str) -> Placement:
     for one in report.get("critical_paths", []):
         if one["from"].startswith("posedge") and one["to"].startswith("posedge"):
             path = tuple(
-                f"{step['delay']:.2f} ns {step['type']}: {step['to']['cell']}"
+                f"{step['delay']:.2f} ns {step['type']}: {step['to']['cell'][:PATH_CELL]}"
                 for step in one["path"]
+                if step["delay"] >= PATH_STEP_NS
             )
             break
     used = {name: one["used"] for name, one in report["utilization"].items() if one["used"]}

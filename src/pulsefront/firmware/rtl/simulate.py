@@ -12,8 +12,8 @@ import numpy as np
 
 from pulsefront.errors import ExportError, ToolMissing
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
-from pulsefront.firmware.rtl.project import RTL_FOLDER
 from pulsefront.firmware.rtl.top import top_name
+from pulsefront.firmware.targets import RTL_TARGETS
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.format import Integers
@@ -26,8 +26,10 @@ SIMULATORS = ("iverilog", "verilator")
 
 VERILATOR_FLAGS = ("--binary", "--timing", "-O3", "--x-assign", "fast", "-Wno-fatal", "-Wno-lint")
 MOST_VECTORS = 10_000
+MOST_GATE_VECTORS = 200
 COMPILED_FROM = 2_000
 """With more vectors than this, Verilator's compilation takes less time than it saves."""
+GATE_FLAGS = ("-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
 SECONDS = 3600
 
 
@@ -125,7 +127,10 @@ class Simulation:
         sources = sorted(path.name for path in self._work.glob("*.v"))
         if self._simulator == "iverilog":
             given = [f"-P{self._bench}.{name}={value}" for name, value in parameters.items()]
-            command = ["iverilog", "-g2001", "-s", self._bench, *given, "-o", "bench", *sources]
+            # The tools' models of cells are written in a later Verilog than ours.
+            gates = (self._work / "cells_sim.v").exists()
+            flags = GATE_FLAGS if gates else ("-g2001",)
+            command = ["iverilog", *flags, "-s", self._bench, *given, "-o", "bench", *sources]
             self._call(command)
             return ["vvp", "-n", "bench"]
         given = [f"-G{name}={value}" for name, value in parameters.items()]
@@ -154,19 +159,28 @@ def _write_inputs(arrays: Mapping[str, Integers], folder: Path, model: Specifica
 
 
 def rtl_executors() -> dict[str, Executor]:
-    """Return the Verilog of an export as an executor of `verify`."""
-    return {"Verilog": Executor(RTL_FOLDER, _simulated, most_vectors=MOST_VECTORS)}
+    """Return the Verilog of an export as executors of `verify`, one for each target."""
+    return {
+        "Verilog": _executor("rtl", MOST_VECTORS),
+        "Verilog unrolled": _executor("rtl_unrolled", MOST_VECTORS),
+        "Verilog gates": _executor("rtl_gates", MOST_GATE_VECTORS),
+    }
 
 
-def _simulated(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-    """Run all sets at once, so that the bench is compiled once."""
-    joined = {name: np.concatenate([one[name] for one in sets]) for name in sets[0]}
-    many = len(next(iter(joined.values()))) > COMPILED_FROM
-    simulator = "verilator" if many and shutil.which("verilator") else None
-    with Simulation(folder.directory / RTL_FOLDER, folder.model, simulator) as simulation:
-        found = simulation.run(joined)
-    start = 0
-    for one in sets:
-        end = start + len(next(iter(one.values())))
-        yield {name: array[start:end] for name, array in found.items()}
-        start = end
+def _executor(target: str, most_vectors: int) -> Executor:
+    folder_name = RTL_TARGETS[target]
+
+    def run(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+        """Run all sets at once, so that the bench is compiled once."""
+        joined = {name: np.concatenate([one[name] for one in sets]) for name in sets[0]}
+        many = len(next(iter(joined.values()))) > COMPILED_FROM
+        simulator = "verilator" if many and shutil.which("verilator") else None
+        with Simulation(folder.directory / folder_name, folder.model, simulator) as simulation:
+            found = simulation.run(joined)
+        start = 0
+        for one in sets:
+            end = start + len(next(iter(one.values())))
+            yield {name: array[start:end] for name, array in found.items()}
+            start = end
+
+    return Executor(folder_name, run, most_vectors=most_vectors)

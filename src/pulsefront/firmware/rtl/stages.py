@@ -34,7 +34,15 @@ from pulsefront.fixed_point.layers import (
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.unsupported import not_written
 
-__all__ = ["CLOCK", "MODE_OF_OVERFLOW", "MODE_OF_ROUNDING", "Stream", "stage"]
+__all__ = [
+    "CLOCK",
+    "MODE_OF_OVERFLOW",
+    "MODE_OF_ROUNDING",
+    "Stream",
+    "rounded_width",
+    "rounding_shift",
+    "stage",
+]
 
 MODE_OF_ROUNDING = {
     Rounding.TRN: 0,
@@ -111,7 +119,7 @@ def _relu(
     plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
     (source,) = sources
-    limits = 0, max(source.format.maximum, 0)
+    limits = 0, (1 << (signed_width(source.format) - 1)) - 1
     return _limited(step, source, target, layer.assignment, limits)
 
 
@@ -208,7 +216,7 @@ def _matrix(
         *wires(stem, numbers.sum_width),
         *instance(
             "pf_matrix",
-            f"u_{layer.name}",
+            f"u__{layer.name}",
             parameters,
             {**CLOCK, **sources[0].ports("in"), **Stream(stem, kept).ports("out")},
         ),
@@ -253,7 +261,7 @@ def _window(
         *wires(stem, exact.width),
         *instance(
             "pf_window",
-            f"u_{layer.name}",
+            f"u__{layer.name}",
             parameters,
             {**CLOCK, **sources[0].ports("in"), **result.ports("out")},
         ),
@@ -303,7 +311,7 @@ def _concatenate(
             *wires(stem, result.width),
             *instance(
                 "pf_concatenate",
-                f"u_{layer.name}_{number}",
+                f"u__{layer.name}_{number}",
                 {"WIDTH": result.width, "FIRST": length, "SECOND": more},
                 {**CLOCK, **first.ports("a"), **second.ports("b"), **joined.ports("out")},
             ),
@@ -345,7 +353,7 @@ def _assigned(
     lines = [
         f"wire signed [{signed_width(source.format) - 1}:0] {stem}_exact = $signed({source.value});"
     ]
-    width = max(_rounded_width(source.format, one) for one in kinds)
+    width = max(rounded_width(source.format, one) for one in kinds)
     for number, one in enumerate(kinds):
         lines += [
             f"wire signed [{width - 1}:0] {stem}_rounded{number};",
@@ -354,7 +362,7 @@ def _assigned(
                 f"{stem}_round{number}",
                 {
                     "IN_WIDTH": signed_width(source.format),
-                    "SHIFT": _shift(source.format, one),
+                    "SHIFT": rounding_shift(source.format, one),
                     "ROUNDING": MODE_OF_ROUNDING[to.rounding],
                     "OUT_WIDTH": width,
                 },
@@ -450,7 +458,7 @@ def _slice(
     return instance("pf_slice", name, {"WIDTH": width}, ports)
 
 
-def _shift(source: FixedPointFormat, target: FixedPointFormat) -> int:
+def rounding_shift(source: FixedPointFormat, target: FixedPointFormat) -> int:
     """Return the bits to drop; beyond the source's own bits nothing but its sign is left."""
     shift = source.fraction - target.fraction
     # A value that would need more than 64 bits was refused by the model: only zero is shifted
@@ -458,6 +466,7 @@ def _shift(source: FixedPointFormat, target: FixedPointFormat) -> int:
     return max(min(shift, signed_width(source) + 1), -64)
 
 
-def _rounded_width(source: FixedPointFormat, target: FixedPointFormat) -> int:
-    shift = _shift(source, target)
+def rounded_width(source: FixedPointFormat, target: FixedPointFormat) -> int:
+    """Return the bits of a rounded number, with a carry."""
+    shift = rounding_shift(source, target)
     return signed_width(source) + (-shift if shift < 0 else 1) + 1

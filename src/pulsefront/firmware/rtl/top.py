@@ -55,12 +55,12 @@ def _body(model: Specification, plan: SharedPlan) -> list[list[str]]:
         """Return the next unread branch of a tensor's stream."""
         number = taken[name]
         taken[name] += 1
-        stem = f"t_{name}" if readers[name] == 1 else f"t_{name}_branch{number}"
+        stem = f"t__{name}_" if readers[name] == 1 else f"t__{name}__branch{number}"
         return Stream(stem, model.tensors[name].format)
 
     parts = []
     for one in model.inputs:
-        stem = f"t_{one.name}"
+        stem = f"t__{one.name}_"
         parts.append(
             [
                 f"// input {one.name}",
@@ -74,7 +74,7 @@ def _body(model: Specification, plan: SharedPlan) -> list[list[str]]:
         )
     for step in model.steps:
         name, width = step.layer.name, step.result.format.width
-        target = Stream(f"t_{name}", step.result.format)
+        target = Stream(f"t__{name}_", step.result.format)
         sources = tuple(edge(one) for one in step.layer.inputs)
         parts.append(
             [
@@ -119,7 +119,7 @@ def _output(model: Specification, name: str, source: Stream) -> list[str]:
     tensor = model.tensors[name]
     lines = [f"// output {name}"]
     if len(model.outputs) > 1:
-        queued = Stream(f"out_{name}", source.format)
+        queued = Stream(f"out__{name}_", source.format)
         lines += [
             *wires(queued.stem, tensor.format.width),
             *instance(

@@ -1,29 +1,22 @@
-"""A fixed-point model as alkaid's traced logic: real values, every format named.
+"""One layer's exact sums as alkaid's traced logic.
 
 alkaid (PyPI, LGPL-3.0-or-later) shares partial sums among the constants of a layer and cuts the
-result into pipeline stages. It knows the roundings TRN and RND and the overflows WRAP, SAT and
-SAT_SYM; other models are refused.
+result into pipeline stages. What follows the sums, limits, rounding and overflow, is not its
+part: see pipeline.py.
 """
 
 from __future__ import annotations
 
 from functools import singledispatch
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
-from pulsefront.fixed_point.format import Assignment, Overflow, Rounding, by_channel
 from pulsefront.fixed_point.layers import (
-    Concatenate,
-    Flatten,
     Layer,
     LayerStep,
-    LimitLayer,
     MaxPool,
-    Quantize,
-    Relu,
     WindowLayer,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -31,94 +24,55 @@ from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.layers.windows import windows
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["traced"]
+__all__ = ["refuse_untraceable", "traced"]
 
 REMEDY = "export it time-shared, with --target rtl"
 
 
-def traced(model: Specification) -> Any:
-    """Return alkaid's logic of *model*: all elements of all inputs to those of all outputs.
+def traced(step: LayerStep) -> Any:
+    """Return alkaid's logic of a layer, from all elements of its source to its exact result.
 
     Raises
     ------
     UnsupportedLayer
-        A layer, a rounding or an overflow that alkaid does not compute to the bit.
+        alkaid gives up on it.
     """
     from alkaid.trace import FVArrayInput, trace
 
-    values: dict[str, Any] = {}
-    sizes = [prod(one.shape) for one in model.inputs]
-    whole, start = FVArrayInput((sum(sizes),)), 0
-    for one, size in zip(model.inputs, sizes, strict=True):
-        given = whole[start : start + size].reshape(one.shape)
-        values[one.name] = _in_format(given, one.shape[-1], Assignment(one.format))
-        start += size
+    (source,) = step.sources
+    one = source.format
+    whole = FVArrayInput((source.size,))
+    signed = int(one.signed)
+    given = whole.quantize(signed, one.integer - signed, one.fraction)
+    try:
+        exact = _value(step.layer, step, given.reshape(source.shape))
+        return trace(whole, exact.reshape(-1), keep_dead_inputs=True)
+    except AssertionError as error:  # how alkaid says that it cannot
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise UnsupportedLayer(
+            step.layer.name, problem=f"alkaid cannot trace it: {reason}", remedy=REMEDY
+        ) from error
+
+
+def refuse_untraceable(model: Specification) -> None:
+    """Refuse a model that cannot be unrolled.
+
+    Raises
+    ------
+    UnsupportedLayer
+        A layer adds in a narrow accumulator.
+    """
     for step in model.steps:
-        _refuse(step)
-        sources = tuple(values[one.name] for one in step.sources)
-        exact = _value(step.layer, step, *sources)
-        to = step.layer.assignment
-        values[step.layer.name] = exact if to is None else _in_format(exact, exact.shape[-1], to)
-    outputs = np.concatenate([values[name].reshape(-1) for name in model.outputs])
-    return trace(whole, outputs, keep_dead_inputs=True)
-
-
-def _refuse(step: LayerStep) -> None:
-    layer, to = step.layer, step.layer.assignment
-    if isinstance(layer, MatrixLayer) and layer.accumulator is not None:
-        raise UnsupportedLayer(
-            layer.name, problem="a narrow accumulator cannot be unrolled", remedy=REMEDY
-        )
-    if to is None:
-        return
-    lossless = (Rounding.TRN, Rounding.RND)
-    limits = (Overflow.WRAP, Overflow.SAT, Overflow.SAT_SYM)
-    if to.rounding not in lossless or to.overflow not in limits:
-        raise UnsupportedLayer(
-            layer.name,
-            problem=f"{to.rounding} {to.overflow} is not among what alkaid computes",
-            remedy=REMEDY,
-        )
-
-
-def _in_format(value: Any, channels: int, to: Assignment) -> Any:
-    formats = by_channel(to.format, channels)
-    signed = np.array([int(one.signed) for one in formats])
-    integer = np.array([one.integer - int(one.signed) for one in formats])
-    fraction = np.array([one.fraction for one in formats])
-    return value.quantize(signed, integer, fraction, str(to.overflow), str(to.rounding))
+        layer = step.layer
+        if isinstance(layer, MatrixLayer) and layer.accumulator is not None:
+            raise UnsupportedLayer(
+                layer.name, problem="a narrow accumulator cannot be unrolled", remedy=REMEDY
+            )
 
 
 @singledispatch
 def _value(layer: Layer, step: LayerStep, *sources: Any) -> Any:  # noqa: ARG001
     raise not_written(layer.name, layer.kind, "alkaid")
-
-
-@_value.register
-def _quantize(layer: Quantize, step: LayerStep, source: Any) -> Any:  # noqa: ARG001
-    return source
-
-
-@_value.register
-def _flatten(layer: Flatten, step: LayerStep, source: Any) -> Any:  # noqa: ARG001
-    return source.reshape(-1)
-
-
-@_value.register
-def _concatenate(layer: Concatenate, step: LayerStep, *sources: Any) -> Any:  # noqa: ARG001
-    return np.concatenate(sources, axis=-1)
-
-
-@_value.register
-def _relu(layer: Relu, step: LayerStep, source: Any) -> Any:  # noqa: ARG001
-    return np.maximum(source, 0)
-
-
-@_value.register
-def _limit(layer: LimitLayer, step: LayerStep, source: Any) -> Any:
-    one = step.sources[0].format
-    low, high = (float(one.values(end)) for end in layer.limits(one))
-    return np.minimum(np.maximum(source, low), high)
 
 
 @_value.register

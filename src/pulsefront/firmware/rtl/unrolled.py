@@ -8,25 +8,24 @@ receiver may stop at any time.
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
 
-from pulsefront.errors import ExportError, ToolMissing
+from pulsefront.errors import ToolMissing
 from pulsefront.files import firmware_export_directory, write_text
+from pulsefront.firmware.rtl.pipeline import MODULES, Pipeline, pipeline
+from pulsefront.firmware.rtl.project import bench_script
 from pulsefront.firmware.rtl.testbench import Bench, testbench, whole_ports
 from pulsefront.firmware.rtl.top import top_name
-from pulsefront.firmware.rtl.trace import traced
+from pulsefront.firmware.rtl.trace import refuse_untraceable
 from pulsefront.firmware.rtl.verilog import address_bits, instance
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["UnrolledProject", "require_alkaid", "write_unrolled"]
+__all__ = ["QUEUE_CYCLES", "UnrolledProject", "require_alkaid", "write_unrolled"]
 
 QUEUE_CYCLES = 2
 """From the pipeline's last register to the wrapper's output."""
@@ -66,7 +65,7 @@ def write_unrolled(
     folder: str | Path,
     sets: tuple[VectorSet, ...],
     *,
-    levels_per_stage: float = 1.0,
+    levels_per_stage: float = 2.0,
 ) -> UnrolledProject:
     """Write *model* as pipelined Verilog into *folder*, with a test bench that checks it.
 
@@ -80,33 +79,19 @@ def write_unrolled(
     ToolMissing
         alkaid is not installed.
     UnsupportedLayer
-        A layer, a rounding or an overflow that alkaid does not compute to the bit.
+        A layer adds in a narrow accumulator.
     """
     require_alkaid()
-    from alkaid.codegen.rtl.rtl_model import RTLModel
-
+    refuse_untraceable(model)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    logic = traced(model)
-    core = f"{model.name}_core"
-    with tempfile.TemporaryDirectory(prefix="pulsefront-alkaid-") as temporary:
-        # yosys does not realise alkaid's fusion of ternary adders.
-        found = RTLModel(
-            logic,
-            temporary,
-            prj_name=core,
-            latency_cutoff=levels_per_stage,
-            ternary_fuse=False,
-            print_latency=False,
-        )
-        found.write()
-        _gather(Path(temporary) / "src", folder, model.name)
-    stages = int(found.fsm.out_signals[0].schedule.bias)
+    found = pipeline(model, folder, levels_per_stage)
+    stages = found.stages
     top = top_name(model)
-    write_text(folder / f"{top}.v", _wrapper(model, found, core, stages))
-    for name in ("pf_fifo.v", "pf_fork.v"):
+    write_text(folder / f"{top}.v", _wrapper(model, found))
+    for name in MODULES:
         shutil.copy(firmware_export_directory() / "rtl" / name, folder)
-    project = UnrolledProject(top, stages + QUEUE_CYCLES, round(logic.cost))
+    project = UnrolledProject(top, stages + QUEUE_CYCLES, round(found.lut_estimate))
     bench = Bench(
         top,
         whole_ports(model, [one.name for one in model.inputs], serial=False),
@@ -117,31 +102,45 @@ def write_unrolled(
     )
     write_text(folder / f"{top}_tb.v", testbench(bench))
     write_hex_vectors(sets, folder / "tb_data", model)
+    write_text(folder / "run_testbench.sh", bench_script(top))
+    write_text(folder / "README.md", _readme(model, bench, project))
     return project
 
 
-def _gather(source: Path, folder: Path, name: str) -> None:
-    """Copy alkaid's modules, those of a stage under a name of the model's own.
+def _readme(model: Specification, bench: Bench, project: UnrolledProject) -> str:
+    lines = [
+        f"# {model.name}: unrolled Verilog",
+        "",
+        f"`{project.top}.v` holds the streams, the other modules are alkaid's pipeline: a new",
+        f"event every clock, at most {project.latency_cycles} clocks from an event in to its",
+        "result out. Both are checked by the test bench.",
+        "",
+        "A port `NAME_data` holds all elements of an event, element 0 in the least significant",
+        "bits; it passes in a clock in which `NAME_valid` and `NAME_ready` are both high. With",
+        "several inputs an event is taken when all of them are there. `NAME_last` is always high.",
+        "",
+        "| port | direction | elements | bits of each | signed |",
+        "|---|---|---|---|---|",
+    ]
+    for direction, ports in (("in", bench.inputs), ("out", bench.outputs)):
+        lines += [
+            f"| `{one.name}` | {direction} | {one.elements} | {one.width} | "
+            f"{'yes' if one.signed else 'no'} |"
+            for one in ports
+        ]
+    lines += [
+        "",
+        f"alkaid estimates {project.lut_estimate:,} LUT for the sums alone; no tool has counted",
+        "the design here. Check: `sh run_testbench.sh`, with Icarus Verilog.",
+    ]
+    return "\n".join(lines) + "\n"
 
-    Two models in one design would otherwise have modules of one name.
-    """
-    for path in sorted(source.glob("*.v")):
-        if path.stem.endswith("_wrapper"):
-            continue
-        text = re.sub(r"\blogic(\d+)\b", rf"{name}_logic\1", path.read_text())
-        stem = re.sub(r"^logic(\d+)$", rf"{name}_logic\1", path.stem)
-        write_text(folder / f"{stem}.v", text)
-    for path in sorted((source / "static").glob("*.v")):
-        # The reader of tables names a file that is there only where a table is.
-        if path.stem != "lookup_table":
-            shutil.copy(path, folder)
 
-
-def _wrapper(model: Specification, found: Any, core: str, stages: int) -> str:
-    """Return the Verilog of the streams around alkaid's pipeline of *stages* registers."""
+def _wrapper(model: Specification, found: Pipeline) -> str:
+    """Return the Verilog of the streams around a pipeline."""
+    stages = found.stages
     depth = address_bits(stages + 2 * QUEUE_CYCLES + 1)
     names = [one.name for one in model.inputs]
-    (given,), (result,) = found.fsm.inp_signals, found.fsm.out_signals
     ports = ["input  wire clk", "input  wire rst"]
     for name in names:
         ports += [
@@ -157,58 +156,57 @@ def _wrapper(model: Specification, found: Any, core: str, stages: int) -> str:
             f"output wire {name}_last",
         ]
     width = sum(_bits(model, name) for name in model.outputs)
-    travels = f"{{travels[{stages - 2}:0], takes}}" if stages > 1 else "takes"
+    results = ", ".join(f"result__{name}" for name in reversed(model.outputs))
+    travels = f"{{travels__[{stages - 2}:0], takes__}}" if stages > 1 else "takes__"
     body = [
         "// Events inside, in the pipeline and in the queue; no more than the queue holds.",
-        f"reg [{depth}:0] inside;",
-        "reg room;",
-        f"wire every = {' && '.join(f'{name}_valid' for name in names)};",
-        "wire takes = room && every;",
-        "wire gives;",
-        f"wire [{depth}:0] inside_next = inside + takes - gives;",
+        f"reg [{depth}:0] inside__;",
+        "reg room__;",
+        f"wire every__ = {' && '.join(f'{name}_valid' for name in names)};",
+        "wire takes__ = room__ && every__;",
+        "wire gives__;",
+        f"wire [{depth}:0] inside_next__ = inside__ + takes__ - gives__;",
         *(
             f"assign {name}_ready = "
-            + " && ".join(["room", *(f"{one}_valid" for one in names if one != name)])
+            + " && ".join(["room__", *(f"{one}_valid" for one in names if one != name)])
             + ";"
             for name in names
         ),
-        f"reg [{stages - 1}:0] travels;",
+        f"reg [{stages - 1}:0] travels__;",
         "always @(posedge clk) begin",
         "    if (rst) begin",
-        "        inside <= 0;",
-        "        room <= 1'b0;",
-        "        travels <= 0;",
+        "        inside__ <= 0;",
+        "        room__ <= 1'b0;",
+        "        travels__ <= 0;",
         "    end else begin",
-        "        inside <= inside_next;",
-        f"        room <= inside_next < {1 << depth};",
-        f"        travels <= {travels};",
+        "        inside__ <= inside_next__;",
+        f"        room__ <= inside_next__ < {1 << depth};",
+        f"        travels__ <= {travels};",
         "    end",
         "end",
         "",
-        *_core_inputs(model, given),
-        f"wire [{max(result.width, 1) - 1}:0] core_out;",
-        *instance(core, "core", {}, {"clk": "clk", given.name: "core_in", result.name: "core_out"}),
+        *(f"wire [{_bits(model, name) - 1}:0] t__{name} = {name}_data;" for name in names),
+        *found.lines,
+        f"wire [{width - 1}:0] results__ = {{{results}}};",
         "",
-        *_core_outputs(model, result),
-        "",
-        "wire queue_valid, queue_ready, queue_full;",
-        f"wire [{width - 1}:0] queue_data;",
+        "wire queue__valid, queue__ready, queue__full;",
+        f"wire [{width - 1}:0] queue__data;",
         *instance(
             "pf_fifo",
-            "queue",
+            "queue__",
             {"WIDTH": width, "DEPTH_LOG2": depth},
             {
                 "clk": "clk",
                 "rst": "rst",
-                "in_valid": f"travels[{stages - 1}]",
-                "in_ready": "queue_full",
-                "in_data": "results",
-                "out_valid": "queue_valid",
-                "out_ready": "queue_ready",
-                "out_data": "queue_data",
+                "in_valid": f"travels__[{stages - 1}]",
+                "in_ready": "queue__full",
+                "in_data": "results__",
+                "out_valid": "queue__valid",
+                "out_ready": "queue__ready",
+                "out_data": "queue__data",
             },
         ),
-        "assign gives = queue_valid && queue_ready;",
+        "assign gives__ = queue__valid && queue__ready;",
         *_streams_out(model),
     ]
     listed = ",\n    ".join(ports)
@@ -221,88 +219,33 @@ def _wrapper(model: Specification, found: Any, core: str, stages: int) -> str:
     )
 
 
-def _core_inputs(model: Specification, given: Any) -> list[str]:
-    """Connect the elements of all inputs to the pipeline, each at the bits that it takes."""
-    parts, number = [], 0
-    lines = []
-    for one in model.inputs:
-        width = one.format.width
-        for element in range(prod(one.shape)):
-            taken = given.precisions[number]
-            bits = int(taken.signed) + int(taken.integers) + int(taken.fractional)
-            number += 1
-            if bits <= 0:
-                continue
-            drop = one.format.fraction - int(taken.fractional)
-            if drop < 0:
-                raise ExportError("alkaid takes more fraction bits than an input has")
-            sign = f"{one.name}_data[{(element + 1) * width - 1}]" if one.format.signed else "1'b0"
-            whole = f"{one.name}_data[{element * width} +: {width}]"
-            stem = f"in_{one.name}_{element}"
-            lines += [
-                f"wire [{width + bits - 1}:0] {stem} = {{{{{bits}{{{sign}}}}}, {whole}}};",
-            ]
-            parts.append(f"{stem}[{drop} +: {bits}]")
-    return [*lines, f"wire [{given.width - 1}:0] core_in = {{{', '.join(reversed(parts))}}};"]
-
-
-def _core_outputs(model: Specification, result: Any) -> list[str]:
-    """Bring the pipeline's outputs to the formats of the model's, one after the other."""
-    parts, number, start = [], 0, 0
-    lines = []
-    for name in model.outputs:
-        one = model.tensors[name].format
-        for element in range(prod(model.tensors[name].shape)):
-            taken = result.precisions[number]
-            bits = int(taken.signed) + int(taken.integers) + int(taken.fractional)
-            number += 1
-            stem = f"out_{name}_{element}"
-            if bits <= 0:
-                lines.append(f"wire [{one.width - 1}:0] {stem} = 0;")
-            else:
-                up = one.fraction - int(taken.fractional)
-                if up < 0:
-                    raise ExportError("alkaid gives more fraction bits than an output has")
-                sign = f"core_out[{start + bits - 1}]" if taken.signed else "1'b0"
-                zeros = f", {{{up}{{1'b0}}}}" if up else ""
-                whole = f"{{{{{one.width}{{{sign}}}}}, core_out[{start} +: {bits}]{zeros}}}"
-                lines += [
-                    f"wire [{one.width + bits + up - 1}:0] {stem}_wide = {whole};",
-                    f"wire [{one.width - 1}:0] {stem} = {stem}_wide[{one.width - 1}:0];",
-                ]
-                start += bits
-            parts.append(stem)
-    width = sum(_bits(model, name) for name in model.outputs)
-    return [*lines, f"wire [{width - 1}:0] results = {{{', '.join(reversed(parts))}}};"]
-
-
 def _streams_out(model: Specification) -> list[str]:
-    """Give the queue's event to every output; several take it each when they can."""
+    """Give the queue's event to every__ output; several take it each when they can."""
     lines, start = [], 0
     for name in model.outputs:
         bits = _bits(model, name)
-        lines.append(f"assign {name}_data = queue_data[{start} +: {bits}];")
+        lines.append(f"assign {name}_data = queue__data[{start} +: {bits}];")
         lines.append(f"assign {name}_last = 1'b1;")
         start += bits
     if len(model.outputs) == 1:
         (name,) = model.outputs
         return [
             *lines,
-            f"assign {name}_valid = queue_valid;",
-            f"assign queue_ready = {name}_ready;",
+            f"assign {name}_valid = queue__valid;",
+            f"assign queue__ready = {name}_ready;",
         ]
     backward = tuple(reversed(model.outputs))
     return [
         *lines,
         *instance(
             "pf_fork",
-            "branches",
+            "branches__",
             {"COUNT": len(model.outputs)},
             {
                 "clk": "clk",
                 "rst": "rst",
-                "in_valid": "queue_valid",
-                "in_ready": "queue_ready",
+                "in_valid": "queue__valid",
+                "in_ready": "queue__ready",
                 "out_valid": "{" + ", ".join(f"{name}_valid" for name in backward) + "}",
                 "out_ready": "{" + ", ".join(f"{name}_ready" for name in backward) + "}",
             },
