@@ -18,7 +18,7 @@ from typing import Any
 
 from pulsefront.errors import ExportError
 from pulsefront.files import write_text
-from pulsefront.firmware.rtl.stages import (
+from pulsefront.firmware.rtl.assign import (
     MODE_OF_OVERFLOW,
     MODE_OF_ROUNDING,
     rounded_width,

@@ -1,24 +1,25 @@
 """Each layer of a model as instances of the modules in ``firmware_export/rtl``.
 
 A stage reads streams and gives one. Its last part, for every layer alike, assigns the exact value
-to the layer's format: rounding and overflow each have a register of their own.
+to the layer's format.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import singledispatch
 
+from pulsefront.firmware.rtl.assign import (
+    CLOCK,
+    MODE_OF_OVERFLOW,
+    MODE_OF_ROUNDING,
+    Stream,
+    assigned,
+    register_slice,
+)
 from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
 from pulsefront.firmware.rtl.plan import SharedPlan
-from pulsefront.firmware.rtl.verilog import address_bits, extended, instance, signed_width, wires
-from pulsefront.fixed_point.format import (
-    Assignment,
-    FixedPointFormat,
-    Overflow,
-    Rounding,
-    by_channel,
-)
+from pulsefront.firmware.rtl.verilog import address_bits, instance, signed_width, wires
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 from pulsefront.fixed_point.layers import (
     Concatenate,
     Conv1d,
@@ -34,51 +35,7 @@ from pulsefront.fixed_point.layers import (
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.unsupported import not_written
 
-__all__ = [
-    "CLOCK",
-    "MODE_OF_OVERFLOW",
-    "MODE_OF_ROUNDING",
-    "Stream",
-    "rounded_width",
-    "rounding_shift",
-    "stage",
-]
-
-MODE_OF_ROUNDING = {
-    Rounding.TRN: 0,
-    Rounding.RND: 1,
-    Rounding.RND_CONV: 2,
-    Rounding.TRN_ZERO: 3,
-    Rounding.RND_ZERO: 4,
-    Rounding.RND_INF: 5,
-    Rounding.RND_MIN_INF: 6,
-}
-MODE_OF_OVERFLOW = {
-    Overflow.WRAP: 0,
-    Overflow.SAT: 1,
-    Overflow.SAT_ZERO: 2,
-    Overflow.SAT_SYM: 3,
-}
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Wires ``STEM_valid``, ``STEM_ready`` and ``STEM_data``, the last of *format*."""
-
-    stem: str
-    format: FixedPointFormat
-
-    def ports(self, side: str) -> dict[str, str]:
-        """Return the connections of a module's ports ``SIDE_valid``, ``_ready``, ``_data``."""
-        return {f"{side}_{part}": f"{self.stem}_{part}" for part in ("valid", "ready", "data")}
-
-    @property
-    def value(self) -> str:
-        """The element with a sign, as an expression."""
-        return extended(f"{self.stem}_data", self.format.width, self.format.signed)
-
-
-CLOCK = {"clk": "clk", "rst": "rst"}
+__all__ = ["stage"]
 
 
 @singledispatch
@@ -107,7 +64,7 @@ def _quantize(
     target: Stream,
     plan: SharedPlan,  # noqa: ARG001
 ) -> list[str]:
-    return _assigned(step, sources[0], target, layer.assignment)
+    return assigned(step, sources[0], target, layer.assignment)
 
 
 @stage.register
@@ -159,7 +116,7 @@ def _limited(
             {"WIDTH": width, "LOW": low, "HIGH": high},
             {"in": f"{stem}_whole", "out": f"{stem}_data"},
         ),
-        *_assigned(step, clipped, target, to, registered=True),
+        *assigned(step, clipped, target, to, registered=True),
     ]
 
 
@@ -220,7 +177,7 @@ def _matrix(
             parameters,
             {**CLOCK, **sources[0].ports("in"), **Stream(stem, kept).ports("out")},
         ),
-        *_assigned(step, Stream(stem, kept), target, layer.assignment),
+        *assigned(step, Stream(stem, kept), target, layer.assignment),
     ]
 
 
@@ -265,7 +222,7 @@ def _window(
             parameters,
             {**CLOCK, **sources[0].ports("in"), **result.ports("out")},
         ),
-        *_assigned(step, result, target, layer.assignment),
+        *assigned(step, result, target, layer.assignment),
     ]
 
 
@@ -317,156 +274,4 @@ def _concatenate(
             ),
         ]
         first, length = joined, length + more
-    return [*lines, *_slice(f"{target.stem}_slice", result.width, first, target)]
-
-
-def _assigned(
-    step: LayerStep,
-    source: Stream,
-    target: Stream,
-    to: Assignment | None,
-    *,
-    registered: bool = False,
-) -> list[str]:
-    """Assign the elements of *source*: rounding, a register, overflow, a register.
-
-    With no assignment the bits of the result are taken as they are, through a register where
-    *registered* asks for one.
-    """
-    stem, result = target.stem, target.format
-    if to is None:
-        width = signed_width(source.format)
-        taken = [
-            f"wire signed [{result.width + width - 1}:0] {stem}_wide = $signed({source.value});"
-        ]
-        bits = f"{stem}_wide[{result.width - 1}:0]"
-        if not registered:
-            return [
-                *taken,
-                f"assign {stem}_valid = {source.stem}_valid;",
-                f"assign {source.stem}_ready = {stem}_ready;",
-                f"assign {stem}_data = {bits};",
-            ]
-        return [*taken, *_slice(f"{stem}_slice", result.width, source, target, data=bits)]
-    formats = by_channel(to.format, step.exact.shape[-1])
-    kinds = tuple(dict.fromkeys(formats))
-    lines = [
-        f"wire signed [{signed_width(source.format) - 1}:0] {stem}_exact = $signed({source.value});"
-    ]
-    width = max(rounded_width(source.format, one) for one in kinds)
-    for number, one in enumerate(kinds):
-        lines += [
-            f"wire signed [{width - 1}:0] {stem}_rounded{number};",
-            *instance(
-                "pf_round",
-                f"{stem}_round{number}",
-                {
-                    "IN_WIDTH": signed_width(source.format),
-                    "SHIFT": rounding_shift(source.format, one),
-                    "ROUNDING": MODE_OF_ROUNDING[to.rounding],
-                    "OUT_WIDTH": width,
-                },
-                {"in": f"{stem}_exact", "out": f"{stem}_rounded{number}"},
-            ),
-        ]
-    more = address_bits(len(kinds)) if len(kinds) > 1 else 0
-    rounded = _chosen(f"{stem}_rounded", len(kinds), f"{stem}_kind")
-    if more:
-        lines += _kind_of_channel(stem, source.stem, formats, kinds, more)
-        rounded = f"{{{stem}_kind, {rounded}}}"
-    middle = Stream(f"{stem}_middle", FixedPointFormat(width + more, width))
-    lines += [
-        *wires(middle.stem, width + more),
-        *_slice(f"{stem}_slice1", width + more, source, middle, data=rounded),
-        f"wire signed [{width - 1}:0] {stem}_whole = {middle.stem}_data[{width - 1}:0];",
-    ]
-    whole = to.container
-    for number, one in enumerate(kinds):
-        up = whole.fraction - one.fraction
-        value = extended(f"{stem}_limited{number}", one.width, one.signed)
-        shifted = f"{{{value}, {{{up}{{1'b0}}}}}}" if up else value
-        wide = one.width + 1 + up
-        lines += [
-            f"wire [{one.width - 1}:0] {stem}_limited{number};",
-            *instance(
-                "pf_overflow",
-                f"{stem}_overflow{number}",
-                {
-                    "IN_WIDTH": width,
-                    "OUT_WIDTH": one.width,
-                    "SIGNED": one.signed,
-                    "OVERFLOW": MODE_OF_OVERFLOW[to.overflow],
-                },
-                {"in": f"{stem}_whole", "out": f"{stem}_limited{number}"},
-            ),
-            f"wire signed [{wide - 1}:0] {stem}_assigned{number} = $signed({shifted});",
-            f"wire [{whole.width - 1}:0] {stem}_final{number};",
-            f"assign {stem}_final{number} = {stem}_assigned{number};",
-        ]
-    kind = f"{stem}_kind2"
-    if more:
-        lines.append(
-            f"wire [{more - 1}:0] {kind} = {middle.stem}_data[{width + more - 1}:{width}];"
-        )
-    final = _chosen(f"{stem}_final", len(kinds), kind)
-    return [*lines, *_slice(f"{stem}_slice2", whole.width, middle, target, data=final)]
-
-
-def _kind_of_channel(
-    stem: str,
-    source: str,
-    formats: tuple[FixedPointFormat, ...],
-    kinds: tuple[FixedPointFormat, ...],
-    bits: int,
-) -> list[str]:
-    """Count channels, and look up which of the *kinds* of format the element's channel has."""
-    table, size = 0, len(formats) * bits
-    for channel, one in enumerate(formats):
-        table |= kinds.index(one) << (channel * bits)
-    count = address_bits(len(formats))
-    return [
-        f"wire [{count - 1}:0] {stem}_channel;",
-        *instance(
-            "pf_count",
-            f"{stem}_channels",
-            {"MODULO": len(formats), "WIDTH": count},
-            {
-                **CLOCK,
-                "passes": f"{source}_valid && {source}_ready",
-                "count": f"{stem}_channel",
-            },
-        ),
-        f"localparam [{size - 1}:0] {stem}_KINDS = {size}'h{table:x};",
-        f"wire [{bits - 1}:0] {stem}_kind = {stem}_KINDS[{stem}_channel*{bits} +: {bits}];",
-    ]
-
-
-def _chosen(stem: str, count: int, kind: str) -> str:
-    """Return one of *count* wires, by the number in *kind*."""
-    text = f"{stem}{count - 1}"
-    for number in reversed(range(count - 1)):
-        text = f"{kind} == {number} ? {stem}{number} : {text}"
-    return f"({text})" if count > 1 else text
-
-
-def _slice(
-    name: str, width: int, source: Stream, target: Stream, data: str | None = None
-) -> list[str]:
-    ports = {**CLOCK, **source.ports("in"), **target.ports("out")}
-    if data is not None:
-        ports["in_data"] = data
-    return instance("pf_slice", name, {"WIDTH": width}, ports)
-
-
-def rounding_shift(source: FixedPointFormat, target: FixedPointFormat) -> int:
-    """Return the bits to drop; beyond the source's own bits nothing but its sign is left."""
-    shift = source.fraction - target.fraction
-    # A value that would need more than 64 bits was refused by the model: only zero is shifted
-    # further than that.
-    return max(min(shift, signed_width(source) + 1), -64)
-
-
-def rounded_width(source: FixedPointFormat, target: FixedPointFormat) -> int:
-    """Return the bits of a rounded number, with a carry."""
-    shift = rounding_shift(source, target)
-    return signed_width(source) + (-shift if shift < 0 else 1) + 1
+    return [*lines, *register_slice(f"{target.stem}_slice", result.width, first, target)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pulsefront.firmware.rtl.assign import CLOCK, Stream
 from pulsefront.firmware.rtl.plan import SharedPlan
-from pulsefront.firmware.rtl.stages import CLOCK, Stream, stage
+from pulsefront.firmware.rtl.stages import stage
 from pulsefront.firmware.rtl.verilog import address_bits, instance, wires
 from pulsefront.fixed_point.specification import Specification
 
