@@ -13,11 +13,12 @@ from pulsefront.qc.alerts.notify.outbox import put_in
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
 from pulsefront.qc.nightly.runs import save_run
-from pulsefront.qc.records import SERVICE_COLUMNS, empty_frame, frame_of
+from pulsefront.qc.records import SERVICE_COLUMNS, Batch, empty_frame, frame_of
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.store.rows import insert_new
-from strategies_qc import DAY
+from strategies_qc import DAY, writing_of
 
 FIRST = 20_000
 """The first day, in days since 1970."""
@@ -94,8 +95,12 @@ def one_night(
                   "active_to": 0} for unit in sorted({unit for unit, _ in scores})]  # fmt: skip
         if units:
             connection.execute(insert_new(connection, schema.unit), units)
+        if len(known):
+            store.add(connection, Batch(services=known), writing_of(connection, "services"))
         if run.rows:
             save_run(connection, run, made_s=0)
+    counted = services_as_of(store, run.as_of_s)
+    with store.writing() as connection:
         changes = advance_alerts(
             connection,
             NightScores(
@@ -103,7 +108,7 @@ def one_night(
                 target=TARGET, embargo_days=TARGET.span_days + DELAY_DAYS,
                 keys=[(row.unit_id, row.component_id) for row in run.rows],
                 score=p, probability=p, low=np.maximum(p - 0.1, 0.0), high=np.minimum(p + 0.1, 1.0),
-                services=known[known["logged_at"] <= run.as_of_s],
+                services=counted,
                 failed_units=failed or {}, closed_units=closed or {},
             ),
             made_s=7,

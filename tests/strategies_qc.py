@@ -14,17 +14,22 @@ from hypothesis import strategies as st
 from pulsefront.qc.features.history import UnitHistory, history_from_frames
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet, build_fleet
-from pulsefront.qc.readers.open import open_source
+from pulsefront.qc.readers.open import ReadingPlan, open_source
 from pulsefront.qc.records import LIMIT_COLUMNS, MEASUREMENT_COLUMNS, Batch, frame_of
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
 from pulsefront.qc.simulate.settings import FailureRates, FleetSettings, SiteProfile
 from pulsefront.qc.site import Mapping, Site, TableColumns
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.ledger import begin_reading, recorded
+from pulsefront.qc.store.writing import Writing
 
 DAY = 86_400
 NOW = 1_800_000_000
 """The present of tests, 2027-01-15: records after it are refused."""
+
+CAME = 1_700_000_000
+"""When records came that a test puts into a store itself, 2023-11-14; none was measured then."""
 
 TABLE_COLUMNS = TableColumns(unit_id="Scanner", test="Test", value="Value", measured_at="Date")
 TABLE_HEAD = "Scanner,Test,Value,Date\n"
@@ -91,6 +96,18 @@ def measurements(size: int = 5, **columns: object):
         **columns,
     }
     return frame_of(MEASUREMENT_COLUMNS, content)
+
+
+def writing_of(
+    connection: sa.Connection, name: str, *, arrived_at: int = CAME, not_before: int = 0
+) -> Writing:
+    """Return on whose behalf the rows of a file of that name, and of one content, are written."""
+    plan = ReadingPlan(Path(name))
+    identity = plan.identity(name)
+    return begin_reading(
+        connection, plan, name, recorded(connection, [identity]).get(identity),
+        arrived_at=arrived_at, not_before=not_before, new_turn=False,
+    )  # fmt: skip
 
 
 def stored_measurements(store: Store, unit_id: str) -> pd.DataFrame:
@@ -203,6 +220,6 @@ def fill_store(store: Store, units: tuple[SimulatedUnit, ...]) -> None:
     """Put all records of simulated units into a store."""
     for unit in units:
         with store.writing() as connection:
-            source = store.begin_source(connection, unit.unit_id, name="x", format_name="x")
+            writing = writing_of(connection, unit.unit_id)
             batch = Batch(unit.measurements, unit.units, unit.events, unit.services)
-            store.add(connection, batch, source)
+            store.add(connection, batch, writing)

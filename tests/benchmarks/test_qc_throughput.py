@@ -44,7 +44,7 @@ from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.history import read_rows
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.times import DAY_S
-from strategies_qc import history_of, stored_measurements
+from strategies_qc import history_of, stored_measurements, writing_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OUT = Path(os.environ.get("PULSEFRONT_BENCH_OUT", REPOSITORY / "out" / "bench"))
@@ -115,10 +115,8 @@ def one_more_night(store, as_of_s: int) -> None:
             row=0,
         ).fillna({"value": np.nan})  # fmt: skip
         with store.writing() as connection:
-            source = store.begin_source(
-                connection, f"{unit_id} {as_of_s}", name="night", format_name="x"
-            )
-            store.add(connection, Batch(last), source)
+            writing = writing_of(connection, f"{unit_id} {as_of_s}")
+            store.add(connection, Batch(last), writing)
 
 
 def cpu(work):

@@ -13,7 +13,7 @@ from pulsefront.qc.models.model_file import load_model
 from pulsefront.qc.records import Batch
 from pulsefront.qc.simulate.fleet import simulate_units
 from pulsefront.qc.store.database import Store
-from strategies_qc import tiny_fleet
+from strategies_qc import tiny_fleet, writing_of
 
 runner = CliRunner()
 
@@ -35,9 +35,9 @@ def stores(tmp_path_factory):
     for unit in simulate_units(tiny_fleet(scanners=8, years=2.0)):
         site = str(unit.units["site"].iloc[0])
         with Store(folder / f"{site}.db") as store, store.writing() as connection:
-            source = store.begin_source(connection, unit.unit_id, name="x", format_name="x")
+            writing = writing_of(connection, unit.unit_id)
             batch = Batch(unit.measurements, unit.units, unit.events, unit.services)
-            store.add(connection, batch, source)
+            store.add(connection, batch, writing)
     return folder
 
 

@@ -29,6 +29,7 @@ from strategies_qc import (
     measurements,
     tiny_samples,
     tiny_units,
+    writing_of,
 )
 
 pytestmark = pytest.mark.peer
@@ -50,8 +51,8 @@ def database(server):
 
 def add(store, frame, name="a"):
     with store.writing() as connection:
-        source = store.begin_source(connection, name, name=name, format_name="test")
-        return store.add(connection, Batch(measurements=frame), source)
+        writing = writing_of(connection, name)
+        return store.add(connection, Batch(measurements=frame), writing)
 
 
 def test_counts_are_those_of_sqlite(database):
@@ -80,8 +81,8 @@ def test_histories_are_those_of_sqlite_to_the_last_bit(database):
     for url in ("sqlite://", database):
         with Store(url) as store:
             with store.writing() as connection:
-                source = store.begin_source(connection, "x", name="x", format_name="test")
-                store.add(connection, batch, source)
+                writing = writing_of(connection, "x")
+                store.add(connection, batch, writing)
             history = load_history(store, unit.unit_id)
             hashes.append(history.known_by(int(history.available_at.max())).content_hash())
             assert store.count(schema.measurement) == len(unit.measurements)
@@ -212,8 +213,8 @@ def test_store_moves_from_sqlite_and_back_and_goes_on(database, tmp_path):
         for k, each in enumerate((unit, other)):
             batch = Batch(each.measurements, each.units, each.events, each.services)
             with store.writing() as connection:
-                source = store.begin_source(connection, f"{k}", name="a\0b", format_name="test")
-                store.add(connection, batch, source)
+                writing = writing_of(connection, f"{k} a\0b")
+                store.add(connection, batch, writing)
         copied = copy_store(store, moved)
         assert copied.rows["measurement"] == len(unit.measurements) + len(other.measurements)
         hashes = [load_history(s, unit.unit_id).content_hash() for s in (store, moved)]

@@ -8,9 +8,11 @@ import pytest
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.acts import current_alerts
 from pulsefront.qc.alerts.ledger import alerts_after, changes_of, changes_of_night, newest_night
+from pulsefront.qc.records import Batch
 from pulsefront.qc.store.alert_tables import alert_night as night_table
 from pulsefront.qc.store.database import Store
 from strategies_alerts import instant, one_night, services
+from strategies_qc import DAY, measurements, writing_of
 
 A, B = ("PET1", "block1"), ("PET1", "block2")
 NAN = float("nan")
@@ -83,6 +85,24 @@ def test_repair_of_what_had_failed_before_the_alert_closes_it_too(store):
     known = services(("PET1", "block1", "corrective", -0.5, 1.5))
     one_night(store, 0, {A: 0.6}, known)
     assert kinds(one_night(store, 2, {A: 0.1}, known)) == ["closed"]
+
+
+def test_repair_that_came_without_a_time_of_its_own_closes_it_on_the_night_it_came_for(store):
+    one_night(store, 0, {A: 0.6})
+    at = np.array([instant(0) + DAY // 2])
+    batch = Batch(
+        measurements(1, measured_at=at, available_at=at, known_on_arrival=1),
+        services=services(("PET1", "block1", "corrective", 0.5, 0.8)).assign(known_on_arrival=1),
+    )
+    with store.writing() as connection:
+        writing = writing_of(
+            connection, "night", arrived_at=instant(1) + 12_600, not_before=instant(0) + 1
+        )
+        store.add(connection, batch, writing)
+    assert [(c.kind, c.why) for c in one_night(store, 1, {A: 0.1})] == [
+        ("closed", "repaired, reported on 2024-10-04"),
+        ("outcome", "failed 0.5 days after it, within the lead"),
+    ]
 
 
 def test_component_in_service_is_suppressed_and_opens_nothing(store):

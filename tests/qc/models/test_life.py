@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pulsefront.qc.features.labels import Target, component_labels
 from pulsefront.qc.models.life_figures import model_life
 from pulsefront.qc.models.score_outcomes import EDGES, judge_scores, labels_at
-from pulsefront.qc.nightly.runs import known_services
-from pulsefront.qc.records import SERVICE_COLUMNS, Batch, frame_of
+from pulsefront.qc.records import SERVICE_COLUMNS, frame_of
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import services_as_of
 from strategies_alerts import DELAY_DAYS, FIRST, TARGET, instant, one_night, services, table_of
 from strategies_qc import DAY
 
@@ -55,16 +55,13 @@ def test_labels_of_one_night_are_those_of_training(rows, day):
 
 def months(store, nights, score_of, known):
     """Score four units with two components each; return the services."""
-    with store.writing() as connection:
-        source = store.begin_source(connection, "s", name="s", format_name="x")
-        store.add(connection, Batch(services=known), source)
     for night in range(nights):
         scores = {
             (f"PET{u}", c): score_of(u, c, night) for u in range(4) for c in ("a", "b")
         }  # fmt: skip
         one_night(store, night, scores, known)
+        logged = services_as_of(store, instant(night))
         with store.writing() as connection:
-            logged = known_services(connection, instant(night))
             judge_scores(connection, logged, instant(night), DELAY_DAYS)
 
 
@@ -75,9 +72,10 @@ def store(tmp_path):
 
 
 def figures(store, night):
+    logged = services_as_of(store, instant(night))
     with store.engine.connect() as connection:
         return model_life(
-            connection, "m", known_services(connection, instant(night)), instant(night),
+            connection, "m", logged, instant(night),
             name="hazard", role="champion",
         )  # fmt: skip
 

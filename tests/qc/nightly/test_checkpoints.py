@@ -19,12 +19,13 @@ from pulsefront.qc.features.schema import schema_of
 from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.nightly.checkpoints import history_as_of, save_checkpoints
+from pulsefront.qc.nightly.checkpoints import save_checkpoints
+from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from strategies_qc import DAY, history_of, measurements, tiny_samples, tiny_units
+from strategies_qc import DAY, history_of, measurements, tiny_samples, tiny_units, writing_of
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ def model(tmp_path_factory):
 
 def add(store, name, *, units=None, **frames):
     with store.writing() as connection:
-        source = store.begin_source(connection, name, name=name, format_name="x")
+        writing = writing_of(connection, name)
         given_units = {} if units is None else {"units": units}
-        return store.add(connection, Batch(**frames, **given_units), source)
+        return store.add(connection, Batch(**frames, **given_units), writing)
 
 
 @lru_cache

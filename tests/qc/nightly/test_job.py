@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -19,12 +20,14 @@ from pulsefront.qc.nightly.job import Models, mend_outputs, models_of, nights_du
 from pulsefront.qc.nightly.night import night_report
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
+from pulsefront.qc.site import Site, UnitSettings
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import engine, schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import StoreLocked
+from pulsefront.qc.store.units import apply_site
 from pulsefront.qc.times import iso_date
-from strategies_qc import DAY, measurements
+from strategies_qc import DAY, measurements, writing_of
 
 
 def job(site, upto_s, **more):
@@ -85,10 +88,10 @@ def test_finished_day_gives_the_same_bytes_whatever_happened_since(site):
         for alert in acts.current_alerts(store):
             acts.close(store, alert.alert_id, who="me", why="x")
         with store.writing() as connection:  # rows that were refused since
-            source = store.begin_source(connection, "bad", name="bad", format_name="x")
+            writing = writing_of(connection, "bad")
             from pulsefront.qc.records import Reject
 
-            store.add(connection, Batch(rejects=(Reject(1, "no number"),)), source)
+            store.add(connection, Batch(rejects=(Reject(1, "no number"),)), writing)
     metrics = (site.out / "pulsefront_qc.prom").read_bytes()
     tables_before = everything(site)
     for path in site.out.glob(f"*{day}*"):
@@ -153,8 +156,8 @@ def test_night_that_waited_is_scored_once_readings_come(site):
             measured_at=when, available_at=when,
         )  # fmt: skip
         with store.writing() as connection:
-            source = store.begin_source(connection, "later", name="later", format_name="x")
-            store.add(connection, Batch(later), source)
+            writing = writing_of(connection, "later")
+            store.add(connection, Batch(later), writing)
     first = (end - site.last_s) // DAY
     assert job(site, end + 3 * DAY, by_clock=True) == [first + 1, first + 2, first + 3]
 
@@ -328,3 +331,25 @@ def test_scores_name_model_code_and_data(site):
     assert (run["code"], run["model_hash"], run["data_hash"]) == (
         content["code"], content["model_hash"], content["data_hash"],
     )  # fmt: skip
+
+
+def test_unit_keeps_its_alerts_on_its_last_day_and_loses_them_after_it(site):
+    job(site, site.last_s - 40 * DAY)
+    with Store(site.db) as store:
+        night = site.last_s - 40 * DAY
+        while not (living := acts.current_alerts(store)):
+            night += DAY
+            job(site, night)
+        alert = living[0]
+        last = UnitSettings(unit_id=alert.unit_id, active_to=date.fromisoformat(iso_date(night)))
+        with store.writing() as connection:
+            apply_site(connection, Site(units=(last,)), night)
+        found = []
+        for as_of_s in (night + DAY, night + 2 * DAY):
+            job(site, as_of_s)
+            scored = store.frame(schema.score)
+            mine = (scored["unit_id"] == alert.unit_id) & (scored["as_of"] == as_of_s)
+            changes = store.frame(tables.alert_change)
+            closed = (changes["alert_id"] == alert.alert_id) & (changes["kind"] == "closed")
+            found.append((bool(mine.any()), changes.loc[closed, "why"].tolist()))
+    assert found == [(True, []), (False, ["the unit is no longer in use"])]

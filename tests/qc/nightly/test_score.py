@@ -17,7 +17,7 @@ from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from strategies_qc import DAY, measurements, tiny_samples, tiny_units
+from strategies_qc import DAY, fill_store, measurements, tiny_samples, tiny_units, writing_of
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     units = tiny_units(8, 2.0)
     with Store(folder / "qc.db") as store:
-        for unit in units:
-            with store.writing() as connection:
-                source = store.begin_source(connection, unit.unit_id, name="x", format_name="x")
-                batch = Batch(unit.measurements, unit.units, unit.events, unit.services)
-                store.add(connection, batch, source)
+        fill_store(store, units)
     plan = BacktestSettings(folds=2, bootstrap_replicates=20)
     save_model(fit_model(tiny_samples(8, 2.0), plan, name="ewma"), folder / "model.zip")
     return folder, int(units[0].measurements["available_at"].max()) // DAY * DAY
@@ -93,8 +89,8 @@ def test_scores_are_added_and_never_rewritten(site, tmp_path):
                             measured_at=np.array([as_of_s - 31 * DAY]),
                             available_at=np.array([as_of_s - 31 * DAY]))  # fmt: skip
         with store.writing() as connection:
-            source = store.begin_source(connection, "late", name="late", format_name="x")
-            store.add(connection, Batch(late), source)
+            writing = writing_of(connection, "late")
+            store.add(connection, Batch(late), writing)
     again = night(folder, as_of_s - 30 * DAY, tmp_path / "b")
     assert again.run_id != first.run_id
     assert again.data_hash != first.data_hash
@@ -111,7 +107,7 @@ def test_what_becomes_known_later_does_not_change_an_earlier_score(site, tmp_pat
     with Store(tmp_path / "past.db") as past:
         for unit in tiny_units(8, 2.0):
             with past.writing() as connection:
-                source = past.begin_source(connection, unit.unit_id, name="x", format_name="x")
+                writing = writing_of(connection, unit.unit_id)
                 kept = unit.measurements[unit.measurements["available_at"] <= day]
                 batch = Batch(
                     kept,
@@ -119,7 +115,7 @@ def test_what_becomes_known_later_does_not_change_an_earlier_score(site, tmp_pat
                     unit.events[unit.events["available_at"] <= day],
                     unit.services[unit.services["logged_at"] <= day],
                 )
-                past.add(connection, batch, source)
+                past.add(connection, batch, writing)
         alone = score(past, load_model(folder / "model.zip"), day, None, dry_run=True)
     assert alone.data_hash == whole.data_hash
     assert alone.rows == whole.rows
@@ -204,8 +200,8 @@ def test_threshold_of_an_unknown_rate_and_foreign_data_are_refused(site, tmp_pat
         night(folder, as_of_s, None, false_alerts_per_unit_year=3.0)
     with Store(tmp_path / "other.db") as store:
         with store.writing() as connection:
-            source = store.begin_source(connection, "x", name="x", format_name="x")
-            store.add(connection, Batch(measurements(30)), source)
+            writing = writing_of(connection, "x")
+            store.add(connection, Batch(measurements(30)), writing)
         with pytest.raises(ModelInvalid, match="other tests"):
             score(store, load_model(folder / "model.zip"), 40 * DAY, None)
     with Store(tmp_path / "empty.db") as store, pytest.raises(QCDataError, match="no QC was known"):

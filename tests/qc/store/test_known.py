@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pulsefront.qc.features.sources import load_histories
+from pulsefront.qc.records import SERVICE_COLUMNS, Batch, frame_of
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import read_rows
+from pulsefront.qc.store.history import read_rows, read_unit, services_as_of
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.times import DAY_S, end_of_day, iso_date
-from strategies_qc import SITE_OF_CASES, TABLE_COLUMNS, write_daily
+from strategies_qc import (
+    DAY,
+    SITE_OF_CASES,
+    TABLE_COLUMNS,
+    measurements,
+    write_daily,
+    writing_of,
+)
 
 
 @pytest.fixture
@@ -84,3 +94,45 @@ def test_nights_that_came_one_by_one_assume_nothing(store, logs):
         read(store, logs, end_of_day(day) + 12_600)
     (history,) = load_histories(store)
     assert history.assumed == 0
+
+
+def repair(hours=6.0, read_on=9, **columns):
+    """Return the repair of a component on the tenth day, and a reading of a day."""
+    at = np.array([9 * DAY + DAY // 2])
+    content = {"unit_id": ["PET1"], "component_id": ["block1"], "kind": ["corrective"],
+               "reported_at": at, "started_at": at, "completed_at": at + int(3600 * hours),
+               "logged_at": at + int(3600 * hours), **columns}  # fmt: skip
+    read_at = np.array([read_on * DAY + DAY // 2])
+    reading = measurements(1, measured_at=read_at, available_at=read_at, known_on_arrival=1)
+    return Batch(reading, services=frame_of(SERVICE_COLUMNS, content))
+
+
+def came(store, name, batch, day):
+    """Let a file come in the night after a day, when the one before was scored."""
+    with store.writing() as connection:
+        arrived_at, not_before = (day + 1) * DAY + 12_600, day * DAY + 1
+        writing = writing_of(connection, name, arrived_at=arrived_at, not_before=not_before)
+        return store.add(connection, batch, writing)
+
+
+def test_service_without_a_time_of_its_own_counts_like_the_readings_it_came_with(store):
+    came(store, "a", repair(known_on_arrival=[1]), 9)
+    assert store.frame(schema.service)["logged_at"].tolist() == [10 * DAY + 12_600]
+    assert [len(services_as_of(store, day * DAY)) for day in (9, 10, 11)] == [0, 1, 1]
+    of_unit = read_unit(store, "PET1", as_of_s=10 * DAY).services
+    pd.testing.assert_frame_equal(services_as_of(store, 10 * DAY), of_unit)
+
+
+def test_service_that_tells_when_it_was_logged_counts_from_then(store):
+    came(store, "a", repair(logged_at=[11 * DAY + 7]), 9)
+    assert [len(services_as_of(store, day * DAY)) for day in (10, 11, 12)] == [0, 0, 1]
+
+
+def test_service_that_was_corrected_later_counts_as_it_was_before(store):
+    came(store, "a", repair(known_on_arrival=[1]), 9)
+    assert came(store, "b", repair(20.0, read_on=14, known_on_arrival=[1]), 14).replaced == 1
+    hours = [
+        ((found["completed_at"] - found["reported_at"]) / 3600).tolist()
+        for found in (services_as_of(store, day * DAY) for day in (10, 14, 15))
+    ]
+    assert hours == [[6.0], [6.0], [20.0]]

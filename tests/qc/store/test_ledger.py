@@ -11,7 +11,7 @@ from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.store import engine, ledger, schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.forget import RowFilter, forget_file, forget_lines, forget_rows
-from pulsefront.qc.store.held import held_count, held_rows
+from pulsefront.qc.store.held import held_rows
 from pulsefront.qc.store.history import read_rows
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.store.lock import locked
@@ -94,7 +94,7 @@ def test_withdrawn_file_stays_out_whatever_changes_and_in_the_ledger(store, logs
     done = forget_file(store, "x_daily.csv", why="wrong phantom")
     assert (done.files, done.records, done.held) == (1, 1, 1)
     assert values_of(store) == []
-    assert held_count(store) == 0
+    assert held_rows(store) == []
     assert read(store, logs, mapped(date_order="dmy")).counts.rows == 0
     assert store.frame(schema.former_measurement)["why"].tolist() == ["wrong phantom"]
     assert store.frame(schema.source)["state"].tolist() == ["withdrawn"]
@@ -188,7 +188,7 @@ def test_night_with_a_slow_clock_loses_nothing(store, tmp_path):
         back = 20 * DAY_S if k == 2 else 0
         read(store, logs, now_s=end_of_day(day) + 3600 - back)
     assert values_of(store) == [510.0, 511.0, 512.0, 513.0, 514.0]
-    assert held_count(store) == 0
+    assert held_rows(store) == []
 
 
 def test_night_with_a_fast_clock_is_dated_to_the_present_when_it_is_right_again(store, tmp_path):

@@ -1,4 +1,4 @@
-"""The store: idempotent, contradiction-proof, migrated, the same in every order of arrival."""
+"""The store: idempotent, corrected by later files, migrated, the same in any order of arrival."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
-from strategies_qc import DAY, measurements, stored_measurements
+from strategies_qc import DAY, measurements, stored_measurements, writing_of
 
 
 def add(store: Store, frame, name: str = "a", **rest) -> Counts:
     with store.writing() as connection:
-        source = store.begin_source(connection, f"hash-{name}", name=name, format_name="test")
-        return store.add(connection, Batch(measurements=frame, **rest), source)
+        writing = writing_of(connection, name)
+        return store.add(connection, Batch(measurements=frame, **rest), writing)
 
 
 def test_second_insertion_of_the_same_rows_is_all_duplicates(tmp_path):
@@ -37,24 +37,36 @@ def test_overlapping_exports_add_only_what_is_missing(tmp_path):
         assert add(store, measurements(10).iloc[3:], "b") == Counts(new=4, duplicate=3)
 
 
-def test_contradicting_row_goes_to_quarantine_and_the_first_stands(tmp_path):
+def test_contradicting_row_of_a_later_source_is_a_correction_and_the_first_is_kept(tmp_path):
     other = measurements()
     other.loc[2, "value"] = 99.0
     with Store(tmp_path / "qc.db") as store:
         add(store, measurements())
         counts = add(store, other, "b")
-        assert counts == Counts(duplicate=4, quarantined=1)
-        assert stored_measurements(store, "PET1")["value"].max() == 2.0
-        row = store.frame(schema.quarantine).iloc[0]
-        assert row["row"] == other.loc[2, "row"]
-        assert "contradicts" in row["reason"]
-        assert "99.0" in row["content"]
+        assert counts == Counts(duplicate=4, replaced=1)
+        assert stored_measurements(store, "PET1")["value"].tolist()[2] == 99.0
+        row = store.frame(schema.former_measurement).iloc[0]
+        assert (row["measured_at"], row["value"]) == (2 * DAY, measurements().loc[2, "value"])
+        assert row["why"] == "corrected by source 2"
 
 
-def test_duplicate_and_contradiction_within_one_batch(tmp_path):
-    frame = measurements(3, measured_at=np.zeros(3, dtype=int), value=np.array([1.0, 1.0, 2.0]))
+def test_contradicting_row_of_an_earlier_source_is_known_already(tmp_path):
+    other = measurements()
+    other.loc[2, "value"] = 99.0
     with Store(tmp_path / "qc.db") as store:
-        assert add(store, frame) == Counts(new=1, duplicate=1, quarantined=1)
+        add(store, measurements())
+        add(store, other, "b")
+        assert add(store, measurements()) == Counts(duplicate=5)
+        assert stored_measurements(store, "PET1")["value"].tolist()[2] == 99.0
+
+
+def test_duplicate_and_repetition_within_one_batch(tmp_path):
+    at = np.zeros(3, dtype=int)
+    frame = measurements(3, measured_at=at, available_at=at, value=np.array([1.0, 1.0, 2.0]))
+    with Store(tmp_path / "qc.db") as store:
+        assert add(store, frame) == Counts(new=2, duplicate=1)
+        stored = stored_measurements(store, "PET1")
+        assert stored["measured_at"].tolist() == [0, 1]
 
 
 def test_late_records_are_counted(tmp_path):
@@ -78,12 +90,13 @@ def test_record_comes_back_with_all_its_columns(tmp_path):
     with Store(tmp_path / "qc.db") as store:
         add(store, frame)
         row = stored_measurements(store, "PET1").iloc[0]
+        (source,) = store.frame(schema.source)["source_hash"]
     for name in ("component_id", "test", "value", "measurement_unit", "reference", "action_low",
                  "tolerance_high", "status", "measured_at", "available_at", "baseline_id",
                  "software_version"):  # fmt: skip
         assert row[name] == frame.loc[0, name]
     assert row["tolerance_low"] is None
-    assert row["source_hash"] == "hash-a"
+    assert row["source_hash"] == source
 
 
 @settings(max_examples=25, deadline=None)
@@ -101,8 +114,8 @@ def test_content_does_not_depend_on_the_order_of_arrival(order, cut):
 
 def add_and_fail(store):
     with store.writing() as connection:
-        source = store.begin_source(connection, "h", name="a", format_name="t")
-        store.add(connection, Batch(measurements=measurements()), source)
+        writing = writing_of(connection, "h")
+        store.add(connection, Batch(measurements=measurements()), writing)
         raise RuntimeError("on purpose")
 
 

@@ -10,7 +10,7 @@ from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema, transfer
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import StoreLocked, locked
-from strategies_qc import measurements, tiny_units
+from strategies_qc import measurements, tiny_units, writing_of
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def store(tmp_path):
     unit = tiny_units()[0]
     with Store(tmp_path / "old.db") as opened:
         with opened.writing() as connection:
-            source = opened.begin_source(connection, "x", name="x", format_name="test")
+            writing = writing_of(connection, "x")
             batch = Batch(
                 unit.measurements, unit.units, unit.events, unit.services,
                 rejects=(Reject(3, "is no number", "a\0b '); DROP TABLE unit; --"),),
             )  # fmt: skip
-            opened.add(connection, batch, source)
+            opened.add(connection, batch, writing)
             content = {"unit_id": unit.unit_id, "content": bytes(range(256))}
             connection.execute(sa.insert(schema.checkpoint), content)
         yield opened
@@ -53,15 +53,15 @@ def test_copied_store_goes_on(store, tmp_path):
     with Store(tmp_path / "new.db") as new:
         transfer.copy_store(store, new)
         with new.writing() as connection:
-            source = new.begin_source(connection, "y", name="y", format_name="test")
-            assert new.add(connection, Batch(measurements(5)), source).new == 5
+            writing = writing_of(connection, "y")
+            assert new.add(connection, Batch(measurements(5)), writing).new == 5
 
 
 def test_target_that_holds_something_is_left_as_it_is(store, tmp_path):
     with Store(tmp_path / "new.db") as new:
         with new.writing() as connection:
-            source = new.begin_source(connection, "y", name="y", format_name="test")
-            new.add(connection, Batch(measurements(5)), source)
+            writing = writing_of(connection, "y")
+            new.add(connection, Batch(measurements(5)), writing)
         before = rows_of(new)
         with pytest.raises(QCDataError, match="the target holds records already"):
             transfer.copy_store(store, new)

@@ -18,6 +18,7 @@ from pulsefront.qc.alerts.records import (
 )
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
+from pulsefront.qc.store.writing import PER_QUERY, pieces
 from pulsefront.qc.times import DAY_S
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "rows_of",
 ]
 
-_PER_QUERY = 400
 # An alert runs out on the first night after its quiet time; that of a unit which could not be
 # scored meanwhile does so later.
 _LEEWAY_S = 60 * DAY_S
@@ -266,7 +266,7 @@ def _facts(
     nights = n.c.as_of.between(min(opened.values()), as_of_s)
     found: dict[tuple[str, str, int], _Facts] = {}
     units = sorted({unit_id for unit_id, _ in opened})
-    for some in (units[k : k + _PER_QUERY] for k in range(0, len(units), _PER_QUERY)):
+    for some in pieces(units, PER_QUERY):
         query = (
             sa.select(
                 s.c.unit_id, s.c.component_id, s.c.as_of, s.c.probability, s.c.probability_low,

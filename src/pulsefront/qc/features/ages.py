@@ -121,8 +121,8 @@ def days_in_use(unit: Mapping[str, Any], as_of_s: npt.NDArray[np.int64]) -> npt.
     """Return whether a unit was in use on the day that each instant ends."""
     day = (as_of_s - 1).astype("datetime64[s]").astype("datetime64[D]")
     used = ~np.isin(day, idle_days(unit)) & (as_of_s > unit["active_from"])
-    if unit["active_to"]:
-        used &= as_of_s <= unit["active_to"]
+    if unit["active_to"]:  # the end of its last day
+        used &= ~(unit["active_to"] < as_of_s)
     return np.asarray(used)
 
 

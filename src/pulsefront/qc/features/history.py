@@ -24,7 +24,8 @@ from pulsefront.qc.records import (
     SeriesKey,
     group_rows,
 )
-from pulsefront.qc.store.history import HistoryRows, UnitFrames
+from pulsefront.qc.store.history import UnitFrames
+from pulsefront.qc.store.readings import HistoryRows
 from pulsefront.qc.times import DAY_S
 
 __all__ = [

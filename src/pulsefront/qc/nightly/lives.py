@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from pulsefront.qc.models.life import ModelLife
 from pulsefront.qc.models.life_figures import model_life
 from pulsefront.qc.models.registry import registered_models
-from pulsefront.qc.nightly.runs import known_services
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import services_as_of
 
 __all__ = ["lives_of"]
 
@@ -25,9 +25,10 @@ def lives_of(store: Store, *, confidence: float = 0.95) -> tuple[ModelLife, ...]
     )
     with store.engine.connect() as connection:
         as_of_s = connection.execute(sa.select(sa.func.max(r.c.as_of))).scalar()
-        if as_of_s is None:
-            return ()
-        services = known_services(connection, as_of_s)
+    if as_of_s is None:
+        return ()
+    services = services_as_of(store, as_of_s)
+    with store.engine.connect() as connection:
         found = [
             model_life(
                 connection, model_hash, services, as_of_s,

@@ -15,10 +15,11 @@ from pulsefront.qc.models.input_drift import NIGHTS_JUDGED, NightDrift, drift_of
 from pulsefront.qc.models.life import InputDrift, ModelLife
 from pulsefront.qc.models.life_figures import model_life
 from pulsefront.qc.nightly.run import ScoreRun
-from pulsefront.qc.nightly.runs import known_services, last_run, read_run
+from pulsefront.qc.nightly.runs import last_run, read_run
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.times import iso_date
 
 __all__ = ["NightReport", "night_report"]
@@ -77,6 +78,7 @@ def night_report(store: Store, as_of_s: int, run_id: str | None = None) -> Night
     QCDataError
         The night has not been scored.
     """
+    services = services_as_of(store, as_of_s)
     with store.engine.connect() as connection:
         run_id = run_id or last_run(connection, as_of_s)
         if run_id is None:
@@ -97,7 +99,7 @@ def night_report(store: Store, as_of_s: int, run_id: str | None = None) -> Night
             life=model_life(
                 connection,
                 run.model_hash,
-                known_services(connection, as_of_s),
+                services,
                 as_of_s,
                 name=run.model_name,
                 role=run.role,

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.qc.alerts.ledger import rows_of
@@ -16,7 +15,7 @@ from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.rows import insert_new
 
-__all__ = ["known_services", "last_run", "read_run", "save_drift", "save_run"]
+__all__ = ["last_run", "read_run", "save_drift", "save_run"]
 
 
 def save_run(connection: sa.Connection, run: ScoreRun, *, made_s: int) -> ScoreRun:
@@ -97,12 +96,3 @@ def save_drift(connection: sa.Connection, run: ScoreRun, inputs: Sequence[NightD
     ]  # fmt: skip
     if rows:
         connection.execute(insert_new(connection, tables.input_drift), rows)
-
-
-def known_services(connection: sa.Connection, as_of_s: int) -> pd.DataFrame:
-    """Return the services of all units that were known at an instant."""
-    s = schema.service
-    columns = [column for column in s.c if column.name != "source_id"]
-    query = sa.select(*columns).where(s.c.logged_at <= as_of_s)
-    result = connection.execute(query.order_by(*s.primary_key.columns))
-    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))

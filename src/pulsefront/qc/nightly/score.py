@@ -4,7 +4,7 @@ The same store, model and day give the same bytes. What a run is called follows 
 data and day; scores are only ever added. Scores, alerts, messages and what is remembered for
 tomorrow are one transaction; files appear whole after it, made of what is in the store. So a job
 killed at any moment is put right by running it again. A night reads what is not behind a unit's
-checkpoint (see `checkpoints`).
+checkpoint (see `resume`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.outputs import write_outputs
 from pulsefront.qc.nightly.reading import Night, read_night, samples_of
 from pulsefront.qc.nightly.run import ScoreRun
-from pulsefront.qc.nightly.runs import known_services, save_drift, save_run
+from pulsefront.qc.nightly.runs import save_drift, save_run
 from pulsefront.qc.nightly.scoring import score_samples, threshold_of
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.store.lock import locked
 
 __all__ = ["score", "score_night"]
@@ -170,13 +171,13 @@ def _save(store: Store, found: _Found, notify: NotifySettings | None) -> ScoreRu
     """Write the night in one transaction; return the champion's run as it was saved first."""
     now_s = int(time.time())
     night, scored, champion = found.night, found.runs, found.runs[0]
+    services = services_as_of(store, night.as_of_s)
     with store.writing() as connection:
         saved = [save_run(connection, one.run, made_s=now_s) for one in scored]
         for one in scored:
             if one.model.inputs is not None:
                 inputs = night_drift(one.model.inputs, one.samples.values, one.model.schema.names)
                 save_drift(connection, one.run, inputs)
-        services = known_services(connection, night.as_of_s)
         scores = _for_alerts(connection, champion, services)
         changes = advance_alerts(connection, scores, made_s=now_s)
         delay = champion.model.training.embargo_days - champion.model.target.span_days
@@ -218,5 +219,5 @@ def _for_alerts(connection: sa.Connection, one: _Scored, services: pd.DataFrame)
 
 def _closed_units(connection: sa.Connection, as_of_s: int) -> dict[str, str]:
     u = schema.unit
-    query = sa.select(u.c.unit_id).where(u.c.active_to > 0, u.c.active_to <= as_of_s)
+    query = sa.select(u.c.unit_id).where(u.c.active_to > 0, u.c.active_to < as_of_s)
     return {row.unit_id: "the unit is no longer in use" for row in connection.execute(query)}

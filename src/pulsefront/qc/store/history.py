@@ -7,7 +7,7 @@ load of history are dated as if each had come in its night (see `known`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,56 +19,27 @@ import sqlalchemy as sa
 from pulsefront.qc.records import CONTEXT_COLUMNS, Context, SeriesKey
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.holdings import Holdings, OccasionRows, holdings_of
-from pulsefront.qc.store.known import Stamps, assumed, order_times
+from pulsefront.qc.store.holdings import Holdings, OccasionRows, all_occasions, holdings_of
+from pulsefront.qc.store.known import Stamps, assumed, known_of_units, order_times, stamps_of
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind
+from pulsefront.qc.store.readings import HistoryRows, read_series
 from pulsefront.qc.store.units import UnitVersion, versions_of
+from pulsefront.qc.store.writing import PER_QUERY, pieces
 from pulsefront.qc.times import DAY_S, end_of_day
 
 __all__ = [
-    "HistoryRows",
     "UnitFrames",
     "lives_of",
     "read_contexts",
     "read_rows",
     "read_unit",
+    "services_as_of",
     "use_of",
+    "version_as_of",
 ]
 
 Ints = npt.NDArray[np.int64]
 Use = Literal["in use", "idle", "retired", "not yet in use"]
-
-_PER_QUERY = 400
-
-
-@dataclass(frozen=True)
-class HistoryRows:
-    """Measurements of one unit as arrays, in the order of the store: by series, then by time.
-
-    ``available_at`` is each reading's place in the order of readings. ``assumed`` counts those
-    whose place had to be assumed, where that matters.
-    """
-
-    series_id: Ints
-    measured_at: Ints
-    available_at: Ints
-    value: npt.NDArray[np.float64]
-    context_id: Ints
-    assumed: int = 0
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def take(self, keep: npt.NDArray[Any]) -> HistoryRows:
-        """Return some of the rows, by mask or index."""
-        return HistoryRows(
-            self.series_id[keep],
-            self.measured_at[keep],
-            self.available_at[keep],
-            self.value[keep],
-            self.context_id[keep],
-            self.assumed,
-        )
 
 
 @dataclass(frozen=True)
@@ -97,7 +68,7 @@ class UnitFrames:
 
 def use_of(unit: Mapping[str, Any], as_of_s: int) -> Use:
     """Return whether a unit is in use at an instant, as far as its record says."""
-    if unit["active_to"] and as_of_s > unit["active_to"]:
+    if 0 < unit["active_to"] < as_of_s:
         return "retired"
     if as_of_s <= unit["active_from"]:
         return "not yet in use" if unit["active_from"] else "in use"
@@ -116,8 +87,8 @@ def lives_of(store: Store, unit_id: str) -> list[UnitVersion]:
     return [last[begin] for begin in sorted(last)]
 
 
-def _version_as_of(versions: list[UnitVersion], as_of_s: int | None) -> UnitVersion:
-    """Return what a unit was at an instant, as far as was known then."""
+def version_as_of(versions: Sequence[UnitVersion], as_of_s: int | None) -> UnitVersion:
+    """Return what a unit was at an instant, as far as was known then; None for today."""
     if as_of_s is None:
         return versions[-1]
     known = [v for v in versions if v.known_at <= as_of_s and v.holds_from < as_of_s]
@@ -148,8 +119,8 @@ def read_unit(
         What the store holds of it, where that was read already.
     """
     held = held or holdings_of(store, [unit_id])[unit_id]
-    versions, stamps = held.versions, held.stamps
-    version = life or _version_as_of(versions, as_of_s)
+    versions, stamps = held.versions, {unit_id: held.stamps}
+    version = life or version_as_of(versions, as_of_s)
     end = _end_of_life(versions, version, as_of_s)
     services = _occasions(held.services, SERVICES, stamps, as_of_s, assumed_delay_s)
     services = _in_life(services, "completed_at", version.life_from, end)
@@ -197,14 +168,30 @@ def _move(unit_id: str, version: UnitVersion) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
+def services_as_of(store: Store, as_of_s: int) -> pd.DataFrame:
+    """Return the services of all units that counted at an instant, in the order of their keys.
+
+    Those of scanners that have left are among them: an alert of theirs is judged by what became of
+    it.
+    """
+    stamps: dict[str, Stamps] = {}
+    with store.engine.connect() as connection:
+        rows = all_occasions(connection, SERVICES)
+        units = {*rows.stored["unit_id"], *rows.former["unit_id"]}
+        for some in pieces(sorted(units), PER_QUERY):
+            stamps |= stamps_of(connection, some)
+    found = _occasions(rows, SERVICES, stamps, as_of_s)
+    return found.sort_values(list(SERVICES.key), ignore_index=True)
+
+
 def _occasions(
     rows: OccasionRows,
     kind: OccasionKind,
-    stamps: Stamps,
+    stamps: Mapping[str, Stamps],
     as_of_s: int | None,
-    assumed_delay_s: int,
+    assumed_delay_s: int = 0,
 ) -> pd.DataFrame:
-    """Return the events or services of a unit, with their places in the order of records."""
+    """Return the events or services of units, with their places in the order of records."""
     frame = rows.stored
     if as_of_s is not None and len(rows.former):
         counted = rows.former[rows.until_s > as_of_s]
@@ -212,8 +199,8 @@ def _occasions(
     if frame.empty:
         return frame
     done = frame[kind.done].to_numpy(dtype=np.int64)
-    on_arrival = stamps.on_arrival(frame[kind.known])
-    known = stamps.known(frame[kind.known], done)
+    unit, names = pd.factorize(frame["unit_id"])
+    known, on_arrival = known_of_units([stamps[n] for n in names], unit, frame[kind.known], done)
     if as_of_s is None:
         guessed = assumed(frame[kind.known], done, on_arrival)
         return frame.assign(**{kind.known: np.where(guessed, done + assumed_delay_s, known)})
@@ -246,64 +233,21 @@ def read_rows(
         As for `read_unit`.
     """
     held = held or holdings_of(store, [unit_id])[unit_id]
-    stamps = held.stamps
-    m, s, f = schema.measurement, schema.series, schema.former_measurement
-    names = ("series_id", "measured_at", "available_at", "value", "context_id")
-    begin = max(life[0], measured_from_s or 0)
-
-    def query(table: sa.Table, *more: sa.ColumnElement[bool]) -> sa.Select[Any]:
-        found = (
-            sa.select(*(table.c[name] for name in names))
-            .join_from(s, table, table.c.series_id == s.c.series_id)
-            .where(s.c.unit_id == unit_id, *more)
-        )
-        if begin:
-            found = found.where(table.c.measured_at >= begin)
-        return found if life[1] is None else found.where(table.c.measured_at < life[1])
-
-    rows = _fetched(store, query(m))
-    if as_of_s is not None and held.has_former:
-        before = _fetched(store, query(f, f.c.until_at > as_of_s))
-        rows = _counted(rows, before, stamps, as_of_s) if len(before) else rows
-    known = stamps.known(rows.available_at, rows.measured_at)
-    on_arrival = stamps.on_arrival(rows.available_at)
+    found = read_series(
+        store,
+        dict.fromkeys(held.series_id.tolist(), held.stamps),
+        as_of_s=as_of_s,
+        measured_from_s=max(life[0], measured_from_s or 0),
+        measured_before_s=life[1],
+        has_former=held.has_former,
+    )
+    rows, known, on_arrival = found.rows, found.known_s, found.on_arrival
     if as_of_s is None:
         guessed = assumed(rows.available_at, rows.measured_at, on_arrival)
         place = np.where(guessed, rows.measured_at + assumed_delay_s, known)
         return replace(rows, available_at=place, assumed=int(guessed.sum()))
     place = order_times(known, rows.measured_at, on_arrival & (known <= as_of_s))
     return replace(rows, available_at=place)
-
-
-def _counted(rows: HistoryRows, before: HistoryRows, stamps: Stamps, as_of_s: int) -> HistoryRows:
-    """Return stored rows with those that counted in their place at an instant."""
-    known = stamps.known(before.available_at, before.measured_at)
-    return _joined(rows, before.take(known <= as_of_s))
-
-
-def _joined(rows: HistoryRows, more: HistoryRows) -> HistoryRows:
-    """Return the rows of both, in the order of the store."""
-    joined = HistoryRows(
-        np.concatenate([rows.series_id, more.series_id]),
-        np.concatenate([rows.measured_at, more.measured_at]),
-        np.concatenate([rows.available_at, more.available_at]),
-        np.concatenate([rows.value, more.value]),
-        np.concatenate([rows.context_id, more.context_id]),
-    )
-    return joined.take(np.lexsort((joined.measured_at, joined.series_id)))
-
-
-def _fetched(store: Store, query: sa.Select[Any]) -> HistoryRows:
-    with store.engine.connect() as connection:
-        # Plain tuples of the driver's cursor: a Row object each would double the time.
-        cursor = connection.execute(query).cursor
-        rows = cursor.fetchall() if cursor else []
-    # A NULL value becomes NaN; the other columns are never NULL, and exact as floats.
-    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
-    series_id, measured_at, available_at, context_id = (
-        table[:, k].astype(np.int64) for k in (0, 1, 2, 4)
-    )
-    return HistoryRows(series_id, measured_at, available_at, table[:, 3].copy(), context_id)
 
 
 def read_contexts(
@@ -316,8 +260,7 @@ def read_contexts(
     if not missing:
         return [found[number] for number in wanted.tolist()]
     with store.engine.connect() as connection:
-        for k in range(0, len(missing), _PER_QUERY):
-            some = missing[k : k + _PER_QUERY]
+        for some in pieces(missing, PER_QUERY):
             query = sa.select(c.c.context_id, *(c.c[name] for name in CONTEXT_COLUMNS))
             rows = connection.execute(query.where(c.c.context_id.in_(some)))
             found.update({row[0]: Context(*row[1:]) for row in rows})

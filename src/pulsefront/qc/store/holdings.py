@@ -22,7 +22,7 @@ from pulsefront.qc.store.known import Stamps, stamps_of
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind
 from pulsefront.qc.store.units import UnitVersion, versions_of_units
 
-__all__ = ["Holdings", "OccasionRows", "holdings_of"]
+__all__ = ["Holdings", "OccasionRows", "all_occasions", "holdings_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -98,10 +98,27 @@ def holdings_of(store: Store, unit_ids: Sequence[str]) -> dict[str, Holdings]:
     return found
 
 
+def all_occasions(connection: sa.Connection, kind: OccasionKind) -> OccasionRows:
+    """Return the events or services of all units as they are stored."""
+    names = _columns(kind)
+    stored = _frame(connection, kind.table, names)
+    former = _frame(connection, kind.former, [*names, "until_at"])
+    return OccasionRows(stored, former[names], former["until_at"].to_numpy(dtype=np.int64))
+
+
+def _frame(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> pd.DataFrame:
+    rows: list[Any] = list(connection.execute(sa.select(*(table.c[name] for name in names))))
+    return pd.DataFrame(rows, columns=list(names))
+
+
+def _columns(kind: OccasionKind) -> list[str]:
+    return [column.name for column in kind.table.columns if column.name != "source_id"]
+
+
 def _occasions(
     connection: sa.Connection, kind: OccasionKind, unit_ids: Sequence[str]
 ) -> dict[str, OccasionRows]:
-    names = [column.name for column in kind.table.columns if column.name != "source_id"]
+    names = _columns(kind)
     stored = _frames(connection, kind.table, names, unit_ids)
     former = _frames(connection, kind.former, [*names, "until_at"], unit_ids)
     found = {}

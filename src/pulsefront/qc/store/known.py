@@ -24,7 +24,15 @@ import sqlalchemy as sa
 from pulsefront.qc.store import schema
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["LOAD_SPAN_S", "Stamps", "assumed", "counts_from", "order_times", "stamps_of"]
+__all__ = [
+    "LOAD_SPAN_S",
+    "Stamps",
+    "assumed",
+    "counts_from",
+    "known_of_units",
+    "order_times",
+    "stamps_of",
+]
 
 _PLACE_DELAY_S = DAY_S
 
@@ -72,6 +80,32 @@ class Stamps:
         happened = np.asarray(happened_at, dtype=np.int64)[mine]
         known[mine] = np.maximum(happened, self._not_before[index])
         return known
+
+
+def known_of_units(
+    stamps: Sequence[Stamps], unit: Ints, available_at: Any, happened_at: Any
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return from which instant on each record of many units counts, and whether by its arrival.
+
+    Parameters
+    ----------
+    stamps
+        The arrivals of each unit.
+    unit
+        (record,) whose each record is, an index into *stamps*.
+    """
+    available = np.asarray(available_at, dtype=np.int64)
+    happened = np.asarray(happened_at, dtype=np.int64)
+    if len(stamps) == 1:
+        return stamps[0].known(available, happened), stamps[0].on_arrival(available)
+    known, on_arrival = available.copy(), np.zeros(len(available), dtype=np.bool_)
+    order = np.argsort(unit, kind="stable")
+    ends = np.searchsorted(unit[order], np.arange(len(stamps) + 1))
+    for k, arrivals in enumerate(stamps):
+        mine = order[ends[k] : ends[k + 1]]
+        known[mine] = arrivals.known(available[mine], happened[mine])
+        on_arrival[mine] = arrivals.on_arrival(available[mine])
+    return known, on_arrival
 
 
 def stamps_of(connection: sa.Connection, unit_ids: Sequence[str]) -> dict[str, Stamps]:

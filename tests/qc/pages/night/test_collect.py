@@ -33,9 +33,8 @@ from pulsefront.qc.pages.night.page import render_night
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.writing import Writing
 from pulsefront.qc.times import end_of_day
-from strategies_qc import DAY, measurements, tiny_samples, tiny_units
+from strategies_qc import DAY, fill_store, measurements, tiny_samples, tiny_units, writing_of
 
 PLAN = BacktestSettings(folds=2, bootstrap_replicates=20)
 
@@ -46,11 +45,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     units = tiny_units(8, 2.0)
     with Store(folder / "qc.db") as store:
-        for unit in units:
-            with store.writing() as connection:
-                source = store.begin_source(connection, unit.unit_id, name="x", format_name="x")
-                batch = Batch(unit.measurements, unit.units, unit.events, unit.services)
-                store.add(connection, batch, source)
+        fill_store(store, units)
     save_model(fit_model(tiny_samples(8, 2.0), PLAN, name="hazard"), folder / "model.zip")
     last_s = int(units[0].measurements["available_at"].max()) // DAY * DAY
     return folder, load_model(folder / "model.zip"), last_s
@@ -131,8 +126,8 @@ def test_what_came_later_is_not_shown(site, tmp_path):
             available_at=np.array([as_of_s + DAY]),
         )  # fmt: skip
         with store.writing() as connection:
-            source = store.begin_source(connection, "late", name="late", format_name="x")
-            store.add(connection, Batch(late), source)
+            writing = writing_of(connection, "late")
+            store.add(connection, Batch(late), writing)
     assert render_night(collected((tmp_path, model, last_s), as_of_s)) == before
 
 
@@ -152,13 +147,12 @@ def test_reading_corrected_later_is_shown_as_it_was_known_that_night(site, tmp_p
     when_s, value = int(chart.measured_s[-1]), float(chart.value[-1])
     with Store(tmp_path / "qc.db") as store, store.writing() as connection:
         later_s = as_of_s + 3 * DAY
-        source = store.begin_source(connection, "better", name="better", format_name="x")
+        writing = writing_of(connection, "better", arrived_at=later_s, not_before=later_s)
         better = measurements(
             1, unit_id=unit.unit_id, component_id=chart.component_id, test=chart.test,
             measurement_unit=chart.measurement_unit, value=value + 1.0,
             measured_at=np.array([when_s]), available_at=np.array([later_s]),
         )  # fmt: skip
-        writing = Writing(source, arrived_at=later_s, turn=10**6, not_before=later_s)
         assert store.add(connection, Batch(better), writing).replaced == 1
     corrected = (tmp_path, model, last_s)
     assert render_night(collected(corrected, as_of_s)) == before
@@ -314,8 +308,8 @@ def test_quarantine_is_told_by_reason_with_its_remedy(site, tmp_path):
     rejects = [Reject(row, "is no number", "x") for row in range(2, 5)]
     rejects += [Reject(row, f"reason {row}", "x") for row in range(30)]
     with Store(tmp_path / "qc.db") as store, store.writing() as connection:
-        source = store.begin_source(connection, "bad", name="bad.csv", format_name="x")
-        store.add(connection, Batch(rejects=tuple(rejects)), source)
+        writing = writing_of(connection, "bad.csv")
+        store.add(connection, Batch(rejects=tuple(rejects)), writing)
     waiting = collected((tmp_path, model, last_s), last_s - 50 * DAY).waiting
     assert (waiting[0].reason, waiting[0].rows, waiting[0].example) == (
         "is no number",

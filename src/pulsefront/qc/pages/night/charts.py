@@ -6,10 +6,8 @@ others share the room that is left, those farthest from their baseline first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +18,14 @@ from pulsefront.qc.pages.night.data import Chart, LimitSpan
 from pulsefront.qc.records import Context, SeriesKey
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import read_contexts
-from pulsefront.qc.store.known import stamps_of
+from pulsefront.qc.store.history import read_contexts, version_as_of
+from pulsefront.qc.store.known import Stamps, stamps_of
+from pulsefront.qc.store.readings import read_series
+from pulsefront.qc.store.units import versions_of_units
+from pulsefront.qc.store.writing import PER_QUERY, pieces
 
 __all__ = ["Drawn", "choose_series", "read_charts"]
 
-Item = TypeVar("Item", int, str)
-
-_PER_QUERY = 400
 _LIKELY_Z, _LIKELY_LEVEL = 3.0, 0.6
 
 
@@ -125,24 +123,22 @@ class _Rows:
     """Readings of many series, in the order in which they were measured."""
 
     def __init__(self, store: Store, unit_of: Mapping[int, str], from_s: int, as_of_s: int) -> None:
-        m, f = schema.measurement, schema.former_measurement
-        numbers = sorted(unit_of)
-        found = [np.empty((0, 5))]
-        with store.engine.connect() as connection:
-            for some in _pieces(numbers, _PER_QUERY):
-                found.append(_fetched(connection, m, some, from_s))
-                # What was corrected or withdrawn later counted then.
-                found.append(_fetched(connection, f, some, from_s, f.c.until_at > as_of_s))
-            table = np.concatenate(found)
-            table = table[np.isfinite(table[:, 4])]
-            table[:, 2] = _known(connection, unit_of, table)
-            begin = _lives(connection, as_of_s)
-        first_s = np.array([begin.get(unit_of[number], 0) for number in numbers], dtype=np.float64)
-        started = table[:, 1] >= first_s[np.searchsorted(numbers, table[:, 0])]
-        table = table[started & (table[:, 2] <= as_of_s)]
-        table = table[np.lexsort((table[:, 2], table[:, 1], table[:, 0]))]
-        self.series, self.measured_s, self.known_s, self.context = table[:, :4].astype(np.int64).T
-        self.value = table[:, 4]
+        stamps, life_from = _units(store, sorted(set(unit_of.values())), as_of_s)
+        series = read_series(
+            store,
+            {number: stamps[unit_id] for number, unit_id in unit_of.items()},
+            as_of_s=as_of_s,
+            measured_from_s=from_s,
+        )
+        numbers, place = np.unique(series.rows.series_id, return_inverse=True)
+        first_s = np.array([life_from[unit_of[number]] for number in numbers.tolist()], np.int64)
+        known = np.isfinite(series.rows.value) & (series.known_s <= as_of_s)
+        keep = np.flatnonzero(known & (series.rows.measured_at >= first_s[place]))
+        rows = series.rows.take(keep)
+        self.series, self.measured_s, self.context = (
+            rows.series_id, rows.measured_at, rows.context_id
+        )  # fmt: skip
+        self.known_s, self.value = series.known_s[keep], rows.value
         numbers_of = np.unique(self.context)
         contexts = read_contexts(store, numbers_of)
         self.contexts = dict(zip(numbers_of.tolist(), contexts, strict=True))
@@ -171,56 +167,18 @@ class _Rows:
         )
 
 
-def _fetched(
-    connection: sa.Connection,
-    table: sa.Table,
-    numbers: Sequence[int],
-    from_s: int,
-    *more: sa.ColumnElement[bool],
-) -> npt.NDArray[np.float64]:
-    """Return (reading, 5) series, times measured and available, context and value."""
-    names = ("series_id", "measured_at", "available_at", "context_id", "value")
-    query = sa.select(*(table.c[name] for name in names)).where(
-        table.c.series_id.in_(numbers), table.c.measured_at >= from_s, *more
-    )
-    cursor = connection.execute(query).cursor
-    rows = cursor.fetchall() if cursor else []  # plain tuples of the driver: they are a million
-    return np.array(rows, dtype=np.float64).reshape(-1, 5)
-
-
-def _known(
-    connection: sa.Connection, unit_of: Mapping[int, str], table: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
-    """Return from which instant on each reading counts."""
-    series, place = np.unique(table[:, 0], return_inverse=True)
-    units, unit = np.unique([unit_of[int(number)] for number in series], return_inverse=True)
-    known = table[:, 2].astype(np.int64)
-    if not len(table):
-        return known
-    of_row = unit[place]
-    order = np.argsort(of_row, kind="stable")
-    ends = np.searchsorted(of_row[order], np.arange(len(units) + 1))
-    names = units.tolist()
-    stamps = {
-        name: found
-        for some in _pieces(names, _PER_QUERY)
-        for name, found in stamps_of(connection, some).items()
-    }
-    for k, name in enumerate(names):
-        mine = order[ends[k] : ends[k + 1]]
-        known[mine] = stamps[name].known(table[mine, 2], table[mine, 1])
-    return known
-
-
-def _lives(connection: sa.Connection, as_of_s: int) -> dict[str, int]:
-    """Return since when the scanner has borne its name, for each unit as it was known then."""
-    v = schema.unit_version
-    query = (
-        sa.select(v.c.unit_id, sa.func.max(v.c.life_from))
-        .where(v.c.known_at <= as_of_s, v.c.holds_from <= as_of_s)
-        .group_by(v.c.unit_id)
-    )
-    return {unit_id: int(life_from or 0) for unit_id, life_from in connection.execute(query)}
+def _units(
+    store: Store, unit_ids: Sequence[str], as_of_s: int
+) -> tuple[dict[str, Stamps], dict[str, int]]:
+    """Return each unit's arrivals, and since when its scanner of that night bore the name."""
+    stamps: dict[str, Stamps] = {}
+    life_from: dict[str, int] = {}
+    with store.engine.connect() as connection:
+        for some in pieces(unit_ids, PER_QUERY):
+            stamps |= stamps_of(connection, some)
+            for unit_id, versions in versions_of_units(connection, some).items():
+                life_from[unit_id] = version_as_of(versions, as_of_s).life_from
+    return stamps, life_from
 
 
 def _spans(
@@ -235,9 +193,3 @@ def _spans(
             spans.append(LimitSpan(first, *(np.nan if v is None else v for v in limits)))
         before = limits
     return tuple(spans)
-
-
-def _pieces(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while piece := list(islice(rest, size)):
-        yield piece

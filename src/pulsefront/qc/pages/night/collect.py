@@ -11,8 +11,8 @@ from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.alerts.records import Alert
 from pulsefront.qc.features.daily import UnitFeatures, unit_features
 from pulsefront.qc.models.model_file import FailureModel
-from pulsefront.qc.nightly.checkpoints import history_as_of
 from pulsefront.qc.nightly.night import NightReport
+from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
 from pulsefront.qc.pages.night.around import marks_of, past_scores, waiting_rows
 from pulsefront.qc.pages.night.charts import choose_series, read_charts
