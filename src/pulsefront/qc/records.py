@@ -30,7 +30,6 @@ __all__ = [
     "MEASUREMENT_COLUMNS",
     "SERVICE_COLUMNS",
     "SERVICE_KINDS",
-    "STATUSES",
     "UNIT_COLUMNS",
     "Batch",
     "Context",
@@ -142,9 +141,6 @@ SERVICE_COLUMNS: Mapping[str, Kind] = {
 }
 
 SERVICE_KINDS = ("corrective", "preventive", "calibration", "upgrade")
-
-STATUSES = ("", "pass", "warn", "fail", "skipped")
-"""What the console or the physicist said of a measurement; empty where nobody said anything."""
 
 _DTYPES: Mapping[Kind, str] = {"text": "object", "number": "float64", "time": "int64"}
 _DEFAULTS: Mapping[Kind, object] = {"text": "", "number": np.nan, "time": 0}

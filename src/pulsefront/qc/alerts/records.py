@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
-    "ACTS",
     "Alert",
     "AlertChange",
     "AlertState",
@@ -31,9 +30,6 @@ ChangeKind = Literal[
 ]
 """*updated*: the probability last told no longer lies in the interval; *woken*: a snooze ended;
 *outcome*: a later service record decided what the alert was worth."""
-
-ACTS = ("acknowledged", "snoozed")
-"""Changes that only a person makes; a person can also close."""
 
 
 @dataclass(frozen=True)

@@ -102,27 +102,8 @@ class Store:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def begin_source(
-        self, connection: sa.Connection, source_hash: str, *, name: str, format_name: str
-    ) -> int:
-        """Note that a source is being read; return its number."""
-        s = schema.source
-        query = sa.select(s.c.source_id).where(s.c.source_hash == source_hash)
-        known = connection.execute(query).scalar_one_or_none()
-        if known is not None:
-            return int(known)
-        turn = sa.select(sa.func.coalesce(sa.func.max(s.c.turn), 0) + 1).scalar_subquery()
-        row = {"source_hash": source_hash, "name": name, "format": format_name, "complete": False}
-        made = sa.insert(s).values({**row, "turn": turn}).returning(s.c.source_id)
-        return int(connection.execute(made).scalar_one())
-
-    def add(self, connection: sa.Connection, batch: Batch, source: int | Writing) -> Counts:
-        """Add a batch within a transaction; return what became of its records.
-
-        Where only the number of the source is given, nobody knows the present: times are taken as
-        they are, and a contradiction is quarantined instead of taken as a correction.
-        """
-        writing = source if isinstance(source, Writing) else Writing(source)
+    def add(self, connection: sa.Connection, batch: Batch, writing: Writing) -> Counts:
+        """Add a batch within a transaction; return what became of its records."""
         return self._rows.add(connection, batch, writing)
 
     def quarantine(

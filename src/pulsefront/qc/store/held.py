@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 
-__all__ = ["HeldRow", "held_count", "held_rows"]
+__all__ = ["HeldRow", "held_rows"]
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,3 @@ def _matching(rows: list[HeldRow], file: str, reason: str) -> Iterator[HeldRow]:
         path = (row.file or row.name).lower()
         if file in path and reason in row.reason.lower():
             yield row
-
-
-def held_count(store: Store) -> int:
-    """Return how many rows are in quarantine, those of withdrawn files left out."""
-    q, s = schema.quarantine, schema.source
-    query = (
-        sa.select(sa.func.count())
-        .select_from(q.join(s, q.c.source_id == s.c.source_id))
-        .where(s.c.state != "withdrawn")
-    )
-    with store.engine.connect() as connection:
-        return int(connection.execute(query).scalar_one())

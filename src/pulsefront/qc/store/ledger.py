@@ -258,7 +258,7 @@ def end_reading(
             mapping_hash=used.mapping_hash,
             site_hash=used.site_hash,
             version=used.version,
-            read_at=writing.arrived_at or 0,
+            read_at=writing.arrived_at,
             retry_at=outcome.retry_at,
             rows_in=outcome.rows,
             stored=counts.new,

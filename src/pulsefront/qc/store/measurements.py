@@ -15,21 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from pulsefront.qc.records import Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.known import order_times
 from pulsefront.qc.store.writing import PER_QUERY, Writing, insert_new, none, pieces, turns_of
+from pulsefront.qc.times import DAY_S
 
 __all__ = ["MeasurementWriter", "end_measurements"]
 
-LATE_S = 86_400
-"""A record that became known more than a day after it was measured counts as late."""
-
 _KEY = ["series_id", "measured_at"]
 _STORED = ["series_id", "measured_at", "value", "source_id", "available_at", "context_id"]
-_CONTRADICTS = "contradicts the record of the same unit, component, test and time"
-_CONTRADICTS_HELP = "find out which of the two is right, and withdraw the other (qc forget)"
 
 
 class MeasurementWriter:
@@ -44,8 +39,8 @@ class MeasurementWriter:
 
     def add(
         self, connection: sa.Connection, table: pd.DataFrame, writing: Writing, units: pd.Index
-    ) -> tuple[Counts, list[Reject]]:
-        """Write rows; return what became of them, and what contradicts.
+    ) -> Counts:
+        """Write rows; return what became of them.
 
         Parameters
         ----------
@@ -58,16 +53,15 @@ class MeasurementWriter:
         table = table.sort_values(_KEY, kind="stable", ignore_index=True)
         table, withdrawn = self._without_barred(connection, table)
         counts = Counts(withdrawn=withdrawn)
-        rejects: list[Reject] = []
         arrived: list[pd.DataFrame] = []
         while len(table):
-            again, more, refused, new = _round(connection, table, writing)
-            counts, rejects = counts + more, rejects + refused
+            again, more, new = _round(connection, table, writing)
+            counts += more
             arrived += new
             table = again.sort_values(_KEY, kind="stable", ignore_index=True)
         if arrived:
             _add_arrivals(connection, pd.concat(arrived), units, writing)
-        return counts, rejects
+        return counts
 
     def _without_barred(
         self, connection: sa.Connection, table: pd.DataFrame
@@ -94,12 +88,12 @@ class MeasurementWriter:
 
 def _round(
     connection: sa.Connection, table: pd.DataFrame, writing: Writing
-) -> tuple[pd.DataFrame, Counts, list[Reject], list[pd.DataFrame]]:
+) -> tuple[pd.DataFrame, Counts, list[pd.DataFrame]]:
     """Write what can be written at once.
 
     Returns
     -------
-    again, counts, rejects, arrived
+    again, counts, arrived
         Repetitions moved on by a second, which are to be written in the next round; what became of
         the other rows; and which rows came in.
     """
@@ -107,11 +101,10 @@ def _round(
     first = table[~repeated]
     stored = _stored_values(connection, first)
     again: list[pd.DataFrame] = []
-    rejects: list[Reject] = []
     counts = Counts()
     if repeated.any():
-        more, moved, refused = _repetitions(first, table[repeated], writing)
-        counts, rejects, again = counts + more, rejects + refused, [moved]
+        more, moved = _repetitions(first, table[repeated])
+        counts, again = counts + more, [moved]
     if stored.empty:
         fresh, known = first, None
     else:
@@ -124,41 +117,32 @@ def _round(
         counts += Counts(new=len(fresh), late=_late(fresh))
         arrived.append(fresh)
     if known is not None and len(known):
-        more, moved, refused, replaced = _compare(connection, known, writing)
-        counts, rejects = counts + more, rejects + refused
+        more, moved, replaced = _compare(connection, known, writing)
+        counts += more
         again.append(moved)
         arrived += replaced
     writing.seen.add(first["series_id"], first["measured_at"])
     rest = [part for part in again if len(part)]
-    return pd.concat(rest) if rest else table.iloc[:0], counts, rejects, arrived
+    return pd.concat(rest) if rest else table.iloc[:0], counts, arrived
 
 
-def _repetitions(
-    first: pd.DataFrame, rest: pd.DataFrame, writing: Writing
-) -> tuple[Counts, pd.DataFrame, list[Reject]]:
+def _repetitions(first: pd.DataFrame, rest: pd.DataFrame) -> tuple[Counts, pd.DataFrame]:
     """Return what becomes of rows whose key stands in the same batch before."""
     merged = rest.merge(first[[*_KEY, "value"]], on=_KEY, how="left", suffixes=("", "_first"))
     same = _equal(merged["value"], merged["value_first"])
     counts = Counts(duplicate=int(same.sum()))
-    if writing.arrived_at is None:
-        rejects = _contradictions(merged[~same], "value_first")
-        return counts + Counts(quarantined=len(rejects)), rest.iloc[:0], rejects
-    return counts, _a_second_later(rest[~same]), []
+    return counts, _a_second_later(rest[~same])
 
 
 def _compare(
     connection: sa.Connection, known: pd.DataFrame, writing: Writing
-) -> tuple[Counts, pd.DataFrame, list[Reject], list[pd.DataFrame]]:
+) -> tuple[Counts, pd.DataFrame, list[pd.DataFrame]]:
     """Return what becomes of rows whose key is stored: known, corrections, repetitions."""
     same = _equal(known["value"], known["value_stored"])
     counts = Counts(duplicate=int(same.sum()))
     other = known[~same]
-    nothing = known.iloc[:0]
     if other.empty:
-        return counts, nothing, [], []
-    if writing.arrived_at is None:
-        rejects = _contradictions(other, "value_stored")
-        return counts + Counts(quarantined=len(rejects)), nothing, rejects, []
+        return counts, known.iloc[:0], []
     met = writing.seen.has(other["series_id"], other["measured_at"])
     repeats, others = other[met], other[~met]
     turns = turns_of(connection, others["source_id"].astype(int).tolist())
@@ -173,7 +157,7 @@ def _compare(
         now = corrected.assign(hidden=True)
         now["available_at"] = np.maximum(now["available_at"], writing.arrived_at)
         replaced.append(now)
-    return counts, _a_second_later(repeats), [], replaced
+    return counts, _a_second_later(repeats), replaced
 
 
 def _a_second_later(rows: pd.DataFrame) -> pd.DataFrame:
@@ -184,16 +168,8 @@ def _a_second_later(rows: pd.DataFrame) -> pd.DataFrame:
     return moved
 
 
-def _contradictions(rows: pd.DataFrame, other: str) -> list[Reject]:
-    columns = (rows["row"].tolist(), rows["value"].tolist(), rows[other].tolist())
-    return [
-        Reject(int(row), _CONTRADICTS, f"value {value!r}, known {known!r}", _CONTRADICTS_HELP)
-        for row, value, known in zip(*columns, strict=True)
-    ]
-
-
 def _late(rows: pd.DataFrame) -> int:
-    return int(((rows["available_at"] - rows["measured_at"]) > LATE_S).sum())
+    return int(((rows["available_at"] - rows["measured_at"]) > DAY_S).sum())
 
 
 def _insert(connection: sa.Connection, rows: pd.DataFrame, source_id: int) -> None:
@@ -215,7 +191,6 @@ def _insert(connection: sa.Connection, rows: pd.DataFrame, source_id: int) -> No
 def _replace(connection: sa.Connection, rows: pd.DataFrame, writing: Writing) -> None:
     """Put corrected readings in the place of the stored ones, which go to the former ones."""
     m = schema.measurement
-    arrived = int(writing.arrived_at or 0)
     why = f"corrected by source {writing.source_id}"
     former = [
         {"series_id": s, "measured_at": at, "available_at": int(a), "value": none(v),
@@ -238,7 +213,7 @@ def _replace(connection: sa.Connection, rows: pd.DataFrame, writing: Writing) ->
         )
     )  # fmt: skip
     content = [
-        {"key_s": s, "key_at": at, "v": none(v), "c": c, "a": max(int(a), arrived)}
+        {"key_s": s, "key_at": at, "v": none(v), "c": c, "a": max(int(a), writing.arrived_at)}
         for s, at, v, c, a in zip(
             *(rows[name].tolist() for name in (*_KEY, "value", "context_id", "available_at")),
             strict=True,
@@ -287,7 +262,7 @@ def _add_arrivals(
                     "first_available_at": int(place[mine].min()),
                     "records": int(mine.sum()),
                     "source_id": writing.source_id,
-                    "arrived_at": int(writing.arrived_at or 0),
+                    "arrived_at": writing.arrived_at,
                     "not_before": writing.not_before,
                     "first_hidden_at": int(place[behind].min()) if behind.any() else 0,
                 }

@@ -7,14 +7,13 @@ at the same time, with different contents, is a repetition and moves on by a sec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from pulsefront.qc.records import Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.writing import (
@@ -23,7 +22,6 @@ from pulsefront.qc.store.writing import (
     insert_new,
     none,
     pieces,
-    rows_of,
     turns_of,
 )
 
@@ -72,11 +70,11 @@ Key = tuple[Any, ...]
 
 def add_occasions(
     connection: sa.Connection, kind: OccasionKind, frame: pd.DataFrame, writing: Writing
-) -> tuple[Counts, list[Reject]]:
-    """Write events or services; return what became of them, and what contradicts."""
+) -> Counts:
+    """Write events or services; return what became of them."""
     if frame.empty:
-        return Counts(), []
-    rows = [_dated(row, kind, writing) for row in rows_of(frame)]
+        return Counts()
+    rows = [_dated(row, kind, writing) for row in frame.to_dict("records")]
     stored = _stored(connection, kind, rows)
     barred = _barred(connection, kind, rows)
     turns = turns_of(connection, {row["source_id"] for row in stored.values()})
@@ -84,17 +82,14 @@ def add_occasions(
     met = writing.seen.others[kind.name]
     new: list[Row] = []
     ended: list[tuple[Row, Row]] = []
-    rejects: list[Reject] = []
     counts = Counts()
     for row in rows:
-        line = int(row.pop("row"))
+        del row["row"]
         key = _key(row, kind)
         if (key, _content(row, kind)) in barred:
             counts += Counts(withdrawn=1)
             continue
         while key in met and key in stored and _differ(row, stored[key], kind):
-            if writing.arrived_at is None:
-                break
             for name in kind.times:
                 row[name] += 1
             row[kind.known] = max(row[kind.known], row[kind.happened])
@@ -106,10 +101,6 @@ def add_occasions(
             counts += Counts(new=1)
         elif not _differ(row, known, kind):
             counts += Counts(duplicate=1)
-        elif writing.arrived_at is None:
-            reason = f"contradicts the {kind.name} of the same unit, component and time"
-            rejects.append(Reject(line, reason, str(_content(row, kind))))
-            counts += Counts(quarantined=1)
         elif turns.get(known["source_id"], 0) > writing.turn:
             counts += Counts(duplicate=1)  # was corrected since
         else:
@@ -119,14 +110,14 @@ def add_occasions(
             counts += Counts(replaced=1)
         met.add(key)
     _write(connection, kind, new, ended, writing)
-    return counts, rejects
+    return counts
 
 
-def _dated(row: Row, kind: OccasionKind, writing: Writing) -> Row:
-    on_arrival = row.pop("known_on_arrival")
-    if on_arrival and writing.arrived_at is not None:
+def _dated(record: Mapping[Any, Any], kind: OccasionKind, writing: Writing) -> Row:
+    row = {str(name): none(value) for name, value in record.items()}
+    if row.pop("known_on_arrival"):
         row[kind.known] = max(row[kind.known], writing.arrived_at)
-    return {name: none(value) for name, value in row.items()} | {"source_id": writing.source_id}
+    return row | {"source_id": writing.source_id}
 
 
 def _key(row: Row, kind: OccasionKind) -> Key:

@@ -46,12 +46,10 @@ class RowWriter:
     def add(self, connection: sa.Connection, batch: Batch, writing: Writing) -> Counts:
         """Add a batch within a transaction; return what became of its records."""
         counts = self._add_units(connection, batch, writing)
-        more, rejects = self._add_measurements(connection, batch.measurements, writing)
-        counts += more
+        counts += self._add_measurements(connection, batch.measurements, writing)
         for kind, frame in ((EVENTS, batch.events), (SERVICES, batch.services)):
-            more, refused = add_occasions(connection, kind, frame, writing)
-            counts, rejects = counts + more, rejects + refused
-        add_rejects(connection, [*batch.rejects, *rejects], writing)
+            counts += add_occasions(connection, kind, frame, writing)
+        add_rejects(connection, batch.rejects, writing)
         return counts + Counts(quarantined=len(batch.rejects), passed=sum(batch.passed.values()))
 
     def _add_units(self, connection: sa.Connection, batch: Batch, writing: Writing) -> Counts:
@@ -64,8 +62,7 @@ class RowWriter:
             self._units.update(fresh)
         if batch.units.empty:
             return Counts()
-        known = writing.arrived_at is not None
-        since = (writing.not_before or writing.arrived_at) if known else None
+        since = writing.not_before or writing.arrived_at
         changed = describe_units(connection, batch.units, since)
         alone = not sum(map(len, frames[:3]))
         # What a report says of its scanner besides is no row of its own.
@@ -74,16 +71,13 @@ class RowWriter:
 
     def _add_measurements(
         self, connection: sa.Connection, frame: pd.DataFrame, writing: Writing
-    ) -> tuple[Counts, list[Reject]]:
+    ) -> Counts:
         if frame.empty:
-            return Counts(), []
+            return Counts()
         unit_code, units = pd.factorize(frame["unit_id"])
         available = frame["available_at"].to_numpy(dtype=np.int64)
         hidden = frame["known_on_arrival"].to_numpy(dtype=bool)
-        if writing.arrived_at is None:
-            hidden = np.zeros_like(hidden)
-        else:
-            available = np.where(hidden, np.maximum(available, writing.arrived_at), available)
+        available = np.where(hidden, np.maximum(available, writing.arrived_at), available)
         table = pd.DataFrame(
             {
                 "series_id": self._series_ids(connection, frame),
@@ -151,7 +145,7 @@ def add_rejects(connection: sa.Connection, rejects: Sequence[Reject], writing: W
             "reason": reject.reason,
             "content": reject.content[:_CONTENT_SIZE],
             "remedy": reject.remedy,
-            "since_at": writing.arrived_at or 0,
+            "since_at": writing.arrived_at,
             "retry_at": reject.retry_at,
         }
         for reject in rejects

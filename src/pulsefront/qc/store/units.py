@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pulsefront.qc.records import UNIT_COLUMNS
 from pulsefront.qc.site import Site, UnitSettings
 from pulsefront.qc.store import schema
-from pulsefront.qc.store.writing import PER_QUERY, insert_new, pieces, rows_of
+from pulsefront.qc.store.writing import PER_QUERY, insert_new, pieces
 from pulsefront.qc.times import DAY_S, end_of_day
 
 __all__ = [
@@ -100,23 +100,20 @@ def meet_units(connection: sa.Connection, names: Iterable[str]) -> None:
         connection.execute(sa.insert(schema.unit_version), fresh)
 
 
-def describe_units(connection: sa.Connection, frame: pd.DataFrame, since: int | None) -> int:
+def describe_units(connection: sa.Connection, frame: pd.DataFrame, since: int) -> int:
     """Take down what rows say of units; return how many of them said something new.
 
     A row leaves as it is what it does not mention. ``since`` is the instant from which on what is
-    new counts (see `known`); None where nobody knows the present: then it is taken to have been
-    known from the beginning.
+    new counts (see `known`).
     """
     changed = 0
-    for row in rows_of(frame):
+    for row in frame.to_dict("records"):
         said = {name: row[name] for name in _DESCRIBED if row.get(name, "") not in _UNKNOWN}
         changed += _describe(connection, str(row["unit_id"]), said, since)
     return changed
 
 
-def _describe(
-    connection: sa.Connection, unit_id: str, said: Mapping[str, Any], since: int | None
-) -> bool:
+def _describe(connection: sa.Connection, unit_id: str, said: Mapping[str, Any], since: int) -> bool:
     """Take down what is said of a unit; return whether it was new."""
     versions = versions_of(connection, unit_id)
     if not versions:
@@ -134,7 +131,7 @@ def _describe(
     if new == now:
         return False
     moved = bool(now["site"]) and now["site"] != new["site"]
-    if since is None or (not moved and not _was_scored(connection, unit_id)):
+    if not moved and not _was_scored(connection, unit_id):
         _overwrite(connection, unit_id, new)
         return True
     times = {
@@ -152,19 +149,19 @@ def _replaced(
     unit_id: str,
     current: UnitVersion,
     said: Mapping[str, Any],
-    since: int | None,
+    since: int,
 ) -> bool:
     """Begin the life of another scanner under the same name."""
     before = current.record["installed_on"]
     came = max((said.get(name, 0) for name in ("installed_on", "active_from")), default=0)
-    begins = came if came > max(before, current.life_from) else (since or 0)
+    begins = came if came > max(before, current.life_from) else since
     # What is not said of the new scanner is not known: it may be of another model. Place, clock
     # and days without use belong to the name.
     kept = {name: current.record[name] for name in ("unit_id", "site", "timezone", "modality")}
     new = {**_PLAIN, "idle": current.idle, **kept, **said}
     new["installed_on"] = came if came > before else begins
     times = {
-        "known_at": since or 0,
+        "known_at": since,
         "holds_from": begins,
         "life_from": begins,
         "moved_at": 0,
@@ -206,8 +203,9 @@ def with_site(site: Site, frame: pd.DataFrame) -> pd.DataFrame:
     """Return unit records with what the site's file says in the place of what logs say."""
     if frame.empty or not site.units:
         return frame
-    rows = []
-    for row in rows_of(frame):
+    rows: list[dict[str, Any]] = []
+    for each in frame.to_dict("records"):
+        row = {str(name): value for name, value in each.items()}
         unit = site.unit(str(row["unit_id"]))
         rows.append({**row, **(_settings(site, unit) if unit in site.units else {})})
     return pd.DataFrame(rows)

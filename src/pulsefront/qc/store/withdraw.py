@@ -15,7 +15,7 @@ from pulsefront.qc.store.measurements import end_measurements
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind, end_occasions
 from pulsefront.qc.store.writing import PER_QUERY, SeenKeys, Writing, pieces
 
-__all__ = ["end_measurement_keys", "withdraw_source", "withdraw_unseen"]
+__all__ = ["withdraw_source", "withdraw_unseen"]
 
 
 def withdraw_unseen(connection: sa.Connection, writing: Writing, *, why: str) -> int:
@@ -25,7 +25,7 @@ def withdraw_unseen(connection: sa.Connection, writing: Writing, *, why: str) ->
     for series_id, first, last in _reach(connection, writing.source_id):
         keys = _keys_of(connection, writing.source_id, series_id, first, last)
         gone = _unseen(writing.seen, series_id, keys)
-        ended += end_measurement_keys(connection, series_id, gone, until=until, why=why)
+        ended += _end_keys(connection, series_id, gone, until=until, why=why)
     for kind in (EVENTS, SERVICES):
         for where in _unseen_occasions(connection, kind, writing):
             ended += end_occasions(connection, kind, where, until=until, why=why)
@@ -49,21 +49,20 @@ def withdraw_source(connection: sa.Connection, source_id: int, *, until: int, wh
     return ended
 
 
-def end_measurement_keys(
+def _end_keys(
     connection: sa.Connection,
     series_id: int,
     measured_at: Sequence[int],
     *,
     until: int,
     why: str,
-    barred: bool = False,
 ) -> int:
     """Let some measurements of a series count no longer; return how many."""
     m = schema.measurement
     ended = 0
     for some in pieces(measured_at, PER_QUERY):
         where = sa.and_(m.c.series_id == series_id, m.c.measured_at.in_(some))
-        ended += end_measurements(connection, where, until=until, why=why, barred=barred)
+        ended += end_measurements(connection, where, until=until, why=why)
     return ended
 
 

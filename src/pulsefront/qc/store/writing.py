@@ -21,7 +21,6 @@ __all__ = [
     "insert_new",
     "none",
     "pieces",
-    "rows_of",
     "turns_of",
 ]
 
@@ -57,8 +56,7 @@ class Writing:
     Attributes
     ----------
     arrived_at
-        The present, from which on the rows count where nothing says when they became known. None
-        where nobody knows it: then a contradiction is quarantined instead of taken as correction.
+        The present, from which on the rows count where nothing says when they became known.
     not_before
         The instant from which on such rows, corrections and withdrawals count (see `known`).
     turn
@@ -68,9 +66,9 @@ class Writing:
     """
 
     source_id: int
-    arrived_at: int | None = None
-    turn: int = 0
-    not_before: int = 0
+    arrived_at: int
+    turn: int
+    not_before: int
     seen: SeenKeys = field(default_factory=SeenKeys)
 
 
@@ -88,13 +86,6 @@ def turns_of(connection: sa.Connection, source_ids: Iterable[int]) -> dict[int, 
         query = sa.select(s.c.source_id, s.c.turn).where(s.c.source_id.in_(some))
         found.update({int(row[0]): int(row[1]) for row in connection.execute(query)})
     return found
-
-
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a frame as plain dictionaries."""
-    names = list(frame.columns)
-    columns = [frame[name].tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def none(value: Any) -> Any:
