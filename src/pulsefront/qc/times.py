@@ -7,7 +7,7 @@ a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -17,16 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pulsefront.errors import ConfigError, QCDataError
+from pulsefront.errors import ConfigError
 
 __all__ = [
     "DAY_S",
     "DateOrder",
-    "OrderVotes",
     "check_date_format",
+    "date_digits",
     "end_of_day",
     "find_zone",
-    "infer_date_order",
     "iso_date",
     "iso_time",
     "parse_times",
@@ -125,83 +124,10 @@ def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class OrderVotes:
-    """Which order of day, month and year the dates of a file show, gathered piece by piece.
-
-    A day above 12 decides. Both orders may occur where somebody typed a date; then one that is
-    five times as frequent as the other is taken, and the others are refused later on as impossible
-    dates. A year of four digits in front needs no vote.
-    """
-
-    def __init__(self) -> None:
-        self._votes: dict[DateOrder, int] = {"dmy": 0, "mdy": 0}
-        self._year_last = False  # whether any date has its year at the end
-        self._open = ""  # the first date that may be read in both ways, and differs
-
-    @property
-    def year_first(self) -> bool:
-        """Whether no date so far leaves a question."""
-        return not self._year_last
-
-    def add(self, texts: Iterable[str]) -> None:
-        """Take some dates into account."""
-        for text in dict.fromkeys(texts):
-            match = _DIGITS.match(text)
-            if not match:
-                continue
-            if len(match["one"]) == 4:
-                continue
-            self._year_last = True
-            first, second = int(match["one"]), int(match["two"])
-            if first > 12:
-                self._votes["dmy"] += 1
-            elif second > 12:
-                self._votes["mdy"] += 1
-            elif first != second and not self._open:
-                self._open = text.strip()
-
-    def order(self) -> DateOrder:
-        """Return the order.
-
-        Raises
-        ------
-        QCDataError
-            The dates do not tell the day from the month.
-        """
-        if self.year_first:
-            return "ymd"
-        dmy, mdy = self._votes["dmy"], self._votes["mdy"]
-        undecided = dmy == mdy or max(dmy, mdy) < 5 * min(dmy, mdy)
-        if self._open and undecided:
-            readings = " or ".join(_reading(self._open, order) for order in ("dmy", "mdy"))
-            mixed = f", {dmy} dates tell day first and {mdy} month first" if dmy or mdy else ""
-            raise QCDataError(
-                f"the dates do not tell the day from the month: {self._open!r} is {readings}"
-                + mixed,
-                remedy="give date_order = 'dmy' or 'mdy' in the mapping",
-            )
-        return "mdy" if mdy > dmy else "dmy"
-
-
-def _reading(text: str, order: DateOrder) -> str:
-    seconds = _parse(text, "UTC", order, wall_clock=True, later_if_twice=False)
-    if isinstance(seconds, str):
-        return "no date"
-    read = datetime.fromtimestamp(seconds, UTC)
-    return f"{read.day} {read:%B %Y}"
-
-
-def infer_date_order(texts: Sequence[str]) -> DateOrder:
-    """Return the order of day, month and year that the dates of one file show; see `OrderVotes`.
-
-    Raises
-    ------
-    QCDataError
-        No date of the file tells day from month.
-    """
-    votes = OrderVotes()
-    votes.add(texts)
-    return votes.order()
+def date_digits(text: str) -> tuple[str, str, str] | None:
+    """Return the three numbers that a date begins with, as they are written; None without them."""
+    match = _DIGITS.match(text)
+    return (match["one"], match["two"], match["three"]) if match else None
 
 
 def check_date_format(text: str) -> None:

@@ -21,13 +21,18 @@ from pulsefront.qc.federate.documents import (
 )
 from pulsefront.qc.federate.likelihood import ScaledRows, maximum
 from pulsefront.qc.federate.rows import (
-    linear_model,
     plan_schema,
     plan_target,
     site_parts,
     training_rows,
 )
-from pulsefront.qc.federate.site import answer, interval_over_units, judged_rows, log_loss
+from pulsefront.qc.federate.site import (
+    answer,
+    federated_log_odds,
+    interval_over_units,
+    judged_rows,
+    log_loss,
+)
 from pulsefront.qc.simulate.fleet import simulate_units
 from pulsefront.qc.simulate.settings import FleetSettings
 
@@ -114,13 +119,13 @@ def _beside_pooled(
     for judgement in judgements:
         fleet = fleets[judgement.site]
         parts = site_parts(fleet, plan.settings)
-        losses = []
-        for some in (points, [np.array(model.point) for model in plan.models]):
-            log_odds = np.empty(len(fleet.samples))
-            for k in range(plan.settings.folds):
-                rows = np.flatnonzero(parts.fold == k)
-                log_odds[rows] = linear_model(plan, some[k]).log_odds(fleet.samples.values[rows])
-            losses.append(log_loss(fleet, parts, log_odds, plan.settings.seed)[0])
+        losses = [
+            log_loss(fleet, parts, log_odds, plan.settings.seed)[0]
+            for log_odds in (
+                federated_log_odds(fleet, plan, parts, points),
+                federated_log_odds(fleet, plan, parts),
+            )
+        ]
         unit = fleet.samples.unit[judged_rows(fleet, parts)]
         gain, _ = interval_over_units(mean_statistic(losses[0] - losses[1]), unit, plan)
         update = {"log_loss_pooled": float(losses[0].mean()), "gain_over_pooled": gain}

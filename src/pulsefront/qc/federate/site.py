@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,18 @@ def judged_rows(fleet: Fleet, parts: SiteParts) -> Ints:
     return np.flatnonzero(parts.time.late & parts.labelled & thinned(fleet.samples.as_of_s))
 
 
-def federated_log_odds(fleet: Fleet, plan: FederationPlan, parts: SiteParts) -> Floats:
-    """Return the log-odds of every row by the model that has not seen its scanner."""
+def federated_log_odds(
+    fleet: Fleet, plan: FederationPlan, parts: SiteParts, points: Sequence[Floats] | None = None
+) -> Floats:
+    """Return the log-odds of every row by the model that has not seen its scanner.
+
+    *points* are other models than those of the plan, in the same order.
+    """
+    points = points or [np.array(model.point) for model in plan.models]
     found = np.empty(len(fleet.samples))
     for k in range(plan.settings.folds):
         rows = np.flatnonzero(parts.fold == k)
-        found[rows] = linear_model(plan, plan.models[k].point).log_odds(fleet.samples.values[rows])
+        found[rows] = linear_model(plan, points[k]).log_odds(fleet.samples.values[rows])
     return found
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.qc.alerts.ledger import rows_of
-from pulsefront.qc.features.labels import NO_LABEL, Target
+from pulsefront.qc.features.labels import NO_LABEL, Target, component_labels
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.times import DAY_S
@@ -38,7 +38,7 @@ _MOST_IN_A_NIGHT = 8  # a store of an older version has a year of them
 def labels_at(
     services: pd.DataFrame, keys: Sequence[Key], as_of_s: int, target: Target
 ) -> npt.NDArray[np.int8]:
-    """Return (key,) the labels of components at one instant, as `labels.component_labels` would.
+    """Return (key,) the labels of components at one instant.
 
     Parameters
     ----------
@@ -47,34 +47,21 @@ def labels_at(
     keys
         Unit and component.
     """
-    lead_s, span_s = (as_of_s + d * DAY_S for d in (target.lead_days, target.span_days))
+    at, end_s = np.array([as_of_s]), as_of_s + target.span_days * DAY_S
     after = (services["completed_at"] >= as_of_s) | (services["reported_at"] > as_of_s)
-    touching = services[after & (services["reported_at"] <= span_s)]
-    failed, none = set[Key](), set[Key]()
-    whole_away = set[str]()
-    censored = set[Key]()
-    for row in touching.to_dict("records"):
-        key = (row["unit_id"], row["component_id"])
-        reported = row["reported_at"]
-        if row["kind"] == "corrective" and as_of_s < reported <= lead_s:
-            none.add(key)
-        if row["kind"] == "corrective" and lead_s < reported <= span_s:
-            failed.add(key)
-        # Maintenance of the unit as a whole replaces nothing.
-        if row["kind"] == "preventive" and key[1] and as_of_s < reported <= span_s:
-            censored.add(key)
-        if row["kind"] in {"corrective", "upgrade"} and reported <= as_of_s <= row["completed_at"]:
-            none.add(key)
-            if not key[1]:
-                whole_away.add(key[0])
+    touching = services[after & (services["reported_at"] <= end_s)]
+    by_unit = dict(iter(touching.groupby("unit_id", sort=False)))
+    named = set(zip(touching["unit_id"], touching["component_id"], strict=True))
+    label: dict[tuple[str, str | None], int] = {}
     found = np.zeros(len(keys), dtype=np.int8)
-    for k, key in enumerate(keys):
-        if key in none or key[0] in whole_away:
-            found[k] = NO_LABEL
-        elif key in failed:
-            found[k] = 1
-        elif key in censored:
-            found[k] = NO_LABEL
+    for k, (unit_id, component) in enumerate(keys):
+        if unit_id not in by_unit:
+            continue
+        # Components that no service names fare alike; there are far more of them.
+        one = (unit_id, component if (unit_id, component) in named else None)
+        if one not in label:
+            label[one] = component_labels(by_unit[unit_id], component, at, target, end_s)[0]
+        found[k] = label[one]
     return found
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pulsefront.errors import DataError, QCDataError
+from pulsefront.qc.readers.date_order import OrderVotes
 from pulsefront.qc.readers.look import Look, SeenColumn, look_at
 from pulsefront.qc.readers.open import open_source
 from pulsefront.qc.site import Site
-from pulsefront.qc.times import OrderVotes
 
 __all__ = ["new_mapping"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler, path_values
+from pulsefront.qc.readers.date_order import OrderVotes
 from pulsefront.qc.readers.qatrack_cells import (
     OF_A_TEST,
     SERVICE_TITLES,
@@ -37,7 +38,7 @@ from pulsefront.qc.readers.text import (
 )
 from pulsefront.qc.records import BOUND_COLUMNS, Batch
 from pulsefront.qc.site import Mapping, Site, TableColumns
-from pulsefront.qc.times import DateOrder, OrderVotes
+from pulsefront.qc.times import DateOrder
 
 __all__ = ["find_qatrack_table", "read_qatrack"]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pulsefront.errors import ToolMissing, UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler, path_values
+from pulsefront.qc.readers.date_order import OrderVotes
 from pulsefront.qc.readers.quantities import Reading
 from pulsefront.qc.readers.text import (
     distinct_names,
@@ -26,7 +27,7 @@ from pulsefront.qc.readers.text import (
 )
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Mapping, Site
-from pulsefront.qc.times import DateOrder, OrderVotes
+from pulsefront.qc.times import DateOrder
 
 __all__ = ["Layout", "find_layout", "read_csv_table", "read_parquet_table", "table_lines"]
 
