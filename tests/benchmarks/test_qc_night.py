@@ -3,10 +3,10 @@
 The store holds two months of 40 readings a day for each scanner. A first night reads them all and
 leaves its checkpoints; then the logs of the next day come, an export a site, and the night that
 is timed ingests them, scores every component, takes the alerts on and writes the files. It is a
-process of its own: its time includes the start of Python, and its memory is its own. What is
-asserted is CPU time and the peak of its memory. The aim is 15 s and 2 GiB; 20.7 s of CPU time and
-0.72 GiB were measured with twelve other jobs on the one processor, and the bound leaves room for
-that.
+process of its own: its time includes the start of Python, and its memory is its own. Its CPU
+time and the peak of its memory are printed beside the aims, 15 s and 2 GiB, with how much is
+missing. The aim of memory is asserted; that of time is missed on slow processors and busy ones, so
+a bound of twice the aim is asserted, which a night that reads whole histories does not keep.
 
 How long the history is does not matter to that night, which reads what is not behind a checkpoint;
 the first night after a restore does read it all (see test_qc_throughput).
@@ -41,11 +41,11 @@ from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.times import DAY_S, iso_date
-from strategies_qc import history_of
+from strategies_qc import history_of, writing_of
 
 UNITS = int(os.environ.get("PULSEFRONT_QC_NIGHT_UNITS", "1000"))
 HISTORY_DAYS, SITES = 60, 20
-MOST_S, MOST_GIB = 30.0, 2.0
+AIM_S, AIM_GIB = 15.0, 2.0
 
 SITE = """\
 site = "bench"
@@ -97,10 +97,10 @@ def fill(store: Store, templates: list[SimulatedUnit], as_of_s: int) -> None:
         template, rows = few[k % len(few)]
         name = f"scanner-{k:04d}"
         with store.writing() as connection:
-            source = store.begin_source(connection, name, name=name, format_name="x")
+            writing = writing_of(connection, name)
             others = (template.units, template.events, template.services)
             batch = Batch(*(frame.assign(unit_id=name) for frame in (rows, *others)))
-            store.add(connection, batch, source)
+            store.add(connection, batch, writing)
 
 
 def write_logs(folder: Path, templates: list[SimulatedUnit], as_of_s: int) -> int:
@@ -181,7 +181,9 @@ def test_night_of_a_thousand_scanners_keeps_to_its_time_and_memory(
         "cpu_s": round(cost.cpu_s, 2), "peak_gib": round(cost.peak_gib, 3),
         "first_night_records": first.records_read,
     }  # fmt: skip
-    print(kind, found, cost.said)  # noqa: T201
-    write_json(OUT / f"qc_night_{kind}.json", found)
-    assert cost.cpu_s < MOST_S
-    assert cost.peak_gib < MOST_GIB
+    over_s = cost.cpu_s - AIM_S
+    told = f"misses its {AIM_S:g} s by {over_s:.1f} s" if over_s > 0 else f"keeps its {AIM_S:g} s"
+    print(f"{kind}: {cost.cpu_s:.1f} s of CPU time {told}", found, cost.said)  # noqa: T201
+    write_json(OUT / f"qc_night_{kind}.json", found | {"over_the_aim_s": round(over_s, 2)})
+    assert cost.cpu_s < 2 * AIM_S
+    assert cost.peak_gib < AIM_GIB
