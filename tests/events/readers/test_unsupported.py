@@ -15,10 +15,12 @@ NOISE = bytes((7 * i * i + 13 * i) % 251 for i in range(400))
 @pytest.mark.parametrize(
     ("content", "name"),
     [
-        (b"\x00\x80\x4d\x49" + NOISE, "a MIDAS run.*manalyzer"),
+        (b"\x00\x80\x4d\x49" + NOISE, "a MIDAS run.*MIDAS sources, or with manalyzer"),
         (NOISE[:8] + b'<?xml version="1.0"?>' + NOISE, "ORCA data.*daq2lh5"),
         (NOISE[:40] + b"FlashCamV1" + NOISE, "FlashCam data.*daq2lh5"),
         (b"TDSm" + NOISE, "TDMS.*nptdms"),
+        (b"AG10" + NOISE, "Keysight.*CSV"),
+        (b"\x28\xb5\x2f\xfd" + NOISE, "Zstandard.*unzstd"),
         (b"\x1f\x8b\x08" + NOISE, "compressed by gzip.*gunzip"),
         (b"SQLite format 3\x00" + NOISE, "SQLite.*CSV"),
     ],
@@ -28,6 +30,14 @@ def test_a_known_format_is_named(tmp_path: Path, content: bytes, name: str) -> N
     path.write_bytes(content)
     with pytest.raises(UnsupportedFormat, match=name):
         open_events(path)
+
+
+def test_text_that_begins_with_two_letters_of_a_trace_is_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "run.dat"
+    path.write_bytes(b"AGILE DETECTOR, run 7\n" + NOISE)
+    with pytest.raises(UnsupportedFormat) as caught:
+        open_events(path)
+    assert "Keysight" not in str(caught.value)
 
 
 def test_mgtevent_root_files_are_named(tmp_path: Path) -> None:

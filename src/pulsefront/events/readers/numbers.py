@@ -2,9 +2,11 @@
 
 A field is a whole number (decimal, or hexadecimal after ``0x``), a real number with a point or a
 comma, or empty. Whole numbers stay 64-bit integers: the picoseconds of a day exceed what a float64
-holds exactly. Real numbers are rounded once, as they should be (`real_numbers`). Own code and not
-pandas', which knows neither lines of two lengths nor hexadecimal, and is exact in some versions
-only.
+holds exactly. Real numbers are rounded once, as they should be (`real_numbers`).
+
+Own code and not pandas', which rounds as well but has one type for a column, refuses a line longer
+than those before it, and leaves hexadecimal as text (``test_numbers.py``); nor does it tell at
+which byte a line starts.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.records import content_end, whole_records
 
-__all__ = ["HEADER_BYTES", "Stretch", "could_head", "find_stretches", "headers_of", "records_of"]
+__all__ = [
+    "HEADER_BYTES",
+    "Stretch",
+    "could_head",
+    "find_stretches",
+    "header_at",
+    "headers_of",
+    "records_of",
+]
 
 HEADER_BYTES = 24
 LONGEST_RECORD = 32 << 20  # bytes; boards hold at most 10.24 MS per channel
@@ -73,9 +81,9 @@ def find_stretches(path: Path, size: int) -> tuple[list[Stretch], int, str]:
     stretches: list[Stretch] = []
     offset = 0
     with open(path, "rb") as file:
-        first = _header(file, 0)
+        first = header_at(file, 0)
         while offset < size:
-            header = _header(file, offset)
+            header = header_at(file, offset)
             if header is None or len(stretches) == MOST_STRETCHES:
                 break
             stretch, problem = _stretch(path, size, offset, int(header[0]))
@@ -110,7 +118,8 @@ def _stretch(path: Path, size: int, offset: int, record: int) -> tuple[Stretch, 
     return Stretch(offset, record, whole), problem
 
 
-def _header(file: Any, offset: int) -> NDArray[Any] | None:
+def header_at(file: BinaryIO, offset: int) -> NDArray[Any] | None:
+    """Return the six words of the header at *offset*; None where the file ends within it."""
     file.seek(offset)
     found = file.read(HEADER_BYTES)
     return np.frombuffer(found, "<u4", 6) if len(found) == HEADER_BYTES else None
@@ -120,7 +129,7 @@ def _begins_another(
     file: Any, offset: int, before: Stretch, first: NDArray[Any] | None, size: int
 ) -> bool:
     """Return whether records of another length begin at *offset*: the next header must agree."""
-    header = _header(file, offset)
+    header = header_at(file, offset)
     if header is None or first is None:
         return False
     record = int(header[0])
@@ -130,7 +139,7 @@ def _begins_another(
         return False
     if offset + record == size:
         return True
-    follower = _header(file, offset + record)
+    follower = header_at(file, offset + record)
     return follower is not None and (
         bool(could_head(follower[None], int(follower[0]))[0])
         and bool((follower[[1, 3]] == first[[1, 3]]).all())

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ from pulsefront.events.readers.stretches import (
     Stretch,
     could_head,
     find_stretches,
+    header_at,
     headers_of,
     records_of,
 )
@@ -68,10 +69,10 @@ def recognises(head: bytes, path: Path) -> bool:
     if not _starts(head) or record > size:
         return False
     with open(path, "rb") as file:
-        headers = [_header_at(file, number * record) for number in (1, 2)]
+        headers = [header_at(file, number * record) for number in (1, 2)]
         second = headers[0]
         if second is not None and second[0] != record and could_head(second[None], second[0])[0]:
-            third = _header_at(file, record + int(second[0]))
+            third = header_at(file, record + int(second[0]))
             if third is not None and third[0] == second[0]:
                 return True
     found = [header for header in headers if header is not None]
@@ -90,12 +91,6 @@ def _starts(head: bytes) -> bool:
     record = int.from_bytes(head[:4], "little")
     enough = len(head) >= HEADER_BYTES
     return enough and bool(could_head(np.frombuffer(head, "<u4", 6)[None], record)[0])
-
-
-def _header_at(file: BinaryIO, offset: int) -> NDArray[Any] | None:
-    file.seek(offset)
-    found = file.read(HEADER_BYTES)
-    return np.frombuffer(found, "<u4", 6) if len(found) == HEADER_BYTES else None
 
 
 def open_file(path: Path, options: ReadOptions) -> EventFile:
