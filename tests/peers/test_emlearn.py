@@ -17,6 +17,7 @@ from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.c99.execute import CortexM4, built
 from pulsefront.firmware.c99.write import write_c99
 from strategies_fixed_point import random_inputs
+from toys_c99 import instructions
 from toys_firmware import mlp
 
 emlearn = pytest.importorskip("emlearn", reason="absent: pip install emlearn")
@@ -82,7 +83,7 @@ def of_emlearn(folder, fpu: bool) -> tuple[int, float]:
     program = CortexM4(mlp(*SIZES), folder)
     found = np.frombuffer(program.through(inputs.tobytes()), dtype="<i4")
     assert np.mean(found == network.predict(inputs)) > 0.98  # it is the network that was trained
-    return flash_bytes(folder / "run.elf"), program.instructions(VECTORS)
+    return flash_bytes(folder / "run.elf"), instructions(program, VECTORS)
 
 
 def test_bytes_and_instructions_of_a_64_32_16_4_network(tmp_path, monkeypatch, capsys):
@@ -92,7 +93,7 @@ def test_bytes_and_instructions_of_a_64_32_16_4_network(tmp_path, monkeypatch, c
     inputs = random_inputs(model, VECTORS, 1)
     with built(CortexM4, tmp_path / "c99", model) as program:
         found = program.run(inputs)
-        ours = flash_bytes(program.folder / "run.elf"), program.instructions(VECTORS)
+        ours = flash_bytes(program.folder / "run.elf"), instructions(program, VECTORS)
     (name,) = model.outputs
     np.testing.assert_array_equal(found[name], model.emulator.run(inputs)[name])
     rows = {"pulsefront, integers": ours}

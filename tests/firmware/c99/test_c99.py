@@ -25,6 +25,7 @@ from pulsefront.fixed_point import (
     Rounding,
 )
 from strategies_fixed_point import random_inputs, random_model, side_by_side
+from toys_c99 import instructions, size_bytes
 from toys_firmware import mlp, small_model
 
 CORTEX = pytest.mark.skipif(
@@ -93,13 +94,13 @@ def test_a_cortex_m4_gives_the_same_integers_and_tells_size_and_instructions(tmp
     with built(CortexM4, tmp_path / "c99", model) as program:
         assert isinstance(program, CortexM4)
         found = program.run(inputs)
-        size, instructions = program.size_bytes(), program.instructions(500)
+        size, steps = size_bytes(program), instructions(program, 500)
     np.testing.assert_array_equal(found["dense1"], expected["dense1"])
     assert size["variables"] == 0
     weights = 16 * 8 + 8 * 4
     assert weights <= size["constants"] < weights + 64
     assert 100 < size["code"] < 1500
-    assert 2 * weights < instructions < 20 * weights
+    assert 2 * weights < steps < 20 * weights
 
 
 @CORTEX

@@ -36,9 +36,7 @@ def fits_narrow(magnitude: int, fraction: int, to: Assignment) -> bool:
     return magnitude < 1 << NARROW
 
 
-def assignment_function(
-    name: str, kind: str, fraction: int, to: Assignment, *, aligned: bool = True
-) -> list[str]:
+def assignment_function(name: str, kind: str, fraction: int, to: Assignment) -> list[str]:
     """Return ``static KIND NAME(KIND x)``, with one format per channel ``NAME(KIND x, int c)``.
 
     Parameters
@@ -56,7 +54,7 @@ def assignment_function(
     for channel, one in enumerate(to.formats):
         last = channel == len(to.formats) - 1
         lines.append("    default:" if last else f"    case {channel}:")
-        body = _assigned(fraction, one, to, scale=whole - one.fraction if aligned else 0)
+        body = _assigned(fraction, one, to, scale=whole - one.fraction)
         lines += [f"        {line}" for line in body]
     return [*lines, "    }", "}"]
 

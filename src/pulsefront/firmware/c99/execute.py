@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +25,22 @@ __all__ = ["CortexM4", "Host", "Program", "built", "c99_executors"]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 TIMEOUT_S = 1800
 VECTORS_ON_CORTEX = 10_000
-CLOCKS_PER_TICK = 40
-"""QEMU's mps2-an386 counts SysTick at 25 MHz; with ``-icount shift=0`` an instruction is 1 ns."""
 
 
 def c99_executors() -> dict[str, Executor]:
     """Return the executors of the target ``c99``, by the names that they have in the table."""
     return {
-        "C host": Executor(FOLDER, _on_host),
-        "C Cortex-M4": Executor(FOLDER, _on_cortex, most_vectors=VECTORS_ON_CORTEX),
+        "C host": Executor(FOLDER, partial(_through, Host)),
+        "C Cortex-M4": Executor(
+            FOLDER, partial(_through, CortexM4), most_vectors=VECTORS_ON_CORTEX
+        ),
     }
 
 
-def _on_host(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-    with built(Host, folder.directory / FOLDER, folder.model) as program:
-        for arrays in sets:
-            yield program.run(arrays)
-
-
-def _on_cortex(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-    with built(CortexM4, folder.directory / FOLDER, folder.model) as program:
+def _through(
+    kind: type[Program], folder: ExportFolder, sets: Sequence[Inputs]
+) -> Iterator[Outputs]:
+    with built(kind, folder.directory / FOLDER, folder.model) as program:
         for arrays in sets:
             yield program.run(arrays)
 
@@ -59,20 +57,20 @@ def _tool(name: str, package: str) -> str:
 
 
 @dataclass(frozen=True)
-class Program:
+class Program(ABC):
     """A compiled program that takes events as bytes and gives results as bytes."""
 
     model: FixedPointModel
     folder: Path
     """temporary, with the sources and what is built from them"""
 
+    @abstractmethod
     def build(self) -> None:
         """Compile it into the folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def through(self, data: bytes) -> bytes:
         """Return the results of the events in *data*."""
-        raise NotImplementedError
 
     def run(self, arrays: Inputs) -> Outputs:
         """Run raw integers, shape (vector, …), through the function of C.
@@ -104,12 +102,11 @@ class Program:
 
 
 def _record(ports: Sequence[FlatPort]) -> np.dtype[np.void]:
-    return np.dtype([(one.name, f"<{_letter(one.ctype)}", (one.size,)) for one in ports])
-
-
-def _letter(ctype: str) -> str:
-    bits = int("".join(filter(str.isdigit, ctype)))
-    return f"{'u' if ctype.startswith('u') else 'i'}{bits // 8}"
+    fields = []
+    for one in ports:
+        integer = np.dtype(one.ctype.removesuffix("_t")).newbyteorder("<")
+        fields.append((one.name, integer, (one.size,)))
+    return np.dtype(fields)
 
 
 class Host(Program):
@@ -149,29 +146,6 @@ class CortexM4(Program):
         command += ["-semihosting-config", "enable=on,target=native", "-kernel", "run.elf"]
         _call(command, self.folder)
         return (self.folder / "outputs.bin").read_bytes()
-
-    def size_bytes(self) -> dict[str, int]:
-        """Return the bytes of code, constants and variables of the function, by gcc's size."""
-        size = _tool("arm-none-eabi-size", "binutils-arm-none-eabi")
-        text = _call([size, "-A", "function.o"], self.folder).decode()
-        rows = [line.split() for line in text.splitlines() if line.startswith(".")]
-        found = {"code": 0, "constants": 0, "variables": 0}
-        for name, count, *_ in rows:
-            kinds = {
-                ".text": "code",
-                ".rodata": "constants",
-                ".data": "variables",
-                ".bss": "variables",
-            }
-            kind = next((value for key, value in kinds.items() if name.startswith(key)), None)
-            if kind is not None:
-                found[kind] += int(count)
-        return found
-
-    def instructions(self, vectors: int) -> float:
-        """Return the instructions of one call, the mean over the *vectors* of the last run."""
-        ticks = np.frombuffer((self.folder / "ticks.bin").read_bytes(), dtype="<u4")[0]
-        return float(ticks) * CLOCKS_PER_TICK / vectors
 
 
 @contextmanager

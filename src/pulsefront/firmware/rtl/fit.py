@@ -31,12 +31,15 @@ FIT_BOARDS = ("ice40_up5k", "ecp5_25", "arty_a7_35", "arty_a7_100", "ecp5_85")
 """The parts of a table where none is named."""
 
 LUT4_PER_LUT6 = 1.5
-"""Four-input look-up tables, carries counted as two, for one of six inputs: yosys counts 7,966 for
-ECP5 where a timing network 12-13-6-1 is estimated at 5,363."""
+"""Four-input look-up tables, carries counted as two, for one of six inputs."""
 
 UNROLLED_PERIOD_NS = 2.0
-"""Period at which the estimate has as many registers as the unrolled design: for the same network
-26 clocks and 8,927 flip-flops beside 27 and 7,183."""
+"""Period at which the estimate has about as many clocks and registers as the unrolled design.
+
+``tests/peers/test_gates.py`` counts such a design with yosys beside the estimate."""
+
+NAMES = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "block_ram_kbit": "RAM"}
+"""Of the resources, as a table names them."""
 
 
 @dataclass(frozen=True)
@@ -292,9 +295,7 @@ def _choice(
     used: Estimate,
 ) -> Choice:
     shares = _shares(asdict(used), part)
-    largest = max(shares, key=lambda one: shares[one])
-    names = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "block_ram_kbit": "RAM"}
-    limit = names[largest]
+    limit = _scarcest(shares)
     if design is not None and clock * 1e6 / interval < rate_hz:
         limit = f"rate: {design.limit}"
     matrices = {} if design is None else design.matrices
@@ -324,20 +325,16 @@ def _shares(used: Mapping[str, int], part: Board) -> dict[str, float]:
     return {name: used[name] / whole[name] for name in whole}
 
 
+def _scarcest(shares: Mapping[str, float]) -> str:
+    return NAMES[max(shares, key=lambda one: shares[one])]
+
+
 def _counted(model: FixedPointModel, part: Board, choice: Choice, design: SharedPlan) -> Choice:
     """Return *choice* with yosys' counts in place of the estimate."""
     with tempfile.TemporaryDirectory(prefix="pulsefront-fit-") as folder:
         project = write_rtl(model, folder, golden_vectors(model), multipliers=design)
         counts = count_resources(folder, project.top, part.part).counts
-    used = {
-        "lut": counts.lut,
-        "ff": counts.ff,
-        "dsp": counts.dsp,
-        "block_ram_kbit": counts.block_ram_kbit,
-    }
+    used = counts.model_dump(include=set(NAMES))
     shares = _shares(used, part)
-    names = {"lut": "LUT", "ff": "FF", "dsp": "DSP", "block_ram_kbit": "RAM"}
-    limit = choice.limit
-    if not limit.startswith("rate"):
-        limit = names[max(shares, key=lambda one: shares[one])]
+    limit = choice.limit if choice.limit.startswith("rate") else _scarcest(shares)
     return replace(choice, used=used, shares=shares, limit=limit, origin=counts.origin)

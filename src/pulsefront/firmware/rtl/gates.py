@@ -59,9 +59,7 @@ def write_gates(
         shutil.copy(work / f"{top}_tb.v", folder)
         shutil.copytree(work / "tb_data", folder / "tb_data", dirs_exist_ok=True)
     shutil.copy(cells, folder)
-    write_text(
-        folder / "run_testbench.sh", bench_script(top, "-g2012 -DNO_ICE40_DEFAULT_ASSIGNMENTS")
-    )
+    write_text(folder / "run_testbench.sh", bench_script(top, FLAGS))
     text = README.format(name=model.name, top=top, version=yosys.version)
     write_text(folder / "README.md", text)
 

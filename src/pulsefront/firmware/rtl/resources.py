@@ -30,7 +30,6 @@ __all__ = [
     "ecp5_arguments",
     "family_of",
     "placement_of_report",
-    "read_resources",
     "write_resources",
 ]
 
@@ -116,11 +115,6 @@ class Placement(FrozenModel):
     clock_mhz: float
     wanted_mhz: float
     slowest_path: tuple[str, ...]
-
-    @property
-    def slack_ns(self) -> float:
-        """Time that is left of the wanted period; negative where it is missing."""
-        return 1e3 / self.wanted_mhz - 1e3 / self.clock_mhz
 
 
 class Resources(FrozenModel):
@@ -298,18 +292,3 @@ def placement_of_report(report: Mapping[str, Any], origin: str) -> Placement:
 def write_resources(resources: Resources, path: str | Path) -> None:
     """Write ``resources.json``."""
     write_json(path, resources.model_dump(mode="json"))
-
-
-def read_resources(path: str | Path) -> Resources:
-    """Read ``resources.json``.
-
-    Raises
-    ------
-    ExportError
-        It is missing or not what `write_resources` writes.
-    """
-    try:
-        return Resources.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ExportError(f"cannot be read as resources: {reason}", file=path) from None
