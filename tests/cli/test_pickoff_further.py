@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pulsefront.cli import data
+from pulsefront.cli.data import ingest, inspect
+from pulsefront.cli.pulses import charges, pickoff
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.external import ExternalData, load_external
@@ -20,8 +21,8 @@ from pulsefront.events.readers.drs4 import sample_times_ns
 from strategies_events import drs4_bytes, pulses, wavedump_bytes
 
 app = typer.Typer()
-for command in data.__all__:
-    app.command()(getattr(data, command))
+for command in (ingest, inspect, pickoff, charges):
+    app.command()(command)
 
 EVENTS, SAMPLES, HEIGHT = 600, 240, 1500.0
 

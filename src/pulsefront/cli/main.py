@@ -45,7 +45,17 @@ def options(
 
 
 def _register() -> None:
-    from pulsefront.cli import calibration, data, files, firmware, mapping, qc, simulation, study
+    from pulsefront.cli import (
+        calibration,
+        data,
+        files,
+        firmware,
+        mapping,
+        pulses,
+        qc,
+        simulation,
+        study,
+    )
 
     commands = (
         files.new,
@@ -56,8 +66,8 @@ def _register() -> None:
         data.ingest,
         data.inspect,
         mapping.mapping,
-        data.pickoff,
-        data.charges,
+        pulses.pickoff,
+        pulses.charges,
         calibration.coincidences,
         calibration.calibrate,
         calibration.split,

@@ -103,7 +103,7 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
 
     folders, study = RunFolders(context.steps), kind.study
     parts = read_split(folders)
-    task = kind.learning_task(parts)
+    task = kind.learning_task(parts, folders)
     with progress("Ablation", "stages") as report:
         result = run_ablation(
             task,
@@ -135,7 +135,7 @@ def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: StepCon
     from pulsefront.studies.diagnosis import diagnose
 
     folders, study = RunFolders(context.steps), kind.study
-    task = kind.learning_task(read_split(folders))
+    task = kind.learning_task(read_split(folders), folders)
     full = SearchSummary.read(folders.search).full
     with progress("Diagnosis", "trainings") as report:
         found = diagnose(
@@ -177,7 +177,7 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
     with np.load(folders.estimates) as arrays:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
     outputs = Outputs(_outputs(model, inputs), np.stack(final), full)
-    found = kind.evaluate(parts, outputs, estimates, context.cache)
+    found = kind.evaluate(parts, outputs, estimates, folders, context.cache)
     trained = kind.network_inputs(parts.events.select(parts.split.train))
     profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
     record = found.record.completed(

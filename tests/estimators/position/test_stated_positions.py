@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
 from pulsefront.estimators.position.stated_positions import PositionCheck, check_positions
-from toys_estimators import THICKNESS_MM, light_scan, sensor_grid, stage_grid
+from toys_estimators import PITCH_MM, THICKNESS_MM, light_scan, sensor_grid, stage_grid
 
 CHARGES, POSITION = light_scan(4_000, stage_grid(6.0, 18.0), seed=2)
 STAGE, DEPTH = POSITION[:, :2], POSITION[:, 2]
@@ -38,8 +38,11 @@ def test_a_sound_scan_passes() -> None:
 
 
 def test_channels_of_different_gain_pass() -> None:
-    gains = np.random.default_rng(1).normal(1.0, 0.1, 64)
-    assert checked(charges=np.rint(CHARGES * gains)).findings == ()
+    for seed in range(5):
+        gains = np.random.default_rng(seed).normal(1.0, 0.1, 64)
+        found = checked(charges=np.rint(CHARGES * gains))
+        assert found.findings == ()
+        np.testing.assert_allclose(found.offset_mm, 0.0, atol=0.03 * PITCH_MM)
 
 
 MISTAKES: dict[str, tuple[Callable[[Float], Float], str]] = {
@@ -100,6 +103,8 @@ def test_a_scan_along_one_line_is_checked_along_it() -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(swap=False, signs=(1, 1), shift=(0.8, -0.8))
+@example(swap=False, signs=(1, 1), shift=(1.3, 0.0))
 @given(
     swap=st.booleans(),
     signs=st.tuples(st.sampled_from([-1, 1]), st.sampled_from([-1, 1])),
@@ -113,7 +118,9 @@ def test_axes_are_named_wherever_the_stage_has_its_zero(
     text = "; ".join(found.findings)
     assert ("swapped" in text) == swap
     assert ("mirrored" in text) == (signs != (1, 1))
-    assert ("stage offset" in text) == (max(map(abs, shift)) > 1.2) or max(map(abs, shift)) > 0.8
+    farthest = max(map(abs, shift))
+    if not 0.8 < farthest < 1.3:
+        assert ("stage offset" in text) == (farthest >= 1.3)
     np.testing.assert_allclose(found.offset_mm, shift, atol=0.4)
 
 

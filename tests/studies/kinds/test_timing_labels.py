@@ -145,9 +145,11 @@ def test_offsets_that_tell_nothing_are_said_on_the_first_page(
 
 def test_a_simulated_pair_has_no_delay_taken_out(pulses: list[Waves], tmp_path: Path) -> None:
     study, _ = load_study(bench(tmp_path, pulses))
-    parts = selection_of(tmp_path / "study.toml").parts
-    assert not delays_ns(study, parts).any()
-    task = data.learning_task(study, parts)
+    found = selection_of(tmp_path / "study.toml")
+    parts = found.parts
+    delay_ns = delays_ns(parts.events, found.record.channel_delays)
+    assert not delay_ns.any()
+    task = data.learning_task(study, parts, delay_ns)
     np.testing.assert_array_equal(task.coarse, data.coarse_ns(study, parts.events))
 
 

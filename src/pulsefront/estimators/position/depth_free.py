@@ -139,10 +139,9 @@ class _Attenuation:
 
 def _rank(values: Float) -> Float:
     """Return where each value stands among all, within 0 … 1."""
-    order = np.argsort(values, kind="stable")
-    rank = np.empty(len(values))
-    rank[order] = (np.arange(len(values)) + 0.5) / len(values)
-    return rank
+    from scipy.stats import rankdata
+
+    return np.asarray((rankdata(values, method="ordinal") - 0.5) / len(values))
 
 
 def _gathering_rank(light: NDArray[np.float32], xy: Float) -> Float:

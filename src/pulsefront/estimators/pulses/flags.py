@@ -8,7 +8,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.estimators.pulses.limits import BLOCK, LEAST_EVENTS, ChannelLimits
+from pulsefront.estimators.pulses.limits import (
+    BLOCK,
+    LEAST_EVENTS,
+    ChannelLimits,
+    block_medians,
+)
 from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.events.container import Status
 
@@ -84,8 +89,7 @@ def _levels_about(levels: Floats) -> Floats:
         return np.full(len(levels), np.nan)
     blocks = max(len(levels) // BLOCK, 1)
     size = len(levels) // blocks
-    whole = levels[: blocks * size].reshape(blocks, size)
-    middles = np.partition(whole, size // 2, axis=1)[:, size // 2]
+    middles = block_medians(levels, blocks, size)
     return middles[np.minimum(np.arange(len(levels)) // size, blocks - 1)]
 
 

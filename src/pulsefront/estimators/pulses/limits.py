@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from pulsefront.config import FrozenModel
 
-__all__ = ["LEAST_EVENTS", "LEAST_SHARE", "ChannelLimits", "Gate", "code_step", "learn_limits"]
+__all__ = [
+    "BLOCK",
+    "LEAST_EVENTS",
+    "LEAST_SHARE",
+    "ChannelLimits",
+    "Gate",
+    "block_medians",
+    "code_step",
+    "learn_limits",
+]
 
 Floats = NDArray[np.float64]
 
@@ -208,11 +217,16 @@ def _one_sided(values: Floats) -> float:
 
 def _shifts(levels: Floats) -> Floats:
     """Return levels less those of the events about them."""
-    count = len(levels) // BLOCK * BLOCK
-    if not count:
+    blocks = len(levels) // BLOCK
+    if not blocks:
         return levels - _median(levels)
-    blocks = levels[:count].reshape(-1, BLOCK)
-    return (blocks - np.partition(blocks, BLOCK // 2, axis=1)[:, [BLOCK // 2]]).ravel()
+    return levels[: blocks * BLOCK] - np.repeat(block_medians(levels, blocks, BLOCK), BLOCK)
+
+
+def block_medians(levels: Floats, blocks: int, size: int) -> Floats:
+    """Return the median of each of the first *blocks* blocks of *size* values; the upper of two."""
+    whole = levels[: blocks * size].reshape(blocks, size)
+    return np.asarray(np.partition(whole, size // 2, axis=1)[:, size // 2])
 
 
 def _second_rises(records: NDArray[np.void]) -> tuple[float, float]:

@@ -283,22 +283,18 @@ def _core(values: Float) -> Float:
 
 def _robust_line(x: Float, y: Float) -> tuple[float, float]:
     """Return slope and intercept: medians of all pairs' slopes and of what is left."""
-    rows, columns = np.triu_indices(len(x), 1)
-    apart = x[rows] != x[columns]
-    rows, columns = rows[apart], columns[apart]
-    slope = float(np.median((y[rows] - y[columns]) / (x[rows] - x[columns])))
-    return slope, float(np.median(y - slope * x))
+    from scipy.stats import theilslopes
+
+    slope, intercept, *_ = theilslopes(y, x, method="joint")
+    return float(slope), float(intercept)
 
 
 def _weighted_line(x: Float, y: Float, error: Float) -> tuple[float, float, float]:
     """Return slope, intercept and the slope's error of weighted least squares."""
-    weight = error**-2.0
-    x_mean, y_mean = weight @ x / weight.sum(), weight @ y / weight.sum()
-    spread = weight @ (x - x_mean) ** 2
-    slope = float(weight @ ((x - x_mean) * (y - y_mean)) / spread)
-    rest = y - y_mean - slope * (x - x_mean)
-    slope_error = float(spread**-0.5) * _scatter(float(weight @ rest**2), len(x) - 2)
-    return slope, float(y_mean - slope * x_mean), slope_error
+    (slope, intercept), covariance = np.polyfit(x, y, 1, w=1 / error, cov="unscaled")
+    rest = (y - slope * x - intercept) / error
+    slope_error = float(np.sqrt(covariance[0, 0])) * _scatter(float(rest @ rest), len(x) - 2)
+    return float(slope), float(intercept), slope_error
 
 
 def _scatter(chi_square: float, freedom: int) -> float:

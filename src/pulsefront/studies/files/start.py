@@ -33,10 +33,11 @@ __all__ = [
 Chosen = dict[str, Any]
 
 TRAINING_EVENTS = 160_000
-"""Of a scan: from them a network learns to within about a tenth of what it could, in a minute."""
+"""Of a scan; our choice, for a first report in minutes."""
 
 TEST_EVENTS = 26_000
-"""At positions between those of training, of which about two thirds pass the photopeak window."""
+"""At positions between those of training; far more than the held-out vectors that are asked for,
+since not every event passes the photopeak window."""
 
 
 def new_study(kind: str, detector: str, name: str) -> str:

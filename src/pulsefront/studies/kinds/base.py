@@ -175,14 +175,19 @@ class StudyKind(Protocol):
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return what the network reads, (event, …, input)."""
 
-    def learning_task(self, parts: SplitEvents) -> Task:
-        """Return what is to be learned."""
+    def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
+        """Return what is to be learned; *folders* hold what the split measured."""
 
     def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
         """Tune the classical estimators on training and selection events; apply to the test."""
 
     def evaluate(
-        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+        self,
+        parts: SplitEvents,
+        outputs: Outputs,
+        estimates: Estimates,
+        folders: RunFolders,
+        cache: Path,
     ) -> Evaluation:
         """Measure every estimator on the test set.
 
@@ -192,6 +197,8 @@ class StudyKind(Protocol):
             Of the networks.
         estimates
             Of the classical estimators.
+        folders
+            Of the run, for what the split measured.
         cache
             Folder of light maps.
         """

@@ -156,12 +156,13 @@ def _verdict(gain: Gain, name: str, apposition: str) -> str:
     """Return in words who is better in the metric *name*, by how much, with the interval."""
     rival = f"{gain.baseline}, {apposition}"
     value, low, high = gain.gain_percent.value, gain.gain_percent.low, gain.gain_percent.high
-    if low > 0:
-        size, direction = f"{value:.1f} % [{low:.1f}, {high:.1f}]", "below"
-    elif high < 0:
-        size, direction = f"{-value:.1f} % [{-high:.1f}, {-low:.1f}]", "above"
-    else:
-        size, direction = f"{value:.1f} % [{low:.1f}, {high:.1f}] (not shown to differ)", "below"
+    differs = low > 0 or high < 0
+    direction = "below"
+    if high < 0 or (not differs and value < 0):
+        value, low, high, direction = -value, -high, -low, "above"
+    size = f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+    if not differs:
+        size += " (not shown to differ)"
     return f"The network's {name} is {size} {direction} that of {rival}."
 
 

@@ -87,7 +87,11 @@ class CrystalKind:
         """Return the charges, (event, photosensor)."""
         return np.asarray(events["charge_adc"])
 
-    def learning_task(self, parts: SplitEvents) -> Task:
+    def learning_task(
+        self,
+        parts: SplitEvents,
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+    ) -> Task:
         """Return the choice among all crystals."""
         return data.learning_task(self.study, parts)
 
@@ -100,7 +104,8 @@ class CrystalKind:
         parts: SplitEvents,
         outputs: Outputs,
         estimates: Estimates,
-        cache: Path,  # noqa: ARG002 - every kind of study is measured by the same call
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+        cache: Path,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> Evaluation:
         """Measure against the crystal of first interaction."""
         return measure.evaluate(self.study, parts, outputs, estimates)

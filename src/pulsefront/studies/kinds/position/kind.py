@@ -93,7 +93,11 @@ class PositionKind:
         """Return the charges, (event, photosensor), or sums of them."""
         return data.network_inputs(self.study, events)
 
-    def learning_task(self, parts: SplitEvents) -> Task:
+    def learning_task(
+        self,
+        parts: SplitEvents,
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+    ) -> Task:
         """Return the regression of the position."""
         return data.learning_task(self.study, parts)
 
@@ -102,7 +106,12 @@ class PositionKind:
         return data.baselines(self.study, parts)
 
     def evaluate(
-        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+        self,
+        parts: SplitEvents,
+        outputs: Outputs,
+        estimates: Estimates,
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+        cache: Path,
     ) -> Evaluation:
         """Measure against the first interaction."""
         return measure.evaluate(self.study, parts, outputs, estimates, cache)

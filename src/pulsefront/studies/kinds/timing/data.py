@@ -35,7 +35,6 @@ from pulsefront.studies.kinds.base import (
 from pulsefront.studies.kinds.timing.labels import (
     check_labels,
     check_other_labels,
-    delays_ns,
     findings_of,
     refuse_wrong_labels,
     sampling_of,
@@ -225,16 +224,18 @@ def coarse_ns(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
     return np.asarray(triggers * _interval_ns(events), np.float64)
 
 
-def learning_task(study: TimingStudy, parts: SplitEvents) -> Task:
+def learning_task(
+    study: TimingStudy, parts: SplitEvents, delay_ns: NDArray[np.float64] | float = 0.0
+) -> Task:
     """Return the regression of the correction to the coarse time, from known source offsets.
 
-    The delay between the channels is taken out of channel 0's coarse time: one network corrects
-    both channels, and could only chase a constant that is in one of them.
+    The delay between the channels, *delay_ns* (event,), is taken out of channel 0's coarse time:
+    one network corrects both channels, and could only chase a constant that is in one of them.
     """
     bits = load_detector(study.detector).waveform_digitizer.adc_bits + 1
     names = range(-study.events.samples_before, study.events.samples_after)
     coarse = coarse_ns(study, parts.events)
-    coarse[:, 0] -= delays_ns(study, parts)
+    coarse[:, 0] -= delay_ns
     return Task(
         name=study.name,
         inputs=network_inputs(study, parts.events),

@@ -24,6 +24,7 @@ from pulsefront.studies.kinds.base import (
     Selection,
 )
 from pulsefront.studies.kinds.timing import data, measure
+from pulsefront.studies.kinds.timing.labels import delays_ns
 from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.metrics import BIAS, CENTRAL_WIDTH, CTR_FWHM, CTR_FWTM, Metric
@@ -78,19 +79,29 @@ class TimingKind:
         """Return the samples around both edges, (event, 2, sample)."""
         return data.network_inputs(self.study, events)
 
-    def learning_task(self, parts: SplitEvents) -> Task:
+    def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the correction to the coarse time."""
-        return data.learning_task(self.study, parts)
+        return data.learning_task(self.study, parts, self._delay_ns(parts.events, folders))
 
     def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
         """Tune every classical estimator of time."""
         return data.baselines(self.study, parts)
 
     def evaluate(
-        self, parts: SplitEvents, outputs: Outputs, estimates: Estimates, cache: Path
+        self,
+        parts: SplitEvents,
+        outputs: Outputs,
+        estimates: Estimates,
+        folders: RunFolders,
+        cache: Path,
     ) -> Evaluation:
         """Measure against the known difference."""
-        return measure.evaluate(self.study, parts, outputs, estimates, cache)
+        delay_ns = self._delay_ns(parts.test, folders)
+        return measure.evaluate(self.study, parts, outputs, estimates, cache, delay_ns)
+
+    def _delay_ns(self, events: EventTable, folders: RunFolders) -> NDArray[np.float64]:
+        """Return the delays that the split measured, (event,)."""
+        return delays_ns(events, self.read_split(folders).channel_delays)
 
     def read_evaluation(self, folders: RunFolders) -> TimingTest:
         """Return the record of the evaluation."""

@@ -6,6 +6,7 @@ are all of one identity.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,11 +129,10 @@ def check_other_labels(study: TimingStudy, events: EventTable) -> None:
     refuse_wrong_labels(_checked_offsets(events, difference))
 
 
-def delays_ns(study: TimingStudy, parts: SplitEvents) -> NDArray[np.float64]:
-    """Return what is taken out of channel 0's times, (event,) in ns, for the events of *parts*."""
-    found = np.zeros(len(parts.events))
-    delays = check_labels(study, parts).delays
-    for name, inside in _detectors(parts.events).items():
+def delays_ns(events: EventTable, delays: Mapping[str, ChannelDelay]) -> NDArray[np.float64]:
+    """Return what is taken out of channel 0's times, (event,) in ns; *delays* by detector."""
+    found = np.zeros(len(events))
+    for name, inside in _detectors(events).items():
         found[inside] = delays[name].removed_ns
     return found
 

@@ -24,7 +24,6 @@ from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
 from pulsefront.studies.kinds.timing.bound import timing_limit
 from pulsefront.studies.kinds.timing.data import charges_adc, network_estimate, times_ns
-from pulsefront.studies.kinds.timing.labels import delays_ns
 from pulsefront.studies.kinds.timing.records import (
     MedianResidual,
     OffsetBias,
@@ -116,6 +115,7 @@ def evaluate(
     outputs: Outputs,
     estimates: Estimates,
     cache: Path,
+    delay_ns: NDArray[np.float64],
 ) -> Evaluation:
     """Measure every estimator on the test set.
 
@@ -127,9 +127,10 @@ def evaluate(
         Classical estimator → t0 − t1 (test event,) in ns.
     cache
         Folder of the light map.
+    delay_ns
+        (test event,) taken out of channel 0's times.
     """
     test = parts.test
-    delay_ns = delays_ns(study, parts)[parts.split.test]
     network = network_estimate(study, test, outputs.network, delay_ns)
     compared = _compare_all(study, test, {"network": network, **estimates})
     found, answered, residuals = compared.found, compared.answered, compared.residuals
