@@ -184,8 +184,8 @@ TIMING: tuple[ClassicalEstimator[PulseEvents, TimeEstimator], ...] = (
     ClassicalEstimator("digital CFD", _timed(fit_constant_fraction)),
     ClassicalEstimator("relative leading edge", _timed(fit_relative_edge)),
     ClassicalEstimator("two thresholds, walk-corrected", _timed(fit_two_thresholds)),
-    ClassicalEstimator("multi-threshold fit", _timed(fit_multi_threshold)),
-    ClassicalEstimator("first photons", _timed(fit_first_photons)),
+    ClassicalEstimator("multi-threshold fit, walk-corrected", _timed(fit_multi_threshold)),
+    ClassicalEstimator("first photons, walk-corrected", _timed(fit_first_photons)),
     ClassicalEstimator("matched filter", _timed(fit_pulse_filter, optimal=False)),
     ClassicalEstimator("optimal filter", _timed(fit_pulse_filter, optimal=True)),
     ClassicalEstimator(

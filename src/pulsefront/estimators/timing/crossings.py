@@ -8,6 +8,9 @@
   Charbon 2010 on the mean of the first time stamps);
 - *two thresholds*: a low threshold whose walk is corrected by the time that the pulse takes from
   there to a second one, as the light of BGO needs (Kratochwil et al. 2020).
+
+Lines and photons have thresholds that are the same for every pulse, so that a larger one crosses
+them earlier: their walk is corrected by the amplitudes, as that of a leading edge is.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from pulsefront.estimators.timing.tuning import (
     known_differences,
     prepare_pulses,
     score_trial,
+    typical_amplitude,
+    walk_terms,
 )
 from pulsefront.evaluate.spread import spread_over
 
@@ -78,9 +83,11 @@ class RelativeEdge:
 
 @dataclass(frozen=True)
 class WeightedCrossings:
-    """A weighted sum of the times at which fixed thresholds are crossed.
+    """A weighted sum of the times at which fixed thresholds are crossed, without its walk.
 
     ``weights`` add up to one; a threshold that a pulse does not reach leaves it without a time.
+    ``walk_ns`` holds the coefficients of the amplitude terms of both detectors; it is empty where
+    fewer than 100 training events had a time.
     """
 
     settings: Sampling
@@ -88,13 +95,18 @@ class WeightedCrossings:
     weights: tuple[float, ...]
     parameters: Mapping[str, float]
     delay_ns: float
+    amplitude_scale_adc: float
+    walk_ns: tuple[float, ...]
     table: tuple[Trial, ...]
 
     def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
         """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without all crossings."""
         pulses = prepare_pulses(waveform_adc, self.settings)
         first, second = (_crossings(side, self.thresholds_adc) for side in pulses)
-        return _weighted(first - second, self.weights, self.settings) - self.delay_ns
+        found = _weighted(first - second, self.weights, self.settings) - self.delay_ns
+        if self.walk_ns:
+            found -= walk_terms(pulses, self.amplitude_scale_adc) @ np.array(self.walk_ns)
+        return found
 
 
 @dataclass(frozen=True)
@@ -163,10 +175,11 @@ def fit_multi_threshold(
     """Tune which thresholds the line goes through; parameters as `fit_relative_edge`.
 
     Least squares of time over threshold: its value at the baseline is a weighted sum of the
-    crossings.
+    crossings. Each candidate is judged with its walk corrected.
     """
     pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
     ladder = np.array(default_thresholds(pulses, settings, LADDER))
+    walk = _walk_of(pulses, few)
     first, second = (_crossings(side[few], ladder) for side in pulses)
     table, chosen = [], []
     for low, high in combinations(range(LADDER), 2):
@@ -176,9 +189,9 @@ def fit_multi_threshold(
             index = np.unique(np.linspace(low, high, count).round().astype(int))
             weights = _at_baseline(ladder[index])
             residual = _weighted((first - second)[:, index], weights, settings) - known[few]
-            delay, _ = fit_delay(residual)
             named = {"lowest_adc": ladder[low], "highest_adc": ladder[high], "thresholds": count}
-            table.append(score_trial(residual - delay, {k: float(v) for k, v in named.items()}))
+            named = {name: float(value) for name, value in named.items()}
+            table.append(score_trial(_corrected(residual, walk), named))
             chosen.append((ladder[index], weights))
     return _finished(pulses, known, settings, table, chosen, "line through thresholds")
 
@@ -186,9 +199,13 @@ def fit_multi_threshold(
 def fit_first_photons(
     waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
 ) -> WeightedCrossings:
-    """Tune step and number of the first photons; parameters as `fit_relative_edge`."""
+    """Tune step and number of the first photons; parameters as `fit_relative_edge`.
+
+    Each candidate is judged with its walk corrected.
+    """
     pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
     reach = default_thresholds(pulses, settings, 2)
+    walk = _walk_of(pulses, few)
     table, chosen = [], []
     # Half a step is the lowest threshold: no lower than the noise allows.
     for step in np.geomspace(2 * reach[0], reach[1], STEPS):
@@ -200,9 +217,8 @@ def fit_first_photons(
         for count in usable:
             weights = np.full(count, 1.0 / count)
             residual = _weighted((first - second)[:, :count], weights, settings) - known[few]
-            delay, _ = fit_delay(residual)
             named = {"step_adc": float(step), "photons": float(count)}
-            table.append(score_trial(residual - delay, named))
+            table.append(score_trial(_corrected(residual, walk), named))
             chosen.append((levels[:count], weights))
     return _finished(pulses, known, settings, table, chosen, "step of the first photons")
 
@@ -265,6 +281,12 @@ def _weighted(times: Float, weights: ArrayLike, to: Sampling) -> Float:
     return np.asarray(times @ np.asarray(weights) * to.sample_interval_ns)
 
 
+def _walk_of(pulses: tuple[Pulses, Pulses], events: NDArray[np.int64]) -> Float:
+    """Return the amplitude terms of some events; the scale is that of all."""
+    some = pulses[0][events], pulses[1][events]
+    return walk_terms(some, typical_amplitude(pulses))
+
+
 def _at_baseline(thresholds: Float) -> Float:
     """Return the weights of the crossings in the value at zero of their least-squares line."""
     centred = thresholds - thresholds.mean()
@@ -303,16 +325,20 @@ def _finished(
     chosen: Sequence[tuple[Float, Float]],
     what: str,
 ) -> WeightedCrossings:
-    """Return the best of the candidates, its delay that of all training events."""
+    """Return the best of the candidates, its delay and walk those of all training events."""
     best = best_trial(table, what)
     thresholds, weights = chosen[best]
     first, second = (_crossings(side, thresholds) for side in pulses)
-    delay, _ = fit_delay(_weighted(first - second, weights, settings) - known)
+    scale = typical_amplitude(pulses)
+    residual = _weighted(first - second, weights, settings) - known
+    delay, walk = fit_delay(residual, walk_terms(pulses, scale))
     return WeightedCrossings(
         settings,
         tuple(thresholds.tolist()),
         tuple(weights.tolist()),
         table[best].parameters,
         delay,
+        scale,
+        tuple(walk.tolist()),
         tuple(table),
     )

@@ -25,6 +25,8 @@ from pulsefront.estimators.timing.tuning import (
     known_differences,
     prepare_pulses,
     score_trial,
+    typical_amplitude,
+    walk_terms,
 )
 
 __all__ = [
@@ -63,16 +65,6 @@ _FRACTIONS = (
 _DELAYS_NS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 40.0, 60.0)
 
 
-def _walk_terms(amplitude: Float, scale: float) -> Float:
-    """Return (event, 3) functions of amplitude that a leading edge's walk is made of.
-
-    The foot of a pulse rises as a power of time, so that a fixed threshold is crossed later by
-    an inverse power of the amplitude; three of them bend enough for any pulse shape met here.
-    """
-    relative = np.maximum(amplitude, 1e-3 * scale) / scale
-    return np.column_stack([relative**-0.5, 1 / relative, np.log(relative)])
-
-
 @dataclass(frozen=True)
 class LeadingEdge:
     """Leading-edge discriminators at one threshold, with or without walk correction.
@@ -106,7 +98,7 @@ class LeadingEdge:
         found = _leading_edge_difference(pulses, self.threshold_adc, self.settings)
         found -= self.delay_ns
         if self.walk_ns:
-            found -= _walk_matrix(pulses, self.amplitude_scale_adc) @ np.array(self.walk_ns)
+            found -= walk_terms(pulses, self.amplitude_scale_adc) @ np.array(self.walk_ns)
         return found
 
 
@@ -151,13 +143,6 @@ def _cfd_difference(
     return (first - second) * settings.sample_interval_ns
 
 
-def _walk_matrix(pulses: tuple[NDArray[np.float32], ...], scale: float) -> Float:
-    first, second = (_walk_terms(pulse.amplitude(side), scale) for side in pulses)
-    # Centred at the typical amplitude, so that the correction does not shift the mean.
-    middle = np.array([1.0, 1.0, 0.0])
-    return np.hstack([first - middle, middle - second])
-
-
 def fit_leading_edge(
     waveform_adc: NDArray[np.generic],
     known_difference_ns: ArrayLike,
@@ -188,11 +173,10 @@ def fit_leading_edge(
     """
     pulses = prepare_pulses(waveform_adc, settings)
     known = known_differences(known_difference_ns, len(pulses[0]))
-    amplitude = np.concatenate([pulse.amplitude(side) for side in pulses])
-    scale = float(np.median(amplitude))
+    scale = typical_amplitude(pulses)
     if thresholds_adc is None:
         thresholds_adc = default_thresholds(pulses, settings, _THRESHOLDS)
-    walk = _walk_matrix(pulses, scale) if walk_correction else None
+    walk = walk_terms(pulses, scale) if walk_correction else None
     table, fits = [], []
     for threshold in thresholds_adc:
         residual = _leading_edge_difference(pulses, threshold, settings) - known

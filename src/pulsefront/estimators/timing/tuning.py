@@ -24,6 +24,8 @@ __all__ = [
     "known_differences",
     "prepare_pulses",
     "score_trial",
+    "typical_amplitude",
+    "walk_terms",
 ]
 
 Float = NDArray[np.float64]
@@ -167,7 +169,7 @@ def default_thresholds(
     DataError
         Pulses do not rise above the noise.
     """
-    scale = float(np.median(np.concatenate([pulse.amplitude(side) for side in pulses])))
+    scale = typical_amplitude(pulses)
     quiet = np.concatenate([side[:, : settings.baseline_samples] for side in pulses])
     lowest = max(3 * float(np.sqrt(np.mean(quiet.astype(np.float64) ** 2))), 0.5)
     if not scale > 2 * lowest:
@@ -178,6 +180,28 @@ def default_thresholds(
             remedy="check polarity and baseline_samples",
         )
     return [float(value) for value in np.geomspace(lowest, scale / 2, count)]
+
+
+def typical_amplitude(pulses: tuple[NDArray[np.float32], ...]) -> float:
+    """Return the median amplitude of both detectors, in the unit of the samples."""
+    return float(np.median(np.concatenate([pulse.amplitude(side) for side in pulses])))
+
+
+def walk_terms(pulses: tuple[NDArray[np.float32], ...], scale: float) -> Float:
+    """Return (event, 6) functions of both amplitudes that the walk of fixed thresholds is made of.
+
+    The foot of a pulse rises as a power of time, so that a fixed threshold is crossed later by
+    an inverse power of the amplitude; three of them bend enough for any pulse shape met here.
+    They are zero at *scale*, so that the correction does not shift the mean.
+    """
+
+    def of(side: NDArray[np.float32]) -> Float:
+        relative = np.maximum(pulse.amplitude(side), 1e-3 * scale) / scale
+        return np.column_stack([relative**-0.5, 1 / relative, np.log(relative)])
+
+    first, second = (of(side) for side in pulses)
+    middle = np.array([1.0, 1.0, 0.0])
+    return np.hstack([first - middle, middle - second])
 
 
 def fit_delay(residual_ns: Float, walk: Float | None = None) -> tuple[float, Float]:
