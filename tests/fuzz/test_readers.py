@@ -24,7 +24,8 @@ import pytest
 from pulsefront.errors import PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable, Quantity, Status
-from pulsefront.events.readers.base import DataWarning
+from pulsefront.events.readers.base import DataWarning, ReadOptions
+from pulsefront.events.readers.numbers import parse_lines
 from pulsefront.events.readers.open import open_events
 from strategies_events import (
     compass_bytes,
@@ -35,6 +36,7 @@ from strategies_events import (
     wavedump_bytes,
     wavedump_text_bytes,
 )
+from strategies_traces import isf_bytes, isf_file, wfm_bytes
 
 SECONDS = float(os.environ.get("PULSEFRONT_FUZZ_SECONDS", "3"))
 # Far longer than a slow machine takes, far shorter than for ever.
@@ -45,12 +47,23 @@ WAVES = RANDOM.integers(100, 4000, (12, 40)).astype(np.uint16)
 
 @dataclass(frozen=True)
 class Seed:
-    """A valid file: its format, content, where each record starts, and what marks an event."""
+    """A valid file: its format, content, where each record starts, and what marks an event.
+
+    Of tables, the mapping too; of records that begin with text, how long that is.
+    """
 
     name: str
     content: bytes
     starts: tuple[int, ...]
     column: str
+    mapping: str = ""
+    text_bytes: int = 0
+
+
+TEXTS = ("wavedump-text", "compass-text", "oscilloscope-text", "csv")
+STATES_ITS_END = ("lecroy", "tektronix-wfm")
+OPEN_END = ("oscilloscope-text", "csv")
+"""Their last line may lack its end, so that a number that is cut looks like a number."""
 
 
 def evenly(name: str, content: bytes, header: int, count: int, column: str) -> Seed:
@@ -60,12 +73,41 @@ def evenly(name: str, content: bytes, header: int, count: int, column: str) -> S
     return Seed(name, content, starts, column)
 
 
+def by_line(name: str, header: str, events: list[str], column: str, mapping: str = "") -> Seed:
+    ends = np.cumsum([len(header), *map(len, events)])
+    content = (header + "".join(events)).encode()
+    return Seed(name, content, tuple(ends.tolist()), column, mapping)
+
+
+def text_seeds() -> list[Seed]:
+    volts = np.round(RANDOM.normal(0.1, 0.02, (12, 40)), 6).tolist()
+    segments = [
+        "".join(f"{i * 4e-10 - 1e-8:.6e},{v!r}\n" for i, v in enumerate(wave)) for wave in volts
+    ]
+    hits = [
+        ";".join(map(str, [0, i % 2, 10**6 * i, 500, 200, "0x4000", 1, *wave])) + "\n"
+        for i, wave in enumerate(WAVES.tolist())
+    ]
+    rows = [f"{a!r},{b!r},{i}\n" for i, (a, b, *_) in enumerate(volts)]
+    settings = "LECROYWR620Zi,12345,Waveform\nSegments,12,SegmentSize,40\nTime,Ampl\n"
+    names = "BOARD;CHANNEL;TIMETAG;ENERGY;ENERGYSHORT;FLAGS;PROBE_CODE;SAMPLES\n"
+    mapping = '[columns.q]\nsource = ["a", "b"]\nunit = "1"\ndescription = "q"\n'
+    return [
+        by_line("oscilloscope-text", settings, segments, "waveform_adc"),
+        by_line("compass-text", names, hits, "waveform_adc"),
+        by_line("csv", "a,b,n\n", rows, "q", mapping),
+    ]
+
+
 def seeds() -> list[Seed]:
     catcher = RANDOM.integers(-2000, 2000, (9, 2, 32)).astype(np.int16)
     catcher_file = wavecatcher_bytes(catcher)
     text = wavedump_text_bytes(WAVES)
     text_starts = [i for i in range(len(text)) if text.startswith(b"Record Length", i)]
     drs = drs4_bytes(5, boards=(1,))
+    isf, isf_starts = isf_file([isf_bytes(wave.astype(np.int16)) for wave in WAVES])
+    wfm = wfm_bytes(WAVES.astype(np.int16))
+    wfm_starts = tuple(len(wfm) - 8 - 2 * 72 * (12 - i) for i in range(13))
     return [
         evenly("wavedump", wavedump_bytes(WAVES), 0, 12, "waveform_adc"),
         evenly("compass", compass_bytes(WAVES), 2, 12, "waveform_adc"),
@@ -77,20 +119,33 @@ def seeds() -> list[Seed]:
         evenly("petsys-group", petsys_bytes(30, form="petsys-group"), 0, 30, "time_ps"),
         evenly("lecroy", lecroy_bytes(WAVES.astype(np.int16)), 11 + 346 + 192, 12, "waveform_adc"),
         evenly("petsys-coincidence", petsys_bytes(30, form="petsys-coincidence"), 0, 30, "time_ps"),
+        Seed("tektronix-isf", isf, isf_starts, "waveform_adc", text_bytes=isf_starts[1] - 80),
+        Seed("tektronix-wfm", wfm, wfm_starts, "waveform_adc"),
+        *text_seeds(),
     ]
 
 
 SEEDS = seeds()
+parse_lines(b"1,2\n")  # compiled before memory is measured
 IDS = [f"{number}-{seed.name}" for number, seed in enumerate(SEEDS)]
 
 
-def read(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
+def options(path: Path, seed: Seed) -> ReadOptions:
+    """Return how to read the seed's file at *path*: a table with its mapping beside it."""
+    if not seed.mapping:
+        return ReadOptions()
+    mapping = path.parent / "mapping.toml"
+    mapping.write_text(seed.mapping)
+    return ReadOptions(mapping=mapping)
+
+
+def read(path: Path, name: str | None, seed: Seed) -> tuple[EventTable | None, bool]:
     """Return the events, or None after a clear error, and whether there was a warning."""
     failure = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            table = open_events(path, format_name=name).read()
+            table = open_events(path, options(path, seed), format_name=name).read()
         except PulsefrontError as error:
             failure = str(error)
     if failure is not None:
@@ -101,12 +156,12 @@ def read(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
     return table, bool(caught)
 
 
-def guarded(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
+def guarded(path: Path, name: str | None, seed: Seed) -> tuple[EventTable | None, bool]:
     """Read, and check that neither time nor memory runs away."""
     size = path.stat().st_size
     tracemalloc.start()
     start = time.perf_counter()
-    result = read(path, name)
+    result = read(path, name, seed)
     seconds = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -118,7 +173,7 @@ def guarded(path: Path, name: str | None) -> tuple[EventTable | None, bool]:
 def original(seed: Seed, folder: Path) -> np.ndarray:
     path = folder / "original"
     path.write_bytes(seed.content)
-    table, warned = read(path, seed.name)
+    table, warned = read(path, seed.name, seed)
     assert table is not None
     assert not warned
     return table[seed.column]
@@ -142,18 +197,24 @@ def test_truncation_at_every_byte(seed: Seed, tmp_path: Path) -> None:
     )} & set(range(len(seed.content))))  # fmt: skip
     for cut in places:
         path.write_bytes(seed.content[:cut])
-        table, warned = read(path, seed.name)
+        table, warned = read(path, seed.name, seed)
         count = sum(start <= cut for start in seed.starts[1:])
         if table is None:
             # An error only where no whole event is left.
             assert count == 0, cut
+            continue
+        if seed.name in OPEN_END and cut not in seed.starts:
+            assert len(table) in (count, count + 1), cut
+            np.testing.assert_array_equal(table[seed.column][:count], whole[:count])
             continue
         assert len(table) == count, cut
         assert (table.status == 0).all()
         if count:
             np.testing.assert_array_equal(table[seed.column], whole[:count])
         # A trace states its segments, so that it shows also when it ends between two.
-        end = len(seed.content) if seed.name == "lecroy" else seed.starts[count]
+        end = len(seed.content) if seed.name in STATES_ITS_END else seed.starts[count]
+        if seed.name in TEXTS and cut < seed.starts[0]:
+            continue  # names of columns are names, also where some are missing
         assert warned == (cut != end), cut
 
 
@@ -166,14 +227,14 @@ def test_flipped_bits_spoil_only_the_event_they_hit(seed: Seed, tmp_path: Path) 
         content = bytearray(seed.content)
         content[place] ^= 1 << int(random.integers(0, 8))
         path.write_bytes(bytes(content))
-        table, warned = guarded(path, seed.name)
+        table, warned = guarded(path, seed.name, seed)
         if table is None:
             continue
         if len(table) < len(whole):
             assert warned, f"byte {place}: events missing without a word"
         hit = sum(start <= place for start in seed.starts) - 1
-        if hit < 0:
-            continue  # the file's own header: other units or lengths, which nothing contradicts
+        if hit < 0 or place - seed.starts[hit] < seed.text_bytes:
+            continue  # a header or preamble: other units or lengths, which nothing contradicts
         for event in range(min(len(table), len(whole))):
             if event != hit and table.status[event] == 0:
                 np.testing.assert_array_equal(
@@ -183,9 +244,9 @@ def test_flipped_bits_spoil_only_the_event_they_hit(seed: Seed, tmp_path: Path) 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=IDS)
 def test_missing_or_added_bytes_never_give_wrong_events(seed: Seed, tmp_path: Path) -> None:
-    if seed.name == "wavedump-text":
+    if seed.name in TEXTS:
         pytest.skip("a digit more or less in a text file is a number like any other")
-    if seed.name == "lecroy":
+    if seed.name in STATES_ITS_END:
         pytest.skip("segments have no headers: only the end shows that bytes are missing")
     whole = original(seed, tmp_path)
     known = {row.tobytes() for row in whole}
@@ -193,12 +254,18 @@ def test_missing_or_added_bytes_never_give_wrong_events(seed: Seed, tmp_path: Pa
     for random in rounds(SECONDS / 20):
         place = int(random.integers(seed.starts[0], len(seed.content)))
         count = int(random.integers(1, 30))
+        hit = sum(start <= place for start in seed.starts) - 1
+        ends = min(place + count, len(seed.content))
+        if seed.text_bytes and not (
+            place - seed.starts[hit] >= seed.text_bytes and ends <= seed.starts[hit + 1]
+        ):
+            continue  # a letter more or less in a preamble is a setting like any other
         if random.integers(0, 2):
             content = seed.content[:place] + random.bytes(count) + seed.content[place:]
         else:
             content = seed.content[:place] + seed.content[place + count :]
         path.write_bytes(content)
-        table, warned = guarded(path, seed.name)
+        table, warned = guarded(path, seed.name, seed)
         if table is None:
             continue
         assert warned or len(content) == len(seed.content) or _whole_records_more(seed, content)
@@ -231,7 +298,7 @@ def test_wild_numbers_and_mixed_formats(seed: Seed, tmp_path: Path) -> None:
             content = content[:cut] + bytearray(other)
         path.write_bytes(bytes(content))
         for name in (seed.name, None):
-            table, _ = guarded(path, name)
+            table, _ = guarded(path, name, seed)
             assert table is None or len(table) <= len(content)
 
 
@@ -240,8 +307,8 @@ def test_noise_is_no_format(seed: Seed, tmp_path: Path) -> None:
     path = tmp_path / "noise"
     for random in rounds(SECONDS / 40):
         path.write_bytes(random.bytes(int(random.integers(1, 5000))))
-        guarded(path, seed.name)
-        guarded(path, None)
+        guarded(path, seed.name, seed)
+        guarded(path, None, seed)
 
 
 COLUMNS = {"waveform_adc": WAVES, "time_ns": np.arange(12) * 1.5}
@@ -357,7 +424,7 @@ def test_an_impossible_trigger_time_costs_its_segment_its_times_alone(tmp_path: 
     at = seed.starts[0] - bytes_of_pairs + 16
     content[at : at + 8] = struct.pack("<d", 1e308)
     path.write_bytes(bytes(content))
-    table, _ = guarded(path, seed.name)
+    table, _ = guarded(path, seed.name, seed)
     assert table is not None
     assert table.status.tolist() == [0, int(Status.BAD_HEADER), *([0] * (len(whole) - 2))]
     assert np.isnan(table["trigger_time_s"]).tolist() == (table.status != 0).tolist()

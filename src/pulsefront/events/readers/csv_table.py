@@ -25,7 +25,7 @@ from pulsefront.events.readers.numbers import (
     Fields,
     parse_lines,
 )
-from pulsefront.events.readers.text_blocks import text_blocks
+from pulsefront.events.readers.text_blocks import tell_of_open_end, text_blocks
 from pulsefront.events.readers.text_layout import TextLayout, find_layout
 
 __all__ = ["open_csv", "recognises"]
@@ -103,6 +103,8 @@ def _columns(
             at = offset + int(fields.offsets[odd[0]])
             incomplete(path, options, byte_offset=at, events_kept=kept, problem="ends in a row")
             count = int(odd[0])
+        else:
+            tell_of_open_end(path, content)
         if count:
             yield {name: _column(fields, layout, name, whole, path, rows, count) for name in wanted}
         rows += count

@@ -121,6 +121,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         "sample_interval_ns": told.interval_s * 1e9,
         "millivolts_per_count": told.gain_v * 1000.0,
         "vertical_offset_mv": told.offset_v * 1000.0,
+        "millivolts_at_zero": -told.offset_v * 1000.0,
         "events": whole,
     }
     return EventFile(path, FORMAT, QUANTITIES, provenance, 2 * told.samples, stream)

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
-from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
 from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, Fields, parse_lines
+from pulsefront.events.readers.text_blocks import tell_of_open_end
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 
@@ -62,6 +63,7 @@ class _Layout:
     names: tuple[str, ...]
     increment_s: float | None
     counts_up: bool
+    segment_samples: int | None
 
 
 def recognises(head: bytes, path: Path) -> bool:  # noqa: ARG001 - readers share a signature
@@ -82,8 +84,8 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     layout = _layout(read_head(path, HEAD))
     if layout is None:
         raise UnsupportedFormat("holds no lines of a time and voltages", file=path)
-    times, volts = _samples(path, layout)
-    starts, length = _segments(times)
+    times, volts, cut = _samples(path, layout)
+    starts, length = _segments(times, layout, path, options, cut=cut)
     interval_s, even = _interval(times[:length], layout, options, path)
     waves = volts[: len(starts) * length].reshape(len(starts), length, -1).transpose(0, 2, 1)
     if waves.shape[1] == 1:
@@ -185,7 +187,7 @@ def _named(
         increment = _number(last[-1] if last and last[-1] else "".join(last[-2:-1]), decimal)
     return _Layout(
         delimiter, decimal, rows_at, int(fields.counts[0]), time, channels, tuple(names),
-        increment, counts_up,
+        increment, counts_up, _segment_samples(settings, delimiter),
     )  # fmt: skip
 
 
@@ -201,6 +203,16 @@ def _setting(settings: list[str], delimiter: str, decimal: str) -> float | None:
     return None
 
 
+def _segment_samples(settings: list[str], delimiter: str) -> int | None:
+    """Return how many samples a segment has, where the settings (LeCroy's) state it."""
+    for line in settings:
+        words = [word.strip().strip('"') for word in line.split(delimiter)]
+        if "SegmentSize" in words[:-1]:
+            told = words[words.index("SegmentSize") + 1]
+            return int(told) if told.isdigit() and int(told) > 0 else None
+    return None
+
+
 def _number(word: str, decimal: str) -> float | None:
     try:
         number = float(word.strip().removesuffix("s").replace(decimal, "."))
@@ -209,16 +221,19 @@ def _number(word: str, decimal: str) -> float | None:
     return number if np.isfinite(number) and number > 0 else None
 
 
-def _samples(path: Path, layout: _Layout) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (sample,) times and (sample, channel) voltages of the whole file."""
+def _samples(path: Path, layout: _Layout) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Return (sample,) times, (sample, channel) voltages of the file, and whether a line is cut."""
     if path.stat().st_size > LARGEST_FILE:
         raise UnsupportedFormat("is too long for one trace", file=path)
     with open(path, "rb") as file:
         file.seek(layout.rows_at)
-        fields = parse_lines(file.read(), layout.delimiter, layout.decimal)
-    odd = np.flatnonzero(fields.counts != layout.fields)
+        content = file.read()
+    fields = parse_lines(content, layout.delimiter, layout.decimal)
     chosen = np.array([layout.time, *layout.channels])
-    index = fields.starts[:-1][:, None] + chosen
+    cut = not content.endswith(b"\n") and len(fields.counts) > 1 and _is_cut(fields, chosen)
+    count = len(fields.counts) - cut
+    odd = np.flatnonzero(fields.counts[:count] != layout.fields)
+    index = fields.starts[:count][:, None] + chosen
     if not len(odd):
         odd = np.flatnonzero(np.isin(fields.kind[index], (EMPTY, NO_NUMBER)).any(axis=1))
     if len(odd):
@@ -228,18 +243,50 @@ def _samples(path: Path, layout: _Layout) -> tuple[NDArray[np.float64], NDArray[
             field=f"byte {layout.rows_at + int(fields.offsets[odd[0]])}",
             remedy="a trace that was cut cannot be compared with others: save it again",
         )
+    if not cut:
+        tell_of_open_end(path, content)
     values = fields.real[index]
-    return values[:, 0], values[:, 1:]
+    return values[:, 0], values[:, 1:], cut
 
 
-def _segments(times: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    """Return where segments of one length begin, and the length; one where they do not fit."""
+def _is_cut(fields: Fields, chosen: NDArray[np.int64]) -> bool:
+    """Return whether the last line lacks a number."""
+    kinds = fields.kind[fields.starts[-2] :]
+    return len(kinds) <= chosen[-1] or bool(np.isin(kinds[chosen], (EMPTY, NO_NUMBER)).any())
+
+
+def _segments(
+    times: NDArray[np.float64], layout: _Layout, path: Path, options: ReadOptions, *, cut: bool
+) -> tuple[NDArray[np.int64], int]:
+    """Return where the whole segments begin, and their length; `incomplete` where the last is cut.
+
+    Raises
+    ------
+    DataError
+        They differ in length.
+    TruncatedFile
+        Not one is whole; or one is cut, if reading is strict.
+    """
     starts = np.concatenate([[0], np.flatnonzero(np.diff(times) < 0) + 1])
     length = int(starts[1]) if len(starts) > 1 else len(times)
-    if len(starts) > 1 and (
-        (np.diff(starts) != length).any() or len(times) != length * len(starts)
-    ):
-        raise DataError("its segments differ in length, or the last is cut", field="time")
+    if layout.segment_samples is not None:
+        length = layout.segment_samples
+    elif len(starts) == 1 and cut:
+        length = len(times) + 1
+    ends = np.append(starts[1:], len(times))
+    odd = np.flatnonzero(ends - starts != length)
+    if len(odd) and (odd[0] < len(starts) - 1 or ends[-1] - starts[-1] > length):
+        raise DataError(
+            "its segments differ in length",
+            file=path,
+            field="time",
+            value=f"{int((ends - starts)[odd[0]])} and {length} samples",
+        )
+    if len(odd) or cut:
+        whole = len(starts) - bool(len(odd))
+        at = path.stat().st_size
+        incomplete(path, options, byte_offset=at, events_kept=whole, problem="ends in a trace")
+        starts = starts[:whole]
     return starts, length
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
+from pulsefront.events.readers.base import DataWarning
 
-__all__ = ["BOM", "text_blocks"]
+__all__ = ["BOM", "tell_of_open_end", "text_blocks"]
 
 BLOCK = 1 << 18
 LONGEST_LINE = 64 << 20
+LINES_COMPARED = 50
 BOM = b"\xef\xbb\xbf"
 """What some programs write before UTF-8."""
 
@@ -39,3 +42,17 @@ def text_blocks(path: Path, offset: int = 0, block: int = BLOCK) -> Iterator[tup
                 raise UnsupportedFormat("has a line without end", file=path, value=offset)
         if rest:
             yield offset, rest
+
+
+def tell_of_open_end(path: Path, content: bytes) -> None:
+    """Warn where the last line has no end and is shorter than those before: it may be cut.
+
+    Parameters
+    ----------
+    content
+        The last lines of the file, with its end.
+    """
+    *before, last = content.rsplit(b"\n", LINES_COMPARED)
+    if last and len(before) > 1 and len(last) < min(len(line.rstrip(b"\r")) for line in before[1:]):
+        problem = "its last line has no end and is shorter than those before: it may be cut"
+        warnings.warn(f"{path}: {problem}", DataWarning, stacklevel=3)

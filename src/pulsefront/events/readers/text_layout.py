@@ -67,7 +67,8 @@ def find_layout(
     while head.startswith(b"#", start) and b"\n" in head[start:]:
         start = head.index(b"\n", start) + 1
     lines = head[start:].split(b"\n")
-    if not whole:
+    if not whole or len(lines) > 2:
+        # A last line without its end may be cut: it does not say how the others are laid out.
         lines = lines[:-1]
     if not lines:
         return None

@@ -3,7 +3,8 @@
 Files of one name but for the number of a channel (``C1run00003.csv`` and ``C2run00003.csv``,
 ``tek0003CH1.csv`` and ``tek0003CH2.csv``) are the channels of one event; the events come in the
 order of their numbers. A file that is no trace, that cannot be read, or that differs from most in
-length or sampling interval is left out and named.
+length or sampling interval is left out and named. Where the vertical scale changes from file to
+file, all samples become values in its unit.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy as np
 from pulsefront.errors import DataError, PulsefrontError, TruncatedFile
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions
+from pulsefront.events.readers.vertical import VerticalScale
 
 __all__ = ["open_folder"]
 
-TRACES = ("oscilloscope-text", "lecroy")
+TRACES = ("oscilloscope-text", "lecroy", "tektronix-isf", "tektronix-wfm")
 CHANNEL = re.compile(
     r"(?<![A-Za-z])(?:CH|C)(\d{1,2})(?!\d)|(?<=\d)CH(\d{1,2})(?!\d)", re.IGNORECASE
 )
@@ -70,6 +72,7 @@ def open_folder(
     ]
     traces = [trace for trace, kind in zip(traces, kinds, strict=True) if kind == usual]
     _tell(folder, left, options, len(traces))
+    traces = _of_one_scale(traces, folder)
     groups = _groups(traces, folder)
     first = groups[0][0][2]
     provenance: dict[str, Any] = {
@@ -100,6 +103,31 @@ def _kind(trace: Trace) -> tuple[Any, ...]:
     rounded = round(np.log(interval) / SAME_INTERVAL) if interval > 0 else 0
     # Written with six digits, intervals of one setting differ in the last.
     return form, table["waveform_adc"].shape[1:], table["waveform_adc"].dtype, rounded // 100
+
+
+def _of_one_scale(traces: list[Trace], folder: Path) -> list[Trace]:
+    """Return traces whose samples compare: as they are, or in the unit of their scales.
+
+    Raises
+    ------
+    DataError
+        The scales have different units.
+    """
+    scales = [VerticalScale.from_provenance(table.provenance) for _, _, table in traces]
+    told = [scale for scale in scales if scale is not None]
+    if len(set(told)) < 2:
+        return traces
+    if len({scale.unit for scale in told}) > 1:
+        units = sorted({scale.unit for scale in told})
+        raise DataError("mixes units", file=folder, value=units, remedy="put them in two folders")
+    scaled = []
+    for (form, path, table), scale in zip(traces, scales, strict=True):
+        if scale is not None:
+            column = {"waveform_adc": scale.applied(table["waveform_adc"])}
+            kept = {key: v for key, v in table.provenance.items() if key not in scale.told}
+            changed = table.with_columns(column, {"waveform_adc": scale.quantity})
+            scaled.append((form, path, changed.with_provenance(kept)))
+    return scaled
 
 
 def _tell(folder: Path, left: list[str], options: ReadOptions, kept: int) -> None:

@@ -26,6 +26,12 @@ SIGNATURES: tuple[tuple[int | None, bytes, str, str], ...] = (
     (0, rb"MATLAB 5\.0", "a MATLAB file", "save it as version 7.3, which is HDF5"),
     # Two letters and the version of the format, two digits.
     (0, rb"AG\d\d", "a Keysight binary trace", "save it as CSV on the oscilloscope"),
+    (
+        0,
+        rb":?LLWFM",
+        "a waveform of an older Tektronix TDS",
+        "save it as ISF or CSV, or convert it with RigolWFM (PyPI)",
+    ),
     (0, rb"\xa5\xa5", "a Rigol binary trace", "save it as CSV, or convert it with RigolWFM (PyPI)"),
     (0, rb"\x1f\x8b", "compressed by gzip", "unpack it with gunzip"),
     (0, rb"BZh", "compressed by bzip2", "unpack it with bunzip2"),
