@@ -28,6 +28,8 @@ from pulsefront.cli.data_options import (
 
 if TYPE_CHECKING:
     from pulsefront.estimators.pulses.settings import PickoffSettings
+    from pulsefront.events.readers.base import EventFile
+    from pulsefront.progress import Report
 
 __all__ = ["charges", "pickoff"]
 
@@ -202,6 +204,10 @@ def charges(
     ] = None,
     saturation_low_adc: SaturationLow = None,
     saturation_high_adc: SaturationHigh = None,
+    least_channels: Annotated[
+        int | None,
+        typer.Option(help="Of groups of hits: flag those in which fewer channels fired."),
+    ] = None,
     format_name: Format = None,
     sample_interval_ns: SampleInterval = None,
     tag_interval_ns: TagInterval = None,
@@ -218,9 +224,14 @@ def charges(
     the whole waveform or from --start to --stop; of bipolar pulses that of the first lobe. Labels
     of a scan go along: the store of a manifest is the [measured] of a position study. An event is
     flagged where a sample of any channel is cut off.
+
+    Of PETsys groups an event is a group, and the charge of a channel the energy of its hit: 0 where
+    it did not fire. --channels lists the channels of one detector in the order of its photosensors;
+    hits elsewhere are left out and counted.
     """
     from pulsefront.events.ingest import open_sources
     from pulsefront.measured.charges import write_charges
+    from pulsefront.measured.groups import holds_groups
     from pulsefront.measured.pickoff import counted_status, told_limits
     from pulsefront.progress import progress
 
@@ -238,11 +249,63 @@ def charges(
     )
     with warnings_on_stderr(), progress("charges", "events") as report:
         opened = open_sources(files, options, format_name=format_name, join=join.value)
+        if holds_groups(opened):
+            others = {**given, "settings": settings, "saturation_high_adc": None}
+            _refuse(others, "is for waveforms, and this file holds groups of hits")
+            _charges_of_groups(opened, out, channels, saturation_high_adc, least_channels, report)
+            return
+        _refuse({"least_channels": least_channels}, "is for groups of hits")
         found = write_charges(chosen_channels(opened, channels), out, chain, report=report)
     counted = counted_status(found.status)
     typer.echo(f"{out}: {found.events} events, {found.channels} channel(s); {counted}")
     for line in told_limits(found.settings):
         typer.echo(line)
+
+
+def _charges_of_groups(
+    source: EventFile,
+    out: Path,
+    channels: str | None,
+    saturation: float | None,
+    least_channels: int | None,
+    report: Report,
+) -> None:
+    """Write the charges of groups of hits, and say what they hold."""
+    from pulsefront.events.channels import parse_channels
+    from pulsefront.measured.groups import write_group_charges
+    from pulsefront.measured.pickoff import counted_status
+
+    found = write_group_charges(
+        source,
+        out,
+        () if channels is None else parse_channels(channels),
+        saturation=saturation,
+        least_channels=least_channels or 1,
+        report=report,
+    )
+    counted = counted_status(found.status)
+    typer.echo(f"{out}: {found.events:,} groups, {len(found.channels)} channels; {counted}")
+    mean = found.hits / max(found.events, 1)
+    typer.echo(f"{mean:.3g} hits a group on average; channels that did not fire have charge 0")
+    if found.hits_elsewhere:
+        typer.echo(
+            f"left out: {found.hits_elsewhere:,} hits in other channels, and with them "
+            f"{found.groups_elsewhere:,} groups"
+        )
+    if found.damaged:
+        typer.echo(f"left out: {found.damaged:,} damaged records")
+    if saturation is None:
+        for channel, level in found.saturation.items():
+            typer.echo(f"channel {channel}: hits pile up at {level:g}, taken for saturation")
+
+
+def _refuse(options: dict[str, object], problem: str) -> None:
+    """Raise `ConfigError` for the first option that was given in vain."""
+    from pulsefront.errors import ConfigError
+
+    for name, value in options.items():
+        if value is not None:
+            raise ConfigError(problem, field=f"--{name.replace('_', '-')}", value=str(value))
 
 
 def _pickoff_settings(
