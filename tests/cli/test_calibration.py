@@ -56,7 +56,7 @@ def test_from_hits_to_calibrated_coincidences(tmp_path: Path) -> None:
     assert table.provenance["coincidence_window_ns"] == 5
 
     told = invoke("calibrate", pairs, "--peaks-kev", "511,1274.5", "--out", cal)
-    assert told.count("keV per count") == 4
+    assert told.count("keV per unit of charge") == 4
     assert told.count("; time offset ") == 4
     assert (tmp_path / "cal.png").stat().st_size > 10_000
     found = json.loads(cal.read_text())

@@ -44,6 +44,16 @@ def test_ranges_and_nonsense() -> None:
         parse_channels("0-3,2")
 
 
+def test_a_channel_may_be_given_by_the_name_it_has_in_the_file() -> None:
+    names = ("CH2", "CH3", "CH4")
+    assert parse_channels("CH4,CH2", names) == (2, 0)
+    assert parse_channels("CH4 1", names) == (2, 1)
+    with pytest.raises(ConfigError, match="twice"):
+        parse_channels("CH2,0", names)
+    with pytest.raises(ConfigError, match="or CH2,CH3,CH4"):
+        parse_channels("CH1", names)
+
+
 @given(st.permutations(range(5)), st.integers(1, 5), st.booleans())
 def test_the_chosen_channels_are_those_columns(
     order: list[int], count: int, numbered: bool

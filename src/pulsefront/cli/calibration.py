@@ -296,7 +296,8 @@ def _told(found: Calibration) -> list[str]:
     walks = found.walks or (None,) * len(names)
     for name, fitted, offset, walk in zip(names, found.energies, offsets, walks, strict=True):
         peaks = ", ".join(_of_peak(peak) for peak in fitted.peaks)
-        line = f"{name}: {fitted.gain_kev:.5g} keV per count {fitted.offset_kev:+.3g} keV; {peaks}"
+        scale = f"{fitted.gain_kev:.5g} keV per unit of charge {fitted.offset_kev:+.3g} keV"
+        line = f"{name}: {scale}; {peaks}"
         if offset is not None:
             line += f"; time offset {offset:+.4f} ns"
         if walk is not None:

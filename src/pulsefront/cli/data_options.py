@@ -59,7 +59,8 @@ Files = Annotated[
 Channels = Annotated[
     str | None,
     typer.Option(
-        "--channels", help="Channels to take, in this order, e.g. 14,26 or 0-3,8; all if left out."
+        "--channels",
+        help="Channels to take, in this order, e.g. 14,26, 0-3,8 or CH1,CH2; all if left out.",
     ),
 ]
 Format = Annotated[
@@ -115,9 +116,11 @@ def read_options(
 
 def chosen_channels(source: EventFile, text: str | None) -> EventFile:
     """Return *source* with the channels that ``--channels`` names."""
-    from pulsefront.events.channels import parse_channels, with_channels
+    from pulsefront.events.channels import channel_names, parse_channels, with_channels
 
-    return source if text is None else with_channels(source, parse_channels(text))
+    if text is None:
+        return source
+    return with_channels(source, parse_channels(text, channel_names(source)))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
 
-__all__ = ["parse_channels", "with_channels"]
+__all__ = ["channel_names", "parse_channels", "with_channels"]
 
 OF_CHANNELS = (
     "waveform_adc",
@@ -34,8 +34,10 @@ OF_BOARDS = ("trigger_cell",)
 """Columns whose second axis may be the board."""
 
 
-def parse_channels(text: str) -> tuple[int, ...]:
+def parse_channels(text: str, names: Sequence[str] = ()) -> tuple[int, ...]:
     """Return the channels that a text like ``0-3,8`` names, in its order.
+
+    A word that is one of *names*, as ``CH2``, stands for the index of that name.
 
     Raises
     ------
@@ -45,17 +47,25 @@ def parse_channels(text: str) -> tuple[int, ...]:
     found: list[int] = []
     try:
         for word in text.replace(",", " ").split():
+            if word in names:
+                found.append(list(names).index(word))
+                continue
             first, dash, last = word.partition("-")
             found += range(int(first), int(last if dash else first) + 1)
     except ValueError:
         found = []
     if not found:
-        raise ConfigError(
-            "names no channels", field="--channels", value=text, remedy="write 0 or 0-3,8"
-        )
+        written = f"write 0 or 0-3,8{' or ' + ','.join(names) if names else ''}"
+        raise ConfigError("names no channels", field="--channels", value=text, remedy=written)
     if len(set(found)) < len(found):
         raise ConfigError("names a channel twice", field="--channels", value=text)
     return tuple(found)
+
+
+def channel_names(source: EventFile) -> tuple[str, ...]:
+    """Return what the file calls its channels; nothing where it gives no names."""
+    listed = [name for names in source.provenance.get("channels", ()) for name in _listed(names)]
+    return tuple(name for name in listed if isinstance(name, str))
 
 
 def with_channels(source: EventFile, channels: Sequence[int]) -> EventFile:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
+from pulsefront.events.channels import channel_names
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events, recognise
 
@@ -123,6 +124,14 @@ def test_a_folder_of_traces_is_one_set(tmp_path: Path) -> None:
     for row, number in enumerate((2, 9, 10)):
         alone = open_events(tmp_path / f"trace{number}.csv").read()
         np.testing.assert_array_equal(table["waveform_adc"][row], alone["waveform_adc"][0])
+
+
+def test_a_folder_of_traces_with_several_channels_keeps_their_names(tmp_path: Path) -> None:
+    for number in range(3):
+        written(tmp_path, VENDORS["tektronix"][0], f"tek{number:04}ALL.csv")
+    opened = open_events(tmp_path)
+    assert channel_names(opened) == ("CH1", "CH2")
+    assert opened.read()["waveform_adc"].shape == (3, 2, 60)
 
 
 @pytest.mark.parametrize("name", ["C{c}run{n:05}.csv", "tek{n:04}CH{c}.csv"])

@@ -299,7 +299,7 @@ def _interval(
     if layout.counts_up:
         span = span * (layout.increment_s or 0.0)
     if layout.increment_s is not None and not layout.counts_up:
-        return layout.increment_s, "as the settings say"
+        return layout.increment_s, "as the lines above the samples say"
     if span > 0 and len(times) > 1:
         turns = (times - times[0]) / ((times[-1] - times[0]) / (len(times) - 1))
         if np.abs(turns - np.arange(len(times))).max() < UNEVEN:

@@ -79,7 +79,7 @@ def open_folder(
         **first.provenance,
         "file": folder.name,
         "files": len(traces),
-        "channels": [_channel(path) or path.stem for _, path, _ in groups[0]],
+        "channels": [name for trace in groups[0] for name in _names(trace)],
         "events": sum(len(group[0][2]) for group in groups),
     }
 
@@ -143,6 +143,15 @@ def _tell(folder: Path, left: list[str], options: ReadOptions, kept: int) -> Non
 def _channel(path: Path) -> str:
     found = CHANNEL.search(path.stem)
     return "" if found is None else f"CH{int(found[1] or found[2])}"
+
+
+def _names(trace: Trace) -> list[str]:
+    """Return the channels of a trace: its file is named after its only one, or it names them."""
+    _, path, table = trace
+    own = [str(name) for name in table.provenance.get("channels", ())]
+    if len(own) == 1 and _channel(path):
+        return [_channel(path)]
+    return own or [path.stem]
 
 
 def _groups(traces: list[Trace], folder: Path) -> list[list[Trace]]:
