@@ -230,3 +230,77 @@ def lecroy_bytes(
     times = pairs.astype(f"{order}f8").tobytes() if triggers else b""
     words = waveforms.astype(waveforms.dtype.newbyteorder(order)).tobytes()
     return prefix + bytes(descriptor) + times + words
+
+
+def petsird_scanner(
+    elements: tuple[tuple[int, int], ...] = ((4, 3),), energy_bins: int = 5, tof_bins: int = 9
+):
+    """Return a header of modules that are nowhere: (modules, elements in each) of every type."""
+    import petsird
+
+    still = petsird.RigidTransformation(matrix=np.eye(3, 4, dtype=np.float32))
+    corners = [petsird.Coordinate(c=np.full(3, i, np.float32)) for i in range(8)]
+    box = petsird.BoxSolidVolume(shape=petsird.BoxShape(corners=corners), material_id=1)
+    replicated = [
+        petsird.ReplicatedDetectorModule(
+            object=petsird.DetectorModule(
+                detecting_elements=petsird.ReplicatedBoxSolidVolume(
+                    object=box, transforms=[still] * each
+                )
+            ),
+            transforms=[still] * modules,
+        )
+        for modules, each in elements
+    ]
+    types = len(elements)
+    tof = petsird.BinEdges(edges=np.linspace(-90, 90, tof_bins + 1, dtype=np.float32))
+    energy = petsird.BinEdges(edges=np.linspace(400, 650, energy_bins + 1, dtype=np.float32))
+    scanner = petsird.ScannerInformation(
+        model_name="made up",
+        scanner_geometry=petsird.ScannerGeometry(replicated_modules=replicated),
+        tof_bin_edges=[[tof] * (i + 1) for i in range(types)],
+        tof_resolution=[[30.0] * (i + 1) for i in range(types)],
+        event_energy_bin_edges=[energy] * types,
+        energy_resolution_at_511=[0.1] * types,
+        prompt_event_policy=petsird.CoincidencePolicy.REJECT_HIGHER_MULTIPLES,
+    )
+    return petsird.Header(scanner=scanner)
+
+
+def petsird_bytes(blocks: list, header=None) -> tuple[bytes, tuple[int, ...]]:
+    """Return the bytes of a PETSIRD file as petsird writes it, and where each block begins.
+
+    The last number is where the mark of the end is.
+    """
+    import io
+
+    import petsird
+
+    lengths = []
+    for count in range(len(blocks) + 1):
+        stream = io.BytesIO()
+        with petsird.BinaryPETSIRDWriter(stream) as writer:
+            writer.write_header(header or petsird_scanner())
+            writer.write_time_blocks(block for block in blocks[:count])
+        lengths.append(len(stream.getvalue()) - 1)
+    return stream.getvalue(), tuple(lengths)
+
+
+def petsird_pairs(events: int = 12, per_block: int = 1) -> list:
+    """Return blocks of coincidences of the first type of modules of `petsird_scanner`."""
+    import petsird
+
+    random = np.random.default_rng(8)
+    blocks = []
+    for number in range(events // per_block):
+        pairs = [
+            petsird.CoincidenceEvent(
+                detection_bins=sorted(map(int, random.integers(0, 60, 2)), reverse=True),
+                tof_idx=int(random.integers(0, 9)),
+            )
+            for _ in range(per_block)
+        ]
+        interval = petsird.TimeInterval(start=300 + number, stop=301 + number)
+        block = petsird.EventTimeBlock(time_interval=interval, prompt_events=[[pairs]])
+        blocks.append(petsird.TimeBlock.EventTimeBlock(block))
+    return blocks

@@ -18,6 +18,7 @@ PACKAGES = {
     "cluster": ("distributed",),
     "postgresql": ("psycopg",),
     "dicom": ("pydicom",),
+    "petsird": ("petsird",),
 }
 """Packages, by the name they are imported with, that ``pip install 'pulsefront[EXTRA]'`` adds."""
 

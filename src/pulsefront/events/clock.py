@@ -26,7 +26,13 @@ __all__ = ["CLOCK_STRETCH", "STRETCH", "ClockStretches", "time_column", "with_st
 CLOCK_STRETCH = "clock_stretch"
 STRETCH = Quantity("1", "number of the stretch in which the clock ran on: times compare within it")
 
-SECONDS = {"time_ps": 1e-12, "time_ns": 1e-9, "trigger_time_s": 1.0, "epoch_s": 1.0}
+SECONDS = {
+    "time_ps": 1e-12,
+    "time_ns": 1e-9,
+    "trigger_time_s": 1.0,
+    "epoch_s": 1.0,
+    "block_start_ms": 1e-3,
+}
 """Columns that hold the time of a hit, the finest first, and what one of each is in seconds."""
 
 DISORDER_S = 0.01

@@ -26,6 +26,7 @@ SECONDS_PER_UNIT = {
     "time_ps": 1e-12,
     "epoch_s": 1.0,
     "trigger_time_s": 1.0,
+    "block_start_ms": 1e-3,
 }
 PULSES_SHOWN = 200
 

@@ -22,6 +22,13 @@ SIGNATURES: tuple[tuple[int | None, bytes, str, str], ...] = (
     (0, rb"LAMA", "data of SIS3316 by llamaDAQ", "convert it with daq2lh5 to LH5"),
     (28, rb"\x00\x01\xda\xc0", "an EVIO file", "convert it with the tools of CODA to ROOT or HDF5"),
     (28, rb"\xc0\xda\x01\x00", "an EVIO file", "convert it with the tools of CODA to ROOT or HDF5"),
+    (0, rb"yardl", "yardl data, but no PETSIRD", "convert it with its own package"),
+    (
+        0,
+        rb'\{"yardl',
+        "PETSIRD or other yardl data as NDJSON",
+        "copy it to binary with its package",
+    ),
     (0, rb"TDSm", "a LabVIEW TDMS file", "convert it with nptdms (PyPI) to HDF5"),
     (0, rb"MATLAB 5\.0", "a MATLAB file", "save it as version 7.3, which is HDF5"),
     # Two letters and the version of the format, two digits.
