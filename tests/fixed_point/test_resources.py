@@ -25,6 +25,9 @@ from pulsefront.fixed_point import (
 )
 from toys_firmware import mlp
 
+PLAIN = {"strategy": "Resource"}
+"""Without reuse its circuits are plain ones; a new event comes every two cycles."""
+
 
 def one_layer(weights, *, bits: int = 8, weight_bits: int = 6, bias=None, to=None):
     layer = Dense(
@@ -46,26 +49,26 @@ def one_layer(weights, *, bits: int = 8, weight_bits: int = 6, bias=None, to=Non
     [(0, 0), (1, 0), (8, 0), (-16, 0), (7, 1), (3, 1), (21, 2), (-11, 2)],
 )
 def test_one_constant_takes_one_adder_less_than_its_signed_digits(weight, adders):
-    estimate = estimate_resources(one_layer([[weight]]), clock_period_ns=100)
+    estimate = estimate_resources(one_layer([[weight]]), clock_period_ns=100, **PLAIN)
     assert estimate.lut == sum(8 + depth for depth in (1, 2)[:adders])
     assert estimate.dsp == estimate.bram_18k == 0
 
 
 def test_a_tree_of_four_inputs_by_hand():
     model = one_layer([[1], [2], [4], [8]])
-    loose = estimate_resources(model, clock_period_ns=5.0)
+    loose = estimate_resources(model, clock_period_ns=5.0, **PLAIN)
     # Two adders of 9 bits, one of 10; one register of the result, no other in between.
     assert (loose.lut, loose.ff) == (9 + 9 + 10, model.tensors["d"].format.width)
-    assert (loose.latency_cycles, loose.interval_cycles) == (1, 1)
-    tight = estimate_resources(model, clock_period_ns=2.5)
-    assert (tight.latency_cycles, tight.lut) == (2, loose.lut)
+    assert (loose.latency_cycles, loose.interval_cycles) == (1 + 1, 2)
+    tight = estimate_resources(model, clock_period_ns=2.5, **PLAIN)
+    assert (tight.latency_cycles, tight.lut) == (2 + 1, loose.lut)
     assert tight.ff == loose.ff + 2 * 9
 
 
 def test_a_bias_is_one_more_term_and_a_zero_bias_none():
-    plain = estimate_resources(one_layer([[1], [1]]))
-    assert estimate_resources(one_layer([[1], [1]], bias=[0])) == plain
-    assert estimate_resources(one_layer([[1], [1]], bias=[9])).lut == plain.lut + 10
+    plain = estimate_resources(one_layer([[1], [1]]), **PLAIN)
+    assert estimate_resources(one_layer([[1], [1]], bias=[0]), **PLAIN) == plain
+    assert estimate_resources(one_layer([[1], [1]], bias=[9]), **PLAIN).lut == plain.lut + 10
 
 
 def test_zero_weights_cost_nothing_without_reuse():
@@ -77,12 +80,12 @@ def test_zero_weights_cost_nothing_without_reuse():
 
 def test_wide_products_go_to_dsps_but_not_in_distributed_arithmetic():
     model = one_layer([[1023], [513]], bits=12, weight_bits=12)
-    assert estimate_resources(model).dsp == 2
+    assert estimate_resources(model, **PLAIN).dsp == 2
     assert estimate_resources(model, strategy="distributed_arithmetic").dsp == 0
     narrow = one_layer([[1023], [513]], bits=9, weight_bits=12)
-    assert estimate_resources(narrow).dsp == 0
+    assert estimate_resources(narrow, **PLAIN).dsp == 0
     very = one_layer([[(1 << 30) + 1]], bits=20, weight_bits=33)
-    assert estimate_resources(very).dsp == 4
+    assert estimate_resources(very, **PLAIN).dsp == 4
 
 
 def test_reuse_divides_multipliers_and_multiplies_the_interval():
@@ -119,9 +122,10 @@ def test_a_convolution_runs_its_positions_in_turn():
         Clip("l", ("f",), -4, 9),
     )
     model = FixedPointModel("net", (Input("x", (10, 2), FixedPointFormat(6, 6)),), layers, ("l",))
-    estimate = estimate_resources(model)
+    estimate = estimate_resources(model, strategy="Resource")
     rows = {row.layer: row for row in estimate.layers}
-    assert rows["c"].interval_cycles == estimate.interval_cycles == 8
+    assert rows["c"].interval_cycles == estimate.interval_cycles == 8 * 2
+    assert estimate_resources(model).interval_cycles == 8
     # Six terms of 6 bits for each of four filters: three adders of 7 bits, one of 8, one of 9.
     assert rows["c"].lut == 4 * (3 * 7 + 8 + 9)
     assert rows["m"].lut == 2 * 16 * model.tensors["m"].format.width
@@ -131,14 +135,16 @@ def test_a_convolution_runs_its_positions_in_turn():
 
 def test_rounding_and_saturation_are_counted_where_they_can_happen():
     wide = one_layer([[1], [1]], to=Assignment(FixedPointFormat(9, 9), "RND", "SAT"))
-    plain = estimate_resources(one_layer([[1], [1]]))
-    assert estimate_resources(wide).lut == plain.lut  # nothing is dropped, nothing overflows
+    plain = estimate_resources(one_layer([[1], [1]]), **PLAIN)
+    assert (
+        estimate_resources(wide, **PLAIN).lut == plain.lut
+    )  # nothing is dropped, nothing overflows
     narrow = one_layer([[1], [1]], to=Assignment(FixedPointFormat(5, 7), "RND", "SAT"))
-    estimate = estimate_resources(narrow)
+    estimate = estimate_resources(narrow, **PLAIN)
     assert estimate.lut == plain.lut + 5 + 5
-    assert estimate.latency_cycles == plain.latency_cycles == 1  # two adders in one period
-    tight = estimate_resources(narrow, clock_period_ns=2.5)
-    assert tight.latency_cycles == 2
+    assert estimate.latency_cycles == plain.latency_cycles == 1 + 1  # two adders in one period
+    tight = estimate_resources(narrow, clock_period_ns=2.5, **PLAIN)
+    assert tight.latency_cycles == 2 + 1
 
 
 def test_latency_follows_the_longest_path():
@@ -151,9 +157,9 @@ def test_latency_follows_the_longest_path():
     )
     source = Input("x", (4,), FixedPointFormat(6, 6))
     model = FixedPointModel("net", (source,), layers, ("both",))
-    assert estimate_resources(model).latency_cycles == 1 + 1
+    assert estimate_resources(model, **PLAIN).latency_cycles == (1 + 1) + 1
     one = FixedPointModel("net", (source,), layers[2:3], ("other",))
-    assert estimate_resources(one).latency_cycles == 1
+    assert estimate_resources(one, **PLAIN).latency_cycles == 1 + 1
 
 
 def test_an_estimate_says_so_and_a_tools_figure_can_take_its_place():
@@ -169,6 +175,7 @@ def test_an_estimate_says_so_and_a_tools_figure_can_take_its_place():
     ("settings", "problem"),
     [
         ({"strategy": "Fast"}, "strategy: unknown strategy .*use one of Latency"),
+        ({"family": "spartan"}, "family: unknown family .*use one of 7series, ultrascale"),
         ({"reuse_factor": 0}, "reuse_factor: is at least 1"),
         ({"clock_period_ns": 0.0}, "clock_period_ns: is positive"),
         ({"clock_period_ns": float("nan")}, "clock_period_ns: is positive"),

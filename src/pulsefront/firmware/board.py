@@ -10,6 +10,7 @@ from pydantic import Field
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
+from pulsefront.fixed_point.hls import Family
 
 __all__ = ["Board", "board_for", "load_board"]
 
@@ -43,6 +44,11 @@ class Board(FrozenModel):
     """block RAM of the part"""
     source: str
     """where these numbers come from"""
+
+    @property
+    def family(self) -> Family:
+        """Of the families that estimates for hls4ml are fitted to, the part's or the nearest."""
+        return "7series" if self.part.lower().startswith("xc7") else "ultrascale+"
 
 
 def load_board(board: str | Path | None = None) -> Board:

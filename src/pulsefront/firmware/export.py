@@ -301,6 +301,7 @@ def _write_project(
         strategy=settings.strategy,
         reuse_factor=reuse,
         clock_period_ns=own.clock_period_ns,
+        family=own.family,
     )
     return Project(settings, own, reuse, estimate)
 

@@ -6,7 +6,8 @@ of two w-bit numbers takes w LUTs, as on any fabric with a carry chain per LUT. 
 arithmetic shares partial sums between outputs (Sun et al. 2025, "da4ml"), which leaves
 `SHARED` of those adders. Multipliers that are reused are of general kind: a product of at least
 `DSP_FROM_BITS` bits on either side takes DSPs of 27 × 18 bits (AMD UG579), a smaller one a LUT per
-partial-product bit; their weights lie in block RAM. After every few levels of a tree, as many as
+partial-product bit; their weights lie in block RAM, and every two events are two cycles apart at
+least. After every few levels of a tree, as many as
 fit the clock period, everything that is alive is registered.
 """
 
@@ -21,12 +22,15 @@ import numpy.typing as npt
 from pulsefront.fixed_point.format import Integers
 
 __all__ = [
+    "DSP_INPUT_BITS",
     "Build",
     "Circuit",
     "Strategy",
     "bit_lengths",
     "bit_operations",
+    "blocks_of_product",
     "reused_multipliers",
+    "signed_digits",
     "unrolled_constants",
 ]
 
@@ -43,6 +47,10 @@ LUTs (0.51 for the smallest, of 460 LUTs) and 0.75 to 1.6 of the flip-flops."""
 DSP_FROM_BITS = 10
 """Operands of at least so many bits, both of them, go to DSPs; an assumption, since synthesis
 decides by rules of its own."""
+
+DSP_INPUT_BITS = 12
+"""An input of so many bits goes to DSPs whatever its weights: what the reports of high-level
+synthesis show (``docs/estimates.md``), not what a manual says."""
 
 DSP_BITS = (27, 18)
 """Signed operands of one DSP48E2."""
@@ -94,13 +102,13 @@ def unrolled_constants(matrix: Integers, terms: Integers, bits: int, build: Buil
 
     *terms* is the number of further terms in the sum of each output.
     """
-    digits = _signed_digits(matrix)
+    digits = signed_digits(matrix)
     dsp = 0
     width = np.full(matrix.shape[1], bits)
     if build.strategy != "distributed_arithmetic":
         lengths = bit_lengths(matrix)
         wide = (lengths >= DSP_FROM_BITS) & (bits >= DSP_FROM_BITS)
-        dsp = int(sum(_dsps(bits, int(one) + 1) for one in lengths[wide]))
+        dsp = int(sum(blocks_of_product(bits, int(one) + 1) for one in lengths[wide]))
         digits = np.where(wide, 1, digits)
         width = np.maximum(width, np.where(wide, lengths + bits, 0).max(axis=0))
     lut, ff, depth = _trees(digits.sum(axis=0) + terms, width, build.levels)
@@ -135,11 +143,15 @@ def reused_multipliers(
     weights = n_in * n_out
     reuse = min(build.reuse, weights)
     multipliers = -(-weights // reuse)
-    each = _dsps(bits, weight_bits) if min(bits, weight_bits) >= DSP_FROM_BITS else 0
+    in_dsp = bits >= DSP_INPUT_BITS or min(bits, weight_bits) >= DSP_FROM_BITS
+    each = blocks_of_product(bits, weight_bits) if in_dsp else 0
     lut = 0 if each else multipliers * bits * weight_bits
-    # Every product is added to a sum, and chosen from the inputs that share the multiplier: a
-    # six-input LUT selects one of four.
-    lut += multipliers * sum_bits + multipliers * bits * -(-(min(reuse, n_in) - 1) // 3)
+    # Every product is added to others, and every output's sum to that of the turns before.
+    lut += (multipliers + n_out) * sum_bits
+    # Multipliers of one input share its choice among those of its turns: a six-input LUT selects
+    # one of four.
+    turns = min(reuse, n_in)
+    lut += -(-n_in // turns) * bits * -(-(turns - 1) // 3)
     bram = 0
     if build.strategy == "Resource":
         bram = -(-multipliers * weight_bits // BLOCK_RAM_WIDTH) * -(-reuse // BLOCK_RAM_DEPTH)
@@ -150,15 +162,16 @@ def reused_multipliers(
     return Circuit(lut, ff, multipliers * each, bram, depth)
 
 
-def _dsps(one: int, other: int) -> int:
+def blocks_of_product(one: int, other: int, block: tuple[int, int] = DSP_BITS) -> int:
+    """Return the DSP blocks, of *block* signed bits, in a product of so many bits."""
     large, small = max(one, other), min(one, other)
     # Beyond the first, each further DSP carries its part without a sign of its own.
-    across = 1 + max(0, -(-(large - DSP_BITS[0]) // (DSP_BITS[0] - 1)))
-    down = 1 + max(0, -(-(small - DSP_BITS[1]) // (DSP_BITS[1] - 1)))
+    across = 1 + max(0, -(-(large - block[0]) // (block[0] - 1)))
+    down = 1 + max(0, -(-(small - block[1]) // (block[1] - 1)))
     return across * down
 
 
-def _signed_digits(matrix: Integers) -> Integers:
+def signed_digits(matrix: Integers) -> Integers:
     """Return the number of non-zero digits of each number in canonical signed-digit form.
 
     It is the number of ones of 3n XOR n (Reitwiesner 1960).

@@ -23,6 +23,8 @@ class ResourceSettings(FrozenModel):
     """multiplications that share a multiplier"""
     clock_period_ns: float = Field(default=5.0, gt=0)
     """period of the clock"""
+    family: Literal["7series", "ultrascale+"] = "ultrascale+"
+    """device family that hls4ml's latency strategy is estimated for"""
 
     def __call__(self, model: FixedPointModel) -> ResourceEstimate:
         """Return the estimate for *model*."""
@@ -31,6 +33,7 @@ class ResourceSettings(FrozenModel):
             strategy=self.strategy,
             reuse_factor=self.reuse_factor,
             clock_period_ns=self.clock_period_ns,
+            family=self.family,
         )
 
 

@@ -109,7 +109,7 @@ def test_the_audit_proves_it_and_sees_the_data():
 def test_it_has_a_cost_and_resources():
     cost = model().cost().layers[0]
     assert (cost.kind, cost.activation_bits, cost.macs) == ("weighted", 2 * 7, 0)
-    built = estimate_resources(model()).layers[0]
+    built = estimate_resources(model(), strategy="Resource").layers[0]
     exact = 2 * 9  # two elements of −124 … 128
     assert (built.lut, built.latency_cycles) == (exact + 2 * 7, 1)
 

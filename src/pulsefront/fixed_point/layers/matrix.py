@@ -287,7 +287,9 @@ class MatrixLayer(Layer):
             n_in, n_out = matrix.shape
             found = reused_multipliers((n_in, n_out), bits, weight_bits, sum_bits, build)
         rows = step.exact.size // self.n_out
-        return replace(found, turns=rows * build.reuse, outputs=self.n_out)
+        # Under the Resource strategy every two rows are two cycles apart at least.
+        turns = max(build.reuse, 2 if build.strategy == "Resource" else 1)
+        return replace(found, turns=rows * turns, outputs=self.n_out)
 
 
 def _widths(formats: Formats, channels: int) -> Integers:
