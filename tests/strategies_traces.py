@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
+import h5py
 import numpy as np
 
 WFM_TYPES = {"i2": 0, "i4": 1, "u4": 2, "u8": 3, "f4": 4, "f8": 5, "u1": 6, "i1": 7}
@@ -121,3 +123,26 @@ def isf_file(curves: Sequence[bytes]) -> tuple[bytes, tuple[int, ...]]:
     """Return curves in a row, and where each begins and the last ends."""
     starts = np.cumsum([0, *map(len, curves)])
     return b"".join(curves), tuple(int(start) for start in starts)
+
+
+def lh5_file(path: Path, waves: Sequence[np.ndarray]) -> None:
+    """Write vectors as LEGEND does: an LH5 table ch1/raw with energy and waveform (t0, dt, values).
+
+    Layout from the LEGEND data format specifications, HDF5.
+    """
+    reals = "array<1>{real}"
+    with h5py.File(path, "w") as file:
+        raw = file.create_group("ch1/raw")
+        raw.attrs["datatype"] = "table{energy,waveform}"
+        raw.create_dataset("energy", data=np.arange(len(waves))).attrs["datatype"] = reals
+        table = raw.create_group("waveform")
+        table.attrs["datatype"] = "table{t0,dt,values}"
+        for name, number in (("t0", 0.0), ("dt", 16.0)):
+            column = table.create_dataset(name, data=np.full(len(waves), number))
+            column.attrs.update({"datatype": reals, "units": "ns"})
+        values = table.create_group("values")
+        values.attrs["datatype"] = "array<1>{array<1>{real}}"
+        ends = np.cumsum([len(wave) for wave in waves]).astype(np.uint32)
+        values.create_dataset("cumulative_length", data=ends).attrs["datatype"] = reals
+        numbers = np.concatenate(list(waves))
+        values.create_dataset("flattened_data", data=numbers).attrs["datatype"] = reals

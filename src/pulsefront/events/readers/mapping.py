@@ -60,6 +60,9 @@ class EventColumns(FrozenModel):
     """factor from the file's numbers to this unit"""
     type: Literal["found", "real"] = "found"
     """whole numbers stay whole where a text column holds nothing else; real takes all as real"""
+    samples: int | None = Field(default=None, gt=0)
+    """length that HDF5 vectors of several lengths are filled up with zeros or cut to, and flagged;
+    without it the events of the length that most have are kept"""
 
 
 class TableMapping(FrozenModel):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, ToolMissing, UnsupportedFormat
-from pulsefront.events.readers import csv_table
+from pulsefront.events.readers import csv_table, hdf5_table
 from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.readers.mapping import (
     TableMapping,
@@ -108,23 +108,6 @@ def open_npz(path: Path, options: ReadOptions) -> EventFile:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise _unreadable("NumPy archive", path, error) from None
     return _open_arrays("npz", path, options, arrays)
-
-
-def open_hdf5(path: Path, options: ReadOptions) -> EventFile:
-    """Open a general HDF5 file; arrays are named by their path."""
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-        datasets: dict[str, Any] = {}
-        file.visititems(
-            lambda name, item: (
-                datasets.__setitem__(name, item) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise _unreadable("HDF5", path, error) from None
-    return _open_arrays("hdf5", path, options, datasets)
 
 
 def open_root(path: Path, options: ReadOptions) -> EventFile:
@@ -244,7 +227,7 @@ READERS: Sequence[tuple[str, Callable[[Path, ReadOptions], EventFile]]] = (
     ("parquet", open_parquet),
     ("npy", open_npy),
     ("npz", open_npz),
-    ("hdf5", open_hdf5),
+    ("hdf5", hdf5_table.open_hdf5),
     ("root", open_root),
     ("csv", csv_table.open_csv),
 )
