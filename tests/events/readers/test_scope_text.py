@@ -159,3 +159,55 @@ def test_what_does_not_belong_to_a_set_is_left_out_and_named(tmp_path: Path) -> 
         assert len(open_events(tmp_path).read()) == 3
     with pytest.raises(DataError, match="left out"):
         open_events(tmp_path, ReadOptions(strict=True))
+
+
+@pytest.mark.parametrize(
+    ("head", "second", "unit"),
+    [
+        ("Time (ns),CH3 (mV)\n", 1e-9, "mV"),
+        ("Time,Channel A\n(ns),(mV)\n\n", 1e-9, "mV"),
+        ("time [µs],CH3 [V]\n", 1e-6, "V"),
+        ("x-axis,3\nsecond,Volt\n", 1.0, "V"),
+        ("Horizontal Units,ms\nVertical Units,mV\nTIME,CH3\n", 1e-3, "mV"),
+    ],
+)
+def test_times_and_voltages_are_in_the_units_that_the_file_names(
+    tmp_path: Path, head: str, second: float, unit: str
+) -> None:
+    ticks = np.arange(-10, 50) * 0.4
+    lines = (f"{float(t)!r},{float(v)!r}\n" for t, v in zip(ticks, VOLTS[0], strict=True))
+    opened = open_events(written(tmp_path, head + "".join(lines)))
+    assert opened.provenance["sample_interval_ns"] == pytest.approx(0.4 * second * 1e9)
+    table = opened.read()
+    assert table["first_sample_ns"][0] == pytest.approx(-4 * second * 1e9)
+    assert table.quantities["waveform_adc"].unit == unit
+    np.testing.assert_array_equal(table["waveform_adc"][0], VOLTS[0])
+
+
+def test_channels_of_several_units_are_told_in_volts(tmp_path: Path) -> None:
+    lines = (f"{t:.6e},{float(a)!r},{float(b)!r}\n" for t, a, b in zip(TIMES, *VOLTS, strict=True))
+    opened = open_events(written(tmp_path, "Time (s),CH1 (mV),CH2 (V)\n" + "".join(lines)))
+    table = opened.read()
+    assert table.quantities["waveform_adc"].unit == "V"
+    np.testing.assert_array_equal(table["waveform_adc"][0], VOLTS * [[1e-3], [1.0]])
+
+
+def test_counted_times_begin_where_the_settings_say(tmp_path: Path) -> None:
+    text = VENDORS["rigol"][0].replace("CH1", "CH3").replace("CH2", "CH4")
+    opened = open_events(written(tmp_path, text))
+    assert opened.read()["first_sample_ns"][0] == pytest.approx(-10.0)
+    assert channel_names(opened) == ("CH3", "CH4")
+
+
+def test_settings_and_times_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    text = VENDORS["tektronix"][0].replace("Sample Interval,4e-10", "Sample Interval,4e-1")
+    with pytest.raises(DataError, match=r"settings say 0\.4 s from sample to sample"):
+        open_events(written(tmp_path, text))
+
+
+def test_quoted_numbers_with_decimal_commas(tmp_path: Path) -> None:
+    lines = (f"{t:.6e};{float(v)!r}\n" for t, v in zip(TIMES, VOLTS[0], strict=True))
+    quoted = "".join(f'"{line[:-1]}"\n'.replace(";", '","') for line in lines).replace(".", ",")
+    opened = open_events(written(tmp_path, '\ufeff"Time (s)","CH3 (V)"\n' + quoted))
+    np.testing.assert_array_equal(opened.read()["waveform_adc"][0], VOLTS[0])
+    assert channel_names(opened) == ("CH3",)

@@ -102,7 +102,8 @@ def _kind(trace: Trace) -> tuple[Any, ...]:
     interval = float(table.provenance["sample_interval_ns"])
     rounded = round(np.log(interval) / SAME_INTERVAL) if interval > 0 else 0
     # Written with six digits, intervals of one setting differ in the last.
-    return form, table["waveform_adc"].shape[1:], table["waveform_adc"].dtype, rounded // 100
+    unit = table.quantities["waveform_adc"].unit
+    return form, table["waveform_adc"].shape[1:], table["waveform_adc"].dtype, unit, rounded // 100
 
 
 def _of_one_scale(traces: list[Trace], folder: Path) -> list[Trace]:
