@@ -12,6 +12,7 @@ from pulsefront.cli.main import app
 from pulsefront.errors import DataError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable, Status
+from pulsefront.events.external import ExternalData, load_external
 from pulsefront.events.ingest import ingest, open_sources
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.events.readers.open import open_events
@@ -212,3 +213,7 @@ def test_a_manifest_of_groups_is_the_set_of_a_position_study(tmp_path: Path) -> 
     table = store.read(tmp_path / "set.h5")
     assert table["charge_adc"].shape == (120, 16)
     np.testing.assert_array_equal(table["stage_position_mm"][:, 0], np.repeat([0, 1, 2], 40))
+    measured = load_external(ExternalData(path=tmp_path / "set.h5"), "position", channels=16)
+    np.testing.assert_array_equal(measured["charge_adc"], table["charge_adc"])
+    with pytest.raises(DataError, match="pulsefront charges"):
+        load_external(ExternalData(path=tmp_path / "scans.toml"), "position", channels=16)

@@ -125,7 +125,9 @@ def validate_external(
                 f"lacks what a {kind} study needs",
                 file=path,
                 field=name,
-                remedy=f"it holds {', '.join(table.columns)}",
+                remedy="make events of its groups with pulsefront charges"
+                if {"hit", "hits"} <= set(table.columns)
+                else f"it holds {', '.join(table.columns)}",
             )
     if len(table) == 0:
         raise DataError("holds no event without flags", file=path)

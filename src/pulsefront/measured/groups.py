@@ -157,6 +157,7 @@ def _chosen(source: EventFile, seen: ChannelsSeen, channels: Sequence[int]) -> t
                 f"holds hits of {len(seen.hits):,} channels, more than one detector has",
                 file=source.path,
                 field="channel",
+                value=f"{min(seen.hits)} to {max(seen.hits)}",
                 remedy="name those of one with --channels, in the order of its photosensors",
             )
         return tuple(sorted(seen.hits))
