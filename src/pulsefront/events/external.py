@@ -7,6 +7,7 @@ truth, which no measurement holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,8 @@ from pulsefront.events.scans import open_scan_set
 
 __all__ = ["ExternalData", "load_external", "open_external", "validate_external"]
 
+Side = Literal["positive", "negative"]
+
 NEEDED = {
     "position": ("charge_adc", "stage_position_mm", "grid_index"),
     "timing": ("waveform_adc", "source_offset_mm", "offset_index", "known_difference_ns"),
@@ -36,6 +39,9 @@ class ExternalData(FrozenModel):
     """a manifest (``.toml`` or ``.csv``) or an event store; relative to the study file"""
     channels: tuple[int, ...] = ()
     """channels to take, in this order: for timing, that of either detector; all where left out"""
+    polarity: Side | Literal["auto"] | tuple[Side, ...] = "auto"
+    """side of the baseline on which the pulses lie: one for all channels, or one for each; of
+    bipolar pulses that of the first lobe; found from the data if auto"""
     keep_flagged: bool = False
     """keep events with status flags instead of leaving them out"""
     strict: bool = False
@@ -72,6 +78,7 @@ def load_external(
     *,
     relative_to: str | Path | None = None,
     channels: int | None = None,
+    read: Callable[[EventFile], EventTable] = EventFile.read,
 ) -> EventTable:
     """Return measured events with the columns that a study of *kind* needs.
 
@@ -85,6 +92,8 @@ def load_external(
         Folder of the study file.
     channels
         Photosensors (position) that the study's detector has; checked if given.
+    read
+        How the opened events become a table.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def load_external(
         As for `open_external`; or a column is missing or of another shape, or no event is left.
     """
     path = Path(relative_to or ".") / data.path
-    table = with_channels(open_external(path, strict=data.strict), data.channels).read()
+    table = read(with_channels(open_external(path, strict=data.strict), data.channels))
     events_read = len(table)
     if not data.keep_flagged:
         table = table.select(table.status == 0)

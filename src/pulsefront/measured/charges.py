@@ -22,7 +22,7 @@ from pulsefront.events.readers.base import EventFile
 from pulsefront.measured.pickoff import PulseChain, status_counts
 from pulsefront.progress import Report, silent
 
-__all__ = ["ChargesSummary", "write_charges"]
+__all__ = ["ChargesSummary", "charge_tables", "write_charges"]
 
 
 @dataclass
@@ -65,30 +65,41 @@ def write_charges(
     """
     if "waveform_adc" not in source.quantities:
         raise DataError("holds no waveforms", file=source.path, field="waveform_adc")
-    asked = (settings or PickoffSettings()).model_copy(update={"charges_only": True})
     seen = ChargesSummary()
-    chain: PulseChain | None = None
-
-    def tables() -> Iterator[EventTable]:
-        nonlocal chain
-        for raw in source.reported(report):
-            rows = _by_channel(raw)
-            chain = chain or PulseChain(rows, asked)
-            _, table = chain.measure(rows)
-            seen.events += len(table)
-            seen.channels = table["charge_adc"].shape[1]
-            for name, count in status_counts(table.status).items():
-                seen.status[name] = seen.status.get(name, 0) + count
-            yield table
 
     def provenance() -> dict[str, Any]:
-        told = {} if chain is None else {"pulse_settings": chain.settings.model_dump(mode="json")}
+        told = {"pulse_settings": seen.settings.model_dump(mode="json")} if seen.events else {}
         return {**source.origin, **told, "pulsefront_version": pulsefront.__version__}
 
-    store.write_stream(tables(), out, provenance=provenance)
-    if chain is not None:
-        seen.settings = chain.settings
+    tables = charge_tables(source, settings or PickoffSettings(), seen, report)
+    store.write_stream(tables, out, provenance=provenance)
     return seen
+
+
+def charge_tables(
+    source: EventFile, settings: PickoffSettings, seen: ChargesSummary, report: Report = silent
+) -> Iterator[EventTable]:
+    """Yield the events with ``charge_adc`` in place of their waveforms; *seen* is kept up to date.
+
+    Raises
+    ------
+    ConfigError
+        The settings do not fit the waveforms.
+    DataError
+        The source is damaged.
+    """
+    asked = settings.model_copy(update={"charges_only": True})
+    chain: PulseChain | None = None
+    for raw in source.reported(report):
+        rows = _by_channel(raw)
+        chain = chain or PulseChain(rows, asked)
+        _, table = chain.measure(rows)
+        seen.events += len(table)
+        seen.channels = table["charge_adc"].shape[1]
+        seen.settings = chain.settings
+        for name, count in status_counts(table.status).items():
+            seen.status[name] = seen.status.get(name, 0) + count
+        yield table
 
 
 def _by_channel(table: EventTable) -> EventTable:

@@ -17,12 +17,13 @@ from pydantic import TypeAdapter
 from pulsefront.errors import DataError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable
-from pulsefront.events.external import ExternalData, load_external
+from pulsefront.events.external import ExternalData
 from pulsefront.files import write_json
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.folders import RunFolders, save_arrays
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator
+from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.records import ExternalRecord, InputProfile
 from pulsefront.studies.settings import ExternalSet, StudyBase
 
@@ -61,7 +62,7 @@ def make_sets(kind: StudyKind, study_folder: Path, cache: Path, folder: Path) ->
     rows: list[ExternalRecord] = []
     for number, chosen in enumerate(kind.study.external):
         if chosen.measured is not None:
-            events = load_external(chosen.measured, kind.measured_kind, relative_to=study_folder)
+            events = load_measured(chosen.measured, kind.measured_kind, relative_to=study_folder)
         else:
             events = kind.generate_external(chosen, cache)
         row = _described(kind.study, chosen)

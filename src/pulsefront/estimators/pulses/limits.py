@@ -23,6 +23,7 @@ __all__ = [
     "Gate",
     "block_medians",
     "code_step",
+    "is_bipolar",
     "learn_limits",
 ]
 
@@ -141,7 +142,7 @@ def learn_limits(
         shift_adc=max(shift, least),
         second_rise_share=share,
         second_rise_root_adc=root,
-        bipolar=_is_bipolar(those, sign),
+        bipolar=is_bipolar(those, sign),
     )
 
 
@@ -249,7 +250,16 @@ def _far_above(values: Floats) -> float:
     return quarter + RISE_SPREADS * min(quarter - low, half - quarter)
 
 
-def _is_bipolar(records: NDArray[np.void], sign: float) -> bool:
+def is_bipolar(records: NDArray[np.void], sign: float) -> bool:
+    """Return whether the clear pulses of a channel swing to the other side too, by a third or so.
+
+    Parameters
+    ----------
+    records
+        (event,) of `pulsefront.estimators.pulses.one_pass.MEASURED`.
+    sign
+        1, or −1 for pulses that go down.
+    """
     if len(records) < LEAST_EVENTS:
         return False
     farthest = records["lowest_adc"] if sign > 0 else records["highest_adc"]

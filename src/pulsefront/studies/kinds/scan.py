@@ -13,12 +13,12 @@ from pulsefront.estimators.energy.photopeak import find_photopeak
 from pulsefront.estimators.position.stated_positions import PositionCheck, check_positions
 from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
-from pulsefront.events.external import load_external
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.progress import progress
 from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan, simulate_scan
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import ExternalEvents, Selection, external_detector, restrict
+from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.records import SplitRecord
 from pulsefront.studies.settings import ExternalSet, MeasuredData, ScanStudy
 
@@ -56,7 +56,7 @@ def generate(study: ScanStudy, cache: Path, folder: Path) -> EventTable:
     source = study.source
     if isinstance(source, MeasuredData):
         channels = detector.sensors.count
-        return load_external(source, "position", relative_to=folder, channels=channels)
+        return load_measured(source, "position", relative_to=folder, channels=channels)
     with progress("Simulating the scan", "events") as report:
         return simulate_scan(detector, source, study.seed, cache=cache, report=report)
 

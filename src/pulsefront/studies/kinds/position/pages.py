@@ -27,6 +27,7 @@ from pulsefront.studies.kinds.base import Ranking
 from pulsefront.studies.kinds.position.records import PositionLimit, PositionTest
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.scan import ScanSplit, stage_rows
+from pulsefront.studies.measured_events import polarity_rows
 from pulsefront.studies.metrics import FWHM_2D
 from pulsefront.studies.settings import ScanStudy
 
@@ -50,7 +51,8 @@ def data_blocks(study: PositionStudy, folders: RunFolders) -> list[Block]:
     half_x, half_y = (
         0.5 * n * p for n, p in zip(detector.sensors.grid, detector.sensors.pitch_mm, strict=True)
     )
-    everything = store.read(folders.events)["charge_adc"].sum(axis=1)
+    events = store.read(folders.events)
+    everything = events["charge_adc"].sum(axis=1)
     peak, sigma = data.photopeak_adc, data.photopeak_sigma_adc
     reach = data.photopeak_window_sigmas * sigma
     return [
@@ -65,6 +67,7 @@ def data_blocks(study: PositionStudy, folders: RunFolders) -> list[Block]:
                     "%",
                 ),
                 *stage_rows(study),
+                *polarity_rows(events),
             ],
         ),
         FigureBlock(drawing, "Side view of the detector, and its photosensors from the front"),

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.estimators.pulses.limits import is_bipolar
+from pulsefront.estimators.pulses.one_pass import measure
+from pulsefront.estimators.pulses.resolve import FIRST_EVENTS
+from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
 from pulsefront.estimators.registry import TIMING, PulseEvents, TimeEstimator, fit_all
 from pulsefront.estimators.timing.tuning import Trial, prepare_pulses
 from pulsefront.evaluate import Split, check_leaks, split_offsets
 from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
 from pulsefront.events.container import EventTable
-from pulsefront.events.external import load_external
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.progress import progress
@@ -42,6 +45,7 @@ from pulsefront.studies.kinds.timing.labels import (
 )
 from pulsefront.studies.kinds.timing.records import TimingSplit
 from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.metrics import central_width_metric
 from pulsefront.studies.settings import ExternalSet, MeasuredData
 
@@ -73,7 +77,7 @@ def generate(study: TimingStudy, cache: Path, folder: Path) -> EventTable:
     """
     source = study.source
     if isinstance(source, MeasuredData):
-        return load_external(source, "timing", relative_to=folder)
+        return load_measured(source, "timing", relative_to=folder)
     detector = load_detector(study.detector)
     with progress("Simulating coincidences", "events") as report:
         return simulate_coincidences(detector, source, study.seed, cache=cache, report=report)
@@ -99,9 +103,20 @@ def _interval_ns(events: EventTable) -> float:
 
 
 def charges_adc(study: TimingStudy, events: EventTable) -> NDArray[np.float64]:
-    """Return the charge of both pulses above their baselines, (event, 2), in ADC counts."""
+    """Return the charge of both pulses above their baselines, (event, 2), in ADC counts.
+
+    Of bipolar pulses, whose sum is nearly zero, that of the first lobe.
+    """
+    waveforms = np.ascontiguousarray(np.moveaxis(events["waveform_adc"], 1, 0))
     pulses = prepare_pulses(events["waveform_adc"], sampling_of(study, events))
-    return np.column_stack([side.sum(axis=1, dtype=np.float64) for side in pulses])
+    settings = PulseSettings(baseline_stop=study.events.baseline_samples)
+    charges = []
+    for raw, upright in zip(waveforms, pulses, strict=True):
+        if is_bipolar(measure(raw[:FIRST_EVENTS], settings, 1.0)[0], 1.0):
+            charges.append(measure(raw, settings, 1.0, bipolar=True)[0]["charge_adc_samples"])
+        else:
+            charges.append(upright.sum(axis=1, dtype=np.float64))
+    return np.column_stack(charges)
 
 
 def windows(study: TimingStudy, events: EventTable) -> tuple[EdgeWindows, EdgeWindows]:

@@ -21,6 +21,7 @@ from pulsefront.studies.kinds.base import Ranking
 from pulsefront.studies.kinds.timing.data import charges_adc
 from pulsefront.studies.kinds.timing.records import TimingLimit, TimingSplit, TimingTest
 from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.studies.measured_events import polarity_rows
 from pulsefront.studies.metrics import BIAS, CTR_FWHM
 
 __all__ = ["data_blocks", "error_blocks", "ranking_figure"]
@@ -63,6 +64,7 @@ def data_blocks(study: TimingStudy, folders: RunFolders) -> list[Block]:
                 ),
                 ("sampling interval", f"{interval:g}", "ns"),
                 ("converter", digitizer.adc_bits, "bits"),
+                *polarity_rows(everything),
                 ("source offsets", ", ".join(f"{o:g}" for o in offsets), "mm"),
             ],
         ),
