@@ -68,7 +68,8 @@ def make_sets(kind: StudyKind, study_folder: Path, cache: Path, folder: Path) ->
         row = _described(kind.study, chosen)
         try:
             found = kind.select_external(events)
-            row = row.model_copy(update={"selection": found.selection})
+            delays = dict(found.delays) or None
+            row = row.model_copy(update={"selection": found.selection, "channel_delays": delays})
             if len(found.events) < LEAST_EVENTS:
                 raise DataError(
                     f"{len(found.events)} events pass the selection, too few to measure on",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pulsefront.evaluate.importance import occlusion_importance, permutation_importance
 from pulsefront.evaluate.spread import spread_over
-from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.use_records import InputUse, InputUses
 
@@ -22,6 +22,7 @@ REPLICATES = 200
 def input_uses(
     kind: StudyKind,
     parts: SplitEvents,
+    folders: RunFolders,
     run: Callable[[NDArray[np.int64]], NDArray[np.float64]],
     kept: NDArray[np.int64],
     names: Sequence[str],
@@ -33,6 +34,8 @@ def input_uses(
 
     Parameters
     ----------
+    folders
+        Of the run, for what the split measured.
     run
         From inputs (vector, kept input) to outputs (vector, output).
     kept
@@ -49,7 +52,7 @@ def input_uses(
         return run(inputs.reshape(-1, count))
 
     def loss(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return kind.event_losses(parts, chosen, outputs)
+        return kind.event_losses(parts, chosen, outputs, folders)
 
     flat = raw.reshape(len(raw), -1)
     seed = kind.study.seed

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from pulsefront.estimators.timing.stated_offsets import ChannelDelay
 from pulsefront.evaluate import Interval
 from pulsefront.evaluate.record import INLINE, Intervals, Record
 from pulsefront.firmware.verification import Mismatch
@@ -211,6 +212,8 @@ class ExternalRecord(Record):
     test_positions: int | None = None
     estimators: dict[str, Intervals] | None = None
     gain_over_baselines: dict[str, Gain] | None = None
+    channel_delays: dict[str, ChannelDelay] | None = None
+    """of coincidences, by detector: what is taken out of channel 0's times; measured on the set"""
     selection: Annotated[dict[str, float], INLINE] = Field(default_factory=dict)
     """events by rule, and the photopeak of the set's own spectrum"""
 

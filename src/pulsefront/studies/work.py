@@ -60,7 +60,7 @@ def split_events(kind: StudyKind, context: StepContext) -> None:
 def tune_baselines(kind: StudyKind, context: StepContext) -> None:
     """Tune the classical estimators and keep their estimates of test and external events."""
     folders = RunFolders(context.steps)
-    fitted = kind.baselines(read_split(folders))
+    fitted = kind.baselines(read_split(folders), folders)
     save_arrays(
         context.folder / folders.estimates.name,
         {str(k): baseline.estimates for k, baseline in enumerate(fitted)},
@@ -187,6 +187,7 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
         input_uses(
             kind,
             parts,
+            folders,
             lambda some: _outputs(model, some),
             kept,
             SearchSummary.read(folders.search).input_names,

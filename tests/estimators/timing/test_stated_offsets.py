@@ -181,7 +181,7 @@ def test_events_without_a_time_are_left_out() -> None:
 def test_unusable_sets_raise() -> None:
     with pytest.raises(DataError, match="one known difference per event"):
         check_offsets(np.zeros(4), np.zeros(3))
-    with pytest.raises(DataError, match="ten training events"):
+    with pytest.raises(DataError, match="no source offset has ten events"):
         channel_delay(np.full(100, np.nan), np.zeros(100))
     with pytest.raises(DataError, match="90 % of the pulses"):
         choose_time(np.full((200, 2, 96), 100, np.uint16), np.zeros(200), SAMPLING)

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
+from pulsefront.estimators.pulses.quantities import leading_edge
+from pulsefront.estimators.timing.tuning import Sampling, prepare_pulses
 from pulsefront.evaluate import Interval
+from pulsefront.events.external import ExternalData
 from pulsefront.studies.kinds import kind_of
 from pulsefront.studies.kinds.timing import data
 from pulsefront.studies.kinds.timing.labels import check_labels, delays_ns
 from pulsefront.studies.kinds.timing.measure import _not_judged
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
+from pulsefront.studies.settings import ExternalSet
 from studies_timing import OFFSETS_MM, Waves, bench, coincidences, gain, later, selection_of
 
 
@@ -63,6 +67,26 @@ def test_detectors_of_different_shape_keep_the_slope(tmp_path: Path, pulses: lis
     (measured,) = record.channel_delays.values()
     # Channel 1 is later, at the foot of the pulse by less than the filter's middle of 1.5 ns.
     assert -1.5 < measured.removed_ns < -0.3
+
+
+def test_a_gain_that_drifts_with_the_offset_makes_no_slope(
+    tmp_path: Path, pulses: list[Waves]
+) -> None:
+    """A fixed threshold walks along the offsets then; a share of the height does not."""
+    drift = np.linspace(0.94, 1.06, len(pulses))
+    file = bench(tmp_path, [gain(w, factor) for w, factor in zip(pulses, drift, strict=True)])
+    found = selection_of(file)
+    assert found.record.label_findings == ()
+    (line,) = found.record.offset_checks.values()
+    assert line.slope == pytest.approx(1.0, abs=line.tolerance)
+    (measured,) = found.record.channel_delays.values()
+    assert measured.removed_ns == pytest.approx(0.0, abs=0.06)
+    events = found.parts.events
+    high = 0.2 * np.median(events["waveform_adc"].max(axis=2).astype(float) - 200)
+    first, second = prepare_pulses(events["waveform_adc"], Sampling(1.0, 16))
+    fixed = leading_edge(first, high) - leading_edge(second, high)
+    walking = np.polyfit(events["known_difference_ns"], fixed, 1)[0]
+    assert walking > 1.0 + line.tolerance
 
 
 def test_offsets_that_tell_nothing_are_said_on_the_first_page(
@@ -171,6 +195,41 @@ def test_a_cable_costs_the_network_nothing(tmp_path: Path, pulses: list[Waves]) 
         ratio = found["long"][estimator]["central_width_ps"]
         ratio /= found["short"][estimator]["central_width_ps"]
         assert ratio == pytest.approx(1.0, abs=0.1), estimator
+
+
+def test_every_pair_and_every_other_bench_has_its_own_cables(
+    tmp_path: Path, pulses: list[Waves]
+) -> None:
+    """Learned from two pairs whose cables differ by 3 ns; met on two that differ by 7 ns."""
+    plain, mixed, outside = (tmp_path / name for name in ("plain", "mixed", "outside"))
+    for folder in (plain, mixed, outside):
+        folder.mkdir()
+    twice, stated = [*pulses, *pulses], [*OFFSETS_MM, *OFFSETS_MM]
+    pairs = ("short", "long")
+
+    def cables(waves: Sequence[Waves], samples: int) -> list[Waves]:
+        return [later(w, samples * (n % 2)) for n, w in enumerate(waves)]
+
+    fresh = coincidences(120, seed=6)
+    bench(outside, cables([*fresh, *fresh], 7), stated, detectors=("near", "far"))
+    sets = [ExternalSet(name="outside", measured=ExternalData(path=outside / "pair.toml"))]
+    found = {}
+    for folder, samples in ((plain, 0), (mixed, 3)):
+        study = bench(folder, cables(twice, samples), stated, detectors=pairs)
+        run = run_study(study, folder / "run", lambda _: None, external=sets)
+        found[folder.name] = json.loads((run / "results.json").read_text())["test"]
+    page = (mixed / "run" / "report.html").read_text()
+    assert "outside, far" in page
+    (row,) = found["mixed"]["external"]
+    delays = {name: one["removed_ns"] for name, one in row["channel_delays"].items()}
+    assert delays["near"] == pytest.approx(0.0, abs=0.06)
+    assert delays["far"] == pytest.approx(7.0, abs=0.06)
+    without = found["plain"]["estimators"], found["plain"]["external"][0]["estimators"]
+    cables_there = found["mixed"]["estimators"], row["estimators"]
+    for name in ("network", "leading edge", "digital CFD", "boosted trees"):
+        for one, other in zip(without, cables_there, strict=True):
+            ratio = other[name]["central_width_ps"] / one[name]["central_width_ps"]
+            assert ratio == pytest.approx(1.0, abs=0.1), name
 
 
 @pytest.mark.parametrize(

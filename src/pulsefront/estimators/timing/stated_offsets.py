@@ -216,7 +216,7 @@ def channel_delay(difference_ns: Float, known_difference_ns: Float) -> ChannelDe
     points = _scan_times(difference_ns, known_difference_ns, None)
     if not points:
         raise DataError(
-            "no source offset has ten training events with a classical time: "
+            "no source offset has ten events with a classical time: "
             "the delay between the channels is not known",
             field="known_difference_ns",
         )

@@ -7,7 +7,7 @@ estimators, its measures, its pages. `pulsefront.studies.kinds` lists them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
+from pulsefront.estimators.timing.stated_offsets import ChannelDelay
 from pulsefront.evaluate import Split
 from pulsefront.evaluate.record import Intervals
 from pulsefront.events.container import EventTable
@@ -62,10 +63,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class ExternalEvents:
-    """The usable events of an external set, and numbers on how they were selected."""
+    """The usable events of an external set, and numbers on how they were selected.
+
+    ``delays`` is what was measured between the channels of a pair, by detector.
+    """
 
     events: EventTable
     selection: dict[str, float]
+    delays: Mapping[str, ChannelDelay] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,8 +183,11 @@ class StudyKind(Protocol):
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return what is to be learned; *folders* hold what the split measured."""
 
-    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
-        """Tune the classical estimators on training and selection events; apply to the test."""
+    def baselines(self, parts: SplitEvents, folders: RunFolders) -> list[BaselineEstimator]:
+        """Tune the classical estimators on training and selection events; apply to the test.
+
+        *folders* hold what the split measured.
+        """
 
     def evaluate(
         self,
@@ -218,7 +226,11 @@ class StudyKind(Protocol):
         """
 
     def event_losses(
-        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+        self,
+        parts: SplitEvents,
+        events: NDArray[np.int64],
+        outputs: NDArray[np.float64],
+        folders: RunFolders,
     ) -> NDArray[np.float64]:
         """Return how wrong the network is on each event, (event,).
 
@@ -228,6 +240,8 @@ class StudyKind(Protocol):
             Indices into the events of *parts*.
         outputs
             Of the network for them, (vector, output).
+        folders
+            Of the run, for what the split measured.
         """
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:

@@ -52,6 +52,13 @@ def external_blocks(test: TestRecord, confidence: str) -> list[Block]:
                 "The network on its own test set and on the external sets",
             )
         )
+    if delays := [words for one in sets for words in _delays(one)]:
+        blocks.append(
+            Paragraph(
+                "Delay between the channels, measured on the set itself and taken out of the times "
+                f"of all estimators: {'; '.join(delays)}."
+            )
+        )
     blocks += [
         Paragraph(f"{row.name}: nothing could be measured. {row.not_measured}.")
         for row in sets
@@ -69,6 +76,17 @@ def _rows(
         return []
     words = row.name if metric == shown else f"{row.name}; {metric}"
     return [(words, row.origin, row.test_events, *(table[e][metric.key] for e in names))]
+
+
+def _delays(row: ExternalRecord) -> list[str]:
+    """Return the delay of every detector of a set that has one, in words."""
+    found = row.channel_delays or {}
+    return [
+        f"{row.name}{f', {name}' if len(found) > 1 else ''} "
+        f"{1000 * one.removed_ns:.0f} ps ({1000 * one.measured_ns:.0f} ± "
+        f"{1000 * one.error_ns:.0f} ps measured)"
+        for name, one in found.items()
+    ]
 
 
 def _bars(row: ExternalRecord, shown: Metric) -> list[Interval]:

@@ -95,7 +95,11 @@ class CrystalKind:
         """Return the choice among all crystals."""
         return data.learning_task(self.study, parts)
 
-    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+    def baselines(
+        self,
+        parts: SplitEvents,
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+    ) -> list[BaselineEstimator]:
         """Tune flood map, k-NN and unmixing."""
         return data.baselines(self.study, parts)
 
@@ -121,7 +125,11 @@ class CrystalKind:
         return measure.evaluate_external(self.study, events, network, estimates)
 
     def event_losses(
-        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+        self,
+        parts: SplitEvents,
+        events: NDArray[np.int64],
+        outputs: NDArray[np.float64],
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> NDArray[np.float64]:
         """Return 100 where the wrong crystal is chosen, and 0 elsewhere."""
         return measure.event_losses(parts.events.select(events), outputs)

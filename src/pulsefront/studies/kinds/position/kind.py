@@ -101,7 +101,11 @@ class PositionKind:
         """Return the regression of the position."""
         return data.learning_task(self.study, parts)
 
-    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+    def baselines(
+        self,
+        parts: SplitEvents,
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
+    ) -> list[BaselineEstimator]:
         """Tune every classical estimator of position."""
         return data.baselines(self.study, parts)
 
@@ -127,7 +131,11 @@ class PositionKind:
         return measure.evaluate_external(self.study, events, network, estimates)
 
     def event_losses(
-        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+        self,
+        parts: SplitEvents,
+        events: NDArray[np.int64],
+        outputs: NDArray[np.float64],
+        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> NDArray[np.float64]:
         """Return the distances from the truth in mm."""
         return measure.event_losses(parts.events.select(events), outputs)

@@ -36,12 +36,14 @@ from pulsefront.studies.kinds.base import (
     restrict,
 )
 from pulsefront.studies.kinds.timing.labels import (
+    DELAY,
     check_labels,
     check_other_labels,
     findings_of,
     refuse_wrong_labels,
     sampling_of,
     untold_of,
+    with_delays,
 )
 from pulsefront.studies.kinds.timing.records import TimingSplit
 from pulsefront.studies.kinds.timing.settings import TimingStudy
@@ -198,9 +200,12 @@ def select_external(study: TimingStudy, events: EventTable) -> ExternalEvents:
     selected, counted = _select(study, good, np.arange(len(good)))
     counts = {"events_recorded": len(events), "events_with_status": len(events) - len(good)}
     kept = good.select(selected)
-    if "true_arrival_ns" not in events.columns and len(kept) >= LEAST_CHECKED:
-        check_other_labels(study, kept)
-    return ExternalEvents(kept, {**counts, **counted})
+    if len(kept) < LEAST_CHECKED:
+        return ExternalEvents(kept, {**counts, **counted})
+    told = check_other_labels(study, kept)
+    if "true_arrival_ns" not in events.columns:
+        refuse_wrong_labels(told.offsets)
+    return ExternalEvents(with_delays(kept, told.delays), {**counts, **counted}, told.delays)
 
 
 def _select(
@@ -278,13 +283,19 @@ def network_inputs(study: TimingStudy, events: EventTable) -> NDArray[np.integer
     return np.stack([side.samples for side in windows(study, events)], axis=1)
 
 
-def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]:
-    """Tune every classical estimator of time on training events; apply to the test."""
+def baselines(
+    study: TimingStudy, parts: SplitEvents, delay_ns: NDArray[np.float64]
+) -> list[BaselineEstimator]:
+    """Tune every classical estimator of time on training events; apply to the test.
+
+    The delay between the channels, *delay_ns* (event,), is taken out of their times as it is out
+    of the network's.
+    """
     waveforms = parts.events["waveform_adc"]
     train, test = parts.split.train, parts.split.test
     training = PulseEvents(
         waveforms[train],
-        parts.events["known_difference_ns"][train],
+        parts.events["known_difference_ns"][train] + delay_ns[train],
         sampling_of(study, parts.events),
         study.seed,
     )
@@ -293,7 +304,7 @@ def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]
     return [
         BaselineEstimator(
             name,
-            estimator.estimate(waveforms[test]),
+            estimator.estimate(waveforms[test]) - delay_ns[test],
             estimator.parameters,
             tuple(_row(candidate) for candidate in estimator.table),
             partial(_estimate, estimator),
@@ -303,7 +314,7 @@ def baselines(study: TimingStudy, parts: SplitEvents) -> list[BaselineEstimator]
 
 
 def _estimate(estimator: TimeEstimator, events: EventTable) -> NDArray[np.float64]:
-    return estimator.estimate(events["waveform_adc"])
+    return np.asarray(estimator.estimate(events["waveform_adc"]) - events[DELAY])
 
 
 def _row(trial: Trial) -> dict[str, Any]:

@@ -83,9 +83,9 @@ class TimingKind:
         """Return the regression of the correction to the coarse time."""
         return data.learning_task(self.study, parts, self._delay_ns(parts.events, folders))
 
-    def baselines(self, parts: SplitEvents) -> list[BaselineEstimator]:
+    def baselines(self, parts: SplitEvents, folders: RunFolders) -> list[BaselineEstimator]:
         """Tune every classical estimator of time."""
-        return data.baselines(self.study, parts)
+        return data.baselines(self.study, parts, self._delay_ns(parts.events, folders))
 
     def evaluate(
         self,
@@ -114,10 +114,15 @@ class TimingKind:
         return measure.evaluate_external(self.study, events, network, estimates)
 
     def event_losses(
-        self, parts: SplitEvents, events: NDArray[np.int64], outputs: NDArray[np.float64]
+        self,
+        parts: SplitEvents,
+        events: NDArray[np.int64],
+        outputs: NDArray[np.float64],
+        folders: RunFolders,
     ) -> NDArray[np.float64]:
         """Return the distances from the median residual in ps."""
-        return measure.event_losses(self.study, parts, events, outputs)
+        some = parts.events.select(events)
+        return measure.event_losses(self.study, some, outputs, self._delay_ns(some, folders))
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, pulses and spectra."""

@@ -7,6 +7,7 @@ are all of one identity.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +24,13 @@ from pulsefront.estimators.timing.stated_offsets import (
 )
 from pulsefront.estimators.timing.tuning import Sampling
 from pulsefront.evaluate import Split
-from pulsefront.events.container import EventTable
+from pulsefront.events.container import EventTable, Quantity
 from pulsefront.simulate.constants import LIGHT_MM_PER_NS
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 
 __all__ = [
+    "DELAY",
     "LabelCheck",
     "check_labels",
     "check_other_labels",
@@ -37,7 +39,11 @@ __all__ = [
     "refuse_wrong_labels",
     "sampling_of",
     "untold_of",
+    "with_delays",
 ]
+
+DELAY = "channel_delay_ns"
+"""Column of the events of another set."""
 
 NS_PER_MM = 2.0 / LIGHT_MM_PER_NS
 """By how much t0 − t1 grows per mm of source offset."""
@@ -121,20 +127,36 @@ def refuse_wrong_labels(offsets: dict[str, OffsetCheck]) -> None:
         )
 
 
-def check_other_labels(study: TimingStudy, events: EventTable) -> None:
-    """Raise `DataError` where the times of another set do not follow its stated offsets."""
+def check_other_labels(study: TimingStudy, events: EventTable) -> LabelCheck:
+    """Measure slope and delay of every detector of another set, on all of its events.
+
+    Another bench has other cables: one number per detector is measured on the set itself, as its
+    photopeak is. A detector without ten events at any offset has no delay.
+    """
     everything = np.arange(len(events))
     nothing = everything[:0]
-    _, difference = _times(study, SplitEvents(events, Split(everything, nothing, nothing, {})))
-    refuse_wrong_labels(_checked_offsets(events, difference))
+    parts = SplitEvents(events, Split(everything, nothing, nothing, {}))
+    time, difference = _times(study, parts)
+    known = np.asarray(events["known_difference_ns"], np.float64)
+    delays = {}
+    for name, inside in _detectors(events).items():
+        with suppress(DataError):
+            delays[name] = channel_delay(difference[inside], known[inside])
+    return LabelCheck(time, _checked_offsets(events, difference), delays)
 
 
 def delays_ns(events: EventTable, delays: Mapping[str, ChannelDelay]) -> NDArray[np.float64]:
     """Return what is taken out of channel 0's times, (event,) in ns; *delays* by detector."""
     found = np.zeros(len(events))
     for name, inside in _detectors(events).items():
-        found[inside] = delays[name].removed_ns
+        found[inside] = delays[name].removed_ns if name in delays else 0.0
     return found
+
+
+def with_delays(events: EventTable, delays: Mapping[str, ChannelDelay]) -> EventTable:
+    """Return the events with what is taken out of channel 0's times as the column `DELAY`."""
+    told = Quantity("ns", "delay between the channels, taken out of the times of channel 0")
+    return events.with_columns({DELAY: delays_ns(events, delays)}, {DELAY: told})
 
 
 def _times(study: TimingStudy, parts: SplitEvents) -> tuple[ClassicalTime, NDArray[np.float64]]:

@@ -24,6 +24,7 @@ from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
 from pulsefront.studies.kinds.timing.bound import timing_limit
 from pulsefront.studies.kinds.timing.data import charges_adc, network_estimate, times_ns
+from pulsefront.studies.kinds.timing.labels import DELAY
 from pulsefront.studies.kinds.timing.records import (
     MedianResidual,
     OffsetBias,
@@ -229,14 +230,16 @@ def _truth_record(
 
 def event_losses(
     study: TimingStudy,
-    parts: SplitEvents,
-    events: NDArray[np.int64],
+    events: EventTable,
     outputs: NDArray[np.float64],
+    delay_ns: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return how far the times of *events* are from the median residual, (event,) in ps."""
-    some = parts.events.select(events)
-    found = network_estimate(study, some, outputs)
-    residual = 1000.0 * (found - np.asarray(some["known_difference_ns"], np.float64))
+    """Return how far the times of *events* are from the median residual, (event,) in ps.
+
+    *delay_ns*, (event,), is taken out of channel 0's times.
+    """
+    found = network_estimate(study, events, outputs, delay_ns)
+    residual = 1000.0 * (found - np.asarray(events["known_difference_ns"], np.float64))
     return np.asarray(np.abs(residual - np.median(residual)))
 
 
@@ -246,8 +249,8 @@ def evaluate_external(
     network: NDArray[np.float64],
     estimates: Estimates,
 ) -> ExternalMeasures:
-    """Measure every estimator on coincidences of another set."""
-    difference = network_estimate(study, events, network)
+    """Measure every estimator on coincidences of another set, its own delays taken out."""
+    difference = network_estimate(study, events, network, events[DELAY])
     compared = _compare_all(study, events, {"network": difference, **estimates})
     return ExternalMeasures(
         main_metric=CTR_FWHM,
