@@ -34,3 +34,20 @@ def test_what_an_earlier_run_did_does_not_count_as_speed(
         "Ablation: 9 of 14 stages, 30 s per stage, 150 s left",
         "Ablation: 10 of 14 stages, 30 s per stage, 120 s left",
     ]
+
+
+def test_a_total_that_is_not_known_gives_no_line_a_chunk(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    with progress("ingest", "events") as report:
+        for chunk in range(1, 31):
+            now += 0.5
+            report(1000 * chunk, 0)
+        report(30_000, 30_000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "ingest: 20,000 events, 2,000 events/s",
+        "ingest: 30,000 of 30,000 events, 2,000 events/s, 0 s left",
+    ]

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 __all__ = ["Report", "progress", "silent"]
 
 Report = Callable[[int, int], None]
-"""Called with (done, total) as work goes on; cheap enough to call once per chunk."""
+"""Called with (done, total) as work goes on; cheap enough to call once per chunk.
+
+A total of 0 is not known yet; the last call states it.
+"""
 
 
 def silent(done: int, total: int) -> None:
@@ -44,7 +47,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
 
         def report(done: int, total: int) -> None:
             rate = pace.rate(done, time.monotonic())
-            bar.update(task, completed=done, total=total, rate=_rate_text(rate, unit))
+            bar.update(task, completed=done, total=total or None, rate=_rate_text(rate, unit))
 
         yield report
 
@@ -78,13 +81,12 @@ def _lines(title: str, unit: str, seconds_between_lines: float) -> Report:
         nonlocal last
         now = time.monotonic()
         rate = pace.rate(done, now)
-        if now - last < seconds_between_lines and done < total:
+        if now - last < seconds_between_lines and (done < total or not total):
             return
         last = now
         left = (total - done) / rate if rate > 0 else float("nan")
-        sys.stderr.write(
-            f"{title}: {done:,} of {total:,} {unit}, {_rate_text(rate, unit)}, {left:.0f} s left\n"
-        )
+        of, until = (f" of {total:,}", f", {left:.0f} s left") if total else ("", "")
+        sys.stderr.write(f"{title}: {done:,}{of} {unit}, {_rate_text(rate, unit)}{until}\n")
         sys.stderr.flush()
 
     return report

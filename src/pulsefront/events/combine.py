@@ -71,9 +71,11 @@ def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:
         for file in files:
             yield from file.stream(events)
 
+    counts = [file.count for file in files]
     provenance = {
         **first.origin,
         "file": [file.path.name for file in files],
+        **({"events": sum(counts)} if all(counts) else {}),
     }
     return EventFile(
         first.path, first.format, first.quantities, provenance, first.event_bytes, stream

@@ -124,12 +124,17 @@ class EventFile:
         return replace(self, provenance=provenance, stream=stream)
 
     def reported(self, report: Report) -> Iterator[EventTable]:
-        """Yield what `chunks` yields, and call *report* whenever a table has been used."""
+        """Yield what `chunks` yields, and call *report* whenever a table has been used.
+
+        Where the file does not say how many events it holds, the total is 0 until the last call.
+        """
         done = 0
         for table in self.chunks():
             yield table
             done += len(table)
-            report(done, max(self.count, done))
+            if done < self.count or not self.count:
+                report(done, self.count)
+        report(done, done)
 
     def read(self) -> EventTable:
         """Return all events in one table.

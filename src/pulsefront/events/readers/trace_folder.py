@@ -150,7 +150,7 @@ def _names(trace: Trace) -> list[str]:
     """Return the channels of a trace: its file is named after its only one, or it names them."""
     _, path, table = trace
     own = [str(name) for name in table.provenance.get("channels", ())]
-    if len(own) == 1 and _channel(path):
+    if len(own) <= 1 and _channel(path):
         return [_channel(path)]
     return own or [path.stem]
 
