@@ -12,8 +12,10 @@ from pulsefront.errors import PulsefrontError
 from pulsefront.qc.models.model_file import load_model
 from pulsefront.qc.records import Batch
 from pulsefront.qc.simulate.fleet import simulate_units
+from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
-from strategies_qc import tiny_fleet, writing_of
+from pulsefront.qc.times import end_of_day
+from strategies_qc import measurements, tiny_fleet, writing_of
 
 runner = CliRunner()
 
@@ -90,6 +92,74 @@ def test_each_site_gets_a_model_file_that_scores(federated, stores, tmp_path):
         assert "16 components scored, 0 without decision" in output
     assert all(0.0 < value < 1.0 for value in thresholds.values())
     assert thresholds["east"] != thresholds["west"]
+
+
+def test_common_model_is_tried_beside_a_sites_own_and_takes_over(federated, stores, tmp_path):
+    folder, _ = federated
+    db = tmp_path / "west.db"
+    db.write_bytes((stores / "west.db").read_bytes())
+    own, common = tmp_path / "own.zip", tmp_path / "common.zip"
+    for command in (
+        ("train", "--db", db, "--out", own, "--model", "hazard", "--folds", 2),
+        ("federate", "model", folder / "plan.json", "--db", db, "--out", common),
+    ):
+        code, output = call(*command)
+        assert code == 0, output
+    assert "qc models register" in output
+    register = ("models", "register", common, "--db", db, "--who", "ada", "--why", "of two sites")
+    code, output = call(*register)
+    assert (code, "it is the store's challenger" in output) == (0, True)
+    assert call(*register) == (code, output)
+
+    def night(day):
+        code, output = call("score", "--db", db, "--as-of", day, "--out", tmp_path / "out")
+        assert code == 0, output
+        with Store(db) as store:
+            runs = store.frame(tables.score_run).query(f"as_of == {end_of_day(day)}")
+            alerts = store.frame(tables.alert).query(f"opened_at == {end_of_day(day)}")
+            drift = store.frame(tables.input_drift).query(f"as_of == {end_of_day(day)}")
+        return (
+            dict(zip(runs["model_hash"], runs["role"], strict=True)),
+            set(alerts["model_hash"]), set(drift["model_hash"]),
+        )  # fmt: skip
+
+    mine, shared = load_model(own).file_hash, load_model(common).file_hash
+    roles, opened, watched = night("2022-11-02")
+    assert roles == {mine: "champion", shared: "challenger"}
+    assert opened <= {mine}
+    assert watched == {mine, shared}
+    code, output = call("models", "promote", "--db", db, "--why", "as good, from more failures")
+    assert (code, shared[:16] in output) == (0, True)
+    roles, opened, _ = night("2022-11-03")
+    assert roles == {shared: "champion"}
+    assert opened <= {shared}
+    said = call("models", "list", "--db", db)[1]
+    assert "registered by ada: of two sites" in said
+
+
+def test_model_of_a_file_is_champion_of_a_store_without_one(federated, stores, tmp_path):
+    folder, _ = federated
+    common = tmp_path / "common.zip"
+    call("federate", "model", folder / "plan.json", "--db", stores / "east.db", "--out", common)
+    with Store(tmp_path / "new.db"):
+        pass
+    code, output = call("models", "register", common, "--db", tmp_path / "new.db")
+    assert (code, "it is the store's champion" in output) == (0, True)
+
+
+def test_file_that_could_score_nothing_is_not_registered(federated, stores, tmp_path):
+    folder, _ = federated
+    common = tmp_path / "common.zip"
+    call("federate", "model", folder / "plan.json", "--db", stores / "east.db", "--out", common)
+    with Store(tmp_path / "other.db") as store:
+        with store.writing() as connection:
+            store.add(connection, Batch(measurements(30)), writing_of(connection, "x"))
+        register = ("models", "register", common, "--db", tmp_path / "other.db")
+        code, message = call(*register)
+        assert (code, "other tests than the store holds" in message) == (4, True)
+        common.write_bytes(common.read_bytes()[:-200])
+        assert call(*register)[0] == 4
+        assert store.count(tables.model) == 0
 
 
 def test_model_is_refused_before_the_plan_is_settled(federated, stores, tmp_path):

@@ -108,6 +108,7 @@ def model(
         fleet = site_fleet(store, now, report=report)
     model_hash = save_model(site_model(fleet, now), out)
     typer.echo(f"model {model_hash[:16]} of {len(now.sites)} sites in {out}")
+    typer.echo(f"try it beside the site's own: pulsefront qc models register {out} --db …")
 
 
 @app.command("simulate")

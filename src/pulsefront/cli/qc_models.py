@@ -29,6 +29,7 @@ from pulsefront.progress import progress
 if TYPE_CHECKING:
     from pulsefront.qc.documents import Range
     from pulsefront.qc.models.life import ModelLife, PeriodFigures
+    from pulsefront.qc.models.registry import Role
 
 __all__ = ["app", "train"]
 
@@ -99,9 +100,30 @@ def train(
         return
     with Store(db, must_exist=True) as store:
         role = register(store, fitted, who=who or name_of_user(), why=why)
-    typer.echo(f"it is the store's {role}")
-    if role == "challenger":
-        typer.echo("it opens no alerts until: pulsefront qc models promote --why …")
+    _tell_role(role)
+
+
+@app.command("register")
+def register(
+    file: Annotated[Path, typer.Argument(help="Model file, of qc train or qc federate model.")],
+    db: Db,
+    why: Annotated[str, typer.Option(help="Why it is tried, in a few words.")] = "",
+    who: Who = "",
+) -> None:
+    """Keep a model file in the store: the first model as champion, a later one as challenger.
+
+    Exit codes: 0 done, 2 usage, 3 no store, 4 the file is damaged or its tests are not the store's,
+    5 another job works on the store.
+    """
+    from pulsefront.qc.models import registry
+    from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.store.database import Store
+
+    found = load_model(file)
+    with Store(db, must_exist=True) as store:
+        role = registry.register(store, found, who=who or name_of_user(), why=why)
+    typer.echo(f"{found.name} model {found.file_hash[:16]}")
+    _tell_role(role)
 
 
 @app.command("list")
@@ -177,6 +199,12 @@ def life(
         typer.echo("no outcome is known yet: it takes the lead, the horizon and the log's delay")
     for one in found:
         _tell_life(one)
+
+
+def _tell_role(role: Role) -> None:
+    typer.echo(f"it is the store's {role}")
+    if role == "challenger":
+        typer.echo("it opens no alerts until: pulsefront qc models promote --why …")
 
 
 def _tell_life(life: ModelLife) -> None:

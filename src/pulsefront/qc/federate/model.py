@@ -13,6 +13,7 @@ from pulsefront.qc.federate.site import federated_log_odds
 from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
 from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table, failures_in
+from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import TrainingRecord
 from pulsefront.qc.models.training import choose_features
@@ -47,7 +48,8 @@ def site_model(fleet: Fleet, plan: FederationPlan) -> FailureModel:
         held_out[rows], samples.label[rows] == 1, samples.unit[rows], seed=settings.seed
     )
     guard = fit_guard(samples, fleet.schema)
-    early = samples.values[parts.time.early & parts.labelled]
+    trained = np.flatnonzero(parts.time.early & parts.labelled)
+    early = samples.values[trained]
     features = choose_features(early)
     scores = Scores(
         log_odds={"hazard": held_out},
@@ -87,7 +89,7 @@ def site_model(fleet: Fleet, plan: FederationPlan) -> FailureModel:
             sites=plan.sites,
             models=tuple(sorted(set(fleet.models))),
             failures=int(sum(len(t) for t in fleet.failures_s)),
-            rows_train=int((parts.time.early & parts.labelled).sum()),
+            rows_train=len(trained),
             rows_calibrate=len(rows),
             rows_without_label=int((label < 0).sum()),
             base_rate=float((label[label >= 0] == 1).mean()),
@@ -99,4 +101,6 @@ def site_model(fleet: Fleet, plan: FederationPlan) -> FailureModel:
             confidence=settings.confidence,
             **features.fields(fleet.schema.names),
         ),
+        # What is far from usual is told by this site's own days: its tests are not another's.
+        inputs=fit_profile(samples, trained, rows, estimator.columns),
     )

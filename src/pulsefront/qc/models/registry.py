@@ -23,6 +23,7 @@ from pulsefront.qc.models.model_file import (
     model_of_bytes,
 )
 from pulsefront.qc.store import alert_tables as tables
+from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import locked
 
@@ -140,10 +141,16 @@ def register(store: Store, model: FailureModel, *, who: str, why: str = "") -> R
     -------
     Role
         What the model now is. One that is known already keeps its role.
+
+    Raises
+    ------
+    ModelInvalid
+        It looks at no test that the store holds.
     """
     content = model_bytes(model)
     model_hash = model_of_bytes(content, Path("the trained model")).file_hash
     with locked(store.url, wait_s=_WAIT_S), store.writing() as connection:
+        _refuse_other_tests(connection, model)
         known = {found.model_hash: found.role for found in _registered(connection)}
         if known.get(model_hash):
             return known[model_hash]
@@ -155,6 +162,21 @@ def register(store: Store, model: FailureModel, *, who: str, why: str = "") -> R
             _note(connection, model_hash, "promoted", who, _FIRST)
             return "champion"
     return "challenger"
+
+
+def _refuse_other_tests(connection: sa.Connection, model: FailureModel) -> None:
+    """Refuse a model that could score nothing here; a store without records tells nothing."""
+    stored = set(connection.execute(sa.select(schema.series.c.test).distinct()).scalars())
+    # A test that stands in two units of measurement bears them in its name.
+    if stored and not any(
+        test in stored or test.rpartition(" [")[0] in stored for test in model.schema.tests
+    ):
+        raise ModelInvalid(
+            "the model was trained on other tests than the store holds",
+            field="tests",
+            value=", ".join(model.schema.tests[:5]),
+            remedy="register a model of this site, or train one on this store",
+        )
 
 
 def promote(store: Store, name: str, *, who: str, why: str) -> RegisteredModel:
