@@ -18,6 +18,7 @@ from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.store.rows import insert_new
+from pulsefront.qc.store.successors import successors_of
 from strategies_qc import DAY, writing_of
 
 FIRST = 20_000
@@ -110,6 +111,7 @@ def one_night(
                 score=p, probability=p, low=np.maximum(p - 0.1, 0.0), high=np.minimum(p + 0.1, 1.0),
                 services=counted,
                 failed_units=failed or {}, closed_units=closed or {},
+                successors=successors_of(connection, run.as_of_s),
             ),
             made_s=7,
         )  # fmt: skip

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.acts import current_alerts
 from pulsefront.qc.alerts.ledger import alerts_after, changes_of, changes_of_night, newest_night
+from pulsefront.qc.models.score_outcomes import judge_scores
 from pulsefront.qc.records import Batch
+from pulsefront.qc.site import Site, UnitSettings
 from pulsefront.qc.store.alert_tables import alert_night as night_table
+from pulsefront.qc.store.alert_tables import score_outcome
 from pulsefront.qc.store.database import Store
-from strategies_alerts import instant, one_night, services
+from pulsefront.qc.store.history import services_as_of
+from pulsefront.qc.store.units import apply_site, meet_units
+from pulsefront.qc.times import iso_date
+from strategies_alerts import DELAY_DAYS, FIRST, TARGET, instant, one_night, services, table_of
 from strategies_qc import DAY, measurements, writing_of
 
 A, B = ("PET1", "block1"), ("PET1", "block2")
@@ -258,3 +266,69 @@ def test_random_months_agree_with_the_rule_night_by_night(store):
         expected
     )
     assert len(expected) > 10
+
+
+def replace_scanner(store, came, known):
+    """Tell the store on a night that another scanner has borne the name since an earlier one."""
+    first = UnitSettings(unit_id="PET1", serial="100")
+    new = UnitSettings(
+        unit_id="PET1", serial="200", installed_on=date.fromisoformat(iso_date(instant(came)))
+    )
+    with store.writing() as connection:
+        meet_units(connection, ["PET1"])
+        apply_site(connection, Site(units=(first,)), 1)
+        apply_site(connection, Site(units=(new,)), instant(known) + 1)
+
+
+def test_neither_quiet_time_nor_snooze_of_the_old_scanner_holds_for_the_new_one(store):
+    with store.writing() as connection:
+        meet_units(connection, ["PET1"])
+    one_night(store, 0, {A: 0.6, B: 0.6})
+    acts.snooze(store, 1, until_s=instant(6), who="me", why="x")
+    replace_scanner(store, came=1, known=1)
+    changes = one_night(store, 2, {A: 0.6, B: 0.1})
+    why = "the scanner was replaced on 2024-10-05"
+    assert [(c.alert_id, c.kind, c.why) for c in changes[:2]] == [
+        (1, "closed", why), (2, "closed", why)]  # fmt: skip
+    assert [(c.alert_id, c.kind, c.state) for c in changes[2:]] == [(3, "opened", "open")]
+
+
+def test_failure_of_the_new_scanner_judges_no_alert_about_the_old_one(store):
+    known = services(("PET1", "block1", "corrective", 4.5, 4.8))
+    with store.writing() as connection:
+        meet_units(connection, ["PET1"])
+    one_night(store, 0, {A: 0.6}, known)
+    replace_scanner(store, came=3, known=3)
+    for night in range(1, 30):
+        one_night(store, night, {A: 0.1}, known)
+    with store.engine.connect() as connection:
+        (alert,) = alerts_after(connection, instant(29), closed_too=True)
+    assert alert.outcome == "undecided"
+
+
+def test_replacement_that_is_told_late_takes_back_what_the_new_scanner_did_to_old_alerts(store):
+    known = services(("PET1", "block1", "corrective", 4.5, 4.8))
+    with store.writing() as connection:
+        meet_units(connection, ["PET1"])
+    one_night(store, 0, {A: 0.6}, known)
+    for night in range(1, 6):
+        one_night(store, night, {A: 0.1}, known)
+    replace_scanner(store, came=3, known=5)
+    (change,) = [c for c in one_night(store, 6, {A: 0.1}, known) if c.kind == "outcome"]
+    assert change.why == "the scanner was replaced on 2024-10-07"
+    with store.engine.connect() as connection:
+        (alert,) = alerts_after(connection, instant(6), closed_too=True)
+    assert alert.outcome == "undecided"
+
+
+def test_scores_of_the_old_scanner_are_not_judged_by_the_new_one(store):
+    known = services(("PET1", "block1", "corrective", 4.5, 4.8))
+    with store.writing() as connection:
+        meet_units(connection, ["PET1"])
+    monday = -FIRST % 7
+    one_night(store, monday, {A: 0.6, ("PET2", "block1"): 0.1}, known)
+    replace_scanner(store, came=monday + 1, known=monday + 1)
+    later = monday + TARGET.span_days + DELAY_DAYS
+    with store.writing() as connection:
+        judge_scores(connection, services_as_of(store, instant(later)), instant(later), DELAY_DAYS)
+    assert {row["unit_id"] for row in table_of(store, score_outcome)} == {"PET2"}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
+from pulsefront.qc.alerts.judging import REPLACED, outcomes_of
 from pulsefront.qc.alerts.ledger import (
     NewChange,
     NewestNight,
@@ -19,11 +20,11 @@ from pulsefront.qc.alerts.ledger import (
     next_number,
     rows_of,
 )
-from pulsefront.qc.alerts.outcomes import judgement
 from pulsefront.qc.alerts.records import AlertChange, AlertState
 from pulsefront.qc.alerts.rule import CLEARED, OPENED, RAN_OUT, AlertRule, advance, fresh_states
-from pulsefront.qc.features.labels import Target, failure_times, replacement_times
+from pulsefront.qc.features.labels import Target
 from pulsefront.qc.store import alert_tables as tables
+from pulsefront.qc.store.successors import Successors
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["NightScores", "advance_alerts"]
@@ -31,8 +32,6 @@ __all__ = ["NightScores", "advance_alerts"]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]
-
-_JUDGED_AGAIN_DAYS = 400  # a service may be logged late: for that long an outcome may still change
 
 _ENDING = {"corrective": "repaired", "preventive": "replaced before it failed"}
 
@@ -55,6 +54,8 @@ class NightScores:
         Units that could not be scored: their alerts wait.
     closed_units
         Units that are no longer in use, with the reason in words.
+    successors
+        Scanners that took over the name of another one: its alerts are not theirs.
     embargo_days
         After so many days all that could follow an alert has been logged.
     """
@@ -73,6 +74,7 @@ class NightScores:
     services: pd.DataFrame
     failed_units: Mapping[str, str]
     closed_units: Mapping[str, str]
+    successors: Successors
 
 
 def advance_alerts(
@@ -89,6 +91,7 @@ def advance_alerts(
         return ()
     living = _living(connection, night, newest)
     work = _Night(night, living)
+    work.leave_to_successors()
     work.close_serviced()
     work.step(rows)
     work.wake()
@@ -97,7 +100,10 @@ def advance_alerts(
     added = add_changes(connection, changes, as_of_s=night.as_of_s, made_s=made_s)
     _save_low_nights(connection, work)
     judged = add_changes(
-        connection, _outcomes(connection, night), as_of_s=night.as_of_s, made_s=made_s
+        connection,
+        outcomes_of(connection, night.services, night.successors, night.as_of_s),
+        as_of_s=night.as_of_s,
+        made_s=made_s,
     )
     _note_night(connection, night)
     return (*added, *judged)
@@ -172,6 +178,15 @@ class _Night:
         """Close an alert that is not closed."""
         alert.state = "closed"
         self.changes.append(NewChange(alert.alert_id, "closed", "closed", why))
+
+    def leave_to_successors(self) -> None:
+        """Close alerts about scanners that were replaced; nothing of them holds for the new one."""
+        for key, alert in list(self.living.items()):
+            successor = self.night.successors.get(key[0])
+            if successor is not None and alert.opened_s < successor.counted_from_s:
+                if alert.state != "closed":
+                    self.close(alert, f"{REPLACED} on {iso_date(successor.came_s)}")
+                del self.living[key]
 
     def close_serviced(self) -> None:
         """Close alerts whose component was repaired or replaced, or whose unit is out of use."""
@@ -287,42 +302,6 @@ def _save_low_nights(connection: sa.Connection, work: _Night) -> None:
             .where(a.c.alert_id == alert.alert_id, a.c.low_nights != alert.low_nights)
             .values(low_nights=alert.low_nights)
         )
-
-
-def _outcomes(connection: sa.Connection, night: NightScores) -> list[NewChange]:
-    """Return the alerts that the services known tonight judge otherwise than before."""
-    a = tables.alert
-    since = night.as_of_s - _JUDGED_AGAIN_DAYS * DAY_S
-    query = sa.select(a).where(a.c.opened_at > since, a.c.opened_at < night.as_of_s)
-    rows = rows_of(connection, query.order_by(a.c.alert_id))
-    mine = {row["unit_id"] for row in rows}
-    services = night.services[night.services["unit_id"].isin(mine)]
-    by_unit = dict(iter(services.groupby("unit_id", sort=False)))
-    nothing = services.iloc[:0]
-    found = []
-    for row in rows:
-        logged = by_unit.get(row["unit_id"], nothing)
-        target = Target(row["lead_days"], row["horizon_days"])
-        failures = failure_times(logged, row["component_id"])
-        replaced = replacement_times(logged, row["component_id"])
-        over = night.as_of_s >= row["decided_at"]
-        outcome, when_s = judgement(row["opened_at"], failures, replaced, target, over=over)
-        if outcome == row["outcome"]:
-            continue
-        lead = None if when_s is None else round((when_s - row["opened_at"]) / DAY_S, 2)
-        words = {
-            "true": f"failed {lead} days after it",
-            "too late": f"failed {lead} days after it, within the lead",
-            "false": f"no failure within {target.span_days} days",
-            "undecided": "the service that decided it no longer counts",
-        }
-        found.append(
-            NewChange(
-                row["alert_id"], "outcome", row["state"], words[outcome], outcome=outcome,
-                lead_days=lead, snoozed_until_s=row["snoozed_until"],
-            )
-        )  # fmt: skip
-    return found
 
 
 def _note_night(connection: sa.Connection, night: NightScores) -> None:

@@ -19,6 +19,7 @@ from pulsefront.qc.alerts.ledger import rows_of
 from pulsefront.qc.features.labels import NO_LABEL, Target, component_labels
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
+from pulsefront.qc.store.successors import Successor, successors_of
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["EDGES", "JUDGED_EVERY_DAYS", "judge_scores", "labels_at"]
@@ -75,6 +76,13 @@ class _Due:
     target: Target
 
 
+def _left(run: _Due, successor: Successor | None) -> bool:
+    """Return whether a unit was another scanner before all of the run's time was over."""
+    if successor is None or run.as_of_s >= successor.counted_from_s:
+        return False
+    return run.as_of_s + run.target.span_days * DAY_S > successor.came_s
+
+
 def judge_scores(
     connection: sa.Connection, services: pd.DataFrame, as_of_s: int, delay_days: int
 ) -> int:
@@ -88,6 +96,7 @@ def judge_scores(
         After so many days a service is in the log.
     """
     due = _due(connection, as_of_s, delay_days)
+    successors = successors_of(connection, as_of_s)
     for run in due:
         s = schema.score
         query = sa.select(s.c.unit_id, s.c.component_id, s.c.probability).where(
@@ -96,6 +105,8 @@ def judge_scores(
         rows = connection.execute(query).all()
         keys = [(unit_id, component) for unit_id, component, _ in rows]
         label = labels_at(services, keys, run.as_of_s, run.target)
+        left = [_left(run, successors.get(unit_id)) for unit_id, _ in keys]
+        label[np.array(left, dtype=np.bool_)] = NO_LABEL
         frame = pd.DataFrame(
             {
                 "unit_id": [unit_id for unit_id, _ in keys],

@@ -40,6 +40,7 @@ from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.successors import successors_of
 
 __all__ = ["score", "score_night"]
 
@@ -214,6 +215,7 @@ def _for_alerts(connection: sa.Connection, one: _Scored, services: pd.DataFrame)
         services=services,
         failed_units=run.failed_units,
         closed_units=_closed_units(connection, run.as_of_s),
+        successors=successors_of(connection, run.as_of_s),
     )
 
 

@@ -14,6 +14,7 @@ from pulsefront.qc.pages.night.data import Mark, NightScore, WaitingRows
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.successors import successors_of
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["SCORE_DAYS", "marks_of", "past_scores", "waiting_rows"]
@@ -30,7 +31,8 @@ def past_scores(
 ) -> dict[tuple[str, str], tuple[NightScore, ...]]:
     """Return the scores of past nights of some components of each unit, the oldest first.
 
-    They are the runs that users were told of, whichever model was in use.
+    They are the runs that users were told of, whichever model was in use. Those of a scanner that
+    was replaced are not among them.
     """
     run = night.run
     s, n = schema.score, tables.alert_night
@@ -45,11 +47,15 @@ def past_scores(
     found: dict[tuple[str, str], list[NightScore]] = {}
     with store.engine.connect() as connection:
         runs = connection.execute(told.order_by(n.c.as_of)).scalars().all()
+        since = {
+            unit_id: successor.counted_from_s
+            for unit_id, successor in successors_of(connection, run.as_of_s).items()
+        }
         for run_id in runs:
             # Plain tuples of the driver: a thousand scanners have a million scores in sixty nights.
             cursor = connection.execute(sa.select(*columns).where(s.c.run_id == run_id)).cursor
             for unit, component, as_of_s, *p in cursor.fetchall() if cursor else ():
-                if (unit, component) in wanted:
+                if (unit, component) in wanted and as_of_s >= since.get(unit, 0):
                     found.setdefault((unit, component), []).append(NightScore(int(as_of_s), *p))
     for row in run.rows:
         key = (row.unit_id, row.component_id)
