@@ -54,6 +54,27 @@ def test_groups_of_any_sizes_are_groups(
     assert (table.status == 0).all()
 
 
+@pytest.mark.parametrize("sizes", [[16], [2, 14], [9, 12, 9], [3, 16, 16, 5]])
+def test_a_few_groups_are_groups(tmp_path: Path, sizes: list[int]) -> None:
+    """A single group of 16 became 8 coincidences of neighbours."""
+    for seed in range(20):
+        opened = open_events(written(tmp_path, groups(sizes, seed).tobytes()), STRICT)
+        assert (opened.format, len(opened.read())) == ("petsys-group", sum(sizes))
+
+
+def test_coincidences_stay_coincidences_where_a_hit_in_thirty_is_broken(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    records = np.zeros(600, FORMATS["petsys-coincidence"])
+    hits = records["hit"]
+    hits["hits"] = 1
+    start = np.cumsum(random.integers(10**7, 10**9, 600))
+    hits["time"] = start[:, None] + random.integers(0, 2000, (600, 2))
+    hits["energy"], hits["channel"] = 511.0, random.integers(0, 1024, (600, 2))
+    hits["channel"][15::30, 1] = -5
+    opened = open_events(written(tmp_path, records.tobytes()))
+    assert opened.format == "petsys-coincidence"
+
+
 def test_hits_of_groups_are_not_taken_for_coincidences(tmp_path: Path) -> None:
     """4,687 hits in 400 groups became 2,343 "events", with exit 0."""
     sizes = np.random.default_rng(1).choice([8, 9, 10, 12, 14, 16], 400).tolist()

@@ -4,7 +4,9 @@ Nothing in the file says it, and ranges alone do not tell: in a file of groups o
 neighbours lie within a coincidence window. So every record that is looked at is held against all
 that its form implies. The hits of a group are numbered from 0 up, with one count and within a
 microsecond. The hits of a coincidence start at 0 on both sides or go on from the record before, and
-lie closer than the coincidences do. Of the forms that hold, the one that implies most wins.
+lie closer than the coincidences do. A file begins with a first hit, and one of coincidences with the
+first hits of both sides. Of the forms that hold, the one that more records follow from wins, and
+among equals the one that implies most.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ HOLDS = 0.9
 MOST_CHANNELS = 1 << 22
 WINDOW_PS = 1_000_000  # hits of one coincidence or group lie this close
 LONGEST_STEP_PS = 1e16
+CLEARLY_MORE = 0.05
+"""Share of the records by which groups win at once; less may be half-broken pairs."""
 CLEARLY_APART = 5.0
 """Ratio from which the steps between coincidences are longer than those within them."""
 
@@ -67,7 +71,8 @@ def choose_form(path: Path, told: str | None = None) -> FormChoice | None:
     fitting = [name for name in FORMATS if shares[name] >= HOLDS]
     if not fitting:
         return None
-    if {"petsys-group", "petsys-coincidence"} <= set(fitting):
+    ahead = shares["petsys-group"] - shares["petsys-coincidence"]
+    if {"petsys-group", "petsys-coincidence"} <= set(fitting) and ahead < CLEARLY_MORE:
         apart = _steps_ratio(path, size)
         if apart < CLEARLY_APART:
             raise UnsupportedFormat(
@@ -78,6 +83,8 @@ def choose_form(path: Path, told: str | None = None) -> FormChoice | None:
         return FormChoice(
             "petsys-coincidence", f"{reason}; pairs lie {apart:.0f} times closer than their records"
         )
+    if "petsys-group" in fitting and ahead >= CLEARLY_MORE:
+        fitting = ["petsys-group"]
     best = max(fitting, key=lambda name: (FORMATS[name].itemsize, shares[name]))
     return FormChoice(best, reason)
 
@@ -120,6 +127,9 @@ def _share(path: Path, size: int, name: str) -> float:
     """Return the share of records that are possible and follow from those before them."""
     blocks = _blocks(path, size, name)
     if sum(map(len, blocks)) < LEAST_RECORDS:
+        return 0.0
+    first = blocks[0]["hit"][0]
+    if "hit" in (first.dtype.names or ()) and first["hit"].any():
         return 0.0
     good = []
     for records in blocks:
