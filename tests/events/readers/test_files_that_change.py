@@ -117,6 +117,25 @@ FILES = {
 }
 
 
+@given(st.integers(2, 30), st.integers(2, 10), st.just(0) | st.integers(4, 423))
+def test_what_lies_behind_a_hole_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, first: int, length: int, ahead: int
+) -> None:
+    waves, content = stretch(50, 200)
+    record = len(content) // 50
+    start, stop = first * record - ahead, (first + length) * record
+    path = written(
+        tmp_path_factory.mktemp("h"), content[:start] + bytes(stop - start) + content[stop:]
+    )
+    lost = first - (ahead > 0)
+    with pytest.warns(DataWarning, match=rf"holds no records from byte {lost * record} to {stop}"):
+        table = open_events(path, format_name="wavedump").read()
+    expected = np.concatenate([waves[:lost], waves[first + length :]])
+    np.testing.assert_array_equal(table["waveform_adc"], expected)
+    with pytest.raises(TruncatedFile, match="holds no records"):
+        open_events(path, STRICT, format_name="wavedump")
+
+
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("zeros", [300, 5000, 200_001])
 def test_an_end_filled_with_zeros_costs_no_event(tmp_path: Path, name: str, zeros: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,16 @@ class Stretch:
         return self.offset + self.record * self.count
 
 
+class Found(NamedTuple):
+    """Stretches, where they end, what is wrong there (empty: nothing), and the holes between."""
+
+    stretches: list[Stretch]
+    end: int
+    problem: str
+    holes: list[tuple[int, int]]
+    """First byte of each, and the first behind it."""
+
+
 def could_head(headers: NDArray[Any], record: int) -> NDArray[np.bool_]:
     """Return, for headers (event, 6), which could head a record of *record* bytes."""
     return np.asarray(
@@ -67,8 +77,8 @@ def headers_of(path: Path, stretch: Stretch) -> NDArray[Any]:
     return headers
 
 
-def find_stretches(path: Path, size: int) -> tuple[list[Stretch], int, str]:
-    """Return the stretches of a file, where they end, and what is wrong there (empty: nothing).
+def find_stretches(path: Path, size: int) -> Found:
+    """Return the stretches of a file and what lies between and behind them.
 
     A single header that disagrees within a stretch is one bad event, and left in.
 
@@ -79,6 +89,7 @@ def find_stretches(path: Path, size: int) -> tuple[list[Stretch], int, str]:
     """
     content = content_end(path, size)
     stretches: list[Stretch] = []
+    holes: list[tuple[int, int]] = []
     offset = 0
     with open(path, "rb") as file:
         first = header_at(file, 0)
@@ -96,16 +107,47 @@ def find_stretches(path: Path, size: int) -> tuple[list[Stretch], int, str]:
             stretches.append(stretch)
             offset = stretch.end
             if problem and not changes:
-                return _before_zeros(stretches, content, size, offset, problem)
+                behind = _behind_hole(path, size, stretch)
+                if behind is not None:
+                    stretches[-1], offset = behind
+                    holes.append((stretches[-1].end, offset))
+                    continue
+                return Found(*_before_zeros(stretches, content, size, offset, problem), holes)
             if not changes and offset < size:
-                return _before_zeros(stretches, content, size, offset, "ends inside the record")
+                problem = "ends inside the record"
+                return Found(*_before_zeros(stretches, content, size, offset, problem), holes)
     if len(stretches) == MOST_STRETCHES:
         raise UnsupportedFormat(
             f"changes its record length more than {MOST_STRETCHES:,} times",
             file=path,
             remedy="records of many lengths cannot become one table",
         )
-    return stretches, offset, ""
+    return Found(stretches, offset, "", holes)
+
+
+def _behind_hole(path: Path, size: int, stretch: Stretch) -> tuple[Stretch, int] | None:
+    """Return a stretch up to a hole, and where two headers in a row say that records go on.
+
+    A block that was never written leaves the records behind it where they belong. The record
+    before it is whole if what follows is zeros and its own end is not.
+    """
+    number = stretch.count
+    headers = headers_of(
+        path, Stretch(stretch.offset, stretch.record, (size - stretch.offset) // stretch.record)
+    )
+    good = could_head(headers, stretch.record)
+    good &= (headers[:, [1, 3]] == headers[0, [1, 3]]).all(axis=1)
+    follows = np.append(good[1:], True)
+    found = np.flatnonzero((good & follows)[number + 2 :])
+    if not number or not len(found):
+        return None
+    start = stretch.end + (2 + int(found[0])) * stretch.record
+    with open(path, "rb") as file:
+        file.seek(stretch.end + stretch.record - 4)
+        written = file.read(4)
+    if any(written) and not headers[number + 1].any():
+        number += 1
+    return Stretch(stretch.offset, stretch.record, number), start
 
 
 def _stretch(path: Path, size: int, offset: int, record: int) -> tuple[Stretch, str]:

@@ -149,7 +149,7 @@ def _kept_stretches(
     path: Path, size: int, options: ReadOptions
 ) -> tuple[list[Stretch], WidthChoice]:
     """Return the stretches of the length that most events have; say what else is there."""
-    stretches, end, problem = find_stretches(path, size)
+    stretches, end, problem, holes = find_stretches(path, size)
     counts: dict[int, int] = {}
     for stretch in stretches:
         counts[stretch.record] = counts.get(stretch.record, 0) + stretch.count
@@ -159,6 +159,17 @@ def _kept_stretches(
     if problem:
         # Told before the sample type is chosen: without one whole record there is none to choose.
         incomplete(path, options, byte_offset=end, events_kept=whole, problem=problem)
+    if holes:
+        told = ", ".join(f"{start} to {stop}" for start, stop in holes[:MOST_TOLD])
+        more = f" and {len(holes) - MOST_TOLD} more places" if len(holes) > MOST_TOLD else ""
+        left_out(
+            path,
+            options,
+            byte_offset=holes[0][0],
+            events_kept=whole,
+            problem=f"holds no records from byte {told}{more}; "
+            f"the {whole} whole events before and behind are kept",
+        )
     choice = _sample_type(path, kept, options)
     others = [stretch for stretch in stretches if stretch.record != record and stretch.count]
     if others:
