@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.open import open_events
+from pulsefront.events.readers.open import open_events, recognise
 
 NOISE = bytes((7 * i * i + 13 * i) % 251 for i in range(400))
 
@@ -46,3 +46,23 @@ def test_mgtevent_root_files_are_named(tmp_path: Path) -> None:
         file["MGTree"] = {"event": [1, 2, 3]}
     with pytest.raises(UnsupportedFormat, match=r"MGTEvent.*daq2lh5"):
         open_events(tmp_path / "run.root")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            b"a,b\n1,2\n3,\n6,7,8\n9,10\n4,5\n",
+            "its row 3 has 3 fields",
+        ),
+        ("a;b\n1;2\n".encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+        (b"69262,664\n19471,054\n9590,714\n", "is a table without a line of names"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told_why(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnsupportedFormat, match=problem):
+        recognise(path)

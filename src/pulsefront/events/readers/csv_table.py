@@ -106,7 +106,10 @@ def _columns(
         else:
             tell_of_open_end(path, content)
         if count:
-            yield {name: _column(fields, layout, name, whole, path, rows, count) for name in wanted}
+            yield {
+                name: _column(fields, layout, name, whole, path, rows, count, content)
+                for name in wanted
+            }
         rows += count
     if rows == 0:
         yield {name: np.zeros(0) for name in wanted}
@@ -134,15 +137,20 @@ def _column(
     path: Path,
     before: int,
     count: int,
+    content: bytes,
 ) -> NDArray[Any]:
-    index = np.arange(count) * len(layout.names) + layout.names.index(name)
+    column = layout.names.index(name)
+    index = np.arange(count) * len(layout.names) + column
     kind = fields.kind[index]
     bad = np.flatnonzero(kind == NO_NUMBER)
     if len(bad):
+        start, stop = fields.offsets[bad[0]], fields.offsets[bad[0] + 1]
+        words = content[int(start) : int(stop)].decode("utf-8", "replace").strip()
         raise DataError(
             f"row {before + int(bad[0]) + 1} holds no number",
             file=path,
             field=name,
+            value=words.split(layout.delimiter)[column],
             remedy="mend the row, or leave the column out of the mapping file",
         )
     if name not in whole:

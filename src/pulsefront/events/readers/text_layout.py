@@ -16,7 +16,7 @@ from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.numbers import REAL, UNSIGNED, WHOLE, parse_lines
 from pulsefront.events.readers.text_blocks import BOM
 
-__all__ = ["DECIMALS", "DELIMITERS", "TextLayout", "find_layout"]
+__all__ = ["DECIMALS", "DELIMITERS", "TextLayout", "broken_row", "find_layout"]
 
 DELIMITERS = (",", ";", "\t")
 DECIMALS = (".", ",")
@@ -59,7 +59,7 @@ def find_layout(
     Raises
     ------
     UnsupportedFormat
-        Two layouts fit equally well.
+        Two layouts fit equally well, or the first line holds numbers instead of names.
     """
     if b"\x00" in head:
         return None
@@ -95,7 +95,39 @@ def find_layout(
             value="; ".join(layout.told for layout in likely),
             remedy="say delimiter and decimal in the mapping file",
         )
+    if all(_is_number(name) for name in likely[0].names):
+        raise UnsupportedFormat(
+            "is a table without a line of names: its first line holds numbers",
+            file=path,
+            value=first[:60],
+            remedy="write the names of the columns above it",
+        )
     return likely[0]
+
+
+def broken_row(head: bytes) -> str | None:
+    """Return what is wrong with the first odd row of a table; None where most rows do not fit.
+
+    For files that `find_layout` takes for no table: names in the first line, and rows of which
+    more than half have as many fields.
+    """
+    lines = head.removeprefix(BOM).split(b"\n")[: LINES + 1]
+    try:
+        first = lines[0].decode("utf-8").strip("\r")
+    except UnicodeDecodeError:
+        return None
+    rows = [line for line in lines[1:-1] if line.strip()]
+    for layout in _possible(first, 0, None, None):
+        if not rows or b"\x00" in head or any(_is_number(name) for name in layout.names):
+            continue
+        counts = parse_lines(b"\n".join(rows), layout.delimiter, layout.decimal).counts
+        odd = [row for row, count in enumerate(counts) if count != len(layout.names)]
+        if 0 < len(odd) < len(rows) / 2:
+            return (
+                f"its row {odd[0] + 1} has {counts[odd[0]]} fields where its first line names "
+                f"{len(layout.names)} ({first[:60]})"
+            )
+    return None
 
 
 def _possible(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
+from pulsefront.events.readers.text_layout import broken_row
 
 __all__ = ["refuse_known"]
 
@@ -50,13 +51,15 @@ SIGNATURES: tuple[tuple[int | None, bytes, str, str], ...] = (
 
 
 def refuse_known(head: bytes, path: Path) -> None:
-    """Raise where *head* begins a known format that is not read here.
+    """Raise where *head* begins a known format that is not read here, or a table that is broken.
 
     Raises
     ------
     UnsupportedFormat
-        It names the format and what to convert it with.
+        It names the format and what to convert it with, or the row and what to mend.
     """
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnsupportedFormat("is text in UTF-16", file=path, remedy="save it as UTF-8")
     for offset, signature, name, remedy in SIGNATURES:
         if offset is None:
             found = re.search(signature, head[:4096])
@@ -64,3 +67,8 @@ def refuse_known(head: bytes, path: Path) -> None:
             found = re.match(signature, head[offset:])
         if found:
             raise UnsupportedFormat(f"is {name}, which is not read here", file=path, remedy=remedy)
+    row = broken_row(head)
+    if row is not None:
+        raise UnsupportedFormat(
+            f"looks like a table, but {row}", file=path, remedy="mend the row, or take it out"
+        )

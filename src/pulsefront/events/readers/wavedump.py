@@ -53,7 +53,10 @@ QUANTITIES = {
     "channel": Quantity("1", "channel number on the board"),
     "pattern": Quantity("1", "pattern of the front panel inputs, as written"),
     "event_counter": Quantity("1", "event counter of the board, as written"),
-    "trigger_tag": Quantity("ticks", "trigger time tag, as written; wraps"),
+    "trigger_tag": Quantity(
+        "ticks",
+        "trigger time tag, as written; wraps, maybe unseen (--tag-interval-ns makes a time)",
+    ),
 }
 WAVEFORM = Quantity(ADC_COUNTS, "samples of the acquisition window")
 TIME = Quantity("ns", "trigger time since tag 0, wraps counted")
