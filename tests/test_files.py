@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulsefront import files
-from pulsefront.errors import PulsefrontError
+from pulsefront.errors import ConfigError, PulsefrontError
 
 
 def names(folder: Path) -> list[str]:
@@ -56,6 +57,54 @@ def test_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PulsefrontError, match="cannot be written"):
         files.write_text(tmp_path / "file" / "below.txt", "x")
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """What was written to /dev/full left a file in the place of the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for target in (pipe, tmp_path / "link"):
+        with pytest.raises(ConfigError, match="is a device or a pipe"):
+            files.write_text(target, "x")
+        with pytest.raises(ConfigError, match="is a device or a pipe"):
+            files.refuse_target(target, folder=True)
+    assert pipe.is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path) == ["link", "pipe"]
+
+
+def test_a_folder_is_not_replaced_by_a_file_nor_a_file_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ConfigError, match="is a folder, and a file is to be written"):
+        files.write_text(tmp_path / "folder", "x")
+    with (
+        pytest.raises(ConfigError, match="is a file, and a folder is to be written"),
+        files.atomic_directory(tmp_path / "file"),
+    ):
+        pass
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_target_is_none_of_the_inputs_under_any_name(tmp_path: Path) -> None:
+    raw = tmp_path / "run" / "raw.dat"
+    raw.parent.mkdir()
+    raw.write_text("raw")
+    (tmp_path / "soft").symlink_to(raw)
+    (tmp_path / "hard").hardlink_to(raw)
+    (tmp_path / "other").write_text("")
+    for target in (raw, tmp_path / "soft", tmp_path / "hard", tmp_path / "run/../run/raw.dat"):
+        with pytest.raises(ConfigError, match="is what is read"):
+            files.refuse_inputs(target, [tmp_path / "other", raw])
+    with pytest.raises(ConfigError, match="lies in what is read"):
+        files.refuse_inputs(raw, [raw.parent])
+    with pytest.raises(ConfigError, match="holds what is read"):
+        files.refuse_inputs(raw.parent, [tmp_path / "soft"])
+    (raw.parent / "page.html").write_text("")
+    files.refuse_inputs(raw.parent / "page.html", [raw.parent])
+    files.refuse_inputs(raw.parent / "new.h5", [raw.parent, tmp_path / "absent"])
+    files.refuse_inputs(tmp_path / "other", [raw])
 
 
 json_values = st.recursive(

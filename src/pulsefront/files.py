@@ -8,12 +8,13 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pulsefront.errors import PulsefrontError
+from pulsefront.errors import ConfigError, PulsefrontError
 
 __all__ = [
     "DISK_REMEDIES",
@@ -23,6 +24,8 @@ __all__ = [
     "firmware_export_directory",
     "hash_file",
     "hash_json",
+    "refuse_inputs",
+    "refuse_target",
     "sim_data_directory",
     "write_bytes",
     "write_json",
@@ -36,8 +39,16 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
     The file is flushed to disk before the rename, so that *target* is either the old file or the
     whole new one, also after a power cut. On an error the temporary file is removed.
+
+    Raises
+    ------
+    ConfigError
+        *target* is there and is no file of a disk, as `refuse_target` says.
+    PulsefrontError
+        The disk or the path does not allow it.
     """
     target = Path(target)
+    refuse_target(target)
     temporary = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +65,17 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(target: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside *target*; it replaces *target* when the block succeeds."""
+    """Yield an empty folder beside *target*; it replaces *target* when the block succeeds.
+
+    Raises
+    ------
+    ConfigError
+        *target* is there and is no folder.
+    PulsefrontError
+        The disk or the path does not allow it.
+    """
     target = Path(target)
+    refuse_target(target, folder=True)
     temporary = _beside(target)
     try:
         _make(temporary, target)
@@ -68,6 +88,83 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         raise _explained(error, target) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_target(target: str | Path, *, folder: bool = False, field: str | None = None) -> None:
+    """Check that what is written to *target* would replace nothing but a file (or a folder).
+
+    A rename puts a file in the place of a device or a pipe: what it stood for is gone.
+
+    Raises
+    ------
+    ConfigError
+        *target* is a device, a pipe or a socket, or a folder where a file is written, or a file
+        where a folder is.
+    """
+    target = Path(target)
+    try:
+        mode = target.stat().st_mode
+    except OSError:  # not there, or out of reach: writing will tell
+        return
+    right = stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode) and not _is_device(target)
+    if right:
+        return
+    if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and folder):
+        found, wanted = ("folder", "file") if stat.S_ISDIR(mode) else ("file", "folder")
+        raise ConfigError(
+            f"is a {found}, and a {wanted} is to be written",
+            file=target,
+            field=field,
+            remedy="choose another name",
+        )
+    raise ConfigError(
+        "is a device or a pipe, which a file would replace",
+        file=target,
+        field=field,
+        remedy="choose the name of a file",
+    )
+
+
+def _is_device(target: Path) -> bool:
+    """Return whether a file is reached through a name of the system's, such as /dev/stdout."""
+    return target.is_symlink() and target.parent.resolve() == Path(os.devnull).parent
+
+
+def refuse_inputs(target: str | Path, inputs: Iterable[str | Path], *, field: str = "") -> None:
+    """Check that *target* is none of *inputs*, under whatever name: writing would destroy it.
+
+    An input that is a folder stands for all that is in it, but for pages (``.html``); a *target*
+    that is a folder is replaced as a whole, with the inputs in it.
+
+    Raises
+    ------
+    ConfigError
+        It is one.
+    """
+    target = Path(target)
+    try:
+        there = target.stat()
+    except OSError:
+        return
+    whole = target.resolve()
+    for path in map(Path, inputs):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        same = (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino)
+        inside = stat.S_ISDIR(there.st_mode) and whole in path.resolve().parents
+        page = target.suffix == ".html"
+        of_folder = stat.S_ISDIR(found.st_mode) and path.resolve() in whole.parents and not page
+        if same or inside or of_folder:
+            told = "is" if same else "holds" if inside else "lies in"
+            other = "" if path == target else f", {path}"
+            raise ConfigError(
+                f"{told} what is read{other}: it would be overwritten",
+                file=target,
+                field=field or None,
+                remedy="choose another name",
+            )
 
 
 def _make(temporary: Path, target: Path) -> None:

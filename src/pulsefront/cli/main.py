@@ -52,6 +52,7 @@ def _register() -> None:
         firmware,
         list_mode,
         mapping,
+        outputs,
         pulses,
         qc,
         simulation,
@@ -81,6 +82,7 @@ def _register() -> None:
         app.command()(command)
     app.command("help")(files.help_key)
     app.add_typer(qc.app, name="qc")
+    outputs.guard_outputs(app)
 
 
 _register()

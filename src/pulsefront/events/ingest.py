@@ -16,6 +16,7 @@ from pulsefront.events.manifest import is_manifest, load_manifest
 from pulsefront.events.readers.base import EventFile, ReadOptions
 from pulsefront.events.scans import open_scan_set
 from pulsefront.events.sources import StoredSource, refuse_twice, sources_of
+from pulsefront.files import refuse_inputs
 from pulsefront.progress import Report, silent
 
 __all__ = ["ingest", "open_sources"]
@@ -74,13 +75,15 @@ def ingest(
     Raises
     ------
     ConfigError
-        As for `open_sources`.
+        As for `open_sources`; or *out* is one of the files that are read, or another's.
     DataError
         As for `open_sources`; or a file comes twice.
     PulsefrontError
         The store cannot be written.
     """
+    refuse_inputs(out, paths)
     source = open_sources(paths, options, format_name=format_name, join=join)
+    refuse_inputs(out, _files_behind(paths))
     sources = sources_of(_files_behind(paths))
     adds = append and Path(out).exists()
     if not again:

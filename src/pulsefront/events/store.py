@@ -31,7 +31,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.left_open import is_left_open
 from pulsefront.events.sources import SOURCE, StoredSource
@@ -44,9 +44,19 @@ from pulsefront.events.store_read import (
     open_store,
     read,
 )
+from pulsefront.files import refuse_target
 from pulsefront.hdf5 import atomic_hdf5, hdf5_disk_errors, let_go
 
-__all__ = ["StoredEvents", "append", "is_store", "open_store", "read", "write", "write_stream"]
+__all__ = [
+    "StoredEvents",
+    "append",
+    "is_store",
+    "open_store",
+    "read",
+    "refuse_other",
+    "write",
+    "write_stream",
+]
 
 CHUNK_BYTES = 1 << 20
 SOURCES_PER_CHUNK = 16
@@ -83,9 +93,12 @@ def write_stream(
     ------
     DataError
         There is no table, the tables differ in columns or shapes, or a column cannot be stored.
+    ConfigError
+        *path* is a file that is no store.
     PulsefrontError
         The file cannot be written.
     """
+    refuse_other(path)
     count = 0
     with atomic_hdf5(path, libver=("v110", "v110")) as file:
         for table in tables:
@@ -104,6 +117,24 @@ def write_stream(
             _store_provenance(file, provenance())
         file["committed"][0] = count
     return count
+
+
+def refuse_other(path: str | Path) -> None:
+    """Check that a store at *path* would replace an earlier store, or an empty file, or nothing.
+
+    Raises
+    ------
+    ConfigError
+        There is a file of another kind.
+    """
+    path = Path(path)
+    refuse_target(path)
+    if path.exists() and path.stat().st_size and not is_store(path):
+        raise ConfigError(
+            "exists and is no event store",
+            file=path,
+            remedy="choose another name, or remove the file",
+        )
 
 
 @contextmanager

@@ -41,9 +41,11 @@ def run_to_file(
     Raises
     ------
     ConfigError
-        The folder holds shards of another detector, settings, seed or number of events.
+        The folder holds shards of another detector, settings, seed or number of events; or *out*
+        is a file that is no store.
     """
     out = Path(out)
+    store.refuse_other(out)
     folder = shard_folder(out)
     _claim(folder, plan)
     numbers = range(len(plan.sizes))
