@@ -1,31 +1,90 @@
 """Estimated look-up tables, flip-flops, DSP blocks and memory of a design before any tool runs.
 
-Plain counts of the circuits in ``firmware_export/rtl``; ``tests/peers/test_gates.py`` has them
-beside yosys' counts. Every figure from here is called *estimated*.
+Counts of the circuits in ``firmware_export/rtl`` and of alkaid's sums, each with a weight per
+family of parts. The weights are fitted to what yosys counts of 24 random networks and tested on 24
+others; ``docs/estimates.md`` says how near they come, ``tests/benchmarks/gates_error.py`` fits and
+tests them. Every figure from here is called *estimated*.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log2, prod
 
-from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
+import numpy as np
+
+from pulsefront.firmware.rtl.memories import matrix_numbers
 from pulsefront.firmware.rtl.plan import MatrixLanes, SharedPlan
-from pulsefront.fixed_point.layers import Concatenate, LayerStep
+from pulsefront.firmware.rtl.unrolled import QUEUE_CYCLES
+from pulsefront.firmware.rtl.verilog import address_bits
+from pulsefront.fixed_point.circuits import signed_digits
+from pulsefront.fixed_point.layers import Concatenate, Conv1d, LayerStep
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["Estimate", "PartKind", "estimate_time_shared", "kind_of"]
+__all__ = [
+    "SPREAD",
+    "Estimate",
+    "PartKind",
+    "SharedCounts",
+    "UnrolledCounts",
+    "UnrolledEstimate",
+    "Weights",
+    "count_time_shared",
+    "count_unrolled",
+    "estimate_time_shared",
+    "estimate_unrolled",
+    "kind_of",
+    "weigh_time_shared",
+    "weigh_unrolled",
+]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Cells for one that is counted, of each part of a circuit; fitted, see the module.
+
+    Attributes
+    ----------
+    control_lut, control_ff
+        Of one layer with weights or windows.
+    lane_lut, lane_ff
+        For each bit of the adders, and of the registers, of lanes.
+    multiplier_lut
+        For each partial-product bit of a multiplier of look-up tables.
+    rom_lut
+        For each bit of constants that a look-up table could hold.
+    finish_lut, finish_ff
+        For each bit of rounding and overflow.
+    adder_bit_lut, adder_lut, output_lut, adder_bit_ff, output_ff
+        Unrolled: for each bit of an adder, each adder, and each bit of a result.
+    """
+
+    control_lut: float
+    lane_lut: float
+    multiplier_lut: float
+    rom_lut: float
+    finish_lut: float
+    control_ff: float
+    lane_ff: float
+    finish_ff: float
+    adder_bit_lut: float
+    adder_lut: float
+    output_lut: float
+    adder_bit_ff: float
+    output_ff: float
 
 
 @dataclass(frozen=True)
 class PartKind:
-    """What the cells of a family hold.
+    """What the cells of a family hold, and how yosys uses them.
 
     *lut_inputs* of a look-up table; a DSP block multiplies *dsp_a* by *dsp_b* bits; a block RAM
-    has *ram_kbit*, *ram_width* bits a word at most. A memory of fewer words than *ram_words* is
-    counted as look-up tables: our choice, since every tool has a rule of its own. With *dsp_adds* a
-    block adds too, and has the registers of its sum.
+    has *ram_kbit*, *ram_width* bits a word at most. A table of constants goes to block RAM where it
+    has *ram_words* and fills *ram_share* of it; a buffer where *buffers_in_ram*, else to look-up
+    tables that hold *buffer_bits* of *buffer_words* in *buffer_lut*. With *dsp_adds* a block adds
+    too, and has the registers of its sum.
     """
 
     lut_inputs: int
@@ -34,21 +93,77 @@ class PartKind:
     ram_kbit: int
     ram_width: int
     ram_words: int
+    ram_share: float
+    buffer_bits: int
+    buffer_words: int
+    buffer_lut: int
+    weights: Weights
+    buffers_in_ram: bool = False
     dsp_adds: bool = False
 
 
+WEIGHTS_ECP5 = Weights(
+    control_lut=123.0,
+    lane_lut=1.61,
+    multiplier_lut=2.25,
+    rom_lut=1.02,
+    finish_lut=3.34,
+    control_ff=58.1,
+    lane_ff=1.3,
+    finish_ff=4.06,
+    adder_bit_lut=0.967,
+    adder_lut=0.809,
+    output_lut=2.92,
+    adder_bit_ff=1.16,
+    output_ff=4.0,
+)
+WEIGHTS_ICE40 = Weights(
+    control_lut=105.0,
+    lane_lut=1.71,
+    multiplier_lut=2.35,
+    rom_lut=0.693,
+    finish_lut=2.81,
+    control_ff=85.2,
+    lane_ff=1.18,
+    finish_ff=3.45,
+    adder_bit_lut=0.796,
+    adder_lut=0.592,
+    output_lut=4.56,
+    adder_bit_ff=1.16,
+    output_ff=4.92,
+)
+WEIGHTS_XC7 = Weights(
+    control_lut=76.2,
+    lane_lut=0.893,
+    multiplier_lut=1.22,
+    rom_lut=2.64,
+    finish_lut=1.46,
+    control_ff=57.2,
+    lane_ff=1.41,
+    finish_ff=3.62,
+    adder_bit_lut=0.682,
+    adder_lut=1.37,
+    output_lut=1.41,
+    adder_bit_ff=1.15,
+    output_ff=1.79,
+)
+
 # ECP5: Lattice FPGA-DS-02012, sysDSP and sysMEM; iCE40 UltraPlus: Lattice FPGA-DS-02008, SB_MAC16
 # and EBR; 7 series: AMD UG479 (DSP48E1), UG473 (RAMB18E1); UltraScale+: AMD UG579 (DSP48E2), UG573.
+# When yosys takes block RAM is read off its counts. UltraScale+ has the weights of 7 series.
 KINDS = {
-    "ecp5": PartKind(4, 18, 18, 18, 36, 64),
-    "ice40": PartKind(4, 16, 16, 4, 16, 16),
-    "xc7": PartKind(6, 25, 18, 18, 36, 512, dsp_adds=True),
-    "xcup": PartKind(6, 27, 18, 18, 36, 512, dsp_adds=True),
+    "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5),
+    "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 0, 0, 0, WEIGHTS_ICE40, buffers_in_ram=True),
+    "xc7": PartKind(6, 25, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+    "xcup": PartKind(6, 27, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
 }
-CONTROL_LUT = {4: 180, 6: 110}
-CONTROL_FF = 110
-"""Of the counters and the buffer of one layer with weights or windows; look-up tables by their
-number of inputs. Found by comparison: with them the whole agrees with what yosys counts."""
+
+
+SPREAD = {
+    "time-shared": {"lut": 1.3, "ff": 1.4},
+    "unrolled": {"lut": 2.0, "ff": 1.5, "latency_cycles": 1.2},
+}
+"""Factor either way within which 9 of 10 counts lay of designs that nothing was fitted to."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +175,57 @@ class Estimate:
     dsp: int
     block_ram_kbit: int
 
-    def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(
-            self.lut + other.lut,
-            self.ff + other.ff,
+
+@dataclass(frozen=True)
+class UnrolledEstimate(Estimate):
+    """Estimated resources of an unrolled design, and the clocks from an event in to its result."""
+
+    latency_cycles: int
+
+
+@dataclass(frozen=True)
+class SharedCounts:
+    """What a time-shared design consists of, before any weight.
+
+    *layers* that count or wait; *adder_bits* and *register_bits* of lanes, *product_bits* of
+    multipliers of look-up tables, *rom_tables* look-up tables full of constants, *finish_bits* of
+    rounding and overflow; *buffer_lut* as they are.
+    """
+
+    layers: int = 0
+    adder_bits: int = 0
+    register_bits: int = 0
+    product_bits: int = 0
+    rom_tables: float = 0.0
+    finish_bits: int = 0
+    buffer_lut: int = 0
+    dsp: int = 0
+    block_ram_kbit: int = 0
+
+    def __add__(self, other: SharedCounts) -> SharedCounts:
+        return SharedCounts(
+            self.layers + other.layers,
+            self.adder_bits + other.adder_bits,
+            self.register_bits + other.register_bits,
+            self.product_bits + other.product_bits,
+            self.rom_tables + other.rom_tables,
+            self.finish_bits + other.finish_bits,
+            self.buffer_lut + other.buffer_lut,
             self.dsp + other.dsp,
             self.block_ram_kbit + other.block_ram_kbit,
         )
+
+
+@dataclass(frozen=True)
+class UnrolledCounts:
+    """What an unrolled design consists of: adders and their bits, bits of results, its queue."""
+
+    adders: int
+    adder_bits: int
+    output_bits: int
+    queue_lut: int
+    queue_kbit: int
+    latency_cycles: int
 
 
 def kind_of(family: str) -> PartKind:
@@ -76,69 +235,150 @@ def kind_of(family: str) -> PartKind:
 
 def estimate_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) -> Estimate:
     """Return the estimated resources of the time-shared design of *model*."""
-    total = Estimate(0, 0, 0, 0)
+    return weigh_time_shared(count_time_shared(model, plan, kind), kind.weights)
+
+
+def estimate_unrolled(model: Specification, kind: PartKind) -> UnrolledEstimate:
+    """Return the estimated resources of the unrolled design of *model*."""
+    return weigh_unrolled(count_unrolled(model, kind), kind.weights)
+
+
+def weigh_time_shared(counts: SharedCounts, weights: Weights) -> Estimate:
+    """Return what *counts* take."""
+    lut = (
+        counts.layers * weights.control_lut
+        + counts.adder_bits * weights.lane_lut
+        + counts.product_bits * weights.multiplier_lut
+        + counts.rom_tables * weights.rom_lut
+        + counts.finish_bits * weights.finish_lut
+        + counts.buffer_lut
+    )
+    ff = (
+        counts.layers * weights.control_ff
+        + counts.register_bits * weights.lane_ff
+        + counts.finish_bits * weights.finish_ff
+    )
+    return Estimate(round(lut), round(ff), counts.dsp, counts.block_ram_kbit)
+
+
+def weigh_unrolled(counts: UnrolledCounts, weights: Weights) -> UnrolledEstimate:
+    """Return what *counts* take."""
+    lut = (
+        counts.adder_bits * weights.adder_bit_lut
+        + counts.adders * weights.adder_lut
+        + counts.output_bits * weights.output_lut
+        + counts.queue_lut
+    )
+    ff = counts.adder_bits * weights.adder_bit_ff + counts.output_bits * weights.output_ff
+    return UnrolledEstimate(round(lut), round(ff), 0, counts.queue_kbit, counts.latency_cycles)
+
+
+def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
+    """Return what the unrolled design of *model* consists of.
+
+    Every sum is as many terms as its constants have signed digits. What alkaid shares between sums
+    is left to the weights.
+    """
+    adders = bits = 0
+    ready = {one.name: 0 for one in model.inputs}
+    for step in model.steps:
+        start = max(ready[source.name] for source in step.sources)
+        if isinstance(step.layer, MatrixLayer):
+            layer = step.layer
+            rows = step.exact.size // layer.n_out
+            terms = signed_digits(layer.matrix_at(layer.weight_fraction)).sum(axis=0)
+            if layer.bias is not None:
+                terms = terms + (layer.bias != 0)
+            more = rows * int(np.maximum(terms - 1, 0).sum())
+            adders += more
+            bits += more * step.sources[0].format.width
+            # Two registers beside those of the tree: of the result, and between two networks.
+            start += ceil(log2(max(int(terms.max()), 1))) + 2
+        elif isinstance(step.layer, WindowLayer):
+            more = step.exact.size * (step.layer.size - 1)
+            adders += more
+            bits += more * step.exact.format.width
+            start += ceil(log2(max(step.layer.size, 1)))
+        ready[step.layer.name] = start
+    latency = max(ready[name] for name in model.outputs) + QUEUE_CYCLES
+    outputs = sum(
+        prod(model.tensors[name].shape) * model.tensors[name].format.width for name in model.outputs
+    )
+    # As the wrapper's queue: deep enough for all that is in the pipeline.
+    depth = address_bits(latency - QUEUE_CYCLES + 2 * QUEUE_CYCLES + 1)
+    lut, kbit = _buffer(outputs, depth, kind)
+    return UnrolledCounts(adders, bits, outputs, lut, kbit, latency)
+
+
+def count_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) -> SharedCounts:
+    """Return what the time-shared design of *model* consists of."""
+    total = SharedCounts()
     for step in model.steps:
         if isinstance(step.layer, MatrixLayer):
             total += _matrix(step, plan.matrices[step.layer.name], kind)
         elif isinstance(step.layer, WindowLayer):
             width = step.exact.format.width
-            total += Estimate(
-                CONTROL_LUT[kind.lut_inputs] + 2 * width, CONTROL_FF + 2 * width, 0, 0
-            )
+            source = step.sources[0]
+            window = max(step.layer.size, step.layer.stride) * source.shape[-1]
+            lut, kbit = _buffer(source.format.width, address_bits(4 * window), kind)
+            total += SharedCounts(1, width, 2 * width, buffer_lut=lut, block_ram_kbit=kbit)
         elif isinstance(step.layer, Concatenate):
             width = step.result.format.width
-            total += Estimate(40 + 2 * width, 30 + 2 * width, 0, 0)
-        total += _finish(step, kind)
+            total += SharedCounts(0, 2 * width, 2 * width)
+        if step.layer.assignment is not None:
+            ends = step.exact.format.width + step.result.format.width
+            total += SharedCounts(finish_bits=ends)
     return total
 
 
-def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> Estimate:
+def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> SharedCounts:
     numbers = matrix_numbers(step)
-    x_width = step.sources[0].format.width + int(not step.sources[0].format.signed)
-    product, width = x_width + numbers.weight_width, numbers.sum_width
-    blocks = -(-x_width // kind.dsp_a) * -(-numbers.weight_width // kind.dsp_b)
-    logic_lanes = plan.lanes - plan.dsp_lanes
-    # An adder and the choice between bias and sum, and the drain's choice between load and shift.
-    lane = width * (2 if kind.lut_inputs == 6 else 3)
-    # A partial product a bit of the weight, each added in one level of carry.
-    multiplier = (numbers.weight_width - 1) * (x_width + 1) * (2 if kind.lut_inputs == 4 else 1)
+    source, weight = step.sources[0], numbers.weight_width
+    x_width = source.format.width + int(not source.format.signed)
+    blocks = -(-x_width // kind.dsp_a) * -(-weight // kind.dsp_b)
     in_block = plan.dsp_lanes if kind.dsp_adds else 0
-    registers = in_block * width + (plan.lanes - in_block) * (2 * width + product)
-    memory = _memories(plan, numbers, kind)
-    return (
-        Estimate(
-            CONTROL_LUT[kind.lut_inputs]
-            + in_block * width
-            + (plan.lanes - in_block) * lane
-            + logic_lanes * multiplier,
-            CONTROL_FF + registers,
-            plan.dsp_lanes * blocks,
-            0,
-        )
-        + memory
-    )
+    others = plan.lanes - in_block
+    # An adder with the choice between bias and sum, and the drain's between load and shift.
+    adder_bits = (in_block + 2 * others) * numbers.sum_width
+    register_bits = adder_bits + others * (x_width + weight)
+    # A partial product a bit of the weight, each added in one level of carry.
+    product_bits = (plan.lanes - plan.dsp_lanes) * (weight - 1) * (x_width + 1)
+    depth = address_bits(_buffered(step, plan))
+    buffer_lut, kbit = _buffer(source.format.width, depth, kind)
+    tables, rom_kbit = _rom(plan.groups * plan.length, plan.lanes * weight, kind)
+    if plan.groups > 1:
+        more, more_kbit = _rom(plan.groups, plan.lanes * numbers.sum_width, kind)
+        tables, rom_kbit = tables + more, rom_kbit + more_kbit
+        register_bits += plan.lanes * numbers.sum_width
+    if tables:
+        register_bits += plan.lanes * weight
+    return SharedCounts(
+        1, adder_bits, register_bits, product_bits, tables, 0, buffer_lut,
+        plan.dsp_lanes * blocks, kbit + rom_kbit,
+    )  # fmt: skip
 
 
-def _memories(plan: MatrixLanes, numbers: MatrixNumbers, kind: PartKind) -> Estimate:
-    words, bits = plan.groups * plan.length, plan.lanes * numbers.weight_width
-    if words >= kind.ram_words:
+def _buffered(step: LayerStep, plan: MatrixLanes) -> int:
+    """Return the elements that the buffer before a layer with weights has room for."""
+    source = step.sources[0]
+    if not isinstance(step.layer, Conv1d):
+        return 2 * source.size
+    return 4 * max(plan.length, step.layer.stride * source.shape[-1])
+
+
+def _rom(words: int, bits: int, kind: PartKind) -> tuple[float, int]:
+    """Return the look-up tables, or the kbit of block RAM, of a table of constants."""
+    deep = kind.ram_kbit * 1024 // kind.ram_width
+    blocks = -(-bits // kind.ram_width) * -(-words // deep)
+    if words >= kind.ram_words and words * bits >= kind.ram_share * blocks * kind.ram_kbit * 1024:
+        return 0.0, blocks * kind.ram_kbit
+    return bits * max(words / (1 << kind.lut_inputs), 1.0), 0
+
+
+def _buffer(bits: int, depth_log2: int, kind: PartKind) -> tuple[int, int]:
+    """Return the look-up tables, or the kbit of block RAM, of a buffer that is written."""
+    words = 1 << depth_log2
+    if kind.buffers_in_ram:
         deep = kind.ram_kbit * 1024 // kind.ram_width
-        blocks = -(-bits // kind.ram_width) * -(-words // deep)
-        found = Estimate(0, 0, 0, blocks * kind.ram_kbit)
-    else:
-        tables = -(-words // (1 << kind.lut_inputs))
-        found = Estimate(bits * tables, bits, 0, 0)
-    if plan.groups == 1:
-        return found
-    biases = plan.lanes * numbers.sum_width
-    tables = -(-plan.groups // (1 << kind.lut_inputs))
-    return found + Estimate(biases * tables, biases, 0, 0)
-
-
-def _finish(step: LayerStep, kind: PartKind) -> Estimate:
-    """Return what rounding, overflow and their two registers take."""
-    if step.layer.assignment is None:
-        return Estimate(0, 0, 0, 0)
-    exact, result = step.exact.format.width, step.result.format.width
-    luts = 3 if kind.lut_inputs == 4 else 1
-    return Estimate(luts * (exact + result), 2 * (exact + result), 0, 0)
+        return 0, -(-bits // kind.ram_width) * -(-words // deep) * kind.ram_kbit
+    return -(-bits // kind.buffer_bits) * -(-words // kind.buffer_words) * kind.buffer_lut, 0
