@@ -118,18 +118,21 @@ def test_finished_estimators_meet_measured_and_perturbed_detectors(
     assert all(line.endswith("done before") for line in lines)
 
 
-def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
+def measured_scan(folder: Path, *, sign: int = 1) -> Path:
+    """Write a scan as CSV files of charges with a *sign*, a manifest and a small study."""
+    folder.mkdir()
     scan = ScanSettings(pitch_mm=6.0, half_extent_mm=21.0, events_even_even=150, events_odd_odd=100)
     events = simulate_scan(load_detector("lyso_monolithic_50x50x16"), scan, 3)
-    (tmp_path / "charges.toml").write_text(
+    charges = sign * events["charge_adc"].astype(np.int64)
+    (folder / "charges.toml").write_text(
         '[columns.charge_adc]\nsource = "q*"\nunit = "ADC counts"\ndescription = "charge"\n'
     )
     lines = ['kind = "position"', 'mapping = "charges.toml"']
     places, of_event = np.unique(events["stage_position_mm"], axis=0, return_inverse=True)
     for number, (x, y) in enumerate(places):
-        table = pd.DataFrame(events["charge_adc"][of_event.reshape(-1) == number])
+        table = pd.DataFrame(charges[of_event.reshape(-1) == number])
         table.columns = [f"q{i:02}" for i in range(table.shape[1])]
-        table.to_csv(tmp_path / f"{number}.csv", index=False)
+        table.to_csv(folder / f"{number}.csv", index=False)
         lines += [
             "[[scan]]",
             f'files = ["{number}.csv"]',
@@ -140,13 +143,17 @@ def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
             'detector_id = "block"',
             f'run = "run {number}"',
         ]
-    (tmp_path / "scan.toml").write_text("\n".join(lines))
+    (folder / "scan.toml").write_text("\n".join(lines))
     text = small("position_lyso_monolithic", POSITION_CHANGES)
     text = re.sub(r"\[scan\]\n(#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[\[external\]\]\n(\w+ = .*\n)+", "", text)
     text = re.sub(r"output_weights = .*\n", "", text)
-    (tmp_path / "study.toml").write_text(text + '\n[measured]\npath = "scan.toml"\n')
-    run = run_study(tmp_path / "study.toml", tmp_path / "run", lambda _: None)
+    (folder / "study.toml").write_text(text + '\n[measured]\npath = "scan.toml"\n')
+    return folder / "study.toml"
+
+
+def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
+    run = run_study(measured_scan(tmp_path / "up"), tmp_path / "up" / "run", lambda _: None)
     results = results_of(run)
     assert results["test"]["main_metric"] == "median_error_2d_mm"
     assert results["test"]["reference_standard"] == "position of the stage"
@@ -155,6 +162,11 @@ def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
     assert "limit" not in results["test"]
     assert results["model"]["architecture"]["outputs"] == 2
     assert results["test"]["estimators"]["Anger logic"]["median_error_2d_mm"] < 6.0
+    # Charges of pulses that go down, of which nothing says so, give the same numbers.
+    down = measured_scan(tmp_path / "down", sign=-1)
+    turned = results_of(run_study(down, tmp_path / "down" / "run", lambda _: None))
+    assert turned["test"] == results["test"]
+    assert "negative (found)" in (tmp_path / "down" / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
