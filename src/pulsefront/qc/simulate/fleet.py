@@ -82,9 +82,9 @@ def _simulate(
     return SimulatedUnit(
         unit_id,
         unit_of(settings, site, unit_id, life, start_s),
-        measurements_of(unit_id, life, start_s, values, done, late),
+        measurements_of(site, unit_id, life, start_s, values, done, late),
         events_of(settings, unit_id, life, start_s, days, random),
-        services_of(settings, unit_id, life, start_s, random),
+        services_of(settings, site, unit_id, life, start_s, random),
         failures_of(site, unit_id, life, start_s),
     )
 

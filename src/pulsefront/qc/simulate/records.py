@@ -17,7 +17,7 @@ from pulsefront.qc.records import (
     frame_of,
 )
 from pulsefront.qc.simulate.settings import FleetSettings, SiteProfile
-from pulsefront.qc.simulate.signals import MODULE_TESTS, SHOWS, TESTS
+from pulsefront.qc.simulate.signals import MODULE_TESTS, SHOWS, TESTS, limits_of, test_name
 from pulsefront.qc.simulate.timeline import Timeline
 from pulsefront.qc.times import DAY_S
 
@@ -63,6 +63,7 @@ def qc_days(
 
 
 def measurements_of(
+    site: SiteProfile,
     unit_id: str,
     life: Timeline,
     start_s: int,
@@ -100,10 +101,10 @@ def measurements_of(
             "value": np.round(np.concatenate([readings for _, _, readings in series]), 4),
             "unit_id": unit_id,
             "component_id": of_series(names),
-            "test": of_series([test for test, _, _ in series]),
+            "test": of_series([test_name(site, test) for test, _, _ in series]),
             "measurement_unit": of_series([TESTS[test].measurement_unit for test, _, _ in series]),
             **{
-                name: np.repeat([getattr(TESTS[test], name) for test, _, _ in series], size)
+                name: np.repeat([limits_of(site, test)[name] for test, _, _ in series], size)
                 for name in LIMIT_COLUMNS
             },
             "measured_at": np.tile(measured, repeat),
@@ -157,9 +158,14 @@ def events_of(
 
 
 def services_of(
-    settings: FleetSettings, unit_id: str, life: Timeline, start_s: int, random: Generator
+    settings: FleetSettings,
+    site: SiteProfile,
+    unit_id: str,
+    life: Timeline,
+    start_s: int,
+    random: Generator,
 ) -> pd.DataFrame:
-    """Return the service log; one entry in ten comes some days late."""
+    """Return the service log; some entries come days late."""
     rows: list[tuple[str, str, float, float]] = [  # component, kind, day, downtime in days
         *(("", "calibration", day + 0.25, 0.04) for day in life.calibration_days),
         *(("", "preventive", day + 0.3, 0.3) for day in life.preventive_days),
@@ -173,7 +179,8 @@ def services_of(
     rows.sort(key=lambda row: (row[2], row[0], row[1]))
     reported = start_s + np.array([round(row[2] * DAY_S) for row in rows], dtype=np.int64)
     down_s = np.array([round(row[3] * DAY_S) for row in rows], dtype=np.int64)
-    logged_late = np.where(random.random(len(rows)) < 0.1, random.integers(1, 6, len(rows)), 0)
+    late = random.random(len(rows)) < site.service_late_share
+    logged_late = np.where(late, random.integers(1, site.service_late_days + 1, len(rows)), 0)
     return frame_of(
         SERVICE_COLUMNS,
         {
@@ -199,14 +206,19 @@ def unit_of(
             "unit_id": unit_id,
             "site": site.name,
             "modality": "PET",
-            "vendor": "simulated",
-            "model": f"ring{settings.modules}",
+            "vendor": site.vendor,
+            "model": _model(settings, site),
             "serial": unit_id[-4:],
             "installed_on": start_s - life.age_at_start_days * DAY_S,
             "timezone": site.timezone,
             "active_from": start_s,
         },
     )
+
+
+def _model(settings: FleetSettings, site: SiteProfile) -> str:
+    name = f"ring{settings.modules}"
+    return name if site.vendor == "simulated" else f"{site.vendor}-{name}"
 
 
 def failures_of(site: SiteProfile, unit_id: str, life: Timeline, start_s: int) -> pd.DataFrame:
@@ -217,7 +229,8 @@ def failures_of(site: SiteProfile, unit_id: str, life: Timeline, start_s: int) -
         if part.cause in SHOWS:
             symptom = SHOWS[part.cause]
             # First day on which the change is three times the noise of one reading.
-            threshold = 3.0 * TESTS[symptom.test].noise * site.noise_factor / symptom.change
+            threshold = 3.0 * TESTS[symptom.test].noise * site.noise_factor
+            threshold /= symptom.change * site.change_factor
             span = max(part.fail_day - part.onset_day, 1)
             first = part.onset_day + int(np.ceil(span * threshold ** (1.0 / symptom.power)))
             detectable = start_s + first * DAY_S if first < part.fail_day else 0

@@ -14,7 +14,15 @@ __all__ = ["FailureRates", "FleetSettings", "SiteProfile", "load_fleet"]
 
 
 class SiteProfile(FrozenModel):
-    """One site's scanners and habits."""
+    """One site's scanners and habits.
+
+    ``vendor`` goes into the names of tests where it is not the usual one. The factors scale what a
+    vendor's scanners do: how wide its limits are, how far a reading has moved when a part fails,
+    how long that takes. With *upgrade_together* all scanners of a site get new software in the same
+    week. Every *upgrade_interval_days* a scanner gets new software, which moves
+    block efficiencies by *upgrade_shift_percent*; *service_late_share* of the services are logged
+    up to *service_late_days* late.
+    """
 
     name: str
     scanners: int = Field(gt=0)
@@ -25,6 +33,15 @@ class SiteProfile(FrozenModel):
     late_log_share: float = Field(default=0.03, ge=0.0, lt=0.5)
     noise_factor: float = Field(default=1.0, gt=0.0)
     preventive_interval_days: int = Field(default=182, gt=30)
+    vendor: str = "simulated"
+    limit_factor: float = Field(default=1.0, gt=0.0)
+    change_factor: float = Field(default=1.0, gt=0.0)
+    onset_factor: float = Field(default=1.0, gt=0.0)
+    upgrade_interval_days: int = Field(default=1400, gt=30)
+    upgrade_shift_percent: float = Field(default=1.5, ge=0.0)
+    upgrade_together: bool = False
+    service_late_share: float = Field(default=0.1, ge=0.0, le=1.0)
+    service_late_days: int = Field(default=5, gt=0)
 
 
 class FailureRates(FrozenModel):

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from pulsefront.qc.records import LIMIT_COLUMNS
 from pulsefront.qc.simulate.settings import FleetSettings, SiteProfile
 from pulsefront.qc.simulate.timeline import Timeline
 
-__all__ = ["MODULE_TESTS", "SHOWS", "TESTS", "draw_signals"]
+__all__ = ["MODULE_TESTS", "SHOWS", "TESTS", "draw_signals", "limits_of", "test_name"]
 
 _HALF_LIFE_DAYS = 270.9  # Ge-68
 
@@ -65,6 +66,20 @@ SHOWS = {
 """By cause; a sudden failure shows in nothing."""
 
 
+def test_name(site: SiteProfile, test: str) -> str:
+    """Return what the vendor of a site calls a test."""
+    return test if site.vendor == "simulated" else f"{site.vendor} {test}"
+
+
+def limits_of(site: SiteProfile, test: str) -> dict[str, float]:
+    """Return reference and limits of a test, as the vendor of a site sets them."""
+    of = TESTS[test]
+    limits = {name: getattr(of, name) for name in LIMIT_COLUMNS}
+    factor = site.limit_factor
+    return {n: v if factor == 1.0 else of.reference + factor * (v - of.reference)
+            for n, v in limits.items()}  # fmt: skip
+
+
 def draw_signals(
     settings: FleetSettings, site: SiteProfile, life: Timeline, days: np.ndarray, random: Generator
 ) -> dict[str, np.ndarray]:
@@ -87,24 +102,25 @@ def draw_signals(
         if part.module >= 0:  # the part that is put in has an efficiency of its own
             efficiency[part.module, part.end_day :] = 100.0 + random.normal(0.0, 1.2)
         sign = 1.0 if random.random() < 0.3 else -1.0
+        change = share * site.change_factor
         if part.cause == "gain_drift":
-            gain[part.module] += sign * 36.0 * share**1.5
+            gain[part.module] += sign * 36.0 * site.change_factor * share**1.5
         elif part.cause == "efficiency_loss":
-            efficiency[part.module] -= 26.0 * share**2
+            efficiency[part.module] -= 26.0 * site.change_factor * share**2
             noise[part.module] += 1.5 * share
         elif part.cause == "timing_drift":
-            timing[part.module] += sign * 260.0 * share**1.5
+            timing[part.module] += sign * 260.0 * site.change_factor * share**1.5
         elif part.cause == "high_voltage":
             noise[part.module] += 2.0 * share
-            gain[part.module] -= 9.0 * share
+            gain[part.module] -= 9.0 * change
         elif part.cause == "cooling":
-            temperature = temperature + 5.5 * share
-            gain -= 4.5 * share
+            temperature = temperature + 5.5 * change
+            gain -= 4.5 * change
         elif part.cause == "slow_sensitivity_loss":
-            sensitivity = sensitivity - 6.0 * share
+            sensitivity = sensitivity - 6.0 * change
     _correct(settings, life, gain, timing)
     for day in life.upgrade_days:  # a new definition of the same number
-        efficiency[:, day:] += random.normal(0.0, 1.5)
+        efficiency[:, day:] += random.normal(0.0, site.upgrade_shift_percent)
     activity = _activity(life, days)
     grain = site.noise_factor / np.sqrt(activity)
     lost = (100.0 - efficiency).mean(axis=0)

@@ -24,7 +24,6 @@ _ONSET_DAYS = {
     "slow_sensitivity_loss": (150, 300),
 }
 _CALIBRATION_INTERVAL_DAYS = 91
-_UPGRADE_INTERVAL_DAYS = 1400
 _QUIET_DAYS = 120  # a new part does not begin to fail at once
 _PREVENTIVE_FIND_CHANCE = 0.35
 
@@ -84,7 +83,8 @@ def draw_timeline(settings: FleetSettings, site: SiteProfile, random: Generator)
             module = -1 if cause in SYSTEM_CAUSES else int(random.integers(settings.modules))
             candidates.append((int(found), cause, module))
     for fail_day, cause, module in sorted(candidates):
-        onset = fail_day - int(random.integers(_ONSET_DAYS[cause][0], _ONSET_DAYS[cause][1] + 1))
+        took = int(random.integers(_ONSET_DAYS[cause][0], _ONSET_DAYS[cause][1] + 1))
+        onset = fail_day - round(took * site.onset_factor)
         if onset < last_end[module] + _QUIET_DAYS:
             continue
         end, prevented = fail_day, False
@@ -102,7 +102,7 @@ def draw_timeline(settings: FleetSettings, site: SiteProfile, random: Generator)
         tuple(degradations),
         tuple(_every(_CALIBRATION_INTERVAL_DAYS, days, random)),
         tuple(preventive),
-        tuple(_every(_UPGRADE_INTERVAL_DAYS, days, random)),
+        _upgrades(site, days, random),
         age,
     )
 
@@ -111,6 +111,15 @@ def _ageing(age_days: int, days: int) -> np.ndarray:
     """Return the factor on all rates by day; its mean over ages from 0 to 10 years is 1."""
     years = (age_days + np.arange(days)) / 365.25
     return 1.5 * np.sqrt(np.clip(years, 0.0, 10.0) / 10.0)
+
+
+def _upgrades(site: SiteProfile, days: int, random: Generator) -> tuple[int, ...]:
+    """Return the days of new software, at a site's own time or with all of its scanners."""
+    drawn = _every(site.upgrade_interval_days, days, random)
+    if not site.upgrade_together:
+        return tuple(drawn)
+    waves = range(site.upgrade_interval_days, days, site.upgrade_interval_days)
+    return tuple(day for day in (wave + int(random.integers(0, 7)) for wave in waves) if day < days)
 
 
 def _every(interval: int, days: int, random: Generator) -> list[int]:
