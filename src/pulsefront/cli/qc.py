@@ -26,6 +26,7 @@ from pulsefront.cli.qc_support import (
     Horizon,
     Lead,
     Seed,
+    UsePrior,
     backtest_public,
     candidates_of,
     history_of_simulation,
@@ -99,6 +100,11 @@ def backtest(
     ] = 0.0,
     seed: Seed = 0,
     confidence: Confidence = 0.95,
+    *,
+    prior: UsePrior = True,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also tell what is found by 1, 3, 6 … scanners.")
+    ] = False,
 ) -> None:
     """Prove on your own history what a model would have found, beside charts and age.
 
@@ -115,6 +121,7 @@ def backtest(
         return
     from pulsefront.files import write_json
     from pulsefront.qc.backtest.backtest import backtest as run_backtest
+    from pulsefront.qc.backtest.fleet_size import FLEET_SIZES
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.models.folds import BacktestSettings
     from pulsefront.qc.simulate.fleet import read_failures
@@ -125,6 +132,7 @@ def backtest(
         seed=seed,
         candidates=candidates_of(models),
         confidence=confidence,
+        prior=prior,
     )
     target = Target(lead_days, horizon_days)
     if fleet:
@@ -134,7 +142,10 @@ def backtest(
         history = history_of_store(db, target, settings.train_until, assumed_delay_s=delay_s)
     causes = read_failures(truth) if truth else history.truth
     with progress("back-testing", "steps") as report:
-        result = run_backtest(history.fleet, settings, truth=causes, report=report)
+        result = run_backtest(
+            history.fleet, settings, truth=causes, sizes=FLEET_SIZES if curve else (),
+            report=report,
+        )  # fmt: skip
     write_json(out / "backtest.json", result.plain())
     write_page(result, out / "backtest.html", history.source)
     tell_backtest(result, out / "backtest.html")

@@ -18,6 +18,7 @@ from pulsefront.cli.qc_support import (
     Horizon,
     Lead,
     Seed,
+    UsePrior,
     Who,
     Why,
     candidates_of,
@@ -60,11 +61,12 @@ def train(
     who: Who = "",
     why: Annotated[str, typer.Option(help="Why it was trained, in a few words.")] = "",
     *,
+    prior: UsePrior = True,
     file_only: Annotated[
         bool, typer.Option("--file-only", help="Write the file; leave the store's models alone.")
     ] = False,
 ) -> None:
-    """Train the model for use: the simplest that no other beats on unseen units at later times.
+    """Train the model for use: the blend, unless a control chart finds more on unseen units.
 
     The first model of a store is its champion, whose scores open alerts. A later one is the
     challenger: it is scored beside the champion every night, until somebody promotes it.
@@ -83,8 +85,9 @@ def train(
     if onnx:
         require_onnx()
     settings = BacktestSettings(
-        folds=folds, seed=seed, candidates=candidates_of(models), confidence=confidence
-    )
+        folds=folds, seed=seed, candidates=candidates_of(models), confidence=confidence,
+        prior=prior,
+    )  # fmt: skip
     history = history_of_store(db, Target(lead_days, horizon_days), 0.7)
     with progress("training", "folds") as report:
         fitted = fit_model(history.fleet, settings, name=model, report=report)
@@ -177,6 +180,25 @@ def drop(db: Db, why: Why, model: Beginning = "", who: Who = "") -> None:
     with Store(db, must_exist=True) as store:
         done = registry.drop(store, model, who=who or name_of_user(), why=why)
     typer.echo(f"{done.name} model {done.model_hash[:16]} is scored no more")
+
+
+@app.command("prior")
+def make_prior(
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    fleets: Annotated[int, typer.Option(min=1, help="Simulated fleets to learn from.")] = 120,
+    scanners: Annotated[int, typer.Option(min=3, help="Scanners of each, a multiple of 3.")] = 12,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first fleet.")] = 1,
+) -> None:
+    """Make the prior model anew, from simulated fleets of many kinds.
+
+    The one that ships was made with the defaults. It has seen no real scanner.
+    """
+    from pulsefront.qc.models.prior import train_prior, write_prior
+
+    with progress("simulating", "fleets") as report:
+        made = train_prior(fleets=fleets, scanners=scanners, first_seed=first_seed, report=report)
+    write_prior(made, out)
+    typer.echo(f"{made.failures} failures of {made.fleets} simulated fleets; wrote {out}")
 
 
 @app.command("life")

@@ -30,6 +30,7 @@ __all__ = [
     "Horizon",
     "Lead",
     "Seed",
+    "UsePrior",
     "Who",
     "Why",
     "backtest_public",
@@ -43,7 +44,9 @@ __all__ = [
 ]
 
 # As in pulsefront.qc.models.training and public_sets, which are not imported for a help text.
-CANDIDATES = ("age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting")
+CANDIDATES = (
+    "age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting", "prior", "blend",
+)  # fmt: skip
 PUBLIC = ("cmapss_fd001", "ai4i2020")
 
 
@@ -52,6 +55,9 @@ Lead = Annotated[int, typer.Option(min=0, help="Days of warning needed.")]
 Horizon = Annotated[int, typer.Option(min=1, help="Days after the lead that a score looks ahead.")]
 Folds = Annotated[int, typer.Option(min=2, help="Parts that units are cut in.")]
 Seed = Annotated[int, typer.Option(help="Seed of folds, samples and bootstrap.")]
+UsePrior = Annotated[
+    bool, typer.Option("--prior/--no-prior", help="Start from the model that ships.")
+]
 Confidence = Annotated[float, typer.Option(min=0.51, max=0.999, help="Level of all intervals.")]
 Who = Annotated[str, typer.Option(help="Your name, that of the account if left out.")]
 Why = Annotated[str, typer.Option(help="The reason, in a few words.")]

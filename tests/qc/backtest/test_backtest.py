@@ -9,6 +9,7 @@ import pytest
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.backtest.backtest import backtest
+from pulsefront.qc.backtest.fleet_size import fleet_size_curve
 from pulsefront.qc.backtest.nulls import sham_labels
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
@@ -134,7 +135,63 @@ def test_too_little_history_is_refused():
         build_fleet([], Target())
 
 
-def test_fewer_units_than_folds_are_refused():
+def test_fewer_units_than_folds_make_a_fold_each():
     fleet = build_fleet([history_of(u) for u in tiny_units(12, 3.0)[:4]], Target(2, 28))
-    with pytest.raises(QCDataError, match="folds"):
-        score_folds(fleet, PLAN.model_copy(update={"folds": 5}), need_test=False)
+    found = score_folds(fleet, PLAN.model_copy(update={"folds": 5}), need_test=False)
+    assert np.isfinite(found.probability["ewma"][found.test]).all()
+
+
+def test_six_scanners_with_too_few_failures_are_no_error():
+    """A back-test of six scanners was refused: no failure fell into its calibration part."""
+    fleet = tiny_samples()
+    mine = fleet.samples.unit < 6
+    early = fleet.samples.as_of_s < split_time(fleet, PLAN.calibrate_until)
+    label = np.where(early & (fleet.samples.label == 1), 0, fleet.samples.label)
+    samples = replace(fleet.samples, label=label.astype(np.int8)).take(mine)
+    parts = [k for k, (unit, _) in enumerate(fleet.components) if unit < 6]
+    few = replace(
+        fleet,
+        samples=samples,
+        units=fleet.units[:6], sites=fleet.sites[:6], models=fleet.models[:6],
+        components=tuple(fleet.components[k] for k in parts),
+        failures_s=tuple(fleet.failures_s[k] for k in parts),
+        replaced_s=tuple(fleet.replaced_s[k] for k in parts),
+    )  # fmt: skip
+    plan = PLAN.model_copy(update={"candidates": ("age", "ewma", "hazard", "prior", "blend")})
+    found = backtest(few, plan)
+    assert set(found.models) == {"ewma", "prior", "blend"}
+    assert found.protocol.left_out == ("age", "hazard")
+    assert found.protocol.blend_shares == {"prior": 1.0}
+    assert "too few failures" in found.limits[0]
+    # Without the prior the chart answers.
+    alone = score_folds(few, plan.model_copy(update={"prior": False}))
+    assert alone.candidates == ("ewma", "blend")
+    test = alone.test
+    order = np.argsort(alone.log_odds["blend"][test], kind="stable")
+    assert (np.diff(alone.log_odds["ewma"][test][order]) >= 0).all()
+
+
+def test_a_chart_takes_the_place_of_a_blend_that_finds_less():
+    fleet = tiny_samples()
+    plan = PLAN.model_copy(update={"candidates": ("ewma", "blend")})
+    found = score_folds(fleet, plan)
+    chosen, comparison = choose(fleet, found, plan)
+    assert chosen == "blend"
+    assert [c.against for c in comparison] == ["blend"]
+    blind = np.random.default_rng(0).random(len(fleet.samples))
+    found.probability["blend"][:] = np.where(np.isnan(found.probability["blend"]), np.nan, blind)
+    chosen, comparison = choose(fleet, found, plan)
+    assert chosen == "ewma"
+    assert comparison[0].better
+    assert comparison[0].gain_found.low > 0
+
+
+def test_curve_over_fleet_size_judges_every_failure_at_every_size():
+    points = fleet_size_curve(tiny_samples(), PLAN, sizes=(1, 3, 6, 50))
+    assert [point.scanners for point in points] == [1, 3, 6]
+    assert len({point.failures for point in points}) == 1
+    for point in points:
+        assert set(point.found) == {"alone", "prior", "blend", "ewma"}
+        assert all(0 <= found <= point.failures for found in point.found.values())
+    assert len({point.found["ewma"] for point in points[1:]}) <= 2
+    assert points[0].found["blend"] == points[0].found["prior"]

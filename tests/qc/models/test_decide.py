@@ -28,7 +28,6 @@ def model():
     [
         ({"in_service": True}, "in service"),
         ({"records": 1}, "short history"),
-        ({"software": "VG99Z"}, "unknown software version 'VG99Z'"),
         ({"last_measured_s": -1}, "no QC known yet"),
     ],
 )
@@ -39,6 +38,42 @@ def test_no_decision_has_its_reason(model, change, reason):
     columns = model.estimator.columns
     found = no_decision_reasons(replace(some, **filled), model.guard, model.schema, columns)
     assert all(reason in text for text in found)
+
+
+def test_unknown_software_is_refused_where_it_moved_a_reading_or_is_too_young(model):
+    samples, schema = tiny_samples().samples, model.schema
+    module = ~np.isnan(samples.values[:, schema.column("photopeak_kev:level")])
+    some = samples.take(np.flatnonzero((samples.records > 20) & module)[:10])
+    columns = model.estimator.columns
+    values = some.values.copy()
+    for test in schema.tests:
+        values[:, schema.column(f"{test}:step")] *= 0.0
+    fresh = replace(some, values=values, software=np.full(10, "VG99Z", dtype=object))
+    assert set(no_decision_reasons(fresh, model.guard, schema, columns)) == {""}
+    moved = values.copy()
+    moved[:, schema.column("photopeak_kev:step")] = 5.0
+    found = no_decision_reasons(replace(fresh, values=moved), model.guard, schema, columns)
+    assert all("photopeak kev 5.00 limit-units changed" in text for text in found)
+    young = replace(fresh, records=np.full(10, 5, dtype=np.int32))
+    found = no_decision_reasons(young, model.guard, schema, columns)
+    assert all("too few readings since" in text for text in found)
+    # A guard of features of version 1 cannot tell, and refuses every unknown version.
+    found = no_decision_reasons(fresh, replace(model.guard, step_high=None), schema, columns)
+    assert set(found) == {"unknown software version 'VG99Z'"}
+
+
+def test_a_reading_worse_than_any_before_is_not_refused(model):
+    """The failure that has no like in the training part was silenced."""
+    samples, schema = tiny_samples().samples, model.schema
+    columns = model.estimator.columns
+    fine = np.flatnonzero(no_decision_reasons(samples, model.guard, schema, columns) == "")[:20]
+    some = samples.take(fine)
+    worse = some.values.copy()
+    column = schema.column("photopeak_kev:level_mean")
+    most = float(np.nanmax(samples.values[:, column]))
+    worse[:, column] = np.where(np.isnan(worse[:, column]), np.nan, 1.9 * most)
+    found = no_decision_reasons(replace(some, values=worse), model.guard, schema, columns)
+    assert set(found) == {""}
 
 
 def test_stale_qc_and_values_outside_the_training_range_are_refused(model):

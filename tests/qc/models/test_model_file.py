@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pulsefront.qc.features.labels import Target
+from pulsefront.qc.features.samples import build_fleet, outline_of
+from pulsefront.qc.models.decide import no_decision_reasons
 from pulsefront.qc.models.estimators import Trees
+from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import ModelInvalid, load_model, save_model
-from strategies_qc import tiny_samples
+from strategies_qc import history_of, tiny_samples, tiny_units
 
 
 def test_model_comes_back_the_same_from_its_file(model, tmp_path):
@@ -107,3 +114,30 @@ def test_manifest_without_a_field_is_refused_by_the_field(hazard, tmp_path):
     rewritten(tmp_path / "a.zip", lacking)
     with pytest.raises(ModelInvalid, match=r"training\.failures: .*train it again"):
         load_model(tmp_path / "a.zip")
+
+
+def test_model_of_an_earlier_version_scores_as_it_did():
+    """Written by format version 2 with features of version 1; both are read and computed still."""
+    old = load_model(Path(__file__).with_name("model_of_version_2.zip"))
+    assert old.schema.version == 1
+    assert old.guard.step_high is None
+    histories = [history_of(unit) for unit in tiny_units(8, 2.0)]
+    outline = replace(outline_of(histories), schema=old.schema)
+    fleet = build_fleet(histories, Target(2, 28), daily_from=0.45, outline=outline)
+    log_odds = old.estimator.log_odds(fleet.samples.values)
+    assert log_odds[[0, 1000, 5000]] == pytest.approx([-11.27385325, -5.65382242, -3.60555895])
+    assert float(log_odds.sum()) == pytest.approx(-78562.1052217494, rel=1e-9)
+    refused = no_decision_reasons(fleet.samples, old.guard, old.schema, old.estimator.columns)
+    assert 0 < (refused == "").mean() < 1
+
+
+def test_blend_comes_back_from_its_file(tmp_path):
+    plan = BacktestSettings(folds=2, bootstrap_replicates=20, candidates=("ewma", "blend"))
+    blend = fit_model(tiny_samples(), plan)
+    assert blend.name == "blend"
+    assert set(blend.training.blend_shares) >= {"prior"}
+    save_model(blend, tmp_path / "a.zip")
+    loaded = load_model(tmp_path / "a.zip")
+    values = tiny_samples().samples.values[:300]
+    assert np.array_equal(loaded.estimator.log_odds(values), blend.estimator.log_odds(values))
+    assert np.array_equal(loaded.guard.step_high, blend.guard.step_high)

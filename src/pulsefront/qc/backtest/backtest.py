@@ -6,11 +6,14 @@ The protocol of `folds` from end to end. Which model ships is decided on unseen 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.backtest.drift import drift_watch
+from pulsefront.qc.backtest.fleet_size import fleet_size_curve
 from pulsefront.qc.backtest.judgement import (
     abstention,
     against_rules,
@@ -42,6 +45,7 @@ def backtest(
     settings: BacktestSettings | None = None,
     *,
     truth: pd.DataFrame | None = None,
+    sizes: Sequence[int] = (),
     report: Report = silent,
 ) -> BacktestResult:
     """Return what the whole protocol finds.
@@ -50,6 +54,9 @@ def backtest(
     ----------
     truth
         Failures with cause, onset and the day they reach their limit, where a simulation knows.
+    sizes
+        Scanners that learn, for the curve over fleet size; none leaves it out, which takes as long
+        as all the rest.
 
     Raises
     ------
@@ -67,13 +74,13 @@ def backtest(
         raise QCDataError(
             "no failure lies in the last part of the history", remedy="give a longer history"
         )
-    tables = {name: alert_table(fleet, scores, name, scores.test) for name in settings.candidates}
+    tables = {name: alert_table(fleet, scores, name, scores.test) for name in scores.candidates}
     models = {}
-    for k, name in enumerate(settings.candidates):
+    for k, name in enumerate(scores.candidates):
         models[name] = judge_model(fleet, scores, tables[name], name, decided, settings)
         report(settings.folds + k + 1, steps)
     at_one = {
-        n: threshold_at_rate(tables[n], settings.false_alert_rates[0]) for n in settings.candidates
+        n: threshold_at_rate(tables[n], settings.false_alert_rates[0]) for n in scores.candidates
     }
     result = BacktestResult(
         protocol=_protocol(fleet, scores, settings),
@@ -88,12 +95,15 @@ def backtest(
         subgroups=subgroups(fleet, scores, chosen, decided, at_one[chosen]),
         nulls=sham_nulls(fleet, settings, scores),
         slow_drift=drift_watch(fleet, scores.test, truth),
-        limits=_limits_in_words(fleet),
+        limits=_limits_in_words(fleet, scores),
         **scores.features.fields(fleet.schema.names),
     )
     if truth is not None:
         told = by_cause(fleet, at_one[chosen], truth)
         result = result.model_copy(update={"simulation_truth": told})
+    if sizes:
+        curve = fleet_size_curve(fleet, settings, sizes=sizes)
+        result = result.model_copy(update={"fleet_size": curve})
     report(steps, steps)
     return result
 
@@ -116,14 +126,16 @@ def _protocol(fleet: Fleet, scores: Scores, settings: BacktestSettings) -> Backt
         failures_in_training_part=scores.train_failures,
         failures_in_calibration_part=scores.calibration_failures,
         failures_in_test_part=failures_in(fleet, second, fleet.last_s),
-        candidates=settings.candidates,
+        candidates=scores.candidates,
+        left_out=scores.left_out,
+        blend_shares=scores.shares,
         confidence=settings.confidence,
         assumed_records=fleet.assumed_records,
         assumed_delay_hours=fleet.assumed_delay_s / 3600.0,
     )
 
 
-def _limits_in_words(fleet: Fleet) -> tuple[str, ...]:
+def _limits_in_words(fleet: Fleet, scores: Scores) -> tuple[str, ...]:
     public = (
         "No public longitudinal set of PET or SPECT quality control with failure labels exists; "
         "only a back-test on a site's own history shows what the model is worth there."
@@ -137,7 +149,19 @@ def _limits_in_words(fleet: Fleet) -> tuple[str, ...]:
         "in use show what happens when it is set beforehand."
     )
     sudden = "Failures without a forerunner in daily QC cannot be foreseen by any model."
-    words = (public, labels, sudden, thresholds)
+    words: tuple[str, ...] = (public, labels, sudden, thresholds)
+    if "prior" in scores.shares:
+        simulated = (
+            "The prior model was trained on simulated fleets and has seen no real scanner: what it "
+            "is worth on yours is what this back-test found."
+        )
+        words = (simulated, *words)
+    if scores.left_out:
+        few = (
+            f"There are too few failures to learn from for: {', '.join(scores.left_out)}. The "
+            "model that ships and the control charts answer until there are more."
+        )
+        words = (few, *words)
     if not fleet.assumed_records:
         return words
     assumed = (

@@ -20,6 +20,7 @@ __all__ = [
     "CauseFigures",
     "Curve",
     "DriftTest",
+    "FleetSizePoint",
     "ModelFigures",
     "OperatingPoint",
     "Range",
@@ -102,6 +103,10 @@ class BacktestProtocol(Document):
     failures_in_test_part: int
     candidates: tuple[str, ...]
     confidence: float = 0.95
+    left_out: tuple[str, ...] = ()
+    """Candidates that there were too few failures for."""
+    blend_shares: Mapping[str, float] = {}
+    """What each part of the blend has of the weights, on average over the folds."""
     assumed_records: int = 0
     """Records of which nobody says when they became known, because they came in a load."""
     assumed_delay_hours: float = 0.0
@@ -181,6 +186,18 @@ class SlowDrift(Document):
     simulated_sensitivity_losses: SensitivityLosses | None = None
 
 
+class FleetSizePoint(Document):
+    """Failures found at the first rate of false alerts when so many scanners have learned.
+
+    ``found`` has the blend without the prior (*alone*), the *prior* alone, their *blend*, and the
+    EWMA chart.
+    """
+
+    scanners: int
+    failures: int
+    found: Mapping[str, int]
+
+
 class CauseFigures(Document):
     """Failures of one true cause."""
 
@@ -215,6 +232,7 @@ class BacktestResult(Document):
     slow_drift: SlowDrift
     limits: tuple[str, ...]
     simulation_truth: SimulationTruth | None = None
+    fleet_size: tuple[FleetSizePoint, ...] = ()
 
     @property
     def chosen(self) -> ModelFigures:

@@ -25,6 +25,7 @@ __all__ = [
 Floats = npt.NDArray[np.float32]
 
 _NEVER_DAYS = 3650.0
+_FADING_DAYS = 3.0
 
 
 def fill_counts(
@@ -34,22 +35,49 @@ def fill_counts(
     as_of_s: npt.NDArray[np.int64],
     schema: FeatureSchema,
 ) -> None:
-    """Fill how many events of each code became known in the last 7 and 30 days."""
+    """Fill how many events of each code became known in the last 7 and 30 days.
+
+    Schemas of version 2 also have a count that forgets over 3 days, and the days since the last
+    event.
+    """
     known = events["available_at"].to_numpy(dtype=np.int64)
     code = events["code"].to_numpy()
     owner = events["component_id"].to_numpy()
     for name in schema.codes:
-        whole = known[code == name]
-        for days in WINDOWS_DAYS:
-            window = days * DAY_S
-            values[:, :, schema.column(f"unit {name}:{days}d")] = _window_count(
-                whole, as_of_s, window
-            )
-            for c, component in enumerate(components):
-                mine = known[(code == name) & (owner == component)]
-                values[c, :, schema.column(f"{name}:{days}d")] = _window_count(
-                    mine, as_of_s, window
-                )
+        found = code == name
+        _fill_code(values, f"unit {name}", known[found], as_of_s, schema)
+        for c, component in enumerate(components):
+            mine = known[found & (owner == component)]
+            _fill_code(values[c : c + 1], name, mine, as_of_s, schema)
+
+
+def _fill_code(
+    values: Floats,
+    name: str,
+    known: npt.NDArray[np.int64],
+    as_of_s: npt.NDArray[np.int64],
+    schema: FeatureSchema,
+) -> None:
+    for days in WINDOWS_DAYS:
+        count = _window_count(known, as_of_s, days * DAY_S)
+        values[:, :, schema.column(f"{name}:{days}d")] = count
+    if schema.version >= 2:
+        values[:, :, schema.column(f"{name}:recent")] = _fading_count(known, as_of_s)
+        values[:, :, schema.column(f"{name}:since")] = _days_since(known, as_of_s)
+
+
+def _fading_count(
+    known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return the count of events that fades with a memory of three days."""
+    memory_s = _FADING_DAYS * DAY_S
+    upto = np.searchsorted(known, as_of_s, side="right")
+    fading = np.zeros(len(known) + 1)
+    for k in range(len(known)):
+        gap_s = known[k] - known[k - 1] if k else 0
+        fading[k + 1] = 1.0 + fading[k] * np.exp(-gap_s / memory_s)
+    last = known[np.maximum(upto - 1, 0)] if len(known) else as_of_s
+    return np.asarray(fading[upto] * np.exp(-(as_of_s - last) / memory_s))
 
 
 def _window_count(
@@ -88,6 +116,8 @@ def fill_ages(
         values[c, :, schema.column("days_since_replacement")] = _days_since(
             known[replaced], as_of_s
         )
+    if schema.version >= 2:
+        _fill_siblings(values, services, components, as_of_s, schema)
     day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
     last = last_measured_s.astype("datetime64[s]").astype("datetime64[D]")
     # Days without QC between the last reading and now; weekends without it are normal, and so are
@@ -96,6 +126,28 @@ def fill_ages(
     away = idle_days(history.unit)
     missed = np.busday_count(last + 1, np.maximum(day, last + 1), holidays=away)
     values[:, :, schema.column("missed_qc_days")] = np.where(last_measured_s < 0, np.nan, missed)
+
+
+def _fill_siblings(
+    values: Floats,
+    services: pd.DataFrame,
+    components: Sequence[str],
+    as_of_s: npt.NDArray[np.int64],
+    schema: FeatureSchema,
+) -> None:
+    """Fill what became of the other parts of the unit, and how often the unit failed."""
+    known = services["logged_at"].to_numpy(dtype=np.int64)
+    kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
+    failed = kind == "corrective"
+    count = _window_count(known[failed], as_of_s, 730 * DAY_S)
+    values[:, :, schema.column("failures_730d")] = count
+    replaced = (failed | (kind == "preventive")) & (owner != "")
+    for c, component in enumerate(components):
+        others = known[replaced & (owner != component)]
+        count = _window_count(others, as_of_s, 90 * DAY_S)
+        values[c, :, schema.column("sibling_replacements_90d")] = count
+        since = _days_since(others, as_of_s)
+        values[c, :, schema.column("days_since_sibling_replacement")] = since
 
 
 def _days_since(

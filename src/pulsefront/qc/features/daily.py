@@ -16,11 +16,10 @@ import pandas as pd
 
 from pulsefront.qc.features.ages import fill_ages, fill_counts, in_service, latest_software
 from pulsefront.qc.features.history import UnitHistory
-from pulsefront.qc.features.peers import fill_neighbours
-from pulsefront.qc.features.schema import UNIT_STATISTICS, FeatureSchema
+from pulsefront.qc.features.peers import fill_charted_neighbours, fill_names, fill_neighbours
+from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.features.trailing import (
     KNOWN,
-    STATISTICS,
     STATISTICS_RECORD,
     Readings,
     fresh_state,
@@ -94,7 +93,7 @@ def unit_features(
     history: UnitHistory, schema: FeatureSchema, as_of_s: npt.NDArray[np.int64]
 ) -> UnitFeatures:
     """Return the features of one unit at sorted instants; `peers.fill_peers` adds the fleet's."""
-    components = history.components
+    components = schema.components(history)
     number = {component: k for k, component in enumerate(components)}
     size = len(as_of_s)
     values = np.full((len(components), size, len(schema.names)), np.nan, dtype=np.float32)
@@ -102,21 +101,29 @@ def unit_features(
     last_s = np.full(size, -1, dtype=np.int64)
     levels = np.full((len(schema.tests), size), np.nan, dtype=np.float32)
     signed: dict[str, list[tuple[int, Doubles]]] = {}
+    charted: dict[str, list[tuple[int, Doubles]]] = {}
+    many = len(schema.statistics)
     states = _states_before(history)
     for k, statistics, known in _run_series(history, as_of_s, states, set(schema.tests)):
         component, test = history.series[k]
-        c, first = number[component], schema.column(f"{test}:{STATISTICS[0]}")
-        values[c, :, first : first + len(STATISTICS)] = statistics.view(np.float32).reshape(
-            size, -1
-        )
+        c, first = number[component], schema.column(f"{test}:{schema.statistics[0]}")
+        told = statistics.view(np.float32).reshape(size, -1)[:, :many]
+        values[c, :, first : first + many] = told
         np.minimum(records[c], known["records"].astype(np.int32), out=records[c])
         np.maximum(last_s, known["last_measured_s"], out=last_s)
         signed.setdefault(test, []).append((c, known["level_mean"].copy()))
+        charted.setdefault(test, []).append((c, known["ewma"].copy()))
         if component == "" and test in schema.unit_tests:
-            for name in UNIT_STATISTICS:
+            for name in schema.unit_statistics:
                 shared = values[:, :, schema.column(f"unit {test}:{name}")]
                 shared[:] = statistics[name]
+    if "" in number:  # what has no readings of its own lives by those of the unit
+        silent = [number[name] for name in components if name not in history.components]
+        records[silent] = records[number[""]]
     fill_neighbours(values, levels, signed, schema)
+    if schema.version >= 2:
+        fill_charted_neighbours(values, charted, schema)
+        fill_names(values, str(history.unit["model"]), components, schema)
     fill_counts(values, history.events, components, as_of_s, schema)
     fill_ages(values, history, components, as_of_s, last_s, schema)
     return UnitFeatures(

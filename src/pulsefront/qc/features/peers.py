@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from pulsefront.qc.features.schema import FeatureSchema
 
-__all__ = ["fill_neighbours", "fill_peers", "fleet_levels", "median_of"]
+__all__ = [
+    "fill_charted_neighbours",
+    "fill_names",
+    "fill_neighbours",
+    "fill_peers",
+    "fleet_levels",
+    "median_of",
+]
 
 Floats = npt.NDArray[np.float32]
 
@@ -33,6 +40,34 @@ def fill_neighbours(
         if len(stack) > 2:
             for c, level in signed[test]:
                 values[c, :, schema.column(f"{test}:neighbour")] = np.abs(level - median)
+
+
+def fill_charted_neighbours(
+    values: Floats,
+    charted: Mapping[str, Sequence[tuple[int, npt.NDArray[np.float64]]]],
+    schema: FeatureSchema,
+) -> None:
+    """Fill how far the EWMA of each component, in sigma, stands from the median of its unit.
+
+    What moves all parts of a unit alike, such as the room's temperature, drops out.
+    """
+    for test in schema.tests:
+        series = charted.get(test, ())
+        if len(series) > 2:
+            median = median_of(np.stack([ewma for _, ewma in series]))
+            for c, ewma in series:
+                values[c, :, schema.column(f"{test}:neighbour_ewma")] = np.abs(ewma - median)
+
+
+def fill_names(
+    values: Floats, model: str, components: Sequence[str], schema: FeatureSchema
+) -> None:
+    """Fill of what model a unit is, and which component without readings a row is about."""
+    for name in schema.models:
+        values[:, :, schema.column(f"{name}:is_model")] = float(name == model)
+    for name in dict.fromkeys(kind.component for kind in schema.kinds):
+        for c, component in enumerate(components):
+            values[c, :, schema.column(f"{name}:is_component")] = float(name == component)
 
 
 def median_of(stack: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:

@@ -126,10 +126,11 @@ def outline_of(histories: Sequence[UnitHistory]) -> Outline:
     units = [history for history in histories if len(history.value)]
     if not units:
         raise no_measurements()
+    schema = schema_of(units)
     return Outline(
-        schema_of(units),
+        schema,
         tuple(h.unit_id for h in units),
-        sum(len(h.components) for h in units),
+        sum(len(schema.components(h)) for h in units),
         min(int(h.measured_at.min()) for h in units),
         max(int(h.available_at.max()) for h in units),
     )

@@ -18,7 +18,7 @@ from pulsefront.qc.features.history import (
 )
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet, Outline, build_fleet, no_measurements
-from pulsefront.qc.features.schema import FeatureSchema
+from pulsefront.qc.features.schema import FEATURES_VERSION, FeatureSchema, failing_kinds
 from pulsefront.qc.records import SeriesKey
 from pulsefront.qc.simulate.fleet import simulate_units
 from pulsefront.qc.simulate.settings import FleetSettings
@@ -86,6 +86,7 @@ def outline(store: Store) -> Outline:
         There are no measurements.
     """
     m, s, v = schema.measurement, schema.series, schema.unit_version
+    u, w = schema.unit, schema.service
     with store.engine.connect() as connection:
         span = sa.select(
             m.c.series_id,
@@ -103,6 +104,10 @@ def outline(store: Store) -> Outline:
             v.c.unit_id
         )
         scanners = {row[0]: int(row[1]) for row in connection.execute(lives)}
+        named = connection.execute(sa.select(u.c.unit_id, u.c.model))
+        model_of = {row.unit_id: row.model for row in named}
+        failed = sa.select(w.c.unit_id, w.c.component_id).where(w.c.kind == "corrective")
+        failures = connection.execute(failed).fetchall()
     keys: dict[str, list[SeriesKey]] = {}
     for row in series:
         if row.series_id in spans:
@@ -111,17 +116,26 @@ def outline(store: Store) -> Outline:
     if not keys:
         raise no_measurements()
     names = [name for group in keys.values() for name in series_names(group)]
+    read = {unit_id: {key.component_id for key in group} for unit_id, group in keys.items()}
+    models = {unit_id: str(model_of.get(unit_id, "")) for unit_id in keys}
+    several = sorted(set(models.values()))
+    kinds = failing_kinds(
+        (models[row.unit_id], row.unit_id, row.component_id)
+        for row in failures
+        if row.unit_id in read and row.component_id not in read[row.unit_id]
+    )
     return Outline(
         FeatureSchema(
             tuple(sorted({test for _, test in names})),
             tuple(sorted({test for component, test in names if component == ""})),
             tuple(sorted(codes)),
+            version=FEATURES_VERSION,
+            models=tuple(several) if len(several) > 1 else (),
+            kinds=kinds,
         ),
         tuple(sorted(keys)),
-        sum(
-            len({key.component_id for key in group}) * scanners.get(unit_id, 1)
-            for unit_id, group in keys.items()
-        ),
+        # Room for every kind, whatever the model: an earlier bearer of the name had another one.
+        sum((len(own) + len(kinds)) * scanners.get(unit_id, 1) for unit_id, own in read.items()),
         min(first for first, _, _ in spans.values()),
         # What arrived in a load says nothing of the time that the records cover.
         max(last if known in stamps else known for _, last, known in spans.values()),

@@ -19,6 +19,7 @@ from numba import njit
 
 __all__ = [
     "KNOWN",
+    "LATER_STATISTICS",
     "STATE",
     "STATISTICS",
     "STATISTICS_RECORD",
@@ -40,12 +41,24 @@ STATISTICS = (
     "absorbed",  # what baseline resets have hidden, in limit units, forgotten over 180 days
 )
 
-STATISTICS_RECORD = np.dtype([(name, np.float32) for name in STATISTICS])
+LATER_STATISTICS = (
+    "ewma_slow",  # exponentially weighted mean of z, weight 0.05, in size
+    "projected",  # where the trend of 15 days leads to in 30 days, in limit units
+    "rise_day",  # mean of about a day above the mean of about a month, in limit units
+    "fall_day",  # … below it
+    "rise_week",  # mean of about a week above the mean of about a month, in limit units
+    "fall_week",  # … below it
+    "step",  # change of the mean level over the last reset of the baseline, in limit units
+)
+"""Statistics that schemas of version 2 have as well."""
+
+STATISTICS_RECORD = np.dtype([(name, np.float32) for name in (*STATISTICS, *LATER_STATISTICS)])
 """The statistics of a series at one instant."""
 
 KNOWN = np.dtype(
     [
         ("level_mean", np.float64),  # with its sign
+        ("ewma", np.float64),  # with its sign, NaN before there is enough
         ("records", np.int64),  # since the baseline began
         ("last_measured_s", np.int64),  # −1 before the first record
     ]
@@ -58,9 +71,13 @@ _LEAST_FOR_SPREAD = 8
 _CLIP = 50.0
 _DAY_S = 86_400.0
 _MEMORY_DAYS, _SLOW_MEMORY_DAYS, _ABSORBED_DAYS = 15.0, 60.0, 180.0
+_MEAN_MEMORIES_DAYS = (1.0, 7.0, 30.0)
 
 _TREND = np.dtype([(name, np.float64) for name in ("weight", "t", "tt", "level", "t_level")])
 """Weighted sums of 1, t, t², level and t·level; t in days from the newest reading, not above 0."""
+
+_MEAN = np.dtype([("weight", np.float64), ("total", np.float64)])
+"""Weighted sums of 1 and of the reading; the newest reading has weight 1."""
 
 STATE = np.dtype(
     [
@@ -86,12 +103,24 @@ STATE = np.dtype(
         ("services_seen", np.int64),
         ("fast", _TREND),
         ("slow", _TREND),
+        ("ewma_slow", np.float64),
+        ("means", _MEAN, (len(_MEAN_MEMORIES_DAYS),)),
+        ("level_before", np.float64),  # mean level when the baseline began
         ("baseline", np.float64, (_BASELINE_RECORDS,)),
     ]
 )
 """What the records of one series leave behind."""
 
-_UNKNOWN_AT_FIRST = ("mean", "sigma", "level", "level_mean", "z", "previous", "last_width")
+_UNKNOWN_AT_FIRST = (
+    "mean",
+    "sigma",
+    "level",
+    "level_mean",
+    "z",
+    "previous",
+    "last_width",
+    "level_before",
+)
 
 
 class Readings(NamedTuple):
@@ -163,6 +192,7 @@ def trailing_statistics(
                 _take(state, day, readings.value[i], readings.centre[i], readings.half_width[i])
             i += 1
         known[d].level_mean = state.level_mean
+        known[d].ewma = state.ewma if _enough(state) else np.nan
         known[d].records = state.total
         known[d].last_measured_s = state.last_measured_s
         _tell(state, as_of_s[d], statistics[d])
@@ -189,7 +219,7 @@ def _take(state, day, y, centre, half_width):  # type: ignore[no-untyped-def]
         _update_charts(state, y)
     state.previous = y
     if not np.isnan(level):
-        _update_trends(state, day)
+        _update_trends(state, day, y)
 
 
 @njit(nogil=True, cache=True)
@@ -201,8 +231,11 @@ def _restart(state, day):  # type: ignore[no-untyped-def]
     if state.total >= _LEAST_RECORDS and not np.isnan(state.mean):
         width = state.last_width if not np.isnan(state.last_width) else 3.0 * state.sigma
         state.absorbed += state.ewma * state.sigma / width
+        state.level_before = state.level_mean
     state.filled = state.total = state.run = state.side = 0
-    state.ewma = state.cusum_up = state.cusum_down = 0.0
+    for k in range(len(_MEAN_MEMORIES_DAYS)):
+        state.means[k].weight = state.means[k].total = 0.0
+    state.ewma = state.ewma_slow = state.cusum_up = state.cusum_down = 0.0
     state.previous = np.nan
     _clear(state.fast)
     _clear(state.slow)
@@ -232,6 +265,7 @@ def _update_charts(state, y):  # type: ignore[no-untyped-def]
     z = min(max((y - state.mean) / state.sigma, -_CLIP), _CLIP)
     state.z = z
     state.ewma += 0.2 * (z - state.ewma)
+    state.ewma_slow += 0.05 * (z - state.ewma_slow)
     state.cusum_up = min(max(state.cusum_up + z - 0.5, 0.0), 4 * _CLIP)
     state.cusum_down = min(max(state.cusum_down - z - 0.5, 0.0), 4 * _CLIP)
     if not np.isnan(state.previous):
@@ -246,8 +280,8 @@ def _update_charts(state, y):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _update_trends(state, day):  # type: ignore[no-untyped-def]
-    """Let the level of a reading change both trends."""
+def _update_trends(state, day, y):  # type: ignore[no-untyped-def]
+    """Let a reading change both trends and the means."""
     shift = day - state.newest_day if state.total > 1 else 0.0
     t = 0.0
     if shift < 0.0:  # measured before the newest one, and known after it
@@ -256,6 +290,11 @@ def _update_trends(state, day):  # type: ignore[no-untyped-def]
         state.newest_day = day
     _update_trend(state.fast, _MEMORY_DAYS, shift, t, state.level)
     _update_trend(state.slow, _SLOW_MEMORY_DAYS, shift, t, state.level)
+    for k in range(len(_MEAN_MEMORIES_DAYS)):
+        mean, memory_days = state.means[k], _MEAN_MEMORIES_DAYS[k]
+        fade, weight = np.exp(-shift / memory_days), np.exp(t / memory_days)
+        mean.weight = fade * mean.weight + weight
+        mean.total = fade * mean.total + weight * y
 
 
 @njit(nogil=True, cache=True)
@@ -276,11 +315,19 @@ def _update_trend(trend, memory_days, shift, t, level):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
+def _enough(state):  # type: ignore[no-untyped-def]
+    """Return whether the statistics of this baseline mean something."""
+    return state.total >= _LEAST_RECORDS and not np.isnan(state.sigma)
+
+
+@njit(nogil=True, cache=True)
 def _tell(state, as_of_s, out):  # type: ignore[no-untyped-def]
     """Write the statistics of a state."""
-    if state.total < _LEAST_RECORDS or np.isnan(state.sigma):
+    if not _enough(state):
         out.z = out.ewma = out.cusum = out.moving_range = out.run = np.nan
         out.slope = out.slope_slow = out.absorbed = np.nan
+        out.ewma_slow = out.projected = out.step = np.nan
+        out.rise_day = out.fall_day = out.rise_week = out.fall_week = np.nan
         known = not np.isnan(state.level)
         out.level = abs(state.level) if known else np.nan
         out.level_mean = abs(state.level_mean) if known else np.nan
@@ -292,17 +339,37 @@ def _tell(state, as_of_s, out):  # type: ignore[no-untyped-def]
     out.run = state.run
     out.level = abs(state.level)
     out.level_mean = abs(state.level_mean)
-    out.slope = _slope(state.fast, state.total)
-    out.slope_slow = _slope(state.slow, state.total)
+    out.slope = min(abs(_trend(state.fast, state.total)[1]), _CLIP)
+    out.slope_slow = min(abs(_trend(state.slow, state.total)[1]), _CLIP)
     age_days = as_of_s / _DAY_S - state.absorbed_day
     out.absorbed = abs(state.absorbed) * np.exp(-max(age_days, 0.0) / _ABSORBED_DAYS)
+    out.ewma_slow = abs(state.ewma_slow)
+    now, slope = _trend(state.fast, state.total)
+    out.projected = min(abs((now if slope != 0.0 else state.level_mean) + slope), _CLIP)
+    day, week = _above_month(state, 0), _above_month(state, 1)
+    out.rise_day, out.fall_day = max(day, 0.0), max(-day, 0.0)
+    out.rise_week, out.fall_week = max(week, 0.0), max(-week, 0.0)
+    out.step = abs(state.level_mean - state.level_before)
+    if state.total < _LEAST_FOR_SPREAD:  # the mean still holds what was before
+        out.step = np.nan
 
 
 @njit(nogil=True, cache=True)
-def _slope(trend, total):  # type: ignore[no-untyped-def]
-    """Return the size of the slope in 30 days, 0 where too little is known."""
-    slope = 0.0
+def _above_month(state, k):  # type: ignore[no-untyped-def]
+    """Return how far a mean lies above that of a month, in limit units; 0 where nobody knows."""
+    mean, month = state.means[k], state.means[len(_MEAN_MEMORIES_DAYS) - 1]
+    if mean.weight < 1e-9 or not state.last_width > 0.0:
+        return 0.0
+    above = (mean.total / mean.weight - month.total / month.weight) / state.last_width
+    return min(max(above, -_CLIP), _CLIP)
+
+
+@njit(nogil=True, cache=True)
+def _trend(trend, total):  # type: ignore[no-untyped-def]
+    """Return the level at the newest reading and its slope in 30 days; 0 where unknown."""
     spread = trend.weight * trend.tt - trend.t * trend.t
-    if total >= _LEAST_FOR_SPREAD and spread > 1e-6 * trend.weight * trend.weight:
-        slope = (trend.weight * trend.t_level - trend.t * trend.level) / spread
-    return min(abs(30.0 * slope), _CLIP)
+    if total < _LEAST_FOR_SPREAD or spread <= 1e-6 * trend.weight * trend.weight:
+        return 0.0, 0.0
+    slope = (trend.weight * trend.t_level - trend.t * trend.level) / spread
+    now = (trend.level - slope * trend.t) / trend.weight
+    return now, 30.0 * slope

@@ -53,10 +53,14 @@ def plan_schema(plan: FederationPlan) -> FeatureSchema:
 
 
 def site_fleet(store: Store, plan: FederationPlan, *, report: Report = silent) -> Fleet:
-    """Return the samples of a site's store, with the features of the plan once it has some."""
+    """Return the samples of a site's store, with the features of the plan once it has some.
+
+    Federations keep to the features of version 1: sites need not update on the same day.
+    """
     found = outline(store)
-    if plan.stage != "describe":
-        found = replace(found, schema=plan_schema(plan))
+    described = plan.stage == "describe"
+    schema = found.schema.of_version_1() if described else plan_schema(plan)
+    found = replace(found, schema=schema)
     return build_fleet(
         load_histories(store), plan_target(plan), daily_from=plan.settings.train_until,
         outline=found, report=report,
@@ -107,7 +111,8 @@ def describe(fleet: Fleet, plan: FederationPlan, site: str) -> Description:
     values = fleet.samples.values[rows].astype(np.float64)
     logs = np.log1p(np.maximum(values, 0.0))
     moments = {}
-    for column, name in enumerate(fleet.schema.names):
+    for name in fleet.schema.of_version_1().names:
+        column = fleet.schema.column(name)
         known = logs[:, column][~np.isnan(logs[:, column])]
         if len(known):
             moments[name] = FeatureMoments(

@@ -83,8 +83,9 @@ def federate(
 
 def _fleet(histories: Sequence[UnitHistory], plan: FederationPlan) -> Fleet:
     outline = outline_of(histories)
-    if plan.stage != "describe":
-        outline = replace(outline, schema=plan_schema(plan))
+    described = plan.stage == "describe"
+    schema = outline.schema.of_version_1() if described else plan_schema(plan)
+    outline = replace(outline, schema=schema)
     return build_fleet(
         histories, plan_target(plan), daily_from=plan.settings.train_until, outline=outline
     )

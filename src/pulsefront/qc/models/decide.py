@@ -9,14 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.features.samples import Samples
-from pulsefront.qc.features.schema import FeatureSchema
+from pulsefront.qc.features.schema import AGES, FeatureSchema
 from pulsefront.qc.models.estimators import Estimator
 
-__all__ = ["Guard", "explain", "fit_guard", "no_decision_reasons", "phrase"]
+__all__ = ["LEAST_RECORDS", "Guard", "explain", "fit_guard", "no_decision_reasons", "phrase"]
 
 _RANGE_MARGIN = 0.5
+_LEAST_HIGH_MARGIN = {
+    "z": 40.0, "ewma": 40.0, "ewma_slow": 40.0, "neighbour_ewma": 40.0, "run": 400.0,
+    "cusum": 200.0, "since": 4000.0, "days_since_sibling_replacement": 4000.0,
+}  # fmt: skip
+_LEAST_STEP = 0.5
+_LEAST_FOR_STEP = 8
 _STALE_QC_DAYS = 5
-_LEAST_RECORDS = 3
+LEAST_RECORDS = 3
 
 _PHRASES = {
     "z": "{test} {v:.1f} sigma from its baseline",
@@ -29,16 +35,31 @@ _PHRASES = {
     "slope": "{test} {v:.1f} limit-units in 30 days",
     "slope_slow": "{test} slowly drifting, {v:.1f} limit-units in 30 days",
     "absorbed": "{test} {v:.1f} limit-units hidden by baseline resets",
+    "ewma_slow": "{test} for long {v:.1f} sigma from its baseline",
+    "projected": "{test} in 30 days {v:.1f} limit-units from its reference if it goes on",
+    "rise_day": "{test} {v:.2f} limit-units above its month, in a day",
+    "fall_day": "{test} {v:.2f} limit-units below its month, in a day",
+    "rise_week": "{test} {v:.2f} limit-units above its month, in a week",
+    "fall_week": "{test} {v:.2f} limit-units below its month, in a week",
+    "step": "{test} {v:.2f} limit-units changed at its last baseline",
     "neighbour": "{test} {v:.2f} limit-units from its neighbours",
+    "neighbour_ewma": "{test} on average {v:.1f} sigma from its neighbours",
     "peer": "{test} {v:.2f} limit-units from the fleet",
     "7d": "{v:.0f} × {test} in 7 days",
     "30d": "{v:.0f} × {test} in 30 days",
+    "recent": "{v:.1f} × {test} of late",
+    "since": "{v:.0f} days since {test}",
     "age_days": "{v:.0f} days old",
     "days_since_calibration": "{v:.0f} days since calibration",
     "days_since_replacement": "{v:.0f} days since replacement",
     "days_since_service": "{v:.0f} days since service",
     "calibrations_180d": "{v:.0f} calibrations in 180 days",
     "missed_qc_days": "{v:.0f} working days without QC",
+    "sibling_replacements_90d": "{v:.0f} other parts replaced in 90 days",
+    "days_since_sibling_replacement": "{v:.0f} days since another part was replaced",
+    "failures_730d": "{v:.0f} failures of the unit in two years",
+    "is_model": "model {test}",
+    "is_component": "component {test}",
 }
 
 
@@ -55,9 +76,10 @@ def phrase(name: str, value: float) -> str:
 class Guard:
     """What the training data covered.
 
-    ``low`` and ``high`` are the range of every feature, with half of its width added on the high
-    side of sizes and counts; ``software`` the versions seen, ``kinds`` the sets of tests that
-    components had.
+    ``low`` and ``high`` are the range of every feature with its margin; ``software`` the versions
+    seen, ``kinds`` the sets of tests that components had. ``step_high`` (test,) is how far resets
+    of the baseline moved each test, in limit units: an unknown version of software that moved none
+    by more is no reason to be silent. Guards of features of version 1 do not have it.
     """
 
     low: npt.NDArray[np.float64]
@@ -65,7 +87,8 @@ class Guard:
     software: tuple[str, ...]
     kinds: tuple[tuple[str, ...], ...]
     stale_qc_days: int = _STALE_QC_DAYS
-    least_records: int = _LEAST_RECORDS
+    least_records: int = LEAST_RECORDS
+    step_high: npt.NDArray[np.float64] | None = None
 
 
 def fit_guard(samples: Samples, schema: FeatureSchema) -> Guard:
@@ -76,12 +99,37 @@ def fit_guard(samples: Samples, schema: FeatureSchema) -> Guard:
         low = np.where(known, values, np.inf).min(axis=0)
         high = np.where(known, values, -np.inf).max(axis=0)
     width = np.where(np.isfinite(high - low), high - low, 0.0)
+    margin = _RANGE_MARGIN * width
     return Guard(
-        (low - _RANGE_MARGIN * width).astype(np.float64),
-        (high + _RANGE_MARGIN * width).astype(np.float64),
+        (low - margin).astype(np.float64),
+        (high + (_high_margin(width, schema) if schema.version >= 2 else margin)).astype(float),
         tuple(sorted(set(samples.software.tolist()))),
         tuple(sorted(_kinds(values, schema))),
+        step_high=_usual_steps(values, schema) if schema.version >= 2 else None,
     )
+
+
+def _high_margin(
+    width: npt.NDArray[np.floating], schema: FeatureSchema
+) -> npt.NDArray[np.floating]:
+    """Return how far above the training range a feature may lie.
+
+    A reading further from its reference than any before is a sign of failure, not of another kind
+    of data: only what lies out by far, as in another unit of measurement, is refused.
+    """
+    ages = np.isin(schema.names, AGES)
+    least = np.array([_LEAST_HIGH_MARGIN.get(n.rpartition(":")[2], 10.0) for n in schema.names])
+    return np.where(ages, _RANGE_MARGIN * width, np.maximum(2.0 * width, least))
+
+
+def _usual_steps(values: npt.NDArray[np.float32], schema: FeatureSchema) -> npt.NDArray[np.float64]:
+    """Return (test,) what 49 of 50 rows did not exceed since their baseline began."""
+    found = np.full(len(schema.tests), _LEAST_STEP)
+    for k, test in enumerate(schema.tests):
+        steps = values[:, schema.column(f"{test}:step")]
+        if len(steps := steps[~np.isnan(steps)]):
+            found[k] = max(_LEAST_STEP, float(np.quantile(steps, 0.98)))
+    return found
 
 
 def _kinds(values: npt.NDArray[np.float32], schema: FeatureSchema) -> set[tuple[str, ...]]:
@@ -119,10 +167,7 @@ def no_decision_reasons(
     )
     known = np.isin(samples.software.astype(str), guard.software)
     if not known.all():
-        texts = np.array(
-            [f"unknown software version {s!r}" for s in samples.software], dtype=object
-        )
-        refuse(~known, texts)
+        refuse(~known, _software_reasons(samples, ~known, guard, schema))
     levels = [schema.column(f"{test}:level") for test in schema.tests]
     has = ~np.isnan(samples.values[:, levels])
     kinds = {tuple(test in kind for test in schema.tests) for kind in guard.kinds}
@@ -140,6 +185,32 @@ def no_decision_reasons(
             texts[k] = "outside the training range: " + phrase(schema.names[first[k]], value)
         refuse(rows, texts)
     return reasons
+
+
+def _software_reasons(
+    samples: Samples, unknown: npt.NDArray[np.bool_], guard: Guard, schema: FeatureSchema
+) -> npt.NDArray[np.object_]:
+    """Return why rows of unknown versions are refused; empty where their readings stayed."""
+    texts = np.full(len(samples), "", dtype=object)
+    for row in np.flatnonzero(unknown):
+        texts[row] = f"unknown software version {samples.software[row]!r}"
+    if guard.step_high is None:
+        return texts
+    columns = [schema.column(f"{test}:step") for test in schema.tests]
+    levels = [schema.column(f"{test}:level") for test in schema.tests]
+    rows = np.flatnonzero(unknown)
+    steps = samples.values[rows][:, columns]
+    has = ~np.isnan(samples.values[rows][:, levels])
+    moved = has & (steps > guard.step_high)
+    for row, far, step in zip(rows, moved, steps, strict=True):
+        if far.any():
+            k = int(far.argmax())
+            texts[row] += f": {phrase(f'{schema.tests[k]}:step', float(step[k]))}"
+        else:
+            texts[row] = ""
+    young = rows[samples.records[rows] < _LEAST_FOR_STEP]
+    texts[young] = "unknown software version: too few readings since to compare"
+    return texts
 
 
 def explain(

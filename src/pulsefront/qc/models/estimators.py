@@ -7,6 +7,7 @@ dataclass of arrays and numbers, so that it is saved without pickle and read any
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from numba import njit
 from scipy.special import expit
 
 __all__ = [
+    "Blend",
     "Estimator",
     "Linear",
     "Network",
@@ -156,6 +158,29 @@ class Rule:
         """Return log(1 + largest statistic), which orders rows as the chart does."""
         seen = np.nan_to_num(values[:, self.columns].astype(np.float64), nan=0.0)
         return np.asarray(np.log1p(seen.max(axis=1)))
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Several models, whose log-odds are added with weights (stacking; Wolpert 1992)."""
+
+    parts: tuple[Estimator, ...]
+    weights: Floats
+    bias: float = 0.0
+
+    @cached_property
+    def columns(self) -> npt.NDArray[np.int64]:
+        """Features that a part with a weight looks at."""
+        parts = [p.columns for p, w in zip(self.parts, self.weights, strict=True) if w]
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+
+    def log_odds(self, values: npt.NDArray[np.float32]) -> Floats:
+        """Return the log-odds of (row, feature) values."""
+        found = np.full(len(values), self.bias)
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            if weight:
+                found += weight * part.log_odds(values)
+        return found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ConfigError
+from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.features.schema import FeatureSchema
@@ -15,7 +15,15 @@ from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.choice import choose
 from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
-from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table, score_folds
+from pulsefront.qc.models.folds import (
+    BacktestSettings,
+    FoldRows,
+    Scores,
+    alert_table,
+    calibrate_candidate,
+    score_folds,
+    train_all,
+)
 from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import (
@@ -24,7 +32,7 @@ from pulsefront.qc.models.record import (
     SelectionRecord,
     TrainingRecord,
 )
-from pulsefront.qc.models.training import FeatureChoice, calibrate, choose_features, train
+from pulsefront.qc.models.training import FeatureChoice, choose_features, train
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["fit_model"]
@@ -61,31 +69,47 @@ def fit_model(
     """
     settings = _settings_in_use(settings or BacktestSettings(), name)
     scores = score_folds(fleet, settings, need_test=False, report=report)
+    if name and name not in scores.candidates:
+        raise QCDataError(
+            f"there are too few failures to train the {name} model",
+            field="model",
+            value=name,
+            remedy="use the blend, which is the model that ships as long as the site has too few",
+        )
     chosen, comparison = choose(fleet, scores, settings)
     samples, rows = fleet.samples, _rows_in_use(fleet)
     values = samples.values[rows.train]
     features = choose_features(values)
-    trained = train(
-        chosen, values, samples.label[rows.train], fleet.schema,
-        columns=features.kept, seed=settings.seed,
-    )  # fmt: skip
-    calibration = calibrate(
-        trained.estimator.log_odds(samples.values[rows.calibrate]),
-        samples.label[rows.calibrate],
-        samples.unit[rows.calibrate],
-        seed=settings.seed,
+    classic = None
+    shares: dict[str, float] = {}
+    if chosen == "network":
+        trained = train(
+            chosen, values, samples.label[rows.train], fleet.schema,
+            columns=features.kept, seed=settings.seed,
+        )  # fmt: skip
+        estimator, classic = trained.estimator, trained.classic
+    else:
+        made = train_all(
+            fleet, FoldRows(rows.train, rows.calibrate), (chosen,), features.kept, settings,
+            seed=settings.seed,
+        )  # fmt: skip
+        estimator, shares = made.models[chosen], made.shares
+    calibration = calibrate_candidate(
+        chosen, estimator, samples, rows.calibrate, seed=settings.seed
     )
     return FailureModel(
         name=chosen,
         schema=fleet.schema,
         target=fleet.target,
-        estimator=trained.estimator,
+        estimator=estimator,
         calibration=calibration,
         guard=fit_guard(samples, fleet.schema),
         typical=_lower_median(values).astype(np.float32),
         thresholds=_thresholds(fleet, scores, chosen, settings),
-        training=_record(fleet, settings, chosen, comparison, rows, features, trained.classic),
-        inputs=fit_profile(samples, rows.train, rows.calibrate, trained.estimator.columns),
+        training=_record(fleet, settings, chosen, comparison, rows, features, classic).model_copy(
+            update={"blend_shares": shares, "left_out": scores.left_out}
+        ),
+        inputs=fit_profile(samples, rows.train, rows.calibrate, estimator.columns),
     )
 
 

@@ -8,7 +8,8 @@ judged on units it has never seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +21,14 @@ from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, Samples, split_time
 from pulsefront.qc.models.alarm_rates import AlertTable
+from pulsefront.qc.models.blending import BlendRows, train_blend
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
+from pulsefront.qc.models.estimators import Estimator, ProbabilityCalibration
+from pulsefront.qc.models.prior import bind_prior, shipped_prior
 from pulsefront.qc.models.training import (
     CANDIDATES,
+    RULES,
+    UNTRAINED,
     FeatureChoice,
     calibrate,
     choose_features,
@@ -32,28 +38,38 @@ from pulsefront.qc.times import DAY_S
 
 __all__ = [
     "BacktestSettings",
+    "FoldRows",
     "Scores",
     "TimeParts",
     "alert_table",
+    "calibrate_candidate",
     "failures_in",
     "parts_of_time",
     "score_folds",
     "thinned",
+    "train_all",
+    "unit_folds",
 ]
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
+_TIED_DEVIATION = 0.7  # of the intercept, where log-odds were calibrated elsewhere already
+_LEAST_ROWS_OF_NETWORK = 20
 _THIN_DAYS = 7  # neighbouring days tell nearly the same: metrics by row use one in seven
 
 
 class BacktestSettings(FrozenModel):
-    """The protocol. Shares are of the time from the first to the last record."""
+    """The protocol. Shares are of the time from the first to the last record.
+
+    Without *prior* the blend starts from the EWMA chart instead of the model that ships.
+    """
 
     folds: int = 5
     train_until: float = 0.45
     calibrate_until: float = 0.62
     candidates: tuple[str, ...] = CANDIDATES
+    prior: bool = True
     false_alert_rates: tuple[float, ...] = (1.0, 2.0, 6.0)
     null_repeats: int = 20
     bootstrap_replicates: int = 300
@@ -68,6 +84,8 @@ class Scores:
     ``probability`` and ``log_odds`` have a (row,) array per candidate for the fleet's samples, NaN
     where a row was not scored; ``no_decision`` says why the guard refused. ``selection``,
     ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored.
+    ``left_out`` are the candidates that there were too few failures for; ``shares`` the mean shares
+    of the blend's parts.
     """
 
     log_odds: dict[str, Floats]
@@ -79,6 +97,9 @@ class Scores:
     features: FeatureChoice
     train_failures: int
     calibration_failures: int
+    candidates: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def thinned(as_of_s: npt.NDArray[np.int64]) -> Bools:
@@ -89,43 +110,46 @@ def thinned(as_of_s: npt.NDArray[np.int64]) -> Bools:
 def score_folds(
     fleet: Fleet, settings: BacktestSettings, *, need_test: bool = True, report: Report = silent
 ) -> Scores:
-    """Return every candidate's scores of units it was not trained on."""
+    """Return every candidate's scores of units it was not trained on.
+
+    Candidates that have to learn from failures are left out where there are too few: charts, the
+    prior model and the blend, which then is the prior model, answer all the same.
+    """
     samples = fleet.samples
     parts = parts_of_time(fleet, settings)
     labelled = samples.label >= 0
-    _check_enough(samples, parts, need_test=need_test)
-    fold = _unit_folds(fleet, settings)[samples.unit]
+    names, missing = learnable(fleet, settings, parts)
+    check_enough(samples, parts, names, need_test=need_test)
+    fold = unit_folds(fleet, settings)[samples.unit]
     size = len(samples)
-    log_odds = {name: np.full(size, np.nan) for name in settings.candidates}
-    probability = {name: np.full(size, np.nan) for name in settings.candidates}
+    log_odds = {name: np.full(size, np.nan) for name in names}
+    probability = {name: np.full(size, np.nan) for name in names}
     no_decision = np.full(size, "", dtype=object)
     features = choose_features(samples.values[parts.early & labelled])
     columns = features.kept
-    for k in range(settings.folds):
-        seen = fold != k
-        training = np.flatnonzero(seen & parts.early & labelled)
-        calibrating = np.flatnonzero(seen & parts.middle & labelled)
-        judged = np.flatnonzero(~seen & (parts.middle | parts.between | parts.late))
+    folds = int(fold.max()) + 1
+    shares: list[dict[str, float]] = []
+    for k in range(folds):
+        seen = fold != k if folds > 1 else np.ones(size, dtype=np.bool_)
+        rows = FoldRows(
+            np.flatnonzero(seen & parts.early & labelled),
+            np.flatnonzero(seen & parts.middle & labelled),
+        )
+        judged = np.flatnonzero((fold == k) & (parts.middle | parts.between | parts.late))
         held_out = samples.take(judged)
         guarded = np.flatnonzero(seen & (parts.early | parts.middle))
         guard = fit_guard(samples.take(guarded), fleet.schema)
-        values, label = samples.values[training], samples.label[training]
-        for name in settings.candidates:
-            model = train(
-                name, values, label, fleet.schema, columns=columns, seed=settings.seed + k
-            ).estimator
-            sigmoid = calibrate(
-                model.log_odds(samples.values[calibrating]),
-                samples.label[calibrating],
-                samples.unit[calibrating],
-                seed=settings.seed + k,
-                replicates=1,
+        trained = train_all(fleet, rows, names, columns, settings, seed=settings.seed + k)
+        shares.append(trained.shares)
+        for name, model in trained.models.items():
+            sigmoid = calibrate_candidate(
+                name, model, samples, rows.calibrate, seed=settings.seed + k, replicates=1
             )
             found = model.log_odds(held_out.values)
             log_odds[name][judged] = found
             probability[name][judged] = sigmoid.probability(found)
         no_decision[judged] = no_decision_reasons(held_out, guard, fleet.schema, columns)
-        report(k + 1, settings.folds)
+        report(k + 1, folds)
     first_cut = split_time(fleet, settings.train_until)
     return Scores(
         log_odds=log_odds,
@@ -139,7 +163,110 @@ def score_folds(
         calibration_failures=failures_in(
             fleet, first_cut, split_time(fleet, settings.calibrate_until)
         ),
+        candidates=names,
+        left_out=missing,
+        shares={
+            name: float(np.mean([s.get(name, 0.0) for s in shares]))
+            for name in dict.fromkeys(n for s in shares for n in s)
+        },
     )
+
+
+class FoldRows(NamedTuple):
+    """Rows that train and later ones that calibrate, both of units that are seen."""
+
+    train: npt.NDArray[np.int64]
+    calibrate: npt.NDArray[np.int64]
+
+
+class TrainedAll(NamedTuple):
+    """Candidates by name, and the shares of the blend's parts."""
+
+    models: dict[str, Estimator]
+    shares: dict[str, float]
+
+
+def train_all(
+    fleet: Fleet,
+    rows: FoldRows,
+    names: Sequence[str],
+    columns: npt.NDArray[np.int64],
+    settings: BacktestSettings,
+    *,
+    seed: int,
+) -> TrainedAll:
+    """Return candidates trained on some rows of a fleet."""
+    samples, shares = fleet.samples, dict[str, float]()
+    values, label = samples.values[rows.train], samples.label[rows.train]
+    wants_prior = settings.prior and bool({"prior", "blend"} & set(names))
+    prior = bind_prior(shipped_prior(), fleet.schema, fleet.target) if wants_prior else None
+    models: dict[str, Estimator] = {}
+    for name in names:
+        if name == "prior" and prior is not None:
+            models[name] = prior
+        elif name == "blend":
+            later = rows.calibrate[thinned(samples.as_of_s[rows.calibrate])]
+            blended = train_blend(
+                samples, BlendRows(rows.train, later), fleet.schema, columns=columns, seed=seed,
+                prior=prior, span_days=fleet.target.span_days, trained=models,
+            )  # fmt: skip
+            models[name], shares = blended.estimator, blended.shares
+        else:
+            models[name] = train(
+                name, values, label, fleet.schema, columns=columns, seed=seed
+            ).estimator
+    return TrainedAll(models, shares)
+
+
+def calibrate_candidate(
+    name: str,
+    model: Estimator,
+    samples: Samples,
+    rows: npt.NDArray[np.int64],
+    *,
+    seed: int,
+    replicates: int = 200,
+) -> ProbabilityCalibration:
+    """Return the calibration of a candidate on labelled rows of a later slice."""
+    tied = name in {"prior", "blend"}
+    return calibrate(
+        model.log_odds(samples.values[rows]), samples.label[rows], samples.unit[rows], seed=seed,
+        replicates=replicates, intercept_deviation=_TIED_DEVIATION if tied else 10.0,
+    )  # fmt: skip
+
+
+def learnable(
+    fleet: Fleet, settings: BacktestSettings, parts: TimeParts
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the candidates that the fleet's failures suffice for, and those left out.
+
+    Every fold has to keep a failure to train on and another to calibrate with; the small network
+    asks for more.
+    """
+    label, unit = fleet.samples.label, fleet.samples.unit
+    wanted = [n for n in settings.candidates if n != "prior" or settings.prior]
+    if not settings.prior and not set(settings.candidates) - {"prior"}:
+        wanted = list(RULES)
+    if fleet.schema.version < 2:  # the prior model sees features of version 2
+        wanted = [n for n in wanted if n not in {"prior", "blend"}]
+    fold = unit_folds(fleet, settings)[unit]
+    folds = int(fold.max()) + 1
+    least = min(
+        (
+            int(((label == 1) & part & (fold != k)).sum())
+            for k in range(folds)
+            for part in (parts.early, parts.middle)
+        ),
+        default=0,
+    )
+    enough = {n for n in wanted if n in UNTRAINED or n == "blend"}
+    if least >= 1 and folds > 1:
+        enough |= {"age", "hazard", "boosting"}
+    trained = [int(((label == 1) & parts.early & (fold != k)).sum()) for k in range(folds)]
+    if least >= 1 and folds > 1 and min(trained) >= _LEAST_ROWS_OF_NETWORK:
+        enough.add("network")
+    kept = tuple(n for n in wanted if n in enough)
+    return kept, tuple(n for n in settings.candidates if n not in kept)
 
 
 class TimeParts(NamedTuple):
@@ -166,8 +293,13 @@ def parts_of_time(fleet: Fleet, settings: BacktestSettings) -> TimeParts:
     )
 
 
-def _check_enough(samples: Samples, parts: TimeParts, *, need_test: bool) -> None:
-    needed = {"training": parts.early, "calibration": parts.middle}
+def check_enough(
+    samples: Samples, parts: TimeParts, names: Sequence[str], *, need_test: bool
+) -> None:
+    """Refuse a history that no candidate can answer for, or with nothing to be judged by."""
+    needed = {} if set(names) & {*UNTRAINED, "blend"} else {
+        "training": parts.early, "calibration": parts.middle,
+    }  # fmt: skip
     if need_test:
         needed["test"] = parts.late
     for name, part in needed.items():
@@ -176,26 +308,27 @@ def _check_enough(samples: Samples, parts: TimeParts, *, need_test: bool) -> Non
                 f"no failure falls into the {name} part of the history",
                 remedy="give a longer history, or other shares of time",
             )
+    for name, part in {"training": parts.early, "calibration": parts.middle}.items():
+        if not (samples.label[part] >= 0).any():
+            raise QCDataError(
+                f"no day with a known outcome falls into the {name} part of the history",
+                remedy="give a longer history, or use the prior model alone",
+            )
 
 
-def _unit_folds(fleet: Fleet, settings: BacktestSettings) -> npt.NDArray[np.int64]:
+def unit_folds(fleet: Fleet, settings: BacktestSettings) -> npt.NDArray[np.int64]:
     """Return a fold per unit; sites, and units with many and few failures, are spread evenly.
 
-    No splitter of scikit-learn spreads whole units by both.
+    Fewer units than folds make a fold each. No splitter of scikit-learn spreads whole units by
+    both.
     """
-    if len(fleet.units) < settings.folds:
-        raise QCDataError(
-            f"{len(fleet.units)} units cannot be cut in {settings.folds} folds",
-            field="folds",
-            remedy="give fewer folds",
-        )
     counts = np.zeros(len(fleet.units))
     for (unit, _), times in zip(fleet.components, fleet.failures_s, strict=True):
         counts[unit] += len(times)
     shuffle = np.random.default_rng(settings.seed).random(len(fleet.units))
     order = sorted(range(len(fleet.units)), key=lambda u: (fleet.sites[u], -counts[u], shuffle[u]))
     fold = np.empty(len(fleet.units), dtype=np.int64)
-    fold[order] = np.arange(len(order)) % settings.folds
+    fold[order] = np.arange(len(order)) % min(settings.folds, len(fleet.units))
     return fold
 
 

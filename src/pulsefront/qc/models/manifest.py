@@ -11,16 +11,19 @@ from pulsefront.qc.models.record import TrainingRecord
 __all__ = ["FORMAT", "FORMAT_VERSION", "FeatureNames", "ModelManifest"]
 
 FORMAT = "pulsefront-qc-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class FeatureNames(Document):
-    """The feature schema, and the names that follow from it."""
+    """The feature schema and its version, and the names that follow from it."""
 
     tests: tuple[str, ...]
     unit_tests: tuple[str, ...]
     codes: tuple[str, ...]
     names: tuple[str, ...]
+    version: int = 1
+    models: tuple[str, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
 
 
 class ModelManifest(Document):

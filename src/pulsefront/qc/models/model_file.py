@@ -12,7 +12,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from pulsefront.config import validate
 from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.files import canonical_json, write_bytes
 from pulsefront.qc.features.labels import Target
-from pulsefront.qc.features.schema import FeatureSchema
+from pulsefront.qc.features.schema import FeatureSchema, Kind
 from pulsefront.qc.models.decide import Guard
 from pulsefront.qc.models.estimators import (
+    Blend,
     Estimator,
     Linear,
     Network,
@@ -38,6 +39,7 @@ from pulsefront.qc.models.estimators import (
 )
 from pulsefront.qc.models.input_drift import TrainingProfile
 from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, ModelManifest
+from pulsefront.qc.models.pooled import Pooled
 from pulsefront.qc.models.record import TrainingRecord
 
 __all__ = [
@@ -49,7 +51,10 @@ __all__ = [
     "save_model",
 ]
 
-_KINDS = {"linear": Linear, "network": Network, "trees": Trees, "rule": Rule}
+_KINDS: Mapping[str, type[Any]] = {
+    "linear": Linear, "network": Network, "trees": Trees, "rule": Rule, "pooled": Pooled,
+    "blend": Blend,
+}  # fmt: skip
 # What zipfile, NumPy and json raise over damaged bytes; RuntimeError covers false encryption flags
 # and unknown compression.
 _DAMAGE = (
@@ -117,6 +122,9 @@ def model_bytes(model: FailureModel) -> bytes:
             unit_tests=model.schema.unit_tests,
             codes=model.schema.codes,
             names=model.schema.names,
+            version=model.schema.version,
+            models=model.schema.models,
+            kinds=model.schema.kinds,
         ),
         lead_days=model.target.lead_days,
         horizon_days=model.target.horizon_days,
@@ -136,10 +144,13 @@ def model_bytes(model: FailureModel) -> bytes:
 def _pack(value: Any, name: str, members: dict[str, bytes]) -> Any:
     """Return *value* as JSON; arrays go to *members*, their place stands for them."""
     if is_dataclass(value):
-        return {
+        packed = {
             f.name: _pack(getattr(value, f.name), f"{name}.{f.name}", members)
             for f in fields(value)
         }
+        # The manifest names the kind of the whole estimator; models within it name their own.
+        kind = next((k for k, cls in _KINDS.items() if isinstance(value, cls)), "")
+        return {"kind": kind, **packed} if kind and "." in name else packed
     if isinstance(value, np.ndarray):
         members[f"{name}.npy"] = _npy(value)
         return {"array": f"{name}.npy"}
@@ -226,7 +237,11 @@ def _model(
     manifest: ModelManifest, members: Mapping[str, bytes], path: Path, file_hash: str
 ) -> FailureModel:
     features = manifest.features
-    schema = FeatureSchema(features.tests, features.unit_tests, features.codes)
+    schema = FeatureSchema(
+        features.tests, features.unit_tests, features.codes,
+        version=features.version, models=features.models,
+        kinds=tuple(Kind(*kind) for kind in features.kinds),
+    )  # fmt: skip
     if schema.names != features.names:
         raise ModelInvalid(
             "was made for other features than this pulsefront computes",
@@ -251,13 +266,17 @@ def _model(
 
 
 def _unpack(cls: type[Any], content: Mapping[str, Any], members: Mapping[str, bytes]) -> Any:
-    return cls(**{f.name: _value(f.name, content[f.name], members) for f in fields(cls)})
+    # A field with a default may be younger than the file.
+    present = [f.name for f in fields(cls) if f.name in content or f.default is MISSING]
+    return cls(**{name: _value(name, content[name], members) for name in present})
 
 
 def _value(name: str, content: Any, members: Mapping[str, bytes]) -> Any:
     if isinstance(content, dict):
         if "array" in content:
             return _array(members[content["array"]])
+        if "kind" in content:
+            return _unpack(_KINDS[content["kind"]], content, members)
         return _unpack(Scaler, content, members)
     if isinstance(content, list):
         return tuple(_value(name, item, members) for item in content)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from pulsefront.qc.documents import Document
+from collections.abc import Mapping
+
+from pulsefront.qc.documents import Document, Range
 
 __all__ = ["ClassicRecord", "Comparison", "Redundant", "SelectionRecord", "TrainingRecord"]
 
 
 class Comparison(Document):
-    """One model against the simpler one that led before it, on unseen units at later times."""
+    """One model against the one that led before it, on unseen units at later times.
+
+    ``low`` and ``high`` are of the gain in log loss. ``gain_found`` is the gain in the share of
+    failures found at the first rate of false alerts, by which charts are compared with the blend.
+    """
 
     model: str
     against: str
     gain_log_loss: float
-    low: float
-    high: float
-    gain_average_precision: float
+    low: float | None
+    high: float | None
+    gain_average_precision: float | None = None
+    gain_found: Range | None = None
     better: bool
 
 
@@ -50,7 +57,11 @@ class ClassicRecord(Document):
 
 
 class TrainingRecord(Document):
-    """What a model was trained on, what it was compared with, and which features it was offered."""
+    """What a model was trained on, what it was compared with, and which features it was offered.
+
+    ``left_out`` are the candidates that there were too few failures for, ``blend_shares`` what each
+    part of the blend has of the weights.
+    """
 
     first_day: str
     last_day: str
@@ -76,3 +87,5 @@ class TrainingRecord(Document):
     correlation: tuple[tuple[float, ...], ...]
     confidence: float = 0.95
     classic: ClassicRecord | None = None
+    blend_shares: Mapping[str, float] = {}
+    left_out: tuple[str, ...] = ()

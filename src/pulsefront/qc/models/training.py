@@ -25,6 +25,7 @@ from pulsefront.qc.models.record import Redundant
 __all__ = [
     "CANDIDATES",
     "RULES",
+    "UNTRAINED",
     "FeatureChoice",
     "Trained",
     "calibrate",
@@ -38,8 +39,13 @@ Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 RULES = ("shewhart", "ewma", "cusum")
-CANDIDATES = ("age", *RULES, "hazard", "network", "boosting")
-"""Models from the simplest on; a later one has to beat the earlier ones."""
+CANDIDATES = ("age", *RULES, "hazard", "network", "boosting", "prior", "blend")
+"""Models from the simplest on. *prior* is the model that ships, trained on simulated fleets;
+*blend* joins it with the site's own hazard model and trees, as far as its failures speak for them.
+"""
+
+UNTRAINED = (*RULES, "prior")
+"""Candidates that need no failures of the site."""
 
 _NEGATIVES_PER_POSITIVE = 60
 _LEAST_NEGATIVES = 8_000
@@ -256,11 +262,13 @@ def calibrate(
     *,
     seed: int,
     replicates: int = 200,
+    intercept_deviation: float = 10.0,
 ) -> ProbabilityCalibration:
     """Return the sigmoid fitted to labelled rows of a later slice.
 
     The slope is kept from turning negative, and a weak prior at (1, 0) keeps it where there are
-    few failures.
+    few failures: of deviation 1 and *intercept_deviation*, which is small where the log-odds mean
+    something already.
     """
     random = np.random.default_rng(seed)
     names, code = np.unique(unit, return_inverse=True)
@@ -274,11 +282,12 @@ def calibrate(
     flat = code * size + bin_of
     total = np.bincount(flat, minlength=shape[0] * size).reshape(shape).astype(float)
     failed = np.bincount(flat, label == 1, minlength=shape[0] * size).reshape(shape)
-    best = _fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0))
+    tie = intercept_deviation**-2
+    best = _fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0), tie)
     found = np.empty((replicates, 2))
     for k in range(replicates):
         weight = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
-        found[k] = _fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, best)
+        found[k] = _fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, tie, best)
     return ProbabilityCalibration(float(best[0]), float(best[1]), found)
 
 
@@ -286,6 +295,7 @@ def _fit_sigmoid(
     score: npt.NDArray[np.float64],
     failed: npt.NDArray[np.float64],
     total: npt.NDArray[np.float64],
+    tie: float,
     start: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return (slope, intercept) by Newton's method, damped."""
@@ -296,8 +306,8 @@ def _fit_sigmoid(
         x = p[0] * score + p[1]
         value = -(failed @ log_expit(x) + (total - failed) @ log_expit(-x))
         residual = total * expit(x) - failed
-        prior = 0.5 * (p[0] - 1.0) ** 2 + 0.005 * p[1] ** 2
-        gradient = np.array([residual @ score + p[0] - 1.0, residual.sum() + 0.01 * p[1]])
+        prior = 0.5 * (p[0] - 1.0) ** 2 + 0.5 * tie * p[1] ** 2
+        gradient = np.array([residual @ score + p[0] - 1.0, residual.sum() + tie * p[1]])
         return float(value + prior), gradient
 
     first = np.array([1.0, 0.0]) if start is None else start

@@ -26,7 +26,7 @@ __all__ = ["UnitCheckpoint", "read_checkpoints", "save_checkpoints"]
 Ints = npt.NDArray[np.int64]
 
 # A state is only taken up by the program that left it; any other one is made anew.
-_FORMAT = f"pulsefront {__version__}, state 4"
+_FORMAT = f"pulsefront {__version__}, state 5"
 _HEAD = (
     "instant_s", "as_of_s", "life_from_s", "arrival_id", "read_from_s", "services", "digest",
     "software",

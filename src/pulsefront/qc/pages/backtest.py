@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.backtest.results import BacktestResult
+from pulsefront.qc.documents import Range
 from pulsefront.qc.models.record import Comparison
 from pulsefront.qc.pages.alerts import alerts_section
 from pulsefront.qc.pages.backtest_sections import (
     calibration_section,
+    fleet_size_section,
     nulls_section,
     subgroups_section,
 )
@@ -42,6 +43,7 @@ def backtest_page(
         alerts_section(result),
         calibration_section(result),
         subgroups_section(result),
+        *([fleet_size_section(result)] if result.fleet_size else []),
         nulls_section(result),
         features_section(result),
         *extra,
@@ -149,11 +151,21 @@ def _models(result: BacktestResult) -> Section:
             comparison_table(
                 result.choice,
                 confidence,
-                "A model is used only where it beats the simpler one on unseen scanners, in the "
-                "part of the time that precedes the test.",
+                "Judged on unseen scanners, in the part of the time that precedes the test. The "
+                "blend gives way only to a control chart that finds more; without it a model is "
+                "used only where it beats the simpler one.",
             ),
+            *_shares(result),
         ],
     )
+
+
+def _shares(result: BacktestResult) -> list[Table]:
+    shares = result.protocol.blend_shares
+    if not shares:
+        return []
+    rows = [(MODEL_NAMES[name], 100.0 * share) for name, share in shares.items()]
+    return [Table(("part of the blend", "share of the weights, %"), rows, "Mean over the folds.")]
 
 
 def _curves(result: BacktestResult) -> FigureBlock:
@@ -180,13 +192,21 @@ def _curves(result: BacktestResult) -> FigureBlock:
 def comparison_table(choice: Sequence[Comparison], confidence: float, caption: str) -> Table:
     """Return each model against the one that led before it."""
     return Table(
-        ("model", "against", "gain in log loss × 1000", "gain in area under PR", "better"),
+        (
+            "model",
+            "against",
+            "gain in log loss × 1000",
+            "gain in area under PR",
+            "gain in failures found, %",
+            "better",
+        ),
         [
             (
                 MODEL_NAMES[c.model],
                 MODEL_NAMES[c.against],
-                Interval(c.gain_log_loss, c.low, c.high, confidence).scaled(1000.0),
+                Range(value=c.gain_log_loss, low=c.low, high=c.high).interval(confidence, 1000.0),
                 c.gain_average_precision,
+                None if c.gain_found is None else c.gain_found.interval(confidence, 100.0),
                 c.better,
             )
             for c in choice

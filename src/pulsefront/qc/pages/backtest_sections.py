@@ -8,9 +8,22 @@ from matplotlib.axes import Axes
 from pulsefront.qc.backtest.results import BacktestResult, ReliabilityPoints
 from pulsefront.qc.pages.words import level
 from pulsefront.report import FigureBlock, Paragraph, Section, Table
-from pulsefront.report.style import colour_of, new_figure
+from pulsefront.report.style import colour_of, legend, new_figure
 
-__all__ = ["calibration_section", "draw_reliability", "nulls_section", "subgroups_section"]
+__all__ = [
+    "calibration_section",
+    "draw_reliability",
+    "fleet_size_section",
+    "nulls_section",
+    "subgroups_section",
+]
+
+_WAYS = {
+    "blend": "blend of both",
+    "prior": "prior model alone",
+    "alone": "the site's data alone",
+    "ewma": "EWMA chart",
+}
 
 
 def draw_reliability(axes: Axes, points: ReliabilityPoints, top: float = 1.0) -> None:
@@ -71,6 +84,37 @@ def subgroups_section(result: BacktestResult) -> Section:
         [
             Table(columns, rows, "Of the model in use, at the threshold for all scanners."),
             Table(("no decision because", "component-days"), reasons),
+        ],
+    )
+
+
+def fleet_size_section(result: BacktestResult) -> Section:
+    """Return what the prior and the site's own data are worth by the number of scanners."""
+    points = result.fleet_size
+    figure, (axes,) = new_figure(5.4, 3.2)
+    scanners = [point.scanners for point in points]
+    for k, (way, words) in enumerate(_WAYS.items()):
+        shares = [100.0 * point.found[way] / point.failures for point in points]
+        axes.plot(scanners, shares, marker="o", color=colour_of(k), label=words)
+    axes.set_xscale("log")
+    axes.set_xlabel("scanners that learn")
+    axes.set_ylabel("failures found, %")
+    legend(axes)
+    rate = next(iter(result.chosen.at_false_alerts_per_unit_year))
+    return Section(
+        "By fleet size",
+        [
+            FigureBlock(
+                figure,
+                "Failures found by scanners that learn",
+                f"At most {rate} false alert a scanner-year, on scanners of the other half of the "
+                f"fleet, {points[0].failures} failures in all.",
+            ),
+            Table(
+                ("scanners that learn", *_WAYS.values(), "failures"),
+                [(p.scanners, *(p.found[way] for way in _WAYS), p.failures) for p in points],
+                "Failures found.",
+            ),
         ],
     )
 

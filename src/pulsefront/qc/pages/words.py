@@ -12,6 +12,8 @@ MODEL_NAMES = {
     "hazard": "discrete-time hazard",
     "network": "classic small network",
     "boosting": "gradient-boosted trees",
+    "prior": "prior model, of simulated fleets",
+    "blend": "blend of the prior and the site's own models",
 }
 
 

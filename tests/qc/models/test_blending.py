@@ -1,0 +1,72 @@
+"""The blend: nothing of its own before there are failures, the better part once there are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pulsefront.qc.models.blending import BlendRows, failures_of, fit_weights, train_blend
+from pulsefront.qc.models.estimators import Linear
+from pulsefront.qc.models.folds import BacktestSettings, parts_of_time
+from pulsefront.qc.models.prior import bind_prior, shipped_prior
+from pulsefront.qc.models.training import choose_features
+from strategies_qc import tiny_samples
+
+
+def weights(failures: int, *, seed: int = 0):
+    """Return the weights of a useless prior and of a part that knows the truth."""
+    random = np.random.default_rng(seed)
+    failed = np.arange(200 * failures) < failures
+    knows = np.where(failed, 1.0, -6.0) + random.normal(0, 1.0, len(failed))
+    useless = -5.3 + random.normal(0, 1.0, len(failed))
+    return fit_weights(np.column_stack([useless, knows]), failed, [1.0, 0.0], 1.0)[0]
+
+
+def test_weights_stay_with_the_prior_at_first_and_go_where_failures_lead():
+    few, many = weights(1), weights(200)
+    assert few[0] > many[0] + 0.2
+    assert many[1] > 3 * many[0]
+    assert weights(2)[1] < weights(20)[1] < many[1]
+
+
+def test_rows_before_one_failure_count_as_one():
+    random = np.random.default_rng(0)
+    failed = random.random(4_000) < 0.02
+    parts = np.column_stack([np.full(4_000, -4.0), np.where(failed, 0.0, -5.0)])
+    once = fit_weights(parts, failed, [1.0, 0.0], 1.0)[0]
+    again = fit_weights(np.repeat(parts, 5, axis=0), np.repeat(failed, 5), [1.0, 0.0], 5.0)[0]
+    assert again == pytest.approx(once, abs=1e-3)
+
+
+def test_blend_of_a_fleet_without_failures_is_the_prior_or_the_chart():
+    fleet = tiny_samples()
+    samples = fleet.samples
+    quiet = np.flatnonzero(samples.label == 0)
+    rows = BlendRows(quiet[::2], quiet[1::2])
+    columns = choose_features(samples.values[quiet]).kept
+    prior = bind_prior(shipped_prior(), fleet.schema, fleet.target)
+    common = {"columns": columns, "seed": 0, "span_days": 30}
+    blend = train_blend(samples, rows, fleet.schema, prior=prior, **common)
+    values = samples.values[:200]
+    assert blend.shares == {"prior": 1.0}
+    assert np.array_equal(blend.estimator.log_odds(values), prior.log_odds(values))
+    alone = train_blend(samples, rows, fleet.schema, prior=None, **common)
+    assert alone.shares == {"ewma": 1.0}
+
+
+def test_blend_of_a_fleet_with_failures_has_parts_of_its_own():
+    fleet = tiny_samples()
+    parts = parts_of_time(fleet, BacktestSettings())
+    labelled = fleet.samples.label >= 0
+    rows = BlendRows(
+        np.flatnonzero(parts.early & labelled), np.flatnonzero(parts.middle & labelled)
+    )
+    assert failures_of(fleet.samples, rows.train, 30) >= 6
+    columns = choose_features(fleet.samples.values[rows.train]).kept
+    prior = bind_prior(shipped_prior(), fleet.schema, fleet.target)
+    blend = train_blend(
+        fleet.samples, rows, fleet.schema, columns=columns, seed=0, prior=prior, span_days=30
+    )
+    assert isinstance(blend.estimator.parts[1], Linear)
+    assert sum(blend.shares.values()) == pytest.approx(1.0)
+    assert blend.shares["prior"] > 0.3
