@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,27 @@ import pytest
 
 from pulsefront.events.readers.base import ReadOptions
 from pulsefront.events.readers.open import open_events
-from strategies_events import pulses, wavedump_bytes, wavedump_text_bytes
+from strategies_events import (
+    compass_bytes,
+    drs4_bytes,
+    lecroy_bytes,
+    petsys_bytes,
+    pulses,
+    wavecatcher_bytes,
+    wavedump_bytes,
+    wavedump_text_bytes,
+)
+from strategies_traces import isf_bytes, wfm_bytes
 
 pytestmark = pytest.mark.slow
 
 BINARY_MB_PER_S, TEXT_MB_PER_S = 500, 100
 REPEATS = 5
+TIMES_PLAIN = 40.0
+"""How much longer than NumPy's copy of the bytes a binary format may take."""
+
+SLOWER = {"drs4": 150.0, "petsys-group": 100.0, "petsys-coincidence": 100.0}
+"""Formats with a float64 time per sample, or records of 18 and 36 bytes that are each checked."""
 
 
 def speed(path: Path, options: ReadOptions | None = None) -> float:
@@ -40,6 +56,57 @@ def test_wavedump(tmp_path: Path) -> None:
     found = speed(path)
     print(f"wavedump: {found:.0f} MB/s")  # noqa: T201 - what a benchmark is for
     assert found > BINARY_MB_PER_S
+
+
+def binary_files() -> dict[str, tuple[bytes, int]]:
+    """Return files of every binary format: content, and how many waveforms or hits are in it."""
+    waves = np.rint(pulses(400, 1024)).astype(np.uint16)
+    signed = waves.astype(np.int16)
+    head, catcher = 2, wavecatcher_bytes(signed.reshape(100, 4, 1024))
+    lines = catcher.index(b"MEAS") + 20
+    drs = drs4_bytes(100, boards=(4,), waveforms=waves.reshape(100, 4, 1024))
+    begun = 8 + 4 + 4 * 4100
+    hits = compass_bytes(waves)
+    return {
+        "wavedump": (wavedump_bytes(waves) * 40, 16_000),
+        "compass": (hits[:head] + hits[head:] * 40, 16_000),
+        "drs4": (drs[:begun] + drs[begun:] * 40, 4000),
+        "wavecatcher": (catcher[:lines] + catcher[lines:] * 40, 4000),
+        "lecroy": (lecroy_bytes(np.tile(signed, (40, 1))), 16_000),
+        "tektronix-wfm": (wfm_bytes(np.tile(signed, (40, 1))), 16_000),
+        "tektronix-isf": (b"".join(isf_bytes(np.tile(w, 40)) for w in signed), 400),
+        "petsys-single": (petsys_bytes(20_000) * 50, 1_000_000),
+        "petsys-group": (petsys_bytes(20_000, form="petsys-group") * 50, 1_000_000),
+        "petsys-coincidence": (petsys_bytes(20_000, form="petsys-coincidence") * 50, 1_000_000),
+    }
+
+
+def median_s(read: Callable[[], object]) -> float:
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        read()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def test_binary_formats_beside_numpy(tmp_path: Path) -> None:
+    """Each file is read beside a copy of its bytes by NumPy, in turn and on the same machine."""
+    slow = {}
+    for name, (content, count) in binary_files().items():
+        path = tmp_path / name
+        path.write_bytes(content)
+
+        def read(path: Path = path, name: str = name) -> int:
+            return sum(len(table) for table in open_events(path, format_name=name).chunks())
+
+        assert read() == count, name
+        ours, plain = median_s(read), median_s(lambda path=path: np.fromfile(path, np.uint8))  # type: ignore[misc]
+        rate = len(content) / ours / 1e6
+        print(f"{name}: {rate:.0f} MB/s, {ours / plain:.1f} times np.fromfile")  # noqa: T201
+        if ours / plain > SLOWER.get(name, TIMES_PLAIN):
+            slow[name] = ours / plain
+    assert not slow
 
 
 def test_text(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def sample_times_ns(
     # Time at which cell k of a ring starts, over two turns, from cell 0.
     start = np.concatenate([np.zeros((len(widths_ns), 1)), np.cumsum(np.tile(widths_ns, 2), 1)], 1)
     first = np.asarray(trigger_cell, np.int64)[:, None]
-    index = first + np.arange(cells)
-    times: NDArray[np.float64] = start[:, index].transpose(1, 0, 2)
+    turns = np.lib.stride_tricks.sliding_window_view(start, cells, axis=1)
+    times: NDArray[np.float64] = turns.transpose(1, 0, 2)[first[:, 0]]
     times = times - times[:, :, :1]
     to_zero = (cells - first[:, 0]) % cells  # sample at which cell 0 is read
     events = np.arange(len(times))

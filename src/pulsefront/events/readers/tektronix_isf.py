@@ -155,7 +155,7 @@ def _usual(curves: Sequence[SavedCurve], path: Path, options: ReadOptions) -> li
         )
     most = Counter(kinds).most_common(1)[0][0]
     usual = [c for c in curves if not c.envelope and (c.samples, c.interval_s, c.kind) == most]
-    odd = [curve for curve in curves if curve not in usual]
+    odd = [c for c in curves if c.envelope or (c.samples, c.interval_s, c.kind) != most]
     if odd:
         what = {True: "an envelope", False: "another length, interval or form"}
         named = [f"byte {c.begins_at} ({what[c.envelope]})" for c in odd[:MOST_NAMED]]

@@ -38,6 +38,8 @@ SHORTENED = {
 }  # fmt: skip
 """Name of a setting → how many letters of it are enough."""
 
+FULL = {name[:n]: name for name, least in SHORTENED.items() for n in range(least, len(name) + 1)}
+
 
 @dataclass(frozen=True)
 class SavedCurve:
@@ -124,9 +126,8 @@ def _settings(preamble: str) -> dict[str, str]:
         name, _, value = item.strip().partition(" ")
         # A path stands before some names, such as :WFMPRE: or :WFMPRE:CH1:.
         short = name.rpartition(":")[2].upper()
-        for full, letters in SHORTENED.items():
-            if full.startswith(short) and len(short) >= letters:
-                told[full] = value.strip()
+        if short in FULL:
+            told[FULL[short]] = value.strip()
     return told
 
 
