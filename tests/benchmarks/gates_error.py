@@ -17,17 +17,15 @@ import numpy.typing as npt
 from counted_designs import Design, designs, read_counts
 
 from pulsefront.firmware.rtl.estimate import (
-    KINDS,
     Estimate,
-    PartKind,
     SharedCounts,
     UnrolledCounts,
-    Weights,
     count_time_shared,
     count_unrolled,
     weigh_time_shared,
     weigh_unrolled,
 )
+from pulsefront.firmware.rtl.parts import KINDS, PartKind, Weights
 
 FAMILIES = ("ecp5", "xc7", "ice40")
 FIGURES = ("lut", "ff", "dsp", "block_ram_kbit", "latency_cycles")

@@ -16,10 +16,10 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from pulsefront.fixed_point import (
@@ -40,6 +40,9 @@ MIRROR = Path(os.environ.get("PULSEFRONT_HLS_MIRROR", REPORTS / "repositories"))
 BATCH_NORM_EPSILON = 1e-3
 QUANTIZER = re.compile(r"void (\w+)\(input_t \*inp, output_t \*out\) \{(.*?)\n\}", re.DOTALL)
 CHANNEL = re.compile(r"out\[(\d+)\] = (?:ap_(u?)fixed<(\d+),(-?\d+),AP_(\w+),AP_(\w+)>|0;)")
+TYPE = re.compile(r"typedef (ap_u?fixed<[^>]*>) (\w+);")
+CONFIG = re.compile(r"struct (config\d+) : \S+ \{(.*?)\n\};", re.DOTALL)
+CALL = re.compile(r"nnet::(\w+)<([^;]*?)>\((\w+), (\w+)(?:, (\w+), (\w+))?\);")
 FORMAT = re.compile(r"ap_(u?)fixed<(\d+),(-?\d+)(?:,AP_(\w+),AP_(\w+))?")
 
 
@@ -74,7 +77,7 @@ def read_designs() -> Iterator[HlsDesign]:
     """Return the designs of the table, each with its network."""
     with (REPORTS / "designs.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            model = _uw(row) if row["id"].startswith("uw/") else _project(row)
+            model = _uw(row) if row["id"].startswith("uw/") else _Project(row).model()
             counts = {
                 name: int(row[f"real_{name}"]) if row[f"real_{name}"] else None
                 for name in ("lut", "ff", "dsp", "latency", "ii")
@@ -150,78 +153,92 @@ def _uw(row: dict[str, str]) -> FixedPointModel:
     return FixedPointModel("uw", (Input("x", (16,), one),), tuple(layers), (source,))
 
 
-def _project(row: dict[str, str]) -> FixedPointModel:
-    """Return the network of an hls4ml project: dense layers, ReLU, quantizers; no softmax."""
-    base = row["path"].split("/myproject_prj/")[0] + "/firmware"
-    if row["id"] == "camilla/a":
-        base = "vivadohls/model_single_dense/hls4ml_prj/firmware"
+class _Project:
+    """The network of an hls4ml project: dense layers, ReLU and quantizers; no softmax."""
 
-    def text(name: str) -> str:
-        return _git(row, f"{base}/{name}").decode()
-
-    defines, parameters, source = text("defines.h"), text("parameters.h"), text("myproject.cpp")
-    types = {
-        name: kind for kind, name in re.findall(r"typedef (ap_u?fixed<[^>]*>) (\w+);", defines)
-    }
-    configs = dict(re.findall(r"struct (config\d+) : \S+ \{(.*?)\n\};", parameters, re.DOTALL))
-    quantizers: dict[str, Any] = {}
-    if "h_quantize" in source:
-        for name, body in QUANTIZER.findall(text("nnet_utils/nnet_code_gen.h")):
-            quantizers[name] = CHANNEL.findall(body)
-    layers: list[Layer] = []
-    names: dict[str, str] = {}
-    port: Input | None = None
-    dead: dict[str, list[int]] = {}
-    calls = re.findall(r"nnet::(\w+)<([^;]*?)>\((\w+), (\w+)(?:, (\w+), (\w+))?\);", source)
-    for kind, arguments, before, after, weight, bias in calls:
-        kinds = [one.strip() for one in arguments.split(",")]
-        if port is None:
-            size = int(re.search(r"n_in = (\w+);", parameters)[1].replace("N_INPUT_1_1", "16"))
-            port = Input("x", (size,), _format(types[kinds[0]]))
-            names[before] = "x"
-        if kind == "dense":
-            config = configs[kinds[2]]
-            accumulator = re.search(r"typedef (.*?) accum_t;", config)[1]
-            wanted = [
-                re.search(rf"typedef (.*?) {one}_t;", config)[1] for one in ("weight", "bias")
-            ]
-            numbers = [
-                np.array(
-                    [float(one) for one in text(f"weights/{name}.txt").split(",") if one.strip()]
-                )
-                for name in (weight, bias)
-            ]
-            weights = numbers[0].reshape(-1, len(numbers[1]))
-            layers.append(
-                _dense(
-                    after,
-                    names[before],
-                    weights,
-                    numbers[1],
-                    tuple(_format(types.get(one, one)) for one in wanted),
-                    _assignment(types.get(accumulator, accumulator)),
-                    _assignment(types[kinds[1]]),
-                    dead.get(before, []),
-                )
+    def __init__(self, row: dict[str, str]) -> None:
+        self.row = row
+        self.base = row["path"].split("/myproject_prj/")[0] + "/firmware"
+        self.parameters = self.text("parameters.h")
+        self.calls = self.text("myproject.cpp")
+        self.types = {
+            name: kind
+            for kind, name in re.findall(
+                r"typedef (ap_u?fixed<[^>]*>) (\w+);", self.text("defines.h")
             )
-            names[after] = after
-        elif kind == "relu":
-            layers.append(Relu(after, (names[before],), _assignment(types[kinds[1]])))
-            names[after] = after
-        elif kind in quantizers:
-            channels = quantizers[kind]
-            dead[after] = [int(one[0]) for one in channels if not one[2]]
-            to = _by_channel(channels)
-            if before in names and names[before] == "x":
-                port = replace(port, format=to.container)
-                names[after] = "x"
-            else:
-                last = layers[-1]
-                layers[-1] = replace(last, to=to)
-                names[after] = names[before]
-    assert port is not None
-    last = layers[-1].name
-    return FixedPointModel("net", (port,), tuple(layers), (last,))
+        }
+        self.configs = dict(CONFIG.findall(self.parameters))
+        self.quantizers: dict[str, list[tuple[str, ...]]] = {}
+        if "h_quantize" in self.calls:
+            for name, body in QUANTIZER.findall(self.text("nnet_utils/nnet_code_gen.h")):
+                self.quantizers[name] = CHANNEL.findall(body)
+        self.layers: list[Layer] = []
+        # Tensors of ours by those of the project, and their channels that are always zero.
+        self.names: dict[str, str] = {}
+        self.dead: dict[str, list[int]] = {}
+        self.port: Input | None = None
+
+    def text(self, name: str) -> str:
+        """Return a file of the firmware."""
+        return _git(self.row, f"{self.base}/{name}").decode()
+
+    def type_of(self, name: str) -> str:
+        """Return a type by its name; without one it is written out."""
+        return self.types.get(name, name)
+
+    def model(self) -> FixedPointModel:
+        """Return the network."""
+        for kind, arguments, before, after, weights, bias in CALL.findall(self.calls):
+            kinds = [one.strip() for one in arguments.split(",")]
+            if self.port is None:
+                size = re.search(r"n_in = (\w+);", self.parameters)[1].replace("N_INPUT_1_1", "16")
+                self.port = Input("x", (int(size),), _format(self.types[kinds[0]]))
+                self.names[before] = "x"
+            if kind == "dense":
+                self._dense(kinds, before, after, (weights, bias))
+            elif kind == "relu":
+                to = _assignment(self.types[kinds[1]])
+                self.layers.append(Relu(after, (self.names[before],), to))
+                self.names[after] = after
+            elif kind in self.quantizers:
+                self._quantize(self.quantizers[kind], before, after)
+        assert self.port is not None
+        return FixedPointModel("net", (self.port,), tuple(self.layers), (self.layers[-1].name,))
+
+    def _dense(self, kinds: list[str], before: str, after: str, files: tuple[str, str]) -> None:
+        config = self.configs[kinds[2]]
+
+        def named(what: str) -> str:
+            return self.type_of(re.search(rf"typedef (.*?) {what}_t;", config)[1])
+
+        weights, bias = (self._numbers(name) for name in files)
+        self.layers.append(
+            _dense(
+                after,
+                self.names[before],
+                weights.reshape(-1, len(bias)),
+                bias,
+                (_format(named("weight")), _format(named("bias"))),
+                _assignment(named("accum")),
+                _assignment(self.types[kinds[1]]),
+                self.dead.get(before, []),
+            )
+        )
+        self.names[after] = after
+
+    def _numbers(self, name: str) -> npt.NDArray[np.float64]:
+        words = self.text(f"weights/{name}.txt").split(",")
+        return np.array([float(word) for word in words if word.strip()])
+
+    def _quantize(self, channels: list[tuple[str, ...]], before: str, after: str) -> None:
+        self.dead[after] = [int(one[0]) for one in channels if not one[2]]
+        to = _by_channel(channels)
+        if self.names.get(before) == "x":
+            self.port = replace(self.port, format=to.container)
+            self.names[after] = "x"
+        else:
+            self.layers[-1] = replace(self.layers[-1], to=to)
+            self.names[after] = self.names[before]
 
 
 def _dense(name, source, weights, bias, formats, accumulator, to, dead=()):

@@ -9,7 +9,8 @@ import pytest
 from pulsefront.errors import ToolMissing
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.board import load_board
-from pulsefront.firmware.rtl.estimate import estimate_time_shared, estimate_unrolled, kind_of
+from pulsefront.firmware.rtl.estimate import estimate_time_shared, estimate_unrolled
+from pulsefront.firmware.rtl.parts import kind_of
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.firmware.rtl.resources import Resources, count_resources, family_of
 from pulsefront.firmware.rtl.targets import count_hdl

@@ -11,13 +11,12 @@ from counted_designs import TIME_SHARED, UNROLLED, design, read_counts
 from gates_error import FAMILIES, Row, all_designs, errors
 
 from pulsefront.firmware.rtl.estimate import (
-    KINDS,
     SPREAD,
     count_time_shared,
     estimate_time_shared,
     estimate_unrolled,
-    kind_of,
 )
+from pulsefront.firmware.rtl.parts import KINDS, kind_of
 from pulsefront.firmware.rtl.plan import plan
 from toys_rtl import timing_like
 

@@ -19,8 +19,8 @@ from pulsefront.firmware.rtl.estimate import (
     Estimate,
     estimate_time_shared,
     estimate_unrolled,
-    kind_of,
 )
+from pulsefront.firmware.rtl.parts import kind_of
 from pulsefront.firmware.rtl.plan import SharedPlan, plan_for_interval
 from pulsefront.firmware.rtl.project import write_rtl
 from pulsefront.firmware.rtl.resources import count_resources, family_of

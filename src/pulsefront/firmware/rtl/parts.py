@@ -1,0 +1,133 @@
+"""What the cells of each family of parts hold, how yosys uses them, and the fitted weights.
+
+The weights are printed by ``tests/benchmarks/gates_error.py``; see `estimate` for what they weigh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["KINDS", "PartKind", "Weights", "kind_of"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Cells for one that is counted, of each part of a circuit; fitted, see the module.
+
+    Attributes
+    ----------
+    control_lut, control_ff
+        Of one layer with weights or windows.
+    lane_lut, lane_ff
+        For each bit of the adders, and of the registers, of lanes.
+    multiplier_lut
+        For each partial-product bit of a multiplier of look-up tables.
+    rom_lut
+        For each bit of constants that a look-up table could hold.
+    finish_lut, finish_ff
+        For each bit of rounding and overflow.
+    adder_bit_lut, adder_lut, output_lut, adder_bit_ff, output_ff
+        Unrolled: for each bit of an adder, each adder, and each bit of a result.
+    """
+
+    control_lut: float
+    lane_lut: float
+    multiplier_lut: float
+    rom_lut: float
+    finish_lut: float
+    control_ff: float
+    lane_ff: float
+    finish_ff: float
+    adder_bit_lut: float
+    adder_lut: float
+    output_lut: float
+    adder_bit_ff: float
+    output_ff: float
+
+
+@dataclass(frozen=True)
+class PartKind:
+    """What the cells of a family hold, and how yosys uses them.
+
+    *lut_inputs* of a look-up table; a DSP block multiplies *dsp_a* by *dsp_b* bits; a block RAM
+    has *ram_kbit*, *ram_width* bits a word at most. A table of constants goes to block RAM where it
+    has *ram_words* and fills *ram_share* of it; a buffer where *buffers_in_ram*, else to look-up
+    tables that hold *buffer_bits* of *buffer_words* in *buffer_lut*. With *dsp_adds* a block adds
+    too, and has the registers of its sum.
+    """
+
+    lut_inputs: int
+    dsp_a: int
+    dsp_b: int
+    ram_kbit: int
+    ram_width: int
+    ram_words: int
+    ram_share: float
+    buffer_bits: int
+    buffer_words: int
+    buffer_lut: int
+    weights: Weights
+    buffers_in_ram: bool = False
+    dsp_adds: bool = False
+
+
+WEIGHTS_ECP5 = Weights(
+    control_lut=123.0,
+    lane_lut=1.61,
+    multiplier_lut=2.25,
+    rom_lut=1.02,
+    finish_lut=3.34,
+    control_ff=58.1,
+    lane_ff=1.3,
+    finish_ff=4.06,
+    adder_bit_lut=0.967,
+    adder_lut=0.809,
+    output_lut=2.92,
+    adder_bit_ff=1.16,
+    output_ff=4.0,
+)
+WEIGHTS_ICE40 = Weights(
+    control_lut=105.0,
+    lane_lut=1.71,
+    multiplier_lut=2.35,
+    rom_lut=0.693,
+    finish_lut=2.81,
+    control_ff=85.2,
+    lane_ff=1.18,
+    finish_ff=3.45,
+    adder_bit_lut=0.796,
+    adder_lut=0.592,
+    output_lut=4.56,
+    adder_bit_ff=1.16,
+    output_ff=4.92,
+)
+WEIGHTS_XC7 = Weights(
+    control_lut=76.2,
+    lane_lut=0.893,
+    multiplier_lut=1.22,
+    rom_lut=2.64,
+    finish_lut=1.46,
+    control_ff=57.2,
+    lane_ff=1.41,
+    finish_ff=3.62,
+    adder_bit_lut=0.682,
+    adder_lut=1.37,
+    output_lut=1.41,
+    adder_bit_ff=1.15,
+    output_ff=1.79,
+)
+
+# ECP5: Lattice FPGA-DS-02012, sysDSP and sysMEM; iCE40 UltraPlus: Lattice FPGA-DS-02008, SB_MAC16
+# and EBR; 7 series: AMD UG479 (DSP48E1), UG473 (RAMB18E1); UltraScale+: AMD UG579 (DSP48E2), UG573.
+# When yosys takes block RAM is read off its counts. UltraScale+ has the weights of 7 series.
+KINDS = {
+    "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5),
+    "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 0, 0, 0, WEIGHTS_ICE40, buffers_in_ram=True),
+    "xc7": PartKind(6, 25, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+    "xcup": PartKind(6, 27, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+}
+
+
+def kind_of(family: str) -> PartKind:
+    """Return what the cells of a family hold; see `resources.family_of`."""
+    return KINDS[family]
