@@ -10,14 +10,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pulsefront.cli import calibration, data, study
+from pulsefront.cli import calibration, data, pulses, study
 from pulsefront.errors import PulsefrontError
 from pulsefront.events import store
 from strategies_events import wavedump_bytes
 from toys_measured import sodium
 
 app = typer.Typer()
-for module in (calibration, data, study):
+for module in (calibration, data, pulses, study):
     for command in module.__all__:
         app.command()(getattr(module, command))
 

@@ -13,7 +13,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
 
-__all__ = ["channel_names", "parse_channels", "with_channels"]
+__all__ = ["channel_count", "channel_names", "parse_channels", "with_channels"]
 
 OF_CHANNELS = (
     "waveform_adc",
@@ -62,6 +62,12 @@ def parse_channels(text: str, names: Sequence[str] = ()) -> tuple[int, ...]:
     return tuple(found)
 
 
+def channel_count(table: EventTable) -> int:
+    """Return how many channels an event has; 0 where that is one, or not said."""
+    there = next((name for name in OF_CHANNELS if name in table.columns), None)
+    return 0 if there is None else _width(there, table[there])
+
+
 def channel_names(source: EventFile) -> tuple[str, ...]:
     """Return what the file calls its channels; nothing where it gives no names."""
     listed = [name for names in source.provenance.get("channels", ()) for name in _listed(names)]
@@ -106,8 +112,7 @@ def _selected(
     numbers = table.columns.get("channel")
     if numbers is not None and numbers.ndim == 1:
         return table.select(np.isin(numbers, channels))
-    there = next((name for name in OF_CHANNELS if name in table.columns), None)
-    width = 0 if there is None else _width(there, table[there])
+    width = channel_count(table)
     if width == 0:
         raise DataError(
             "holds events of one channel, whose number it does not say",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pulsefront.detector import load_detector, load_material
@@ -14,6 +16,7 @@ from pulsefront.firmware import load_board
 from pulsefront.studies.files import start
 from pulsefront.studies.files.check import check_file
 from pulsefront.studies.load import load_study
+from strategies_events import pulses, wavedump_bytes
 
 SHIPPED = sorted(file.stem for file in (sim_data_directory() / "detectors").glob("*.toml"))
 
@@ -103,6 +106,33 @@ def test_offsets_too(tmp_path: Path) -> None:
     assert offsets == [-20.0, 0.0, 20.0]
     problems = check_file(tmp_path / "file.toml").problems
     assert [one.field for one in problems] == [f"scan.{n}.files" for n in range(3)]
+
+
+def test_files_of_one_channel_each_are_one_scan(tmp_path: Path) -> None:
+    names = [f"off{n:02}_{what}" for n in range(3) for what in ("wave1.dat", "wave0.dat")]
+    names += ["d_-5mm_CH0.csv", "d_-5mm_CH1.csv", "d_5mm.csv"]
+    files = [tmp_path / name for name in names]
+    text = start.new_manifest("timing", files, folder=tmp_path, source="Na-22", detector="d")
+    found = [(scan["files"], scan.get("source_offset_mm")) for scan in tomllib.loads(text)["scan"]]
+    assert found == [
+        *((([f"off{n:02}_wave0.dat", f"off{n:02}_wave1.dat"]), None) for n in range(3)),
+        (["d_-5mm_CH0.csv", "d_-5mm_CH1.csv"], -5.0),
+        (["d_5mm.csv"], 5.0),
+    ]
+
+
+def test_a_timing_scan_of_one_channel_is_refused_before_the_run(tmp_path: Path) -> None:
+    waves = np.rint(pulses(20, 60, seed=1)).astype(np.uint16)
+    for channel in (0, 1):
+        (tmp_path / f"offset_5mm_wave{channel}.dat").write_bytes(
+            wavedump_bytes(waves + channel, channel=channel)
+        )
+    files = sorted(tmp_path.glob("*.dat"))
+    for chosen, problems in ((files[:1], 1), (files, 0)):
+        text = start.new_manifest("timing", chosen, folder=tmp_path, source="Na-22", detector="d")
+        found = check_file(written(tmp_path, text)).problems
+        assert [one.field for one in found] == ["scan.0.files"] * problems
+        assert all("holds events of one channel" in str(one) for one in found)
 
 
 def test_names_are_made_from_files() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,10 @@ from pulsefront.config import problems
 from pulsefront.detector import DetectorFile, load_detector
 from pulsefront.detector.materials import SourcedModel, source_problems
 from pulsefront.errors import ConfigError, PulsefrontError
+from pulsefront.events.channels import channel_count
 from pulsefront.events.manifest import Manifest
+from pulsefront.events.readers.base import DataWarning
+from pulsefront.events.scans import open_scan_set
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.files.kinds import FileKind, kind_of_file
 from pulsefront.studies.kinds import AnyStudy
@@ -126,7 +130,8 @@ def _beyond_the_keys(checked: BaseModel, path: Path) -> Iterator[PulsefrontError
             if error.problem != "has no source":
                 yield error
     if isinstance(checked, Manifest):
-        yield from _absent_files(checked, path)
+        absent = list(_absent_files(checked, path))
+        yield from absent or _single_channel(checked, path)
 
 
 def _location(field: str | None) -> tuple[int | str, ...]:
@@ -151,3 +156,25 @@ def _absent_files(manifest: Manifest, path: Path) -> Iterator[PulsefrontError]:
                     value=str(name),
                     remedy="files are relative to the manifest",
                 )
+
+
+def _single_channel(manifest: Manifest, path: Path) -> Iterator[PulsefrontError]:
+    """Yield that the scans of a timing set hold one channel, or that they cannot be opened."""
+    if manifest.kind != "timing" or path.suffix != ".toml":
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            first = next(iter(open_scan_set(path).stream(1)), None)
+    except PulsefrontError as error:
+        yield error
+        return
+    if first is not None and "waveform_adc" in first.columns and channel_count(first) < 2:
+        yield ConfigError(
+            "holds events of one channel, and the time between two detectors needs both",
+            file=path,
+            line=line_of(path.read_text(), ("scan", 0, "files")),
+            field="scan.0.files",
+            value=[str(name) for name in manifest.scan[0].files],
+            remedy="name a file of each channel",
+        )

@@ -170,8 +170,10 @@ def new_manifest(
 ) -> str:
     """Return a manifest of point-source scans: one scan per file, in the order given.
 
-    Where a file's name tells the position, as in ``x-12.5_y3.csv`` or ``offset_-20mm.dat``, it
-    is taken from there. The run is the name of the folder that a file lies in.
+    Files whose names differ in the channel alone, as ``a_wave0.dat`` and ``a_wave1.dat``, are one
+    scan. Where a file's name tells the position, as in ``x-12.5_y3.csv`` or ``offset_-20mm.dat``,
+    it is taken from there; ``off01`` only counts. The run is the name of the folder that a file
+    lies in.
 
     Parameters
     ----------
@@ -193,15 +195,15 @@ def new_manifest(
         )
     scans = [
         {
-            "files": [_relative(path, folder)],
-            **_place(kind, path.stem),
+            "files": [_relative(path, folder) for path in scan],
+            **_place(kind, _CHANNEL.sub("", scan[0].stem)),
             "stage_uncertainty_mm": 0.1,
             "source": source,
             "duration_s": 60.0,
             "detector_id": detector,
-            "run": path.absolute().parent.name,
+            "run": scan[0].absolute().parent.name,
         }
-        for path in files
+        for scan in _by_channel(files)
     ]
     heading = (
         "Which files there are, and where the source stood in each. Positions were taken from the "
@@ -214,7 +216,18 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
 
 
-_NUMBER = r"[ _=]*(-?\d+(?:[.p]\d+)?)"
+_CHANNEL = re.compile(r"(?:wave|(?<![a-z])(?:channel|chan|ch|c))[ _]?(\d+)(?![.\d])", re.IGNORECASE)
+_NUMBER = r"[ _=]*(-?\d+(?:[.p]\d+)?)(mm)?"
+
+
+def _by_channel(files: Sequence[Path]) -> list[list[Path]]:
+    """Return the files of every scan: those that differ in the number of their channel alone."""
+    scans: dict[Path, list[tuple[int, Path]]] = {}
+    for path in files:
+        found = _CHANNEL.search(path.stem)
+        key = path if found is None else path.with_stem(_CHANNEL.sub("*", path.stem, count=1))
+        scans.setdefault(key, []).append((-1 if found is None else int(found[1]), path))
+    return [[path for _, path in sorted(scan)] for scan in scans.values()]
 
 
 def _place(kind: str, stem: str) -> Chosen:
@@ -222,7 +235,10 @@ def _place(kind: str, stem: str) -> Chosen:
 
     def number(word: str) -> float | None:
         match = re.search(rf"(?:^|[^a-z])(?:{word}){_NUMBER}", stem, re.IGNORECASE)
-        return None if match is None else float(match[1].replace("p", "."))
+        counts = match is not None and match[1][0] == "0" and match[1].isdigit() and not match[2]
+        if match is None or (counts and len(match[1]) > 1):
+            return None
+        return float(match[1].replace("p", "."))
 
     if kind == "timing":
         offset = number("offset|off|d")
