@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
-from pulsefront.events.channels import parse_channels, with_channels
+from pulsefront.events.channels import parse_channels, parse_hit_channels, with_channels
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.external import ExternalData, load_external
 from pulsefront.events.readers.base import EventFile
@@ -134,3 +134,11 @@ def test_a_study_takes_two_channels_of_a_measured_set(tmp_path: Path) -> None:
     everything = ExternalData(path=Path("set.h5"))
     with pytest.raises(DataError, match="must be"):
         load_external(everything, "timing", relative_to=tmp_path)
+
+
+def test_channels_of_hits_may_name_their_board() -> None:
+    assert parse_hit_channels("0-2,8") == {0, 1, 2, 8}
+    assert parse_hit_channels("0:0-1 1:5") == {(0, 0), (0, 1), (1, 5)}
+    for text in ("", "a:0", "0:", ":0", "0:x", "0:0,0:0"):
+        with pytest.raises(ConfigError, match="--channels"):
+            parse_hit_channels(text)

@@ -95,11 +95,10 @@ def test_channels_one_after_the_other_are_one_stretch() -> None:
     assert stretches(hits(times, np.repeat([0, 1, 2], 20)), 7) == [0] * 60
 
 
-def pairs_in(path: Path, window_ns: float = 1000.0) -> Coincidences:
+def pairs_in(path: Path, window_ns: float = 1000.0, disorder_ms: float = 10.0) -> Coincidences:
     file = open_events(path)
-    found = Coincidences(
-        Side(file, frozenset({0})), Side(file, frozenset({1})), PairingSettings(window_ns)
-    )
+    rule = PairingSettings(window_ns, disorder_ns=1e6 * disorder_ms)
+    found = Coincidences(Side(file, frozenset({0})), Side(file, frozenset({1})), rule)
     list(found.tables())
     return found
 
@@ -162,6 +161,77 @@ def test_a_run_split_into_files_goes_on(tmp_path: Path) -> None:
     paths[1].write_bytes(content[:2] + content[half:])
     table = open_sources(paths).read()
     assert set(table[CLOCK_STRETCH].tolist()) == {0}
+
+
+@pytest.mark.parametrize("span_ms", [0.003, 3, 9, 12])
+def test_runs_from_zero_are_stretches_however_short(tmp_path: Path, span_ms: float) -> None:
+    """Two runs of less than 10 ms were one stretch, and gave pairs across without a word."""
+    random = np.random.default_rng(3)
+    files, expected = [], 0
+    for number in (0, 1):
+        times = np.sort(random.integers(0, int(span_ms * MS), 400))
+        # Runs that begin a little later than the first began, too.
+        times += number * int(span_ms * MS) // 20
+        files.append(tmp_path / f"{number}.bin")
+        files[-1].write_bytes(compass_hits(times, random.integers(0, 2, 400)))
+        expected += pairs_in(files[-1], span_ms * 250).pairs
+    both, later = tmp_path / "both.h5", tmp_path / "later.h5"
+    with pytest.warns(DataWarning, match=r"starts anew 1 time\(s\), first at event 400"):
+        ingest(files, both)
+    ingest(files[:1], later)
+    with pytest.warns(DataWarning, match="starts anew"):
+        ingest(files[1:], later, append=True)
+    for path in (both, later):
+        assert store.read(path)[CLOCK_STRETCH].tolist() == [0] * 400 + [1] * 400
+        with pytest.warns(DataWarning, match="within a stretch only") as told:
+            assert pairs_in(path, span_ms * 250).pairs == expected
+        assert "disorder" not in str(told[0].message)
+
+
+@pytest.mark.parametrize("cut", [2, 777, 1998])
+def test_a_run_out_of_order_split_into_files_goes_on(tmp_path: Path, cut: int) -> None:
+    random = np.random.default_rng(4)
+    times = np.sort(random.integers(0, 1000 * MS, 2000))
+    order = np.argsort(times + random.integers(0, 5 * MS, 2000))
+    channels = random.integers(0, 2, 2000)
+    paths = [tmp_path / "a.bin", tmp_path / "b.bin"]
+    for path, part in zip(paths, (order[:cut], order[cut:]), strict=True):
+        path.write_bytes(compass_hits(times[part], channels[part]))
+    assert set(open_sources(paths).read()[CLOCK_STRETCH].tolist()) == {0}
+
+
+def out_of_order(path: Path, disorder_ms: int) -> Path:
+    """Write 300 pairs in a second whose hits come up to *disorder_ms* too late."""
+    random = np.random.default_rng(5)
+    times = np.repeat(np.sort(random.integers(0, 1000 * MS, 300)), 2)
+    times[1::2] += 300
+    order = np.argsort(times + random.integers(0, disorder_ms * MS, 600))
+    path.write_bytes(compass_hits(times[order], np.tile([0, 1], 300)[order]))
+    return path
+
+
+def test_disorder_of_more_than_10_ms_is_told_and_can_be_allowed_for(tmp_path: Path) -> None:
+    """Two thirds of the pairs were lost, and no option brought them back."""
+    path = out_of_order(tmp_path / "run.bin", 50)
+    with pytest.warns(DataWarning, match=r"back by up to 4\d.* only.*--disorder-ms 5\d"):
+        assert pairs_in(path).pairs < 200
+    assert pairs_in(path, window_ns=1, disorder_ms=60).pairs == 300
+    with pytest.warns(DataWarning, match=r"times compare only.*--disorder-ms 5\d"):
+        ingest([path], tmp_path / "anew.h5")
+    # The stretches of a store are taken as they are: it is the ingest that must know.
+    with pytest.warns(DataWarning, match="give ingest and coincidences --disorder-ms"):
+        assert pairs_in(tmp_path / "anew.h5", disorder_ms=60).pairs < 200
+    ingest([path], tmp_path / "whole.h5", ReadOptions(disorder_ms=60))
+    assert pairs_in(tmp_path / "whole.h5", window_ns=1, disorder_ms=60).pairs == 300
+
+
+def test_a_clock_that_starts_anew_is_not_called_disorder(tmp_path: Path) -> None:
+    times = np.repeat(np.arange(1, 201) * 10**10, 2)
+    path = tmp_path / "run.bin"
+    path.write_bytes(compass_hits(np.tile(times, 3), np.tile([0, 1], 600)))
+    with pytest.warns(DataWarning, match=r"starts anew 2 time\(s\)") as told:
+        pairs_in(path)
+    assert not any("disorder" in str(one.message) for one in told)
 
 
 def test_the_same_file_is_not_taken_twice_without_a_word(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def coincidences(
     channels: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            "--channels", help="Channels of side 0 and of side 1, e.g. 0 1, or 0-63 64-127."
+            "--channels",
+            help="Channels of side 0 and of side 1, e.g. 0 1, or 0-63 64-127; with their boards "
+            "0:0 1:0.",
         ),
     ] = None,
     disorder_ms: Annotated[
@@ -88,7 +90,7 @@ def coincidences(
     """
     from pulsefront.errors import ConfigError
     from pulsefront.events import store
-    from pulsefront.events.channels import parse_channels
+    from pulsefront.events.channels import parse_hit_channels
     from pulsefront.events.readers.open import open_events
     from pulsefront.measured.pairing.coincidences import Coincidences
     from pulsefront.measured.pairing.hits import PairingSettings, Side
@@ -100,8 +102,7 @@ def coincidences(
     with warnings_on_stderr(), progress("coincidences", "hits") as report:
         opened = [open_events(path, options, format_name=format_name) for path in files]
         chosen = [
-            None if channels is None else frozenset(parse_channels(text))
-            for text in channels or ("", "")
+            None if channels is None else parse_hit_channels(text) for text in channels or ("", "")
         ]
         found = Coincidences(
             Side(opened[0], chosen[0]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pulsefront.cli.data_options import (
+    Disorder,
     Files,
     Format,
     Join,
@@ -41,6 +42,7 @@ def ingest(
     record_samples: RecordSamples = None,
     mapping: Mapping = None,
     join: Join = JoinName.auto,
+    disorder_ms: Disorder = 10.0,
     *,
     append: Annotated[
         bool, typer.Option("--append", help="Add to the store, chunk by chunk.")
@@ -57,7 +59,13 @@ def ingest(
     from pulsefront.progress import progress
 
     options = read_options(
-        sample_interval_ns, tag_interval_ns, sample_type, record_samples, mapping, strict=strict
+        sample_interval_ns,
+        tag_interval_ns,
+        sample_type,
+        record_samples,
+        mapping,
+        disorder_ms=disorder_ms,
+        strict=strict,
     )
     with warnings_on_stderr(), progress("ingest", "events") as report:
         count = run(

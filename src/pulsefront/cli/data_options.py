@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Channels",
+    "Disorder",
     "Files",
     "Format",
     "Join",
@@ -87,6 +88,13 @@ Join = Annotated[
     JoinName,
     typer.Option(help="How files of one channel each become events of several channels."),
 ]
+Disorder = Annotated[
+    float,
+    typer.Option(
+        help="How far hits of a channel may be out of order in time; a clock that falls further "
+        "back is taken to start anew."
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a damaged file instead of keeping its events.")
 ]
@@ -99,6 +107,7 @@ def read_options(
     record_samples: int | None = None,
     mapping: Path | None = None,
     *,
+    disorder_ms: float = 10.0,
     strict: bool = False,
 ) -> ReadOptions:
     """Return the options as the readers take them."""
@@ -111,6 +120,7 @@ def read_options(
         sample_type=sample_type.value,
         record_samples=record_samples,
         mapping=mapping,
+        disorder_ms=disorder_ms,
     )
 
 

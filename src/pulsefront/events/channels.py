@@ -13,7 +13,17 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
 
-__all__ = ["channel_count", "channel_names", "parse_channels", "with_channels"]
+__all__ = [
+    "HitChannel",
+    "channel_count",
+    "channel_names",
+    "parse_channels",
+    "parse_hit_channels",
+    "with_channels",
+]
+
+HitChannel = int | tuple[int, int]
+"""A channel of hits: its number, on whichever board; or board and number."""
 
 OF_CHANNELS = (
     "waveform_adc",
@@ -66,6 +76,28 @@ def channel_count(table: EventTable) -> int:
     """Return how many channels an event has; 0 where that is one, or not said."""
     there = next((name for name in OF_CHANNELS if name in table.columns), None)
     return 0 if there is None else _width(there, table[there])
+
+
+def parse_hit_channels(text: str) -> frozenset[HitChannel]:
+    """Return the channels of hits that a text names: ``0-3,8``, or with boards ``0:0-3,1:8``.
+
+    Raises
+    ------
+    ConfigError
+        It names none, or one twice.
+    """
+    found: list[HitChannel] = []
+    for word in text.replace(",", " ").split() or [""]:
+        board, colon, rest = word.rpartition(":")
+        if colon and not board.isdecimal():
+            raise ConfigError(
+                "names no board", field="--channels", value=word, remedy="write 0:3, or 0:0-3,1:8"
+            )
+        numbers = parse_channels(rest)
+        found += [(int(board), number) for number in numbers] if colon else numbers
+    if len(set(found)) < len(found):
+        raise ConfigError("names a channel twice", field="--channels", value=text)
+    return frozenset(found)
 
 
 def channel_names(source: EventFile) -> tuple[str, ...]:

@@ -2,15 +2,17 @@
 
 Times compare only within a stretch. A new one begins where the time of a channel falls by more than
 hits are out of order, and stays there: a board was reset, or another run follows. It begins with a
-file, too, that goes back in time and has a channel in common with those before it. (Files without
-a common channel that overlap are the channels of one run, as CoMPASS writes them.) A single hit
-that falls out of line among those of its channel changes nothing.
+file, too, that goes back in time and has a channel in common with those before it, by however
+little: runs may be short. (Files without a common channel that overlap are the channels of one run,
+as CoMPASS writes them.) A single hit that falls out of line among those of its channel changes
+nothing.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,15 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
 
-__all__ = ["CLOCK_STRETCH", "STRETCH", "ClockStretches", "time_column", "with_stretches"]
+__all__ = [
+    "CHANNEL_PERIOD",
+    "CLOCK_STRETCH",
+    "STRETCH",
+    "ClockStretches",
+    "channel_keys",
+    "time_column",
+    "with_stretches",
+]
 
 CLOCK_STRETCH = "clock_stretch"
 STRETCH = Quantity("1", "number of the stretch in which the clock ran on: times compare within it")
@@ -36,9 +46,14 @@ SECONDS = {
 """Columns that hold the time of a hit, the finest first, and what one of each is in seconds."""
 
 DISORDER_S = 0.01
-"""Hits of one channel further back than this are not merely out of order."""
+"""Hits of one channel further back than this are not merely out of order, if nothing else is said.
+"""
+
+MOST_DISORDER = 0.25
+"""Steps back by a smaller share of all the time, made good each time, look like disorder."""
 
 CHANNEL_PERIOD = 1 << 32
+"""A board's number times this, and the channel's: one number for both."""
 
 
 def time_column(names: Mapping[str, Any]) -> str | None:
@@ -55,16 +70,20 @@ class ClockStretches:
         The column of times.
     where
         The file, for the warning.
+    disorder_s
+        How far hits of one channel may be out of order; less than 10 ms is taken for 10 ms.
     """
 
-    def __init__(self, time: str, where: str | Path = "") -> None:
+    def __init__(self, time: str, where: str | Path = "", disorder_s: float = DISORDER_S) -> None:
         self.time = time
         self.where = str(where)
+        self.disorder_s = max(disorder_s, DISORDER_S)
         self.stretch = 0
         self.events = 0
         self._first_break: tuple[int, float, float] | None = None
         self._told_before = 0
         self._last: dict[int, float] = {}
+        self._seen = _Seen()
         self._own: int | None = None
         self._begins: str | None = None
         self._file = self.where
@@ -72,7 +91,26 @@ class ClockStretches:
     @property
     def tolerance(self) -> float:
         """How far hits of one channel may be out of order, in ticks of the column."""
-        return DISORDER_S / SECONDS[self.time]
+        return self.disorder_s / SECONDS[self.time]
+
+    @property
+    def advice(self) -> str:
+        """What to do where the steps back look like hits out of order; empty where they do not.
+
+        Out of order, the clock steps back by little, and later times make it good; a clock that
+        starts anew goes back to its beginning.
+        """
+        ever = max(self._seen.latest.values(), default=-np.inf)
+        back, span = self._seen.furthest_back, ever - self._seen.origin
+        made_good = max(self._last.values(), default=-np.inf) >= ever - back
+        if self._seen.files_anew or not (made_good and 0 < back < MOST_DISORDER * span):
+            return ""
+        ms = 1e3 * SECONDS[self.time] * back
+        enough = float(f"{1.2 * ms:.1e}")
+        return (
+            f"; it goes back by up to {ms:.3g} ms only and makes that good each time: if hits are "
+            f"merely out of order, give ingest and coincidences --disorder-ms {enough:g}"
+        )
 
     def begin_file(self, name: str | Path) -> None:
         """Say that what comes next is of another file."""
@@ -84,19 +122,31 @@ class ClockStretches:
         if count == 0:
             return np.zeros(0, np.uint32)
         times = _one_per_event(table[self.time])
-        keys, index = np.unique(_channel_keys(table), return_inverse=True)
+        keys, index = np.unique(channel_keys(table), return_inverse=True)
         usable = np.isfinite(times) & ((table.status & np.uint16(Status.BAD_HEADER)) == 0)
         breaks = self._given_breaks(table)
-        if self._begins is not None:
-            breaks[0] |= self._goes_back(keys, times[usable])
         last = np.array([self._last.get(int(key), -np.inf) for key in keys])
+        if self._begins is not None:
+            breaks[0] |= self._goes_back(last, times[usable], index[usable])
         others = max(self._last.values(), default=-np.inf)
-        told, at, before = _number(times, index, usable, breaks, last, self.tolerance)
+        latest = np.array([self._seen.latest.get(int(key), -np.inf) for key in keys])
+        disorder = np.array([self._seen.disorder, self._seen.furthest_back])
+        told, at, before = _number(
+            times, index, usable, breaks, last, latest, disorder, self.tolerance
+        )
+        self._seen.disorder, self._seen.furthest_back = map(float, disorder)
+        self._seen.latest |= dict(zip(keys.tolist(), latest.tolist(), strict=True))
+        if usable.any():
+            self._seen.origin = min(self._seen.origin, float(times[usable].min()))
         if told[-1] and self._first_break is None:
             known = before if np.isfinite(before) else others
             self._first_break = (self.events + at, known, float(times[at]))
         if told[-1]:
             self._last = {}
+            since = times[usable & (told == told[-1])]
+            self._seen.begins = float(since.min()) if len(since) else np.inf
+        elif usable.any():
+            self._seen.begins = min(self._seen.begins, float(times[usable].min()))
         self._last |= {
             int(key): float(time) for key, time in zip(keys, last, strict=True) if time > -np.inf
         }
@@ -120,7 +170,8 @@ class ClockStretches:
             fall = f", from {before * scale:.6g} s to {after * scale:.6g} s"
         warnings.warn(
             f"{self.where}: the clock starts anew {self.stretch - self._told_before} time(s), "
-            f"first at event {event}{fall}; times compare only within a {CLOCK_STRETCH}",
+            f"first at event {event}{fall}; times compare only within a {CLOCK_STRETCH}"
+            f"{self.advice}",
             DataWarning,
             stacklevel=2,
         )
@@ -136,36 +187,83 @@ class ClockStretches:
             self._own = int(numbers[-1])
         return breaks
 
-    def _goes_back(self, keys: NDArray[np.int64], times: NDArray[np.float64]) -> bool:
-        """Return whether the file that begins belongs to another stretch than the one before."""
+    def _goes_back(
+        self, last: NDArray[np.float64], times: NDArray[np.float64], index: NDArray[np.int64]
+    ) -> bool:
+        """Return whether the file that begins belongs to another stretch than the one before.
+
+        The hits of a channel are in order within the files of most boards. What falls back from
+        one file to the next by more than twice as much as within them, or by half the length of the
+        longer one, is no disorder.
+        """
         name, self._begins = self._begins, None
         before, self._file = self._file, name or ""
-        latest = max(self._last.values(), default=-np.inf)
-        overlaps = len(times) > 0 and bool(times.min() < latest - self.tolerance)
-        if not overlaps:
+        if len(times) == 0:
             return False
-        if any(int(key) in self._last for key in keys):
-            return True
-        warnings.warn(
-            f"{name} and {Path(before).name} overlap in time and share no channel: they are taken "
-            "for channels of one run; put other runs into a store of their own",
-            DataWarning,
-            stacklevel=3,
-        )
+        latest = max(self._last.values(), default=-np.inf)
+        falls = max(0.0, float((last[index] - times).max()))
+        overlap = latest - float(times.min())
+        lengths = latest - self._seen.begins, float(times.max() - times.min())
+        common = bool((last[np.unique(index)] > -np.inf).any())
+        if common:
+            within = max(self._seen.disorder, _disorder(times, index, len(last), self.tolerance))
+            anew = (
+                overlap > self.tolerance
+                or falls > 2 * within
+                or (falls > 0 and falls > max(lengths) / 2)
+            )
+            self._seen.files_anew += anew
+            return anew
+        if overlap > min(self.tolerance, *(length / 2 for length in lengths)):
+            warnings.warn(
+                f"{name} and {Path(before).name} overlap in time and share no channel: they are "
+                "taken for channels of one run; put other runs into a store of their own",
+                DataWarning,
+                stacklevel=3,
+            )
         return False
 
 
-def with_stretches(files: Sequence[EventFile], whole: EventFile) -> EventFile:
+@dataclass
+class _Seen:
+    """What the times were like so far, in ticks.
+
+    Attributes
+    ----------
+    latest
+        Latest time of each channel, in whichever stretch.
+    origin, begins
+        Earliest time of all, and of this stretch.
+    disorder
+        How far hits lay behind others of their channel in their stretch.
+    furthest_back
+        How far they lay behind those of any stretch before, where the clock started anew.
+    files_anew
+        Files that began a stretch.
+    """
+
+    latest: dict[int, float] = field(default_factory=dict)
+    origin: float = np.inf
+    begins: float = np.inf
+    disorder: float = 0.0
+    furthest_back: float = 0.0
+    files_anew: int = 0
+
+
+def with_stretches(
+    files: Sequence[EventFile], whole: EventFile, disorder_s: float = DISORDER_S
+) -> EventFile:
     """Return *whole*, which gives *files* one after the other, with a column of stretches.
 
-    A source without times stays as it is.
+    *disorder_s* is how far hits of a channel may be out of order. A source without times stays as
+    it is.
     """
     time = time_column(whole.quantities)
     if time is None:
         return whole
 
     def stream(events: int) -> Iterator[EventTable]:
-        clock = ClockStretches(time, whole.path)
+        clock = ClockStretches(time, whole.path, disorder_s)
         for number, file in enumerate(files):
             if number:
                 clock.begin_file(file.path)
@@ -186,7 +284,7 @@ def _one_per_event(times: NDArray[Any]) -> NDArray[np.float64]:
     return flat.astype(np.float64)
 
 
-def _channel_keys(table: EventTable) -> NDArray[np.int64]:
+def channel_keys(table: EventTable) -> NDArray[np.int64]:
     """Return one number per event for its board and channel; 0 where it has several or none."""
     channel = table.columns.get("channel")
     if channel is None or channel.ndim != 1:
@@ -203,11 +301,14 @@ def _number(
     usable: NDArray[np.bool_],
     breaks: NDArray[np.bool_],
     last: NDArray[np.float64],
+    latest: NDArray[np.float64],
+    disorder: NDArray[np.float64],
     tolerance: float,
 ) -> tuple[NDArray[np.int64], int, float]:
     """Return the number of breaks up to each event, and event and time before the first.
 
-    *last* holds the latest time of each channel in the stretch, and is brought up to date.
+    Brought up to date are *last* and *latest*, the latest time of each channel in the stretch and
+    in all; and *disorder*: how far hits lay behind *last*, and behind *latest* where one began.
     """
     count = len(times)
     # The next hit of the same channel tells a hit out of line from a clock that was reset.
@@ -236,7 +337,27 @@ def _number(
             if first < 0:
                 first, before = i, last[c]
             last[:] = -np.inf
+        if usable[i] and number and latest[c] > last[c]:
+            disorder[1] = max(disorder[1], latest[c] - times[i])
         if usable[i] and (new or not back):
+            if last[c] > -np.inf:
+                disorder[0] = max(disorder[0], last[c] - times[i])
             last[c] = max(last[c], times[i])
+            latest[c] = max(latest[c], times[i])
         told[i] = number
     return told, first, before
+
+
+@njit(nogil=True, cache=True)
+def _disorder(
+    times: NDArray[np.float64], index: NDArray[np.int64], channels: int, tolerance: float
+) -> float:
+    """Return how far hits lie behind others of their channel, leaving out what is no disorder."""
+    last = np.full(channels, -np.inf)
+    found = 0.0
+    for i in range(len(times)):
+        behind = last[index[i]] - times[i]
+        if behind > found and behind <= tolerance:
+            found = behind
+        last[index[i]] = max(last[index[i]], times[i])
+    return found

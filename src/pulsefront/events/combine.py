@@ -40,7 +40,8 @@ def open_files(
     whole = combine(files, join)
     # Channels side by side are one file to the clock; files one after the other are several.
     joined = whole.provenance.get("joined_by") != files[0].provenance.get("joined_by")
-    return with_stretches([whole] if joined else files, whole)
+    disorder_s = 1e-3 * (options or ReadOptions()).disorder_ms
+    return with_stretches([whole] if joined else files, whole, disorder_s)
 
 
 def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:

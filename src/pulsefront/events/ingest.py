@@ -97,7 +97,8 @@ def ingest(
     if not append:
         return store.write_stream(tables, out, provenance=provenance, sources=sources)
     if adds:
-        tables = _going_on(tables, Path(out), source)
+        disorder_s = 1e-3 * (options or ReadOptions()).disorder_ms
+        tables = _going_on(tables, Path(out), source, disorder_s)
     count = 0
     with store.append(out, sources=sources) as appender:
         for table in tables:
@@ -121,13 +122,15 @@ def _known_sources(out: str | Path) -> list[StoredSource]:
         return stored.sources
 
 
-def _going_on(tables: Iterator[EventTable], out: Path, source: EventFile) -> Iterator[EventTable]:
+def _going_on(
+    tables: Iterator[EventTable], out: Path, source: EventFile, disorder_s: float
+) -> Iterator[EventTable]:
     """Yield *tables* with the clock's stretches numbered on from those of the store *out*."""
     time = time_column(source.quantities)
     with store.open_store(out) as stored:
         names = {time, "channel", "board", CLOCK_STRETCH} & set(stored.quantities)
         goes_on = time in names and CLOCK_STRETCH in names and len(stored) > 0
-        clock = ClockStretches(time or "", source.path)
+        clock = ClockStretches(time or "", source.path, disorder_s)
         for start in range(0, len(stored) if goes_on else 0, ROWS):
             stop = start + ROWS
             columns = {name: stored.column(name, start, stop) for name in names if name}

@@ -96,6 +96,54 @@ def test_coincidences_of_channels_of_one_file(chunk: int) -> None:
     assert len(fewer) == 1
 
 
+def hits_of(times: np.ndarray, **more: np.ndarray) -> EventTable:
+    columns = {"time_ps": np.asarray(times, np.int64), **more}
+    return EventTable(columns, {name: Quantity("ps", name) for name in columns})
+
+
+def test_boards_of_one_channel_number_are_paired() -> None:
+    """Channel 0 of two boards could not be told apart."""
+    times = np.repeat(np.arange(1, 401) * 10**9, 2)
+    times[1::2] += 300
+    boards = np.tile([0, 1], 400)
+    file = file_of(hits_of(times, channel=np.zeros(800, np.int64), board=boards), 37)
+    found, pairs = pair(file, file, (((0, 0),), ((1, 0),)), window_ns=1)
+    assert len(pairs) == 400
+    assert pairs["board"].tolist() == [[0, 1]] * 400
+    assert found.provenance()["coincidence_channels"] == [["0:0"], ["1:0"]]
+    with pytest.raises(ConfigError, match=r"with their boards 0:0 1:0"):
+        pair(file, file, ((0,), (0,)), window_ns=1)
+    with pytest.raises(ConfigError, match="different channels"):
+        pair(file, file, (((0, 0),), (0,)), window_ns=1)
+    with pytest.raises(DataError, match=r"400 and 0 hits.*run holds 0:0, 1:0"):
+        pair(file, file, (((0, 0),), (1,)), window_ns=1)
+    without = file_of(HITS)
+    with pytest.raises(DataError, match="does not say the boards"):
+        pair(without, without, (((0, 3),), (7,)), window_ns=1)
+    with pytest.raises(DataError, match="does not say the channels"):
+        pair(file_of(hits_of(times)), file_of(hits_of(times), name="b"), ((0,), (1,)), window_ns=1)
+
+
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_files_of_the_same_channels_are_runs_and_no_sides(chunk: int) -> None:
+    """Two runs given directly were taken for detectors, and gave 169 pairs."""
+    times = np.arange(200) * 10**9
+    channels = np.tile([0, 0, 0, 0, 1], 40)
+    runs = [
+        file_of(hits_of(times + shift, channel=numbers), chunk, name)
+        for name, shift, numbers in (("a", 0, channels), ("b", 300, channels[::-1].copy()))
+    ]
+    for chosen in ((None, None), ((0,), (1,))):
+        with pytest.raises(DataError, match=r"b: channel: holds channels? .*two runs are no pairs"):
+            pair(*runs, chosen, window_ns=1)
+    # Two detectors that number their channels alike: who says so is believed.
+    assert len(pair(*runs, ((0, 1), (0, 1)), window_ns=1)[1]) == 200
+    others = file_of(hits_of(times + 300, channel=channels + 2), chunk, "c")
+    assert len(pair(runs[0], others, window_ns=1)[1]) == 200
+    boards = file_of(hits_of(times + 300, channel=channels, board=channels * 0 + 1), chunk, "d")
+    assert len(pair(runs[0], boards, window_ns=1)[1]) == 200
+
+
 def test_sides_that_cannot_be_paired_say_why() -> None:
     file = file_of(HITS)
     for sides in ((None, None), ((3,), None), ((3, 7), (7,))):

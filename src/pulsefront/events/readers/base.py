@@ -54,6 +54,9 @@ class ReadOptions:
         Samples per record of a file without headers.
     mapping
         TOML file that says which array is what, for tables and general HDF5, NumPy or ROOT files.
+    disorder_ms
+        How far hits of a channel may be out of order in time before their clock is taken to have
+        started anew; less than 10 ms is taken for 10 ms.
     unmapped
         Let every array of a table stand for itself where there is no mapping file: to look at it.
     """
@@ -65,6 +68,7 @@ class ReadOptions:
     sample_type: SampleType = "auto"
     record_samples: int | None = None
     mapping: Path | None = None
+    disorder_ms: float = 10.0
     unmapped: bool = False
 
 

@@ -8,7 +8,7 @@ come any more; what lies within the window of that time waits for the next chunk
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.settings import PICKOFFS
+from pulsefront.events.channels import HitChannel
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.measured.pairing.hits import HitBuffer, PairingSettings, Side
@@ -28,6 +29,9 @@ __all__ = ["Coincidences"]
 
 TICKS_PER_NS = {"time_ps": 1000.0, "time_ns": 1.0, "trigger_time_s": 1e-9, "epoch_s": 1e-9}
 """Columns that hold the time of a hit, the finest first."""
+
+MOST_TOLD = 8
+"""Channels that a line names."""
 
 MOST_DIFFERENCES = 1_000_000
 
@@ -83,16 +87,32 @@ class Coincidences:
         self.time = self.time or both[0]
         if self.time not in both:
             raise ConfigError("no such time", field="time", value=self.time)
-        one_file = self.first.file.path == self.second.file.path
-        channels = self.first.channels, self.second.channels
-        if one_file and (None in channels or (channels[0] or set()) & (channels[1] or set())):
+        if self._of_one_file and self._share_channels:
             raise ConfigError(
                 "the two sides of one file must be different channels",
                 file=self.first.file.path,
                 field="channels",
-                value=[sorted(c) if c is not None else None for c in channels],
-                remedy="name them, for instance --channels 0 1",
+                value=self._channels(),
+                remedy="name them, for instance --channels 0 1, or with their boards 0:0 1:0",
             )
+
+    @property
+    def _of_one_file(self) -> bool:
+        return self.first.file.path == self.second.file.path
+
+    @property
+    def _share_channels(self) -> bool:
+        """Whether a channel was chosen for both sides; all are where none was chosen."""
+        if self.first.channels is None or self.second.channels is None:
+            return True
+        return any(_same(a, b) for a in self.first.channels for b in self.second.channels)
+
+    def _channels(self) -> list[list[int | str] | None]:
+        """Return the channels of both sides as they are written."""
+        return [
+            None if side.channels is None else _written(side.channels)
+            for side in (self.first, self.second)
+        ]
 
     @property
     def spread_ns(self) -> TimeSpread | None:
@@ -118,6 +138,8 @@ class Coincidences:
             HitBuffer(side, self.time, self.settings.disorder_ns * ticks, self.settings)
             for side in (self.first, self.second)
         ]
+        if all(side.next_stretch is not None for side in sides):
+            self._refuse_runs(sides)
         shift = round(offset)
         total = sum(side.side.file.count for side in sides)
         stretch: int | None = 0
@@ -138,12 +160,15 @@ class Coincidences:
                 sides[0].forget(done - reach)
                 sides[1].forget(done - reach - shift)
                 read = sum(side.count for side in sides)
-                report(read, max(total, read))
+                report(read, max(total, read + 1))
                 if len(table):
                     yield table
             self.clock_stretches += 1
             ahead = [side.next_stretch for side in sides if side.next_stretch is not None]
             stretch = min(ahead, default=None)
+        self._refuse_runs(sides)
+        read = sum(side.count for side in sides)
+        report(read, read)
         self.hits = [side.count for side in sides]
         self.too_late = sum(side.too_late for side in sides)
         if not self.pairs:
@@ -152,37 +177,56 @@ class Coincidences:
                 file=self.first.file.path,
                 field="window_ns",
                 value=self.settings.window_ns,
-                remedy="check window, offset, channels and time column" + self._told_of_stretches(),
+                remedy=f"check window, offset, channels{_held(sides)} and time column"
+                + self._told_of_stretches(sides),
             )
         if self.clock_stretches > 1:
             warnings.warn(
                 f"{self.first.file.path}: the clock starts anew {self.clock_stretches - 1} "
-                "time(s); pairs are formed within a stretch only",
+                f"time(s); pairs are formed within a stretch only{_advice(sides)}",
                 DataWarning,
                 stacklevel=2,
             )
         if self.too_late:
             warnings.warn(
                 f"{self.too_late} hits come more than {self.settings.disorder_ns:g} ns after their "
-                "turn and are left out; allow for more disorder",
+                "turn and are left out; allow for more disorder (--disorder-ms)",
                 DataWarning,
                 stacklevel=2,
             )
 
-    def _told_of_stretches(self) -> str:
+    def _refuse_runs(self, sides: Sequence[HitBuffer]) -> None:
+        """Raise `DataError` where the files are two runs of one detector, as far as they are read.
+
+        Then no hit of one belongs to a hit of the other. Who chooses a channel for both sides says
+        that two detectors number theirs alike.
+        """
+        common = sides[0].held & sides[1].held
+        given = self.first.channels is not None and self.second.channels is not None
+        chosen = given and self._share_channels
+        if self._of_one_file or not common or chosen:
+            return
+        raise DataError(
+            f"holds channel{'s' * (len(common) > 1)} {_listed(common)} of the same board as "
+            f"{self.first.file.path.name} does: hits of two runs are no pairs",
+            file=self.second.file.path,
+            field="channel",
+            remedy="ingest both into one store and pair its channels; or, if they are two "
+            "detectors that number their channels alike, name those of both: --channels 0 0",
+        )
+
+    def _told_of_stretches(self, sides: Sequence[HitBuffer]) -> str:
         if self.clock_stretches < 2:
             return ""
-        return f"; the clock starts anew {self.clock_stretches - 1} time(s), and none is across"
+        anew = f"; the clock starts anew {self.clock_stretches - 1} time(s), and none is across"
+        return anew + _advice(sides)
 
     def provenance(self) -> dict[str, Any]:
         """Return where the pairs come from and what was counted; complete after `tables`."""
         return {
             **self.first.file.origin,
             "file": [side.file.provenance.get("file", "") for side in (self.first, self.second)],
-            "coincidence_channels": [
-                None if side.channels is None else sorted(side.channels)
-                for side in (self.first, self.second)
-            ],
+            "coincidence_channels": self._channels(),
             "coincidence_window_ns": self.settings.window_ns,
             "coincidence_offset_ns": self.settings.offset_ns,
             "hits": self.hits,
@@ -250,3 +294,38 @@ class Coincidences:
             self._differences.append((times[0] - times[1]) / TICKS_PER_NS[self.time])
         status = np.asarray(rows[0].status | rows[1].status)
         return EventTable(columns, quantities, status, self.provenance())
+
+
+def _advice(sides: Sequence[HitBuffer]) -> str:
+    """Return what to do where a clock that starts anew looks like hits out of order."""
+    return next((side.clock.advice for side in sides if side.clock.advice), "")
+
+
+def _held(sides: Sequence[HitBuffer]) -> str:
+    """Return which channels a file holds, where a side has no hits of those that were chosen."""
+    empty = [side for side in sides if side.count == 0 and side.side.channels and side.held]
+    if not empty:
+        return ""
+    return f" ({empty[0].side.file.path.name} holds {_listed(empty[0].held)})"
+
+
+def _listed(held: Iterable[HitChannel]) -> str:
+    """Return channels of hits as a text: with their boards where there are several."""
+    pairs = [one for one in held if not isinstance(one, int)]
+    several = len({board for board, _ in pairs}) > 1
+    names = _written(pairs if several else [number for _, number in pairs])
+    return ", ".join(map(str, names[:MOST_TOLD])) + ", …" * (len(names) > MOST_TOLD)
+
+
+def _same(a: HitChannel, b: HitChannel) -> bool:
+    """Return whether hits of *a* may be hits of *b*: a number alone is that of every board."""
+    if isinstance(a, int) == isinstance(b, int):
+        return a == b
+    return (a if isinstance(a, int) else a[1]) == (b if isinstance(b, int) else b[1])
+
+
+def _written(channels: Iterable[HitChannel]) -> list[int | str]:
+    """Return channels as ``--channels`` takes them: numbers alone first."""
+    numbers = sorted(one for one in channels if isinstance(one, int))
+    pairs = sorted(one for one in channels if not isinstance(one, int))
+    return [*numbers, *(f"{board}:{number}" for board, number in pairs)]

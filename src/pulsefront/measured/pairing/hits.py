@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.events.clock import ClockStretches
+from pulsefront.events.channels import HitChannel
+from pulsefront.events.clock import CHANNEL_PERIOD, ClockStretches, channel_keys
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.readers.base import EventFile
 
@@ -26,7 +27,7 @@ class Side:
     """Hits of one side of a pair of detectors: a file, and which of its channels (all if None)."""
 
     file: EventFile
-    channels: frozenset[int] | None = None
+    channels: frozenset[HitChannel] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class PairingSettings:
         Expected t₀ − t₁.
     disorder_ns
         How far a hit may lie behind the latest one before it in its file. What comes later still
-        is left out, counted and warned of.
+        is left out, counted and warned of; but where hits of a channel fall back further, and by
+        more than 10 ms, and stay there, the clock is taken to start anew.
     without_flagged
         Leave hits with status flags out before pairing.
     """
@@ -63,7 +65,8 @@ class PairingSettings:
 class HitBuffer:
     """Hits of one side that are read and may still take part, sorted by time.
 
-    They are those of one stretch of the clock; `begin` goes on to the next.
+    They are those of one stretch of the clock; `begin` goes on to the next. ``held`` are the boards
+    and channels of all hits of the file that were read.
     """
 
     def __init__(self, side: Side, time: str, disorder: float, settings: PairingSettings) -> None:
@@ -76,7 +79,9 @@ class HitBuffer:
         self.count = 0
         self.too_late = 0
         self.stretch = 0
-        self._chunks = _in_stretches(side.file, time)
+        self.clock = ClockStretches(time, side.file.path, 1e-9 * settings.disorder_ns)
+        self.held: set[HitChannel] = set()
+        self._chunks = self._in_stretches()
         self._waiting: tuple[int, EventTable] | None = None
         self.table: EventTable = EventTable({}, {})
         self.times: NDArray[Any] = np.zeros(0, np.int64)
@@ -139,14 +144,34 @@ class HitBuffer:
                 field=self.time,
             )
         if self.side.channels is not None:
-            channel = table["channel"]
+            channel = table.columns.get("channel")
+            if channel is None:
+                raise DataError(
+                    "does not say the channels of its hits",
+                    file=self.side.file.path,
+                    field="channel",
+                    remedy="leave the choice of channels out",
+                )
             if channel.ndim != 1:
                 raise DataError(
                     "holds events of several channels; coincidences are looked for in single hits",
                     file=self.side.file.path,
                     field="channel",
                 )
-            keep &= np.isin(channel, sorted(self.side.channels))
+            plain = [one for one in self.side.channels if isinstance(one, int)]
+            keys = [
+                CHANNEL_PERIOD * one[0] + one[1]
+                for one in self.side.channels
+                if not isinstance(one, int)
+            ]
+            if keys and "board" not in table.columns:
+                raise DataError(
+                    "does not say the boards of its hits",
+                    file=self.side.file.path,
+                    field="board",
+                    remedy="choose by channels alone",
+                )
+            keep &= np.isin(channel, plain) | np.isin(channel_keys(table), keys)
         if table[self.time].dtype.kind == "f":
             keep &= np.isfinite(table[self.time])
         # A damaged header is no time to go by.
@@ -155,14 +180,16 @@ class HitBuffer:
             keep &= table.status == 0
         return table.select(keep)
 
-
-def _in_stretches(file: EventFile, time: str) -> Iterator[tuple[int, EventTable]]:
-    """Yield the events of a file in tables of one stretch of the clock each, with its number."""
-    clock = ClockStretches(time, file.path)
-    for table in file.chunks():
-        if len(table) == 0:
-            continue
-        stretches = clock(table)
-        edges = np.flatnonzero(np.diff(stretches)) + 1
-        for start, stop in zip([0, *edges], [*edges, len(table)], strict=True):
-            yield int(stretches[start]), table.select(slice(int(start), int(stop)))
+    def _in_stretches(self) -> Iterator[tuple[int, EventTable]]:
+        """Yield the events of the file in tables of one stretch each, with its number."""
+        for table in self.side.file.chunks():
+            if len(table) == 0:
+                continue
+            channel = table.columns.get("channel")
+            if channel is not None and channel.ndim == 1:
+                pairs = (divmod(int(key), CHANNEL_PERIOD) for key in np.unique(channel_keys(table)))
+                self.held |= set(pairs)
+            stretches = self.clock(table)
+            edges = np.flatnonzero(np.diff(stretches)) + 1
+            for start, stop in zip([0, *edges], [*edges, len(table)], strict=True):
+                yield int(stretches[start]), table.select(slice(int(start), int(stop)))
