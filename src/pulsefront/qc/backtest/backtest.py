@@ -14,6 +14,7 @@ from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.backtest.drift import drift_watch
 from pulsefront.qc.backtest.fleet_size import fleet_size_curve
+from pulsefront.qc.backtest.horizons import horizon_figures
 from pulsefront.qc.backtest.judgement import (
     abstention,
     against_rules,
@@ -94,6 +95,7 @@ def backtest(
         thresholds_in_use=thresholds_in_use(fleet, scores, chosen, settings),
         subgroups=subgroups(fleet, scores, chosen, decided, at_one[chosen]),
         nulls=sham_nulls(fleet, settings, scores),
+        horizons=horizon_figures(fleet, scores, chosen, settings),
         slow_drift=drift_watch(fleet, scores.test, truth),
         limits=_limits_in_words(fleet, scores),
         **scores.features.fields(fleet.schema.names),

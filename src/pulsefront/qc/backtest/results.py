@@ -21,6 +21,7 @@ __all__ = [
     "Curve",
     "DriftTest",
     "FleetSizePoint",
+    "HorizonFigures",
     "ModelFigures",
     "OperatingPoint",
     "Range",
@@ -186,6 +187,20 @@ class SlowDrift(Document):
     simulated_sensitivity_losses: SensitivityLosses | None = None
 
 
+class HorizonFigures(Document):
+    """The chance to fail within so many days on the test part: promised, and what came.
+
+    ``observed_over_expected`` is 1 where the chance means what it says, with its interval.
+    """
+
+    days: int
+    rows: int
+    expected: float
+    observed: int
+    observed_over_expected: Range
+    roc_auc: float | None
+
+
 class FleetSizePoint(Document):
     """Failures found at the first rate of false alerts when so many scanners have learned.
 
@@ -233,6 +248,7 @@ class BacktestResult(Document):
     limits: tuple[str, ...]
     simulation_truth: SimulationTruth | None = None
     fleet_size: tuple[FleetSizePoint, ...] = ()
+    horizons: tuple[HorizonFigures, ...] = ()
 
     @property
     def chosen(self) -> ModelFigures:

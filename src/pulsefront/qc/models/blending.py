@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.models.estimators import Blend, Estimator
-from pulsefront.qc.models.training import train
+from pulsefront.qc.models.training import calibrate, train
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["BLENDED", "BlendRows", "Blended", "failures_of", "fit_weights", "train_blend"]
@@ -34,7 +34,6 @@ fewer, what they add is noise."""
 _FOLDS = 2
 _DEVIATION = 0.5  # of a weight about what is known beforehand
 _BIAS_DEVIATION = 1.0
-_CHART_SLOPE = 2.0  # log-odds for a doubling of a chart's statistic, roughly
 
 
 class BlendRows(NamedTuple):
@@ -77,26 +76,32 @@ def train_blend(
     chart = train(
         "ewma", samples.values[:0], samples.label[:0], schema, columns=columns, seed=seed
     ).estimator  # fmt: skip
-    start, first, slope = (prior, "prior", 1.0) if prior else (chart, "ewma", _CHART_SLOPE)
     failures = failures_of(samples, rows.train, span_days)
-    names = [name for name, least in BLENDED.items() if failures >= least]
     held = np.concatenate([rows.train, rows.later])
+    start, first = (prior, "prior") if prior else (_meaning(chart, samples, held), "ewma")
+    names = [name for name, least in BLENDED.items() if failures >= least]
     own = _held_out(samples, rows.train, held, names, schema, columns, seed) if names else None
     if own is None:
-        return Blended(Blend((start,), np.array([slope])), {first: 1.0})
+        return Blended(Blend((start,), np.ones(1)), {first: 1.0})
     judged = np.column_stack([start.log_odds(samples.values[held]), own])
     failed = samples.label[held] == 1
     per_failure = failed.sum() / max(failures_of(samples, held, span_days), 1)
-    centre = np.array([slope, *(0.0 for _ in names)])
+    centre = np.array([1.0, *(0.0 for _ in names)])
     weights, bias = fit_weights(judged, failed, centre, max(float(per_failure), 1.0))
     made = trained or {}
     parts = [
         made.get(name) or _part(name, samples, rows.train, schema, columns, seed) for name in names
     ]
-    relative = weights / np.array([slope, *(1.0 for _ in names)])
-    total = max(float(relative.sum()), 1e-9)
-    shares = {n: float(w) / total for n, w in zip((first, *names), relative, strict=True)}
+    total = max(float(weights.sum()), 1e-9)
+    shares = {n: float(w) / total for n, w in zip((first, *names), weights, strict=True)}
     return Blended(Blend((start, *parts), weights, bias), shares)
+
+
+def _meaning(chart: Estimator, samples: Samples, rows: Ints) -> Blend:
+    """Return a chart whose log-odds mean what they say on some rows."""
+    found = chart.log_odds(samples.values[rows])
+    sigmoid = calibrate(found, samples.label[rows], samples.unit[rows], seed=0, replicates=1)
+    return Blend((chart,), np.array([sigmoid.slope]), sigmoid.intercept)
 
 
 def _held_out(

@@ -30,7 +30,8 @@ class ModelManifest(Document):
     """``manifest.json``.
 
     ``estimator``, ``calibration`` and ``guard`` are the fields of their classes, where the name of
-    a member stands for an array; so is ``inputs``, which version 1 lacks. ``sha256`` has the hash
+    a member stands for an array; so are ``inputs``, which version 1
+    lacks, and ``horizons``, which versions 1 and 2 lack. ``sha256`` has the hash
     of every member.
     """
 
@@ -50,3 +51,4 @@ class ModelManifest(Document):
     guard: Mapping[str, Any]
     sha256: Mapping[str, str]
     inputs: Mapping[str, Any] | None = None
+    horizons: Mapping[str, Any] | None = None

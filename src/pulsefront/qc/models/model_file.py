@@ -37,6 +37,7 @@ from pulsefront.qc.models.estimators import (
     Scaler,
     Trees,
 )
+from pulsefront.qc.models.horizons import HorizonCurve
 from pulsefront.qc.models.input_drift import TrainingProfile
 from pulsefront.qc.models.manifest import FORMAT, FORMAT_VERSION, FeatureNames, ModelManifest
 from pulsefront.qc.models.pooled import Pooled
@@ -77,7 +78,8 @@ class FailureModel:
 
     ``typical`` holds the median of every feature, against which reasons are told; ``thresholds``
     the probability that gives a rate of false alerts per unit-year, as set before the test part.
-    ``inputs`` is what its inputs were like; models of older versions do not have it.
+    ``inputs`` is what its inputs were like, ``horizons`` the chance to fail by days ahead; models
+    of older versions do not have them.
     """
 
     name: str
@@ -90,6 +92,7 @@ class FailureModel:
     thresholds: Mapping[str, float]
     training: TrainingRecord
     inputs: TrainingProfile | None = None
+    horizons: HorizonCurve | None = None
     file_hash: str = ""
 
 
@@ -109,6 +112,8 @@ def model_bytes(model: FailureModel) -> bytes:
         content[part] = _pack(getattr(model, part), part, members)
     if model.inputs is not None:
         content["inputs"] = _pack(model.inputs, "inputs", members)
+    if model.horizons is not None:
+        content["horizons"] = _pack(model.horizons, "horizons", members)
     members["typical.npy"] = _npy(model.typical)
     manifest = ModelManifest(
         format=FORMAT,
@@ -261,6 +266,9 @@ def _model(
         inputs=None
         if manifest.inputs is None
         else _unpack(TrainingProfile, manifest.inputs, members),
+        horizons=None
+        if manifest.horizons is None
+        else _unpack(HorizonCurve, manifest.horizons, members),
         file_hash=file_hash,
     )
 

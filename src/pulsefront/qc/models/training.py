@@ -30,6 +30,7 @@ __all__ = [
     "Trained",
     "calibrate",
     "choose_features",
+    "fit_sigmoid",
     "fit_trees",
     "train",
     "usable_columns",
@@ -283,22 +284,31 @@ def calibrate(
     total = np.bincount(flat, minlength=shape[0] * size).reshape(shape).astype(float)
     failed = np.bincount(flat, label == 1, minlength=shape[0] * size).reshape(shape)
     tie = intercept_deviation**-2
-    best = _fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0), tie)
+    best = fit_sigmoid(score, failed.sum(axis=0), total.sum(axis=0), tie)
     found = np.empty((replicates, 2))
     for k in range(replicates):
         weight = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
-        found[k] = _fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, tie, best)
+        found[k] = fit_sigmoid(score, (weight @ failed).astype(float), weight @ total, tie, best)
     return ProbabilityCalibration(float(best[0]), float(best[1]), found)
 
 
-def _fit_sigmoid(
+def fit_sigmoid(
     score: npt.NDArray[np.float64],
     failed: npt.NDArray[np.float64],
     total: npt.NDArray[np.float64],
     tie: float,
     start: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return (slope, intercept) by Newton's method, damped."""
+    """Return (slope, intercept) of binned log-odds, slope not below 0.
+
+    Parameters
+    ----------
+    failed, total
+        (bin,) how many rows failed, and how many there are.
+    tie
+        One over the variance of the intercept about 0 that is expected beforehand; the slope's is
+        1, about 1.
+    """
     from scipy.optimize import minimize
     from scipy.special import expit, log_expit
 

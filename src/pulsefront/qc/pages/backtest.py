@@ -11,6 +11,7 @@ from pulsefront.qc.pages.alerts import alerts_section
 from pulsefront.qc.pages.backtest_sections import (
     calibration_section,
     fleet_size_section,
+    horizons_section,
     nulls_section,
     subgroups_section,
 )
@@ -42,6 +43,7 @@ def backtest_page(
         _models(result),
         alerts_section(result),
         calibration_section(result),
+        *([horizons_section(result)] if result.horizons else []),
         subgroups_section(result),
         *([fleet_size_section(result)] if result.fleet_size else []),
         nulls_section(result),

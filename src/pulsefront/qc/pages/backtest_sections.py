@@ -14,6 +14,7 @@ __all__ = [
     "calibration_section",
     "draw_reliability",
     "fleet_size_section",
+    "horizons_section",
     "nulls_section",
     "subgroups_section",
 ]
@@ -115,6 +116,39 @@ def fleet_size_section(result: BacktestResult) -> Section:
                 [(p.scanners, *(p.found[way] for way in _WAYS), p.failures) for p in points],
                 "Failures found.",
             ),
+        ],
+    )
+
+
+def horizons_section(result: BacktestResult) -> Section:
+    """Return the chance to fail by days ahead, and what came of it."""
+    confidence = result.protocol.confidence
+    return Section(
+        "By days ahead",
+        [
+            Table(
+                (
+                    "fails within days",
+                    "component-days",
+                    "expected",
+                    "observed",
+                    "observed over expected",
+                    "area under ROC curve",
+                ),
+                [
+                    (
+                        h.days,
+                        h.rows,
+                        h.expected,
+                        h.observed,
+                        h.observed_over_expected.interval(confidence),
+                        h.roc_auc,
+                    )
+                    for h in result.horizons
+                ],
+                "From the day of the score on, without a lead. Component-days one week apart; "
+                f"{level(confidence)} intervals by bootstrap over scanners.",
+            )
         ],
     )
 
