@@ -47,7 +47,7 @@ __all__ = [
 CANDIDATES = (
     "age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting", "prior", "blend",
 )  # fmt: skip
-PUBLIC = ("cmapss_fd001", "ai4i2020")
+PUBLIC = ("cmapss_fd001", "cmapss_fd002", "cmapss_fd003", "cmapss_fd004", "ai4i2020")
 
 
 Db = Annotated[str, typer.Option("--db", help="Database: a SQLite file, or postgresql://…")]

@@ -11,7 +11,13 @@ from typer.testing import CliRunner
 from pulsefront.cli.qc import app
 from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.qc.backtest import public_sets, remaining_life
-from pulsefront.qc.backtest.public_data import find_set, read_ai4i, read_cmapss, trailing_features
+from pulsefront.qc.backtest.public_data import (
+    find_set,
+    read_ai4i,
+    read_cmapss,
+    same_condition,
+    trailing_features,
+)
 from pulsefront.qc.backtest.public_sets import CANDIDATES, cmapss
 
 
@@ -108,7 +114,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path):
     ("arguments", "message"),
     [
         (("--public", "cmapss_fd001"), "not part of this package"),
-        (("--public", "cmapps", "--data", "."), "cmapss_fd001 or ai4i2020"),
+        (("--public", "cmapps", "--data", "."), "cmapss_fd004 or ai4i2020"),
         ((), "exactly one"),
         (("--public", "ai4i2020", "--db", "qc.db"), "exactly one"),
     ],
@@ -117,3 +123,34 @@ def test_wrong_arguments_name_the_right_ones(tmp_path, arguments, message):
     done = CliRunner().invoke(app, ["backtest", "--out", str(tmp_path), *arguments])
     assert isinstance(done.exception, ConfigError)
     assert message in str(done.exception)
+
+
+def test_sensors_of_six_conditions_are_told_as_of_one():
+    random = np.random.default_rng(0)
+    rows = engines([80, 90, 70], 5)
+    condition = random.integers(6, size=len(rows))
+    altitude = np.array([0.0, 10.0, 20.0, 25.0, 35.0, 42.0])[condition]
+    flown = rows.copy()
+    flown[:, 2] = altitude + random.uniform(-0.01, 0.01, len(rows))
+    flown[:, 5:] = flown[:, 5:] * (1.0 + condition)[:, None] + 50.0 * condition[:, None]
+    told, again = same_condition(flown, flown[:40])
+    assert np.array_equal(told[:40], again)
+    assert np.array_equal(told[:, :5], flown[:, :5])
+    for sensor in (5, 25):
+        assert np.corrcoef(told[:, sensor], rows[:, sensor])[0, 1] > 0.9
+    assert same_condition(rows, rows)[0] is rows
+
+
+def test_other_sets_of_engines_are_read_by_their_names_and_short_engines_count(tmp_path):
+    """One engine has 19 cycles."""
+    train, test = engines([60, 19, 70, 66, 90, 31, 80], 1), engines([40, 19, 50], 2)
+    for rows in (train, test):
+        rows[:, 2] = np.array([0.0, 20.0])[rows[:, 1].astype(int) % 2]
+        rows[:, 5:] += rows[:, 2:3]
+    np.savetxt(tmp_path / "train_FD004.txt", train)
+    np.savetxt(tmp_path / "test_FD004.txt", test)
+    np.savetxt(tmp_path / "RUL_FD004.txt", [10.0, 20.0, 5.0])
+    result = public_sets.public_backtest("cmapss_fd004", tmp_path)
+    assert result.set == "cmapss_fd004"
+    assert len(result.remaining_life.predicted_cycles) == 3
+    assert "deep CNN (Li 2018)" in result.published["rmse_cycles"]

@@ -1,8 +1,9 @@
 """Readers of two public sets of machine failures, and what is computed from their readings.
 
 Neither is of scanners: no public longitudinal set of scanner quality control with failure labels
-exists. C-MAPSS FD001 (Saxena and Goebel 2008) has engines that run to failure, AI4I 2020 (Matzka
-2020) single readings with no time at all. The sets are not part of this package.
+exists. C-MAPSS FD001 to FD004 (Saxena and Goebel 2008) have engines that run to failure, under one
+operating condition or six, AI4I 2020 (Matzka 2020) single readings with no time at all. The sets
+are not part of this package.
 """
 
 from __future__ import annotations
@@ -15,12 +16,25 @@ import pandas as pd
 
 from pulsefront.errors import QCDataError
 
-__all__ = ["find_set", "read_ai4i", "read_cmapss", "trailing_features"]
+__all__ = [
+    "CMAPSS_SETS",
+    "find_set",
+    "read_ai4i",
+    "read_cmapss",
+    "same_condition",
+    "trailing_features",
+]
 
 Floats = npt.NDArray[np.float64]
 Outcomes = npt.NDArray[np.int64]
 
-_KNOWN_BY = {"cmapss_fd001": "train_FD001.txt", "ai4i2020": "ai4i2020.csv"}
+CMAPSS_SETS = {f"cmapss_fd00{k}": f"FD00{k}" for k in range(1, 5)}
+"""What the files of each set of engines are called."""
+
+_KNOWN_BY = {
+    **{name: f"train_{part}.txt" for name, part in CMAPSS_SETS.items()},
+    "ai4i2020": "ai4i2020.csv",
+}
 
 
 def find_set(name: str, folder: Path) -> Path:
@@ -41,10 +55,10 @@ def find_set(name: str, folder: Path) -> Path:
     )
 
 
-def read_cmapss(folder: Path) -> tuple[Floats, Floats, Floats]:
+def read_cmapss(folder: Path, part: str = "FD001") -> tuple[Floats, Floats, Floats]:
     """Return (training rows, test rows, remaining life of each test engine).
 
-    A row is unit, cycle, three settings and 21 sensors.
+    A row is unit, cycle, three settings and 21 sensors. *part* is FD001 to FD004.
 
     Raises
     ------
@@ -52,7 +66,8 @@ def read_cmapss(folder: Path) -> tuple[Floats, Floats, Floats]:
         A file is missing or has another shape.
     """
     found = []
-    for name, width in (("train_FD001.txt", 26), ("test_FD001.txt", 26), ("RUL_FD001.txt", 1)):
+    for kind, width in (("train", 26), ("test", 26), ("RUL", 1)):
+        name = f"{kind}_{part}.txt"
         try:
             table = np.loadtxt(folder / name, ndmin=2)
         except (OSError, ValueError) as error:
@@ -61,6 +76,28 @@ def read_cmapss(folder: Path) -> tuple[Floats, Floats, Floats]:
             raise QCDataError(f"has {table.shape[1]} columns, not {width}", file=folder / name)
         found.append(table)
     return found[0], found[1], found[2][:, 0]
+
+
+def same_condition(train: Floats, *others: Floats) -> tuple[Floats, ...]:
+    """Return rows whose sensors are told as if every cycle were flown under one condition.
+
+    Sensors depend on the operating condition more than on wear. Each is brought to mean 0 and
+    deviation 1 within its condition, as the training engines have them there. Under one condition
+    rows come back as they are. Conditions are told apart by the first setting, to the unit: the
+    altitude in thousands of feet; a cycle under one that was not trained on is taken as the next.
+    """
+    conditions = np.unique(np.round(train[:, 2]))
+    if len(conditions) == 1:
+        return (train, *others)
+    nearest = [np.abs(rows[:, 2:3] - conditions).argmin(axis=1) for rows in (train, *others)]
+    told = [rows.copy() for rows in (train, *others)]
+    for k in range(len(conditions)):
+        mine = train[nearest[0] == k, 5:]
+        mean, deviation = mine.mean(axis=0), mine.std(axis=0)
+        for rows, condition in zip(told, nearest, strict=True):
+            here = condition == k
+            rows[here, 5:] = (rows[here, 5:] - mean) / np.where(deviation > 1e-9, deviation, 1.0)
+    return tuple(told)
 
 
 def trailing_features(rows: Floats) -> Floats:
@@ -78,7 +115,7 @@ def trailing_features(rows: Floats) -> Floats:
         slow = sensors.ewm(alpha=0.03, adjust=True).mean().to_numpy()
         window = sensors.rolling(30, min_periods=1)
         first = sensors.expanding().mean().to_numpy(copy=True)
-        first[20:] = first[19]
+        first[20:] = first[min(19, len(first) - 1)]
         parts.append(
             np.hstack(
                 [engine[:, 1:2], sensors.to_numpy(), fast, slow, fast - first, fast - slow,

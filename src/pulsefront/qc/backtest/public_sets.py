@@ -1,4 +1,4 @@
-"""The method on two public sets of machine failures, to compare it with published figures.
+"""The method on public sets of machine failures, to compare it with published figures.
 
 What is tried is written down in `CANDIDATES` before anything is fitted, and chosen without the rows
 that are judged: on C-MAPSS by cross validation over the training engines, so that the published
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,14 @@ from pulsefront.evaluate.classification import (
 from pulsefront.evaluate.intervals import bootstrap
 from pulsefront.progress import Report, silent
 from pulsefront.qc.backtest.judgement import CALIBRATION_BINS, curve_of, reliability_points
-from pulsefront.qc.backtest.public_data import find_set, read_ai4i, read_cmapss, trailing_features
+from pulsefront.qc.backtest.public_data import (
+    CMAPSS_SETS,
+    find_set,
+    read_ai4i,
+    read_cmapss,
+    same_condition,
+    trailing_features,
+)
 from pulsefront.qc.backtest.public_results import PublicFigures, PublicResult
 from pulsefront.qc.backtest.remaining_life import LIFE_CANDIDATES, remaining_life
 from pulsefront.qc.models.training import fit_trees
@@ -79,13 +87,15 @@ def _both(x: Floats, outcome: Outcomes, x_test: Floats, seed: int) -> Floats:
     return (_boosting(x, outcome, x_test, seed) + _forest(x, outcome, x_test, seed)) / 2
 
 
+_OF_ENGINES: Mapping[str, Fit] = {
+    "hazard, C 0.01": _logistic(0.01),
+    "hazard, C 0.1": _logistic(0.1),
+    "hazard, C 1": _logistic(1.0),
+    "boosting": _boosting,
+}
+
 CANDIDATES: Mapping[str, Mapping[str, Fit]] = {
-    "cmapss_fd001": {
-        "hazard, C 0.01": _logistic(0.01),
-        "hazard, C 0.1": _logistic(0.1),
-        "hazard, C 1": _logistic(1.0),
-        "boosting": _boosting,
-    },
+    **dict.fromkeys(CMAPSS_SETS, _OF_ENGINES),
     "ai4i2020": {
         "hazard": _logistic(0.1),
         "boosting": _boosting,
@@ -94,6 +104,23 @@ CANDIDATES: Mapping[str, Mapping[str, Fit]] = {
     },
 }
 """By set, what is tried for the probability of failure; the simplest first."""
+
+
+_PUBLISHED: Mapping[str, Mapping[str, Mapping[str, float]]] = {
+    "cmapss_fd001": {
+        "pr_auc": {"logistic": 0.964, "network of 8 nodes": 0.966},
+        "rmse_cycles": {"gradient boosting": 10.99, "LSTM": 14.93, "CNN": 16.97},
+    },
+    "cmapss_fd002": {
+        "pr_auc": {}, "rmse_cycles": {"LSTM (Zheng 2017)": 24.49, "deep CNN (Li 2018)": 22.36},
+    },
+    "cmapss_fd003": {
+        "pr_auc": {}, "rmse_cycles": {"LSTM (Zheng 2017)": 16.18, "deep CNN (Li 2018)": 12.64},
+    },
+    "cmapss_fd004": {
+        "pr_auc": {}, "rmse_cycles": {"LSTM (Zheng 2017)": 28.17, "deep CNN (Li 2018)": 23.31},
+    },
+}  # fmt: skip
 
 
 class _Engines(NamedTuple):
@@ -108,11 +135,11 @@ class _Engines(NamedTuple):
     life: Floats
 
 
-def _read_engines(folder: Path) -> _Engines:
-    train, test, life = read_cmapss(folder)
+def _read_engines(folder: Path, part: str) -> _Engines:
+    train, test, life = read_cmapss(folder, part)
     last = pd.Series(train[:, 1]).groupby(train[:, 0]).transform("max").to_numpy()
     final = pd.Series(test[:, 1]).groupby(test[:, 0]).transform("max").to_numpy()
-    x, x_test = trailing_features(train), trailing_features(test)
+    x, x_test = map(trailing_features, same_condition(train, test))
     varies = x.std(axis=0) > 1e-6
     engine_test = test[:, 0].astype(np.int64)
     return _Engines(
@@ -127,25 +154,31 @@ def _read_engines(folder: Path) -> _Engines:
 
 
 def cmapss(
-    folder: Path, *, seed: int = 0, confidence: float = 0.95, report: Report = silent
+    folder: Path,
+    *,
+    name: str = "cmapss_fd001",
+    seed: int = 0,
+    confidence: float = 0.95,
+    report: Report = silent,
 ) -> PublicResult:
     """Return the figures on engines that were never trained on: the published test set.
 
     ``failure`` is about failing within 30 cycles, ``remaining_life`` about the life left at the
-    last cycle of each test engine, both capped at 125 as published figures are.
+    last cycle of each test engine, both capped at 125 as published figures are. *name* is that of
+    one of the four sets.
     """
-    rows = _read_engines(folder)
+    rows = _read_engines(folder, CMAPSS_SETS[name])
     outcome = (rows.left < _HORIZON_CYCLES).astype(np.int64)
     outcome_test = (rows.left_test < _HORIZON_CYCLES).astype(np.int64)
-    candidates = CANDIDATES["cmapss_fd001"]
+    candidates = CANDIDATES[name]
     done = _Steps(report, len(candidates) + len(LIFE_CANDIDATES) + 2)
     seen = _as_published_test(rows.engine, seed)
     choice = {}
-    for name, fit in candidates.items():
+    for candidate, fit in candidates.items():
         held = _out_of_fold(fit, rows.x, outcome, rows.engine % _FOLDS, seed)
-        choice[name] = pr_auc(held[seen], outcome[seen])
+        choice[candidate] = pr_auc(held[seen], outcome[seen])
         done()
-    chosen = max(choice, key=lambda name: choice[name])
+    chosen = max(choice, key=lambda candidate: choice[candidate])
     probability = candidates[chosen](rows.x, outcome, rows.x_test, seed)
     done()
     ends = np.append(np.flatnonzero(np.diff(rows.engine_test)), len(rows.engine_test) - 1)
@@ -155,7 +188,7 @@ def cmapss(
     )  # fmt: skip
     done()
     return PublicResult(
-        set="cmapss_fd001",
+        set=name,
         what="fails within 30 cycles, on engines never trained on",
         rows_test=len(outcome_test),
         groups_test=len(rows.life),
@@ -166,10 +199,7 @@ def cmapss(
         choice=choice,
         failure=_figures(probability, outcome_test, rows.engine_test, seed, confidence),
         remaining_life=lives,
-        published={
-            "pr_auc": {"logistic": 0.964, "network of 8 nodes": 0.966},
-            "rmse_cycles": {"gradient boosting": 10.99, "LSTM": 14.93, "CNN": 16.97},
-        },
+        published=_PUBLISHED[name],
         confidence=confidence,
     )
 
@@ -272,7 +302,7 @@ def _figures(
 
 
 PUBLIC_SETS: Mapping[str, Callable[..., PublicResult]] = {
-    "cmapss_fd001": cmapss,
+    **{name: partial(cmapss, name=name) for name in CMAPSS_SETS},
     "ai4i2020": ai4i,
 }
 """The sets that `public_backtest` knows."""

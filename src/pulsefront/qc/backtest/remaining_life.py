@@ -76,10 +76,11 @@ def remaining_life(
 
 def _some_cycles(engine: Outcomes, seed: int) -> Outcomes:
     random = np.random.default_rng(seed)
-    parts = [
-        random.choice(np.flatnonzero(engine == number)[29:], _CUTS_PER_ENGINE, replace=False)
-        for number in np.unique(engine)
-    ]
+    parts = []
+    for number in np.unique(engine):
+        rows = np.flatnonzero(engine == number)
+        late = rows[29:] if len(rows) >= 29 + _CUTS_PER_ENGINE else rows
+        parts.append(random.choice(late, min(_CUTS_PER_ENGINE, len(late)), replace=False))
     return np.sort(np.concatenate(parts))
 
 

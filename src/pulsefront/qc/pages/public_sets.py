@@ -48,7 +48,8 @@ def _summary(result: PublicResult) -> Section:
     tiles = [
         Tile(
             "area under the PR curve", area, "",
-            f"a guess has the base rate, {result.base_rate:.4f}; others: "
+            f"a guess has the base rate, {result.base_rate:.4f}"
+            + ("; others: " if result.published["pr_auc"] else "")
             + ", ".join(f"{name} {value}" for name, value in result.published["pr_auc"].items()),
         ),
         Tile("calibration error", failure.calibration_error, "", "15 bins of equal counts"),
