@@ -76,6 +76,19 @@ def test_a_reading_worse_than_any_before_is_not_refused(model):
     assert set(found) == {""}
 
 
+def test_a_scanner_older_or_younger_than_those_trained_on_is_not_refused(model):
+    """A site that learned from one scanner had no decision for any other."""
+    samples, schema = tiny_samples().samples, model.schema
+    columns = model.estimator.columns
+    fine = np.flatnonzero(no_decision_reasons(samples, model.guard, schema, columns) == "")[:20]
+    some = samples.take(fine)
+    for age in (0.0, 9_000.0):
+        values = some.values.copy()
+        values[:, schema.column("age_days")] = age
+        found = no_decision_reasons(replace(some, values=values), model.guard, schema, columns)
+        assert set(found) == {""}
+
+
 def test_stale_qc_and_values_outside_the_training_range_are_refused(model):
     column = model.schema.column
     columns = model.estimator.columns

@@ -100,6 +100,8 @@ def fit_guard(samples: Samples, schema: FeatureSchema) -> Guard:
         high = np.where(known, values, -np.inf).max(axis=0)
     width = np.where(np.isfinite(high - low), high - low, 0.0)
     margin = _RANGE_MARGIN * width
+    if schema.version >= 2:
+        low = np.where(np.isin(schema.names, AGES), 0.0, low)
     return Guard(
         (low - margin).astype(np.float64),
         (high + (_high_margin(width, schema) if schema.version >= 2 else margin)).astype(float),
@@ -118,8 +120,9 @@ def _high_margin(
     of data: only what lies out by far, as in another unit of measurement, is refused.
     """
     ages = np.isin(schema.names, AGES)
+    # Ages grow by themselves: a scanner older than those that were trained on is no other kind.
     least = np.array([_LEAST_HIGH_MARGIN.get(n.rpartition(":")[2], 10.0) for n in schema.names])
-    return np.where(ages, _RANGE_MARGIN * width, np.maximum(2.0 * width, least))
+    return np.where(ages, np.inf, np.maximum(2.0 * width, least))
 
 
 def _usual_steps(values: npt.NDArray[np.float32], schema: FeatureSchema) -> npt.NDArray[np.float64]:
