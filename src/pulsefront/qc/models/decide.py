@@ -17,7 +17,8 @@ __all__ = ["LEAST_RECORDS", "Guard", "explain", "fit_guard", "no_decision_reason
 _RANGE_MARGIN = 0.5
 _LEAST_HIGH_MARGIN = {
     "z": 40.0, "ewma": 40.0, "ewma_slow": 40.0, "neighbour_ewma": 40.0, "run": 400.0,
-    "cusum": 200.0, "since": 4000.0, "days_since_sibling_replacement": 4000.0,
+    "cusum": 200.0, "7d": 200.0, "30d": 500.0, "recent": 100.0, "since": 4000.0,
+    "days_since_sibling_replacement": 4000.0,
 }  # fmt: skip
 _LEAST_STEP = 0.5
 _LEAST_FOR_STEP = 8
