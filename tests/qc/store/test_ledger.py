@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.pages.night.around import waiting_rows
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.store import engine, ledger, schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.forget import RowFilter, forget_file, forget_lines, forget_rows
-from pulsefront.qc.store.held import held_rows
+from pulsefront.qc.store.held import count_held, held_rows
 from pulsefront.qc.store.history import read_rows
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.store.lock import locked
@@ -73,6 +77,71 @@ def test_what_was_refused_is_tried_again_when_anything_it_was_read_with_changes(
     assert not again.files[0].known
     assert (again.counts.duplicate, again.counts.quarantined) == (1, 1)
     assert read(store, logs, site).files[0].known
+
+
+def test_mended_file_leaves_quarantine_and_its_ledger_keeps_what_was_refused(store, logs):
+    read(store, logs)
+    write_daily(logs / "x_daily.csv", ROWS[0], ROWS[1].replace("broken", "511.3"))
+    assert read(store, logs).counts.new == 1
+    assert held_rows(store) == []
+    assert count_held(store) == 0
+    assert waiting_rows(store) == ()
+    assert store.frame(schema.source)["state"].tolist() == ["superseded", "done"]
+    assert store.count(schema.quarantine) == 1
+    assert read(store, logs).files[0].known
+    write_daily(logs / "x_daily.csv", *ROWS)  # the wrong one is put back
+    read(store, logs)
+    assert len(held_rows(store)) == count_held(store) == 1
+
+
+def test_bad_line_of_a_growing_export_is_listed_once(store, logs):
+    rows = list(ROWS)
+    for day in range(3, 7):
+        rows.append(f"PET1,peak,511.{day},2026-10-0{day} 07:00")
+        write_daily(logs / "x_daily.csv", *rows)
+        read(store, logs)
+        assert [row.line for row in held_rows(store)] == [3]
+    assert count_held(store) == waiting_rows(store)[0].rows == 1
+
+
+def test_refused_file_that_is_mended_leaves_quarantine(store, logs):
+    write_daily(logs / "x_daily.csv", *ROWS, head="Scanner,Test,Result,Date\n")
+    assert read(store, logs).refused
+    write_daily(logs / "x_daily.csv", ROWS[0])
+    assert read(store, logs).counts.new == 1
+    assert held_rows(store) == []
+
+
+def test_copy_of_a_mended_file_still_waits(store, logs):
+    copy = write_daily(logs / "y_daily.csv", *ROWS)
+    read(store, logs)
+    write_daily(logs / "x_daily.csv", ROWS[0])
+    read(store, logs)
+    assert count_held(store) == 1
+    write_daily(copy, ROWS[0])
+    read(store, logs)
+    assert count_held(store) == 0
+
+
+@pytest.mark.parametrize("corrected", ["a_daily.csv", "y_daily.csv"])
+def test_newer_file_of_one_ingest_wins_whatever_its_name(store, logs, corrected):
+    (logs / "x_daily.csv").unlink()
+    older = write_daily(logs / "n_daily.csv", "PET1,peak,999,2026-10-01 07:00")
+    os.utime(older, (1_790_000_000, 1_790_000_000))
+    newer = write_daily(logs / corrected, ROWS[0])
+    os.utime(newer, (1_790_000_001, 1_790_000_001))
+    read(store, logs)
+    assert values_of(store) == [511.2]
+
+
+def test_files_of_one_second_are_read_by_name(store, logs):
+    for name, value in (("a", 511.0), ("b", 512.0)):
+        path = write_daily(logs / f"{name}_daily.csv", f"PET1,peak,{value},2026-10-01 07:00")
+        ns = 1_790_000_000_000_000_000 + (500 if name == "a" else 100)
+        os.utime(path, ns=(ns, ns))
+    (logs / "x_daily.csv").unlink()
+    read(store, logs)
+    assert values_of(store) == [512.0]
 
 
 def test_what_is_done_is_read_again_with_another_mapping_only(store, tmp_path):
@@ -216,6 +285,17 @@ def test_full_disk_and_locked_database_end_in_one_line_and_the_next_run_mends_it
     with locked(store.url), pytest.raises(StoreLocked):
         read(store, logs)
     assert read(store, logs).counts.new == 1
+
+
+@pytest.mark.parametrize("said", ["disk I/O error", "unable to open database file"])
+def test_disk_without_a_free_page_is_called_full_and_an_odd_one_is_not(tmp_path, monkeypatch, said):
+    error = sqlite3.OperationalError(said)
+    assert not isinstance(explained(error, tmp_path / "qc.db"), DiskFull)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4095))
+    full = explained(error, tmp_path / "qc.db")
+    assert isinstance(full, DiskFull)
+    assert full.exit_code == 3
+    assert "the disk is full; free some space" in str(full)
 
 
 def test_database_that_another_program_holds_is_named_with_its_exit_code(

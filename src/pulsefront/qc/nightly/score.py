@@ -38,6 +38,7 @@ from pulsefront.qc.nightly.runs import save_drift, save_run
 from pulsefront.qc.nightly.scoring import score_samples, threshold_of
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.held import count_held
 from pulsefront.qc.store.history import services_as_of
 from pulsefront.qc.store.lock import locked
 from pulsefront.qc.store.successors import successors_of
@@ -150,7 +151,7 @@ def _scored(
     threshold_of(models[0], rate)  # before the work
     schemas = list(dict.fromkeys(model.schema for model in models))
     night = read_night(store, schemas, as_of_s, report, from_first=from_first)
-    quarantined = store.count(schema.quarantine)
+    quarantined = count_held(store)
     runs, notes = list[_Scored](), list[str]()
     samples: dict[FeatureSchema, Samples] = {}
     for model, role in zip(models, ("champion", "challenger"), strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def make_engine(url: str, **more: Any) -> sa.Engine:
             install="pip install 'pulsefront[postgresql]'",
         ) from None
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _tune_sqlite)
+        sa.event.listen(engine, "connect", partial(_tune_sqlite, file))
         sa.event.listen(engine, "begin", _begin_sqlite)
 
     def explain(context: sa.engine.ExceptionContext) -> None:
@@ -93,7 +94,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql(f"BEGIN{kind}")
 
 
-def _tune_sqlite(connection: Any, _: object) -> None:
+def _tune_sqlite(file: Path | None, connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
     cursor = connection.cursor()
     try:
@@ -102,7 +103,7 @@ def _tune_sqlite(connection: Any, _: object) -> None:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA cache_size=-200000")
     except sqlite3.Error as error:
-        ours = explained(error, None)
+        ours = explained(error, file)
         raise (ours or error) from None
     finally:
         cursor.close()

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.ledger import waiting
 
-__all__ = ["HeldRow", "held_rows"]
+__all__ = ["HeldRow", "count_held", "held_rows"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class HeldRow:
     pattern: str
 
 
+def count_held(store: Store) -> int:
+    """Return how many rows are in quarantine and wait to be mended."""
+    q, s = schema.quarantine, schema.source
+    query = sa.select(sa.func.count(q.c.row)).join_from(q, s, q.c.source_id == s.c.source_id)
+    with store.engine.connect() as connection:
+        return int(connection.execute(query.where(waiting())).scalar_one())
+
+
 def held_rows(store: Store, *, file: str = "", reason: str = "", since_s: int = 0) -> list[HeldRow]:
     """Return what is in quarantine, by file and line.
 
@@ -57,7 +66,7 @@ def held_rows(store: Store, *, file: str = "", reason: str = "", since_s: int = 
             q.c.retry_at, s.c.pattern,
         )
         .join_from(q, s, q.c.source_id == s.c.source_id)
-        .where(s.c.state != "withdrawn", q.c.since_at >= since_s)
+        .where(waiting(), q.c.since_at >= since_s)
         .order_by(s.c.path, s.c.name, s.c.source_id, q.c.row, q.c.reason)
     )  # fmt: skip
     with store.engine.connect() as connection:

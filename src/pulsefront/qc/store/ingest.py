@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 from pulsefront.errors import PulsefrontError
@@ -30,6 +30,7 @@ from pulsefront.qc.store.ledger import (
     read_with,
     recorded,
     set_aside,
+    supersede,
     why_read,
 )
 from pulsefront.qc.store.lock import locked
@@ -87,6 +88,9 @@ def ingest(
 ) -> IngestResult:
     """Read *files* into *store*; what was read before is read again only where the ledger says so.
 
+    They are read in the order of their modification times, so that the newer one of two files that
+    contradict each other wins.
+
     Parameters
     ----------
     site
@@ -104,6 +108,7 @@ def ingest(
     """
     site = site or Site()
     present = int(time.time()) if now_s is None else now_s
+    files = sorted(files, key=_age)
     limits, notes = _limits(site, site_folder)
     sizes = [_size(path) for path in files]
     ends = list(accumulate(sizes))
@@ -142,6 +147,7 @@ def ingest(
         with store.writing() as connection:
             notes += strange_components(connection)
             set_aside(connection, (path_text(file.path) for file in results if file.passed))
+            supersede(connection, _identities(planned))
             result = IngestResult(tuple(results), counts, tuple(notes))
             for path in files:
                 memory.remember(connection, path)
@@ -169,6 +175,18 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _age(path: Path) -> tuple[int, Path]:
+    """Return by what files are put in order: modification time in whole seconds, then name.
+
+    Copies and archives keep no more than seconds, and what was copied within one has the order of
+    names, not that of the copying.
+    """
+    try:
+        return int(path.stat().st_mtime), path
+    except OSError:
+        return 0, path
 
 
 def _lasted(present: int, now_s: int | None) -> int:
@@ -199,6 +217,15 @@ def _plan(tools: Tools, files: Sequence[Path]) -> list[list[ReadingTask | FileRe
             [ReadingTask(plan, content, read_with(plan, tools.site), names) for plan in plans]
         )
     return planned
+
+
+def _identities(planned: Sequence[Sequence[ReadingTask | FileResult]]) -> dict[str, list[str]]:
+    """Return the names of today's readings by the path of their file."""
+    found: dict[str, list[str]] = {}
+    for task in chain.from_iterable(planned):
+        if isinstance(task, ReadingTask):
+            found.setdefault(path_text(task.plan.path), []).append(task.identity)
+    return found
 
 
 def _deal_with(

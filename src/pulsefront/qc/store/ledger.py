@@ -4,7 +4,8 @@ A reading is one file read by one mapping. It is *done* once every row of it is 
 passed over; it stays *open* as long as a row is in quarantine, and *refused* where the file as a
 whole could not be read. What is open or refused is read again when the mapping, the rest of the
 site's file or the program changes, and when the time of a row from the future has come. What is
-done is read again only when its mapping changes.
+done is read again only when its mapping changes. Once its path has another content, an open or
+refused reading is *superseded*: the rows that it had in quarantine stay there and wait no longer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ __all__ = [
     "read_with",
     "recorded",
     "set_aside",
+    "supersede",
+    "waiting",
     "why_read",
 ]
 
@@ -156,6 +159,32 @@ def set_aside(connection: sa.Connection, paths: Iterable[str]) -> None:
         connection.execute(sa.update(s).where(refused).values(state="again", reason="", remedy=""))
 
 
+def supersede(connection: sa.Connection, current: Mapping[str, Iterable[str]]) -> None:
+    """Let rows in quarantine wait no longer whose file has another content now.
+
+    Parameters
+    ----------
+    current
+        The identities of today's readings, by the path of their file.
+    """
+    s = schema.source
+    today = {identity for identities in current.values() for identity in identities}
+    for some in pieces(sorted(current), PER_QUERY):
+        query = sa.select(s.c.source_id, s.c.source_hash).where(
+            s.c.path.in_(some), s.c.state.in_(["open", "refused"]), s.c.complete
+        )
+        # A copy of the old content elsewhere still waits to be mended.
+        gone = [row.source_id for row in connection.execute(query) if row.source_hash not in today]
+        for ids in pieces(gone, PER_QUERY):
+            mine = s.c.source_id.in_(ids)
+            connection.execute(sa.update(s).where(mine).values(state="superseded"))
+
+
+def waiting() -> sa.ColumnElement[bool]:
+    """Return the condition on a source whose rows in quarantine wait to be mended."""
+    return schema.source.c.state.not_in(["withdrawn", "superseded"])
+
+
 def why_read(known: RecordedSource | None, used: ReadWith, now_s: int) -> str:
     """Return why a file is to be read with *used*, empty where it need not be."""
     if known is None:
@@ -164,7 +193,7 @@ def why_read(known: RecordedSource | None, used: ReadWith, now_s: int) -> str:
         return ""
     if not known.complete:
         return "was interrupted"
-    if known.state == "again":
+    if known.state in {"again", "superseded"}:
         return "is to be read again"
     before = known.read_with
     if before.mapping_hash and before.mapping_hash != used.mapping_hash:

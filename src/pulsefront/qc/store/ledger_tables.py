@@ -40,7 +40,8 @@ source = sa.Table(
     text("path"),
     text("pattern"),
     text("content_hash"),
-    # done, open (rows in quarantine), refused, withdrawn, or again (to be read at the next ingest).
+    # done, open (rows in quarantine), refused, superseded (either, and the path has another content
+    # now), withdrawn, or again (to be read at the next ingest).
     text("state"),
     text("reason"),
     text("remedy"),

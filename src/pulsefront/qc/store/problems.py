@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -28,6 +29,8 @@ class DiskFull(StoreProblem):
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "locknotavailable")
 _FULL = ("database or disk is full", "no space left on device", "diskfull", "disk quota exceeded")
+_NO_PAGE = ("disk i/o error", "unable to open database file")
+_PAGE_BYTES = 65536  # what SQLite asks for at once, for its index in memory and its log
 _GONE = (
     "unable to open database file", "could not connect", "connection refused",
     "connection failed", "server closed the connection", "no such file or directory",
@@ -55,7 +58,7 @@ def explained(error: BaseException, file: Path | None) -> StoreProblem | None:
             file=file,
             remedy="wait until it has ended; the next run goes on from here",
         )
-    if says(_FULL):
+    if says(_FULL) or (says(_NO_PAGE) and _is_full(file)):
         return DiskFull(
             "the disk is full",
             file=file,
@@ -80,3 +83,11 @@ def explained(error: BaseException, file: Path | None) -> StoreProblem | None:
             remedy="check the URL, and that the database is there; the next run goes on from here",
         )
     return None
+
+
+def _is_full(file: Path | None) -> bool:
+    """Return whether a disk has no room for a page: SQLite calls that an I/O error."""
+    try:
+        return file is not None and shutil.disk_usage(file.parent).free < _PAGE_BYTES
+    except OSError:
+        return False

@@ -14,6 +14,7 @@ from pulsefront.qc.pages.night.data import Mark, NightScore, WaitingRows
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.ledger import waiting
 from pulsefront.qc.store.successors import successors_of
 from pulsefront.qc.times import DAY_S
 
@@ -103,6 +104,7 @@ def waiting_rows(store: Store) -> tuple[WaitingRows, ...]:
     query = (
         sa.select(q.c.reason, q.c.remedy, count, sa.func.min(o.c.name))
         .join_from(q, o, q.c.source_id == o.c.source_id, isouter=True)
+        .where(sa.or_(o.c.source_id.is_(None), waiting()))
         .group_by(q.c.reason, q.c.remedy)
         .order_by(count.desc(), q.c.reason, q.c.remedy)
     )
