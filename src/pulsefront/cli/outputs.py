@@ -33,30 +33,36 @@ REPLACES_ITS_INPUT = ("combine",)
 class _GuardedCommand(TyperCommand):
     """A command that looks at what it would overwrite before it is run."""
 
+    of_group = False
+    """Whether it is one of a group, whose own checks tell of folders."""
+
     def invoke(self, ctx: Any) -> Any:  # typer brings its own click, or takes the other
         name = ctx.info_name or ""
-        of_qc = ctx.parent is not None and ctx.parent.parent is not None
         inputs = [value for key, value in ctx.params.items() if key not in NO_INPUTS]
         for key in OUTPUTS:
             given = ctx.params.get(key)
             if given is None:
                 continue
             target, field = Path(given), f"--{key}"
-            filled = target.is_dir() and (of_qc or name in FILLED)
+            filled = target.is_dir() and (self.of_group or name in FILLED)
             if not filled:
-                refuse_target(target, folder=not of_qc and name in FOLDERS, field=field)
+                refuse_target(target, folder=not self.of_group and name in FOLDERS, field=field)
             if not filled and name not in REPLACES_ITS_INPUT:
                 refuse_inputs(target, _files_in(inputs), field=field)
         return super().invoke(ctx)
 
 
-def guard_outputs(app: typer.Typer) -> None:
+class _GuardedGroupCommand(_GuardedCommand):
+    of_group = True
+
+
+def guard_outputs(app: typer.Typer, *, group: bool = False) -> None:
     """Let every command of *app*, those of its groups too, check what it would overwrite."""
     for command in app.registered_commands:
-        command.cls = _GuardedCommand
-    for group in app.registered_groups:
-        if group.typer_instance is not None:
-            guard_outputs(group.typer_instance)
+        command.cls = _GuardedGroupCommand if group else _GuardedCommand
+    for inner in app.registered_groups:
+        if inner.typer_instance is not None:
+            guard_outputs(inner.typer_instance, group=True)
 
 
 def _files_in(values: Any) -> Iterator[Path]:
