@@ -15,6 +15,7 @@ from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
+from pulsefront.qc.store.engine import store_name
 from strategies_qc import DAY, measurements, stored_measurements, writing_of
 
 
@@ -22,6 +23,20 @@ def add(store: Store, frame, name: str = "a", **rest) -> Counts:
     with store.writing() as connection:
         writing = writing_of(connection, name)
         return store.add(connection, Batch(measurements=frame, **rest), writing)
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("logs/qc.db", "logs/qc.db"),
+        ("sqlite:////srv/qc.db", "sqlite:////srv/qc.db"),
+        ("postgresql://qc:secret@db:5432/qc", "postgresql://qc@db:5432/qc"),
+        ("postgres://db/qc?user=qc&password=secret&sslpassword=secret", "postgres://db/qc?user=qc"),
+        ("no url ://", ""),
+    ],
+)
+def test_store_is_named_as_given_without_a_secret(location, name):
+    assert store_name(location) == name
 
 
 def test_second_insertion_of_the_same_rows_is_all_duplicates(tmp_path):

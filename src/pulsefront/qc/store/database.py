@@ -21,7 +21,7 @@ from pulsefront.errors import QCDataError
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.counts import Counts
-from pulsefront.qc.store.engine import make_engine, sqlite_file, store_url
+from pulsefront.qc.store.engine import make_engine, sqlite_file, store_name, store_url
 from pulsefront.qc.store.migrations import create_or_migrate, is_current
 from pulsefront.qc.store.problems import explained
 from pulsefront.qc.store.rows import RowWriter, add_rejects
@@ -33,11 +33,12 @@ __all__ = ["Counts", "Store", "sqlite_file", "store_url"]
 class Store:
     """An open QC store; use it as a context manager, or call `close`.
 
-    ``made`` tells whether it was made by opening it.
+    ``made`` tells whether it was made by opening it, ``name`` how it was named, without a password.
     """
 
     def __init__(self, location: str | Path, *, must_exist: bool = False) -> None:
         self.url = store_url(location)
+        self.name = store_name(location)
         self._file = sqlite_file(self.url)
         self._rows = RowWriter()
         self.made = self._file is not None and not self._file.is_file()

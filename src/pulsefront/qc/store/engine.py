@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.store.problems import explained
 
-__all__ = ["make_engine", "sqlite_file", "store_url"]
+__all__ = ["make_engine", "sqlite_file", "store_name", "store_url"]
 
 PATIENCE_S = 15
 """How long to wait for another program that holds the database."""
@@ -28,6 +28,25 @@ def store_url(location: str | Path) -> str:
         if text.startswith(scheme):
             return "postgresql+psycopg://" + text.removeprefix(scheme)
     return text
+
+
+def store_name(location: str | Path) -> str:
+    """Return a store as it was named, without the passwords of a URL: commands take it so.
+
+    The password of PostgreSQL then comes from ``PGPASSWORD`` or a password file.
+    """
+    text = str(location)
+    if "://" not in text:
+        return text
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        return ""
+    secret = [name for name in url.query if "password" in name.lower()]
+    # Its own `set` leaves alone what is None.
+    bare = sa.URL.create(url.drivername, url.username, None, url.host, url.port, url.database,
+                         url.difference_update_query(secret).query)  # fmt: skip
+    return bare.render_as_string(hide_password=False)
 
 
 def sqlite_file(url: str) -> Path | None:

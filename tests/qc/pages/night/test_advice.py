@@ -47,6 +47,18 @@ def test_alert_says_when_how_likely_why_and_what_to_do():
     assert item.command == "pulsefront qc alerts ack 2 --why ..."
 
 
+def test_commands_of_the_page_name_its_store():
+    shown = page(
+        unit("A", part("alert", 0.9, alert=OPEN)),
+        waiting=(WaitingRows("value is no number", 1),),
+        db="/srv/qc of PET/qc.db",
+    )
+    assert [item.command for item in advice(shown)] == [
+        "pulsefront qc alerts ack 2 --db '/srv/qc of PET/qc.db' --why ...",
+        "pulsefront qc quarantine --db '/srv/qc of PET/qc.db'",
+    ]
+
+
 def test_alert_stays_in_sight_on_a_night_without_decision():
     (item, _) = advice(page(unit("A", part("no decision", reasons="no QC for 6 working days",
                                            alert=OPEN))))  # fmt: skip

@@ -62,7 +62,9 @@ def collected(site, as_of_s, *, units=(), alerts=(), **change):
     folder, model, _ = site
     with Store(folder / "qc.db") as store:
         run = replace(score(store, model, as_of_s, None, dry_run=True), **change)
-        return collect_night(store, report_of(run, alerts=alerts), model, units=units)
+        page = collect_night(store, report_of(run, alerts=alerts), model, units=units)
+    assert page.db == str(folder / "qc.db")
+    return replace(page, db="qc.db")  # copies of a store lie in other folders
 
 
 def test_scanners_and_components_come_by_risk(site):

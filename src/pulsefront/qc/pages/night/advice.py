@@ -146,7 +146,7 @@ def _alerts(page: NightPage) -> Iterator[Advice]:
             "Look first for what they share: a software update, a calibration source, the room, a "
             "changed export. The table below lists them all.",
             further,
-            "pulsefront qc alerts list",
+            page.command("alerts list"),
         )
 
 
@@ -175,7 +175,7 @@ def _alert(page: NightPage, unit: UnitNight, part: ComponentNight, alert: AlertN
         f"before {date_words(first)}; if they do not, close the alert with what you found. "
         "Acknowledge it so that others know.",
         (unit.unit_id,),
-        f"pulsefront qc alerts ack {alert.number} --why ...",
+        page.command(f"alerts ack {alert.number}", "--why ..."),
     )
 
 
@@ -282,7 +282,7 @@ def _waiting(page: NightPage) -> Iterator[Advice]:
             "Each has its file, line and remedy in the list; mended rows are taken up by the next "
             "ingest.",
             (),
-            "pulsefront qc quarantine",
+            page.command("quarantine"),
         )
 
 

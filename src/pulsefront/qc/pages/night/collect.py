@@ -99,6 +99,7 @@ def collect_night(
         units=tuple(sorted(found, key=_unit_risk)),
         model=model_panel(night, model),
         waiting=waiting_rows(store),
+        db=store.name,
         closed=tuple(
             f"{alert.name} ({alert.closed_reason or 'without a reason'})"
             for alert in night.alerts

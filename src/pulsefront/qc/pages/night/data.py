@@ -6,6 +6,7 @@ the end of that day. Probabilities are shares.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -264,7 +265,10 @@ class ModelPanel:
 
 @dataclass(frozen=True)
 class NightPage:
-    """All of the page. Units come by risk, the first one first."""
+    """All of the page. Units come by risk, the first one first.
+
+    ``db`` names the store on a command line.
+    """
 
     as_of_s: int
     lead_days: int
@@ -276,8 +280,14 @@ class NightPage:
     waiting: tuple[WaitingRows, ...] = ()
     closed: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    db: str = ""
 
     @cached_property
     def components(self) -> tuple[tuple[UnitNight, ComponentNight], ...]:
         """Every component with its scanner, scanner by scanner."""
         return tuple((unit, part) for unit in self.units for part in unit.components)
+
+    def command(self, words: str, *options: str) -> str:
+        """Return a command of `pulsefront qc` on the store of the page, to be pasted."""
+        db = f" --db {shlex.quote(self.db)}" if self.db else ""
+        return " ".join([f"pulsefront qc {words}{db}", *options])

@@ -61,6 +61,7 @@ def packed_night(page: NightPage) -> dict[str, Any]:
         "tests": tests.entries,
         "words": words.entries,
         "units": units,
+        "report": page.command("report"),
     }
 
 

@@ -32,7 +32,7 @@ def quality_blocks(page: NightPage) -> list[Block]:
                     (group.reason, group.rows, group.remedy or None, group.example or None)
                     for group in page.waiting
                 ],
-                "File and line of each row: pulsefront qc quarantine.",
+                f"File and line of each row: {page.command('quarantine')}",
             )
         )
     return blocks

@@ -108,7 +108,7 @@ function fillDrawer(unit, which) {
     unit.charts.length ? make("h3", {}, "Charts") : make("p", {}, "No readings in this time."),
     unit.charts.length ? chartKey() : null,
     ...chartGroups(unit),
-    rest > 0 && unit.charts.length ? make("p", { class: "caption" }, `${rest} further series of this scanner lie nearer to their baselines; a page of few scanners shows them all: pulsefront qc report --unit.`) : null,
+    rest > 0 && unit.charts.length ? make("p", { class: "caption" }, `${rest} further series of this scanner lie nearer to their baselines; a page of few scanners shows them all: ${night().report} --unit '${unit.id.replaceAll("'", "'\\''")}' --out scanner.html`) : null,
   ].filter(Boolean));
 }
 
