@@ -13,6 +13,7 @@ from tests.cli.test_qc import call
 from pulsefront.cli import qc_inputs, qc_night
 from pulsefront.qc.simulate.fleet import write_fleet
 from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.problems import DiskFull
 from servers import mail_server
 from strategies_qc import tiny_fleet
 
@@ -126,6 +127,23 @@ def test_other_job_is_exit_5_in_one_line_and_the_next_night_mends_it(site):
     assert code == 5
     assert output.count("another QC job works on this store") == 1
     assert "(ingest 5, score 5, quarantine 0)" in last(output)
+    assert night(site)[0] == 0
+    assert is_scored(site)
+
+
+def test_night_waits_where_the_store_stopped_the_ingest_half_way(site, monkeypatch):
+    """It was scored on the files before the disk was full, and a score is never taken back."""
+
+    def full(*_args, **_more):
+        raise DiskFull("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(qc_night, "ingest", full)
+        code, output = night(site)
+    assert code == 3
+    assert "score: waits for the ingest" in output
+    assert "(ingest 3, score 3, quarantine 0)" in last(output)
+    assert not (site / "out" / f"scores_{DAY}.json").exists()
     assert night(site)[0] == 0
     assert is_scored(site)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pulsefront.qc.features.sources import load_histories
 from pulsefront.qc.records import SERVICE_COLUMNS, Batch, frame_of
-from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.site import Mapping, Site, TableColumns
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.history import read_rows, read_unit, services_as_of
@@ -60,6 +60,49 @@ def test_late_record_changes_no_day_before_the_last_night(store, logs):
     read(store, logs, end_of_day("2026-10-05") + 12_600)
     assert seen(store, "2026-10-03") == [511.1]
     assert seen(store, "2026-10-05") == [511.1, 511.2]
+
+
+def test_hour_at_which_an_ingest_before_began_leaves_no_trace(tmp_path):
+    """A job that was killed and the one after it differ by minutes from a job that was not."""
+    known = []
+    for hours in (3.5, 4.5):
+        folder = tmp_path / f"{hours}"
+        write_daily(folder / "a_daily.csv", "PET1,peak,511.1,2026-10-01 07:00")
+        with Store(folder / "qc.db") as store:
+            read(store, folder, end_of_day("2026-10-03") + round(hours * 3600))
+            write_daily(folder / "b_daily.csv", "PET1,peak,511.2,2026-10-03 23:00")
+            read(store, folder, end_of_day("2026-10-04") + 12_600)
+            (unit,) = store.units()["unit_id"]
+            known.append(read_rows(store, unit, as_of_s=end_of_day("2026-10-04")).available_at)
+    assert known[0].tolist() == known[1].tolist()
+
+
+EVENTS = Site(
+    mappings={
+        "*_events.csv": Mapping(
+            table="event",
+            columns=TableColumns(unit_id="Scanner", code="Code", occurred_at="Date"),
+        ),
+        "*_services.csv": Mapping(
+            table="service",
+            columns=TableColumns(unit_id="Scanner", kind="Kind", reported_at="Date"),
+        ),
+    }
+)
+
+
+@pytest.mark.parametrize("table", ["events", "services"])
+def test_log_of_a_scanner_without_readings_counts_for_the_night_it_came_in(store, logs, table):
+    """It was known from the hour of the ingest on, which is after the end of its night."""
+    word, head = ("trip", "Code") if table == "events" else ("corrective", "Kind")
+    write_daily(
+        logs / f"x_{table}.csv", f"PET1,{word},2026-10-01 07:00", head=f"Scanner,{head},Date\n"
+    )
+    read(store, logs, end_of_day("2026-10-01") + 12_600, EVENTS)
+    frames = read_unit(store, "PET1", as_of_s=end_of_day("2026-10-01"))
+    assert len(getattr(frames, table)) == 1
+    frames = read_unit(store, "PET1", as_of_s=end_of_day("2026-09-30"))
+    assert len(getattr(frames, table)) == 0
 
 
 def test_column_or_delay_that_says_when_it_was_known_comes_before_the_arrival(store, logs):

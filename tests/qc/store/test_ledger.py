@@ -158,6 +158,39 @@ def test_what_is_done_is_read_again_with_another_mapping_only(store, tmp_path):
     assert values_of(store) == [511.2]
 
 
+def counts_of(store):
+    """Return rows in and rows accounted for, by the ledger, and rows that wait in quarantine."""
+    s = store.frame(schema.source)
+    names = ["stored", "known", "replaced", "passed", "withdrawn", "quarantined"]
+    waits = ~s["state"].isin(["withdrawn", "superseded"])
+    return int(s["rows_in"].sum()), int(s[names].sum().sum()), int(s["quarantined"][waits].sum())
+
+
+def test_rows_of_a_file_that_was_overwritten_wait_for_nothing(store, logs):
+    """They lay in quarantine for ever: their file had other content when their time had come."""
+    path = logs / "x_daily.csv"
+    write_daily(path, "PET1,peak,511.2,2026-10-01", "PET1,peak,511.3,2026-10-20")
+    read(store, logs, now_s=end_of_day("2026-10-02"))
+    assert counts_of(store) == (2, 2, 1)
+    write_daily(path, "PET1,peak,511.2,2026-10-01", "PET1,peak,511.4,2026-10-02")
+    read(store, logs, now_s=end_of_day("2026-10-03"))
+    assert counts_of(store) == (4, 4, 0)
+    # The content that comes back is read anew.
+    write_daily(path, "PET1,peak,511.2,2026-10-01", "PET1,peak,511.3,2026-10-20")
+    read(store, logs, now_s=end_of_day("2026-10-21"))
+    assert counts_of(store) == (4, 4, 0)
+    assert 511.3 in values_of(store)
+
+
+def test_file_that_lies_there_twice_is_read_once_when_its_time_has_come(store, logs):
+    rows = ("PET1,peak,511.2,2026-10-01", "PET1,peak,511.3,2026-10-20")
+    write_daily(logs / "a_daily.csv", *rows)
+    read(store, logs, now_s=end_of_day("2026-10-02"))
+    write_daily(logs / "b_daily.csv", *rows)
+    result = read(store, logs, now_s=end_of_day("2026-10-21"))
+    assert [file.path.name for file in result.files if not file.known] == ["a_daily.csv"]
+
+
 def test_withdrawn_file_stays_out_whatever_changes_and_in_the_ledger(store, logs):
     read(store, logs)
     done = forget_file(store, "x_daily.csv", why="wrong phantom")

@@ -142,6 +142,8 @@ def ingest(
                     results.append(task)
                 else:
                     results.append(_deal_with(tools, task, ledger, progress))
+                    # Another path may hold the same file: the ledger now knows more of it.
+                    ledger.pop(task.identity, None)
             report(end, total)
         counts = sum((result.counts for result in results), Counts())
         with store.writing() as connection:

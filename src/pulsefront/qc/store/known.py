@@ -57,7 +57,9 @@ def counts_from(connection: sa.Connection, arrived_at: int) -> int:
         run.c.ended_at > 0, run.c.began_at < arrived_at // DAY_S * DAY_S
     )
     found = [connection.execute(query).scalar_one() or 0 for query in (scored, ended)]
-    return int(max(found)) + 1 if max(found) else 0
+    # Of a day's instants no night tells one from another: at what hour an ingest began, or whether
+    # a job was killed and another one came after it, leaves no trace.
+    return int(max(found)) // DAY_S * DAY_S + 1 if max(found) else 0
 
 
 class Stamps:

@@ -43,6 +43,7 @@ __all__ = [
     "why_read",
 ]
 
+
 ALWAYS = 1
 """A time to try again that has always come: what failed lies neither in the file nor in the site's
 file."""

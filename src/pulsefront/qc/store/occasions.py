@@ -180,6 +180,31 @@ def _write(
             connection.execute(sa.update(kind.table).where(*where).values(row))
     if new:
         connection.execute(insert_new(connection, kind.table), new)
+    _add_arrivals(connection, kind, [*new, *(row for _, row in ended)], writing)
+
+
+def _add_arrivals(
+    connection: sa.Connection, kind: OccasionKind, rows: Sequence[Row], writing: Writing
+) -> None:
+    """Note by unit what is known from its arrival on, as is done of readings.
+
+    Checkpoints hold no events, and look at services themselves: for them nothing older came in.
+    """
+    reach: dict[str, list[int]] = {}
+    for row in rows:
+        if row[kind.known] == writing.arrived_at:
+            reach.setdefault(row["unit_id"], []).append(row[kind.happened])
+    content = [
+        {
+            "unit_id": unit_id, "first_measured_at": min(when), "last_measured_at": max(when),
+            "first_available_at": writing.arrived_at, "records": len(when),
+            "source_id": writing.source_id, "arrived_at": writing.arrived_at,
+            "not_before": writing.not_before, "first_hidden_at": 0,
+        }
+        for unit_id, when in reach.items()
+    ]  # fmt: skip
+    if content:
+        connection.execute(sa.insert(schema.arrival), content)
 
 
 def end_occasions(
