@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.qc.features.daily import daily_as_of, unit_features
-from pulsefront.qc.features.history import history_from_frames
+from pulsefront.qc.features.history import _csv_text, history_from_frames
 from pulsefront.qc.features.peers import fill_peers, fleet_levels
 from pulsefront.qc.features.schema import FeatureSchema, schema_of
 from pulsefront.qc.records import (
@@ -26,6 +27,18 @@ def history(frame, services=None, events=None):
     services = empty_frame(SERVICE_COLUMNS) if services is None else services
     events = empty_frame(EVENT_COLUMNS) if events is None else events
     return history_from_frames(units, frame, events, services)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=4), st.integers(-9, 2**40), st.floats(allow_infinity=False)),
+        max_size=4,
+    )
+)
+def test_text_that_is_hashed_is_that_of_pandas(rows):
+    """Hashes of earlier nights stay what they were."""
+    frame = pd.DataFrame(rows, columns=['code, or "name"', "at", "hours"])
+    assert _csv_text(frame) == frame.to_csv(index=False)
 
 
 @settings(max_examples=15, deadline=None)

@@ -186,13 +186,13 @@ def in_service(
     Most sites log a service when it is done; then nothing is known to be open.
     """
     found = np.zeros((len(components), len(as_of_s)), dtype=np.bool_)
-    for row in services.to_dict("records"):
-        if row["kind"] in {"corrective", "upgrade"}:
-            open_now = (as_of_s >= max(row["logged_at"], row["reported_at"])) & (
-                as_of_s < row["completed_at"]
-            )
+    names = ("kind", "component_id", "logged_at", "reported_at", "completed_at")
+    rows = zip(*(services[name].tolist() for name in names), strict=True)
+    for kind, owner, logged_s, reported_s, completed_s in rows:
+        if kind in {"corrective", "upgrade"}:
+            open_now = (as_of_s >= max(logged_s, reported_s)) & (as_of_s < completed_s)
             for c, component in enumerate(components):
-                if row["component_id"] in {"", component}:
+                if owner in {"", component}:
                     found[c] |= open_now
     return found
 

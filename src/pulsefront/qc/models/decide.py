@@ -233,10 +233,11 @@ def explain(
     base = estimator.log_odds(values)
     columns = estimator.columns
     sunk = np.empty((len(values), len(columns)))
+    changed = values.copy()
     for k, column in enumerate(columns):
-        changed = values.copy()
         changed[:, column] = typical[column]
         sunk[:, k] = base - estimator.log_odds(changed)
+        changed[:, column] = values[:, column]
     order = np.argsort(-sunk, axis=1, kind="stable")[:, :most]
     return [
         [

@@ -13,7 +13,7 @@ from pulsefront.qc.models.input_drift import NightDrift
 from pulsefront.qc.nightly.run import SCORE_COLUMNS, ScoreRow, ScoreRun
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
-from pulsefront.qc.store.rows import insert_new
+from pulsefront.qc.store.writing import insert_columns, insert_new
 
 __all__ = ["last_run", "read_run", "save_drift", "save_run"]
 
@@ -22,8 +22,8 @@ def save_run(connection: sa.Connection, run: ScoreRun, *, made_s: int) -> ScoreR
     """Add a run; return it as it was saved first, when what is told beside the scores was known."""
     r = tables.score_run
     known = connection.execute(sa.select(r).where(r.c.run_id == run.run_id)).first()
-    rows = [row.as_dict() for row in run.rows]
-    connection.execute(insert_new(connection, schema.score), rows)
+    scores = {name: [getattr(row, name) for row in run.rows] for name in SCORE_COLUMNS}
+    insert_columns(connection, schema.score, scores)
     if known is not None:
         failed = json.loads(known.failed_units or "{}")
         return replace(run, quarantined=known.quarantined, failed_units=failed)

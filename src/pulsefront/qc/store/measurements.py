@@ -18,7 +18,14 @@ import sqlalchemy as sa
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.known import order_times
-from pulsefront.qc.store.writing import PER_QUERY, Writing, insert_new, none, pieces, turns_of
+from pulsefront.qc.store.writing import (
+    PER_QUERY,
+    Writing,
+    insert_columns,
+    none,
+    pieces,
+    turns_of,
+)
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["MeasurementWriter", "end_measurements"]
@@ -174,18 +181,10 @@ def _late(rows: pd.DataFrame) -> int:
 
 def _insert(connection: sa.Connection, rows: pd.DataFrame, source_id: int) -> None:
     names = ("series_id", "measured_at", "available_at", "value", "context_id")
-    columns: list[list[Any]] = [rows[name].tolist() for name in names]
-    columns[3] = [None if value != value else value for value in columns[3]]  # noqa: PLR0124
-    columns.append([source_id] * len(rows))
-    statement = insert_new(connection, schema.measurement)
-    if connection.dialect.name == "sqlite":
-        # The same statement with bare tuples, which saves a dictionary per record.
-        text = str(statement.compile(dialect=connection.dialect))
-        connection.exec_driver_sql(text, list(zip(*columns, strict=True)))
-        return
-    keys = (*names, "source_id")
-    content = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
-    connection.execute(statement, content)
+    columns: dict[str, list[Any]] = {name: rows[name].tolist() for name in names}
+    columns["value"] = [None if v != v else v for v in columns["value"]]  # noqa: PLR0124 - NaN
+    columns["source_id"] = [source_id] * len(rows)
+    insert_columns(connection, schema.measurement, columns)
 
 
 def _replace(connection: sa.Connection, rows: pd.DataFrame, writing: Writing) -> None:
