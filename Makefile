@@ -61,7 +61,8 @@ peers: $(VENV)/installed-peers
 fuzz: $(VENV)/installed-dev
 	PULSEFRONT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz -s
 
-# Every study in sim_data/studies, at full length, and a page of measured files if there are any.
+# Every study in sim_data/studies, at full length, a page of measured files if there are any, and a
+# month of QC nights with faults.
 studies: $(VENV)/installed
 	@if [ -d "$(MEASURED)" ]; then $(BIN)/pulsefront gallery "$(MEASURED)" --out $(OUT)/measured.html; \
 	else echo "no measured files in $(MEASURED): their page is left out"; fi
@@ -70,6 +71,7 @@ studies: $(VENV)/installed
 	    $(BIN)/pulsefront run $$name --out $(OUT)/$$name; \
 	done
 	$(BIN)/pulsefront qc backtest --fleet reference --out $(OUT)/qc_reference
+	$(BIN)/pulsefront qc rehearse --out $(OUT)/qc_rehearsal
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

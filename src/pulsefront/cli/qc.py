@@ -14,6 +14,7 @@ from pulsefront.cli import (
     qc_inputs,
     qc_models,
     qc_night,
+    qc_rehearse,
     qc_report,
     qc_score,
 )
@@ -59,6 +60,7 @@ app.command("new-mapping")(qc_inputs.new_mapping)
 app.command("train")(qc_models.train)
 app.command("score")(qc_score.score)
 app.command("night")(qc_night.night)
+app.command("rehearse")(qc_rehearse.rehearse)
 app.command("report")(qc_report.report)
 app.add_typer(qc_alerts.app, name="alerts")
 app.add_typer(qc_models.app, name="models")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,7 +181,7 @@ def candidates_of(text: str) -> tuple[str, ...]:
 
 def day_of(text: str) -> str:
     """Return a day as YYYY-MM-DD, today and yesterday too."""
-    today = datetime.now(UTC).date()
+    today = datetime.fromtimestamp(time.time(), UTC).date()
     named = {"today": today, "yesterday": today - timedelta(days=1)}
     return named[text].isoformat() if text in named else text
 

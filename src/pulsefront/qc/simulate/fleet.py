@@ -38,7 +38,14 @@ from pulsefront.qc.simulate.signals import draw_signals
 from pulsefront.qc.simulate.timeline import draw_timeline
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["SimulatedUnit", "read_failures", "simulate_units", "write_fleet"]
+__all__ = [
+    "SimulatedUnit",
+    "read_failures",
+    "simulate_units",
+    "site_toml",
+    "write_fleet",
+    "write_logs",
+]
 
 
 @dataclass(frozen=True)
@@ -99,18 +106,24 @@ def write_fleet(settings: FleetSettings, folder: Path, *, report: Report = silen
     truth = []
     for done, unit in enumerate(simulate_units(settings), start=1):
         truth.append(unit.failures)
-        for name in ("units", "measurements", "events", "services"):
-            frame = getattr(unit, name).drop(columns=list(FILE_COLUMNS), errors="ignore")
-            times = [c for c in frame.columns if c.endswith(("_at", "_on", "_from", "_to"))]
-            for column in times:
-                frame[column] = _iso(frame[column].to_numpy())
-            path = folder / "logs" / f"{unit.unit_id}_{name}.csv"
-            path.parent.mkdir(exist_ok=True)
-            frame.to_csv(path, index=False)
-            written.append(path)
+        written += write_logs(unit, folder / "logs")
         report(done, settings.scanners)
     pd.concat(truth, ignore_index=True).to_csv(folder / "failures.csv", index=False)
-    (folder / "site.toml").write_text(_site_toml(settings), encoding="utf-8")
+    (folder / "site.toml").write_text(site_toml(settings), encoding="utf-8")
+    return written
+
+
+def write_logs(unit: SimulatedUnit, folder: Path) -> list[Path]:
+    """Write what a site would export of a scanner, with the times when it became known."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in ("units", "measurements", "events", "services"):
+        frame = getattr(unit, name).drop(columns=list(FILE_COLUMNS), errors="ignore")
+        times = [c for c in frame.columns if c.endswith(("_at", "_on", "_from", "_to"))]
+        for column in times:
+            frame[column] = _iso(frame[column].to_numpy())
+        written.append(folder / f"{unit.unit_id}_{name}.csv")
+        frame.to_csv(written[-1], index=False)
     return written
 
 
@@ -142,7 +155,8 @@ def _iso(seconds: np.ndarray) -> np.ndarray:
     return np.where(seconds == 0, "", texts)
 
 
-def _site_toml(settings: FleetSettings) -> str:
+def site_toml(settings: FleetSettings) -> str:
+    """Return the site's file that reads what `write_logs` writes."""
     lines = [f'site = "{settings.name}"', 'timezone = "UTC"', ""]
     columns = {
         "unit": [c for c in UNIT_COLUMNS if not c.startswith("active")],
