@@ -100,7 +100,7 @@ def test_common_model_is_tried_beside_a_sites_own_and_takes_over(federated, stor
     db.write_bytes((stores / "west.db").read_bytes())
     own, common = tmp_path / "own.zip", tmp_path / "common.zip"
     for command in (
-        ("train", "--db", db, "--out", own, "--model", "hazard", "--folds", 2),
+        ("train", "--db", db, "--out", own, "--model", "blend", "--folds", 2),
         ("federate", "model", folder / "plan.json", "--db", db, "--out", common),
     ):
         code, output = call(*command)

@@ -219,8 +219,8 @@ def test_database_that_another_program_locks_is_one_line_and_the_next_job_mends_
 ):
     tune = engine._tune_sqlite
 
-    def impatient(connection, record):
-        tune(connection, record)
+    def impatient(path, connection, record):
+        tune(path, connection, record)
         connection.execute("PRAGMA busy_timeout=50")
 
     monkeypatch.setattr(engine, "_tune_sqlite", impatient)
@@ -236,8 +236,8 @@ def test_database_that_another_program_locks_is_one_line_and_the_next_job_mends_
 def test_full_disk_is_one_line_and_the_next_job_mends_it(site, monkeypatch):
     tune = engine._tune_sqlite
 
-    def full(connection, record):
-        tune(connection, record)
+    def full(path, connection, record):
+        tune(path, connection, record)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count={pages}")
 

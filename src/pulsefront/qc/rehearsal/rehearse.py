@@ -261,7 +261,7 @@ def _prepare(
         ingest(store, files, site, now_s=eve_s - 3600)
         training = stored_fleet(store, Target(), daily_from=0.45)
         plan = BacktestSettings(folds=2, bootstrap_replicates=20)
-        save_model(fit_model(training, plan, name="hazard"), folder / "model.zip")
+        save_model(fit_model(training, plan), folder / "model.zip")
         register(store, load_model(folder / "model.zip"), who="rehearsal")
     shutil.rmtree(history)
     (folder / "notify.toml").unlink()
