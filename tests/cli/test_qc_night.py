@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -65,6 +66,41 @@ def test_night_ends_in_files_for_their_owner_and_metrics_for_all(site):
     assert modes.pop("pulsefront_qc.prom") == 0o644
     assert set(modes.values()) == {0o640}
     assert {f"scores_{DAY}.csv", f"scores_{DAY}.json", "quarantine.csv"} <= set(modes)
+
+
+def test_site_without_a_model_gets_page_and_metrics_and_a_damaged_model_does_not(site):
+    (site / "qc.db").unlink()
+    (site / "model.zip").unlink()
+    ingest = ("ingest", site / "logs", "--db", site / "qc.db", "--site", site / "site.toml")
+    assert call(*ingest)[0] == 0
+    code, output = night(site)
+    assert code == 0, output
+    assert last(output) == "night: exit code 0, done (ingest 0, score 0, quarantine 0)"
+    assert "no model yet" in output
+    page = (site / "out" / "night.html").read_text()
+    known = int(re.search(r"no model yet: (\d+) failures are known", page)[1])
+    assert known > 0
+    assert f"pulsefront qc train --db {site}/qc.db --out model.zip" in page
+    metrics = (site / "out" / "pulsefront_qc.prom").read_text()
+    assert "pulsefront_qc_quarantined 0.0" in metrics
+    assert re.search(r"pulsefront_qc_scored\{.*\} 0\.0", metrics)
+    before = {path.name: path.read_bytes() for path in (site / "out").iterdir()}
+    assert night(site)[0] == 0
+    assert {path.name: path.read_bytes() for path in (site / "out").iterdir()} == before
+    again = ("report", "--db", site / "qc.db", "--out", site / "again.html", "--as-of", DAY)
+    assert call(*again)[0] == 0
+    assert (site / "again.html").read_text() == page
+    assert call(*again[:-2])[0] == 0  # of the day of the newest reading
+    (site / "model.zip").write_bytes(b"PK damaged")
+    assert night(site, "--model", site / "model.zip")[0] == 4
+
+
+def test_damaged_model_of_the_store_is_code_4(site):
+    with closing(sqlite3.connect(site / "qc.db")) as connection, connection:
+        connection.execute("UPDATE model SET content = x'00'")
+    code, output = night(site)
+    assert code == 4, output
+    assert not (site / "out" / "night.html").exists()
 
 
 def test_second_night_of_a_day_leaves_the_same_bytes(site):
@@ -148,14 +184,16 @@ def test_night_waits_where_the_store_stopped_the_ingest_half_way(site, monkeypat
     assert is_scored(site)
 
 
-def test_store_without_a_model_is_exit_4_and_the_logs_are_in_it(site):
+def test_store_that_a_given_model_scored_is_exit_4_without_it_and_keeps_its_page(site):
     with closing(sqlite3.connect(site / "qc.db")) as database:
         database.execute("DELETE FROM model_change")
         database.commit()
+    assert night(site, "--model", site / "model.zip")[0] == 0
+    before = {path.name: path.read_bytes() for path in (site / "out").iterdir()}
     code, output = night(site)
     assert code == 4
     assert "(ingest 0, score 4, quarantine 0)" in last(output)
-    assert night(site, "--model", site / "model.zip")[0] == 0
+    assert {path.name: path.read_bytes() for path in (site / "out").iterdir()} == before
 
 
 def test_out_folder_that_cannot_be_made_is_exit_2(site):

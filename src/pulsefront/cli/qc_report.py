@@ -62,6 +62,7 @@ def _write_night(
     db: str, out: Path | None, as_of: str, units: list[str], model: Path | None
 ) -> Path:
     from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.nightly.unscored import has_model, unscored_night
     from pulsefront.qc.pages.night.write import night_to_tell, write_night
     from pulsefront.qc.store.database import Store
     from pulsefront.qc.times import end_of_day
@@ -71,7 +72,11 @@ def _write_night(
     instant = end_of_day(day_of(as_of)) if as_of else None
     given = load_model(model) if model else None
     with Store(db, must_exist=True) as store:
-        write_night(store, night_to_tell(store, instant), out, model=given, units=units)
+        if given is None and not has_model(store):
+            found = unscored_night(store, instant)
+            write_night(store, found.night, out, model=found.model, units=units)
+        else:
+            write_night(store, night_to_tell(store, instant), out, model=given, units=units)
     return out
 
 

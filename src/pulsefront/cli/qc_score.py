@@ -60,7 +60,7 @@ def score(
     """Score every component as of a day, and the nights that were skipped before it.
 
     Running it again gives the same bytes. A day that the clock names waits until a reading of it
-    or of a later day has come.
+    or of a later day has come. A store that has no model yet gets page and metrics without scores.
 
     Exit codes: 0 done, 1 an alert was opened (with --exit-on-alerts), 2 usage, or a file cannot be
     written, 3 data invalid, no database or no room for it, 4 model invalid, 5 another job works on
@@ -69,6 +69,7 @@ def score(
     from pulsefront.qc.alerts.notify.settings import load_settings
     from pulsefront.qc.models.model_file import load_model
     from pulsefront.qc.nightly.job import mend_outputs, models_of, nights_due
+    from pulsefront.qc.nightly.unscored import has_model
     from pulsefront.qc.store.database import Store
     from pulsefront.qc.times import end_of_day
 
@@ -76,6 +77,10 @@ def score(
     settings = load_settings(notify) if notify else None
     given = load_model(model) if model else None
     with Store(db, must_exist=True) as store:
+        if given is None and not has_model(store):
+            due = nights_due(store, instant, by_clock=as_of in _BY_CLOCK)
+            _tell_without_model(store, due, None if dry_run else out)
+            return
         models = models_of(store, given)
         if dry_run:
             _dry(store, models, instant, false_alerts, from_first=from_first)
@@ -99,6 +104,33 @@ def score(
         raise typer.Exit(EXIT_PARTIAL)
     if exit_on_alerts and opened:
         raise typer.Exit(EXIT_ALERTS)
+
+
+def _tell_without_model(store: Store, due: NightsDue, out: Path | None) -> None:
+    """Write page and metrics of the newest night that is due, of a store without a model."""
+    from pulsefront.qc.alerts.notify.messages import plain
+    from pulsefront.qc.nightly.outputs import write_metrics
+    from pulsefront.qc.nightly.unscored import unscored_night
+    from pulsefront.qc.pages.night.write import PAGE_FILE, write_night
+    from pulsefront.qc.times import DAY_S, iso_date
+
+    for note in due.notes:
+        typer.echo(f"note: {note}", err=True)
+    with progress("reading", "units") as report:
+        found = unscored_night(store, due.nights[-1], report=report)
+    run, known = found.night.run, found.model.failures
+    typer.echo(
+        f"{iso_date(run.as_of_s - DAY_S)}: no model yet, {len(run.rows)} components without a "
+        f"score: {known} failures are known; run pulsefront qc train once there are enough"
+    )
+    if out is not None:
+        write_metrics(found.night, out)
+        write_night(store, found.night, out / PAGE_FILE, model=found.model)
+        typer.echo(f"wrote {out / PAGE_FILE}")
+    for unit_id, reason in run.failed_units.items():
+        typer.echo(f"not read: {plain(unit_id)}: {plain(reason)}", err=True)
+    if run.failed_units:
+        raise typer.Exit(EXIT_PARTIAL)
 
 
 def _dry(

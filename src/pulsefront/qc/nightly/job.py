@@ -27,7 +27,15 @@ from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.times import DAY_S, iso_date
 
-__all__ = ["Models", "NightsDue", "mend_outputs", "models_of", "nights_due", "score_nights"]
+__all__ = [
+    "Models",
+    "NightsDue",
+    "mend_outputs",
+    "models_of",
+    "newest_reading",
+    "nights_due",
+    "score_nights",
+]
 
 _PATIENCE_DAYS = 4  # so long may no reading come: a weekend with two holidays
 
@@ -86,7 +94,7 @@ def nights_due(
     """
     with store.engine.connect() as connection:
         newest = newest_night(connection)
-        reading_s = _newest_reading(connection) if by_clock else None
+        reading_s = newest_reading(connection) if by_clock else None
     notes = []
     if reading_s is not None:
         known_s = (reading_s // DAY_S + 1) * DAY_S
@@ -122,7 +130,7 @@ def nights_due(
     return NightsDue(tuple(due), tuple(notes))
 
 
-def _newest_reading(connection: sa.Connection) -> int | None:
+def newest_reading(connection: sa.Connection) -> int | None:
     """Return when the newest reading was measured: consoles have clocks of their own."""
     m, s = schema.measurement, schema.series
     # Series by series the key of the table answers at once; over all rows it would read them all.

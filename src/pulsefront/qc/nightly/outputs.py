@@ -16,7 +16,7 @@ from pulsefront.qc.nightly.prometheus import textfile
 from pulsefront.qc.nightly.run import SCORE_COLUMNS
 from pulsefront.qc.times import DAY_S, iso_date
 
-__all__ = ["METRICS_FILE", "scores_file", "write_outputs", "write_private"]
+__all__ = ["METRICS_FILE", "scores_file", "write_metrics", "write_outputs", "write_private"]
 
 METRICS_FILE = "pulsefront_qc.prom"
 
@@ -64,6 +64,11 @@ def write_outputs(night: NightReport, out: Path) -> None:
     if night.newest:
         _write(out / METRICS_FILE, textfile(night), _PUBLIC)
     write_private(scores_file(out, run.as_of_s), text + "\n")  # the last one: all are there
+
+
+def write_metrics(night: NightReport, out: Path) -> None:
+    """Write the figures for Prometheus alone, of a night without scores."""
+    _write(out / METRICS_FILE, textfile(night), _PUBLIC)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pulsefront.qc.nightly.unscored import NO_MODEL
 from pulsefront.qc.pages.night.data import (
     AlertNight,
     Chart,
@@ -287,6 +288,19 @@ def _waiting(page: NightPage) -> Iterator[Advice]:
 
 
 def _model(page: NightPage) -> Iterator[Advice]:
+    if page.model.missing:
+        known = page.model.failures_known
+        yield Advice(
+            "neutral",
+            "model",
+            f"{NO_MODEL}: {counted(known, 'failure')} {'is' if known == 1 else 'are'} known",
+            "No component has a score, so that no alert can open. Charts, limits and data quality "
+            "are told all the same.",
+            "Let the job collect logs and services, and train once there are enough failures. "
+            "With few of them the model is that of simulated fleets.",
+            (),
+            page.command("train", "--out model.zip"),
+        )
     drifted = page.model.drifted
     if drifted:
         yield Advice(

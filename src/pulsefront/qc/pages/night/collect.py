@@ -14,6 +14,7 @@ from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.nightly.night import NightReport
 from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
+from pulsefront.qc.nightly.unscored import NoModel
 from pulsefront.qc.pages.night.around import marks_of, past_scores, waiting_rows
 from pulsefront.qc.pages.night.charts import choose_series, read_charts
 from pulsefront.qc.pages.night.data import (
@@ -42,7 +43,7 @@ Key = tuple[str, str]
 
 
 def collect_night(
-    store: Store, night: NightReport, model: FailureModel, *, units: Sequence[str] = ()
+    store: Store, night: NightReport, model: FailureModel | NoModel, *, units: Sequence[str] = ()
 ) -> NightPage:
     """Return the page of a night; *model* is the one that scored it.
 
@@ -108,7 +109,7 @@ def collect_night(
     )
 
 
-def _features(store: Store, run: ScoreRun, model: FailureModel) -> list[UnitFeatures]:
+def _features(store: Store, run: ScoreRun, model: FailureModel | NoModel) -> list[UnitFeatures]:
     """Return the features of a night that was scored some time ago."""
     instants = np.array([run.as_of_s], dtype=np.int64)
     return [
@@ -234,7 +235,7 @@ def _unit_risk(unit: UnitNight) -> tuple[float, float, str]:
 def _unit(
     about: Mapping[str, object],
     features: UnitFeatures | None,
-    model: FailureModel,
+    model: FailureModel | NoModel,
     components: Sequence[ComponentNight],
     charts: Sequence[Chart],
     marks: Sequence[Mark],

@@ -242,7 +242,8 @@ class ModelPanel:
 
     ``periods`` end with the whole time and are empty, like ``calibration`` and ``drift``, until
     something is known. Alerts of the periods that are not decided yet are ``undecided``. A night
-    ``in_training`` lies in the time that the model was trained on.
+    ``in_training`` lies in the time that the model was trained on. Without a model the name is
+    empty, and ``failures_known`` are those that one could learn from.
     """
 
     name: str
@@ -256,6 +257,12 @@ class ModelPanel:
     calibration: tuple[CalibrationPoint, ...] = ()
     drift: tuple[DriftRow, ...] = ()
     in_training: bool = False
+    failures_known: int = 0
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is no model yet."""
+        return not self.name
 
     @property
     def drifted(self) -> tuple[DriftRow, ...]:

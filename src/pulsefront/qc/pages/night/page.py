@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from pulsefront.qc.nightly.unscored import NO_MODEL
 from pulsefront.qc.pages.night.advice import Advice, advice, in_hand
 from pulsefront.qc.pages.night.around import SCORE_DAYS
 from pulsefront.qc.pages.night.data import ComponentNight, NightPage, UnitNight
@@ -61,8 +62,8 @@ def render_night(page: NightPage) -> str:
         "title": f"Night of {day_words(last_day)}",
         "subtitle": f"{counted(len(page.units), 'scanner')}"
         + (f" of {counted(len(sites), 'site')}" if len(sites) > 1 else "")
-        + f", {counted(len(page.components), 'component')}; a failure foreseen "
-        f"{page.lead_days} to {page.lead_days + page.horizon_days} days ahead",
+        + f", {counted(len(page.components), 'component')}; "
+        + (NO_MODEL if page.model.missing else _ahead(page)),
         "facts": _facts(page),
         "tiles": Tiles(_counts(page)),
         "advice": todo,
@@ -80,6 +81,7 @@ def render_night(page: NightPage) -> str:
         "score_days": SCORE_DAYS,
         "rate": false_alert_words(page),
         "quality": quality_blocks(page),
+        "has_model": not page.model.missing,
         "model": model_facts(page),
         "life": life_blocks(page),
     }
@@ -95,12 +97,17 @@ def render_night(page: NightPage) -> str:
     )
 
 
+def _ahead(page: NightPage) -> str:
+    until = page.lead_days + page.horizon_days
+    return f"a failure foreseen {page.lead_days} to {until} days ahead"
+
+
 def _facts(page: NightPage) -> dict[str, str]:
     kind = MODEL_NAMES.get(page.model.name, page.model.name)
     return {
         "Known until": f"{date_words(page.as_of_s - DAY_S)}, 24:00 UTC",
         "Run": page.run_id,
-        "Model": f"{kind}, {page.model.file_hash[:12]}",
+        "Model": NO_MODEL if page.model.missing else f"{kind}, {page.model.file_hash[:12]}",
         "Version": page.model.version,
         **page.facts,
     }

@@ -6,6 +6,7 @@ from pulsefront import __version__
 from pulsefront.qc.models.life import ModelLife, PeriodFigures
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.nightly.night import NightReport
+from pulsefront.qc.nightly.unscored import NoModel
 from pulsefront.qc.pages.night.data import CalibrationPoint, DriftRow, ModelPanel, ModelPeriod
 from pulsefront.qc.pages.words import spoken
 from pulsefront.qc.times import DAY_S, iso_date
@@ -13,8 +14,10 @@ from pulsefront.qc.times import DAY_S, iso_date
 __all__ = ["model_panel"]
 
 
-def model_panel(night: NightReport, model: FailureModel) -> ModelPanel:
+def model_panel(night: NightReport, model: FailureModel | NoModel) -> ModelPanel:
     """Return the model with its life and the drift of its inputs."""
+    if isinstance(model, NoModel):
+        return ModelPanel("", "", night.run.code, "", 1.0, 0.0, failures_known=model.failures)
     run, facts, life = night.run, model.training, night.life
     return ModelPanel(
         name=run.model_name or model.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulsefront.evaluate.intervals import Interval
+from pulsefront.qc.nightly.unscored import NO_MODEL
 from pulsefront.qc.pages.night.data import DriftRow, ModelPeriod, NightPage
 from pulsefront.qc.pages.night.wording import counted, date_words, percent
 from pulsefront.qc.pages.words import MODEL_NAMES, level
@@ -92,6 +93,8 @@ def _gaps(page: NightPage) -> list[tuple[str, str]]:
 def model_facts(page: NightPage) -> dict[str, str]:
     """Return what the model is."""
     model = page.model
+    if model.missing:
+        return {"Kind": NO_MODEL, "Failures known": str(model.failures_known)}
     return {
         "Kind": MODEL_NAMES.get(model.name, model.name),
         "SHA-256": model.file_hash,
@@ -110,6 +113,14 @@ def false_alert_words(page: NightPage) -> str:
 def life_blocks(page: NightPage) -> list[Block]:
     """Return what the model has been worth so far, and how far its inputs have moved."""
     model = page.model
+    if model.missing:
+        return [
+            Paragraph(
+                "Nothing is foreseen without a model. Control charts, limits and data quality on "
+                "this page need none. A model learns from failures: corrective services with the "
+                f"day on which they were reported; {model.failures_known} are known."
+            )
+        ]
     blocks: list[Block] = []
     if model.in_training:
         blocks.append(

@@ -124,8 +124,9 @@ def _bar(page: NightPage, part: ComponentNight) -> Markup:
         x, low, high = (_across(value) for value in (p.value, p.low, p.high))
         shapes.append(f'<path class="range" d="M{low:.1f} 28.5H{high:.1f}"/>')
         shapes.append(f'<circle class="dot" cx="{x:.1f}" cy="28.5" r="3.2"/>')
-    tick = _across(page.model.threshold)
-    shapes.append(f'<path class="tick" d="M{tick:.1f} 24v9"/>')
+    if not page.model.missing:
+        tick = _across(page.model.threshold)
+        shapes.append(f'<path class="tick" d="M{tick:.1f} 24v9"/>')
     return Markup(  # noqa: S704
         f'<svg viewBox="0 0 {_WIDTH:.0f} 34">{"".join(shapes)}</svg>'
     )

@@ -12,6 +12,7 @@ from pulsefront.qc.alerts.ledger import newest_night
 from pulsefront.qc.models.model_file import FailureModel, ModelInvalid, model_of_bytes
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.outputs import write_private
+from pulsefront.qc.nightly.unscored import NoModel
 from pulsefront.qc.pages.night.collect import collect_night
 from pulsefront.qc.pages.night.page import render_night
 from pulsefront.qc.store import alert_tables as tables
@@ -45,7 +46,7 @@ def write_night(
     night: NightReport,
     path: Path,
     *,
-    model: FailureModel | None = None,
+    model: FailureModel | NoModel | None = None,
     units: Sequence[str] = (),
 ) -> None:
     """Write the page of a night, for its owner and the group to read.
