@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
+from pulsefront import hdf5
 from pulsefront.hdf5 import atomic_hdf5
 
 # HDF5 crashes at a later, unrelated call if it is left with a file that it could not write: the
@@ -71,3 +74,35 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
     with h5py.File(path, "r") as file:
         assert file["x"][...].tolist() == [0, 1, 2]
     assert [entry.name for entry in path.parent.iterdir()] == ["a.h5"]
+
+
+def test_ctrl_c_inside_hdf5_is_put_off_until_it_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off there, the file could not be closed: "Can't decrement id ref count"."""
+    path = tmp_path / "a.h5"
+    calls = []
+
+    def interrupting(data: object) -> memoryview:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return memoryview(data)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hdf5, "memoryview", interrupting, raising=False)
+
+    def write() -> None:
+        with atomic_hdf5(path) as file:
+            file["a"] = np.zeros(100_000)
+            file.flush()
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        write()
+    assert len(calls) > 1
+    assert stopped.value.__context__ is None
+    assert list(tmp_path.iterdir()) == []
+    # Outside of HDF5 it comes at once, and the way it is taken is as before.
+    with pytest.raises(KeyboardInterrupt), atomic_hdf5(path):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import h5py
@@ -22,14 +25,19 @@ __all__ = ["atomic_hdf5", "hdf5_disk_errors", "let_go"]
 def atomic_hdf5(target: str | Path, **options: Any) -> Iterator[h5py.File]:
     """Yield a new HDF5 file that becomes *target* when the block succeeds.
 
-    A full disk shows at the next ``flush()`` of the file, and at the end of the block.
+    A full disk shows at the next ``flush()`` of the file, and at the end of the block. So does
+    Ctrl-C, where it comes while HDF5 is at work.
 
     Raises
     ------
     PulsefrontError
         The file cannot be written.
     """
-    with atomic_path(target) as temporary, _EnduringStream(temporary, "w+b") as stream:
+    with (
+        atomic_path(target) as temporary,
+        _EnduringStream(temporary, "w+b") as stream,
+        _put_off_interrupts(stream),
+    ):
         try:
             with _NewFile(stream, "w", **options) as file:
                 file.stream = stream
@@ -49,6 +57,7 @@ class _EnduringStream(io.FileIO):
     """
 
     failure: OSError | None = None
+    interrupted = False
 
     def write(self, data: Any, /) -> int:
         view = memoryview(data).cast("B")
@@ -68,8 +77,39 @@ class _EnduringStream(io.FileIO):
             return size or 0
 
     def raise_failure(self) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
         if self.failure is not None:
             raise self.failure
+
+
+@contextmanager
+def _put_off_interrupts(stream: _EnduringStream) -> Iterator[None]:
+    """Keep Ctrl-C out of HDF5's own work: what is broken off there cannot be closed.
+
+    *stream* says afterwards that it came. Elsewhere it is raised at once, as ever.
+    """
+    at_once = signal.getsignal(signal.SIGINT)
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or at_once is not signal.default_int_handler:
+        yield
+        return
+
+    def put_off(number: int, frame: FrameType | None) -> None:
+        inner = frame
+        while inner is not None:
+            inside_h5py = inner.f_globals.get("__name__", "").partition(".")[0] == "h5py"
+            if inside_h5py or inner.f_locals.get("self") is stream:
+                stream.interrupted = True
+                return
+            inner = inner.f_back
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, put_off)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, at_once)
 
 
 class _NewFile(h5py.File):  # type: ignore[misc]  # h5py has no types

@@ -84,8 +84,8 @@ def _lines(title: str, unit: str, seconds_between_lines: float) -> Report:
         if now - last < seconds_between_lines and (done < total or not total):
             return
         last = now
-        left = (total - done) / rate if rate > 0 else float("nan")
-        of, until = (f" of {total:,}", f", {left:.0f} s left") if total else ("", "")
+        of = f" of {total:,}" if total else ""
+        until = f", {(total - done) / rate:.0f} s left" if total and rate > 0 else ""
         sys.stderr.write(f"{title}: {done:,}{of} {unit}, {_rate_text(rate, unit)}{until}\n")
         sys.stderr.flush()
 

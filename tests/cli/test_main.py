@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from pulsefront.cli.main import app
+from pulsefront.cli.main import app, main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "hls4ml", "onnx", "onnxruntime", "numba", "sklearn", "pandas", "matplotlib")
@@ -75,3 +75,50 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_unknown_command_and_version() -> None:
     assert run("rnu").returncode == 2
     assert run("--version").stdout.startswith("pulsefront ")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def interrupt_and_stumble(*_: object, **__: object) -> None:
+    """As h5py does where Ctrl-C breaks a write off and the file cannot be closed."""
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise RuntimeError("Can't decrement id ref count")
+
+
+@pytest.mark.parametrize("stop", [interrupt, interrupt_and_stumble])
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("ingest a.dat --out b.h5", "nothing was written"),
+        ("ingest a.dat --out b.h5 --append", "the events that were added by then stay"),
+        ("pickoff a.dat --out b", "nothing was written"),
+        ("inspect a.dat", "nothing was written"),
+        ("run timing_lyso_pair", "run the same command again to go on"),
+    ],
+)
+def test_ctrl_c_is_one_line(
+    words: str,
+    kept: str,
+    stop: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """ingest ended in 82 lines of traceback, pickoff without a word."""
+    for name in (
+        "pulsefront.events.ingest.ingest",
+        "pulsefront.events.ingest.open_sources",
+        "pulsefront.studies.run.run_study",
+    ):
+        monkeypatch.setattr(name, stop)
+    monkeypatch.setattr(sys, "argv", ["pulsefront", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 130
+    assert len(told) == 1
+    assert told[0].startswith("pulsefront: interrupted; ")
+    assert kept in told[0]

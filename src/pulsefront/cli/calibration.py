@@ -233,6 +233,7 @@ def split(
     strict: Strict = False,
 ) -> None:
     """Split a point-source set for training and test, and show that nothing leaks."""
+    from pulsefront.errors import DataError
     from pulsefront.events.ingest import open_sources
     from pulsefront.measured.scans import SplitReport, load_labels, split_scan_set
     from pulsefront.progress import progress
@@ -241,6 +242,8 @@ def split(
     with warnings_on_stderr(), progress("split", "events") as report:
         source = open_sources([file], read_options(strict=strict))
         labels = load_labels(source, report=report)
+    if not len(labels):
+        raise DataError("holds no events", file=file)
     found, leaks = split_scan_set(
         labels, seed=seed, apart=names, least_distance_mm=least_distance_mm
     )
@@ -278,7 +281,8 @@ def _apply(opened: EventFile, using: Path, out: Path) -> None:
         def counted() -> Iterator[EventTable]:
             nonlocal inside
             for table in source.reported(report):
-                inside += int((table["in_photopeak"].reshape(len(table), -1).all(axis=1)).sum())
+                passed = table["in_photopeak"]
+                inside += int(passed.all(axis=tuple(range(1, passed.ndim))).sum())
                 yield table
 
         count = store.write_stream(counted(), out)

@@ -200,10 +200,12 @@ def _inspected_events(
     if found.pulse_status:
         lines.append(f"first pulses, measured: {counted_status(found.pulse_status)}")
     for column in found.columns:
+        # Of no events, or of no number among them, there is no range.
+        known = column.lowest <= column.highest
+        ends = f"{column.lowest:.6g} to {column.highest:.6g}" if known else "no values"
         shape = "".join(f"[{length}]" for length in column.shape)
         lines.append(
-            f"  {column.name}{shape} {column.dtype}, {column.unit}: {column.description}; "
-            f"{column.lowest:.6g} to {column.highest:.6g}"
+            f"  {column.name}{shape} {column.dtype}, {column.unit}: {column.description}; {ends}"
         )
     for name, value in found.provenance.items():
         told = str(value)

@@ -14,6 +14,9 @@ from pulsefront.extras import missing_extra
 
 __all__ = ["app", "main"]
 
+GO_ON = ("run", "simulate", "qc")
+"""Commands that go on where they were stopped."""
+
 app = typer.Typer(
     name="pulsefront",
     help="Small neural networks for radiation-detector front ends, proved to the bit, "
@@ -89,26 +92,48 @@ _register()
 
 
 def main() -> NoReturn:
-    """Run the command line; a `PulsefrontError` becomes one line and its exit code."""
-    debug = "--debug" in sys.argv[1:2]
+    """Run the command line; what a user can mend, and Ctrl-C, become one line and an exit code."""
     try:
         app()
-    except PulsefrontError as error:
-        if debug:
+    except BaseException as error:
+        told = None if "--debug" in sys.argv[1:2] else _told(error)
+        if told is None:
             raise
-        _fail(str(error), error.exit_code)
-    except ModuleNotFoundError as error:
-        missing = missing_extra(error, needed_for="this command")
-        if debug or missing is None:
-            raise
-        _fail(str(missing), missing.exit_code)
-    except OSError as error:
-        if debug or error.errno != errno.ENOSPC:
-            raise
-        _fail("the disk is full; free some space and run the command again", 2)
-    except KeyboardInterrupt:
-        _fail("interrupted; run the same command again to go on", 130)
+        _fail(*told)
     sys.exit(0)
+
+
+def _told(error: BaseException) -> tuple[str, int] | None:
+    """Return the line and the exit code of an error; None where it is no user's."""
+    if _was_interrupted(error):
+        return f"interrupted{_kept(sys.argv[1:])}", 130
+    if isinstance(error, PulsefrontError):
+        return str(error), error.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        missing = missing_extra(error, needed_for="this command")
+        return None if missing is None else (str(missing), missing.exit_code)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full; free some space and run the command again", 2
+    return None
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C is behind an error: what it breaks off may fail once more."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _kept(words: list[str]) -> str:
+    """Return what an interrupted command leaves behind, by its words."""
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command in GO_ON:
+        return "; run the same command again to go on"
+    if command == "ingest" and "--append" in words:
+        return "; the events that were added by then stay in the store"
+    if "--synthesize" in words:  # the export may be there, and its synthesis not
+        return ""
+    return "; nothing was written"
 
 
 def _fail(line: str, exit_code: int) -> NoReturn:

@@ -86,7 +86,8 @@ class PairColumns:
         """Return (event,): whole milliseconds before the earlier hit; None without times."""
         if self.time is None:
             return None
-        values = table[self.time].reshape(len(table), -1).min(axis=1)
+        times = table[self.time]
+        values = times.min(axis=tuple(range(1, times.ndim)))
         ticks = TICKS_PER_MS[self.time]
         if values.dtype.kind in "iu" and ticks >= 1:
             # The picoseconds of a long run are more than a float holds.

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ToolMissing
@@ -54,7 +55,7 @@ def flatten(table: EventTable) -> dict[str, NDArray[Any]]:
         if values.ndim == 1:
             columns[name] = values
         else:
-            flat = values.reshape(len(values), -1)
+            flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
             columns |= {f"{name}_{c}": flat[:, c] for c in range(flat.shape[1])}
     return {**columns, "status": table.status}
 

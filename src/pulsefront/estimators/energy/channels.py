@@ -44,7 +44,10 @@ def channel_gains(charges: NDArray[Any], *, least_events: int = 100) -> Floats:
     few = np.flatnonzero(finite.sum(axis=0) < least_events)
     if len(few):
         raise DataError(
-            "too few events", field=f"channel {few[0]}", value=int(finite[:, few[0]].sum())
+            "too few events",
+            field=f"channel {few[0]}",
+            value=int(finite[:, few[0]].sum()),
+            remedy=f"at least {least_events} are needed",
         )
     upper = np.nanpercentile(np.where(finite, charges, np.nan), 95, axis=0)
     dead = np.flatnonzero(~(upper > 0))

@@ -222,7 +222,12 @@ def spectrum_of(charge: NDArray[Any]) -> Spectrum:
     charge = np.asarray(charge, np.float64)
     charge = charge[np.isfinite(charge)]
     if len(charge) < LEAST_VALUES:
-        raise DataError("too few events for a photopeak", field="charge", value=len(charge))
+        raise DataError(
+            "too few events for a photopeak",
+            field="charge",
+            value=len(charge),
+            remedy=f"at least {LEAST_VALUES} are needed",
+        )
     top = float(np.quantile(charge, 0.999)) * 1.1
     if not top > 0:
         raise DataError("no peak in the spectrum", field="charge", remedy="check the polarity")

@@ -69,7 +69,7 @@ def open_csv(path: Path, options: ReadOptions) -> EventFile:
             remedy="say delimiter and decimal in the mapping file",
         )
     names = list(layout.names)
-    mapping = load_mapping(options, path, names)
+    mapping = load_mapping(options, path, names, empty=path.stat().st_size <= layout.rows_at)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group}, key=names.index)
     whole = _whole_columns(path, layout, wanted)

@@ -89,7 +89,9 @@ class TableMapping(FrozenModel):
         }
 
 
-def load_mapping(options: ReadOptions, path: Path, arrays: Sequence[str]) -> TableMapping:
+def load_mapping(
+    options: ReadOptions, path: Path, arrays: Sequence[str], *, empty: bool = False
+) -> TableMapping:
     """Return the mapping for *path*, which holds *arrays*.
 
     Where the file is only looked at, every array stands for itself without one.
@@ -98,6 +100,8 @@ def load_mapping(options: ReadOptions, path: Path, arrays: Sequence[str]) -> Tab
     ------
     ConfigError
         None is given, or it cannot be used.
+    DataError
+        None is given, and there is nothing to map: *empty*.
     """
     if options.mapping is not None:
         return TableMapping.from_toml(options.mapping)
@@ -108,6 +112,12 @@ def load_mapping(options: ReadOptions, path: Path, arrays: Sequence[str]) -> Tab
         }
         return TableMapping(columns=columns)
     listed = ", ".join(arrays[:12]) + (" …" if len(arrays) > 12 else "")
+    if empty:
+        raise DataError(
+            f"the table is empty: it names {listed}, and holds no rows",
+            file=path,
+            remedy="a run without events, or a copy that failed: compare it with its source",
+        )
     raise ConfigError(
         f"needs a mapping file that says what is what; it holds {listed}",
         file=path,

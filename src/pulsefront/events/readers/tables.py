@@ -65,7 +65,7 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
         names = list(file.schema_arrow.names)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable("Parquet", path, error) from None
-    mapping = load_mapping(options, path, names)
+    mapping = load_mapping(options, path, names, empty=file.metadata.num_rows == 0)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group})
 
@@ -175,7 +175,8 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
 def _open_arrays(name: str, path: Path, options: ReadOptions, arrays: dict[str, Any]) -> EventFile:
     """Open arrays that can be sliced along the events."""
     names = [key for key, array in arrays.items() if len(array.shape) > 0]
-    mapping = load_mapping(options, path, names)
+    empty = not any(arrays[name].shape[0] for name in names)
+    mapping = load_mapping(options, path, names, empty=empty)
     sources = resolve_sources(mapping, names, path)
     wanted = sorted({source for group in sources.values() for source in group})
     counts = {source: int(arrays[source].shape[0]) for source in wanted}

@@ -69,7 +69,7 @@ def open_calibrated(
             if calibration.time_column is not None:
                 columns |= _corrected_times(table.columns, calibration)
             status = table.status.copy()
-            whole = inside.reshape(len(inside), -1).all(axis=1)
+            whole = inside.all(axis=tuple(range(1, inside.ndim)))
             mark(status, np.asarray(~whole), Status.OUTSIDE_WINDOW)
             yield EventTable(columns, quantities, status, provenance)
 

@@ -106,6 +106,10 @@ def calibrate(
     time = time or next((name for name in TIMES if name in source.quantities), None)
     wanted = [column, "channel", "known_difference_ns", "amplitude_adc", *([time] if time else [])]
     events = collect(source, wanted, report=report)
+    if not len(events):
+        raise DataError(
+            "holds no events" + (" without flags" if source.count else ""), file=source.path
+        )
     decided = layout or _layout(events, column, source)
     gains: tuple[float, ...] = ()
     if decided == "sum":
@@ -114,7 +118,13 @@ def calibrate(
     few = {number: len(values) for number, values in charges.items() if len(values) < LEAST_EVENTS}
     channels = tuple(number for number in charges if number not in few)
     if not channels:
-        raise DataError("too few events without flags", file=source.path, value=len(events))
+        raise DataError(
+            "too few events without flags",
+            file=source.path,
+            value=len(events),
+            remedy=f"at least {LEAST_EVENTS} are needed of a channel"
+            + ("" if len(few) < 2 else f", of which the fullest has {max(few.values())}"),
+        )
     energies = _energies(charges, channels, decided, peaks_kev, source, column)
     doubts = _doubts(charges, channels, decided, energies)
     for doubt in doubts:
