@@ -49,3 +49,29 @@ def test_endless_cell_costs_its_row_alone(tmp_path):
     assert frame["value"].tolist() == [1.5, 2.5]
     assert len(rejects) == 1
     assert "field larger" in rejects[0].reason
+
+
+@pytest.mark.parametrize("last", ['"ok"', ""])
+def test_stray_quote_costs_no_reading(tmp_path, last):
+    """Sixteen of twenty readings between an opening quote and a later one were gone, unnamed."""
+    head = TABLE_HEAD.rstrip("\n") + ",comment\n"
+    rows = [f"a,t,{500 + day},2023-01-{day:02},\n" for day in range(1, 21)]
+    rows[1] = rows[1].replace(",\n", ',"see logbook\n')
+    rows[17] = rows[17].replace(",\n", f",{last}\n")
+    frame, _, rejects, _ = read_table(tmp_path, head + "".join(rows))
+    assert frame["value"].tolist() == [501.0 + k for k in range(20)]
+    assert len(rejects) == 0
+
+
+def test_stray_quote_before_a_delimiter_is_one_named_row(tmp_path):
+    text = TABLE_HEAD + 'a,"t,1,2,2023-01-01\n' + "a,t,1,2023-01-02\n" * 5
+    frame, _, rejects, _ = read_table(tmp_path, text)
+    assert len(frame) == 5
+    assert [(one.row, one.reason) for one in rejects] == [(2, "opens a quote that stays open")]
+
+
+def test_comment_of_several_lines_is_a_comment(tmp_path):
+    head = TABLE_HEAD.rstrip("\n") + ",comment\n"
+    text = 'a,t,1,2023-01-01,"cold, since\n7, or so,\nper ""log"""\na,t,2,2023-01-02,\n'
+    frame, _, rejects, _ = read_table(tmp_path, head + text)
+    assert (frame["value"].tolist(), len(rejects)) == ([1.0, 2.0], 0)

@@ -33,6 +33,8 @@ _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$")
 _DOT_OR_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 _DOT_NUMBER = re.compile(r"\s*[+-]?\d+\.\d+(?:[eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?\s*")
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,2}[ .-]+[^\W\d]{3,}[ .-]+\d{2,4}")
 _SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _SAMPLE_BYTES = 65_536
@@ -56,7 +58,7 @@ def _encoding_of(raw: bytes, file: Path) -> str:
         return "utf-16"
     if b"\x00" in raw:
         raise UnsupportedFormat(
-            "is not text in a known encoding", file=file, remedy="export it as UTF-8"
+            "is not text in a known encoding", file=file, remedy="save it as text: CSV in UTF-8"
         )
     for name in ("utf-8-sig", "cp1252"):
         try:
@@ -146,21 +148,33 @@ def read_rows(
     """
     done = 0
     broken = False  # whether any line held what is no text: rare, and slow to look for
+    taken = before  # lines that were read
+    waiting: list[str] = []  # lines that a stray quote had swallowed, the next one last
+    lines_of_row: list[str] = []
 
     def counted() -> Iterator[str]:
-        nonlocal done, broken
-        for line in lines:
+        nonlocal done, broken, taken
+        while True:
+            line = waiting.pop() if waiting else next(lines, "")
+            if not line:
+                return
             done += len(line)
+            taken += 1
             broken = broken or "\ufffd" in line or "\x00" in line
+            lines_of_row.append(line)
             yield line
 
-    reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
+    def read_anew() -> Iterator[list[str]]:
+        return csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
+
+    reader = read_anew()
     rows: list[Sequence[str]] = []
     numbers: list[int] = []
     rejects: list[Reject] = []
     comments = 0
     while True:
-        number = before + reader.line_num + 1
+        number = taken + 1
+        lines_of_row.clear()
         try:
             row = next(reader)
         except StopIteration:
@@ -169,6 +183,19 @@ def read_rows(
             remedy = "correct that line, or export the file again"
             rejects.append(Reject(number, f"is no row of text: {error}", remedy=remedy))
             continue
+        if len(lines_of_row) > 1 and _swallowed(lines_of_row[1:], delimiter, width):
+            first, *others = lines_of_row
+            waiting.extend(reversed(others))
+            done -= sum(map(len, others))
+            taken = number
+            reader = read_anew()
+            row = first.rstrip("\r\n").split(delimiter)
+            if len(row) != width:
+                remedy = "close the quote on its line, or take it out"
+                rejects.append(
+                    Reject(number, "opens a quote that stays open", first, remedy=remedy)
+                )
+                continue
         if len(row) > width and not any(map(str.strip, row[width:])):
             row = row[:width]
         if len(row) == width and not (broken and _unreadable(row)):
@@ -182,6 +209,17 @@ def read_rows(
             yield _rows(numbers, rows, rejects, done, width, comments)
             rows, numbers, rejects, comments = [], [], [], 0
     yield _rows(numbers, rows, rejects, done, width, comments)
+
+
+def _swallowed(lines: Sequence[str], delimiter: str, width: int) -> bool:
+    """Return whether a quoted cell of several lines holds whole rows: its quote is a stray one.
+
+    A comment of several lines is text; a row has all columns, a number and a date among them.
+    """
+    return any(
+        len(cells) == width and any(map(_DATE.search, cells)) and any(map(_NUMBER.fullmatch, cells))
+        for cells in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    )
 
 
 def _unreadable(row: Sequence[str]) -> bool:
