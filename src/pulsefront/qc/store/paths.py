@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ of its clock: its content is looked at again the next time."""
 def find_files(paths: Iterable[Path]) -> list[Path]:
     """Return the files named and all files in the folders named, sorted, hidden ones left out.
 
+    Links to folders are followed, each folder once.
+
     Raises
     ------
     QCDataError
@@ -32,15 +35,26 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.is_file())
-            found += [
-                p for p in inside if not any(s.startswith(".") for s in p.relative_to(path).parts)
-            ]
+            found += _inside(path)
         elif path.exists():
             found.append(path)
         else:
             raise QCDataError("no such file or folder", file=path, remedy="check the path")
     return sorted(dict.fromkeys(found))
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it."""
+    been: set[tuple[int, int]] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place).stat()
+        if (here.st_dev, here.st_ino) in been:
+            folders.clear()
+            continue
+        been.add((here.st_dev, here.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files = (Path(place, name) for name in names if not name.startswith("."))
+        yield from (path for path in files if path.is_file())
 
 
 def path_text(path: Path, *, name_only: bool = False) -> str:
