@@ -155,3 +155,22 @@ def test_new_mapping_goes_into_the_site_file_and_reads_the_table(folder):
     again = runner.invoke(app, ["new-mapping", str(table), "--into", site])
     assert isinstance(again.exception, PulsefrontError)
     assert "has a mapping" in str(again.exception)
+
+
+@pytest.mark.parametrize("content", ["date,machine,uniformity\n", "machine,value\nCAM1,2.18\n"])
+def test_mapping_that_would_not_work_leaves_the_site_file_as_it_was(folder, content):
+    table = folder / "logs" / "room.csv"
+    table.write_text(content)
+    site = folder / "site.toml"
+    before = site.read_bytes()
+    result = CliRunner().invoke(app, ["new-mapping", str(table), "--into", str(site)])
+    assert isinstance(result.exception, PulsefrontError)
+    assert "does not show enough for a mapping" in str(result.exception)
+    assert site.read_bytes() == before
+    assert [path.name for path in folder.glob(".site*")] == []
+
+
+def test_empty_table_is_told_in_the_words_of_qc(folder):
+    (folder / "logs" / "room.csv").write_text("")
+    result = CliRunner().invoke(app, ["new-mapping", str(folder / "logs" / "room.csv")])
+    assert str(result.exception).endswith("is empty; export it again")

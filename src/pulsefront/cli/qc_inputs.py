@@ -319,6 +319,20 @@ def new_mapping(
             remedy="change that one",
         )
     before = into.read_text(encoding="utf-8").rstrip("\n") + "\n\n" if into.exists() else ""
+    trial = into.with_name(f".{into.name}.trial")
+    write_text(trial, before + text)
+    try:
+        Site.from_toml(trial)
+    except ConfigError as error:
+        # A site file that cannot be read would stop the ingest of every scanner.
+        raise ConfigError(
+            f"does not show enough for a mapping: {error.problem}",
+            file=file,
+            remedy=f"complete by hand what pulsefront qc new-mapping {file.name} shows; "
+            f"{into.name} is as it was",
+        ) from None
+    finally:
+        trial.unlink()
     write_text(into, before + text)
     typer.echo(f"added a mapping for {file.name} to {into}; check every line of it")
 

@@ -79,7 +79,9 @@ def open_text(path: Path) -> io.TextIOWrapper:
     with open(path, "rb") as file:
         sample = file.read(_SAMPLE_BYTES)
     if not sample.strip():
-        raise TruncatedFile(path, byte_offset=0, events_kept=0, problem="is empty")
+        error = TruncatedFile(path, byte_offset=0, events_kept=0, problem="is empty")
+        error.remedy = "export it again"
+        raise error
     return open(path, encoding=_encoding_of(sample, path), errors="replace", newline="")
 
 
