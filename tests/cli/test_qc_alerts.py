@@ -168,7 +168,7 @@ def test_model_file_scores_in_place_of_the_champion(site):
     assert json.loads((site / "out" / "scores_2023-06-21.json").read_text())["model"] == "age"
 
 
-def test_store_without_a_model_is_exit_4(tmp_path, filled):
+def test_store_without_a_model_has_its_page_and_no_scores(tmp_path, filled):
     import sqlite3
     from contextlib import closing
 
@@ -178,8 +178,10 @@ def test_store_without_a_model_is_exit_4(tmp_path, filled):
         database.execute("DELETE FROM model")
         database.commit()
     code, output = score(tmp_path, "2023-06-01")
-    assert code == 4
+    assert code == 0, output
     assert "qc train" in output
+    assert list(tmp_path.rglob("night.html")) != []
+    assert list(tmp_path.rglob("scores_*")) == []
 
 
 def test_life_of_the_model_is_told_once_outcomes_are_known(site):
