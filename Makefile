@@ -31,10 +31,10 @@ test: $(VENV)/installed-dev
 coverage:
 	$(MAKE) test COVER="--cov --cov-report=term"
 
-# Rooms that need no torch, in a Python without it: the quick part of the matrix in .ci/run.
+# Some of the rooms that need no torch, in a Python without it: the quick part of the matrix in .ci/run.
 quick: $(VENV)/installed-test
 	$(PYTEST) -n auto --dist loadfile -m "not slow" --max-worker-restart=0 \
-	    tests/test_*.py tests/fixed_point tests/firmware tests/evaluate tests/events tests/qc
+	    tests/test_*.py tests/fixed_point tests/evaluate tests/events tests/qc/readers tests/qc/models
 
 # Tests that take more than ten seconds each.
 slow: $(VENV)/installed-dev
