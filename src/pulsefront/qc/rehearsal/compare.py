@@ -27,6 +27,7 @@ from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.known import stamps_of
+from pulsefront.qc.store.ledger import waiting
 from pulsefront.qc.store.ledger_tables import OUTCOMES
 from pulsefront.qc.times import DAY_S
 
@@ -183,9 +184,12 @@ def _ledger(store: Store, folder: Path, gone: set[int]) -> pd.DataFrame:
 
 
 def _quarantine(store: Store, folder: Path) -> pd.DataFrame:
+    """Return the rows that wait: those of a file that was overwritten wait no longer."""
     q, s = schema.quarantine, schema.source
-    query = sa.select(s.c.path, q.c.row, q.c.reason, q.c.remedy, q.c.content).join_from(
-        q, s, q.c.source_id == s.c.source_id
+    query = (
+        sa.select(s.c.path, q.c.row, q.c.reason, q.c.remedy, q.c.content)
+        .join_from(q, s, q.c.source_id == s.c.source_id)
+        .where(waiting())
     )
     frame = store.frame(query)
     return frame.assign(path=[_below(path, folder) for path in frame["path"]])

@@ -56,7 +56,7 @@ def figures_of(result: RehearsalResult) -> list[tuple[str, int]]:
         ("files in the ledger", accounts.files),
         ("rows in", accounts.rows_in),
         ("rows accounted for", accounts.accounted),
-        ("rows in quarantine in the end", accounts.quarantined),
+        ("rows in quarantine, those of overwritten files too", accounts.quarantined),
         ("readings of the month", result.readings),
         ("readings lost, doubled or wrong", result.wrong_readings),
         ("alerts", result.alerts),
