@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pulsefront.cli import calibration, data
+from pulsefront.cli import calibration, data, pulses
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.container import Status
@@ -19,7 +19,7 @@ from pulsefront.events.readers import petsys
 from toys_measured import GAINS, OFFSETS_NS, hits, walking
 
 app = typer.Typer()
-for module in (data, calibration):
+for module in (data, pulses, calibration):
     for name in module.__all__:
         app.command()(getattr(module, name))
 
