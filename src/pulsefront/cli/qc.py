@@ -181,7 +181,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder to fill.")],
     fleet: Annotated[str, typer.Option(help="Fleet that ships, or a TOML file.")] = "demo",
 ) -> None:
-    """Show the whole path on a small simulated fleet, within a minute."""
+    """Show the whole path on a small simulated fleet, in a minute or two."""
     from pulsefront.qc.demo import demo as run_demo
 
     with progress("demonstration", "steps", seconds_between_lines=0.0) as report:
