@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
+from pulsefront.qc.readers.stray_quotes import PhysicalLines, cells_of_line, holds_rows
 from pulsefront.qc.records import Reject
 
 __all__ = [
@@ -33,12 +34,12 @@ _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$")
 _DOT_OR_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 _DOT_NUMBER = re.compile(r"\s*[+-]?\d+\.\d+(?:[eE][+-]?\d+)?\s*")
-_NUMBER = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?\s*")
-_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,2}[ .-]+[^\W\d]{3,}[ .-]+\d{2,4}")
 _SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _SAMPLE_BYTES = 65_536
 _UNREADABLE = ("\ufffd", "\x00")
+_LONGEST_SHOWN = 10_000
+_QUOTE_REMEDY = "close the quote on its line, or take it out, or export the file again"
 
 
 def decode(raw: bytes, file: Path) -> str:
@@ -148,80 +149,58 @@ def read_rows(
     ``before`` counts the lines that were read already. Empty cells after the last column are no
     fault: some programs end every row with a delimiter.
     """
-    done = 0
-    broken = False  # whether any line held what is no text: rare, and slow to look for
-    taken = before  # lines that were read
-    waiting: list[str] = []  # lines that a stray quote had swallowed, the next one last
-    lines_of_row: list[str] = []
-
-    def counted() -> Iterator[str]:
-        nonlocal done, broken, taken
-        while True:
-            line = waiting.pop() if waiting else next(lines, "")
-            if not line:
-                return
-            done += len(line)
-            taken += 1
-            broken = broken or "\ufffd" in line or "\x00" in line
-            lines_of_row.append(line)
-            yield line
+    source = PhysicalLines(lines, before)
 
     def read_anew() -> Iterator[list[str]]:
-        return csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
+        return csv.reader(source, delimiter=delimiter, skipinitialspace=True)
 
     reader = read_anew()
     rows: list[Sequence[str]] = []
     numbers: list[int] = []
     rejects: list[Reject] = []
+    neighbour: Sequence[str] = ()
     comments = 0
     while True:
-        number = taken + 1
-        lines_of_row.clear()
+        number = source.begin_row()
+        problem = ""
         try:
             row = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            remedy = "correct that line, or export the file again"
-            rejects.append(Reject(number, f"is no row of text: {error}", remedy=remedy))
-            continue
-        if len(lines_of_row) > 1 and _swallowed(lines_of_row[1:], delimiter, width):
-            first, *others = lines_of_row
-            waiting.extend(reversed(others))
-            done -= sum(map(len, others))
-            taken = number
+            row, problem = [], f"is no row of text: {error}"
+        if len(source.row) > 1 and (
+            problem
+            or source.unclosed
+            or _without_empty_end(row, width) != width
+            or holds_rows(source.row, delimiter=delimiter, width=width, neighbour=neighbour)
+        ):
+            row, problem = cells_of_line(source.hand_back(), delimiter), ""
             reader = read_anew()
-            row = first.rstrip("\r\n").split(delimiter)
-            if len(row) != width:
-                remedy = "close the quote on its line, or take it out"
-                rejects.append(
-                    Reject(number, "opens a quote that stays open", first, remedy=remedy)
-                )
-                continue
-        if len(row) > width and not any(map(str.strip, row[width:])):
-            row = row[:width]
-        if len(row) == width and not (broken and _unreadable(row)):
+            if _without_empty_end(row, width) != width:
+                problem = "opens a quote that stays open"
+        if problem:
+            content = source.row[0] if len(source.row[0]) < _LONGEST_SHOWN else ""
+            rejects.append(Reject(number, problem, content, remedy=_QUOTE_REMEDY))
+            continue
+        row = row[: _without_empty_end(row, width)]
+        if len(row) == width and not (source.broken and _unreadable(row)):
             rows.append(row)
             numbers.append(number)
+            neighbour = row
         elif row and row[0].lstrip().startswith("#"):
             comments += 1
         elif any(cell.strip() for cell in row):
             rejects.append(_misfit(number, row, width, delimiter))
         if len(rows) >= chunk:
-            yield _rows(numbers, rows, rejects, done, width, comments)
+            yield _rows(numbers, rows, rejects, source.done, width, comments)
             rows, numbers, rejects, comments = [], [], [], 0
-    yield _rows(numbers, rows, rejects, done, width, comments)
+    yield _rows(numbers, rows, rejects, source.done, width, comments)
 
 
-def _swallowed(lines: Sequence[str], delimiter: str, width: int) -> bool:
-    """Return whether a quoted cell of several lines holds whole rows: its quote is a stray one.
-
-    A comment of several lines is text; a row has all columns, a number and a date among them.
-    """
-    return any(
-        len(cells) == width and any(map(_DATE.search, cells)) and any(map(_NUMBER.fullmatch, cells))
-        for cells in csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    )
+def _without_empty_end(row: Sequence[str], width: int) -> int:
+    """Return the number of cells, not counting empty ones beyond *width*."""
+    return len(row) if len(row) <= width or any(map(str.strip, row[width:])) else width
 
 
 def _unreadable(row: Sequence[str]) -> bool:
