@@ -228,22 +228,25 @@ def explain(
     """Return for each row what raises its log-odds most, in words.
 
     Each feature that the model looks at is set to its typical value, one at a time; how much the
-    log-odds sink is its share (occlusion). Features that lower the log-odds are not named.
+    log-odds sink is its share (occlusion). Features that lower the log-odds are not named, nor are
+    those that are missing or typical, which most are: only the other rows are asked again.
     """
     base = estimator.log_odds(values)
     columns = estimator.columns
-    sunk = np.empty((len(values), len(columns)))
-    changed = values.copy()
+    sunk = np.zeros((len(values), len(columns)))
     for k, column in enumerate(columns):
-        changed[:, column] = typical[column]
-        sunk[:, k] = base - estimator.log_odds(changed)
-        changed[:, column] = values[:, column]
+        seen = values[:, column]
+        rows = np.flatnonzero(~np.isnan(seen) & (seen != typical[column]))
+        if rows.size:
+            changed = values[rows]
+            changed[:, column] = typical[column]
+            sunk[rows, k] = base[rows] - estimator.log_odds(changed)
     order = np.argsort(-sunk, axis=1, kind="stable")[:, :most]
     return [
         [
             phrase(names[columns[k]], float(values[row, columns[k]]))
             for k in order[row]
-            if sunk[row, k] > 0.05 and not np.isnan(values[row, columns[k]])
+            if sunk[row, k] > 0.05
         ]
         for row in range(len(values))
     ]
