@@ -15,9 +15,11 @@ from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.vectors import VectorSet, golden_vectors
 from pulsefront.fixed_point import (
     Assignment,
+    Conv1d,
     Dense,
     FixedPointFormat,
     FixedPointModel,
+    Flatten,
     Input,
     Relu,
 )
@@ -54,6 +56,18 @@ def compare(model: FixedPointModel, project, events: int, seed: int = 0) -> None
         found = simulation.run(inputs)
     for name, integers in expected.items():
         np.testing.assert_array_equal(found[name], integers, err_msg=name)
+
+
+def conv_model(name: str = "conv") -> FixedPointModel:
+    rng = np.random.default_rng(4)
+    weights = FixedPointFormat(5, 2)
+    layers = (
+        Conv1d("slide", ("x",), rng.integers(-16, 16, (3, 2, 7)), weights),
+        Relu("act", ("slide",), Assignment(FixedPointFormat(8, 8, signed=False), "RND", "SAT")),
+        Flatten("flat", ("act",)),
+        Dense("out", ("flat",), rng.integers(-16, 16, (42, 2)), weights),
+    )
+    return FixedPointModel(name, (Input("x", (8, 2), FixedPointFormat(6, 6)),), layers, ("out",))
 
 
 def small_model(name: str = "tiny") -> FixedPointModel:

@@ -1,4 +1,4 @@
-"""Commands for firmware: export, fit and verify."""
+"""Commands for firmware: export and verify."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pulsefront.fixed_point import FixedPointModel
 
-__all__ = ["export", "fit", "verify"]
+__all__ = ["export", "verify"]
 
 
 class TargetName(StrEnum):
@@ -93,6 +93,15 @@ def export(
             show_default="1",
         ),
     ] = None,
+    dsp_multipliers: Annotated[
+        int | None,
+        typer.Option(
+            "--dsp-multipliers",
+            min=0,
+            help="Of all multipliers of the Verilog, those that ask for a DSP block.",
+            show_default="all",
+        ),
+    ] = None,
     synthesize: Annotated[
         bool,
         typer.Option("--synthesize", help="Then run the vendor's tools, and yosys for Verilog."),
@@ -121,6 +130,7 @@ def export(
         reuse_factor=_reuse_factors(reuse_factor or ["1"], loaded),
         io_type=io.value,
         multipliers=_multipliers(multipliers or []),
+        dsp_multipliers=dsp_multipliers,
     )
     if as_json:
         content = result.to_json()
@@ -163,55 +173,6 @@ def _reuse_factors(texts: list[str], model: FixedPointModel) -> dict[str, int]:
         else:
             whole = int(number)
     return {name: found.get(name, whole) for name in layers}
-
-
-def fit(
-    model: Annotated[Path, typer.Argument(help="A fixed-point model, model.json.")],
-    *,
-    board: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--board",
-            "-b",
-            help="Name of a shipped board, or a TOML file; several allowed.",
-            show_default="ECP5-25/85, Artix-7 35T/100T, iCE40 UP5K",
-        ),
-    ] = None,
-    rate: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--rate",
-            "-r",
-            help="Events per second; several allowed.",
-            show_default="1e5, 1e6, 1e7",
-        ),
-    ] = None,
-    clock: Annotated[
-        float | None,
-        typer.Option("--clock", help="Clock in MHz.", show_default="the board's"),
-    ] = None,
-    count: Annotated[
-        bool, typer.Option("--count", help="Let yosys count the designs that are time-shared.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the choices as JSON.")] = False,
-) -> None:
-    """Find the design of a model that fits a part at an event rate.
-
-    Unrolled, or time-shared with the fewest multipliers that meet the rate; what it takes of the
-    part, and what limits. Exits non-zero where nothing fits, and names what is missing.
-    """
-    from pulsefront.firmware.rtl.fit import FIT_BOARDS, fit_table
-    from pulsefront.fixed_point import FixedPointModel
-
-    result = fit_table(
-        FixedPointModel.load(model),
-        board or FIT_BOARDS,
-        rate or (1e5, 1e6, 1e7),
-        clock_mhz=clock,
-        count=count,
-    )
-    typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
-    result.raise_on_failure()
 
 
 def _multipliers(given: list[str]) -> int | dict[str, int]:

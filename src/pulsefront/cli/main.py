@@ -53,6 +53,7 @@ def _register() -> None:
         data,
         files,
         firmware,
+        fit,
         list_mode,
         mapping,
         outputs,
@@ -78,7 +79,7 @@ def _register() -> None:
         calibration.split,
         list_mode.petsird,
         firmware.export,
-        firmware.fit,
+        fit.fit,
         firmware.verify,
     )
     for command in commands:

@@ -20,10 +20,10 @@ OUTPUTS = ("out", "figure")
 NO_INPUTS = (*OUTPUTS, "light_maps")
 """Parameters beside which a file of the user's may be written."""
 
-FOLDERS = ("pickoff", "export", "run")
+FOLDERS = ("pickoff", "export", "fit", "run")
 """Commands that write a folder; of the ones of qc, their own checks tell."""
 
-FILLED = ("run",)
+FILLED = ("fit", "run")
 """Commands that add to their folder, in which an input may lie, and replace it not."""
 
 REPLACES_ITS_INPUT = ("combine",)

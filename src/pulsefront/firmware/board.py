@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
@@ -21,13 +21,14 @@ DEFAULT_OF_VENDOR = {"amd": "zcu102", "intel": "arria10_gx"}
 class Board(FrozenModel):
     """A board or bare part that firmware is written for.
 
-    The resource counts are the data sheet's, for judging a report against; 0 where not known.
+    The resource counts are the data sheet's, for judging a report against; 0 where not known, or
+    where a source says that there is none.
     """
 
     name: str
     """of the board"""
-    vendor: Literal["amd", "intel", "lattice"]
-    """amd, intel or lattice: whose tools build for it"""
+    vendor: Literal["amd", "intel", "lattice", "microchip", "colognechip"]
+    """whose tools build for it"""
     part: str
     """as the tools name it"""
     clock_period_ns: float = Field(gt=0)
@@ -42,8 +43,34 @@ class Board(FrozenModel):
     """DSP slices of the part"""
     block_ram_kbit: int = Field(ge=0)
     """block RAM of the part"""
-    source: str
-    """where these numbers come from"""
+    source: str = ""
+    """where the numbers come from that `sources` does not name"""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """where each number comes from, by its key: data sheet and table"""
+
+    @model_validator(mode="after")
+    def _every_number_has_a_source(self) -> Self:
+        numbers = tuple(
+            name
+            for name, field in type(self).model_fields.items()
+            if field.annotation in (int, float)
+        )
+        unknown = [name for name in self.sources if name not in type(self).model_fields]
+        if unknown:
+            raise ValueError(f"sources: {unknown[0]!r} is no key of a board")
+        if self.source:
+            return self
+        missing = [name for name in numbers if not self.sources.get(name) and getattr(self, name)]
+        if missing:
+            raise ValueError(
+                f"{missing[0]} has no source: name data sheet and table in [sources], "
+                "or one for all numbers as source"
+            )
+        return self
+
+    def knows(self, key: str) -> bool:
+        """Whether the count of *key* is known: 0 is known where it has a source of its own."""
+        return getattr(self, key) > 0 or bool(self.sources.get(key))
 
     @property
     def family(self) -> Family:

@@ -132,6 +132,7 @@ def export_model(
     reuse_factor: int | Mapping[str, int] = 1,
     io_type: str = "io_parallel",
     multipliers: int | Mapping[str, int] = 1,
+    dsp_multipliers: int | None = None,
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
 
@@ -157,8 +158,9 @@ def export_model(
         Of the hls4ml projects: ``Latency``, ``Resource`` or ``distributed_arithmetic``; how often
         one multiplier is used per event, one number or by layer (1 for those not named);
         ``io_parallel`` or ``io_stream``.
-    multipliers
-        Of each layer of ``rtl`` and ``rtl_gates``, one number for all or by name.
+    multipliers, dsp_multipliers
+        Of each layer of ``rtl`` and ``rtl_gates``, one number for all or by name; and how many of
+        all of them ask for a DSP block, those of the widest products first (None: all).
 
     Raises
     ------
@@ -182,7 +184,7 @@ def export_model(
     )
     _refuse_projects(model, settings, strategy)
     board = board if isinstance(board, Board) else load_board(board)
-    design = plan(model, multipliers)
+    design = plan(model, multipliers, dsp=dsp_multipliers)
     refuse_hdl(model, targets)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:

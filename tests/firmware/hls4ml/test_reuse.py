@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pulsefront.errors import ConfigError, ExportError
@@ -11,29 +10,9 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.fixed_point import (
-    Assignment,
-    Conv1d,
-    Dense,
-    FixedPointFormat,
-    FixedPointModel,
-    Flatten,
-    Input,
-    Relu,
     estimate_resources,
 )
-from toys_firmware import compare, mlp
-
-
-def conv_model(name: str = "conv") -> FixedPointModel:
-    rng = np.random.default_rng(4)
-    weights = FixedPointFormat(5, 2)
-    layers = (
-        Conv1d("slide", ("x",), rng.integers(-16, 16, (3, 2, 7)), weights),
-        Relu("act", ("slide",), Assignment(FixedPointFormat(8, 8, signed=False), "RND", "SAT")),
-        Flatten("flat", ("act",)),
-        Dense("out", ("flat",), rng.integers(-16, 16, (42, 2)), weights),
-    )
-    return FixedPointModel(name, (Input("x", (8, 2), FixedPointFormat(6, 6)),), layers, ("out",))
+from toys_firmware import compare, conv_model, mlp
 
 
 @pytest.mark.parametrize("backend", ["Vitis", "Vivado"])

@@ -25,7 +25,14 @@ from pulsefront.fixed_point.layers import (
 )
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["HlsLayer", "ProjectLayers", "has_channel_formats", "own_layer", "project_layers"]
+__all__ = [
+    "HlsLayer",
+    "ProjectLayers",
+    "has_channel_formats",
+    "most_reuse",
+    "own_layer",
+    "project_layers",
+]
 
 
 @dataclass(frozen=True)
@@ -169,18 +176,18 @@ def _matrix_config(layer: MatrixLayer, step: LayerStep, settings: HlsSettings) -
     }
     return {
         "Precision": types,
-        "ReuseFactor": min(settings.reuse_of(layer.name), _most_reuse(layer, settings)),
+        "ReuseFactor": min(settings.reuse_of(layer.name), most_reuse(layer, settings.strategy)),
         "Strategy": settings.strategy,
     }
 
 
-def _most_reuse(layer: MatrixLayer, settings: HlsSettings) -> int:
-    """Return the largest reuse factor that hls4ml computes right.
+def most_reuse(layer: MatrixLayer, strategy: str) -> int:
+    """Return the largest reuse factor of a layer that hls4ml computes right.
 
     Its resource convolution adds wrong products beyond one multiplier a filter, and only an
     assertion says so (nnet_conv1d_resource.h: "correct only for RF <= FILT_WIDTH * N_CHAN").
     """
-    if isinstance(layer, Conv1d) and settings.strategy == "Resource":
+    if isinstance(layer, Conv1d) and strategy == "Resource":
         kernel, channels, _ = layer.weights.shape
         return int(kernel * channels)
     return int(layer.weights.size)
