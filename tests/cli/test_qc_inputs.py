@@ -166,6 +166,7 @@ def test_mapping_that_would_not_work_leaves_the_site_file_as_it_was(folder, cont
     result = CliRunner().invoke(app, ["new-mapping", str(table), "--into", str(site)])
     assert isinstance(result.exception, PulsefrontError)
     assert "does not show enough for a mapping" in str(result.exception)
+    assert f"pulsefront qc new-mapping {table} shows" in str(result.exception)
     assert site.read_bytes() == before
     assert [path.name for path in folder.glob(".site*")] == []
 

@@ -91,6 +91,6 @@ def test_given_formats_are_the_only_ones(text, form):
 
 
 def test_wrong_formats_are_refused_before_any_file_is_read():
-    for text in ("%d-%m", "nonsense", "%Q %Y"):
+    for text in ("%d-%m", "nonsense", "%Q %Y", "%d %%Y", "%d %x", "%Y %Y"):
         with pytest.raises(ValueError, match="is no format of dates"):
             check_date_format(text)

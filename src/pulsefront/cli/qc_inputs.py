@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -325,11 +326,11 @@ def new_mapping(
         Site.from_toml(trial)
     except ConfigError as error:
         # A site file that cannot be read would stop the ingest of every scanner.
+        command = f"pulsefront qc new-mapping {shlex.quote(str(file))}"
         raise ConfigError(
             f"does not show enough for a mapping: {error.problem}",
             file=file,
-            remedy=f"complete by hand what pulsefront qc new-mapping {file.name} shows; "
-            f"{into.name} is as it was",
+            remedy=f"complete by hand what {command} shows; {into.name} is as it was",
         ) from None
     finally:
         trial.unlink()

@@ -140,12 +140,19 @@ def check_date_format(text: str) -> None:
     """
     if text in {"excel", "unix"}:
         return
+    # Before anything is read by it: a day without a year is of no year that Python would name.
+    if not _says_year(text):
+        raise ValueError(f"{text!r} is no format of dates: it says no year, such as %d-%b-%Y")
     try:
         datetime.strptime(datetime(2001, 2, 3).strftime(text), text)
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # the second where it says a part twice
         raise ValueError(f"{text!r} is no format of dates: {error}") from None
-    if not re.search(r"%[YyGcxs]", text):
-        raise ValueError(f"{text!r} is no format of dates: it says no year, such as %d-%b-%Y")
+
+
+def _says_year(text: str) -> bool:
+    """Return whether a format of dates has a year; ``%%Y`` is a sign and a letter."""
+    parts = set(re.findall(r"%[-#]?(.)", text))
+    return bool(parts & set("YyG")) or (bool(parts & set("cx")) and "d" not in parts)
 
 
 def parse_times(

@@ -61,3 +61,33 @@ def test_every_row_of_any_table_is_either_read_or_refused(tmp_path_factory, rows
         plain = not any(c in cell for row in kept for cell in row for c in '\n\r"')
         if plain:
             assert len(frame) + len(rejects) == len(kept) + 1
+
+
+DOUBLE = "Scanner,Test,Value,Date,Value\na,t,511,2023-01-01,1\n"
+
+
+def test_column_that_is_there_twice_is_refused_with_both_and_the_remedy(tmp_path):
+    """The first of them was taken in silence."""
+    with pytest.raises(QCDataError) as caught:
+        read_table(tmp_path, DOUBLE)
+    said = str(caught.value)
+    assert "has 'Value' for value twice, as columns 3 and 5" in said
+    assert "say 'Value (1)' or 'Value (2)' in the mapping" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(("name", "value"), [("Value (1)", 511.0), ("Value (2)", 1.0)])
+def test_mapping_says_which_of_two_columns_of_one_name(tmp_path, name, value):
+    columns = TABLE_COLUMNS.model_copy(update={"value": name})
+    assert read_table(tmp_path, DOUBLE, columns=columns)[0]["value"].tolist() == [value]
+
+
+def test_mapping_that_tells_the_second_by_its_number_means_the_first_by_the_name(tmp_path):
+    columns = TABLE_COLUMNS.model_copy(update={"reference": "Value (2)"})
+    frame = read_table(tmp_path, DOUBLE, columns=columns)[0]
+    assert frame[["value", "reference"]].to_numpy().tolist() == [[511.0, 1.0]]
+
+
+def test_columns_that_nobody_asks_for_may_be_double(tmp_path):
+    text = "Scanner,Test,Value,Date,Note,Note\na,t,511,2023-01-01,x,y\n"
+    assert read_table(tmp_path, text)[0]["value"].tolist() == [511.0]

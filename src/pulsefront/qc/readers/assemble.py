@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.errors import ConfigError, UnsupportedFormat
+from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.build import (
     events_of,
     measurements_of,
     services_of,
     unit_records_of,
 )
+from pulsefront.qc.readers.columns import ColumnIndex
 from pulsefront.qc.readers.quantities import Reading
 from pulsefront.qc.readers.row_table import RowTable, Texts, by_distinct
 from pulsefront.qc.records import LIMIT_COLUMNS, Batch, Reject
@@ -71,30 +72,21 @@ class Assembler:
     ------
     ConfigError
         The mapping names a column that the file has not.
+    QCDataError
+        It names one that the file has several times.
     """
 
     def __init__(self, reading: Reading, header: Sequence[str], *, file: Path) -> None:
         self.reading = reading
         self.mapping = reading.mapping
-        names: dict[str, int] = {}
-        for k, name in enumerate(header):
-            names.setdefault(name.strip(), k)
-
-        def index_of(column: str, quantity: str) -> int:
-            if column in names:
-                return names[column]
-            raise ConfigError(
-                f"has no column {column!r} for {quantity}",
-                file=file,
-                remedy=f"it has: {', '.join(names)}; correct the mapping",
-            )
+        columns_of = ColumnIndex(header, reading.mapping)
 
         self.indices = {
-            quantity: [index_of(column, quantity) for column in columns]
+            quantity: [columns_of.index(column, quantity, file=file) for column in columns]
             for quantity, columns in self.mapping.columns.given()
         }
         self.tests: list[tuple[int, WideTest]] = [
-            (index_of(column, f"test {test.test!r}"), test)
+            (columns_of.index(column, f"test {test.test!r}", file=file), test)
             for column, test in self.mapping.tests.items()
         ]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from pulsefront.errors import UnsupportedFormat
+from pulsefront.qc.readers.columns import numbered_names
 from pulsefront.qc.readers.text import (
-    distinct_names,
     has_decimal_comma,
     open_text,
     parse_numbers,
@@ -82,7 +82,7 @@ def look_at(path: Path) -> Look:
             remedy="export it as CSV, or ignore it in site.toml",
         )
     rows = [row for row in _rows(text[skip + begin :], delimiter) if len(row) == width]
-    header = distinct_names(cell.strip().strip('"') for cell in rows[0])
+    header = numbered_names(cell.strip().strip('"') for cell in rows[0])
     body = rows[1:]
     comma = delimiter != "," and has_decimal_comma(body)
     columns = tuple(

@@ -14,10 +14,10 @@ import numpy as np
 
 from pulsefront.errors import ToolMissing, UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler, path_values
+from pulsefront.qc.readers.columns import ColumnIndex
 from pulsefront.qc.readers.date_order import OrderVotes
 from pulsefront.qc.readers.quantities import Reading
 from pulsefront.qc.readers.text import (
-    distinct_names,
     has_decimal_comma,
     open_text,
     read_rows,
@@ -64,7 +64,6 @@ def find_layout(path: Path, mapping: Mapping) -> Layout:
     some programs write lines about the report before it. Where none has them all, it is the first
     line that is not empty, so that an error can say what is missing.
     """
-    wanted = {name for _, names in mapping.columns.given() for name in names} | set(mapping.tests)
     announced, first = "", None
     with open_text(path) as lines:
         for k, line in enumerate(islice(lines, mapping.skip_lines + _HEADER_WITHIN_LINES)):
@@ -76,9 +75,9 @@ def find_layout(path: Path, mapping: Mapping) -> Layout:
             delimiter = mapping.delimiter or announced or sniff_delimiter(line)
             if mapping.header:
                 return Layout(k, delimiter, mapping.header)
-            layout = Layout(k + 1, delimiter, tuple(distinct_names(split_header(line, delimiter))))
+            layout = Layout(k + 1, delimiter, tuple(split_header(line, delimiter)))
             first = first or layout
-            if wanted <= set(layout.header):
+            if ColumnIndex(layout.header, mapping).has_all:
                 return layout
     if first is None:
         raise UnsupportedFormat(
@@ -100,7 +99,8 @@ def read_csv_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> I
     ConfigError
         The mapping names a column that is not there.
     QCDataError
-        Days and months cannot be told apart and the mapping does not say.
+        It names one that is there twice, or days and months cannot be told apart and the mapping
+        does not say.
     """
     layout = find_layout(path, mapping)
     comma = mapping.decimal_comma
@@ -148,7 +148,8 @@ def _date_order(path: Path, mapping: Mapping, layout: Layout) -> DateOrder:
         return "ymd"
     quantities = dict(mapping.columns.given())
     names = {quantities[name][0] for name in _TIME_COLUMNS if name in quantities}
-    indices = [layout.header.index(name) for name in names if name in layout.header]
+    columns = ColumnIndex(layout.header, mapping)
+    indices = [index for name in names if (index := columns.first(name)) is not None]
     votes = OrderVotes()
     votes.add(path_values(mapping, path).values())
     with table_lines(path, layout.before) as lines:
