@@ -91,3 +91,41 @@ def test_hostile_names_stay_inside_their_comments_and_strings(tmp_path):
     site = mapped(path)
     assert site.units == ()
     assert len(site.mappings) == 1
+
+
+def wide_of(path, *, words):
+    """Write a wide table of twenty days, the first *words* of which have a word in one column."""
+    rows = [
+        f"2026-09-{day:02d},CAM1,{'OK' if day <= words else 2.5},140.5,fine,," for day in range(1, 21)
+    ]
+    head = 'date,machine,"Uniformity (%)",peak_kev,remark,spare,spare\n'
+    path.write_text(head + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("words", [5, 15])
+def test_column_that_is_left_out_is_named_with_the_reason(tmp_path, words):
+    """A test of which a quarter were words was missing, and nothing said so."""
+    path = wide_of(tmp_path / "daily.csv", words=words)
+    text = new_mapping(path)
+    line = '# "Uniformity (%)" = { test = "Uniformity", measurement_unit = "%" }  # left out: '
+    assert line + f"{words} of 20 cells are no numbers: OK" in text
+    for name, why in (("remark", "words: fine"), ("spare (1)", "no cell holds anything"),
+                      ("spare (2)", "no cell holds anything")):  # fmt: skip
+        assert f'# "{name}": {why}' in text
+    taken_in = Site.model_validate(tomllib.loads(text.replace(f"# {line[2:20]}", line[2:20])))
+    frame, _, rejects, _ = read_log(path, taken_in)
+    assert (len(frame), len(rejects)) == (40 - words, words)
+
+
+def test_column_of_few_words_is_a_test_and_says_how_many(tmp_path):
+    text = new_mapping(wide_of(tmp_path / "daily.csv", words=2))
+    assert "2 of 20 cells are no numbers: OK" in text
+    assert "left out: 2" not in text
+
+
+def test_unit_is_not_guessed_from_a_column_of_numbers_and_words(tmp_path):
+    path = wide_of(tmp_path / "daily.csv", words=5)
+    path.write_text(path.read_text().replace(",CAM1", "").replace(",machine", ""))
+    assert '# fixed = { unit_id = "…" }' not in (text := new_mapping(path))
+    assert 'unit_id = "remark"' in text

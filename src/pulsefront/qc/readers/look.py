@@ -27,7 +27,8 @@ __all__ = ["Look", "SeenColumn", "look_at"]
 _LINES = 2_000
 _CLOCK = re.compile(r"\s*\d{1,2}[:.h]\d{2}(:\d{2})?\s*([AaPp][Mm])?\s*")
 
-ColumnKind = Literal["date", "clock", "number", "kind", "word", "empty"]
+ColumnKind = Literal["date", "clock", "number", "mixed", "kind", "word", "empty"]
+"""What most cells of a column are; *mixed* are numbers beside words."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class SeenColumn:
     name: str
     kind: ColumnKind
     cells: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    """Those of the cells that are no numbers."""
 
     @property
     def distinct(self) -> int:
@@ -124,13 +127,14 @@ def _column(name: str, cells: tuple[str, ...], *, decimal_comma: bool) -> SeenCo
     some = [cell for cell in cells if cell]
     if not some:
         return SeenColumn(name, "empty", ())
-    return SeenColumn(name, _kind(some, decimal_comma=decimal_comma), tuple(some))
+    _, numbers = parse_numbers(some, decimal_comma=decimal_comma)
+    words = tuple(cell for cell, good in zip(some, numbers.tolist(), strict=True) if not good)
+    return SeenColumn(name, _kind(some, len(some) - len(words)), tuple(some), words)
 
 
-def _kind(cells: Sequence[str], *, decimal_comma: bool) -> ColumnKind:
+def _kind(cells: Sequence[str], numbers: int) -> ColumnKind:
     many = 0.8 * len(cells)
-    _, numbers = parse_numbers(cells, decimal_comma=decimal_comma)
-    if numbers.sum() >= many:
+    if numbers >= many:
         compact = sum(len(cell) == 8 and cell.startswith(("19", "20")) for cell in cells)
         return "date" if compact >= many else "number"
     orders: tuple[DateOrder, ...] = ("dmy", "mdy")
@@ -140,4 +144,4 @@ def _kind(cells: Sequence[str], *, decimal_comma: bool) -> ColumnKind:
         return "clock"
     if sum(bool(kind_of_service(cell, {})) for cell in cells) >= many:
         return "kind"
-    return "word"
+    return "mixed" if numbers >= 0.2 * len(cells) else "word"

@@ -53,7 +53,7 @@ def new_mapping(path: Path) -> str:
     if look.of_kind("kind"):
         return _written(path, look, _services(look))
     roles = _Roles(look)
-    test, value = roles.find(_TEST, "word"), roles.find(_VALUE, "number")
+    test, value = roles.find(_TEST, "word"), roles.find(_VALUE, "number", "mixed")
     if test and value:
         return _written(path, look, _long(roles, test, value))
     code = roles.find(_CODE, "word", "number")
@@ -126,6 +126,7 @@ class _Mapping:
     shape: str
     columns: list[tuple[str, list[SeenColumn]]] = field(default_factory=list)
     tests: list[SeenColumn] = field(default_factory=list)
+    wide: bool = False
 
     def add(self, quantity: str, *columns: SeenColumn | None) -> None:
         """Give a quantity its columns, if there are any."""
@@ -159,7 +160,7 @@ def _long(roles: _Roles, test: SeenColumn, value: SeenColumn) -> _Mapping:
 
 
 def _wide(roles: _Roles) -> _Mapping:
-    mapping = _Mapping("measurement", "a row a day, a column a test")
+    mapping = _Mapping("measurement", "a row a day, a column a test", wide=True)
     mapping.add("unit_id", roles.find(_UNIT) or roles.first("word"))
     mapping.add("component_id", roles.find(_COMPONENT))
     mapping.add("available_at", roles.find(_KNOWN, "date"))
@@ -234,7 +235,49 @@ def _written(path: Path, look: Look, mapping: _Mapping) -> str:
     if mapping.tests:
         lines += ["", f"[{key}.tests]  # column = test; take out what is none"]
         lines += [_test_line(column) for column in mapping.tests]
+    lines += _left_out(look, mapping, key)
     return "\n".join(lines) + "\n"
+
+
+def _left_out(look: Look, mapping: _Mapping, key: str) -> list[str]:
+    """Return a comment on each column that has no place in the mapping, with the reason."""
+    placed = {column.name for _, columns in mapping.columns for column in columns}
+    placed |= {column.name for column in mapping.tests}
+    left = [column for column in look.columns if column.name not in placed]
+    tests = [column for column in left if mapping.wide and column.kind == "mixed"]
+    lines = []
+    if tests and not mapping.tests:
+        lines += ["", f"# [{key}.tests]  # column = test"]
+    lines += [f"# {_test_line(column, f'left out: {_what_it_is(column)}')}" for column in tests]
+    others = [column for column in left if column not in tests]
+    if others:
+        lines += ["", "# Columns that are left out; give one to a quantity where it tells that."]
+    lines += [f"# {_plain(json.dumps(c.name, ensure_ascii=False))}: {_what_it_is(c)}" for c in others]
+    return lines
+
+
+def _what_it_is(column: SeenColumn) -> str:
+    """Return what the cells of a column are, in words."""
+    match column.kind:
+        case "empty":
+            return "no cell holds anything"
+        case "mixed":
+            return _no_numbers(column)
+        case "number":
+            return "numbers, and no quantity has such a name"
+        case "date" | "clock":
+            return "another date or time of day"
+        case "kind" | "word":
+            return f"words: {_some(column.words)}"
+
+
+def _no_numbers(column: SeenColumn) -> str:
+    some = f"{len(column.words)} of {len(column.cells)} cells"
+    return f"{some} are no numbers: {_some(column.words)}"
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(_plain(word) for word in list(dict.fromkeys(words))[:3])
 
 
 def _date_lines(mapping: _Mapping) -> list[str]:
@@ -259,8 +302,11 @@ def _column_line(quantity: str, columns: Sequence[SeenColumn]) -> str:
     return f"{quantity} = {value}  # {examples}"
 
 
-def _test_line(column: SeenColumn) -> str:
-    """Return the line of a test, with its unit of measurement where the name tells one."""
+def _test_line(column: SeenColumn, remark: str = "") -> str:
+    """Return the line of a test, with its unit of measurement where the name tells one.
+
+    ``remark`` stands in the place of some of its cells.
+    """
     key = json.dumps(column.name, ensure_ascii=False)
     bracketed = _BRACKETED.fullmatch(column.name)
     suffix = column.name.lower().rpartition("_")[2]
@@ -272,7 +318,9 @@ def _test_line(column: SeenColumn) -> str:
     if unit:
         parts.append(f"measurement_unit = {json.dumps(unit, ensure_ascii=False)}")
     examples = ", ".join(_plain(cell) for cell in column.cells[:3])
-    return f"{key} = {{ {', '.join(parts)} }}  # {examples}"
+    if column.words:  # those rows will wait in quarantine
+        examples += f"; {_no_numbers(column)}"
+    return f"{key} = {{ {', '.join(parts)} }}  # {remark or examples}"
 
 
 def _pattern(path: Path) -> str:
