@@ -96,7 +96,8 @@ def test_hostile_names_stay_inside_their_comments_and_strings(tmp_path):
 def wide_of(path, *, words):
     """Write a wide table of twenty days, the first *words* of which have a word in one column."""
     rows = [
-        f"2026-09-{day:02d},CAM1,{'OK' if day <= words else 2.5},140.5,fine,," for day in range(1, 21)
+        f"2026-09-{day:02d},CAM1,{'OK' if day <= words else 2.5},140.5,fine,,"
+        for day in range(1, 21)
     ]
     head = 'date,machine,"Uniformity (%)",peak_kev,remark,spare,spare\n'
     path.write_text(head + "\n".join(rows) + "\n")

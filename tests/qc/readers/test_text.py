@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import DataError, TruncatedFile
-from pulsefront.qc.readers.text import parse_numbers
 from pulsefront.qc.site import Mapping, Site
 from strategies_qc import TABLE_COLUMNS, TABLE_HEAD, read_log, read_table
-
-
-def test_numbers_as_consoles_write_them():
-    values, good = parse_numbers(["2.767e+007", " 1.5 ", "", "x", "inf", "nan"])
-    assert values[:2].tolist() == [2.767e7, 1.5]
-    assert good.tolist() == [True, True, True, False, False, False]
-    values, good = parse_numbers(["1,5", "1.234,5", "1,5,6", "1.2,5"], decimal_comma=True)
-    assert values[:2].tolist() == [1.5, 1234.5]
-    assert good.tolist() == [True, True, False, False]
 
 
 def test_utf16_is_read(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pulsefront.qc.readers.cell_numbers import unit_of_cell
 from pulsefront.qc.readers.quantities import (
     CORRECT,
     Reading,
@@ -39,12 +40,12 @@ def measurements_of(reading: Reading, table: RowTable) -> pd.DataFrame:
     test = table.text("test")
     table.refuse(test == "", "has no test", CORRECT)
     status = _status_of(table)
-    value = numbers_of(reading, table, "value")
+    unit, limit_unit = _units_of(reading, table), table.text("limit_unit")
+    value = numbers_of(reading, table, "value", unit)
     empty = np.isnan(value) & (status != "skipped")
     table.refuse(empty, "has no value and was not skipped", CORRECT)
-    limits = {name: numbers_of(reading, table, name) for name in LIMIT_COLUMNS}
+    limits = {name: numbers_of(reading, table, name, unit) for name in LIMIT_COLUMNS}
     has_limits = ~np.isnan(np.column_stack(list(limits.values()))).all(axis=1)
-    unit, limit_unit = table.text("measurement_unit"), table.text("limit_unit")
     table.refuse(
         has_limits & (limit_unit != "") & (limit_unit != unit),
         "the limits are in another unit than the value",
@@ -98,7 +99,8 @@ def services_of(reading: Reading, table: RowTable) -> pd.DataFrame:
     unit_ids, zones = units_of(reading, table)
     reported_at = times_of(reading, table, "reported_at", zones, required=True)
     kind = _kind_of(reading, table)
-    downtime = numbers_of(reading, table, "downtime_hours")
+    hours = np.full(len(table), "h", dtype=object)
+    downtime = numbers_of(reading, table, "downtime_hours", hours)
     started = times_of(reading, table, "started_at", zones)
     started = np.where(started == 0, reported_at, started)
     completed = times_of(reading, table, "completed_at", zones)
@@ -140,6 +142,15 @@ def unit_records_of(reading: Reading, table: RowTable) -> pd.DataFrame:
         },
     )
     return frame.assign(site=np.where(frame["site"] == "", reading.site.site, frame["site"]))
+
+
+def _units_of(reading: Reading, table: RowTable) -> Texts:
+    """Return in which unit each row is measured; the cells say it where the mapping asks them."""
+    columns = reading.mapping.columns
+    said = table.text("measurement_unit")
+    if columns.value and columns.measurement_unit == columns.value:
+        return by_distinct(said, unit_of_cell)
+    return said
 
 
 def _status_of(table: RowTable) -> Texts:

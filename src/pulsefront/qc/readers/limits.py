@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.text import decode, parse_numbers
+from pulsefront.qc.readers.numbers import parse_numbers
+from pulsefront.qc.readers.text import decode
 from pulsefront.qc.readers.xml import read_xml
 from pulsefront.qc.records import BOUND_COLUMNS
 from pulsefront.qc.site import Site

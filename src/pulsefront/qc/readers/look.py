@@ -13,12 +13,8 @@ from typing import Literal
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.columns import numbered_names
-from pulsefront.qc.readers.text import (
-    has_decimal_comma,
-    open_text,
-    parse_numbers,
-    separator_line,
-)
+from pulsefront.qc.readers.numbers import parse_numbers
+from pulsefront.qc.readers.text import has_decimal_comma, open_text, separator_line
 from pulsefront.qc.readers.words import kind_of_service
 from pulsefront.qc.times import DateOrder, parse_times
 

@@ -252,7 +252,9 @@ def _left_out(look: Look, mapping: _Mapping, key: str) -> list[str]:
     others = [column for column in left if column not in tests]
     if others:
         lines += ["", "# Columns that are left out; give one to a quantity where it tells that."]
-    lines += [f"# {_plain(json.dumps(c.name, ensure_ascii=False))}: {_what_it_is(c)}" for c in others]
+    lines += [
+        f"# {_plain(json.dumps(c.name, ensure_ascii=False))}: {_what_it_is(c)}" for c in others
+    ]
     return lines
 
 

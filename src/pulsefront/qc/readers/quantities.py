@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.readers.cell_numbers import numbers_of_cells
 from pulsefront.qc.readers.row_table import RowTable, Texts
-from pulsefront.qc.readers.text import parse_numbers
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.times import DAY_S, DateOrder, iso_time, parse_times
 
@@ -34,21 +34,21 @@ _EARLIEST_S = 315_532_800  # 1980-01-01: before, clocks were reset rather than s
 CORRECT = "correct the row at its source and export it again"
 _DATE_HELP = "correct the date, or give date_format or date_order in the mapping"
 _CLOCK_HELP = "is tried again when its time has come; check the clocks of console and server"
-_NUMBER_HELP = "correct the value, or give decimal_comma in the mapping"
 
 
 @dataclass(frozen=True)
 class Reading:
     """How the texts of one file are to be understood.
 
-    ``now_s`` is the present: what is dated more than a day after it is tried again later.
-    ``from_path`` are quantities that the path of the file tells.
+    ``decimal_comma`` is None where both signs occur. ``now_s`` is the present: what is dated more
+    than a day after it is tried again later. ``from_path`` are quantities that the path of the file
+    tells.
     """
 
     mapping: Mapping
     site: Site
     order: DateOrder
-    decimal_comma: bool
+    decimal_comma: bool | None
     now_s: int
     from_path: Table[str, str] = field(default_factory=dict)
 
@@ -162,13 +162,19 @@ def known_of(
     return known, on_arrival
 
 
-def numbers_of(reading: Reading, table: RowTable, name: str) -> npt.NDArray[np.float64]:
-    """Return the numbers of a quantity, NaN where there is none."""
+def numbers_of(
+    reading: Reading, table: RowTable, name: str, units: Texts | None = None
+) -> npt.NDArray[np.float64]:
+    """Return the numbers of a quantity, NaN where there is none.
+
+    Parameters
+    ----------
+    units
+        In which unit of measurement each row should be; nothing says it if left out.
+    """
     if name in table.numbers:
         return table.numbers[name]
     if name not in table.texts:
         return np.full(len(table), np.nan)
-    decimal_comma = reading.decimal_comma
-    values, good = parse_numbers(table.texts[name].tolist(), decimal_comma=decimal_comma)
-    table.refuse(~good, f"{name} is no number", _NUMBER_HELP)
-    return values
+    units = np.full(len(table), "", dtype=object) if units is None else units
+    return numbers_of_cells(table, name, units=units, decimal_comma=reading.decimal_comma)

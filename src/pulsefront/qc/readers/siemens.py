@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
+from pulsefront.qc.readers.numbers import parse_numbers
 from pulsefront.qc.readers.quantities import check_not_future
-from pulsefront.qc.readers.text import parse_numbers
 from pulsefront.qc.readers.xml import read_xml
 from pulsefront.qc.records import (
     MEASUREMENT_COLUMNS,

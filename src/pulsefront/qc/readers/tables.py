@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +15,16 @@ from pulsefront.errors import ToolMissing, UnsupportedFormat
 from pulsefront.qc.readers.assemble import Assembler, path_values
 from pulsefront.qc.readers.columns import ColumnIndex
 from pulsefront.qc.readers.date_order import OrderVotes
+from pulsefront.qc.readers.numbers import DecimalVotes
 from pulsefront.qc.readers.quantities import Reading
 from pulsefront.qc.readers.text import (
-    has_decimal_comma,
     open_text,
     read_rows,
     separator_line,
     sniff_delimiter,
     split_header,
 )
-from pulsefront.qc.records import Batch
+from pulsefront.qc.records import LIMIT_COLUMNS, Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.times import DateOrder
 
@@ -35,6 +34,7 @@ _TIME_COLUMNS = (
     "measured_at", "available_at", "occurred_at", "reported_at", "started_at", "completed_at",
     "logged_at", "installed_on", "active_from", "active_to",
 )  # fmt: skip
+_NUMBER_COLUMNS = ("value", *LIMIT_COLUMNS, "downtime_hours")
 _HEADER_WITHIN_LINES = 60
 _SAMPLE_ROWS = 500
 
@@ -109,7 +109,7 @@ def read_csv_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> I
             mapping,
             site,
             mapping.date_order or _date_order(path, mapping, layout),
-            _decimal_comma(path, layout) if comma is None else comma,
+            _decimal_comma(path, mapping, layout) if comma is None else comma,
             now_s,
             path_values(mapping, path),
         ),
@@ -127,15 +127,28 @@ def read_csv_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> I
             )
 
 
-def _decimal_comma(path: Path, layout: Layout) -> bool:
+def _decimal_comma(path: Path, mapping: Mapping, layout: Layout) -> bool | None:
+    """Return whether a comma is the decimal sign of the numbers of a file, None where both are.
+
+    The first rows say it, or as many as it takes until one number can be read in one way only.
+    """
     if layout.delimiter == ",":
         return False
+    quantities = dict(mapping.columns.given())
+    names = [name for quantity in _NUMBER_COLUMNS for name in quantities.get(quantity, ())]
+    columns = ColumnIndex(layout.header, mapping)
+    found = [columns.first(name) for name in (*names, *mapping.tests)]
+    indices = [index for index in found if index is not None]
+    votes = DecimalVotes()
     with table_lines(path, layout.before) as lines:
-        reader = csv.reader(lines, delimiter=layout.delimiter, skipinitialspace=True)
-        try:
-            return has_decimal_comma(islice(reader, _SAMPLE_ROWS))
-        except csv.Error:
-            return False  # the row gets its reason when it is read
+        for rows in read_rows(
+            lines, delimiter=layout.delimiter, width=len(layout.header), chunk=_SAMPLE_ROWS
+        ):
+            for k in indices:
+                votes.add(rows.columns[k])
+            if not votes.undecided:
+                break
+    return votes.decimal_comma()
 
 
 def _date_order(path: Path, mapping: Mapping, layout: Layout) -> DateOrder:

@@ -23,15 +23,12 @@ __all__ = [
     "distinct_names",
     "has_decimal_comma",
     "open_text",
-    "parse_numbers",
     "read_rows",
     "separator_line",
     "sniff_delimiter",
     "split_header",
 ]
 
-_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$")
-_DOT_OR_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 _DOT_NUMBER = re.compile(r"\s*[+-]?\d+\.\d+(?:[eE][+-]?\d+)?\s*")
 _SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
@@ -235,46 +232,3 @@ def has_decimal_comma(rows: Iterable[Sequence[str]]) -> bool:
     cells = [cell for row in rows for cell in row]
     commas = sum(_COMMA_NUMBER.fullmatch(cell) is not None for cell in cells)
     return commas > sum(_DOT_NUMBER.fullmatch(cell) is not None for cell in cells)
-
-
-def parse_numbers(
-    texts: Sequence[str], *, decimal_comma: bool = False
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return the numbers, NaN where the text is empty, and whether each text could be read.
-
-    ``2.767e+007`` is a number; with *decimal_comma*, so are ``1,5`` and ``1.234,5``, but not
-    ``1.234``, which may mean either. Infinity and NaN written out are none, nor is ``1_000``.
-    """
-    array = np.asarray(texts, dtype=object)
-    if not decimal_comma:
-        try:
-            values = array.astype(np.float64)
-        except ValueError:
-            pass
-        else:
-            if not any("_" in text for text in texts):
-                return np.asarray(values), np.isfinite(values)
-    values = np.full(len(array), np.nan)
-    good = np.ones(len(array), dtype=np.bool_)
-    for k, text in enumerate(texts):
-        cleaned = text.strip()
-        if decimal_comma:
-            cleaned = _with_dot(cleaned)
-        if cleaned:
-            try:
-                values[k] = np.nan if "_" in cleaned else float(cleaned)
-            except ValueError:
-                good[k] = False
-            else:
-                good[k] = bool(np.isfinite(values[k]))
-    values[~good] = np.nan
-    return values, good
-
-
-def _with_dot(text: str) -> str:
-    """Return a number that was written with a decimal comma as Python writes it."""
-    if "," not in text:
-        return "?" if _DOT_OR_THOUSANDS.match(text) else text
-    if "." in text:
-        text = text.replace(".", "") if _THOUSANDS.match(text) else "?"
-    return text.replace(",", ".")
