@@ -73,11 +73,11 @@ def templates():
 
 @pytest.fixture(scope="module")
 def model(templates, tmp_path_factory):
-    """A model trained on them."""
+    """The model that ships, trained on them."""
     histories = build_fleet([history_of(unit) for unit in templates], Target(), daily_from=0.7)
     path = tmp_path_factory.mktemp("model") / "model.zip"
     plan = BacktestSettings(folds=2, bootstrap_replicates=20)
-    save_model(fit_model(histories, plan, name="hazard"), path)
+    save_model(fit_model(histories, plan, name="blend"), path)
     return load_model(path)
 
 
