@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from counted_designs import Design, designs, read_counts
+from counted_designs import Design, designs, numbers_of, read_counts
 
 from pulsefront.firmware.rtl.estimate import (
     Estimate,
@@ -27,7 +27,7 @@ from pulsefront.firmware.rtl.estimate import (
 )
 from pulsefront.firmware.rtl.parts import KINDS, PartKind, Weights
 
-FAMILIES = ("ecp5", "xc7", "ice40")
+FAMILIES = ("ecp5", "xc7", "ice40", "nexus", "polarfire")
 FIGURES = ("lut", "ff", "dsp", "block_ram_kbit", "latency_cycles")
 START = Weights(150, 1, 2, 1, 2, 100, 1, 2, 1, 1, 2, 1, 3)
 """Round numbers of the right size; no design has a say in them."""
@@ -72,6 +72,14 @@ def all_designs() -> tuple[Design, ...]:
     return designs()
 
 
+def designs_of(family: str, *, unrolled: bool) -> list[Design]:
+    """Return the designs of one way of building that are counted for a family."""
+    numbers = numbers_of(family)
+    return [
+        one for one in all_designs() if one.number in numbers and (one.plan is None) is unrolled
+    ]
+
+
 def counted(design: Design, kind: PartKind) -> Counted:
     """Return what a design consists of."""
     if design.plan is None:
@@ -91,7 +99,7 @@ def fit(family: str) -> Weights:
     kind, truth = KINDS[family], read_counts()[family]
     found = START
     for unrolled, constants in ((False, SHARED_CONSTANTS), (True, UNROLLED_CONSTANTS)):
-        mine = [one for one in all_designs() if not one.held_out and (one.plan is None) is unrolled]
+        mine = [one for one in designs_of(family, unrolled=unrolled) if not one.held_out]
         counts = [counted(one, kind) for one in mine]
         for figure, names in constants.items():
             real = np.array([truth[str(one.number)][figure] for one in mine], dtype=np.float64)
@@ -136,7 +144,7 @@ def errors(family: str, weights: Weights) -> list[Row]:
     kind, truth = KINDS[family], read_counts()[family]
     rows = []
     for unrolled in (False, True):
-        mine = [one for one in all_designs() if (one.plan is None) is unrolled]
+        mine = designs_of(family, unrolled=unrolled)
         made = [weighed(counted(one, kind), weights) for one in mine]
         out = np.array([one.held_out for one in mine])
         for figure in FIGURES:

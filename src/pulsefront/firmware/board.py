@@ -27,7 +27,7 @@ class Board(FrozenModel):
 
     name: str
     """of the board"""
-    vendor: Literal["amd", "intel", "lattice", "microchip", "colognechip"]
+    vendor: Literal["amd", "intel", "lattice", "microchip"]
     """whose tools build for it"""
     part: str
     """as the tools name it"""

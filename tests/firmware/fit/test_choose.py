@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import BudgetError, ConfigError
+from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.board import load_board
 from pulsefront.firmware.fit import ROUTES, Choice, fit, fit_table
 from pulsefront.firmware.fit.choose import FIT_BOARDS
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.fixed_point.resources import estimate_resources
 from toys_rtl import position_like, timing_like
+
+SHIPPED = sorted(one.stem for one in (firmware_export_directory() / "boards").glob("*.toml"))
 
 
 def by_route(choice: Choice) -> dict[str, Choice]:
@@ -43,6 +46,13 @@ def test_every_route_is_tried_on_a_part_that_all_are_written_for():
     # The others follow in the order of their worth.
     worths = [one.worth for one in (found, *found.others)]
     assert worths == sorted(worths)
+
+
+@pytest.mark.parametrize("board", SHIPPED)
+def test_every_shipped_part_has_a_choice(board):
+    found = fit(timing_like(), board, 1e5)
+    assert found.fits or board == "ice40_up5k"
+    assert found.demand.label == board
 
 
 def test_hls4ml_is_left_out_for_parts_that_it_is_not_written_for():

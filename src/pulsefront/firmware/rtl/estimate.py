@@ -45,6 +45,9 @@ SPREAD = {
 }
 """Factor either way within which 9 of 10 counts lay of designs that nothing was fitted to."""
 
+LARGE_FOR_SMALL = 3
+"""Small block RAMs of a buffer for which yosys takes a large one."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -253,7 +256,8 @@ def _rom(words: int, bits: int, kind: PartKind) -> tuple[float, int]:
 def _buffer(bits: int, depth_log2: int, kind: PartKind) -> tuple[int, int]:
     """Return the look-up tables, or the kbit of block RAM, of a buffer that is written."""
     words = 1 << depth_log2
-    if kind.buffers_in_ram:
-        deep = kind.ram_kbit * 1024 // kind.ram_width
-        return 0, -(-bits // kind.ram_width) * -(-words // deep) * kind.ram_kbit
-    return -(-bits // kind.buffer_bits) * -(-words // kind.buffer_words) * kind.buffer_lut, 0
+    blocks = -(-bits // kind.buffer_bits) * -(-words // kind.buffer_words)
+    whole = -(-bits // kind.ram_width) * -(-words // (kind.ram_kbit * 1024 // kind.ram_width))
+    if kind.buffer_kbit and blocks >= LARGE_FOR_SMALL * whole:
+        return 0, whole * kind.ram_kbit
+    return blocks * kind.buffer_lut, blocks * kind.buffer_kbit

@@ -51,9 +51,9 @@ class PartKind:
 
     *lut_inputs* of a look-up table; a DSP block multiplies *dsp_a* by *dsp_b* bits; a block RAM
     has *ram_kbit*, *ram_width* bits a word at most. A table of constants goes to block RAM where it
-    has *ram_words* and fills *ram_share* of it; a buffer where *buffers_in_ram*, else to look-up
-    tables that hold *buffer_bits* of *buffer_words* in *buffer_lut*. With *dsp_adds* a block adds
-    too, and has the registers of its sum.
+    has *ram_words* and fills *ram_share* of it. A buffer takes *buffer_lut* look-up tables or
+    *buffer_kbit* of block RAM for every *buffer_bits* of *buffer_words*. With *dsp_adds* a block
+    adds too, and has the registers of its sum.
     """
 
     lut_inputs: int
@@ -67,7 +67,7 @@ class PartKind:
     buffer_words: int
     buffer_lut: int
     weights: Weights
-    buffers_in_ram: bool = False
+    buffer_kbit: int = 0
     dsp_adds: bool = False
 
 
@@ -117,14 +117,51 @@ WEIGHTS_XC7 = Weights(
     output_ff=1.79,
 )
 
+WEIGHTS_NEXUS = Weights(
+    control_lut=275.0,
+    lane_lut=0.538,
+    multiplier_lut=1.56,
+    rom_lut=1.44,
+    finish_lut=1.68,
+    control_ff=169.0,
+    lane_ff=0.395,
+    finish_ff=2.74,
+    adder_bit_lut=0.882,
+    adder_lut=0.71,
+    output_lut=3.91,
+    adder_bit_ff=1.12,
+    output_ff=4.06,
+)
+WEIGHTS_POLARFIRE = Weights(
+    control_lut=114.0,
+    lane_lut=1.22,
+    multiplier_lut=2.72,
+    rom_lut=2.26,
+    finish_lut=2.19,
+    control_ff=54.8,
+    lane_ff=0.796,
+    finish_ff=5.52,
+    adder_bit_lut=0.797,
+    adder_lut=0.787,
+    output_lut=2.89,
+    adder_bit_ff=1.12,
+    output_ff=4.02,
+)
+
 # ECP5: Lattice FPGA-DS-02012, sysDSP and sysMEM; iCE40 UltraPlus: Lattice FPGA-DS-02008, SB_MAC16
-# and EBR; 7 series: AMD UG479 (DSP48E1), UG473 (RAMB18E1); UltraScale+: AMD UG579 (DSP48E2), UG573.
+# and EBR; 7 series: AMD UG479 (DSP48E1), UG473 (RAMB18E1); UltraScale+: AMD UG579 (DSP48E2), UG573;
+# Nexus: Lattice FPGA-DS-02049, sysDSP and EBR; PolarFire: Microchip fabric user guide, math block,
+# LSRAM and µSRAM. Nexus and PolarFire are fitted to 12 designs, the others to 24.
 # When yosys takes block RAM is read off its counts. UltraScale+ has the weights of 7 series.
 KINDS = {
     "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5),
-    "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 0, 0, 0, WEIGHTS_ICE40, buffers_in_ram=True),
+    "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 16, 256, 0, WEIGHTS_ICE40, buffer_kbit=4),
     "xc7": PartKind(6, 25, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
     "xcup": PartKind(6, 27, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+    "nexus": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_NEXUS),
+    "polarfire": PartKind(
+        4, 18, 18, 20, 40, 512, 0.11, 12, 64, 0, WEIGHTS_POLARFIRE, buffer_kbit=1
+    ),
 }
 
 

@@ -38,6 +38,8 @@ FAMILIES = {
     "ice40": "synth_ice40 -dsp",
     "xc7": "synth_xilinx -family xc7 -flatten",
     "xcup": "synth_xilinx -family xcup -flatten",
+    "nexus": "synth_nexus -nowidelut",
+    "polarfire": "synth_microchip -family polarfire -noiopad -noclkbuf",
 }
 """The command of yosys for each family of parts that it maps to."""
 
@@ -48,10 +50,16 @@ PREFIXES = {
     "xczu": "xcup",
     "xcku": "xcup",
     "xcvu": "xcup",
+    "lifcl": "nexus",
+    "lfd2nx": "nexus",
+    "lfcpnx": "nexus",
+    "mpf": "polarfire",
 }
 
 # Look-up tables that one cell takes. A CCU2C is two LUT4 with their carry; a DPR16X4 is four with
 # one slice more for writing. A carry of iCE40 and 7-series shares the place of a look-up table.
+# PolarFire's ARI1 is a look-up table with its carry, its MX4 are two tables: the first passes the
+# second choice on where the upper half is chosen.
 LUTS = {
     "ecp5": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
     "ice40": {"SB_LUT4": 1},
@@ -68,23 +76,32 @@ LUTS = {
     },
 }
 LUTS["xcup"] = LUTS["xc7"]
+LUTS["nexus"] = {"LUT4": 1, "INV": 1, "WIDEFN9": 2, "CCU2": 2, "DPR16X4": 6}
+LUTS["polarfire"] = {**{f"CFG{inputs}": 1 for inputs in range(1, 5)}, "ARI1": 1, "MX4": 2}
 FLIP_FLOPS = {
     "ecp5": r"TRELLIS_FF",
     "ice40": r"SB_DFF\w*",
     "xc7": r"FD[RSCP]E(_1)?",
     "xcup": r"FD[RSCP]E(_1)?",
+    "nexus": r"FD1P3[BDIJ]X",
+    "polarfire": r"SLE",
 }
+# Of Nexus, two products of 9 bits share a block, if placement lets them: each counts as one here.
 DSPS = {
-    "ecp5": r"MULT18X18D",
-    "ice40": r"SB_MAC16",
-    "xc7": r"DSP48E1",
-    "xcup": r"DSP48E2",
+    "ecp5": {"MULT18X18D": 1},
+    "ice40": {"SB_MAC16": 1},
+    "xc7": {"DSP48E1": 1},
+    "xcup": {"DSP48E2": 1},
+    "nexus": {"MULT9X9": 1, "MULT18X18": 1, "MULT18X36": 2, "MULT36X36": 4},
+    "polarfire": {"MACC_PA": 1},
 }
 RAM_KBIT = {
     "ecp5": {"DP16KD": 18, "PDPW16KD": 18},
     "ice40": {"SB_RAM40_4K": 4, "SB_SPRAM256KA": 256},
     "xc7": {"RAMB18E1": 18, "RAMB36E1": 36},
     "xcup": {"RAMB18E2": 18, "RAMB36E2": 36},
+    "nexus": {"DP16K": 18, "PDP16K": 18, "PDPSC16K": 18},
+    "polarfire": {"RAM1K20": 20, "RAM64x12": 1},
 }
 
 PATH_CELL = 80
@@ -194,8 +211,8 @@ def count_resources(
         shutil.copytree(folder, work)
         sources = " ".join(_sources(work))
         script = (
-            f"read_verilog -defer {sources}; {FAMILIES[family]} {options} -top {top} "
-            "-json netlist.json; tee -q -o stat.json stat -json"
+            f"read_verilog -defer {sources}; {FAMILIES[family]} {options} -top {top}; "
+            "write_json netlist.json; tee -q -o stat.json stat -json"
         )
         start = time.monotonic()
         yosys.run(["-q", "-p", script], work)
@@ -232,17 +249,16 @@ def _cells(path: Path, top: str) -> dict[str, int]:
 def counts_of_cells(cells: Mapping[str, int], family: str, origin: str) -> CellCounts:
     """Return the counts of a netlist from its cells by type."""
 
-    def matching(pattern: str) -> int:
-        return sum(number for name, number in cells.items() if re.fullmatch(pattern, name))
+    def weighed(weights: Mapping[str, int]) -> int:
+        return sum(number * weights.get(name, 0) for name, number in cells.items())
 
+    flip_flop = FLIP_FLOPS[family]
     return CellCounts(
         origin=origin,
-        lut=sum(number * LUTS[family].get(name, 0) for name, number in cells.items()),
-        ff=matching(FLIP_FLOPS[family]),
-        dsp=matching(DSPS[family]),
-        block_ram_kbit=sum(
-            number * RAM_KBIT[family].get(name, 0) for name, number in cells.items()
-        ),
+        lut=weighed(LUTS[family]),
+        ff=sum(number for name, number in cells.items() if re.fullmatch(flip_flop, name)),
+        dsp=weighed(DSPS[family]),
+        block_ram_kbit=weighed(RAM_KBIT[family]),
         cells=dict(sorted(cells.items())),
     )
 
