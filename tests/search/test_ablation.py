@@ -20,6 +20,7 @@ from pulsefront.search import (
     mean_distance,
     run_ablation,
 )
+from pulsefront.search.part import part_of
 from pulsefront.search.result import SearchSummary
 from strategies_networks import light_response
 from strategies_search import OUT, position_task, short, timing_task
@@ -225,6 +226,25 @@ def test_look_up_tables_are_a_hard_budget_and_single_weights_go_for_it() -> None
         assert built.lut <= 900
         assert built.dsp <= 4
     assert any("weights" in trial.move for trial in result.candidates)
+
+
+def test_a_part_at_a_rate_is_a_hard_budget_and_the_design_is_chosen_for_each_candidate() -> None:
+    # The full network takes more of these look-up tables than there are, at a million events/s.
+    budget = Budget(board="ecp5_25", events_per_second=1e6, lut=1_900, dsp=0)
+    part = part_of(budget)
+    assert part is not None
+    result = run_ablation(timing_task(700), short(step_fraction=0.4), budget)
+    start = result.path[1].cost
+    assert start.part_use is not None
+    assert start.part_use > 1
+    assert budget.fits(result.final_cost)
+    for model in result.final_models:
+        choice = part.choice(model)
+        assert choice.fits
+        assert choice.design.used["lut"] <= 1_900
+        assert choice.events_per_second >= 1e6
+    assert "part_use" in result.summary().fronts
+    assert result.summary().final_cost.latency_ns is not None
 
 
 def test_training_that_diverges_says_what_to_lower() -> None:

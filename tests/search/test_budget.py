@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from pulsefront.errors import BudgetError, ConfigError
 from pulsefront.networks import NetworkCost
@@ -55,3 +58,38 @@ def test_a_float_network_keeps_no_limit_of_something_built() -> None:
     cost = NetworkCost(600, 50, 1000, 64000.0, 9000, 900)
     assert Budget(weight_bytes=600).fits(cost)
     assert Budget(weight_bytes=600, lut=10**9).excess(cost) == float("inf")
+
+
+def test_a_part_needs_a_rate_and_a_rate_a_part() -> None:
+    for given, missing in (
+        ({"board": "ecp5_25"}, "board needs events_per_second"),
+        ({"events_per_second": 1e6}, "events_per_second needs board"),
+        ({"latency_ns": 100.0}, "latency_ns needs board and events_per_second"),
+        ({"board": "ecp5_25", "latency_ns": 9.0}, "board needs events_per_second"),
+        ({"count_gates": True}, "count_gates needs board and events_per_second"),
+    ):
+        with pytest.raises(ValidationError, match=missing):
+            Budget(**given)
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValidationError):
+            Budget(board="ecp5_25", events_per_second=wrong)
+
+
+def test_beside_a_part_resources_say_what_may_be_used_of_it() -> None:
+    budget = Budget(board="ecp5_25", events_per_second=1e6, lut=9000, dsp=0, weight_bytes=600)
+    assert budget.limits == {"weight_bytes": 600, "part_use": 1.0}
+    assert budget.room == {"lut": 9000, "dsp": 0}
+    fitted = replace(COST, lut=50_000, part_use=0.9)
+    assert budget.fits(fitted)
+    assert budget.exceeded(replace(fitted, part_use=1.5)) == ("part_use",)
+
+
+def test_a_budget_without_a_part_is_written_as_before_there_were_parts() -> None:
+    assert "board" not in Budget(weight_bytes=8192).model_dump(mode="json")
+    named = Budget(board="ecp5_25", events_per_second=1e6)
+    assert Budget.model_validate(named.model_dump(mode="json")) == named
+    written = TypeAdapter(NetworkCost).dump_python(COST, mode="json")
+    assert "part_use" not in written
+    assert TypeAdapter(NetworkCost).validate_python(written) == COST
+    whole = TypeAdapter(NetworkCost).dump_python(replace(COST, part_use=0.5), mode="json")
+    assert whole["part_use"] == 0.5

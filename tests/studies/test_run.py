@@ -123,6 +123,35 @@ def test_budget_that_nothing_meets_says_how_near(tmp_path: Path, timing_run: Pat
         run_study(study, run, lambda _: None)
 
 
+def test_the_first_page_says_how_the_network_fits_its_part(
+    tmp_path: Path, timing_run: Path
+) -> None:
+    study = tmp_path / "study.toml"
+    text = (timing_run / "study.toml").read_text()
+    part = 'board = "ecp5_25"\nevents_per_second = 1e6\nlatency_ns = 3000'
+    study.write_text(re.sub(r"^weight_bytes = .*$", part, text, flags=re.MULTILINE))
+    run = tmp_path / "run"
+    shutil.copytree(timing_run, run)
+    run_study(study, run, lambda _: None)
+    results = json.loads((run / "results.json").read_text())
+    found = results["model"]["part"]
+    assert found["fits"]
+    assert found["origin"] == "estimated"
+    assert found["events_per_second"] >= 1e6
+    assert found["latency_ns"] <= 3000
+    said = "fits Lattice ECP5-25 (LFE5U-25F) at 1 M events/s with"
+    assert found["summary"].startswith(said)
+    page = (run / "report.html").read_text()
+    assert page.index(f"The network {said}") < page.rindex("Detector and data")
+    assert "(estimated)" in found["summary"]
+    assert results["search"]["final_cost"]["part_use"] <= 1
+    # A study without a part says nothing of one.
+    plain = json.loads((timing_run / "results.json").read_text())
+    assert "part" not in plain["model"]
+    assert "part_use" not in plain["search"]["final_cost"]
+    assert "events/s with" not in (timing_run / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [

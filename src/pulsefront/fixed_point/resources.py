@@ -87,6 +87,9 @@ class ResourceEstimate:
     spread
         Factor either way within which 9 of 10 counts of other designs lay, by name; empty where
         none were counted.
+    block_ram_kbit, latency_ns, part_use
+        Where the design is one for a part and a rate (`firmware.fit`): block RAM, time from an
+        event to its result, and the largest share of what it may use; None elsewhere.
     """
 
     lut: int
@@ -98,6 +101,9 @@ class ResourceEstimate:
     origin: str = "estimated"
     layers: tuple[LayerResources, ...] = ()
     spread: Mapping[str, float] = field(default_factory=dict)
+    block_ram_kbit: int | None = None
+    latency_ns: float | None = None
+    part_use: float | None = None
 
     def range_of(self, name: str) -> tuple[int, int] | None:
         """Return the range of a figure such as ``lut``; None where nothing is known of it."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from pydantic import GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from pulsefront.config import without_serializer
 from pulsefront.fixed_point.circuits import bit_operations
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.layers import MatrixLayer
@@ -17,7 +22,7 @@ from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.lower import lower
 
-__all__ = ["NetworkCost", "cost_of", "minimal_cost", "model_cost"]
+__all__ = ["OF_PART", "NetworkCost", "cost_of", "minimal_cost", "model_cost"]
 
 FLOAT_BITS = 32
 
@@ -32,7 +37,10 @@ class NetworkCost:
     number of constants that an unrolled build multiplies by: there, as in ``ebops`` and in
     ``lut``, a pruned weight costs nothing. ``lut``, ``ff``, ``dsp`` and ``latency_cycles`` are
     those of a `fixed_point.ResourceEstimate`, *estimated* unless a tool has synthesized; None for
-    a float network, which is not built.
+    a float network, which is not built. ``block_ram_kbit``, ``latency_ns`` and ``part_use`` are
+    those of the design that fits a part, and None where none is asked for: ``part_use`` is the
+    largest of its shares of the part, and above 1 how many times too much, too slow or too late
+    the nearest design is.
     """
 
     weight_bytes: int
@@ -45,6 +53,29 @@ class NetworkCost:
     ff: int | None = None
     dsp: int | None = None
     latency_cycles: int | None = None
+    block_ram_kbit: int | None = None
+    latency_ns: float | None = None
+    part_use: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is known only where a part was asked for."""
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if value is not None or name not in OF_PART
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the fields; what is left out has a default."""
+        return handler(without_serializer(schema))
+
+
+OF_PART = ("block_ram_kbit", "latency_ns", "part_use")
+"""Costs that only a design for a part has."""
 
 
 def cost_of(
@@ -91,6 +122,9 @@ def model_cost(
         ff=built.ff,
         dsp=built.dsp,
         latency_cycles=built.latency_cycles,
+        block_ram_kbit=built.block_ram_kbit,
+        latency_ns=built.latency_ns,
+        part_use=built.part_use,
     )
 
 
@@ -140,5 +174,6 @@ def _from_shape(
         for n, w, x, fan_in in zip(macs, weight_bits, source_bits, sizes[:-1], strict=True)
     )
     return NetworkCost(
-        -(-stored // 8), 0, sum(macs), bops, 0, 0, lut=0, ff=0, dsp=0, latency_cycles=0
-    )
+        -(-stored // 8), 0, sum(macs), bops, 0, 0, lut=0, ff=0, dsp=0, latency_cycles=0,
+        block_ram_kbit=0, latency_ns=0.0, part_use=0.0,
+    )  # fmt: skip

@@ -24,6 +24,7 @@ from pulsefront.search.checkpoint import SearchCheckpoint
 from pulsefront.search.judge import Judge
 from pulsefront.search.moves import Move, starting_moves
 from pulsefront.search.outcome import assemble
+from pulsefront.search.part import part_of
 from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
@@ -85,8 +86,9 @@ def run_ablation(
         Sends the training data to the executor's workers once, for a cluster; where None it
         travels with every job.
     resource_model
-        Tells LUTs, flip-flops, DSPs and cycles of a network; ``settings.resources``, an estimate,
-        where None. A synthesis tool can take its place.
+        Tells LUTs, flip-flops, DSPs and cycles of a network. Where None, they are estimated: for
+        the best design on the part that the budget names, else for ``settings.resources``. A
+        synthesis tool can take its place.
 
     Raises
     ------
@@ -120,7 +122,8 @@ class _Search:
         self.settings = settings
         self.budget = budget
         self.report = report
-        self.resources: ResourceModel = resource_model or settings.resources
+        self.part = None if resource_model is not None else part_of(budget)
+        self.resources: ResourceModel = resource_model or self.part or settings.resources
         # every hidden layer but a convolution can go
         least_layers = 1 + (settings.network.convolution is not None)
         settings.network.check()
@@ -140,6 +143,7 @@ class _Search:
                 settings.model_dump(mode="json", exclude={"threads"}),
                 budget.model_dump(mode="json"),
                 "" if resource_model is None else repr(resource_model),
+                *([] if self.part is None else [repr(self.part)]),
             ]
         )
         self.checkpoint = SearchCheckpoint(checkpoint, fingerprint)
@@ -349,6 +353,8 @@ class _Search:
     def _budget_error(self, base: Sequence[Candidate]) -> BudgetError:
         cost = self.judge.cost(base)
         name = self.budget.tightest(cost)
+        if name == "part_use" and self.part is not None:
+            return self.part.error(self.judge.lowered(base[0]))
         return BudgetError(
             name,
             limit=self.budget.limits[name],

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost, cost_of
+from pulsefront.networks.lower import lower
 from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
 from pulsefront.search.result import Architecture, PathPoint, TrialNetwork
 from pulsefront.search.task import Task
@@ -124,6 +126,18 @@ class Judge:
             non_inferior=trial.non_inferior,
             change=change,
             removed_inputs=tuple(self.task.input_names[i] for i in gone),
+        )
+
+    def lowered(self, candidate: Candidate) -> FixedPointModel:
+        """Return the integers of *candidate*, which is no float network."""
+        task = self.task
+        return lower(
+            candidate,
+            self.scaling,
+            task.input_format,
+            task.output_format,
+            name=task.name,
+            front_end=task.front_end,
         )
 
     def cost(self, candidates: Sequence[Candidate]) -> NetworkCost:

@@ -219,7 +219,9 @@ class AblationResult:
             candidates=self.candidates,
             front=self.front,
             fronts={
-                field.name: front_of(self.candidates, field.name) for field in fields(NetworkCost)
+                field.name: front_of(self.candidates, field.name)
+                for field in fields(NetworkCost)
+                if getattr(self.final_cost, field.name) is not None
             },
             attribution=self.attribution,
             input_ranking=self.input_ranking,

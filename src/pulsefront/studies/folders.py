@@ -79,6 +79,11 @@ class RunFolders:
         return self.of("search") / "initializations"
 
     @property
+    def part(self) -> Path:
+        """The design for the budget's part; absent where it names none."""
+        return self.of("part") / "part.json"
+
+    @property
     def test_arrays(self) -> Path:
         """Inputs of the test events and the full network's outputs."""
         return self.of("search") / "test.npz"

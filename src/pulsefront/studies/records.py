@@ -31,6 +31,7 @@ __all__ = [
     "LayerRecord",
     "LearningPoint",
     "ModelRecord",
+    "PartRecord",
     "ProofRow",
     "ShamRecord",
     "SplitRecord",
@@ -336,6 +337,36 @@ class LayerRecord(Record):
     bias_format: str
 
 
+class PartRecord(Record):
+    """The design of the final network for the part that the budget names, or the nearest to it."""
+
+    summary: str
+    """whether it fits and with how much of the part, or what stands in the way, in a sentence"""
+    fits: bool
+    board: str
+    part: str
+    events_per_second_wanted: float
+    events_per_second: float
+    """that the design takes"""
+    clock_mhz: float
+    latency_ns: float
+    strategy: str
+    """unrolled, time-shared, or hls4ml's with its strategy"""
+    multipliers: dict[str, int]
+    """of each layer, where time-shared"""
+    dsp_multipliers: int
+    reuse_factors: dict[str, int]
+    """of each layer, where hls4ml writes the design"""
+    used: dict[str, int]
+    shares: dict[str, float]
+    """of what may be used of the part"""
+    limited_by: str
+    origin: str
+    """estimated, or the tool that counted"""
+    export: tuple[str, ...]
+    """options of pulsefront export that write the design"""
+
+
 class ModelRecord(Record):
     """The final network and what it costs."""
 
@@ -349,6 +380,8 @@ class ModelRecord(Record):
     budget: dict[str, float]
     """the limits that the search kept"""
     layers: tuple[LayerRecord, ...]
+    part: PartRecord | None = None
+    """where the budget names a board"""
 
 
 class EnvironmentRecord(Record):

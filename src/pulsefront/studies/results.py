@@ -28,6 +28,7 @@ from pulsefront.studies.records import (
     EnvironmentRecord,
     LayerRecord,
     ModelRecord,
+    PartRecord,
     SplitRecord,
     StudyPlan,
     TestRecord,
@@ -95,7 +96,7 @@ def collect_results(
         },
         data=split,
         baselines=baselines,
-        model=_model(study, FixedPointModel.load(folders.model), search),
+        model=_model(study, FixedPointModel.load(folders.model), search, folders),
         search=search,
         test=test,
         verification=VerificationRecord.read(folders.verification),
@@ -106,8 +107,11 @@ def collect_results(
     )
 
 
-def _model(study: StudyBase, model: FixedPointModel, search: SearchSummary) -> ModelRecord:
-    cost = model.cost()
+def _model(
+    study: StudyBase, model: FixedPointModel, search: SearchSummary, folders: RunFolders
+) -> ModelRecord:
+    cost, budget = model.cost(), study.budget
+    limits = budget.model_dump(exclude_none=True, exclude={"board", "count_gates"})
     return ModelRecord(
         architecture=search.final_architecture,
         kept_inputs=tuple(search.input_names[i] for i in search.kept_inputs),
@@ -116,8 +120,9 @@ def _model(study: StudyBase, model: FixedPointModel, search: SearchSummary) -> M
         macs=cost.macs,
         bops=cost.bops,
         ebops=cost.ebops,
-        budget=study.budget.model_dump(exclude_none=True),
+        budget=limits,
         layers=_layers(model),
+        part=None if budget.board is None else PartRecord.read(folders.part),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pulsefront.detector import detector_hash, load_detector
 from pulsefront.files import write_text
+from pulsefront.firmware import load_board
 from pulsefront.search.workers import Workers
 from pulsefront.studies.external import (
     fingerprint,
@@ -17,8 +18,9 @@ from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import AnyStudy, StudyKind, kind_of
 from pulsefront.studies.load import load_study
+from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
-from pulsefront.studies.settings import ExternalSet
+from pulsefront.studies.settings import ExternalSet, StudyBase
 from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.work import (
     diagnose_task,
@@ -145,10 +147,11 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "search",
             "Training and ablating networks",
             lambda c: search_network(kind, workers, c),
-            pick("events", "loss", "search", "budget"),
+            {**pick("events", "loss", "search", "budget"), **_board(study)},
             after=("data", "split"),
         ),
     ]
+    part = _part_steps(kind, pick("budget"))
     diagnosis = _diagnosis_steps(kind, pick("events", "loss", "search", "diagnosis", "statistics"))
     prove = [
         Step(
@@ -173,7 +176,7 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=("search", "export"),
         ),
     ]
-    return [*first, *external, *learn, *diagnosis, *prove]
+    return [*first, *external, *learn, *part, *diagnosis, *prove]
 
 
 def _external_steps(kind: StudyKind, folder: Path, settings: dict[str, Any]) -> list[Step]:
@@ -188,6 +191,27 @@ def _external_steps(kind: StudyKind, folder: Path, settings: dict[str, Any]) -> 
             "Reading and simulating external test sets",
             lambda c: make_sets(kind, folder, c.cache, c.folder),
             {**settings, "others": others},
+        )
+    ]
+
+
+def _board(study: StudyBase) -> dict[str, Any]:
+    """Return what the board of the budget says, where it names one: its file may change."""
+    if study.budget.board is None:
+        return {}
+    return {"board": load_board(study.budget.board).model_dump(mode="json")}
+
+
+def _part_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+    if kind.study.budget.board is None:
+        return []
+    return [
+        Step(
+            "part",
+            "Fitting the network to the part",
+            lambda c: part_step(kind.study, c),
+            {**settings, **_board(kind.study)},
+            after=("search",),
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pulsefront.studies.files.check import check_file
 from pulsefront.studies.files.early import most_test_vectors
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
+from studies_small import TIMING_CHANGES, small
 
 pytest.importorskip("torch")
 
@@ -68,6 +70,46 @@ def test_everything_wrong_is_listed_at_once_with_its_line(tmp_path: Path) -> Non
     for start_of_line in starts:
         assert [one for one in found if one.startswith(start_of_line)], (start_of_line, found)
     assert any("lyso_pear" in one and "line 27" in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("budget", "key", "said"),
+    [
+        ('board = "ecp25"\nevents_per_second = 1e6', "board", "budget.board: no such board"),
+        ('board = "ecp5_25"', "[budget]", "budget: board needs events_per_second beside it"),
+        ("latency_ns = 10", "[budget]", "budget: latency_ns needs board and events_per_second"),
+        (
+            'board = "ecp5_25"\nevents_per_second = 2e9',
+            "events_per_second",
+            "budget.events_per_second: is more than one event a clock",
+        ),
+        (
+            'board = "ecp5_25"\nevents_per_second = 0',
+            "events_per_second",
+            "budget.events_per_second: input should be greater than 0",
+        ),
+        (
+            'board = "ecp5_25"\nevent_per_second = 1',
+            "event_per_second",
+            "budget.event_per_second: unknown key; did you mean 'events_per_second'?",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_part_of_a_budget_is_told_with_its_line(
+    tmp_path: Path, budget: str, key: str, said: str
+) -> None:
+    text = small("timing_lyso_pair", TIMING_CHANGES)
+    text = re.sub(r"^weight_bytes = .*$", budget, text, flags=re.MULTILINE)
+    lines = [line.partition(" =")[0] for line in text.splitlines()]
+    start = f"line {lines.index(key, lines.index('[budget]')) + 1}: {said}"
+    found = checked(tmp_path, text)
+    assert any(one.startswith(start) for one in found), (start, found)
+
+
+def test_a_budget_with_a_part_is_right(tmp_path: Path) -> None:
+    part = 'board = "ecp5_25"\nevents_per_second = 1e6\nlatency_ns = 900\nlut = 9000'
+    text = small("timing_lyso_pair", TIMING_CHANGES)
+    assert checked(tmp_path, re.sub(r"^weight_bytes = .*$", part, text, flags=re.MULTILINE)) == []
 
 
 def test_a_missing_key_is_told_beside_the_others(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from pulsefront.firmware.rtl.unrolled import write_unrolled
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["FIT_BOARDS", "choose", "fit", "fit_table"]
+__all__ = ["FIT_BOARDS", "choose", "counted", "fit", "fit_table", "highest_rate"]
 
 FIT_BOARDS = ("ice40_up5k", "ecp5_25", "arty_a7_35", "arty_a7_100", "ecp5_85")
 """The parts of a table where none is named."""
@@ -122,11 +122,11 @@ def fit(
     """
     demand = demand_of(board, rate_hz, clock_mhz=clock_mhz, latency_ns=latency_ns, limits=limits)
     best = choose(model, demand, routes)
-    if count and best.design.strategy in ("unrolled", "time-shared"):
-        best = replace(best, design=_counted(model, demand, best.design))
+    if count:
+        best = counted(model, best)
     if best.fits:
         return best
-    return replace(best, cut=cut_of(model, best, _highest_rate(model, demand, routes)))
+    return replace(best, cut=cut_of(model, best, highest_rate(model, demand, routes)))
 
 
 def choose(model: FixedPointModel, demand: Demand, routes: Sequence[Route] | None = None) -> Choice:
@@ -171,8 +171,8 @@ def _refuse(route: Route, model: FixedPointModel, board: Board) -> None:
     refuse_unwritable(model, HlsSettings(BACKENDS[board.vendor], strategy))
 
 
-def _highest_rate(
-    model: FixedPointModel, demand: Demand, routes: Sequence[Route] | None
+def highest_rate(
+    model: FixedPointModel, demand: Demand, routes: Sequence[Route] | None = None
 ) -> float | None:
     """Return the highest rate below the one asked for at which a design fits; None: none is."""
     low, high = 1, demand.cycles
@@ -192,8 +192,17 @@ def _highest_rate(
     return demand.clock_mhz * 1e6 / high
 
 
-def _counted(model: FixedPointModel, demand: Demand, design: Design) -> Design:
-    """Return *design* with yosys' counts in place of the estimate."""
+def counted(model: FixedPointModel, choice: Choice) -> Choice:
+    """Return *choice* with yosys' counts in place of the estimate, where it is Verilog.
+
+    Raises
+    ------
+    ToolMissing
+        yosys, or alkaid for an unrolled design, is not installed.
+    """
+    design, part = choice.design, choice.demand.board.part
+    if design.strategy not in ("unrolled", "time-shared"):
+        return choice
     with tempfile.TemporaryDirectory(prefix="pulsefront-fit-") as folder:
         sets = golden_vectors(model)
         if design.strategy == "unrolled":
@@ -202,6 +211,6 @@ def _counted(model: FixedPointModel, demand: Demand, design: Design) -> Design:
             design = replace(design, latency_cycles=written.latency_cycles)
         else:
             top = write_rtl(model, folder, sets, multipliers=plan_of(model, design)).top
-        counts = count_resources(folder, top, demand.board.part).counts
+        counts = count_resources(folder, top, part).counts
     used = {name: int(getattr(counts, name)) for name in RESOURCES}
-    return replace(design, used=used, spread={}, origin=counts.origin)
+    return replace(choice, design=replace(design, used=used, spread={}, origin=counts.origin))

@@ -43,10 +43,15 @@ class Demand:
     room: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def cycles(self) -> int:
-        """Clocks between two events, at least one."""
+    def clocks(self) -> float:
+        """Clocks between two events; below one where events come faster than clocks."""
         # A rate such as 1e6 at 100 MHz is 100 clocks, whatever the last digit of the quotient.
-        return max(math.floor(self.clock_mhz * 1e6 / self.rate_hz + 1e-9), 1)
+        return round(self.clock_mhz * 1e6 / self.rate_hz, 9)
+
+    @property
+    def cycles(self) -> int:
+        """Whole clocks between two events, at least one."""
+        return max(math.floor(self.clocks), 1)
 
     def nanoseconds(self, cycles: int) -> float:
         """Return the time of so many clocks."""

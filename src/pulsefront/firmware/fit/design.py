@@ -127,7 +127,7 @@ class Choice:
 
         Nothing above 1 is a design that fits.
         """
-        found = {**self.shares, "rate": self.design.interval_cycles / self.demand.cycles}
+        found = {**self.shares, "rate": self.design.interval_cycles / self.demand.clocks}
         if self.demand.latency_ns is not None:
             found["latency"] = self.latency_ns / self.demand.latency_ns
         return found

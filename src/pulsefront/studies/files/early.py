@@ -17,7 +17,10 @@ from pulsefront.evaluate import split_grid, split_offsets
 from pulsefront.events.external import open_external
 from pulsefront.extras import require
 from pulsefront.firmware import load_board
+from pulsefront.firmware.rtl.resources import family_of
+from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.networks.cost import minimal_cost
+from pulsefront.search.part import demand_of_budget
 from pulsefront.simulate.coincidences.settings import check_pair
 from pulsefront.simulate.scan.settings import check_scan, scan_positions
 from pulsefront.studies.kinds import AnyStudy
@@ -59,6 +62,7 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
     if study.search.device != "cpu":
         attempt(lambda: _require_device(study.search.device), "search", "device")
     attempt(lambda: load_board(study.export.board), "export", "board")
+    attempt(lambda: _require_part(study), "budget")
     detector = attempt(lambda: load_detector(study.detector), "detector")
     if detector is not None:
         for where, check in _checks_of_kind(study, detector):
@@ -223,6 +227,14 @@ def _require_vectors(study: AnyStudy) -> None:
             value=wanted,
             remedy="simulate more events, or compare fewer vectors",
         )
+
+
+def _require_part(study: AnyStudy) -> None:
+    """Check the board of the budget, its rate, and that yosys is there if it is to count."""
+    demand = demand_of_budget(study.budget)
+    if demand is not None and study.budget.count_gates:
+        family_of(demand.board.part)
+        find_tool("yosys")
 
 
 def _require_budget(study: AnyStudy, detector: Detector) -> None:

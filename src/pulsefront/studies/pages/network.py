@@ -17,7 +17,7 @@ from pulsefront.search.result import PathPoint, TrialNetwork
 from pulsefront.studies.kinds.base import Ranking
 from pulsefront.studies.metrics import metric_named
 from pulsefront.studies.pages.search import front_blocks
-from pulsefront.studies.records import VerificationRecord
+from pulsefront.studies.records import PartRecord, VerificationRecord
 from pulsefront.studies.results import StudyResults
 
 __all__ = ["ablation_blocks", "network_blocks", "proof_blocks"]
@@ -124,7 +124,25 @@ def network_blocks(results: StudyResults) -> list[Block]:
             "No layer can wrap: the proven range of every sum lies within its format or is "
             "saturated by name.",
         ),
+        *([] if model.part is None else [_part_table(model.part)]),
     ]
+
+
+def _part_table(part: PartRecord) -> Table:
+    """Return what the design for the part takes of it."""
+    sharing = {**part.multipliers, **part.reuse_factors}
+    words = "multipliers" if part.multipliers else "reuse factors"
+    listed = ", ".join(f"{name} {number}" for name, number in sharing.items())
+    return Table(
+        ("resource", "used", "share of what may be used (%)"),
+        [(name, used, 100.0 * part.shares[name]) for name, used in part.used.items()],
+        caption=f"{part.strategy} on {part.board}, {part.origin}: "
+        f"{part.events_per_second:,.0f} events/s at {part.clock_mhz:g} MHz, "
+        f"{part.latency_ns:,.0f} ns"
+        + (f"; {words}: {listed}" if sharing else "")
+        + f". Limited by {part.limited_by}. Written by pulsefront export steps/search/model.json "
+        f"--out DIR {' '.join(part.export)}.",
+    )
 
 
 def proof_blocks(verification: VerificationRecord) -> list[Block]:

@@ -130,6 +130,9 @@ def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
         ),
         *(Callout(_sentence(text), "bad") for text in results.data.label_findings),
     ]
+    if model.part is not None:
+        text = f"The network {model.part.summary}."
+        blocks.append(Callout(text, "good" if model.part.fits else "bad"))
     if test.not_judged is not None:
         blocks.append(Callout(f"Not judged: {test.not_judged}.", "bad"))
     else:

@@ -14,11 +14,14 @@ from pulsefront.search.result import SearchSummary
 
 __all__ = ["front_blocks"]
 
-COSTS: dict[str, tuple[str, Callable[[NetworkCost], int | None]]] = {
+COSTS: dict[str, tuple[str, Callable[[NetworkCost], float | None]]] = {
     "weight_bytes": ("weight bytes", lambda cost: cost.weight_bytes),
     "ebops": ("EBOPs", lambda cost: cost.ebops),
     "lut": ("LUTs, estimated", lambda cost: cost.lut),
+    "part_use": ("largest share of the part, estimated", lambda cost: cost.part_use),
 }
+
+NUMBERS = {3: "three", 4: "four"}
 
 
 def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str) -> list[Block]:
@@ -36,6 +39,8 @@ def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str
     tried = [n for n, trial in enumerate(trials) if math.isfinite(trial.comparison.value)]
     panels = []
     for name, (words, cost_of) in COSTS.items():
+        if name not in search.fronts:  # no part was asked for
+            continue
         costs = {n: cost_of(trials[n].cost) for n in tried if n > 0}
         shown = {n: cost for n, cost in costs.items() if cost is not None}
         index = {n: k for k, n in enumerate(shown)}
@@ -46,7 +51,7 @@ def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str
                 [full * (1.0 + trials[n].comparison.value) for n in shown],
                 [index[n] for n in search.fronts[name] if n in index],
                 [index[n] for n in shown if trials[n].accepted],
-                budget.get(name),
+                1.0 if name == "part_use" else budget.get(name),
             )
         )
     return [
@@ -55,8 +60,8 @@ def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str
                 panels, label=f"{metric}, selection events", limit=full * (1.0 + search.margin)
             ),
             "Pareto fronts of the search over weight bytes, EBOPs and LUTs",
-            "Every quantized candidate, by three costs. The fronts are chosen on the selection "
-            "events and so flatter what lies on them.",
+            f"Every quantized candidate, by {NUMBERS[len(panels)]} costs. The fronts are chosen on "
+            "the selection events and so flatter what lies on them.",
         ),
         Table(
             (
