@@ -72,6 +72,15 @@ def pairs_of(draw: st.DrawFn, first: int, second: int) -> list:
     return made
 
 
+# The schema of petsird 0.12 has triple events in the lists of quadruples too.
+TRIPLE = petsird.TripleEvent(detection_bins=[300, 2, 1], tof_indices=[7, 8])
+TRIPLES = [[[[TRIPLE] * k for k in range(j + 1)] for j in range(i + 1)] for i in range(2)]
+QUADRUPLES = [
+    [[[[TRIPLE] * m for m in range(k + 1)] for k in range(j + 1)] for j in range(i + 1)]
+    for i in range(2)
+]
+
+
 @st.composite
 def blocks(draw: st.DrawFn) -> list:
     made = []
@@ -88,7 +97,11 @@ def blocks(draw: st.DrawFn) -> list:
             for _ in range(2)
         ]
         block = petsird.EventTimeBlock(
-            time_interval=span, prompt_events=lists[0], delayed_events=lists[1]
+            time_interval=span,
+            prompt_events=lists[0],
+            delayed_events=lists[1],
+            triple_events=draw(st.sampled_from([[], TRIPLES])),
+            quadruple_events=draw(st.sampled_from([[], QUADRUPLES])),
         )
         made.append(petsird.TimeBlock.EventTimeBlock(block))
     return made

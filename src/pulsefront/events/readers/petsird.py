@@ -20,17 +20,17 @@ from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions, 
 from pulsefront.events.readers.petsird_blocks import (
     BROKEN,
     CLOSED,
+    COUNT,
     ENDED,
     FULL,
+    KIND,
     LEFT_OUT,
     SINGLE,
-    Meaning,
-    Rows,
-    decode,
-    room_for_rows,
+    START,
     walk,
 )
 from pulsefront.events.readers.petsird_header import PetsirdScanner, is_petsird, read_header
+from pulsefront.events.readers.petsird_rows import Meaning, Rows, decode, room_for_rows
 
 __all__ = ["FORMAT", "SINGLES", "open_file", "open_singles", "recognises"]
 
@@ -38,7 +38,6 @@ FORMAT = "petsird"
 SINGLES = "petsird-singles"
 
 LISTS = 4096
-COUNT, KIND, START = 1, 2, 5
 PS_PER_MM = 2e3 / 299.792458
 """Difference of arrival times per mm from the middle: 2/c."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, TruncatedFile, UnsupportedFormat
+from pulsefront.events.readers.petsird_bytes import number
 from pulsefront.extras import require
 
 __all__ = [
@@ -172,14 +173,10 @@ def _check_schema(path: Path, head: bytes) -> int:
         raise UnsupportedFormat(
             "is written in another version of yardl's binary format than 1", file=path
         )
-    length, shift = 0, 0
-    while begin < len(head):
-        byte = head[begin]
-        begin += 1
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            break
+    length, end = number(np.frombuffer(head, np.uint8), begin, 5)
+    if end < 0:
+        raise _cut(path, begin, "schema")
+    begin = end
     schema = head[begin : begin + length]
     expected = PETSIRDReaderBase.schema.encode()
     if schema == expected:
