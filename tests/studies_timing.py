@@ -31,15 +31,13 @@ def coincidences(
     return [found["waveform_adc"][found["offset_index"] == n] for n in range(len(offsets_mm))]
 
 
-def bench(
+def measured_pair(
     folder: Path,
     pulses: Sequence[Waves],
     stated_mm: Sequence[float] = OFFSETS_MM,
-    *,
     detectors: Sequence[str] = ("pair",),
-    events: str = "",
 ) -> Path:
-    """Write what a bench would: two WaveDump files per source offset, a manifest, a study."""
+    """Write two WaveDump files per source offset, as a digitizer does, and their manifest."""
     lines = ['kind = "timing"', "sample_interval_ns = 1.0"]
     for number, (waves, offset) in enumerate(zip(pulses, stated_mm, strict=True)):
         names = [f"run{number}_wave{channel}.dat" for channel in (0, 1)]
@@ -56,6 +54,19 @@ def bench(
             f'run = "run {number}"',
         ]
     (folder / "pair.toml").write_text("\n".join(lines))
+    return folder / "pair.toml"
+
+
+def bench(
+    folder: Path,
+    pulses: Sequence[Waves],
+    stated_mm: Sequence[float] = OFFSETS_MM,
+    *,
+    detectors: Sequence[str] = ("pair",),
+    events: str = "",
+) -> Path:
+    """Write what a bench would: a measured pair, and a study that learns from it."""
+    measured_pair(folder, pulses, stated_mm, detectors)
     text = re.sub(
         r"\[coincidences\]\n(#.*\n|\w+ = .*\n)+", "", small("timing_lyso_pair", TIMING_CHANGES)
     )

@@ -15,41 +15,17 @@ import pytest
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.registry import POSITION
-from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
 from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from pulsefront.studies.settings import ExternalSet
-from strategies_events import wavedump_bytes
 from studies_small import POSITION_CHANGES, TIMING_CHANGES, small
-
-OFFSETS_MM = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0)
+from studies_timing import OFFSETS_MM, coincidences, measured_pair
 
 
 @pytest.fixture(scope="module")
-def measured_pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write coincidences as a digitizer does: two WaveDump files per source offset."""
-    folder = tmp_path_factory.mktemp("pair")
-    settings = CoincidenceSettings(offsets_mm=OFFSETS_MM, events_per_offset=120)
-    events = simulate_coincidences(load_detector("lyso_pair_3x3x20"), settings, 5)
-    lines = ['kind = "timing"', "sample_interval_ns = 1.0"]
-    for number, offset in enumerate(OFFSETS_MM):
-        waves = events["waveform_adc"][events["offset_index"] == number]
-        names = [f"run{number}_wave{channel}.dat" for channel in (0, 1)]
-        for channel, name in enumerate(names):
-            (folder / name).write_bytes(wavedump_bytes(waves[:, channel], channel=channel))
-        lines += [
-            "[[scan]]",
-            f"files = {json.dumps(names)}",
-            f"source_offset_mm = {offset}",
-            "stage_uncertainty_mm = 0.05",
-            'source = "Na-22"',
-            "duration_s = 60",
-            'detector_id = "pair"',
-            f'run = "run {number}"',
-        ]
-    (folder / "pair.toml").write_text("\n".join(lines))
-    return folder / "pair.toml"
+def pair_manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return measured_pair(tmp_path_factory.mktemp("pair"), coincidences(120))
 
 
 def results_of(run: Path) -> dict[str, Any]:
@@ -57,10 +33,10 @@ def results_of(run: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_study_learns_from_measured_coincidences(tmp_path: Path, measured_pair: Path) -> None:
+def test_a_study_learns_from_measured_coincidences(tmp_path: Path, pair_manifest: Path) -> None:
     text = small("timing_lyso_pair", TIMING_CHANGES)
     text = re.sub(r"\[coincidences\]\n(#.*\n|\w+ = .*\n)+", "", text)
-    text += f'\n[measured]\npath = "{measured_pair}"\n'
+    text += f'\n[measured]\npath = "{pair_manifest}"\n'
     (tmp_path / "study.toml").write_text(text)
     run = run_study(tmp_path / "study.toml", tmp_path / "run", lambda _: None)
     results = results_of(run)
@@ -76,7 +52,7 @@ def test_a_study_learns_from_measured_coincidences(tmp_path: Path, measured_pair
 
 
 def test_finished_estimators_meet_measured_and_perturbed_detectors(
-    tmp_path: Path, measured_pair: Path, shared_data: Callable[[str], Path]
+    tmp_path: Path, pair_manifest: Path, shared_data: Callable[[str], Path]
 ) -> None:
     bgo = shared_data("toward_bgo_sipm/coincidence_wave0.dat")
     files = [str(bgo), str(bgo.with_name("coincidence_wave1.dat"))]
@@ -87,7 +63,7 @@ def test_finished_estimators_meet_measured_and_perturbed_detectors(
     )
     text = re.sub(r"\[\[external\]\]\n(\w+ = .*\n)+", "", small("timing_lyso_pair", TIMING_CHANGES))
     text += '\n[[external]]\nname = "dimmer"\nperturb = ["coupling_loss"]\nevents = 600\n'
-    text += f'\n[[external]]\nname = "bench"\nmeasured = {{ path = "{measured_pair}" }}\n'
+    text += f'\n[[external]]\nname = "bench"\nmeasured = {{ path = "{pair_manifest}" }}\n'
     text += '\n[[external]]\nname = "BGO"\nmeasured = { path = "bgo.toml" }\n'
     (tmp_path / "study.toml").write_text(text)
     run = run_study(tmp_path / "study.toml", tmp_path / "run", lambda _: None)

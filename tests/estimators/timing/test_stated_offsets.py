@@ -84,9 +84,9 @@ def test_no_delay_is_removed_where_there_is_none() -> None:
     [
         (-1.0, "sign swapped"),
         (-1.0, "channels exchanged"),
-        (2.0, "offset halved"),
-        (0.5, "twice the true"),
-        (-2.0, "sign swapped or channels exchanged, and offset halved"),
+        (2.0, "half the true"),
+        (0.5, "the stated offsets are twice the true"),
+        (-2.0, "sign swapped or channels exchanged, and the stated offsets are half"),
         (0.0, "do not follow"),
         (10.0, "in cm"),
         (3.2, "fits no single mistake"),

@@ -130,7 +130,7 @@ def swapped_channels(waves: Waves) -> Waves:
     [
         (lambda w: w, [-o for o in OFFSETS_MM], "sign swapped"),
         (swapped_channels, OFFSETS_MM, "channels exchanged"),
-        (lambda w: w, [o / 2 for o in OFFSETS_MM], "offset halved"),
+        (lambda w: w, [o / 2 for o in OFFSETS_MM], "half the true"),
         (lambda w: w, [2 * o for o in OFFSETS_MM], "twice the true"),
         (lambda w: w, [o / 10 for o in OFFSETS_MM], "in cm"),
     ],

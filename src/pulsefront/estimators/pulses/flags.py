@@ -13,6 +13,7 @@ from pulsefront.estimators.pulses.limits import (
     LEAST_EVENTS,
     ChannelLimits,
     block_medians,
+    value_or,
 )
 from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.events.container import Status
@@ -63,12 +64,12 @@ def mark_unusual(
     """
     threshold = settings.threshold_adc
     bounds = _Bounds(
-        _or(limits.saturation_low_adc, -np.inf),
-        _or(limits.saturation_high_adc, np.inf),
-        _or(limits.noise_low_adc, 0.0),
-        _or(limits.noise_high_adc, np.inf),
-        _or(limits.trend_adc, np.inf),
-        _or(limits.shift_adc, np.inf),
+        value_or(limits.saturation_low_adc, -np.inf),
+        value_or(limits.saturation_high_adc, np.inf),
+        value_or(limits.noise_low_adc, 0.0),
+        value_or(limits.noise_high_adc, np.inf),
+        value_or(limits.trend_adc, np.inf),
+        value_or(limits.shift_adc, np.inf),
         limits.second_rise_share,
         limits.second_rise_root_adc,
         SECOND_RISE_NOISE if settings.pile_up_fraction is None else 0.0,
@@ -77,10 +78,6 @@ def mark_unusual(
         settings.threshold_noise,
     )
     _mark(records, status, bounds, _levels_about(records["gate_level_adc"]))
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
 
 
 def _levels_about(levels: Floats) -> Floats:

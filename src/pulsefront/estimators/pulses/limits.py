@@ -25,6 +25,7 @@ __all__ = [
     "code_step",
     "is_bipolar",
     "learn_limits",
+    "value_or",
 ]
 
 Floats = NDArray[np.float64]
@@ -268,6 +269,11 @@ def is_bipolar(records: NDArray[np.void], sign: float) -> bool:
     if clear.sum() < LEAST_EVENTS:
         return False
     return _median(other_side[clear] / records["amplitude_adc"][clear]) > BIPOLAR_SHARE
+
+
+def value_or(value: float | None, other: float) -> float:
+    """Return a limit, or *other* where there is none: a bound that no value breaks."""
+    return other if value is None else value
 
 
 def _median(values: Floats) -> float:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
-from pulsefront.estimators.pulses.limits import ChannelLimits, Gate, code_step, learn_limits
+from pulsefront.estimators.pulses.limits import (
+    ChannelLimits,
+    Gate,
+    code_step,
+    learn_limits,
+    value_or,
+)
 from pulsefront.estimators.pulses.loops import crossings_before, smooth
 from pulsefront.estimators.pulses.one_pass import measure
 from pulsefront.estimators.pulses.polarity import channels_of, find_polarities
@@ -240,14 +246,10 @@ def _rise_times(
     pulses = sign * (waveforms.astype(np.float64) - found["baseline_adc"][:, None])
     if settings.smoothing > 1:
         pulses = smooth(pulses.astype(np.float32), settings.smoothing // 2).astype(np.float64)
-    clipped = (found["lowest_adc"] <= _or(settings.saturation_low_adc, -np.inf)) | (
-        found["highest_adc"] >= _or(settings.saturation_high_adc, np.inf)
+    clipped = (found["lowest_adc"] <= value_or(settings.saturation_low_adc, -np.inf)) | (
+        found["highest_adc"] >= value_or(settings.saturation_high_adc, np.inf)
     )
     good = np.flatnonzero(((status & np.uint16(~Status.NO_CROSSING & 0xFFFF)) == 0) & ~clipped)
     peaks, heights = found["peak_sample"][good].astype(np.int64), found["amplitude_adc"][good]
     late, early = (crossings_before(pulses[good], peaks, share * heights) for share in (0.9, 0.1))
     return np.asarray(late - early)
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value

@@ -316,10 +316,9 @@ def _words(slope: float, error: float) -> str:
 
 _MISTAKES = {
     -1.0: "sign swapped (the source moves the other way), or channels exchanged",
-    2.0: "offset halved (the true offsets are twice the stated ones)",
-    0.5: "the stated offsets are twice the true ones, such as a difference of paths "
-    "(offset halved in the times)",
-    -2.0: "sign swapped or channels exchanged, and offset halved",
+    2.0: "the stated offsets are half the true ones",
+    0.5: "the stated offsets are twice the true ones, such as a difference of paths",
+    -2.0: "sign swapped or channels exchanged, and the stated offsets are half the true ones",
     -0.5: "sign swapped or channels exchanged, and the stated offsets are twice the true ones",
     0.0: "they do not follow the offsets: events of different gamma rays are paired, or files "
     "stand at the wrong offsets",
