@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pulsefront.cli.main import app
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable, Status
 from pulsefront.events.external import ExternalData, load_external
@@ -173,6 +173,8 @@ def test_channels_without_a_hit_are_said_and_none_with_one_is_an_error(tmp_path:
     with pytest.warns(DataWarning, match="no hit at all in 2 of 4 channels: 7, 8"):
         table, _ = written(tmp_path, hits, (100, 7, 101, 8))
     assert not table["charge_adc"][:, [1, 3]].any()
+    with pytest.raises(ConfigError, match="names a channel twice"):
+        written(tmp_path, hits, (100, 101, 100))
     with pytest.raises(DataError, match="no hit in any of the channels"):
         written(tmp_path, hits, (1, 2))
 

@@ -16,6 +16,7 @@ from pulsefront.events.readers.base import EventFile
 __all__ = [
     "HitChannel",
     "channel_count",
+    "channel_index",
     "channel_names",
     "parse_channels",
     "parse_hit_channels",
@@ -98,6 +99,13 @@ def parse_hit_channels(text: str) -> frozenset[HitChannel]:
     if len(set(found)) < len(found):
         raise ConfigError("names a channel twice", field="--channels", value=text)
     return frozenset(found)
+
+
+def channel_index(numbers: NDArray[Any], channels: Sequence[int]) -> NDArray[np.int64]:
+    """Return, (hit,), which of *channels*, all different, each of *numbers* is; −1 for none."""
+    import pandas as pd
+
+    return np.asarray(pd.Index(channels).get_indexer(pd.Index(numbers)), np.int64)
 
 
 def channel_names(source: EventFile) -> tuple[str, ...]:

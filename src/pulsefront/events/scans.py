@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError
 from pulsefront.events.combine import open_files
 from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.light import LIGHT_MM_PER_NS
 from pulsefront.events.manifest import Manifest, load_manifest
 from pulsefront.events.readers.base import EventFile, ReadOptions, check_same_quantities
 
 __all__ = ["open_scan_set"]
 
-LIGHT_MM_PER_NS = 299.792458
 SAME_POSITION_MM = 1e-6
 
 LABELS = {

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pulsefront
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
+from pulsefront.events.channels import channel_index
 from pulsefront.events.clock import CLOCK_STRETCH
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import DataWarning, EventFile
@@ -111,6 +112,8 @@ def write_group_charges(
 
     Raises
     ------
+    ConfigError
+        *channels* names one twice.
     DataError
         The source holds no groups, more channels than one detector has, or none of *channels*; or
         it is damaged.
@@ -161,6 +164,8 @@ def _chosen(source: EventFile, seen: ChannelsSeen, channels: Sequence[int]) -> t
                 remedy="name those of one with --channels, in the order of its photosensors",
             )
         return tuple(sorted(seen.hits))
+    if len(set(channels)) < len(channels):
+        raise ConfigError("names a channel twice", field="--channels", value=list(channels))
     silent_ones = [channel for channel in channels if channel not in seen.hits]
     if len(silent_ones) == len(channels):
         raise DataError(
@@ -226,17 +231,14 @@ class _Row:
     def __init__(self, summary: GroupSummary, least_channels: int) -> None:
         self.summary = summary
         self.least_channels = least_channels
-        channels = np.array(summary.channels, np.int64)
-        self.order = np.argsort(channels)
-        self.channels = channels[self.order]
         self.limits = np.array([summary.saturation.get(c, np.inf) for c in summary.channels])
 
     def of(self, hits: EventTable) -> EventTable:
         """Return one event per group that has a hit in the channels."""
-        first = np.flatnonzero(_begins(hits))
-        group = np.cumsum(_begins(hits)) - 1
-        found = np.minimum(np.searchsorted(self.channels, hits["channel"]), len(self.channels) - 1)
-        inside = self.channels[found] == hits["channel"]
+        begins = _begins(hits)
+        first, group = np.flatnonzero(begins), np.cumsum(begins) - 1
+        columns = channel_index(hits["channel"], self.summary.channels)
+        inside = columns >= 0
         used = np.bincount(group[inside], minlength=len(first)) > 0
         whole = np.diff(first, append=len(hits)) == hits["hits"][first]
         outside = np.bincount(group[~inside], minlength=len(first)) > 0
@@ -244,8 +246,7 @@ class _Row:
         self.summary.hits_elsewhere += int(np.count_nonzero(~inside))
         row_of = np.cumsum(used) - 1
         mine = hits.select(inside)
-        rows, columns = row_of[group[inside]], self.order[found[inside]]
-        table = self._rows(hits.select(first[used]), mine, rows, columns)
+        table = self._rows(hits.select(first[used]), mine, row_of[group[inside]], columns[inside])
         mark(table.status, ~whole[used], Status.MISSING_CHANNEL)
         mark(table.status, outside[used], Status.TRUNCATED)
         self.summary.events += len(table)
@@ -262,7 +263,7 @@ class _Row:
         columns: NDArray[np.int64],
     ) -> EventTable:
         """Return the events, given their first hits, and row and column of every hit."""
-        shape = (len(events), len(self.channels))
+        shape = (len(events), len(self.summary.channels))
         at = rows * shape[1] + columns
         energy = hits["energy"].astype(np.float64)
         fired = np.bincount(at, minlength=shape[0] * shape[1]).reshape(shape)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.settings import PICKOFFS
+from pulsefront.events.channels import channel_index
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
 
@@ -180,7 +181,7 @@ def elements_of(
                 remedy="name the channels of both sides in the order of their elements, e.g. "
                 f"0-{count - 1} {count}-{2 * count - 1}",
             )
-        found[:, side] = _index_in(numbers[:, side], sides[side])
+        found[:, side] = channel_index(numbers[:, side], sides[side])
     return found
 
 
@@ -193,13 +194,6 @@ def check_sides(sides: Sides | None, counts: Sequence[int]) -> None:
                 "elements",
                 field="--channels",
             )
-
-
-def _index_in(numbers: NDArray[Any], channels: Sequence[int]) -> NDArray[np.int64]:
-    listed = np.array(channels, np.int64)
-    order = np.argsort(listed)
-    at = np.minimum(np.searchsorted(listed[order], numbers), len(listed) - 1)
-    return np.asarray(np.where(listed[order][at] == numbers, order[at], -1))
 
 
 def only_first_hits(table: EventTable) -> NDArray[np.bool_]:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
+from pulsefront.events.light import LIGHT_MM_PER_NS
 
 __all__ = ["LIGHT_MM_PER_PS", "PairBins", "header_of"]
 
-LIGHT_MM_PER_PS = 0.299792458
+LIGHT_MM_PER_PS = LIGHT_MM_PER_NS / 1e3
 MOST_EFFICIENCIES = 512
 """Detection bins of a module from which its pairs' efficiencies, all 1, are left out: they would
 take more room than the events."""

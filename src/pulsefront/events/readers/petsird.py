@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable, Quantity, Status, mark
+from pulsefront.events.light import LIGHT_MM_PER_NS
 from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions, incomplete, left_out
 from pulsefront.events.readers.petsird_blocks import (
     BROKEN,
@@ -38,7 +39,7 @@ FORMAT = "petsird"
 SINGLES = "petsird-singles"
 
 LISTS = 4096
-PS_PER_MM = 2e3 / 299.792458
+PS_PER_MM = 2e3 / LIGHT_MM_PER_NS
 """Difference of arrival times per mm from the middle: 2/c."""
 
 _OF_BOTH = {
