@@ -94,6 +94,7 @@ def coincidences(
     from pulsefront.events.readers.open import open_events
     from pulsefront.measured.pairing.coincidences import Coincidences
     from pulsefront.measured.pairing.hits import PairingSettings, Side
+    from pulsefront.measured.time_spread import TimeDifference
     from pulsefront.progress import progress
 
     if len(files) > 2:
@@ -115,10 +116,7 @@ def coincidences(
         f"{found.alone:,} hits alone, {found.multiple:,} with several partners"
     )
     if (spread := found.spread_ns) is not None:
-        typer.echo(
-            f"time difference: median {spread.median:.4g} ns, "
-            f"central 68 % ± {spread.half_width:.3g} ns"
-        )
+        typer.echo(f"time difference: {TimeDifference.of(spread, 'ns').told}")
 
 
 def calibrate(

@@ -185,8 +185,7 @@ def pickoff(
     for line in told_limits(summary.settings):
         typer.echo(line)
     for name, spread in summary.time_difference_channel_0_minus_1.items():
-        told = ", ".join(f"{key} {value:.4g}" for key, value in spread.to_json().items())
-        typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {told}")
+        typer.echo(f"{name.replace('_', ' ')}, channel 0 − 1: {spread.told}")
 
 
 def charges(

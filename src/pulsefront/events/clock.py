@@ -26,6 +26,7 @@ from pulsefront.events.readers.base import DataWarning, EventFile
 __all__ = [
     "CHANNEL_PERIOD",
     "CLOCK_STRETCH",
+    "SECONDS",
     "STRETCH",
     "ClockStretches",
     "channel_keys",

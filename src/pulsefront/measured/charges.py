@@ -5,6 +5,7 @@ Everything else that is known of the events, labels of a scan among it, goes alo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,7 @@ class ChargesSummary:
 
     events: int = 0
     channels: int = 1
-    status: dict[str, int] = field(default_factory=dict)
+    status: Counter[str] = field(default_factory=Counter)
     settings: PickoffSettings = field(default_factory=PickoffSettings)
 
 
@@ -97,8 +98,7 @@ def charge_tables(
         seen.events += len(table)
         seen.channels = table["charge_adc"].shape[1]
         seen.settings = chain.settings
-        for name, count in status_counts(table.status).items():
-            seen.status[name] = seen.status.get(name, 0) + count
+        seen.status.update(status_counts(table.status))
         yield table
 
 

@@ -6,6 +6,7 @@ again and again, and far more often than the one before it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -38,7 +39,7 @@ class ChannelsSeen:
         Channel → highest energy, where hits pile up there.
     """
 
-    hits: dict[int, int] = field(default_factory=dict)
+    hits: Counter[int] = field(default_factory=Counter)
     damaged: int = 0
     piles_up: dict[int, float] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ def _take(seen: ChannelsSeen, tops: dict[int, Top], hits: EventTable) -> None:
     new_channel = np.diff(channel, prepend=-1) != 0
     for start, stop in _spans(new_channel):
         number = int(channel[start])
-        seen.hits[number] = seen.hits.get(number, 0) + stop - start
+        seen.hits[number] += stop - start
         own = energy[start:stop]
         own = own[np.isfinite(own)]
         tops[number] = _two_highest(tops.get(number, ()), own)

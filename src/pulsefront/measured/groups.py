@@ -8,6 +8,7 @@ no charge, and `hit_delay_ps` says that it is absent.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ class GroupSummary:
     hits_elsewhere: int = 0
     damaged: int = 0
     saturation: dict[int, float] = field(default_factory=dict)
-    status: dict[str, int] = field(default_factory=dict)
+    status: Counter[str] = field(default_factory=Counter)
     hits: int = 0
 
 
@@ -251,8 +252,7 @@ class _Row:
         mark(table.status, outside[used], Status.TRUNCATED)
         self.summary.events += len(table)
         self.summary.hits += len(mine)
-        for name, count in status_counts(table.status).items():
-            self.summary.status[name] = self.summary.status.get(name, 0) + count
+        self.summary.status.update(status_counts(table.status))
         return table
 
     def _rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.pulses.chain import process_table, resolve
 from pulsefront.estimators.pulses.settings import PulseSettings
+from pulsefront.events.clock import SECONDS, time_column
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.events.readers.base import EventFile
 from pulsefront.measured.pickoff import status_counts
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnSummary", "Inspection", "inspect_events"]
 
-SECONDS_PER_UNIT = {
-    "time_ns": 1e-9,
-    "time_ps": 1e-12,
-    "epoch_s": 1.0,
-    "trigger_time_s": 1.0,
-    "block_start_ms": 1e-3,
-}
 PULSES_SHOWN = 200
 
 
@@ -96,7 +91,7 @@ class _Running:
 
     events: int = 0
     columns: dict[str, _ColumnSeen] = field(default_factory=dict)
-    status: dict[str, int] = field(default_factory=dict)
+    status: Counter[str] = field(default_factory=Counter)
     times: tuple[float, float] | None = None
     shown: list[EventTable] = field(default_factory=list)
 
@@ -146,8 +141,7 @@ def _summary(name: str, quantity: Quantity, seen: _ColumnSeen) -> ColumnSummary:
 
 def _take(seen: _Running, table: EventTable) -> None:
     seen.events += len(table)
-    for name, count in status_counts(table.status).items():
-        seen.status[name] = seen.status.get(name, 0) + count
+    seen.status.update(status_counts(table.status))
     for name, column in table.columns.items():
         one = seen.columns.setdefault(name, _ColumnSeen())
         one.shape, one.dtype = column.shape[1:], str(column.dtype)
@@ -156,14 +150,12 @@ def _take(seen: _Running, table: EventTable) -> None:
             # fmin and fmax pass over the NaN that stands for nothing seen.
             one.lowest = float(np.fmin(one.lowest, extremes[0]))
             one.highest = float(np.fmax(one.highest, extremes[1]))
-    for name, seconds in SECONDS_PER_UNIT.items():
-        if name in table.columns:
-            extremes = _range(table[name])
-            if extremes is not None:
-                first, last = extremes[0] * seconds, extremes[1] * seconds
-                before = seen.times or (first, last)
-                seen.times = (min(before[0], first), max(before[1], last))
-            break
+    time = time_column(table.columns)
+    extremes = None if time is None else _range(table[time])
+    if time is not None and extremes is not None:
+        first, last = extremes[0] * SECONDS[time], extremes[1] * SECONDS[time]
+        before = seen.times or (first, last)
+        seen.times = (min(before[0], first), max(before[1], last))
     if "waveform_adc" in table.columns and sum(map(len, seen.shown)) < PULSES_SHOWN:
         seen.shown.append(table.select(slice(PULSES_SHOWN)))
 

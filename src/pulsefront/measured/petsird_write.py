@@ -6,6 +6,7 @@ becomes several with the same interval. Intervals without a pair have no block.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -117,7 +118,7 @@ class PetsirdSummary:
     bins: PairBins
     events: int = 0
     blocks: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def write_petsird(
@@ -318,9 +319,8 @@ class _Writing:
             "outside the time differences": tof < 0,
         }
         for why, out in reasons.items():
-            count = int(np.count_nonzero(kept & out))
-            if count:
-                self.summary.left_out[why] = self.summary.left_out.get(why, 0) + count
+            if count := int(np.count_nonzero(kept & out)):
+                self.summary.left_out[why] += count
             kept &= ~out
         # Equal detectors are modules 0 and 1 of one type.
         first = element[:, 1] + (self.elements[0] if self.alike else 0)

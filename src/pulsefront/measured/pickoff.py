@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ class _Seen:
 
     events: int = 0
     channels: int = 1
-    status: dict[str, int] = field(default_factory=dict)
+    status: Counter[str] = field(default_factory=Counter)
     differences: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     time_unit: TimeUnit = "samples"
     shown: list[EventTable] = field(default_factory=list)
@@ -272,8 +273,7 @@ def told_limits(settings: PulseSettings) -> list[str]:
 
 def _note(seen: _Seen, ready: EventTable, table: EventTable) -> None:
     seen.events += len(table)
-    for name, count in status_counts(table.status).items():
-        seen.status[name] = seen.status.get(name, 0) + count
+    seen.status.update(status_counts(table.status))
     if ready["waveform_adc"].ndim == 3:
         seen.channels = ready["waveform_adc"].shape[1]
     if "amplitude_adc" not in table.columns:

@@ -47,6 +47,16 @@ class TimeDifference(Record):
         }
         return cls.model_validate({"events": spread.events, **values})
 
+    @property
+    def told(self) -> str:
+        """Median, central 68 % and events in words."""
+        unit, median, half = "ns", self.median_ns, self.central_68_percent_half_width_ns
+        if median is None:
+            unit, median = "samples", self.median_samples
+            half = self.central_68_percent_half_width_samples
+        spread = f"median {median:.4g} {unit}, central 68 % ± {half:.3g} {unit}"
+        return f"{spread}, {self.events:,} events"
+
 
 def time_spread(differences: NDArray[np.float64]) -> TimeSpread | None:
     """Return the spread of (event,) differences; None where there are none."""

@@ -254,8 +254,8 @@ def pulse_quantities(settings: PulseSettings, unit: str = "ADC counts") -> dict[
         "peak_sample": Quantity("samples", "position of the largest sample"),
         "charge_adc_samples": Quantity(
             f"{unit} × samples",
-            f"sum above the baseline over samples {gate} from the "
-            f"{settings.charge_from.replace('_', ' ')}",
+            f"sum above the baseline over samples {gate}"
+            + (" from the leading edge" if settings.charge_from == "leading_edge" else ""),
         ),
         "leading_edge_samples": Quantity(
             "samples", f"upward crossing of {threshold} that leads to the peak"

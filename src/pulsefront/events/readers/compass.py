@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mode
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def _first_samples(head: bytes, dtype: np.dtype[Any], offset: int) -> int:
 def _usual_samples(path: Path, dtype: np.dtype[Any], offset: int) -> int:
     """Return the length that most of the first waveforms have; the first of equals."""
     size = path.stat().st_size
-    lengths: dict[int, int] = {}
+    lengths: list[int] = []
     with open(path, "rb") as file:
         for _ in range(FIRST_WAVEFORMS):
             file.seek(offset)
@@ -173,8 +174,8 @@ def _usual_samples(path: Path, dtype: np.dtype[Any], offset: int) -> int:
             offset += dtype.itemsize + 2 * samples
             if offset > size:
                 break
-            lengths[samples] = lengths.get(samples, 0) + 1
-    return max(lengths, key=lambda length: lengths[length], default=0)
+            lengths.append(samples)
+    return mode(lengths) if lengths else 0
 
 
 def _header_dtype(content: int) -> np.dtype[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mode
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,8 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
 def _usual_samples(content: bytes, delimiter: str, fixed: int) -> int:
     """Return how many samples most of the first lines have; of equals, as many as the first."""
     lines = [line for line in content.split(b"\n")[:FIRST_LINES] if line.strip()]
-    counts: dict[int, int] = {}
-    for line in lines:
-        samples = line.rstrip(b"\r;,\t ").count(delimiter.encode()) + 1 - fixed
-        counts[samples] = counts.get(samples, 0) + 1
-    return max(max(counts, key=lambda count: counts[count], default=0), 0)
+    counts = [line.rstrip(b"\r;,\t ").count(delimiter.encode()) + 1 - fixed for line in lines]
+    return max(mode(counts), 0) if counts else 0
 
 
 def _whole_lines(
