@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pulsefront.events.clock_steps import disorder_of, number_stretches
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
 
@@ -132,7 +132,7 @@ class ClockStretches:
         others = max(self._last.values(), default=-np.inf)
         latest = np.array([self._seen.latest.get(int(key), -np.inf) for key in keys])
         disorder = np.array([self._seen.disorder, self._seen.furthest_back])
-        told, at, before = _number(
+        told, at, before = number_stretches(
             times, index, usable, breaks, last, latest, disorder, self.tolerance
         )
         self._seen.disorder, self._seen.furthest_back = map(float, disorder)
@@ -207,7 +207,7 @@ class ClockStretches:
         lengths = latest - self._seen.begins, float(times.max() - times.min())
         common = bool((last[np.unique(index)] > -np.inf).any())
         if common:
-            within = max(self._seen.disorder, _disorder(times, index, len(last), self.tolerance))
+            within = max(self._seen.disorder, disorder_of(times, index, len(last), self.tolerance))
             anew = (
                 overlap > self.tolerance
                 or falls > 2 * within
@@ -293,72 +293,3 @@ def channel_keys(table: EventTable) -> NDArray[np.int64]:
     board = table.columns.get("board", channel * 0)
     boards = board.astype(np.int64) if board.ndim == 1 else np.zeros(len(table), np.int64)
     return np.asarray(boards * CHANNEL_PERIOD + channel.astype(np.int64))
-
-
-@njit(nogil=True, cache=True)
-def _number(
-    times: NDArray[np.float64],
-    index: NDArray[np.int64],
-    usable: NDArray[np.bool_],
-    breaks: NDArray[np.bool_],
-    last: NDArray[np.float64],
-    latest: NDArray[np.float64],
-    disorder: NDArray[np.float64],
-    tolerance: float,
-) -> tuple[NDArray[np.int64], int, float]:
-    """Return the number of breaks up to each event, and event and time before the first.
-
-    Brought up to date are *last* and *latest*, the latest time of each channel in the stretch and
-    in all; and *disorder*: how far hits lay behind *last*, and behind *latest* where one began.
-    """
-    count = len(times)
-    # The next hit of the same channel tells a hit out of line from a clock that was reset.
-    following = np.full(count, -1, np.int64)
-    next_of = np.full(len(last), -1, np.int64)
-    for i in range(count - 1, -1, -1):
-        if usable[i]:
-            following[i] = next_of[index[i]]
-            next_of[index[i]] = i
-    told = np.zeros(count, np.int64)
-    number, first, before = 0, -1, -np.inf
-    for i in range(count):
-        c = index[i]
-        new = breaks[i]
-        if usable[i]:
-            t, j = times[i], following[i]
-            back = t < last[c] - tolerance
-            if back:
-                # Followed by one in line again, or by none that says so.
-                new |= j < 0 or times[j] < last[c] - tolerance
-            elif j >= 0 and times[j] < t - tolerance and last[c] > -np.inf:
-                # Far ahead, and the next one back in line.
-                back = times[j] >= last[c] - tolerance
-        if new:
-            number += 1
-            if first < 0:
-                first, before = i, last[c]
-            last[:] = -np.inf
-        if usable[i] and number and latest[c] > last[c]:
-            disorder[1] = max(disorder[1], latest[c] - times[i])
-        if usable[i] and (new or not back):
-            if last[c] > -np.inf:
-                disorder[0] = max(disorder[0], last[c] - times[i])
-            last[c] = max(last[c], times[i])
-            latest[c] = max(latest[c], times[i])
-        told[i] = number
-    return told, first, before
-
-
-@njit(nogil=True, cache=True)
-def _disorder(
-    times: NDArray[np.float64], index: NDArray[np.int64], channels: int, tolerance: float
-) -> float:
-    """Return how far hits lie behind others of their channel, leaving out what is no disorder."""
-    last = np.full(channels, -np.inf)
-    found = 0.0
-    for i in range(len(times)):
-        behind = last[index[i]] - times[i]
-        if behind > found and behind <= tolerance:
-            found = behind
-        last[index[i]] = max(last[index[i]], times[i])
-    return found
