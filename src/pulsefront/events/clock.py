@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -274,9 +274,7 @@ def with_stretches(
         clock.tell()
 
     quantities = {**whole.quantities, CLOCK_STRETCH: STRETCH}
-    return EventFile(
-        whole.path, whole.format, quantities, whole.provenance, whole.event_bytes + 4, stream
-    )
+    return replace(whole, quantities=quantities, event_bytes=whole.event_bytes + 4, stream=stream)
 
 
 def _one_per_event(times: NDArray[Any]) -> NDArray[np.float64]:

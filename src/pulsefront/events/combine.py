@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,9 +79,7 @@ def combine(files: Sequence[EventFile], join: Join = "auto") -> EventFile:
         "file": [file.path.name for file in files],
         **({"events": sum(counts)} if all(counts) else {}),
     }
-    return EventFile(
-        first.path, first.format, first.quantities, provenance, first.event_bytes, stream
-    )
+    return replace(first, provenance=provenance, stream=stream)
 
 
 def _first_channel(file: EventFile) -> tuple[int, int] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +20,16 @@ __all__ = [
     "ReadOptions",
     "SampleType",
     "check_same_quantities",
+    "first_named",
     "incomplete",
     "left_out",
     "read_head",
+    "reason_of",
 ]
 
 ADC_COUNTS = "ADC counts"
 CHUNK_BYTES = 16 << 20
+MOST_NAMED = 3
 
 SampleType = Literal["auto", "u16", "f32", "u8"]
 
@@ -197,6 +201,18 @@ def left_out(
     if options.strict:
         raise TruncatedFile(path, byte_offset=byte_offset, events_kept=events_kept, problem=problem)
     warnings.warn(f"{path}: {problem}", DataWarning, stacklevel=3)
+
+
+def first_named(texts: Iterable[str], count: int, what: str = "") -> str:
+    """Return the first three of *count* texts in a row, and how many more of *what* there are."""
+    more = f" and {count - MOST_NAMED} more{what}" if count > MOST_NAMED else ""
+    return ", ".join(islice(texts, MOST_NAMED)) + more
+
+
+def reason_of(error: Exception) -> str:
+    """Return the first line of what another library says of a file."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
 
 
 def read_head(path: Path, count: int = 4096) -> bytes:

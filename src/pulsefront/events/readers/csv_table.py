@@ -13,6 +13,7 @@ from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
 from pulsefront.events.readers.mapping import (
     TableMapping,
+    arrays_of,
     load_mapping,
     mapped_file,
     resolve_sources,
@@ -71,7 +72,7 @@ def open_csv(path: Path, options: ReadOptions) -> EventFile:
     names = list(layout.names)
     mapping = load_mapping(options, path, names, empty=path.stat().st_size <= layout.rows_at)
     sources = resolve_sources(mapping, names, path)
-    wanted = sorted({source for group in sources.values() for source in group}, key=names.index)
+    wanted = sorted(arrays_of(sources), key=names.index)
     whole = _whole_columns(path, layout, wanted)
 
     def batches(events: int) -> Iterator[Get]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Status, mark
-from pulsefront.events.readers.base import EventFile, ReadOptions
+from pulsefront.events.readers.base import EventFile, ReadOptions, reason_of
 from pulsefront.events.readers.mapping import (
     TableMapping,
+    arrays_of,
+    common_length,
     load_mapping,
     mapped_file,
     resolve_sources,
@@ -51,7 +54,7 @@ def _open(path: Path, options: ReadOptions) -> EventFile:
     names = [*arrays, *ragged]
     mapping = load_mapping(options, path, names + list(encoded))
     sources = resolve_sources(mapping, names + list(encoded), path)
-    wanted = sorted({source for group in sources.values() for source in group})
+    wanted = arrays_of(sources)
     for name in wanted:
         if name in encoded:
             raise UnsupportedFormat(
@@ -61,10 +64,7 @@ def _open(path: Path, options: ReadOptions) -> EventFile:
                 remedy="decode it with lgdo (PyPI legend-pydataobj): read it and write it again",
             )
     every = {**arrays, **ragged}
-    counts = {source: int(every[source].shape[0]) for source in wanted}
-    if len(set(counts.values())) != 1:
-        raise DataError("arrays differ in length", file=path, field="columns", value=counts)
-    count = counts[wanted[0]]
+    count = common_length({source: int(every[source].shape[0]) for source in wanted}, path)
     kept = _kept(path, mapping, sources, ragged, options)
     event_bytes = sum(
         every[name].dtype.itemsize
@@ -95,8 +95,8 @@ def _read_back(path: Path, name: str | None = None) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"cannot be read back: {reason[:200]}", file=path, field=name) from None
+        reason = reason_of(error)
+        raise DataError(f"cannot be read back: {reason}", file=path, field=name) from None
 
 
 def _flagged(opened: EventFile, odd: NDArray[np.bool_]) -> EventFile:
@@ -110,9 +110,7 @@ def _flagged(opened: EventFile, odd: NDArray[np.bool_]) -> EventFile:
             done += len(table)
             yield EventTable(table.columns, table.quantities, status, table.provenance)
 
-    return EventFile(
-        opened.path, opened.format, opened.quantities, opened.provenance, opened.event_bytes, stream
-    )
+    return replace(opened, stream=stream)
 
 
 def _contents(path: Path) -> tuple[dict[str, Any], dict[str, Ragged], dict[str, str]]:
@@ -137,8 +135,8 @@ def _contents(path: Path) -> tuple[dict[str, Any], dict[str, Ragged], dict[str, 
         file = h5py.File(path, "r")
         file.visititems(visit)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UnsupportedFormat(f"cannot be read as HDF5: {reason[:200]}", file=path) from None
+        reason = reason_of(error)
+        raise UnsupportedFormat(f"cannot be read as HDF5: {reason}", file=path) from None
     return arrays, ragged, encoded
 
 
@@ -178,7 +176,7 @@ def _sampling_interval(
 ) -> float | None:
     """Return what LH5 tables state beside the mapped values; None if not one number."""
     found = set()
-    for source in (source for group in sources.values() for source in group):
+    for source in arrays_of(sources):
         table, _, field = source.rpartition("/")
         beside = f"{table}/dt"
         if field == "values" and beside in arrays:

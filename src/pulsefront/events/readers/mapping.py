@@ -39,6 +39,8 @@ from pulsefront.events.readers.base import EventFile, ReadOptions
 __all__ = [
     "EventColumns",
     "TableMapping",
+    "arrays_of",
+    "common_length",
     "load_mapping",
     "mapped_file",
     "mapped_table",
@@ -153,6 +155,24 @@ def resolve_sources(
             names += sorted(fitting, key=_numbers_in_order)
         found[name] = tuple(names)
     return found
+
+
+def arrays_of(sources: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the arrays that columns are made of, each once and in the order of their names."""
+    return sorted({source for group in sources.values() for source in group})
+
+
+def common_length(counts: Mapping[str, int], path: Path) -> int:
+    """Return the length that all arrays have, given that of each.
+
+    Raises
+    ------
+    DataError
+        They differ.
+    """
+    if len(set(counts.values())) != 1:
+        raise DataError("arrays differ in length", file=path, field="columns", value=dict(counts))
+    return next(iter(counts.values()))
 
 
 def mapped_file(

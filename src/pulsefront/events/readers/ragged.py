@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
-from pulsefront.events.readers.base import ReadOptions, left_out
+from pulsefront.events.readers.base import ReadOptions, first_named, left_out
 
 __all__ = ["FlatVectors", "Ragged", "VariableVectors", "kept_events", "vectors_of"]
 
 ENDS, NUMBERS = "cumulative_length", "flattened_data"
 ROWS = 1 << 14
-MOST_NAMED = 3
 NOT_THERE = -1
 
 
@@ -239,15 +238,15 @@ def _tell(
     out = np.flatnonzero(~mask)
     if not len(out):
         return
-    named = []
-    for event in out[:MOST_NAMED]:
+
+    def length_of(event: np.integer) -> str:
         found = lengths[event]
-        length = "cut" if NOT_THERE in found else ", ".join(map(str, found))
-        named.append(f"event {event} ({length})")
-    more = f" and {len(out) - MOST_NAMED} more" if len(out) > MOST_NAMED else ""
+        return "cut" if NOT_THERE in found else ", ".join(map(str, found))
+
+    named = first_named((f"event {event} ({length_of(event)})" for event in out), len(out))
     usual = ", ".join(f"{s} of {name}" for name, s in zip(names, samples, strict=True))
     problem = (
         f"{len(out)} of {len(mask)} events are left out, whose vectors have other lengths than "
-        f"{usual}: {', '.join(named)}{more}"
+        f"{usual}: {named}"
     )
     left_out(path, options, byte_offset=0, events_kept=int(mask.sum()), problem=problem)

@@ -16,15 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import DataError, ToolMissing, UnsupportedFormat
+from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.readers import csv_table, hdf5_table
-from pulsefront.events.readers.base import EventFile, ReadOptions
+from pulsefront.events.readers.base import EventFile, ReadOptions, reason_of
 from pulsefront.events.readers.mapping import (
     TableMapping,
+    arrays_of,
+    common_length,
     load_mapping,
     mapped_file,
     resolve_sources,
 )
+from pulsefront.extras import require
 
 __all__ = ["READERS", "recogniser"]
 
@@ -53,13 +56,8 @@ def recogniser(name: str) -> Callable[[bytes, Path], bool]:
 
 def open_parquet(path: Path, options: ReadOptions) -> EventFile:
     """Open a Parquet table; lists of one length become (event, n) columns."""
-    try:
-        pq = import_module("pyarrow.parquet")
-        pa = import_module("pyarrow")
-    except ImportError:
-        raise ToolMissing(
-            "pyarrow", needed_for="Parquet tables", install="pip install 'pulsefront[parquet]'"
-        ) from None
+    require("parquet", needed_for="Parquet tables")
+    pq, pa = import_module("pyarrow.parquet"), import_module("pyarrow")
     try:
         file = pq.ParquetFile(path)
         names = list(file.schema_arrow.names)
@@ -67,7 +65,7 @@ def open_parquet(path: Path, options: ReadOptions) -> EventFile:
         raise _unreadable("Parquet", path, error) from None
     mapping = load_mapping(options, path, names, empty=file.metadata.num_rows == 0)
     sources = resolve_sources(mapping, names, path)
-    wanted = sorted({source for group in sources.values() for source in group})
+    wanted = arrays_of(sources)
 
     def batches(events: int) -> Iterator[Get]:
         try:
@@ -103,8 +101,7 @@ def open_npz(path: Path, options: ReadOptions) -> EventFile:
             names = list(archive.files)
             mapping = load_mapping(options, path, names)
             sources = resolve_sources(mapping, names, path)
-            wanted = {source for group in sources.values() for source in group}
-            arrays = {name: archive[name] for name in wanted}
+            arrays = {name: archive[name] for name in arrays_of(sources)}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise _unreadable("NumPy archive", path, error) from None
     return _open_arrays("npz", path, options, arrays)
@@ -112,12 +109,8 @@ def open_npz(path: Path, options: ReadOptions) -> EventFile:
 
 def open_root(path: Path, options: ReadOptions) -> EventFile:
     """Open a ROOT tree or RNTuple; branches of one length per event become (event, n) columns."""
-    try:
-        uproot = import_module("uproot")
-    except ImportError:
-        raise ToolMissing(
-            "uproot", needed_for="ROOT files", install="pip install 'pulsefront[root]'"
-        ) from None
+    require("root", needed_for="ROOT files")
+    uproot = import_module("uproot")
     try:
         # Without its cache, which would keep the arrays of the chunks before.
         file = uproot.open(path, array_cache=None, object_cache=None)
@@ -149,7 +142,7 @@ def open_root(path: Path, options: ReadOptions) -> EventFile:
         raise _unreadable("ROOT", path, error) from None
     mapping = load_mapping(options, path, names)
     sources = resolve_sources(mapping, names, path)
-    wanted = sorted({source for group in sources.values() for source in group})
+    wanted = arrays_of(sources)
 
     def batches(events: int) -> Iterator[Get]:
         try:
@@ -178,11 +171,8 @@ def _open_arrays(name: str, path: Path, options: ReadOptions, arrays: dict[str, 
     empty = not any(arrays[name].shape[0] for name in names)
     mapping = load_mapping(options, path, names, empty=empty)
     sources = resolve_sources(mapping, names, path)
-    wanted = sorted({source for group in sources.values() for source in group})
-    counts = {source: int(arrays[source].shape[0]) for source in wanted}
-    if len(set(counts.values())) != 1:
-        raise DataError("arrays differ in length", file=path, field="columns", value=counts)
-    count = counts[wanted[0]]
+    wanted = arrays_of(sources)
+    count = common_length({source: int(arrays[source].shape[0]) for source in wanted}, path)
     event_bytes = sum(
         arrays[source].dtype.itemsize * int(np.prod(arrays[source].shape[1:])) for source in wanted
     )
@@ -220,8 +210,7 @@ def _rectangular(array: NDArray[Any], path: Path, name: str) -> NDArray[Any]:
 
 
 def _unreadable(kind: str, path: Path, error: Exception) -> UnsupportedFormat:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return UnsupportedFormat(f"cannot be read as {kind}: {reason[:200]}", file=path)
+    return UnsupportedFormat(f"cannot be read as {kind}: {reason_of(error)}", file=path)
 
 
 READERS: Sequence[tuple[str, Callable[[Path, ReadOptions], EventFile]]] = (

@@ -24,6 +24,7 @@ from pulsefront.events.readers.base import (
     DataWarning,
     EventFile,
     ReadOptions,
+    first_named,
     incomplete,
     left_out,
     read_head,
@@ -44,7 +45,6 @@ FORMAT = "tektronix-isf"
 BETWEEN = b"\r\n ;"
 """What may stand between two curves, and after the last."""
 
-MOST_NAMED = 3
 KEPT = {"i": np.int16, "u": np.uint16}
 
 QUANTITIES = {
@@ -158,9 +158,8 @@ def _usual(curves: Sequence[SavedCurve], path: Path, options: ReadOptions) -> li
     odd = [c for c in curves if c.envelope or (c.samples, c.interval_s, c.kind) != most]
     if odd:
         what = {True: "an envelope", False: "another length, interval or form"}
-        named = [f"byte {c.begins_at} ({what[c.envelope]})" for c in odd[:MOST_NAMED]]
-        more = f" and {len(odd) - MOST_NAMED} more" if len(odd) > MOST_NAMED else ""
-        problem = f"{len(odd)} of {len(curves)} curves are left out: {', '.join(named)}{more}"
+        named = first_named((f"byte {c.begins_at} ({what[c.envelope]})" for c in odd), len(odd))
+        problem = f"{len(odd)} of {len(curves)} curves are left out: {named}"
         at = odd[0].begins_at
         left_out(path, options, byte_offset=at, events_kept=len(usual), problem=problem)
     if any(curve.moved_twice for curve in usual):

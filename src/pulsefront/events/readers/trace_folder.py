@@ -20,7 +20,7 @@ import numpy as np
 
 from pulsefront.errors import DataError, PulsefrontError, TruncatedFile
 from pulsefront.events.container import EventTable
-from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions
+from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions, first_named
 from pulsefront.events.readers.vertical import VerticalScale
 
 __all__ = ["open_folder"]
@@ -30,7 +30,6 @@ CHANNEL = re.compile(
     r"(?<![A-Za-z])(?:CH|C)(\d{1,2})(?!\d)|(?<=\d)CH(\d{1,2})(?!\d)", re.IGNORECASE
 )
 SAME_INTERVAL = 1e-6
-MOST_NAMED = 3
 
 Trace = tuple[str, Path, EventTable]
 
@@ -134,8 +133,7 @@ def _of_one_scale(traces: list[Trace], folder: Path) -> list[Trace]:
 def _tell(folder: Path, left: list[str], options: ReadOptions, kept: int) -> None:
     if not left:
         return
-    more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
-    problem = f"{len(left)} files are left out: {', '.join(left[:MOST_NAMED])}{more}"
+    problem = f"{len(left)} files are left out: {first_named(left, len(left))}"
     if options.strict:
         raise TruncatedFile(folder, byte_offset=0, events_kept=kept, problem=problem)
     warnings.warn(f"{folder}: {problem}", DataWarning, stacklevel=4)

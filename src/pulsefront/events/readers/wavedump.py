@@ -12,6 +12,7 @@ may begin there; otherwise the file is taken to be damaged from there on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pulsefront.events.readers.base import (
     ADC_COUNTS,
     EventFile,
     ReadOptions,
+    first_named,
     incomplete,
     left_out,
     read_head,
@@ -46,7 +48,6 @@ __all__ = ["FORMAT", "WAVEFORM", "finite_status", "open_file", "recognises", "re
 FORMAT = "wavedump"
 LOOKED_AT = 24
 LONGEST_LOOK = 1 << 16
-MOST_TOLD = 3
 
 QUANTITIES = {
     "board": Quantity("1", "board number"),
@@ -153,43 +154,43 @@ def _kept_stretches(
 ) -> tuple[list[Stretch], WidthChoice]:
     """Return the stretches of the length that most events have; say what else is there."""
     stretches, end, problem, holes = find_stretches(path, size)
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     for stretch in stretches:
-        counts[stretch.record] = counts.get(stretch.record, 0) + stretch.count
-    record = max(counts, key=lambda length: counts[length])
+        counts[stretch.record] += stretch.count
+    record = counts.most_common(1)[0][0]
     kept = [stretch for stretch in stretches if stretch.record == record]
     whole = counts[record]
     if problem:
         # Told before the sample type is chosen: without one whole record there is none to choose.
         incomplete(path, options, byte_offset=end, events_kept=whole, problem=problem)
     if holes:
-        told = ", ".join(f"{start} to {stop}" for start, stop in holes[:MOST_TOLD])
-        more = f" and {len(holes) - MOST_TOLD} more places" if len(holes) > MOST_TOLD else ""
+        places = (f"{start} to {stop}" for start, stop in holes)
+        told = first_named(places, len(holes), " places")
         left_out(
             path,
             options,
             byte_offset=holes[0][0],
             events_kept=whole,
-            problem=f"holds no records from byte {told}{more}; "
+            problem=f"holds no records from byte {told}; "
             f"the {whole} whole events before and behind are kept",
         )
     choice = _sample_type(path, kept, options)
     others = [stretch for stretch in stretches if stretch.record != record and stretch.count]
     if others:
         width = np.dtype(SAMPLE_DTYPES[choice.sample_type]).itemsize
-        told = ", ".join(
+        parts = (
             f"{stretch.count} of {(stretch.record - HEADER_BYTES) // width} samples "
             f"from byte {stretch.offset} on"
-            for stretch in others[:MOST_TOLD]
+            for stretch in others
         )
-        more = f" and {len(others) - MOST_TOLD} more stretches" if len(others) > MOST_TOLD else ""
+        told = first_named(parts, len(others), " stretches")
         left_out(
             path,
             options,
             byte_offset=others[0].offset,
             events_kept=whole,
             problem=f"the record length changes: the {whole} events of "
-            f"{(record - HEADER_BYTES) // width} samples are kept, left out are {told}{more}",
+            f"{(record - HEADER_BYTES) // width} samples are kept, left out are {told}",
         )
     return kept, choice
 

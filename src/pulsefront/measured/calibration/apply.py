@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,12 @@ def open_calibrated(
             mark(status, np.asarray(~whole), Status.OUTSIDE_WINDOW)
             yield EventTable(columns, quantities, status, provenance)
 
-    return EventFile(
-        source.path, source.format, quantities, provenance, source.event_bytes + 16, stream
+    return replace(
+        source,
+        quantities=quantities,
+        provenance=provenance,
+        event_bytes=source.event_bytes + 16,
+        stream=stream,
     )
 
 
