@@ -15,7 +15,7 @@ from pulsefront.cli import calibration, data, pulses
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.container import Status
-from pulsefront.events.readers import petsys
+from pulsefront.events.readers.digitizers import petsys
 from toys_measured import GAINS, OFFSETS_NS, hits, walking
 
 app = typer.Typer()

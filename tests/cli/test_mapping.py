@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from pulsefront.cli.main import app
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.base import ReadOptions
-from pulsefront.events.readers.mapping import TableMapping
 from pulsefront.events.readers.open import open_events
+from pulsefront.events.readers.tables.mapping import TableMapping
 from strategies_events import petsys_bytes
 
 

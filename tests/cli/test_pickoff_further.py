@@ -17,7 +17,7 @@ from pulsefront.cli.pulses import charges, pickoff
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events import store
 from pulsefront.events.external import ExternalData, load_external
-from pulsefront.events.readers.drs4 import sample_times_ns
+from pulsefront.events.readers.digitizers.drs4 import sample_times_ns
 from strategies_events import drs4_bytes, pulses, wavedump_bytes
 
 app = typer.Typer()

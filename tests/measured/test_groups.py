@@ -15,8 +15,8 @@ from pulsefront.events.container import EventTable, Status
 from pulsefront.events.external import ExternalData, load_external
 from pulsefront.events.ingest import ingest, open_sources
 from pulsefront.events.readers.base import DataWarning
+from pulsefront.events.readers.digitizers.petsys import FORMATS
 from pulsefront.events.readers.open import open_events
-from pulsefront.events.readers.petsys import FORMATS
 from pulsefront.measured.groups import GroupSummary, write_group_charges
 
 RECORD = FORMATS["petsys-group"]["hit"].base

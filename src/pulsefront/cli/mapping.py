@@ -19,6 +19,6 @@ def mapping(
 
     Mend names, units and meanings, save it, and give it with --mapping.
     """
-    from pulsefront.events.readers.mapping_example import EXAMPLE, example_for
+    from pulsefront.events.readers.tables.mapping_example import EXAMPLE, example_for
 
     typer.echo(EXAMPLE if file is None else example_for(file), nl=False)

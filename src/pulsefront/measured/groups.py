@@ -24,7 +24,7 @@ from pulsefront.events.channels import channel_index
 from pulsefront.events.clock import CLOCK_STRETCH
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import DataWarning, EventFile
-from pulsefront.events.readers.petsys_form import WINDOW_PS
+from pulsefront.events.readers.digitizers.petsys_form import WINDOW_PS
 from pulsefront.events.scans import LABELS
 from pulsefront.measured.group_channels import ChannelsSeen, look_through
 from pulsefront.measured.pickoff import status_counts

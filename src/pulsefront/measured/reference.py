@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
-from pulsefront.events.readers.mapping import TableMapping
+from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.files import write_text
 from pulsefront.measured.calibration.record import Calibration
 from pulsefront.measured.pickoff import PickoffSummary

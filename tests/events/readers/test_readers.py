@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import DataError, TruncatedFile, UnsupportedFormat
 from pulsefront.events.container import EventTable, Status
-from pulsefront.events.readers import drs4
 from pulsefront.events.readers.base import DataWarning, ReadOptions
+from pulsefront.events.readers.digitizers import drs4
 from pulsefront.events.readers.open import open_events
 from strategies_events import (
     compass_bytes,

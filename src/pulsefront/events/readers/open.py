@@ -6,25 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pulsefront.errors import ConfigError, UnsupportedFormat
-from pulsefront.events.readers import (
+from pulsefront.events.readers import stored
+from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
+from pulsefront.events.readers.digitizers import (
     compass,
     compass_text,
     drs4,
-    lecroy,
-    petsird,
     petsys,
-    scope_text,
-    stored,
-    tables,
-    tektronix_isf,
-    tektronix_wfm,
     wavecatcher,
     wavedump,
     wavedump_headerless,
     wavedump_text,
 )
-from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
-from pulsefront.events.readers.trace_folder import open_folder
+from pulsefront.events.readers.oscilloscopes import lecroy, scope_text, tektronix_isf, tektronix_wfm
+from pulsefront.events.readers.oscilloscopes.trace_folder import open_folder
+from pulsefront.events.readers.petsird import reader as petsird
+from pulsefront.events.readers.tables import formats as tables
 from pulsefront.events.readers.unsupported import refuse_known
 
 __all__ = ["FORMATS", "open_events", "recognise"]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.text_layout import broken_row
+from pulsefront.events.readers.tables.text_layout import broken_row
 
 __all__ = ["refuse_known"]
 

@@ -15,7 +15,7 @@ from pulsefront.detector.materials import Material
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
-from pulsefront.events.readers.mapping import TableMapping
+from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware.board import Board
 from pulsefront.studies.kinds import STUDY_FILES
 

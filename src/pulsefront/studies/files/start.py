@@ -12,7 +12,7 @@ from pulsefront.detector import Detector, detector_file, load_detector, load_mat
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
-from pulsefront.events.readers.mapping import TableMapping
+from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware import load_board
 from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
 from pulsefront.studies.files.kinds import kind_of_name

@@ -14,7 +14,7 @@ import numpy as np
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.numbers import WHOLE, parse_lines
-from pulsefront.events.readers.vertical import VerticalScale
+from pulsefront.events.readers.oscilloscopes.vertical import VerticalScale
 
 __all__ = ["BEGINS", "LONGEST_PREAMBLE", "MARK", "TEXT", "SavedCurve", "curve_at"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.records import content_end, whole_records
+from pulsefront.events.readers.digitizers.records import content_end, whole_records
 
 __all__ = [
     "HEADER_BYTES",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.light import LIGHT_MM_PER_NS
 from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions, incomplete, left_out
-from pulsefront.events.readers.petsird_blocks import (
+from pulsefront.events.readers.petsird.blocks import (
     BROKEN,
     CLOSED,
     COUNT,
@@ -30,8 +30,8 @@ from pulsefront.events.readers.petsird_blocks import (
     START,
     walk,
 )
-from pulsefront.events.readers.petsird_header import PetsirdScanner, is_petsird, read_header
-from pulsefront.events.readers.petsird_rows import Meaning, Rows, decode, room_for_rows
+from pulsefront.events.readers.petsird.header import PetsirdScanner, is_petsird, read_header
+from pulsefront.events.readers.petsird.rows import Meaning, Rows, decode, room_for_rows
 
 __all__ = ["FORMAT", "SINGLES", "open_file", "open_singles", "recognises"]
 

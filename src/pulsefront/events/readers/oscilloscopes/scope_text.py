@@ -25,7 +25,12 @@ from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
 from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, Fields, parse_lines
-from pulsefront.events.readers.scope_layout import VOLTS, TraceLayout, trace_layout, without_quotes
+from pulsefront.events.readers.oscilloscopes.scope_layout import (
+    VOLTS,
+    TraceLayout,
+    trace_layout,
+    without_quotes,
+)
 from pulsefront.events.readers.text_blocks import tell_of_open_end
 
 __all__ = ["FORMAT", "open_file", "recognises"]

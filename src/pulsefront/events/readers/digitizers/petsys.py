@@ -4,7 +4,7 @@ single: i64 time, f32 energy, i32 channel (16 bytes) · group: u8 hits in the gr
 this hit, then a single (18 bytes) · coincidence: two hits of two groups side by side (36 bytes).
 
 Which form a file has follows from what every record of it implies, looked at in its head and some
-later blocks (`pulsefront.events.readers.petsys_form`).
+later blocks (`pulsefront.events.readers.digitizers.petsys_form`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
-from pulsefront.events.readers.petsys_form import FORMATS, choose_form, sane
-from pulsefront.events.readers.records import chunked, map_records
+from pulsefront.events.readers.digitizers.petsys_form import FORMATS, choose_form, sane
+from pulsefront.events.readers.digitizers.records import chunked, map_records
 
 __all__ = ["FORMATS", "open_coincidence", "open_group", "open_single", "recogniser"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, TruncatedFile, UnsupportedFormat
-from pulsefront.events.readers.petsird_bytes import number
+from pulsefront.events.readers.petsird.bytes import number
 from pulsefront.extras import require
 
 __all__ = [

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import ADC_COUNTS, EventFile, ReadOptions, read_head
-from pulsefront.events.readers.records import chunked, map_records
+from pulsefront.events.readers.digitizers.records import chunked, map_records
 
 __all__ = ["FORMAT", "open_file", "recognises", "sample_times_ns"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.events.readers.petsird_blocks import (
+from pulsefront.events.readers.petsird.blocks import (
     COUNT,
     DELAYED,
     FIRST,
@@ -19,7 +19,7 @@ from pulsefront.events.readers.petsird_blocks import (
     START,
     STOP,
 )
-from pulsefront.events.readers.petsird_bytes import Bytes, number
+from pulsefront.events.readers.petsird.bytes import Bytes, number
 
 __all__ = ["Meaning", "Rows", "decode", "room_for_rows"]
 

@@ -31,7 +31,7 @@ from pulsefront.events.readers.base import (
     incomplete,
     read_head,
 )
-from pulsefront.events.readers.records import HALF_WRITTEN, content_end
+from pulsefront.events.readers.digitizers.records import HALF_WRITTEN, content_end
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 

@@ -21,7 +21,7 @@ import numpy as np
 from pulsefront.errors import DataError, PulsefrontError, TruncatedFile
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import DataWarning, EventFile, ReadOptions, first_named
-from pulsefront.events.readers.vertical import VerticalScale
+from pulsefront.events.readers.oscilloscopes.vertical import VerticalScale
 
 __all__ = ["open_folder"]
 

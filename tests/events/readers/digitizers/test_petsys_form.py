@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.base import ReadOptions
+from pulsefront.events.readers.digitizers.petsys_form import FORMATS
 from pulsefront.events.readers.open import open_events
-from pulsefront.events.readers.petsys_form import FORMATS
 from strategies_events import petsys_bytes
 
 STRICT = ReadOptions(strict=True)

@@ -2,7 +2,7 @@
 
 A record is six little-endian u32 — its bytes with this header, board, pattern, channel, event
 counter, trigger time tag — and then the samples: u16, f32 (x742 boards) or u8 (8-bit boards). The
-header can be switched off (`pulsefront.events.readers.wavedump_headerless`).
+header can be switched off (`pulsefront.events.readers.digitizers.wavedump_headerless`).
 
 Records have one length, so the file is mapped, and reading the end of a run touches nothing else.
 A record whose header disagrees with the others, but which sits where it should, is one bad event
@@ -31,8 +31,12 @@ from pulsefront.events.readers.base import (
     left_out,
     read_head,
 )
-from pulsefront.events.readers.sample_width import SAMPLE_DTYPES, WidthChoice, choose_width
-from pulsefront.events.readers.stretches import (
+from pulsefront.events.readers.digitizers.sample_width import (
+    SAMPLE_DTYPES,
+    WidthChoice,
+    choose_width,
+)
+from pulsefront.events.readers.digitizers.stretches import (
     HEADER_BYTES,
     Stretch,
     could_head,

@@ -30,7 +30,7 @@ from pulsefront.events.readers.base import (
     read_head,
 )
 from pulsefront.events.readers.numbers import parse_lines
-from pulsefront.events.readers.tektronix_preamble import (
+from pulsefront.events.readers.oscilloscopes.tektronix_preamble import (
     BEGINS,
     LONGEST_PREAMBLE,
     MARK,

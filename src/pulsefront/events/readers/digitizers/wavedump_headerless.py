@@ -14,9 +14,13 @@ import numpy as np
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
-from pulsefront.events.readers.records import chunked
-from pulsefront.events.readers.sample_width import SAMPLE_DTYPES, WidthChoice, choose_width
-from pulsefront.events.readers.wavedump import LOOKED_AT, WAVEFORM, finite_status
+from pulsefront.events.readers.digitizers.records import chunked
+from pulsefront.events.readers.digitizers.sample_width import (
+    SAMPLE_DTYPES,
+    WidthChoice,
+    choose_width,
+)
+from pulsefront.events.readers.digitizers.wavedump import LOOKED_AT, WAVEFORM, finite_status
 
 __all__ = ["FORMAT", "open_file"]
 

@@ -11,13 +11,6 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
-from pulsefront.events.readers.mapping import (
-    TableMapping,
-    arrays_of,
-    load_mapping,
-    mapped_file,
-    resolve_sources,
-)
 from pulsefront.events.readers.numbers import (
     EMPTY,
     NO_NUMBER,
@@ -26,8 +19,15 @@ from pulsefront.events.readers.numbers import (
     Fields,
     parse_lines,
 )
+from pulsefront.events.readers.tables.mapping import (
+    TableMapping,
+    arrays_of,
+    load_mapping,
+    mapped_file,
+    resolve_sources,
+)
+from pulsefront.events.readers.tables.text_layout import TextLayout, find_layout
 from pulsefront.events.readers.text_blocks import tell_of_open_end, text_blocks
-from pulsefront.events.readers.text_layout import TextLayout, find_layout
 
 __all__ = ["open_csv", "recognises"]
 

@@ -29,7 +29,7 @@ from pulsefront.events.readers.base import (
     incomplete,
     read_head,
 )
-from pulsefront.events.readers.vertical import VerticalScale
+from pulsefront.events.readers.oscilloscopes.vertical import VerticalScale
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, reason_of
-from pulsefront.events.readers.mapping import (
+from pulsefront.events.readers.tables.mapping import (
     TableMapping,
     arrays_of,
     common_length,
@@ -26,7 +26,7 @@ from pulsefront.events.readers.mapping import (
     mapped_file,
     resolve_sources,
 )
-from pulsefront.events.readers.ragged import KeptEvents, Ragged, kept_events, vectors_of
+from pulsefront.events.readers.tables.ragged import KeptEvents, Ragged, kept_events, vectors_of
 
 __all__ = ["open_hdf5"]
 

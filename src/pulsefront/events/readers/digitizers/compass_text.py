@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
-from pulsefront.events.readers.compass import FLAGS, QUANTITIES
+from pulsefront.events.readers.digitizers.compass import FLAGS, QUANTITIES
 from pulsefront.events.readers.numbers import NO_NUMBER, WHOLE, Fields, parse_lines
 from pulsefront.events.readers.text_blocks import BOM, text_blocks
 

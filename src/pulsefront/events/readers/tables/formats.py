@@ -1,8 +1,8 @@
 """Tables of numbers — CSV, Parquet, NumPy, HDF5, ROOT — read with a mapping file.
 
-Every reader streams: rows of CSV (`pulsefront.events.readers.csv_table`), batches of Parquet and
-ROOT, slices of mapped NumPy files and of HDF5 datasets. Only ``.npz`` archives are unpacked array
-by array.
+Every reader streams: rows of CSV (`pulsefront.events.readers.tables.csv_table`), batches of Parquet
+and ROOT, slices of mapped NumPy files and of HDF5 datasets. Only ``.npz`` archives are unpacked
+array by array.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError, UnsupportedFormat
-from pulsefront.events.readers import csv_table, hdf5_table
 from pulsefront.events.readers.base import EventFile, ReadOptions, reason_of
-from pulsefront.events.readers.mapping import (
+from pulsefront.events.readers.tables import csv_table, hdf5_table
+from pulsefront.events.readers.tables.mapping import (
     TableMapping,
     arrays_of,
     common_length,

@@ -6,7 +6,7 @@ six kinds; that of events holds lists of hits or coincidences for each type of m
 of them. Its own order of bytes is that of the schema of petsird 0.12.
 
 `walk` goes over whole blocks and notes where their lists of events are;
-`pulsefront.events.readers.petsird_rows` decodes the lists.
+`pulsefront.events.readers.petsird.rows` decodes the lists.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.events.readers.petsird_bytes import (
+from pulsefront.events.readers.petsird.bytes import (
     BAD,
     CUT,
     Bytes,

@@ -1,0 +1,1 @@
+"""Readers of what digitizers and data acquisition systems write."""

@@ -1,0 +1,1 @@
+"""Readers of traces that oscilloscopes save."""
