@@ -7,8 +7,9 @@ import pytest
 from pulsefront.errors import BudgetError, ConfigError
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.board import load_board
-from pulsefront.firmware.fit import ROUTES, Choice, fit, fit_table
+from pulsefront.firmware.fit import ROUTES, Choice, Fit, fit, fit_table
 from pulsefront.firmware.fit.choose import FIT_BOARDS
+from pulsefront.firmware.fit.design import quantity
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.fixed_point.resources import estimate_resources
 from toys_rtl import position_like, timing_like
@@ -150,6 +151,48 @@ def test_a_rate_that_no_choice_reaches_names_the_layer_and_the_clock():
     assert only.limit == "rate: layer dense0 with 64 multipliers"
     assert "raise the clock from 200 to" in only.cut
     assert "dense0" in only.reason
+
+
+def test_a_rate_above_the_clock_is_told_as_that():
+    choice = fit(timing_like(), "ecp5_85", 1.5e8)
+    assert not choice.fits
+    assert choice.limit == "rate: one event a clock"
+    assert choice.reason == "no design takes more than one event a clock, 100 MHz"
+    assert choice.cut.startswith("raise the clock to 150 MHz; or lower the rate to 100 M")
+
+
+def test_dsp_blocks_take_from_look_up_tables_until_both_are_as_scarce():
+    model, routes = position_like(), ["time-shared"]
+    found = fit(model, "ecp5_85", 1e6, routes=routes)
+    shares = found.shares
+    assert 0 < found.design.dsp_multipliers < sum(found.design.multipliers.values())
+    assert shares["dsp"] == pytest.approx(shares["lut"], abs=0.02)
+    without = fit(model, "ecp5_85", 1e6, routes=routes, limits={"dsp": 0})
+    assert max(shares.values()) < without.shares["lut"]
+
+
+def test_what_fits_by_less_than_the_range_of_the_estimate_is_told():
+    model, routes = position_like(), ["time-shared"]
+    room = int(
+        1.1 * fit(model, "ecp5_85", 1e6, routes=routes, limits={"dsp": 0}).design.used["lut"]
+    )
+    tight = fit_table(model, ["ecp5_85"], [1e6], routes=routes).choices[0]
+    assert tight.worst_share < 1
+    tight = fit(model, "ecp5_85", 1e6, routes=routes, limits={"lut": room, "dsp": 0})
+    assert tight.fits
+    assert tight.worst_share == pytest.approx(1.3 / 1.1, abs=0.01)
+    assert "up to 118 % within the range of the estimate" in str(tight)
+    assert "perhaps" in Fit("position", (tight,)).table()
+
+
+def test_a_rate_is_written_with_three_digits():
+    assert [quantity(rate) for rate in (999.4, 999_960, 1.5e6, 62_500, 12)] == [
+        "999",
+        "1 M",
+        "1.5 M",
+        "62.5 k",
+        "12",
+    ]
 
 
 def test_the_table_has_a_row_for_each_part_and_rate():

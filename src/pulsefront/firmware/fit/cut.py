@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pulsefront.firmware.fit.demand import RESOURCES
@@ -20,7 +22,9 @@ def cut_of(model: Specification, choice: Choice, highest_rate_hz: float | None) 
     short, demand = choice.shortfalls, choice.demand
     worst = max(short, key=lambda name: short[name])
     ways = []
-    if worst == "rate":
+    if worst == "rate" and demand.clocks < 1:
+        ways.append(f"raise the clock to {demand.rate_hz / 1e6:.4g} MHz")
+    elif worst == "rate":
         clock = demand.clock_mhz * choice.design.interval_cycles / demand.cycles
         clocks = f"from {choice.design.interval_cycles} clocks an event to {demand.cycles}"
         ways += [
@@ -35,10 +39,10 @@ def cut_of(model: Specification, choice: Choice, highest_rate_hz: float | None) 
             f"allow {choice.latency_ns:,.0f} ns",
         ]
     else:
-        share = 100 * (1 - 1 / short[worst])
+        share = math.ceil(100 * (1 - 1 / short[worst]))
         name, count, whole = _most_work(model)
         ways.append(
-            f"{RESOURCES[worst]}: cut about {share:.0f} % of the multiplications, "
+            f"{RESOURCES[worst]}: cut about {share} % of the multiplications, "
             f"{count:,} of {whole:,} are in {name}"
         )
     if highest_rate_hz is not None:

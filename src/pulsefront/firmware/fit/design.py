@@ -138,6 +138,12 @@ class Choice:
         return self.shortfall <= 1
 
     @property
+    def worst_share(self) -> float:
+        """The largest share at the upper end of the range that is told for the estimate."""
+        spread = self.design.spread
+        return max(share * spread.get(name, 1.0) for name, share in self.shares.items())
+
+    @property
     def shortfall(self) -> float:
         """The largest of the `shortfalls`."""
         return max(self.shortfalls.values())
@@ -175,6 +181,8 @@ class Choice:
             words = f"fits {name} at {rate} with {percent(shares['lut'])} of LUTs"
             if most != "lut":
                 words += f" and {percent(shares[most])} of {RESOURCES[most]}"
+            if self.worst_share > 1:
+                words += f", up to {percent(self.worst_share)} within the range of the estimate"
             return f"{words}, {self.latency_ns:,.0f} ns {numbers}"
         return f"does not fit {name} at {rate}: {self.reason} {numbers}"
 
@@ -185,6 +193,8 @@ class Choice:
         worst = max(short, key=lambda name: short[name])
         if short[worst] <= 1:
             return ""
+        if worst == "rate" and self.demand.clocks < 1:
+            return f"no design takes more than one event a clock, {self.demand.clock_mhz:.4g} MHz"
         if worst == "rate":
             return (
                 f"{self.strategy} takes {quantity(self.events_per_second)} events/s: "
@@ -243,7 +253,8 @@ def _ratio(used: int, room: int) -> float:
 def quantity(rate_hz: float) -> str:
     """Return a rate with three digits and the letter of its thousands."""
     for scale, letter in ((1e6, "M"), (1e3, "k")):
-        if rate_hz >= scale:
+        # From where three digits would round to a thousand of the next smaller letter.
+        if rate_hz >= 0.9995 * scale:
             return f"{rate_hz / scale:.3g} {letter}"
     return f"{rate_hz:.3g}"
 

@@ -82,7 +82,7 @@ def _row(one: Choice) -> tuple[str, ...]:
     return (
         one.demand.label,
         quantity(one.demand.rate_hz),
-        "yes" if one.fits else "no",
+        "no" if not one.fits else "yes" if one.worst_share <= 1 else "perhaps",
         one.strategy,
         one.design.sharing,
         *(f"{used[key]:,} ({percent(shares[key])})" for key in ("lut", "ff", "dsp")),
@@ -107,7 +107,7 @@ def _legend(shown: Iterable[Choice]) -> str:
     if told:
         text += (
             " Estimated: no tool has counted that design; the LUTs counted of 9 of 10 others lay: "
-            f"{', '.join(told.values())}."
+            f"{', '.join(told.values())}. Perhaps: at the upper end of that range it does not fit."
         )
     return _wrapped(text)
 

@@ -29,6 +29,7 @@ def unrolled(model: Specification, demand: Demand) -> list[Design]:
             1,
             used.latency_cycles,
             _counts(used),
+            pace="one event a clock",
             spread=SPREAD["unrolled"],
         )
     ]
@@ -37,14 +38,27 @@ def unrolled(model: Specification, demand: Demand) -> list[Design]:
 def time_shared(model: Specification, demand: Demand) -> list[Design]:
     """Return time-shared designs with the fewest multipliers that keep rate and latency.
 
-    With no DSP blocks, half of the part's and all: which is scarce, the part decides.
+    With no DSP blocks, with as many as there are, and with so many that the shares of DSP blocks
+    and of look-up tables are nearly the same: which is scarce, the part decides.
     """
     kind = kind_of(family_of(demand.board.part))
-    plans: list[SharedPlan] = []
-    for dsp in (0, demand.room["dsp"] // 2, demand.room["dsp"]):
-        found = _in_time(model, demand, dsp)
-        if found not in plans:
-            plans.append(found)
+    whole = _in_time(model, demand)
+    lanes = {name: one.lanes for name, one in whole.matrices.items()}
+
+    def with_dsp(dsp: int) -> SharedPlan:
+        return plan(model, lanes, dsp=dsp)
+
+    def excess(dsp: int) -> float:
+        """Return how much larger the share of DSP blocks is than that of look-up tables."""
+        used = estimate_time_shared(model, with_dsp(dsp), kind)
+        return used.dsp / max(demand.room["dsp"], 1) - used.lut / max(demand.room["lut"], 1)
+
+    most = min(whole.multipliers, demand.room["dsp"])
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if excess(middle) > 0 else (middle, high)
+    plans = [with_dsp(dsp) for dsp in sorted({0, low, high, most})]
     return [
         Design(
             "time-shared",
@@ -67,14 +81,14 @@ def plan_of(model: Specification, design: Design) -> SharedPlan:
     return plan(model, design.multipliers, dsp=design.dsp_multipliers)
 
 
-def _in_time(model: Specification, demand: Demand, dsp: int) -> SharedPlan:
+def _in_time(model: Specification, demand: Demand) -> SharedPlan:
     """Return the plan that just keeps the rate; where that is too late, one of more multipliers."""
     cycles = demand.cycles
-    found = plan_for_interval(model, cycles, dsp=dsp)
+    found = plan_for_interval(model, cycles)
     limit = demand.latency_ns
     while limit is not None and cycles > 1 and demand.nanoseconds(found.latency_cycles) > limit:
         cycles = min(cycles, found.interval_cycles) * 3 // 4
-        faster = plan_for_interval(model, max(cycles, 1), dsp=dsp)
+        faster = plan_for_interval(model, max(cycles, 1))
         if faster.latency_cycles < found.latency_cycles:
             found = faster
     return found

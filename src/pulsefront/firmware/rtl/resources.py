@@ -11,14 +11,14 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ExportError
 from pulsefront.files import write_json
-from pulsefront.firmware.rtl.tools import find_tool
+from pulsefront.firmware.rtl.tools import Tool, find_tool
 
 __all__ = [
     "FAMILIES",
@@ -29,6 +29,7 @@ __all__ = [
     "counts_of_cells",
     "ecp5_arguments",
     "family_of",
+    "place_with_seeds",
     "placement_of_report",
     "write_resources",
 ]
@@ -201,11 +202,36 @@ def count_resources(
     ExportError
         A tool fails: what it says is the message; a design too large for the part among others.
     """
+    seeds = () if clock_mhz is None else (seed,)
+    counted = _counted(folder, top, part, clock_mhz or 0.0, options, seeds)
+    return counted[-1]
+
+
+def place_with_seeds(
+    folder: str | Path,
+    top: str,
+    part: str,
+    clock_mhz: float,
+    seeds: Sequence[int],
+    *,
+    options: str = "",
+) -> tuple[Resources, ...]:
+    """Synthesize once and place with each of *seeds*; see `count_resources`.
+
+    The clock that a placement reaches depends on its seed: one alone is luck, good or bad.
+    """
+    return _counted(folder, top, part, clock_mhz, options, seeds)[1:]
+
+
+def _counted(
+    folder: str | Path, top: str, part: str, clock_mhz: float, options: str, seeds: Sequence[int]
+) -> tuple[Resources, ...]:
+    """Return the design counted, and then placed with each seed."""
     family = family_of(part)
     yosys = find_tool("yosys")
-    if clock_mhz is not None and family != "ecp5":
+    if seeds and family != "ecp5":
         raise ExportError("is placed for ECP5 alone", field="part", value=part)
-    nextpnr = None if clock_mhz is None else find_tool("nextpnr-ecp5")
+    nextpnr = find_tool("nextpnr-ecp5") if seeds else None
     with tempfile.TemporaryDirectory(prefix="pulsefront-yosys-") as temporary:
         work = Path(temporary) / "rtl"
         shutil.copytree(folder, work)
@@ -217,21 +243,29 @@ def count_resources(
         start = time.monotonic()
         yosys.run(["-q", "-p", script], work)
         seconds = {"synthesis": round(time.monotonic() - start, 1)}
-        cells = _cells(work / "stat.json", top)
-        counts = counts_of_cells(cells, family, yosys.version)
-        placement = None
-        if nextpnr is not None and clock_mhz is not None:
-            start = time.monotonic()
-            arguments = [*ecp5_arguments(part), "--json", "netlist.json", "--freq"]
-            arguments += [f"{clock_mhz:g}", "--lpf-allow-unconstrained", "--timing-allow-fail"]
-            arguments += ["--report", "report.json", "--seed", str(seed)]
-            nextpnr.run(arguments, work)
-            seconds["placement"] = round(time.monotonic() - start, 1)
-            report = json.loads((work / "report.json").read_text())
-            placement = placement_of_report(report, nextpnr.version)
-    return Resources(
-        top=top, family=family, part=part, counts=counts, placement=placement, seconds=seconds
-    )
+        counts = counts_of_cells(_cells(work / "stat.json", top), family, yosys.version)
+        found = Resources(top=top, family=family, part=part, counts=counts, seconds=seconds)
+        placed = (
+            []
+            if nextpnr is None
+            else [_placed(found, nextpnr, work, clock_mhz, seed) for seed in seeds]
+        )
+    return (found, *placed)
+
+
+def _placed(
+    counted: Resources, nextpnr: Tool, work: Path, clock_mhz: float, seed: int
+) -> Resources:
+    """Return a design that is counted with its placement from ``netlist.json`` in *work*."""
+    start = time.monotonic()
+    arguments = [*ecp5_arguments(counted.part), "--json", "netlist.json", "--freq"]
+    arguments += [f"{clock_mhz:g}", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+    arguments += ["--report", "report.json", "--seed", str(seed)]
+    nextpnr.run(arguments, work)
+    seconds = {**counted.seconds, "placement": round(time.monotonic() - start, 1)}
+    report = json.loads((work / "report.json").read_text())
+    placement = placement_of_report(report, nextpnr.version)
+    return counted.model_copy(update={"placement": placement, "seconds": seconds})
 
 
 def _sources(folder: Path) -> list[str]:
