@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
+from pulsefront.events import store
+from pulsefront.events.ingest import ingest, open_sources
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events
 from pulsefront.measured.gallery import measured_gallery
 from pulsefront.measured.inspect import inspect_events
+from pulsefront.measured.pairing.coincidences import Coincidences
+from pulsefront.measured.pairing.hits import PairingSettings, Side
 from strategies_events import petsys_bytes, pulses, wavedump_bytes
+from toys_measured import made
 
 
 def test_what_is_found_is_what_was_written(tmp_path: Path) -> None:
@@ -79,6 +84,26 @@ def test_the_measured_truncated_file_is_inspected_with_a_warning(
     path = shared_data("toward_bgo_sipm") / "sipm_2006272158_wave0.dat"
     with pytest.warns(DataWarning, match="293 whole events"):
         assert inspect_events(open_events(path)).events == 293
+
+
+def test_pairs_of_two_stores_are_inspected(tmp_path: Path) -> None:
+    """Both sides of a pair bring the number of their stretch."""
+    time = 10**11 * np.arange(20)
+    time[10:] -= time[10]
+    sides = []
+    for side in (0, 1):
+        hits = made(time_ps=time + side, channel=np.full(20, side))
+        store.write(hits, tmp_path / f"{side}.h5")
+        with pytest.warns(DataWarning, match="starts anew"):
+            ingest([tmp_path / f"{side}.h5"], tmp_path / f"hits{side}.h5")
+        sides.append(Side(open_events(tmp_path / f"hits{side}.h5")))
+    found = Coincidences(*sides, PairingSettings(5.0))
+    with pytest.warns(DataWarning, match="pairs are formed within a stretch only"):
+        store.write_stream(found.tables(), tmp_path / "pairs.h5", provenance=found.provenance)
+    with pytest.warns(DataWarning, match="starts anew 1 time"):
+        seen = inspect_events(open_sources([tmp_path / "pairs.h5"]))
+    assert seen.events == 20
+    assert {column.name: column.highest for column in seen.columns}["clock_stretch"] == 1
 
 
 def test_an_empty_file_is_one_line(tmp_path: Path) -> None:

@@ -182,7 +182,8 @@ class ClockStretches:
         breaks = np.zeros(len(table), np.bool_)
         own = table.columns.get(CLOCK_STRETCH)
         if own is not None:
-            numbers = own.astype(np.int64)
+            # Both sides of a pair lie in the same stretch.
+            numbers = own.reshape(len(own), -1)[:, 0].astype(np.int64)
             before = numbers[0] if self._own is None else self._own
             breaks = np.diff(numbers, prepend=before) != 0
             self._own = int(numbers[-1])

@@ -225,6 +225,22 @@ def test_channels_of_joined_events_get_offsets_from_their_times() -> None:
     assert (after.status[:100] & Status.PILE_UP).all()
 
 
+def test_pairs_of_hits_without_channels_get_the_offset_of_their_sides() -> None:
+    table = hits().select(slice(20_000))
+    first = (table["channel"] == [0, 2]).all(axis=1)
+    pairs = table.select(first).without("channel")
+    found, _ = calibrate(file_of(pairs), (511.0, 1274.5))
+    assert found.layout == "each"
+    assert found.channels == (0, 1)
+    difference = found.time_offsets_ns[0] - found.time_offsets_ns[1]
+    assert difference == pytest.approx(OFFSETS_NS[0] - OFFSETS_NS[2], abs=0.02)
+    assert found.resolutions[0].channels == (0, 1)
+    used = open_calibrated(file_of(pairs), found).read()
+    times = used["time_ps"].astype(np.int64)
+    np.testing.assert_allclose(times[:, 0] - times[:, 1], used["time_difference_ps"], atol=1)
+    assert np.median(used["time_difference_ps"]) == pytest.approx(0.0, abs=20)
+
+
 def test_what_cannot_be_calibrated_says_why() -> None:
     with pytest.raises(DataError, match="holds no charges"):
         calibrate(file_of(made(x=np.zeros(10))))

@@ -15,7 +15,7 @@ from pulsefront.estimators.pulses.settings import PICKOFFS
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile
 from pulsefront.files import hash_file
-from pulsefront.measured.calibration.channel_times import walk_of
+from pulsefront.measured.calibration.channel_times import sides_of, walk_of
 from pulsefront.measured.calibration.record import Calibration
 
 __all__ = ["open_calibrated"]
@@ -121,9 +121,10 @@ def _corrected_times(
             corrected[name] = signed - _in_unit(
                 _shift_ns(numbers, columns, calibration), name, times
             )
-    if of_hits is None or of_hits.ndim != 2:
+    sides = sides_of(columns, calibration.layout, columns[calibration.charge_column])
+    if sides is None:
         return corrected
-    shift_ns = _shift_ns(of_hits, columns, calibration)
+    shift_ns = _shift_ns(sides, columns, calibration)
     for name in _difference_columns(calibration):
         if name in columns:
             ticks = _in_unit(shift_ns, name, columns[name])

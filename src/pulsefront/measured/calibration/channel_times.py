@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ __all__ = [
     "channel_pairs",
     "pair_differences",
     "pair_walks",
+    "sides_of",
     "walk_of",
     "without_walk",
 ]
@@ -76,8 +78,8 @@ def channel_pairs(
     channels
         Numbers of the channels that are calibrated.
     time
-        A column of differences of pairs, beside a ``channel`` of two sides, or one of times,
-        (event, channel), of which all pairs of channels are taken.
+        A column of differences of pairs, or one of times, (event, channel), of which all pairs of
+        channels are taken.
     amplitude, inside
         Column of amplitudes, and which pulses lie in the photopeak window; both of one shape.
     """
@@ -85,18 +87,32 @@ def channel_pairs(
     heights = np.asarray(events[amplitude], np.float64)
     times = np.asarray(events[time], np.float64)
     if "_difference_" in time:
-        if events["channel"].ndim == 2:
-            index = _index_of(events["channel"], channels)
+        sides = sides_of(events.columns, layout, events[amplitude])
+        if sides is not None:
+            index = _index_of(sides, channels)
             residual = times * (1e-3 if time.endswith("_ps") else 1.0) - known
             yield from _by_pair(index, residual, heights, np.asarray(inside.all(axis=1)))
     elif times.ndim == 2 and layout == "each":
         for (i, first), (j, second) in combinations(enumerate(channels), 2):
-            sides = [first, second]
+            both_sides = [first, second]
             # The source stands between the first two channels.
             expected = known if (first, second) == (0, 1) else 0.0
             residual = times[:, first] - times[:, second] - expected
-            both = np.asarray(inside[:, sides].all(axis=1))
-            yield ChannelPair(i, j, residual, heights[:, sides], both)
+            both = np.asarray(inside[:, both_sides].all(axis=1))
+            yield ChannelPair(i, j, residual, heights[:, both_sides], both)
+
+
+def sides_of(
+    columns: Mapping[str, NDArray[Any]], layout: Layout, charges: NDArray[Any]
+) -> NDArray[np.integer] | None:
+    """Return the channel numbers of both sides of pairs, (event, 2); None where there are none.
+
+    Where each column of the charges is calibrated, those are the numbers of the sides.
+    """
+    if layout == "each" and charges.shape[1:] == (2,):
+        return np.broadcast_to([0, 1], charges.shape)
+    channel = columns.get("channel")
+    return channel if layout == "hits" and channel is not None and channel.ndim == 2 else None
 
 
 def pair_differences(pairs: Sequence[ChannelPair]) -> list[PairDifference]:
