@@ -21,6 +21,8 @@ from pulsefront.errors import (
     UnsupportedLayer,
 )
 from pulsefront.files import sim_data_directory
+from pulsefront.firmware.rtl.plan import plan
+from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from studies_small import POSITION_CHANGES, TIMING_CHANGES, small, without_host
@@ -129,7 +131,8 @@ def test_the_first_page_says_how_the_network_fits_its_part(
     study = tmp_path / "study.toml"
     text = (timing_run / "study.toml").read_text()
     part = 'board = "ecp5_25"\nevents_per_second = 1e6\nlatency_ns = 3000'
-    study.write_text(re.sub(r"^weight_bytes = .*$", part, text, flags=re.MULTILINE))
+    text = re.sub(r"^weight_bytes = .*$", part, text, flags=re.MULTILINE)
+    study.write_text(text.replace('targets = ["onnx"]', 'targets = ["onnx", "rtl"]'))
     run = tmp_path / "run"
     shutil.copytree(timing_run, run)
     run_study(study, run, lambda _: None)
@@ -145,6 +148,18 @@ def test_the_first_page_says_how_the_network_fits_its_part(
     assert page.index(f"The network {said}") < page.rindex("Detector and data")
     assert "(estimated)" in found["summary"]
     assert results["search"]["final_cost"]["part_use"] <= 1
+    # What is exported is what fits: with so many multipliers, in that many clocks.
+    assert found["strategy"] == "time-shared"
+    written = plan(
+        FixedPointModel.load(run / "steps/search/model.json"),
+        found["multipliers"],
+        dsp=found["dsp_multipliers"],
+    )
+    told = (run / "steps/export/firmware/rtl/README.md").read_text()
+    assert f"a new event every {written.interval_cycles:,} clocks" in told
+    for name, lanes in written.matrices.items():
+        start = f"| {name} | {lanes.rows} | {lanes.length} | {lanes.outputs} | {lanes.lanes} "
+        assert f"{start}| {lanes.dsp_lanes} |" in told
     # A study without a part says nothing of one.
     plain = json.loads((timing_run / "results.json").read_text())
     assert "part" not in plain["model"]

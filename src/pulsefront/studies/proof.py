@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +15,11 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
-from pulsefront.studies.records import StudyPlan
+from pulsefront.studies.records import PartRecord, StudyPlan
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext, read_step
 
-__all__ = ["export_step", "verify_step"]
+__all__ = ["board_of_export", "export_step", "verify_step"]
 
 
 def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext) -> None:
@@ -31,11 +33,13 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
     folders, study = RunFolders(context.steps), kind.study
     search = SearchSummary.read(folders.search)
     model = FixedPointModel.load(folders.model)
+    part = None if study.budget.board is None else PartRecord.read(folders.part)
     export_model(
         model,
         context.folder / folders.firmware.name,
         targets=study.export.targets,
-        board=study.export.board,
+        board=board_of_export(study),
+        **({} if part is None else _sharing(part)),
         data_vectors=inputs,
         provenance={
             "study": study.name,
@@ -48,6 +52,23 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             **dict.fromkeys(model.outputs, kind.output_unit),
         },
     )
+
+
+def board_of_export(study: StudyBase) -> str:
+    """Return the board that firmware is written for: its own, else that of the budget."""
+    if "board" in study.export.model_fields_set or study.budget.board is None:
+        return study.export.board
+    return study.budget.board
+
+
+def _sharing(part: PartRecord) -> dict[str, Any]:
+    """Return how the design that fits the part shares its multipliers, for `export_model`."""
+    if part.multipliers:
+        return {"multipliers": part.multipliers, "dsp_multipliers": part.dsp_multipliers}
+    if part.reuse_factors:
+        strategy = part.strategy.removeprefix("hls4ml ")
+        return {"strategy": strategy, "reuse_factor": part.reuse_factors}
+    return {}
 
 
 def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: StepContext) -> None:

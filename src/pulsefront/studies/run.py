@@ -165,8 +165,8 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "export",
             "Exporting firmware",
             lambda c: export_step(kind, held_out_inputs(c), c),
-            pick("export"),
-            after=("plan", "search"),
+            {**pick("export"), **_board(study)},
+            after=("plan", "search", *(step.name for step in part)),
         ),
         Step(
             "verify",

@@ -71,10 +71,15 @@ class Statistics(FrozenModel):
 class ExportSettings(FrozenModel):
     """What firmware is written."""
 
-    targets: tuple[Literal["onnx", "hls4ml"], ...] = ("onnx", "hls4ml")
-    """firmware to write"""
+    targets: tuple[Literal["onnx", "hls4ml", "c99", "rtl", "rtl_unrolled"], ...] = (
+        "onnx",
+        "hls4ml",
+    )
+    """firmware to write; where the budget names a board, hls4ml and rtl with the reuse factors or
+    multipliers that fit it"""
     board: str = "zcu102"
-    """name of a file in firmware_export/boards, or its path: part and clock of the projects"""
+    """name of a file in firmware_export/boards, or its path: part and clock of the projects; where
+    left out, the budget's board if there is one"""
 
 
 class VerificationSettings(FrozenModel):

@@ -19,6 +19,7 @@ from pulsefront.extras import require
 from pulsefront.firmware import load_board
 from pulsefront.firmware.rtl.resources import family_of
 from pulsefront.firmware.rtl.tools import find_tool
+from pulsefront.firmware.rtl.unrolled import require_alkaid
 from pulsefront.networks.cost import minimal_cost
 from pulsefront.search.part import demand_of_budget
 from pulsefront.simulate.coincidences.settings import check_pair
@@ -58,6 +59,8 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
     attempt(lambda: require("train", "firmware", needed_for="a study"))
     if "hls4ml" in study.export.targets:
         attempt(_require_compiler)
+    if "rtl_unrolled" in study.export.targets:
+        attempt(require_alkaid)
     attempt(study.search.network.check, "search", "network")
     if study.search.device != "cpu":
         attempt(lambda: _require_device(study.search.device), "search", "device")
