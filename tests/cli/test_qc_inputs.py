@@ -62,6 +62,38 @@ def test_partial_ingest_is_exit_6_every_night_until_it_is_mended(folder):
     assert call(folder, "ingest", folder / "logs")[0] == 0
 
 
+def test_folder_without_a_file_is_told_at_once_with_its_path(folder):
+    """Nothing was said for a week."""
+    (folder / "empty").mkdir()
+    code, said = call(folder, "ingest", folder / "empty")
+    assert code == 3
+    assert said.startswith(f"{folder / 'empty'}: no file was found; check that the exports arrive")
+    code, said = call(folder, "ingest", folder / "logs", folder / "empty")
+    assert code == 0
+    assert f"note: {folder / 'empty'}: no file was found" in said
+
+
+def test_last_line_without_an_end_is_named_and_read_again_when_the_file_grows(folder):
+    """A value that was cut off was stored and nothing said so."""
+    path = folder / "logs" / "x_daily.csv"
+    path.write_text("Scanner,Test,Date,Value\nPET1,peak,2026-10-02 07:00,511\n"
+                    "PET1,peak,2026-10-03 07:00,51")  # fmt: skip
+    code, said = call(folder, "ingest", folder / "logs")
+    assert code == 0
+    assert "2 new" in said
+    assert (
+        "x_daily.csv has no line end after its last line ('PET1,peak,2026-10-03 07:00,51')" in said
+    )
+    path.write_text(path.read_text() + "1.5\n")
+    code, said = call(folder, "ingest", folder / "logs")
+    assert "0 new, 1 corrected, 1 duplicate" in said
+    assert "no line end" not in said
+    path.write_text(path.read_text() + "PET1,peak,2026-10")
+    code, said = call(folder, "ingest", folder / "logs")
+    assert "1 of 3 rows are in quarantine" in said
+    assert "no line end" in said
+
+
 def test_files_passed_over_are_named_with_the_reason(folder):
     (folder / "logs" / "notes.txt").write_text("call the service desk\n")
     code, said = call(folder, "ingest", folder / "logs")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pulsefront.errors import ConfigError
+from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.progress import progress
 
 if TYPE_CHECKING:
@@ -61,8 +61,9 @@ def ingest(
 ) -> None:
     """Read QC logs into the store; each record once, whatever cannot be read with its reason.
 
-    Exit codes: 0 done, 2 usage, 3 data invalid, no database or no room on the disk, 5 another job
-    or program works on the store, 6 of some files nothing could be read, and of the others all.
+    Exit codes: 0 done, 2 usage, 3 data invalid, no file, no database or no room on the disk, 5
+    another job or program works on the store, 6 of some files nothing could be read, and of the
+    others all.
     """
     from pulsefront.qc.site import Site
     from pulsefront.qc.store.database import Store
@@ -70,7 +71,8 @@ def ingest(
     from pulsefront.qc.store.ingest import ingest as run_ingest
 
     settings = Site.from_toml(site) if site else Site()
-    files = find_files(paths)
+    found = {path: find_files([path]) for path in paths}
+    files = sorted({file for some in found.values() for file in some})
     with Store(db, must_exist=must_exist) as store, progress("reading", "bytes") as report:
         if store.made:
             typer.echo(f"made a new store: {db}")
@@ -78,6 +80,15 @@ def ingest(
             store, files, settings, site_folder=site.parent if site else Path(), report=report
         )
     tell_ingest(result)
+    empty = [path for path, some in found.items() if not some]
+    for path in empty if files else ():
+        typer.echo(printable(f"note: {path}: no file was found"), err=True)
+    if not files:
+        raise QCDataError(
+            "no file was found",
+            file=empty[0],
+            remedy="check that the exports arrive there, and that the path is the right one",
+        )
     if result.is_partial:
         raise typer.Exit(EXIT_PARTIAL)
 

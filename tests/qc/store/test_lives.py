@@ -122,6 +122,48 @@ def test_two_scanners_are_not_joined_by_a_wrong_alias(store, logs):
     assert len(values_of(store, "PET1")) == 28
 
 
+def alternating(logs, unit="PET1", other="pet1"):
+    """Write two months in which a log calls one scanner by two names in turn."""
+    write_month(logs, "a", unit, 9)
+    write_month(logs, "b", other, 9, value=512.0)
+    rows = (f"{other},peak,513.0,2026-10-{day:02d} 07:00" for day in range(1, 10))
+    write_daily(logs / "c_daily.csv", *rows, f"{unit},peak,514.0,2026-10-20 07:00")
+
+
+def test_units_that_differ_in_case_alone_stay_two_and_are_named_with_the_alias(store, logs):
+    alternating(logs)
+    for _ in range(2):
+        result = read(store, logs, SITE_OF_CASES)
+        (note,) = [note for note in result.notes if "differ in case alone" in note]
+        assert note.startswith("'PET1' and 'pet1' differ in case alone and are 2 units")
+        assert 'give aliases = ["pet1"] to unit_id = "PET1" under [[units]]' in note
+    assert sorted(store.units()["unit_id"]) == ["PET1", "pet1"]
+
+
+def test_alias_joins_names_that_differ_in_case_alone_whatever_their_days(store, logs):
+    alternating(logs)
+    read(store, logs, SITE_OF_CASES)
+    one = UnitSettings(unit_id="pet1", aliases=("PET1",))
+    result = read(store, logs, site_of(one))
+    assert store.units()["unit_id"].tolist() == ["pet1"]
+    assert len(values_of(store, "pet1")) == 28 + 10
+    assert not any("case alone" in note or "stay two" in note for note in result.notes)
+
+
+def test_two_scanners_that_the_site_names_apart_may_differ_in_case_alone(store, logs):
+    alternating(logs)
+    result = read(store, logs, site_of(UnitSettings(unit_id="PET1"), UnitSettings(unit_id="pet1")))
+    assert not any("case alone" in note for note in result.notes)
+    assert sorted(store.units()["unit_id"]) == ["PET1", "pet1"]
+
+
+def test_tests_that_differ_in_case_alone_are_named(store, logs):
+    write_daily(logs / "a_daily.csv", "PET1,Peak,511,2026-10-01", "PET1,peak,511,2026-10-02",
+                "PET1,gain,1.0,2026-10-01")  # fmt: skip
+    (note,) = read(store, logs, SITE_OF_CASES).notes
+    assert note.startswith("the tests 'Peak' and 'peak' (such as of PET1) differ in case alone")
+
+
 def test_component_named_otherwise_is_joined_to_its_own_name(store, logs):
     columns = TableColumns(
         unit_id="Scanner", test="Test", value="Value", measured_at="Date", component_id="Head"

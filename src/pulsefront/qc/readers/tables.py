@@ -28,7 +28,14 @@ from pulsefront.qc.records import LIMIT_COLUMNS, Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.times import DateOrder
 
-__all__ = ["Layout", "find_layout", "read_csv_table", "read_parquet_table", "table_lines"]
+__all__ = [
+    "Layout",
+    "find_layout",
+    "open_end",
+    "read_csv_table",
+    "read_parquet_table",
+    "table_lines",
+]
 
 _TIME_COLUMNS = (
     "measured_at", "available_at", "occurred_at", "reported_at", "started_at", "completed_at",
@@ -37,6 +44,7 @@ _TIME_COLUMNS = (
 _NUMBER_COLUMNS = ("value", *LIMIT_COLUMNS, "downtime_hours")
 _HEADER_WITHIN_LINES = 60
 _SAMPLE_ROWS = 500
+_TAIL_BYTES = 65_536  # even: two bytes make a sign of UTF-16
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,15 @@ def table_lines(path: Path, before: int) -> Iterator[io.TextIOWrapper]:
         for _ in range(before):
             lines.readline()
         yield lines
+
+
+def open_end(path: Path) -> str:
+    """Return the last line of a text file where it has no end and others have; empty otherwise."""
+    with open_text(path) as lines, open(path, "rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+        tail = file.read().decode(lines.encoding, errors="replace")
+    whole, sign, last = tail.replace("\r", "\n").rpartition("\n")
+    return last.strip().strip("\x00") if sign and whole.strip() else ""
 
 
 def find_layout(path: Path, mapping: Mapping) -> Layout:

@@ -266,6 +266,8 @@ def _prepare(
     shutil.rmtree(history)
     (folder / "notify.toml").unlink()
     (folder / "site.toml").write_text(month.site_files[0], encoding="utf-8")
+    # A folder without a file would end the eve with code 3; a note is passed over every night.
+    (folder / "logs" / "note.txt").write_text("exports arrive here\n", encoding="utf-8")
     ended = NightJob(folder, zone, ("--false-alerts", "6")).whole(eve_s)
     if ended.code not in {0, 6}:
         raise QCDataError(f"the eve of the rehearsal ended with code {ended.code}: {ended.said}")

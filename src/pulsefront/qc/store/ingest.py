@@ -22,7 +22,7 @@ from pulsefront.qc.site import Site
 from pulsefront.qc.store.clock import arrival_time
 from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.joining import join_names, strange_components
+from pulsefront.qc.store.joining import join_names, names_alike, strange_components
 from pulsefront.qc.store.known import counts_from
 from pulsefront.qc.store.ledger import (
     RecordedSource,
@@ -34,7 +34,7 @@ from pulsefront.qc.store.ledger import (
     why_read,
 )
 from pulsefront.qc.store.lock import locked
-from pulsefront.qc.store.paths import PathMemory, find_files, path_text
+from pulsefront.qc.store.paths import PathMemory, find_files, path_text, why_no_file
 from pulsefront.qc.store.read_file import FileResult, ReadingTask, Tools, read_file, with_remedy
 from pulsefront.qc.store.runs import RunTotals, begin_run, end_run
 from pulsefront.qc.store.units import apply_site
@@ -147,6 +147,7 @@ def ingest(
             report(end, total)
         counts = sum((result.counts for result in results), Counts())
         with store.writing() as connection:
+            notes += names_alike(connection, site)
             notes += strange_components(connection)
             set_aside(connection, (path_text(file.path) for file in results if file.passed))
             supersede(connection, _identities(planned))
@@ -203,6 +204,11 @@ def _plan(tools: Tools, files: Sequence[Path]) -> list[list[ReadingTask | FileRe
     """
     planned: list[list[ReadingTask | FileResult]] = []
     for path in files:
+        why = "" if tools.site.ignores(path) else why_no_file(path)
+        if why:
+            refused = with_remedy(why, "take it out of the folder, or ignore it in site.toml")
+            planned.append([FileResult(path, refused=refused)])
+            continue
         why = why_passed_over(path, tools.site)
         if why:
             planned.append([FileResult(path, passed=why)])

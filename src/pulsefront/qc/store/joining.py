@@ -2,10 +2,14 @@
 
 A scanner that was renamed, or a log that calls a head by another name, is one scanner and one head:
 their rows are joined under the name that the site's file gives. Two names whose readings overlap in
-time are two scanners, and stay apart with a word about it.
+time are two scanners, and stay apart with a word about it. Names that differ in case alone are
+joined by an alias too, and by nothing else, but somebody is told of them.
 """
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
@@ -14,7 +18,7 @@ from pulsefront.qc.store import schema
 from pulsefront.qc.store.measurements import end_measurements
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, end_occasions
 
-__all__ = ["join_names", "strange_components"]
+__all__ = ["join_names", "names_alike", "strange_components"]
 
 
 def join_names(connection: sa.Connection, site: Site, now_s: int) -> list[str]:
@@ -25,7 +29,8 @@ def join_names(connection: sa.Connection, site: Site, now_s: int) -> list[str]:
         own = site.unit(name, where).unit_id
         if own == name:
             continue
-        if _overlap(connection, name, own):
+        # Of two names that differ in case alone nobody means two scanners: logs alternate.
+        if name.casefold() != own.casefold() and _overlap(connection, name, own):
             notes.append(
                 f"{name!r} and {own!r} have readings of the same days and stay two units; correct "
                 "the aliases in the site's file, or withdraw the readings of one (qc forget)"
@@ -58,6 +63,47 @@ def strange_components(connection: sa.Connection) -> list[str]:
         "readings: say what it is under components of the unit in the site's file"
         for name, unit, count in connection.execute(query).all()
     ]
+
+
+def names_alike(connection: sa.Connection, site: Site) -> list[str]:
+    """Return a word about units, and tests of one component, whose names differ in case alone."""
+    u, s = schema.unit, schema.series
+    declared = {unit.unit_id for unit in site.units}
+    known = sa.union(sa.select(u.c.unit_id), sa.select(s.c.unit_id))
+    notes = []
+    for names in _alike(connection.execute(known).scalars()):
+        own, *others = sorted(names, key=lambda name: (name not in declared, name))
+        strange = [name for name in others if name not in declared]
+        if strange:  # two that the site's file has are meant
+            alias = json.dumps(strange, ensure_ascii=False)
+            both = " and ".join(map(repr, (own, *strange)))
+            notes.append(
+                f"{both} differ in case alone and are {len(strange) + 1} units: if they are one "
+                f"scanner, give aliases = {alias} to unit_id = {json.dumps(own)} under [[units]] "
+                "in the site's file; if not, name each there"
+            )
+    query = (
+        sa.select(sa.func.min(s.c.unit_id), sa.func.min(s.c.test), sa.func.max(s.c.test))
+        .group_by(s.c.unit_id, s.c.component_id, sa.func.lower(s.c.test))
+        .having(sa.func.count(s.c.test.distinct()) > 1)
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for unit_id, one, other in connection.execute(query):
+        found.setdefault((one, other), []).append(unit_id)
+    for (one, other), units in sorted(found.items()):
+        notes.append(
+            f"the tests {one!r} and {other!r} (such as of {min(units)}) differ in case alone and "
+            "are two series: have them written alike where the logs are made"
+        )
+    return notes
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of several names that are one but for their case."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.casefold(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _overlap(connection: sa.Connection, one: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from pulsefront.files import hash_file
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.writing import PER_QUERY, pieces
 
-__all__ = ["Content", "PathMemory", "find_files", "path_text"]
+__all__ = ["Content", "PathMemory", "find_files", "path_text", "why_no_file"]
 
 _TOO_FRESH_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again within the same tick
@@ -25,7 +26,8 @@ of its clock: its content is looked at again the next time."""
 def find_files(paths: Iterable[Path]) -> list[Path]:
     """Return the files named and all files in the folders named, sorted, hidden ones left out.
 
-    Links to folders are followed, each folder once.
+    Links to folders are followed, each folder once. What is no file is among them, so that somebody
+    is told: a link to nothing, a named pipe, a folder that cannot be read (see `why_no_file`).
 
     Raises
     ------
@@ -44,22 +46,54 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and of those in it."""
+    """Yield the files of a folder and of those in it, and the folders that cannot be read."""
     been: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    closed: list[Path] = []
+
+    def note(error: OSError) -> None:
+        closed.append(Path(error.filename))
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=note):
         here = Path(place).stat()
         if (here.st_dev, here.st_ino) in been:
             folders.clear()
             continue
         been.add((here.st_dev, here.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = (Path(place, name) for name in names if not name.startswith("."))
-        yield from (path for path in files if path.is_file())
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+    yield from closed
+
+
+def why_no_file(path: Path) -> str:
+    """Return why there is no file to open at a path that `find_files` found, empty where there is.
+
+    Nothing is opened for it: a named pipe would wait for its other end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if not path.is_symlink():
+            return f"cannot be read: {_words(error)}"
+        return f"is a link to {path.readlink()}, which cannot be followed: {_words(error)}"
+    if stat.S_ISREG(mode):
+        return ""
+    if stat.S_ISDIR(mode):
+        try:
+            os.scandir(path).close()
+        except OSError as error:
+            return f"is a folder that cannot be read: {_words(error)}"
+        return "is a folder"
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return f"is {kinds.get(stat.S_IFMT(mode), 'a device')}, no file"
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def path_text(path: Path, *, name_only: bool = False) -> str:
     """Return a path as text that every database and page can hold, whatever its bytes."""
-    text = path.name if name_only else str(path.resolve())
+    text = path.name if name_only else os.path.realpath(path)  # a link to itself is none of ours
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -99,17 +133,17 @@ class PathMemory:
         text = path_text(path)
         known = self._seen.get(text)
         now_ns = time.time_ns()
-        stat = path.stat()
+        now = path.stat()
         same = known is not None and known[1:] == (
-            stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns,
+            now.st_size, now.st_mtime_ns, now.st_ctime_ns,
         )  # fmt: skip
         if known is not None and same:
             return Content(known.content_hash, known.content_hash)
         found = hash_file(path)
         # A clock that was set back makes files of the future: their times tell nothing.
-        settled = stat.st_ctime_ns + _TOO_FRESH_NS < now_ns
-        changed_ns = stat.st_ctime_ns if settled else 0
-        self._fresh[text] = _Seen(found, stat.st_size, stat.st_mtime_ns, changed_ns)
+        settled = now.st_ctime_ns + _TOO_FRESH_NS < now_ns
+        changed_ns = now.st_ctime_ns if settled else 0
+        self._fresh[text] = _Seen(found, now.st_size, now.st_mtime_ns, changed_ns)
         return Content(found, known.content_hash if known else "")
 
     def remember(self, connection: sa.Connection, path: Path) -> None:

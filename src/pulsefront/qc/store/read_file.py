@@ -14,6 +14,7 @@ from pulsefront.errors import PulsefrontError, ToolMissing
 from pulsefront.qc.readers.limits import Limits, apply_limits
 from pulsefront.qc.readers.open import ReadingPlan, open_source
 from pulsefront.qc.readers.quantities import NotYet
+from pulsefront.qc.readers.tables import open_end
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Site
 from pulsefront.qc.store.counts import Counts
@@ -34,6 +35,7 @@ from pulsefront.qc.store.writing import Writing
 
 __all__ = ["FileResult", "ReadingTask", "Tools", "read_file", "with_remedy"]
 
+_OF_LINES = {"csv", "qatrack", "varian-mpc"}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -206,6 +208,12 @@ def _store_batches(
         so_far.notes += piece.notes
         so_far.retry(*(reject.retry_at for reject in piece.rejects))
         progress(batch)
+    last = open_end(task.plan.path) if source.format in _OF_LINES else ""
+    if last:
+        so_far.notes.append(
+            f"has no line end after its last line ({last[:60]!r}): if it was cut off there, it is "
+            "read again when the file grows"
+        )
 
 
 def _prepared(batch: Batch, tools: Tools) -> Batch:
