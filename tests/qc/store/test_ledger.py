@@ -304,6 +304,51 @@ def test_night_with_a_fast_clock_is_dated_to_the_present_when_it_is_right_again(
     assert store.frame(schema.arrival)["arrived_at"].max() < end_of_day("2026-10-06")
 
 
+def test_reading_of_a_wrong_year_that_a_fast_clock_let_in_dates_no_later_record(store, tmp_path):
+    """All that came after it was dated to that year, and no night knew of it."""
+    logs = tmp_path / "c"
+    for k in range(4):
+        day = f"2026-10-{k + 1:02d}"
+        rows = [f"PET1,peak,51{k}.0,{day} 07:00"]
+        if k == 1:
+            rows.append("PET1,gain,1.0,2027-10-02 07:00")
+        write_daily(logs / f"{k}_daily.csv", *rows)
+        ahead = 400 * DAY_S if k == 1 else 0
+        result = read(store, logs, now_s=end_of_day(day) + 3600 + ahead)
+        if k == 2:
+            assert "a reading of 2027-10-02T07:00:00Z came in with it (of PET1)" in result.notes[0]
+    assert values_of(store) == [510.0, 511.0, 512.0, 513.0]
+    assert [row.retry_at for row in held_rows(store)] == [end_of_day("2027-10-02") - 31 * 3600]
+    rows = read_rows(store, "PET1", as_of_s=end_of_day("2026-10-05"))
+    assert sorted(rows.value[rows.available_at <= end_of_day("2026-10-05")]) == values_of(store)
+    assert store.frame(schema.arrival)["arrived_at"].max() < end_of_day("2026-10-06")
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Europe/Amsterdam", 2), ("", 14)])
+def test_reading_may_be_ahead_by_what_a_clock_or_a_zone_that_nobody_says_is(
+    store, tmp_path, zone, hours
+):
+    """One of 19 hours ahead was stored."""
+    now = end_of_day("2026-10-01") + 12 * 3600
+    local = {"": 0, "Europe/Amsterdam": 2}[zone]
+    rows = []
+    for minutes in (60 * hours - 1, 60 * hours + 1):
+        hour, minute = divmod(12 * 60 + 60 * local + minutes, 60)
+        rows.append(
+            f"PET1,peak,{minutes},2026-10-{2 + hour // 24:02d} {hour % 24:02d}:{minute:02d}"
+        )
+    write_daily(tmp_path / "c" / "x_daily.csv", *rows)
+    site = mapped().model_copy(update={"timezone": zone})
+    read(store, tmp_path / "c", site, now_s=now)
+    assert values_of(store) == [60.0 * hours - 1]
+    (row,) = held_rows(store)
+    assert "lies in the future" in row.reason
+    read(store, tmp_path / "c", site, now_s=row.retry_at - 1)
+    assert len(held_rows(store)) == 1
+    read(store, tmp_path / "c", site, now_s=row.retry_at)
+    assert len(values_of(store)) == 2
+
+
 def no_room(*_):
     raise explained(sqlite3.OperationalError("database or disk is full"), None)
 

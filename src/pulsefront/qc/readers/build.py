@@ -138,7 +138,7 @@ def unit_records_of(reading: Reading, table: RowTable) -> pd.DataFrame:
             "unit_id": unit_ids,
             **{name: table.text(name) for name in texts},
             **{name: times_of(reading, table, name, zones) for name in days},
-            "timezone": np.where(zone == "", zones, zone),
+            "timezone": np.where(zone != "", zone, np.where(zones != "", zones, "UTC")),
         },
     )
     return frame.assign(site=np.where(frame["site"] == "", reading.site.site, frame["site"]))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.errors import QCDataError, ToolMissing, UnsupportedFormat
-from pulsefront.qc.readers.quantities import check_not_future
+from pulsefront.qc.readers.quantities import check_not_future, zone_of
 from pulsefront.qc.readers.report import (
     ReportedValue,
     instant_of,
@@ -59,7 +59,7 @@ def read_dicom_report(
     unit = unit_of_report(path, site, mapping, names=names)
     measured_at = _instant(path, data, ("Study", "Content"), site, mapping, unit)
     available_at = max(measured_at, _instant(path, data, ("Content", "Study"), site, mapping, unit))
-    check_not_future(available_at, now_s, "ContentDate", path)
+    check_not_future(available_at, now_s, "ContentDate", path, zone=zone_of(site, unit, mapping))
     values: list[ReportedValue] = []
     rejects: list[Reject] = []
     _gather(data, (), values, rejects, 0, path)

@@ -21,7 +21,7 @@ import numpy as np
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.quantities import check_not_future
+from pulsefront.qc.readers.quantities import check_not_future, zone_of
 from pulsefront.qc.readers.report import ReportedValue, instant_of, unit_of_report, values_frame
 from pulsefront.qc.readers.text import open_text
 from pulsefront.qc.readers.words import STATUS_WORDS
@@ -69,7 +69,9 @@ def read_ge_report(
     unit = unit_of_report(path, site, mapping, names=(serial,))
     when = " ".join(filter(None, date.groups()))
     measured_at = instant_of(path, when, site, mapping, unit, field="the date of its name")
-    check_not_future(measured_at, now_s, "the date of its name", path)
+    check_not_future(
+        measured_at, now_s, "the date of its name", path, zone=zone_of(site, unit, mapping)
+    )
     values: list[ReportedValue] = []
     rejects: list[Reject] = []
     for row, line in enumerate(text[2:], start=3):

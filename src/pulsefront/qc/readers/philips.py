@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
-from pulsefront.qc.readers.quantities import check_not_future
+from pulsefront.qc.readers.quantities import check_not_future, zone_of
 from pulsefront.qc.readers.report import ReportedValue, instant_of, unit_of_report, values_frame
 from pulsefront.qc.readers.text import open_text
 from pulsefront.qc.records import Batch, Reject
@@ -98,7 +98,7 @@ def read_philips_report(
     if not started:
         raise QCDataError("tells no time", file=path, field="Start Time", remedy=_REMEDY)
     measured_at = instant_of(path, started, site, mapping, unit, field="Start Time")
-    check_not_future(measured_at, now_s, "Start Time", path)
+    check_not_future(measured_at, now_s, "Start Time", path, zone=zone_of(site, unit, mapping))
     size = path.stat().st_size
     yield Batch(
         measurements=values_frame(values, unit, measured_at=measured_at, available_at=measured_at),

@@ -13,8 +13,8 @@ import pandas as pd
 from pulsefront.errors import QCDataError
 from pulsefront.qc.readers.cell_numbers import numbers_of_cells
 from pulsefront.qc.readers.row_table import RowTable, Texts
-from pulsefront.qc.site import Mapping, Site
-from pulsefront.qc.times import DAY_S, DateOrder, iso_time, parse_times
+from pulsefront.qc.site import Mapping, Site, UnitSettings
+from pulsefront.qc.times import DateOrder, iso_time, parse_times
 
 __all__ = [
     "CORRECT",
@@ -27,9 +27,17 @@ __all__ = [
     "numbers_of",
     "times_of",
     "units_of",
+    "zone_of",
 ]
 
 _EARLIEST_S = 315_532_800  # 1980-01-01: before, clocks were reset rather than scanners checked
+
+_CLOCK_SLACK_S = 2 * 3600
+"""So much may the clock of a console be ahead: an hour that summer time left there, and what it
+drifts. What lies further ahead waits until its time has come, and is not lost."""
+
+_ZONE_SLACK_S = 14 * 3600
+"""So much is the farthest zone ahead of UTC, which is assumed where nobody says a zone."""
 
 CORRECT = "correct the row at its source and export it again"
 _DATE_HELP = "correct the date, or give date_format or date_order in the mapping"
@@ -40,8 +48,8 @@ _CLOCK_HELP = "is tried again when its time has come; check the clocks of consol
 class Reading:
     """How the texts of one file are to be understood.
 
-    ``decimal_comma`` is None where both signs occur. ``now_s`` is the present: what is dated more
-    than a day after it is tried again later. ``from_path`` are quantities that the path of the file
+    ``decimal_comma`` is None where both signs occur. ``now_s`` is the present: what is dated after
+    it is tried again when its time has come. ``from_path`` are quantities that the path of the file
     tells.
     """
 
@@ -62,26 +70,35 @@ def future_reason(name: str) -> tuple[str, str]:
 class NotYet(QCDataError):
     """A file is dated in the future; ``retry_at`` is when it can be read."""
 
-    def __init__(self, field: str, when_s: int, file: Path) -> None:
+    def __init__(self, field: str, when_s: int, file: Path, slack_s: int) -> None:
         reason, remedy = future_reason(field)
-        self.retry_at = when_s - DAY_S
+        self.retry_at = when_s - slack_s
         super().__init__(reason, file=file, value=iso_time(when_s), remedy=remedy)
 
 
-def check_not_future(when_s: int, now_s: int | None, field: str, file: Path) -> None:
-    """Refuse a file that is dated more than a day after the present, where that is known.
+def zone_of(site: Site, unit: UnitSettings, mapping: Mapping | None = None) -> str:
+    """Return the time zone of a unit's clock, empty where nobody says it and UTC is assumed."""
+    return (mapping.timezone if mapping else "") or unit.timezone or site.timezone
+
+
+def check_not_future(when_s: int, now_s: int | None, field: str, file: Path, *, zone: str) -> None:
+    """Refuse a file that is dated after the present, where that is known.
+
+    ``zone`` is as `zone_of` returns it. The clock of a console may be ahead by two hours, and by
+    fourteen where its zone is not known.
 
     Raises
     ------
     NotYet
         Its time has not come.
     """
-    if now_s is not None and when_s > now_s + DAY_S:
-        raise NotYet(field, when_s, file)
+    slack_s = _CLOCK_SLACK_S if zone else _ZONE_SLACK_S
+    if now_s is not None and when_s > now_s + slack_s:
+        raise NotYet(field, when_s, file, slack_s)
 
 
 def units_of(reading: Reading, table: RowTable) -> tuple[Texts, Texts]:
-    """Return the unit of every row under its own name, and the zone of its clock."""
+    """Return the unit of every row under its own name, and the zone of its clock as `zone_of`."""
     names = table.text("unit_id")
     table.refuse(names == "", "has no unit", CORRECT)
     if "site" in table.texts:
@@ -90,10 +107,7 @@ def units_of(reading: Reading, table: RowTable) -> tuple[Texts, Texts]:
     else:
         codes, distinct = pd.factorize(names)
         units = [reading.site.unit(str(name)) for name in distinct]
-    zones = [
-        reading.mapping.timezone or unit.timezone or reading.site.timezone or "UTC"
-        for unit in units
-    ]
+    zones = [zone_of(reading.site, unit, reading.mapping) for unit in units]
     own = np.array([unit.unit_id for unit in units], dtype=object)
     return own[codes], np.array(zones, dtype=object)[codes]
 
@@ -126,7 +140,7 @@ def times_of(
         rows = zones == zone
         some, reasons = parse_times(
             texts[rows].tolist(),
-            zone=zone,
+            zone=zone or "UTC",
             order=reading.order,
             later_if_twice=later,
             formats=reading.mapping.date_format,
@@ -142,8 +156,8 @@ def times_of(
     seconds[empty] = 0
     too_early = (seconds < _EARLIEST_S) & ~empty
     table.refuse(too_early, f"{name} lies before 1980 (a clock that was reset?)", CORRECT)
-    # One day of grace: the clock of another zone may be ahead.
-    table.refuse(seconds > reading.now_s + DAY_S, *future_reason(name), seconds - DAY_S)
+    slack = np.where(zones == "", _ZONE_SLACK_S, _CLOCK_SLACK_S)
+    table.refuse(seconds > reading.now_s + slack, *future_reason(name), seconds - slack)
     return seconds
 
 

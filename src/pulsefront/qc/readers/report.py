@@ -11,6 +11,7 @@ import pandas as pd
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.readers.assemble import path_values
+from pulsefront.qc.readers.quantities import zone_of
 from pulsefront.qc.records import MEASUREMENT_COLUMNS, UNIT_COLUMNS, frame_of
 from pulsefront.qc.site import Mapping, Site, UnitSettings
 from pulsefront.qc.times import parse_times
@@ -53,10 +54,9 @@ def instant_of(
     QCDataError
         It tells none.
     """
-    own = mapping.timezone if mapping else ""
     order = (mapping.date_order if mapping else None) or "ymd"
     formats = mapping.date_format if mapping else ()
-    zone = own or unit.timezone or site.timezone or "UTC"
+    zone = zone_of(site, unit, mapping) or "UTC"
     seconds, reasons = parse_times([text], zone=zone, order=order, formats=formats)
     if reasons[0]:
         raise QCDataError(

@@ -115,7 +115,8 @@ def read_siemens(path: Path, site: Site, *, now_s: int | None = None) -> Iterato
         for text in dict.fromkeys(e.text or "" for e in root.iter("LastSetupDateTime"))
     ]
     available_at = max([measured_at, *setups])
-    check_not_future(available_at, now_s, "the latest time of the report", path)
+    zone = site.zone(console)
+    check_not_future(available_at, now_s, "the latest time of the report", path, zone=zone)
     rejects: list[Reject] = []
     frame = _measurements(root, rejects).assign(
         unit_id=site.unit(console).unit_id,

@@ -70,7 +70,8 @@ def read_mpc(path: Path, site: Site, *, now_s: int | None = None) -> Iterator[Ba
         The folder's name does not tell machine and time, or tells a time in the future.
     """
     check = _check_of_folder(path, site)
-    check_not_future(check.measured_at, now_s, "the time in the folder's name", path)
+    when = "the time in the folder's name"
+    check_not_future(check.measured_at, now_s, when, path, zone=site.zone(check.unit_id))
     with open_text(path) as lines:
         header = lines.readline()
         if not is_mpc_header(header):
