@@ -11,6 +11,7 @@ import typer
 from pulsefront.cli import (
     qc_alerts,
     qc_federate,
+    qc_forget,
     qc_inputs,
     qc_models,
     qc_night,
@@ -55,7 +56,7 @@ def private() -> None:
 app.command("init")(qc_inputs.init)
 app.command("ingest")(qc_inputs.ingest)
 app.command("quarantine")(qc_inputs.quarantine)
-app.command("forget")(qc_inputs.forget)
+app.command("forget")(qc_forget.forget)
 app.command("new-mapping")(qc_inputs.new_mapping)
 app.command("train")(qc_models.train)
 app.command("score")(qc_score.score)

@@ -1,14 +1,12 @@
-"""pulsefront qc: logs into the store, what was refused, what is withdrawn, how files are read."""
+"""pulsefront qc: logs into the store, what was refused, how files are read."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import re
 import shlex
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,22 +16,18 @@ from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from pulsefront.qc.site import Site
-    from pulsefront.qc.store.database import Store
-    from pulsefront.qc.store.forget import Forgotten
     from pulsefront.qc.store.held import HeldRow
     from pulsefront.qc.store.ingest import IngestResult
 
-__all__ = ["forget", "ingest", "init", "new_mapping", "quarantine"]
+__all__ = ["ingest", "init", "new_mapping", "quarantine"]
 
 Db = Annotated[str, typer.Option("--db", help="Database: a SQLite file, or postgresql://…")]
 SiteFile = Annotated[Path | None, typer.Option("--site", help="The site's file, site.toml.")]
 
 EXIT_PARTIAL = 6
 
-_LINES = re.compile(r"(?P<file>.+):(?P<lines>\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -219,90 +213,6 @@ def _told(row: HeldRow) -> dict[str, str | int]:
 def _harmless(cell: str | int) -> str | int:
     """Return a cell that no spreadsheet runs: content comes out of logs."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-
-def forget(
-    db: Db,
-    why: Annotated[str, typer.Option(help="Why; it stays in the ledger.")],
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Files by path, name or pattern; FILE:LINES (x.csv:12 or x.csv:10-20,25) for rows."
-        ),
-    ] = None,
-    site: SiteFile = None,
-    unit: Annotated[str, typer.Option(help="Rows of this unit.")] = "",
-    component: Annotated[str | None, typer.Option(help="Rows of this component.")] = None,
-    test: Annotated[str, typer.Option(help="Rows of this test.")] = "",
-    first: Annotated[str, typer.Option("--from", help="Rows from this day on.")] = "",
-    last: Annotated[str, typer.Option("--to", help="Rows up to this day.")] = "",
-    *,
-    again: Annotated[
-        bool, typer.Option("--again", help="Read the files anew at the next ingest.")
-    ] = False,
-) -> None:
-    """Withdraw files or rows: they count no longer, and stay in the ledger.
-
-    Scores of earlier days stay as they are. A withdrawn row does not come back with a later export;
-    a corrected value does.
-    """
-    from pulsefront.qc.site import Site
-    from pulsefront.qc.store.database import Store
-    from pulsefront.qc.store.forget import Forgotten, RowFilter, forget_rows
-    from pulsefront.qc.times import DAY_S, end_of_day
-
-    wanted = RowFilter(
-        unit,
-        component,
-        test,
-        end_of_day(first) - DAY_S if first else 0,
-        end_of_day(last) if last else 0,
-    )
-    if not targets and not wanted.says_something:
-        raise ConfigError(
-            "nothing says what is to be forgotten",
-            field="FILE, --unit, --test",
-            remedy="give files, lines of files, or the rows of a unit or test",
-        )
-    if targets and wanted != RowFilter():
-        raise ConfigError(
-            "files and rows cannot be given together",
-            field="FILE, --unit, --component, --test, --from, --to",
-            remedy="run the command twice",
-        )
-    settings = Site.from_toml(site) if site else Site()
-    total = Forgotten()
-    with Store(db, must_exist=True) as store:
-        if not targets:
-            total = forget_rows(store, wanted, why=why)
-        for target in targets or ():
-            done = _forget_target(store, target, settings, why, again=again)
-            total = replace(
-                total,
-                files=total.files + done.files,
-                records=total.records + done.records,
-                held=total.held + done.held,
-            )
-    typer.echo(
-        f"withdrawn: {total.files} files, {total.records} records; "
-        f"{total.held} rows in quarantine dropped"
-    )
-
-
-def _forget_target(store: Store, target: str, site: Site, why: str, *, again: bool) -> Forgotten:
-    from pulsefront.qc.store.forget import forget_file, forget_lines
-
-    match = _LINES.fullmatch(target)
-    if match is None or Path(target).exists():
-        return forget_file(store, target, why=why, again=again)
-    lines = list(_lines(match["lines"]))
-    return forget_lines(store, Path(match["file"]), lines, site, why=why)
-
-
-def _lines(text: str) -> Iterator[int]:
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        yield from range(int(first), int(last or first) + 1)
 
 
 def new_mapping(

@@ -11,7 +11,7 @@ import pytest
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.pages.night.around import waiting_rows
-from pulsefront.qc.site import Mapping, Site
+from pulsefront.qc.site import Mapping, Site, TableColumns
 from pulsefront.qc.store import engine, ledger, schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.forget import RowFilter, forget_file, forget_lines, forget_rows
@@ -237,6 +237,82 @@ def test_lines_of_a_file_are_withdrawn(store, logs):
     assert values_of(store) == []
     with pytest.raises(QCDataError, match="hold no record"):
         forget_lines(store, logs / "x_daily.csv", [2], SITE_OF_CASES, why="test")
+
+
+DAYS = [f"PET1,peak,51{k}.0,2026-10-0{k} 07:00" for k in range(1, 7)]
+
+
+def write_versions(store, logs, *versions):
+    """Read a file with some contents, one after the other; return its path."""
+    for rows in versions:
+        path = write_daily(logs / "x_daily.csv", *rows)
+        read(store, logs)
+    return str(path)
+
+
+def test_forgotten_file_withdraws_the_good_rows_of_its_mended_content_and_no_others(store, logs):
+    first = ["PET1,gain,1.0,2026-10-01", DAYS[0], "PET1,peak,broken,2026-10-02 07:00"]
+    path = write_versions(store, logs, first, DAYS[:2])
+    with pytest.raises(QCDataError, match="give --site as for qc ingest, or --all-versions"):
+        forget_file(store, path, why="test")
+    assert values_of(store) == [1.0, 511.0, 512.0]
+    done = forget_file(store, path, why="test", site=SITE_OF_CASES)
+    assert (done.files, done.records, done.held) == (1, 2, 0)
+    assert values_of(store) == [1.0]
+    assert store.frame(schema.quarantine)["reason"].tolist() == ["value is no number"]
+    with pytest.raises(QCDataError, match="no such file"):
+        forget_file(store, path, why="test", site=SITE_OF_CASES)
+    assert values_of(store) == [1.0]
+
+
+def test_forgotten_file_of_the_last_days_leaves_the_days_that_it_held_before(store, tmp_path):
+    """An export of the last three days, forgotten once, took all of its path's days with it."""
+    path = write_versions(store, tmp_path / "c", DAYS[:3], DAYS[1:4], DAYS[2:5])
+    assert forget_file(store, path, why="test", site=SITE_OF_CASES).records == 3
+    assert values_of(store) == [511.0, 512.0]
+    assert store.frame(schema.source)["state"].tolist().count("withdrawn") == 1
+    read(store, tmp_path / "c")
+    assert values_of(store) == [511.0, 512.0]
+    write_versions(store, tmp_path / "c", DAYS[3:6])
+    assert values_of(store) == [511.0, 512.0, 514.0, 515.0, 516.0]
+
+
+def test_forgotten_file_that_grew_takes_all_its_rows(store, tmp_path):
+    path = write_versions(store, tmp_path / "c", DAYS[:1], DAYS[:3], DAYS)
+    assert forget_file(store, path, why="test", site=SITE_OF_CASES).records == 6
+    assert values_of(store) == []
+
+
+def test_every_content_of_a_file_is_withdrawn_where_that_is_said(store, tmp_path):
+    path = write_versions(store, tmp_path / "c", DAYS[:3], DAYS[2:5])
+    done = forget_file(store, path, why="test", all_versions=True)
+    assert (done.files, done.records) == (2, 5)
+    assert values_of(store) == []
+
+
+def test_rows_that_the_mended_content_corrected_stay_corrected_and_need_no_site(store, tmp_path):
+    path = write_versions(store, tmp_path / "c", DAYS[:1], [DAYS[0].replace("511.0", "511.5")])
+    assert forget_file(store, path, why="test").records == 1
+    assert values_of(store) == []
+    assert sorted(store.frame(schema.former_measurement)["value"]) == [511.0, 511.5]
+
+
+def test_mended_file_forgotten_to_be_read_again_has_its_rows_again(store, tmp_path):
+    path = write_versions(store, tmp_path / "c", DAYS[:3], DAYS[1:4])
+    assert forget_file(store, path, why="test", again=True, site=SITE_OF_CASES).records == 3
+    read(store, tmp_path / "c")
+    assert values_of(store) == [511.0, 512.0, 513.0, 514.0]
+
+
+def test_services_of_earlier_contents_alone_stay(store, tmp_path):
+    columns = TableColumns(unit_id="Scanner", kind="Kind", reported_at="Date")
+    site = Site(site="s", mappings={"*.csv": Mapping(table="service", columns=columns)})
+    rows = [f"PET1,repair,2026-10-0{k}" for k in range(1, 5)]
+    for some in (rows[:3], rows[1:]):
+        path = write_daily(tmp_path / "c" / "s.csv", *some, head="Scanner,Kind,Date\n")
+        read(store, tmp_path / "c", site)
+    assert forget_file(store, str(path), why="test", site=site).records == 3
+    assert len(store.frame(schema.service)) == 1
 
 
 def test_forgetting_what_is_not_there_is_an_error(store):

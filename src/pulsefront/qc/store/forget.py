@@ -1,8 +1,9 @@
 """Withdraw files and rows by hand: they count no longer, and stay in the ledger.
 
-A file that is withdrawn is not read again, whatever changes; what it had brought and another file
-says too is taken from that file at the next ingest. Rows that are withdrawn do not come back with a
-later export that holds them unchanged; a corrected value does.
+A file stands for what it holds now: what only earlier contents of its path held stays. A content
+that is withdrawn is not read again, whatever changes, but a new content of the path is; what it had
+brought and another file says too is taken from that file at the next ingest. Rows that are
+withdrawn do not come back with a later export that holds them unchanged; a corrected value does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,7 +29,8 @@ from pulsefront.qc.store.lock import locked
 from pulsefront.qc.store.measurements import end_measurements
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind, end_occasions
 from pulsefront.qc.store.paths import path_text
-from pulsefront.qc.store.withdraw import withdraw_source
+from pulsefront.qc.store.versions import FileReading, Held, split_versions, what_it_holds
+from pulsefront.qc.store.withdraw import brings_nothing, withdraw_held, withdraw_source
 
 __all__ = ["Forgotten", "RowFilter", "forget_file", "forget_lines", "forget_rows", "sources_of"]
 
@@ -42,6 +43,12 @@ class Forgotten:
     records: int = 0
     held: int = 0
     """Rows in quarantine that are asked about no longer."""
+
+    def __add__(self, other: Forgotten) -> Forgotten:
+        """Return what was withdrawn in two steps."""
+        return Forgotten(
+            self.files + other.files, self.records + other.records, self.held + other.held
+        )
 
 
 @dataclass(frozen=True)
@@ -63,27 +70,31 @@ class RowFilter:
         return bool(self.unit_id or self.test)
 
 
-class _Source(NamedTuple):
-    source_id: int
-    path: str
-    name: str
-    state: str
-
-
-def sources_of(connection: sa.Connection, target: str) -> list[_Source]:
+def sources_of(connection: sa.Connection, target: str) -> list[FileReading]:
     """Return the readings of the files that a path, a name or a pattern of either means."""
     s = schema.source
-    rows = connection.execute(sa.select(s.c.source_id, s.c.path, s.c.name, s.c.state))
+    rows = connection.execute(sa.select(*(s.c[name] for name in FileReading._fields)))
     wanted = {target, path_text(Path(target))}
     return [
-        _Source(*row)
+        FileReading(*row)
         for row in rows
         if wanted & {row[1], row[2]} or fnmatch(row[1], target) or fnmatch(row[2], target)
     ]
 
 
-def forget_file(store: Store, target: str, *, why: str, again: bool = False) -> Forgotten:
-    """Withdraw all that some files brought.
+def forget_file(
+    store: Store,
+    target: str,
+    *,
+    why: str,
+    again: bool = False,
+    site: Site | None = None,
+    all_versions: bool = False,
+) -> Forgotten:
+    """Withdraw what some files hold now.
+
+    Of a file that grew, was mended or replaced, those are the records of its present content,
+    whichever version of it brought them first; what only earlier contents held stays.
 
     Parameters
     ----------
@@ -91,32 +102,64 @@ def forget_file(store: Store, target: str, *, why: str, again: bool = False) -> 
         Path, name, or pattern of either.
     again
         Whether the files are to be read anew at the next ingest, instead of never.
+    site
+        By which a file with earlier contents is read once more, to know what it holds.
+    all_versions
+        Withdraw whatever any content of the files brought instead.
 
     Raises
     ------
     QCDataError
-        No such file was read.
+        No such file was read, or nothing tells what it holds now.
     """
-    s, q = schema.source, schema.quarantine
     with locked(store.url), store.writing() as connection:
-        found = [f for f in sources_of(connection, target) if again or f.state != "withdrawn"]
-        if not found:
+        until = _from_now(connection)
+        total = Forgotten()
+        for readings in _by_path(sources_of(connection, target)):
+            now, before = split_versions(connection, readings)
+            if all_versions:
+                now, before = readings, []
+            now = [reading for reading in now if again or reading.state != "withdrawn"]
+            if not now:
+                continue
+            total += _forget_contents(connection, now, until, why, again=again)
+            before = [one for one in before if not brings_nothing(connection, one.source_id)]
+            held = what_it_holds(now, site or Site()) if before else Held()
+            for one in before:
+                records = withdraw_held(connection, one.source_id, held, until=until, why=why)
+                total += Forgotten(records=records)
+        if not total.files:
             raise QCDataError(
                 "no such file in the ledger",
                 file=target,
                 remedy="give its path, its name, or a pattern such as '*_daily.csv'",
             )
-        until = _from_now(connection)
-        records = held = 0
-        for source in found:
-            records += withdraw_source(connection, source.source_id, until=until, why=why)
-            mine = q.c.source_id == source.source_id
-            held += int(connection.execute(sa.delete(q).where(mine)).rowcount)
-            values = {"state": "again" if again else "withdrawn", "reason": why}
-            connection.execute(sa.update(s).where(s.c.source_id == source.source_id).values(values))
-        if not again:
-            _ask_others(connection, [source.source_id for source in found])
-        return Forgotten(len(found), records, held)
+        return total
+
+
+def _by_path(readings: Iterable[FileReading]) -> list[list[FileReading]]:
+    """Return the readings of each path; of older stores, which knew no paths, each by itself."""
+    found: dict[str | int, list[FileReading]] = {}
+    for reading in readings:
+        found.setdefault(reading.path or reading.source_id, []).append(reading)
+    return list(found.values())
+
+
+def _forget_contents(
+    connection: sa.Connection, readings: Sequence[FileReading], until: int, why: str, *, again: bool
+) -> Forgotten:
+    """Withdraw all that some readings brought, and let them be read never, or again."""
+    s, q = schema.source, schema.quarantine
+    records = held = 0
+    for reading in readings:
+        records += withdraw_source(connection, reading.source_id, until=until, why=why)
+        mine = q.c.source_id == reading.source_id
+        held += int(connection.execute(sa.delete(q).where(mine)).rowcount)
+        values = {"state": "again" if again else "withdrawn", "reason": why}
+        connection.execute(sa.update(s).where(s.c.source_id == reading.source_id).values(values))
+    if not again:
+        _ask_others(connection, [reading.source_id for reading in readings])
+    return Forgotten(len(readings), records, held)
 
 
 def _from_now(connection: sa.Connection) -> int:

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.measurements import end_measurements
 from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind, end_occasions
+from pulsefront.qc.store.versions import Held
 from pulsefront.qc.store.writing import PER_QUERY, SeenKeys, Writing, pieces
 
-__all__ = ["withdraw_source", "withdraw_unseen"]
+__all__ = ["brings_nothing", "withdraw_held", "withdraw_source", "withdraw_unseen"]
 
 
 def withdraw_unseen(connection: sa.Connection, writing: Writing, *, why: str) -> int:
@@ -46,6 +47,47 @@ def withdraw_source(connection: sa.Connection, source_id: int, *, until: int, wh
     for kind in (EVENTS, SERVICES):
         where = kind.table.c.source_id == source_id
         ended += end_occasions(connection, kind, where, until=until, why=why)
+    return ended
+
+
+def brings_nothing(connection: sa.Connection, source_id: int) -> bool:
+    """Return whether a source is believed for no record."""
+    if any(
+        _keys_of(connection, source_id, series_id, first, last)
+        for series_id, first, last in _reach(connection, source_id)
+    ):
+        return False
+    occasions = (kind.table.c.source_id for kind in (EVENTS, SERVICES))
+    return not any(
+        connection.execute(sa.select(sa.literal(1)).where(mine == source_id).limit(1)).first()
+        for mine in occasions
+    )
+
+
+def withdraw_held(
+    connection: sa.Connection, source_id: int, held: Held, *, until: int, why: str
+) -> int:
+    """Withdraw what a source brought and *held* has as well; return how many records."""
+    m, s = schema.measurement, schema.series
+    ended = 0
+    for series_id, first, last in _reach(connection, source_id):
+        name = connection.execute(sa.select(s).where(s.c.series_id == series_id)).one()
+        series = (name.unit_id, name.component_id, name.test, name.measurement_unit)
+        query = sa.select(m.c.measured_at, m.c.value).where(
+            m.c.series_id == series_id,
+            m.c.measured_at.between(first, last),
+            m.c.source_id == source_id,
+        )
+        rows = connection.execute(query).all()
+        gone = [int(at) for at, value in rows if held.has((*series, value), int(at))]
+        ended += _end_keys(connection, series_id, gone, until=until, why=why)
+    for kind in (EVENTS, SERVICES):
+        keys = [kind.table.c[name] for name in kind.key]
+        query = sa.select(*keys).where(kind.table.c.source_id == source_id)
+        for row in connection.execute(query).all():
+            if tuple(row) in held.occasions[kind.name]:
+                where = sa.and_(*(key == value for key, value in zip(keys, row, strict=True)))
+                ended += end_occasions(connection, kind, where, until=until, why=why)
     return ended
 
 
