@@ -246,7 +246,9 @@ def split(
         labels, seed=seed, apart=names, least_distance_mm=least_distance_mm
     )
     for name, count in leaks.events.items():
-        typer.echo(f"{name}: {count:,} events at {leaks.positions[name]:,} positions")
+        number = leaks.positions[name]
+        told = f"{number:,} position{'' if number == 1 else 's'}"
+        typer.echo(f"{name}: {count:,} events at {told}")
     for rule, count in found.excluded.items():
         if count:
             typer.echo(f"left out: {count:,} events, {rule}")

@@ -12,7 +12,7 @@ from pulsefront.cli.data_options import Format, Mapping, Strict, read_options, w
 if TYPE_CHECKING:
     from pulsefront.detector import Detector
     from pulsefront.events.readers.base import EventFile
-    from pulsefront.measured.petsird_write import PetsirdSummary
+    from pulsefront.measured.petsird.write import PetsirdSummary
 
 __all__ = ["petsird"]
 
@@ -93,7 +93,8 @@ def petsird(
     """
     from pulsefront.events.channels import parse_channels
     from pulsefront.events.readers.open import open_events
-    from pulsefront.measured.petsird_write import PetsirdSettings, write_petsird
+    from pulsefront.measured.petsird.settings import PetsirdSettings
+    from pulsefront.measured.petsird.write import write_petsird
     from pulsefront.progress import progress
 
     options = read_options(mapping=mapping, strict=strict)

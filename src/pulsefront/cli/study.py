@@ -93,7 +93,8 @@ def gallery(
     with progress("gallery", "files") as report:
         found = write_gallery(folder, out, channels=chosen, report=report)
     left_out = f", {len(found.left_out)} left out" if found.left_out else ""
-    typer.echo(f"{len(found.items)} files in {out}{left_out}")
+    count = len(found.items)
+    typer.echo(f"{count} file{'' if count == 1 else 's'} in {out}{left_out}")
     for one in found.left_out[:MOST_NAMED]:
         typer.echo(f"left out: {one.name}: {one.reason}")
     if len(found.left_out) > MOST_NAMED:

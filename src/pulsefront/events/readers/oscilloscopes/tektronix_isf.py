@@ -208,7 +208,7 @@ def _curves(path: Path, options: ReadOptions) -> list[SavedCurve]:
 
 
 def _next(content: mmap.mmap, at: int) -> int:
-    while at < len(content) and content[at : at + 1] in (b"\n", b"\r", b" ", b";"):
+    while at < len(content) and content[at] in BETWEEN:
         at += 1
     return at
 

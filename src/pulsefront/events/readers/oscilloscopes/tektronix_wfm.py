@@ -62,8 +62,6 @@ class _Trace(NamedTuple):
     """What a header tells; ``…_at`` and ``frame_bytes`` are in bytes."""
 
     version: int
-    header_bytes: int
-    order: str
     frames: int
     events: int
     samples_at: int
@@ -232,7 +230,7 @@ def _trace(path: Path, options: ReadOptions) -> _Trace:
     summary = SUMMARIES.get(int(told["summary"]), "") if version > 1 and frames > 1 else ""
     scale = VerticalScale(float(voltage["scale"]), float(voltage["offset"]), _text(voltage["unit"]))
     trace = _Trace(
-        version, layout.itemsize, order, frames, frames - bool(summary), samples_at, frame_bytes,
+        version, frames, frames - bool(summary), samples_at, frame_bytes,
         first, (end - first) // size, kind, scale, float(time["scale"]), float(time["offset"]),
         _updates(path, layout, told, samples_at), _text(told["label"]), summary,
     )  # fmt: skip

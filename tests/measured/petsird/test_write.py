@@ -19,7 +19,8 @@ from pulsefront.events import store
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import EventFile
 from pulsefront.events.readers.open import open_events
-from pulsefront.measured.petsird_write import PetsirdSettings, PetsirdSummary, write_petsird
+from pulsefront.measured.petsird.settings import PetsirdSettings
+from pulsefront.measured.petsird.write import PetsirdSummary, write_petsird
 from strategies_events import petsys_bytes
 
 petsird = pytest.importorskip("petsird")
@@ -197,7 +198,7 @@ def test_flagged_pairs_are_left_out_unless_asked_for(tmp_path: Path) -> None:
 def test_a_full_interval_becomes_several_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pulsefront.measured.petsird_write.MOST_PER_BLOCK", 15)
+    monkeypatch.setattr("pulsefront.measured.petsird.write.MOST_PER_BLOCK", 15)
     content, summary = written(tmp_path, file_of(pairs(200), 50), block_ms=4000)
     whole = by_petsird(content)[1]
     assert summary.blocks >= summary.events // 15 > 1

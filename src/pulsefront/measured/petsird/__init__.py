@@ -1,0 +1,1 @@
+"""Pairs of two detectors written as PETSIRD list mode."""
