@@ -9,15 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pulsefront.firmware.rtl.bench_run import BenchRun
 from pulsefront.firmware.rtl.project import RtlProject, write_rtl
 from pulsefront.firmware.rtl.simulate import SIMULATORS, Simulation
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point import (
     Assignment,
+    AveragePool,
+    Clip,
+    Concatenate,
+    Conv1d,
     Dense,
     FixedPointFormat,
     FixedPointModel,
+    Flatten,
     Input,
+    MaxPool,
     Relu,
 )
 from strategies_fixed_point import random_inputs
@@ -27,6 +34,8 @@ INSTALLED = [name for name in SIMULATORS if shutil.which(name)]
 needs_simulator = pytest.mark.skipif(
     not INSTALLED, reason=f"neither {' nor '.join(SIMULATORS)} is installed"
 )
+
+needs_ghdl = pytest.mark.skipif(not shutil.which("ghdl"), reason="ghdl is not installed")
 
 
 def front_end_net(name: str, *sizes: int, weights: int, activations: int, adc: int):
@@ -57,6 +66,33 @@ def position_like() -> FixedPointModel:
     return front_end_net("position", 64, 64, 32, 3, weights=7, activations=8, adc=8)
 
 
+def waveform_net() -> FixedPointModel:
+    """Return a net of every layer that alkaid takes, two inputs and two outputs."""
+    rng = np.random.default_rng(4)
+    narrow = Assignment(FixedPointFormat(8, 7), "RND", "SAT")
+    by_channel = Assignment(
+        (FixedPointFormat(6, 5), FixedPointFormat(7, 8, signed=False)), "TRN", "SAT_SYM"
+    )
+    layers = (
+        Conv1d(
+            "conv", ("wave",), rng.integers(-4, 4, (3, 1, 2)), FixedPointFormat(3, 1),
+            rng.integers(-8, 8, 2), FixedPointFormat(4, 4), narrow, padding=(2, 1),
+        ),
+        MaxPool("most", ("conv",), 2, 2),
+        AveragePool("mean", ("most",), 2, 1, by_channel),
+        Flatten("flat", ("mean",)),
+        Clip("clip", ("energy",), -3, 5),
+        Concatenate("both", ("flat", "clip")),
+        Dense("time", ("both",), rng.integers(-4, 4, (7, 2)), FixedPointFormat(3, 1)),
+        Relu("positive", ("time",), Assignment(FixedPointFormat(6, 7), "RND", "WRAP")),
+    )  # fmt: skip
+    inputs = (
+        Input("wave", (8, 1), FixedPointFormat(6, 6)),
+        Input("energy", (1,), FixedPointFormat(5, 5)),
+    )
+    return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
+
+
 def vectors_of(model: FixedPointModel, events: int, seed: int = 0) -> tuple[VectorSet, ...]:
     inputs = random_inputs(model, events, seed)
     return (VectorSet("random", inputs, model.emulator.run(inputs)),)
@@ -67,8 +103,11 @@ def built(model: FixedPointModel, folder: Path, multipliers=1, events: int = 20)
 
 
 def compare_simulation(model, folder, events, simulator=None, seed=1) -> None:
-    inputs = random_inputs(model, events, seed)
     with Simulation(folder, model, simulator) as simulation:
-        found = simulation.run(inputs)
+        compare_run(simulation, model, random_inputs(model, events, seed))
+
+
+def compare_run(simulation: BenchRun, model: FixedPointModel, inputs) -> None:
+    found = simulation.run(inputs)
     for name, integers in model.emulator.run(inputs).items():
         np.testing.assert_array_equal(found[name], integers, err_msg=name)

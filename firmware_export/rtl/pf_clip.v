@@ -4,14 +4,14 @@ module pf_clip #(
     parameter signed [63:0] LOW = 0,
     parameter signed [63:0] HIGH = 0
 ) (
-    input  wire signed [WIDTH-1:0] in,
-    output wire signed [WIDTH-1:0] out
+    input  wire signed [WIDTH-1:0] given,
+    output wire signed [WIDTH-1:0] result
 );
     // The limits are within WIDTH bits: whoever writes an instance has seen to it.
     wire signed [WIDTH-1:0] low = LOW[WIDTH-1:0];
     wire signed [WIDTH-1:0] high = HIGH[WIDTH-1:0];
     // The largest number of WIDTH bits limits nothing, and is compared with nothing.
     localparam signed [63:0] LARGEST = (64'sd1 <<< (WIDTH - 1)) - 64'sd1;
-    wire above = HIGH < LARGEST && in > high;
-    assign out = in < low ? low : above ? high : in;
+    wire above = HIGH < LARGEST && given > high;
+    assign result = given < low ? low : above ? high : given;
 endmodule

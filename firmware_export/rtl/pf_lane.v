@@ -40,11 +40,11 @@ module pf_lane #(
             pf_round #(
                 .IN_WIDTH(PRODUCT_WIDTH), .SHIFT(SHIFT), .ROUNDING(ROUNDING),
                 .OUT_WIDTH(ROUNDED_WIDTH)
-            ) round (.in(product), .out(rounded));
+            ) round (.given(product), .result(rounded));
             pf_overflow #(
                 .IN_WIDTH(ROUNDED_WIDTH), .OUT_WIDTH(SUM_WIDTH), .SIGNED(SIGNED),
                 .OVERFLOW(OVERFLOW)
-            ) overflow (.in(rounded), .out(assigned));
+            ) overflow (.given(rounded), .result(assigned));
             // Two bits more: one for the carry, one for the sign of an unsigned number.
             wire signed [SUM_WIDTH+1:0] total =
                 $signed({{2{SIGNED && kept[SUM_WIDTH-1]}}, kept})
@@ -52,7 +52,7 @@ module pf_lane #(
             pf_overflow #(
                 .IN_WIDTH(SUM_WIDTH + 2), .OUT_WIDTH(SUM_WIDTH), .SIGNED(SIGNED),
                 .OVERFLOW(OVERFLOW)
-            ) keep (.in(total), .out(after));
+            ) keep (.given(total), .result(after));
         end else begin : exact
             wire signed [SUM_WIDTH-1:0] wide = product;
             wire signed [SUM_WIDTH-1:0] shifted = wide <<< -SHIFT;

@@ -8,8 +8,8 @@ module pf_overflow #(
     parameter SIGNED = 1,
     parameter OVERFLOW = 0  // 0 WRAP, 1 SAT, 2 SAT_ZERO, 3 SAT_SYM
 ) (
-    input  wire signed [IN_WIDTH-1:0]  in,
-    output wire        [OUT_WIDTH-1:0] out
+    input  wire signed [IN_WIDTH-1:0]  given,
+    output wire        [OUT_WIDTH-1:0] result
 );
     localparam WIDTH = (IN_WIDTH > OUT_WIDTH ? IN_WIDTH : OUT_WIDTH) + 2;
     localparam signed [WIDTH-1:0] ONE = 1;
@@ -20,20 +20,18 @@ module pf_overflow #(
         (OVERFLOW == 3 && SIGNED != 0 && OUT_WIDTH > 1) ? LOW + ONE : LOW;
 
     // The bits above the format tell what lies outside: no comparison, no carry.
-    wire signed [WIDTH-1:0] wide = in;
-    wire negative = wide[WIDTH-1];
-    wire above = !negative && (|wide[WIDTH-2:OUT_WIDTH-SIGNED]);
-    wire below = negative && !(SIGNED && (&wide[WIDTH-2:OUT_WIDTH-1]));
+    wire signed [WIDTH-1:0] wide = {{(WIDTH - IN_WIDTH){given[IN_WIDTH-1]}}, given};
     generate
         if (OVERFLOW == 0) begin : wrap
-            assign out = wide[OUT_WIDTH-1:0];
-        end else if (OVERFLOW == 2) begin : zero
-            assign out = (above || below) ? {OUT_WIDTH{1'b0}} : wide[OUT_WIDTH-1:0];
-        end else begin : saturate
+            assign result = wide[OUT_WIDTH-1:0];
+        end else begin : limit
+            wire negative = wide[WIDTH-1];
+            wire above = !negative && (|wide[WIDTH-2:OUT_WIDTH-SIGNED]);
+            wire below = negative && !(SIGNED != 0 && (&wide[WIDTH-2:OUT_WIDTH-1]));
             wire under = below || (LOWEST != LOW && wide == LOW);
-            assign out = above ? HIGH[OUT_WIDTH-1:0]
-                       : under ? LOWEST[OUT_WIDTH-1:0]
-                       : wide[OUT_WIDTH-1:0];
+            wire [OUT_WIDTH-1:0] high = OVERFLOW == 2 ? {OUT_WIDTH{1'b0}} : HIGH[OUT_WIDTH-1:0];
+            wire [OUT_WIDTH-1:0] low = OVERFLOW == 2 ? {OUT_WIDTH{1'b0}} : LOWEST[OUT_WIDTH-1:0];
+            assign result = above ? high : under ? low : wide[OUT_WIDTH-1:0];
         end
     endgenerate
 endmodule

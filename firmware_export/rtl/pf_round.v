@@ -6,7 +6,8 @@
 //   SHIFT > 0   that many fraction bits are dropped
 //   SHIFT < 0   that many zeros are appended
 //
-// The output is as wide as it takes: a rounding that carries loses nothing.
+// The output is as wide as it takes, and wider than the input: a rounding that carries loses
+// nothing.
 module pf_round #(
     parameter IN_WIDTH = 8,
     parameter SHIFT = 0,
@@ -14,18 +15,19 @@ module pf_round #(
     parameter ROUNDING = 0,
     parameter OUT_WIDTH = IN_WIDTH - SHIFT + 2
 ) (
-    input  wire signed [IN_WIDTH-1:0]  in,
-    output wire signed [OUT_WIDTH-1:0] out
+    input  wire signed [IN_WIDTH-1:0]  given,
+    output wire signed [OUT_WIDTH-1:0] result
 );
+    localparam MORE = OUT_WIDTH - IN_WIDTH;
     generate
         if (SHIFT <= 0) begin : append
-            wire signed [OUT_WIDTH-1:0] wide = in;
-            assign out = wide <<< -SHIFT;
+            wire signed [OUT_WIDTH-1:0] wide = {{MORE{given[IN_WIDTH-1]}}, given};
+            assign result = wide <<< -SHIFT;
         end else begin : drop
             // The sign is repeated, so that more bits can be dropped than there are.
-            wire signed [IN_WIDTH+SHIFT-1:0] wide = in;
+            wire signed [IN_WIDTH+SHIFT-1:0] wide = {{SHIFT{given[IN_WIDTH-1]}}, given};
             wire signed [IN_WIDTH-1:0] below = wide[IN_WIDTH+SHIFT-1:SHIFT];
-            wire negative = in[IN_WIDTH-1];
+            wire negative = given[IN_WIDTH-1];
             wire half = wide[SHIFT-1];
             wire rest;  // anything beneath the half
             if (SHIFT > 1) begin : beneath
@@ -40,8 +42,8 @@ module pf_round #(
                     : (ROUNDING == 5) ? half & (rest | ~negative)
                     : (ROUNDING == 6) ? half & rest
                     : 1'b0;
-            wire signed [IN_WIDTH:0] sum = below + $signed({1'b0, up});
-            assign out = sum;
+            wire [OUT_WIDTH-1:0] longer = {{MORE{below[IN_WIDTH-1]}}, below};
+            assign result = longer + {{(OUT_WIDTH - 1){1'b0}}, up};
         end
     endgenerate
 endmodule

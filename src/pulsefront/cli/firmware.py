@@ -31,6 +31,7 @@ class TargetName(StrEnum):
     c99 = "c99"
     rtl = "rtl"
     rtl_unrolled = "rtl_unrolled"
+    rtl_unrolled_vhdl = "rtl_unrolled_vhdl"
     rtl_gates = "rtl_gates"
 
 

@@ -99,7 +99,7 @@ class Export:
             )
         for hdl in self.contents.hdl:
             clocks = f"<= {hdl.latency_cycles} clocks"
-            proof = "by Verilog and its test bench"
+            proof = f"by {hdl.language} and its test bench"
             rows.append((hdl.target, f"{hdl.folder}/", proof, "", "", f"{hdl.dsp:,}", clocks))
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
@@ -141,7 +141,8 @@ def export_model(
     targets
         ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
         back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
-        ``c99``, one function of integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog.
+        ``c99``, one function of integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog;
+        ``rtl_unrolled_vhdl``, VHDL.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.

@@ -198,7 +198,7 @@ def _executors(contents: Contents) -> list[str]:
             f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
         ]
     lines += [
-        f"| `{one.folder}/` | Verilator or Icarus Verilog, its test bench | yes, bit for bit |"
+        f"| `{one.folder}/` | {one.simulators}, its test bench | yes, bit for bit |"
         for one in contents.hdl
     ]
     return lines
@@ -227,7 +227,7 @@ def _files(contents: Contents) -> list[str]:
         folder, backend = project.settings.folder, project.settings.backend
         lines.append(f"- `{folder}/`: HLS project of hls4ml for {backend}, every precision by name")
     lines += [
-        f"- `{one.folder}/`: Verilog, {one.what}, with a test bench: a new event every "
+        f"- `{one.folder}/`: {one.language}, {one.what}, with a test bench: a new event every "
         f"{one.interval_cycles:,} clocks, at most {one.latency_cycles:,} clocks of latency"
         for one in contents.hdl
     ]

@@ -43,8 +43,13 @@ HLS_TARGETS = {
 }
 """Targets that are hls4ml projects, with the back-end of each."""
 
-RTL_TARGETS = {"rtl": "rtl", "rtl_unrolled": "rtl_unrolled", "rtl_gates": "rtl_gates"}
-"""Targets that are Verilog with a test bench, with the folder of each."""
+RTL_TARGETS = {
+    "rtl": "rtl",
+    "rtl_unrolled": "rtl_unrolled",
+    "rtl_unrolled_vhdl": "rtl_unrolled_vhdl",
+    "rtl_gates": "rtl_gates",
+}
+"""Targets that are Verilog or VHDL with a test bench, with the folder of each."""
 
 DEFAULT_TARGETS = ("onnx", "hls4ml")
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pulsefront.errors import ExportError
 from pulsefront.firmware.vectors import VectorSet
-from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification
 
@@ -19,6 +19,7 @@ __all__ = [
     "read_hex_vectors",
     "read_text_vectors",
     "read_vectors",
+    "unpacked",
     "write_hex_vectors",
     "write_text_vectors",
     "write_vectors",
@@ -145,14 +146,25 @@ def read_hex_vectors(directory: str | Path, model: FixedPointModel) -> tuple[Vec
 
     def numbers(line: str, name: str) -> list[int]:
         tensor = model.tensors[name]
-        width, low = tensor.format.width, tensor.format.minimum
-        word = int(line, 16)
-        if word >> (width * tensor.size):
-            raise ValueError("a word longer than its port")
-        parts = [(word >> (index * width)) & ((1 << width) - 1) for index in range(tensor.size)]
-        return [((part - low) & ((1 << width) - 1)) + low for part in parts]
+        return unpacked(line, tensor.size, tensor.format)
 
     return _read_lines(Path(directory), model, ".hex", numbers)
+
+
+def unpacked(line: str, size: int, one: FixedPointFormat) -> list[int]:
+    """Return the *size* integers of a packed word in hexadecimal.
+
+    Raises
+    ------
+    ValueError
+        It is no word in hexadecimal, or longer than its elements.
+    """
+    width, low = one.width, one.minimum
+    word = int(line, 16)
+    if word >> (width * size):
+        raise ValueError("a word longer than its port")
+    parts = [(word >> (index * width)) & ((1 << width) - 1) for index in range(size)]
+    return [((part - low) & ((1 << width) - 1)) + low for part in parts]
 
 
 def _read_lines(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -11,21 +13,14 @@ from pulsefront.firmware.rtl.simulate import Simulation
 from pulsefront.firmware.rtl.unrolled import write_unrolled
 from pulsefront.fixed_point import (
     Assignment,
-    AveragePool,
-    Clip,
-    Concatenate,
-    Conv1d,
     Dense,
     FixedPointFormat,
     FixedPointModel,
-    Flatten,
     Input,
-    MaxPool,
     Quantize,
-    Relu,
 )
 from toys_firmware import small_model
-from toys_rtl import compare_simulation, needs_simulator, vectors_of
+from toys_rtl import INSTALLED, compare_simulation, needs_simulator, vectors_of, waveform_net
 
 
 def checked(model, folder, **options) -> unrolled.UnrolledProject:
@@ -34,33 +29,6 @@ def checked(model, folder, **options) -> unrolled.UnrolledProject:
         simulation.check()
     compare_simulation(model, folder, 300)
     return project
-
-
-def waveform_net() -> FixedPointModel:
-    """Return a net of every layer that alkaid takes, two inputs and two outputs."""
-    rng = np.random.default_rng(4)
-    narrow = Assignment(FixedPointFormat(8, 7), "RND", "SAT")
-    by_channel = Assignment(
-        (FixedPointFormat(6, 5), FixedPointFormat(7, 8, signed=False)), "TRN", "SAT_SYM"
-    )
-    layers = (
-        Conv1d(
-            "conv", ("wave",), rng.integers(-4, 4, (3, 1, 2)), FixedPointFormat(3, 1),
-            rng.integers(-8, 8, 2), FixedPointFormat(4, 4), narrow, padding=(2, 1),
-        ),
-        MaxPool("most", ("conv",), 2, 2),
-        AveragePool("mean", ("most",), 2, 1, by_channel),
-        Flatten("flat", ("mean",)),
-        Clip("clip", ("energy",), -3, 5),
-        Concatenate("both", ("flat", "clip")),
-        Dense("time", ("both",), rng.integers(-4, 4, (7, 2)), FixedPointFormat(3, 1)),
-        Relu("positive", ("time",), Assignment(FixedPointFormat(6, 7), "RND", "WRAP")),
-    )  # fmt: skip
-    inputs = (
-        Input("wave", (8, 1), FixedPointFormat(6, 6)),
-        Input("energy", (1,), FixedPointFormat(5, 5)),
-    )
-    return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
 
 
 @needs_simulator
@@ -110,3 +78,18 @@ def test_without_alkaid_the_install_line_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(unrolled.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolMissing, match=r"pulsefront\[rtl\]"):
         write_unrolled(small_model(), tmp_path, vectors_of(small_model(), 5))
+
+
+@pytest.mark.skipif("verilator" not in INSTALLED, reason="verilator is not installed")
+@pytest.mark.parametrize("model_of", [small_model, waveform_net])
+def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
+    pytest.importorskip("alkaid")
+    model = model_of()
+    write_unrolled(model, tmp_path, vectors_of(model, 5))
+    sources = sorted(path.name for path in tmp_path.glob("*.v") if "_tb" not in path.name)
+    flags = ["--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", f"{model.name}_axis"]
+    done = subprocess.run(
+        ["verilator", *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0

@@ -111,7 +111,7 @@ def assigned(
                     "ROUNDING": MODE_OF_ROUNDING[to.rounding],
                     "OUT_WIDTH": width,
                 },
-                {"in": f"{stem}_exact", "out": f"{stem}_rounded{number}"},
+                {"given": f"{stem}_exact", "result": f"{stem}_rounded{number}"},
             ),
         ]
     more = address_bits(len(kinds)) if len(kinds) > 1 else 0
@@ -142,7 +142,7 @@ def assigned(
                     "SIGNED": one.signed,
                     "OVERFLOW": MODE_OF_OVERFLOW[to.overflow],
                 },
-                {"in": f"{stem}_whole", "out": f"{stem}_limited{number}"},
+                {"given": f"{stem}_whole", "result": f"{stem}_limited{number}"},
             ),
             f"wire signed [{wide - 1}:0] {stem}_assigned{number} = $signed({shifted});",
             f"wire [{whole.width - 1}:0] {stem}_final{number};",

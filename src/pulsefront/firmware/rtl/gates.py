@@ -16,6 +16,7 @@ from pulsefront.files import write_text
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.project import bench_script, write_rtl
 from pulsefront.firmware.rtl.resources import FAMILIES
+from pulsefront.firmware.rtl.streams import axis_name
 from pulsefront.firmware.rtl.tools import Tool, find_tool
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification
@@ -56,7 +57,8 @@ def write_gates(
         yosys.run(["-q", "-p", f"{script} write_verilog -noattr netlist.v"], work)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(work / "netlist.v", folder / f"{top}.v")
-        shutil.copy(work / f"{top}_tb.v", folder)
+        for name in (f"{top}_tb.v", f"{axis_name(model)}.v"):
+            shutil.copy(work / name, folder)
         shutil.copytree(work / "tb_data", folder / "tb_data", dirs_exist_ok=True)
     shutil.copy(cells, folder)
     write_text(folder / "run_testbench.sh", bench_script(top, FLAGS))

@@ -11,14 +11,19 @@ from pulsefront.files import firmware_export_directory, write_text
 from pulsefront.firmware.rtl.memories import matrix_numbers, write_memories
 from pulsefront.firmware.rtl.plan import SharedPlan, plan
 from pulsefront.firmware.rtl.readme import readme
-from pulsefront.firmware.rtl.testbench import Bench, testbench, whole_ports
+from pulsefront.firmware.rtl.streams import axis_module, axis_name
+from pulsefront.firmware.rtl.testbench import bench_of, testbench
 from pulsefront.firmware.rtl.top import top_module, top_name
+from pulsefront.firmware.rtl.verilog_text import verilog_text
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["RtlProject", "bench_script", "write_rtl"]
+
+UNROLLED_ALONE = ("pf_gate",)
+"""Of ``firmware_export/rtl``, what no time-shared design takes."""
 
 SCRIPT = """#!/bin/sh
 # Runs the test bench with Icarus Verilog; ends with PASS or FAIL and a non-zero status.
@@ -68,18 +73,19 @@ def write_rtl(
     top = top_name(model)
     write_text(folder / f"{top}.v", top_module(model, design))
     for module in sorted((firmware_export_directory() / "rtl").glob("pf_*.v")):
-        shutil.copy(module, folder)
+        if module.stem not in UNROLLED_ALONE:
+            shutil.copy(module, folder)
     for step in model.steps:
         if isinstance(step.layer, MatrixLayer):
             name = step.layer.name
             write_memories(folder, name, matrix_numbers(step), design.matrices[name])
-    bench = Bench(
-        top,
-        whole_ports(model, [one.name for one in model.inputs], serial=True),
-        whole_ports(model, model.outputs, serial=True),
-        design.interval_cycles,
-        design.latency_cycles,
-        sum(map(len, sets)),
+    write_text(folder / f"{axis_name(model)}.v", verilog_text(axis_module(model, serial=True)))
+    bench = bench_of(
+        model,
+        serial=True,
+        interval_cycles=design.interval_cycles,
+        latency_cycles=design.latency_cycles,
+        vectors=sum(map(len, sets)),
     )
     write_text(folder / f"{top}_tb.v", testbench(bench))
     write_hex_vectors(sets, folder / "tb_data", model)

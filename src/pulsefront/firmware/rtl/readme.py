@@ -6,7 +6,29 @@ from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.testbench import Bench
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["readme"]
+__all__ = ["axis_section", "readme"]
+
+
+def axis_section(bench: Bench, suffix: str) -> list[str]:
+    """Return the lines on the module with the names of AXI4-Stream."""
+    return [
+        "## AXI4-Stream",
+        "",
+        f"`{bench.axis}{suffix}` is the same design, without a clock more, under the names of",
+        "AXI4-Stream: `aclk`, `aresetn` (low resets, at a clock), `s_axis_NAME_tvalid`, `_tready`,",
+        "`_tdata` for an input, `m_axis_NAME_…` with `_tlast` for an output. In `tdata` an element",
+        "fills an integer of C, 8, 16, 32 or 64 bits, the first in the least significant: above",
+        "its own bits an output has its sign, an input is not read. The test bench drives it.",
+        "",
+        "| stream | elements of a beat | bits of each | bits of `tdata` | beats of an event |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{side}_axis_{one.name}` | {one.beat} | {one.width} | {one.beat * one.lane} | "
+            f"{one.beats} |"
+            for side, ports in (("s", bench.inputs), ("m", bench.outputs))
+            for one in ports
+        ),
+    ]
 
 
 def readme(model: Specification, plan: SharedPlan, bench: Bench) -> str:
@@ -21,9 +43,9 @@ def readme(model: Specification, plan: SharedPlan, bench: Bench) -> str:
         "",
         "One clock `clk`, a synchronous reset `rst`. Every port is a stream: an element passes",
         "in each clock in which `NAME_valid` and `NAME_ready` are both high; until then",
-        "`NAME_valid` stays and `NAME_data` does not change: AXI4-Stream's TVALID, TREADY, TDATA,",
-        "TLAST. An event is as many elements as its port has, channel fastest; events follow one",
-        "another without a mark, and after `rst` the first element is element 0.",
+        "`NAME_valid` stays and `NAME_data` does not change. An event is as many elements as its",
+        "port has, channel fastest; events follow one another without a mark, and after `rst` the",
+        "first element is element 0.",
         "",
         "| port | direction | bits | elements of an event | signed | value of one step |",
         "|---|---|---|---|---|---|",
@@ -37,6 +59,8 @@ def readme(model: Specification, plan: SharedPlan, bench: Bench) -> str:
     lines += [
         "",
         "`NAME_last` of an output is high on the last element of an event.",
+        "",
+        *axis_section(bench, ".v"),
         "",
         "## Clocks",
         "",

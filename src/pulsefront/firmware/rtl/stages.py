@@ -17,6 +17,7 @@ from pulsefront.firmware.rtl.assign import (
     register_slice,
 )
 from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
+from pulsefront.firmware.rtl.netlist import Number
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.verilog import address_bits, instance, signed_width, wires
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat
@@ -113,8 +114,8 @@ def _limited(
         *instance(
             "pf_clip",
             f"{stem}_clip",
-            {"WIDTH": width, "LOW": low, "HIGH": high},
-            {"in": f"{stem}_whole", "out": f"{stem}_data"},
+            {"WIDTH": width, "LOW": Number(low, width), "HIGH": Number(high, width)},
+            {"given": f"{stem}_whole", "result": f"{stem}_data"},
         ),
         *assigned(step, clipped, target, to, registered=True),
     ]

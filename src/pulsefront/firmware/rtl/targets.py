@@ -1,4 +1,4 @@
-"""The targets of an export that are Verilog: time-shared, unrolled, and gates."""
+"""The targets of an export that are Verilog or VHDL: time-shared, unrolled, and gates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.rtl.gates import write_gates
+from pulsefront.firmware.rtl.languages import VERILOG, VHDL
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.project import write_rtl
 from pulsefront.firmware.rtl.resources import (
@@ -28,7 +29,7 @@ __all__ = ["HdlFolder", "count_hdl", "refuse_hdl", "write_hdl"]
 
 @dataclass(frozen=True)
 class HdlFolder:
-    """A folder of Verilog in an export: its design, and the clocks that its test bench checks.
+    """A folder of Verilog or VHDL in an export: its design, and the clocks that its bench checks.
 
     It is counted for *board*.
     """
@@ -40,6 +41,16 @@ class HdlFolder:
     latency_cycles: int
     dsp: int
     board: Board
+    language: str = VERILOG.title
+
+    @property
+    def simulators(self) -> str:
+        """What runs its test bench."""
+        return "ghdl" if self.language == VHDL.title else "Verilator or Icarus Verilog"
+
+
+LANGUAGES = {"rtl_unrolled": VERILOG, "rtl_unrolled_vhdl": VHDL}
+"""Of the unrolled targets."""
 
 
 def refuse_hdl(model: Specification, targets: tuple[str, ...]) -> None:
@@ -52,7 +63,7 @@ def refuse_hdl(model: Specification, targets: tuple[str, ...]) -> None:
     UnsupportedLayer
         The model cannot be unrolled to the bit.
     """
-    if "rtl_unrolled" in targets:
+    if any(one in targets for one in LANGUAGES):
         require_alkaid()
         refuse_untraceable(model)
     if "rtl_gates" in targets:
@@ -67,11 +78,14 @@ def write_hdl(
     design: SharedPlan,
     board: Board,
 ) -> HdlFolder:
-    """Write the folder of a Verilog *target* into an export; *design* is the time-shared one."""
+    """Write the folder of a *target* into an export; *design* is the time-shared one."""
     name = RTL_TARGETS[target]
-    if target == "rtl_unrolled":
-        found = write_unrolled(model, export / name, sets)
-        return HdlFolder(target, name, "unrolled by alkaid", 1, found.latency_cycles, 0, board)
+    if target in LANGUAGES:
+        language = LANGUAGES[target]
+        found = write_unrolled(model, export / name, sets, language=language)
+        return HdlFolder(
+            target, name, "unrolled by alkaid", 1, found.latency_cycles, 0, board, language.title
+        )
     what = "time-shared"
     if target == "rtl_gates":
         write_gates(model, export / name, sets, design)
@@ -89,7 +103,7 @@ def count_hdl(
     """Let yosys count the designs of an *export*, and nextpnr place those for ECP5; by target.
 
     ``resources.json`` of each goes beside the export, into ``DIRECTORY-synthesis/FOLDER``, so that
-    its checksums hold. Gates are counted already, as what they are made of.
+    its checksums hold. Gates are counted already, as what they are made of; VHDL is not read.
 
     Raises
     ------
@@ -100,7 +114,7 @@ def count_hdl(
     """
     found = {}
     for one in folders:
-        if one.target == "rtl_gates":
+        if one.target == "rtl_gates" or one.language == VHDL.title:
             continue
         part = one.board.part
         clock = 1e3 / one.board.clock_period_ns if family_of(part) == "ecp5" else None

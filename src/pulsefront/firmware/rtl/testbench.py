@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulsefront.firmware.rtl.streams import axis_name, lane_bits
+from pulsefront.firmware.rtl.top import top_name
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["Bench", "StreamPort", "testbench", "whole_ports"]
+__all__ = ["Bench", "StreamPort", "bench_of", "testbench"]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,21 @@ class StreamPort:
         """Width of ``NAME_data``."""
         return self.width * self.beat
 
+    @property
+    def lane(self) -> int:
+        """Bits of an element in AXI4-Stream's ``tdata``."""
+        return lane_bits(self.width)
+
 
 @dataclass(frozen=True)
 class Bench:
-    """A design as its test bench sees it: *top*, its streams, and the clocks that are stated."""
+    """A design as its test bench sees it: its streams, and the clocks that are stated.
+
+    The bench drives *axis*, the module with the names of AXI4-Stream around the module *top*.
+    """
 
     top: str
+    axis: str
     inputs: Sequence[StreamPort]
     outputs: Sequence[StreamPort]
     interval_cycles: int
@@ -47,20 +58,33 @@ class Bench:
     vectors: int
 
 
-def whole_ports(
-    model: Specification, names: Sequence[str], *, serial: bool
-) -> tuple[StreamPort, ...]:
-    """Return the ports of tensors: one element a beat where *serial*, else all of an event."""
-    tensors = [model.tensors[name] for name in names]
-    return tuple(
-        StreamPort(
-            one.name,
-            one.format.width,
-            one.size,
-            one.format.signed,
-            1 if serial else one.size,
+def bench_of(
+    model: Specification,
+    *,
+    serial: bool,
+    interval_cycles: int,
+    latency_cycles: int,
+    vectors: int,
+) -> Bench:
+    """Return a model's bench; one element is a beat where *serial*, else all of an event."""
+
+    def ports(names: Sequence[str]) -> tuple[StreamPort, ...]:
+        tensors = [model.tensors[name] for name in names]
+        return tuple(
+            StreamPort(
+                one.name, one.format.width, one.size, one.format.signed, 1 if serial else one.size
+            )
+            for one in tensors
         )
-        for one in tensors
+
+    return Bench(
+        top_name(model),
+        axis_name(model),
+        ports([one.name for one in model.inputs]),
+        ports(model.outputs),
+        interval_cycles,
+        latency_cycles,
+        vectors,
     )
 
 
@@ -68,9 +92,16 @@ def testbench(bench: Bench) -> str:
     """Return the Verilog of the test bench; see ``README.md`` of the folder for its use."""
     declared = [line for one in bench.inputs for line in _input_declarations(one)]
     declared += [line for one in bench.outputs for line in _output_declarations(one)]
-    every = [*bench.inputs, *bench.outputs]
-    connected = [f".{one.name}_{part}({one.name}_{part})" for one in every for part in _PARTS]
-    connected += [f".{one.name}_last({one.name}_last)" for one in bench.outputs]
+    connected = [
+        f".s_axis_{one.name}_t{part}({one.name}_{signal})"
+        for one in bench.inputs
+        for part, signal in _PARTS
+    ]
+    connected += [
+        f".m_axis_{one.name}_t{part}({one.name}_{signal})"
+        for one in bench.outputs
+        for part, signal in (*_PARTS, ("last", "last"))
+    ]
     loads = [
         f'$readmemh("tb_data/inputs_{one.name}.hex", {one.name}_vectors);' for one in bench.inputs
     ]
@@ -116,8 +147,8 @@ def testbench(bench: Bench) -> str:
             "    reg     failed = 0;",
             *_indented(declared),
             "",
-            f"    {bench.top} dut (",
-            "        .clk(clk), .rst(rst),",
+            f"    {bench.axis} dut (",
+            "        .aclk(clk), .aresetn(!rst),",
             "        " + ",\n        ".join(connected),
             "    );",
             "",
@@ -182,7 +213,8 @@ def testbench(bench: Bench) -> str:
     )
 
 
-_PARTS = ("valid", "ready", "data")
+_PARTS = (("valid", "valid"), ("ready", "ready"), ("data", "lanes"))
+"""Signals of AXI4-Stream, and those of the bench that are connected to them."""
 
 
 def _indented(lines: Sequence[str], by: int = 4) -> list[str]:
@@ -202,7 +234,31 @@ def _input_declarations(one: StreamPort) -> list[str]:
         f"reg {one.name}_valid = 0;",
         f"reg [{one.bits - 1}:0] {one.name}_data = 0;",
         f"wire {one.name}_ready;",
+        # What is beyond an element is not read: it is not the sign here.
+        *_bus(f"{one.name}_lanes", one.beat * one.lane, _lanes(one, "1'b1")),
     ]
+
+
+def _bus(name: str, bits: int, value: str) -> list[str]:
+    return [f"wire [{bits - 1}:0] {name} = {value};"]
+
+
+def _lanes(one: StreamPort, beyond: str | None) -> str:
+    """Return ``tdata`` of ``NAME_data``, with *beyond* above each element; None: its sign."""
+    parts, more = [], one.lane - one.width
+    for index in reversed(range(one.beat)):
+        start = index * one.width
+        sign = f"{one.name}_data[{start + one.width - 1}]" if one.signed else "1'b0"
+        if more:
+            parts.append(f"{{{more}{{{beyond or sign}}}}}")
+        parts.append(f"{one.name}_data[{start} +: {one.width}]")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _elements(one: StreamPort) -> str:
+    """Return the elements of ``tdata`` without what is beyond each."""
+    lanes = reversed(range(one.beat))
+    return f"{{{', '.join(f'{one.name}_lanes[{i * one.lane} +: {one.width}]' for i in lanes)}}}"
 
 
 def _input_process(one: StreamPort) -> list[str]:
@@ -239,7 +295,9 @@ def _output_declarations(one: StreamPort) -> list[str]:
         f"integer {one.name}_element = 0;",
         f"integer {one.name}_file = 0;",
         f"wire {one.name}_valid, {one.name}_last;",
-        f"wire [{one.bits - 1}:0] {one.name}_data;",
+        f"wire [{one.beat * one.lane - 1}:0] {one.name}_lanes;",
+        *_bus(f"{one.name}_data", one.bits, _elements(one)),
+        *_bus(f"{one.name}_extended", one.beat * one.lane, _lanes(one, None)),
         f"reg {one.name}_ready = 0;",
         f"reg {one.name}_stalled = 0;",
         f"reg [{one.bits - 1}:0] {one.name}_kept = 0;",
@@ -278,6 +336,11 @@ def _output_process(one: StreamPort) -> list[str]:
         "                    $finish;",
         "                end",
         "            end",
+        "        end",
+        f"        if ({name}_lanes !== {name}_extended && !failed) begin",
+        f'            $display("FAIL: vector %0d: {name} has no sign above it", {name}_event);',
+        "            failed = 1;",
+        "            $finish;",
         "        end",
         f"        if ({name}_last !== ({name}_beat == {one.beats - 1}) && !failed) begin",
         f'            $display("FAIL: vector %0d: {name}_last is wrong", {name}_event);',

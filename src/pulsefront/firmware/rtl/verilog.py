@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pulsefront.firmware.rtl.netlist import Number
 from pulsefront.fixed_point.format import FixedPointFormat
 
 __all__ = ["address_bits", "constant", "extended", "instance", "signed_width", "wires"]
@@ -20,6 +21,8 @@ def instance(
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Number):
+        return constant(value.value)
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, int):
