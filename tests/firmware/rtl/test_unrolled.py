@@ -64,6 +64,16 @@ def test_a_lone_cast_with_no_sums(tmp_path, modes):
     checked(model, tmp_path)
 
 
+@needs_simulator
+@pytest.mark.parametrize("signed", [False, True])
+def test_inputs_of_one_bit_are_summed_without_tables(tmp_path, signed):
+    pytest.importorskip("alkaid")
+    weights = np.random.default_rng(0).integers(-8, 8, (14, 2))
+    source = Input("x", (14,), FixedPointFormat(1, 1, signed=signed))
+    dense = Dense("d", ("x",), weights, FixedPointFormat(4, 4))
+    checked(FixedPointModel("net", (source,), (dense,), ("d",)), tmp_path)
+
+
 def test_a_narrow_accumulator_is_refused(tmp_path):
     pytest.importorskip("alkaid")
     to = Assignment(FixedPointFormat(4, 4))

@@ -19,10 +19,10 @@ __all__ = [
     "Copies",
     "Instance",
     "Module",
+    "ModulePort",
     "Number",
     "One",
     "Part",
-    "Port",
     "Register",
     "Signal",
     "Statement",
@@ -124,7 +124,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Port:
+class ModulePort:
     """A port of *bits* bits, or of one bit (None)."""
 
     name: str
@@ -141,7 +141,7 @@ class Module:
 
     name: str
     about: tuple[str, ...]
-    ports: tuple[Port, ...]
+    ports: tuple[ModulePort, ...]
     body: tuple[Statement, ...]
 
 

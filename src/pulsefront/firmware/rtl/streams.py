@@ -10,8 +10,8 @@ from pulsefront.firmware.rtl.netlist import (
     Comment,
     Instance,
     Module,
+    ModulePort,
     One,
-    Port,
     Signal,
     Statement,
     Value,
@@ -36,19 +36,19 @@ def unrolled_top(model: Specification, found: Pipeline) -> Module:
     stages = found.stages
     depth = address_bits(stages + 2 * QUEUE_CYCLES + 1)
     inputs = [one.name for one in model.inputs]
-    ports = [Port("clk", "in"), Port("rst", "in")]
+    ports = [ModulePort("clk", "in"), ModulePort("rst", "in")]
     for name in inputs:
         ports += [
-            Port(f"{name}_valid", "in"),
-            Port(f"{name}_ready", "out"),
-            Port(f"{name}_data", "in", _bits(model, name)),
+            ModulePort(f"{name}_valid", "in"),
+            ModulePort(f"{name}_ready", "out"),
+            ModulePort(f"{name}_data", "in", _bits(model, name)),
         ]
     for name in model.outputs:
         ports += [
-            Port(f"{name}_valid", "out"),
-            Port(f"{name}_ready", "in"),
-            Port(f"{name}_data", "out", _bits(model, name)),
-            Port(f"{name}_last", "out"),
+            ModulePort(f"{name}_valid", "out"),
+            ModulePort(f"{name}_ready", "in"),
+            ModulePort(f"{name}_data", "out", _bits(model, name)),
+            ModulePort(f"{name}_last", "out"),
         ]
     width = sum(_bits(model, name) for name in model.outputs)
     valids: Value = tuple(Bit(f"{name}_valid") for name in reversed(inputs))
@@ -178,16 +178,16 @@ def axis_module(model: Specification, *, serial: bool) -> Module:
     An element fills an integer of C in ``tdata``: beyond its own bits there is its sign at an
     output; at an input they are not read. *serial*: one element a beat, else a whole event.
     """
-    ports = [Port("aclk", "in"), Port("aresetn", "in")]
+    ports = [ModulePort("aclk", "in"), ModulePort("aresetn", "in")]
     body: list[Statement] = [Signal("reset__", None, (Bit("aresetn", inverted=True),))]
     connected = {"clk": "aclk", "rst": "reset__"}
     for one in model.inputs:
         name, width, lane = f"s_axis_{one.name}", one.format.width, lane_bits(one.format.width)
         beat = 1 if serial else prod(one.shape)
         ports += [
-            Port(f"{name}_tvalid", "in"),
-            Port(f"{name}_tready", "out"),
-            Port(f"{name}_tdata", "in", beat * lane),
+            ModulePort(f"{name}_tvalid", "in"),
+            ModulePort(f"{name}_tready", "out"),
+            ModulePort(f"{name}_tdata", "in", beat * lane),
         ]
         taken = tuple(Bits(f"{name}_tdata", i * lane, width) for i in reversed(range(beat)))
         body.append(Signal(f"{one.name}__data", beat * width, taken))
@@ -206,10 +206,10 @@ def axis_module(model: Specification, *, serial: bool) -> Module:
         name, width, lane = f"m_axis_{output}", tensor.format.width, lane_bits(tensor.format.width)
         beat = 1 if serial else tensor.size
         ports += [
-            Port(f"{name}_tvalid", "out"),
-            Port(f"{name}_tready", "in"),
-            Port(f"{name}_tdata", "out", beat * lane),
-            Port(f"{name}_tlast", "out"),
+            ModulePort(f"{name}_tvalid", "out"),
+            ModulePort(f"{name}_tready", "in"),
+            ModulePort(f"{name}_tdata", "out", beat * lane),
+            ModulePort(f"{name}_tlast", "out"),
         ]
         lanes = [bits_of(f"{output}__data", i * width, tensor.format, 0, lane) for i in range(beat)]
         body += [

@@ -41,7 +41,8 @@ def traced(step: LayerStep) -> Any:
 
     (source,) = step.sources
     one = source.format
-    whole = FVArrayInput((source.size,))
+    # Its tables for sums of single bits are wrong where the bit is a sign.
+    whole = FVArrayInput((source.size,), solver_options={"binary_lut": False})
     signed = int(one.signed)
     given = whole.quantize(signed, one.integer - signed, one.fraction)
     try:
