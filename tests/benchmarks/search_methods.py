@@ -22,7 +22,7 @@ from pulsefront.networks import (
     train_with_ebops,
 )
 from pulsefront.search import Budget, SearchSettings, Task, central_width, run_ablation
-from pulsefront.search.checkpoint import Checkpoint
+from pulsefront.search.checkpoint import SearchCheckpoint
 from pulsefront.search.moves import Moments, drop_inputs, drop_nodes
 from strategies_networks import coincidences
 
@@ -121,7 +121,7 @@ def ablation(given: Problem, seed: int, folder: Path) -> tuple[list[Point], floa
     start = time.process_time()
     result = run_ablation(given.task, settings, Budget(weight_bytes=512), folder)
     seconds = time.process_time() - start
-    stored = Checkpoint(None, "")
+    stored = SearchCheckpoint(None, "")
     stored.folder = folder
     stages = ["quantized", *sorted(f.stem for f in folder.glob("round_*.npz")), "final"]
     points = [given.point(content[0]) for s in stages if (content := stored.load(s)) is not None]
