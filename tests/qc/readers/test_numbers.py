@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.qc.readers.numbers import DecimalVotes, parse_numbers, split_cell, two_readings
@@ -153,3 +153,52 @@ def test_every_number_of_a_computer_is_read_as_it_is_or_with_its_two_readings(nu
     values, good = parse_numbers([text], decimal_comma=None)
     assert good[0] == (two_readings(text) is None)
     assert not good[0] or np.array_equal(values, [number])
+
+
+def dotted(number):
+    return f"{number:.3f}".rstrip("0").rstrip(".")
+
+
+SPELLINGS = (
+    dotted,
+    lambda number: dotted(number).replace(".", ","),
+    lambda number: f"{number:.3f}",
+    lambda number: f"{number:.3f}".replace(".", ","),
+    lambda number: f"{number:,.1f}".replace(",", " "),
+    lambda number: f"{number:,.2f}".replace(",", "\u202f").replace(".", ","),
+    lambda number: f"{number:,.1f}",
+    lambda number: f"{number:,.1f}".translate(str.maketrans(",.", ".,")),
+    lambda number: dotted(number).replace("-", "\u2212"),
+    lambda number: f"{dotted(number)} keV",
+    lambda number: f"{dotted(number)}keV".replace(".", ","),
+    lambda number: f"{dotted(number / 1000)} MeV",
+    lambda number: f"{number:.6e}",
+    lambda number: f"about {number:.0f}",
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-2_000_000, 2_000_000), st.sampled_from(SPELLINGS)),
+        min_size=1, max_size=28,
+    ),
+    st.sampled_from(";,\t|"),
+)  # fmt: skip
+def test_every_cell_is_read_as_it_was_meant_or_waits(tmp_path_factory, cells, delimiter):
+    """Rows in are rows accounted for, and no value is another one than somebody wrote."""
+    meant = [thousandths / 1000 for thousandths, _ in cells]
+    head = delimiter.join(HEAD.strip().split(";"))
+    rows = [
+        delimiter.join(("PET1", "peak", f'"{spell(number)}"', f"2023-01-{k + 1:02d}"))
+        for k, (number, (_, spell)) in enumerate(zip(meant, cells, strict=True))
+    ]
+    folder = tmp_path_factory.mktemp("cells")
+    frame, _, rejects, _ = read_table(
+        folder, "\n".join([head, *rows, ""]), fixed={"measurement_unit": "keV"}
+    )
+    assert len(frame) + len(rejects) == len(cells)
+    assert {*frame["row"], *(reject.row for reject in rejects)} == set(range(2, len(cells) + 2))
+    for row, value in zip(frame["row"], frame["value"], strict=True):
+        assert value == pytest.approx(meant[row - 2], abs=0.06)
+    assert all(reject.reason and reject.remedy for reject in rejects)
