@@ -181,7 +181,7 @@ def test_what_fits_by_less_than_the_range_of_the_estimate_is_told():
     tight = fit(model, "ecp5_85", 1e6, routes=routes, limits={"lut": room, "dsp": 0})
     assert tight.fits
     assert tight.worst_share == pytest.approx(1.3 / 1.1, abs=0.01)
-    assert "up to 118 % within the range of the estimate" in str(tight)
+    assert f"with 91 % of the {room:,} LUTs allowed, up to 118 % within the range" in str(tight)
     assert "perhaps" in Fit("position", (tight,)).table()
 
 

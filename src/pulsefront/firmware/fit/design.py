@@ -178,7 +178,9 @@ class Choice:
         if self.fits:
             shares = self.shares
             most = max(shares, key=lambda one: shares[one])
-            words = f"fits {name} at {rate} with {percent(shares['lut'])} of LUTs"
+            whole = self.demand.room["lut"] == self.demand.board.lut
+            of = "LUTs" if whole else f"the {self.demand.room['lut']:,} LUTs allowed"
+            words = f"fits {name} at {rate} with {percent(shares['lut'])} of {of}"
             if most != "lut":
                 words += f" and {percent(shares[most])} of {RESOURCES[most]}"
             if self.worst_share > 1:

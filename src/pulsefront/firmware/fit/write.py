@@ -40,7 +40,8 @@ def _cell(one: Choice) -> FitCell:
         return FitCell(one.shortfall, fits=False, text=f"{one.strategy}\n{_short(one)}")
     shares = one.shares
     most = max(shares, key=lambda name: shares[name])
-    words = [f"{percent(shares[most])} {RESOURCES[most]}", f"{one.latency_ns:,.0f} ns"]
+    perhaps = ", perhaps" if one.worst_share > 1 else ""
+    words = [f"{percent(shares[most])} {RESOURCES[most]}{perhaps}", f"{one.latency_ns:,.0f} ns"]
     return FitCell(shares[most], fits=True, text="\n".join([one.strategy, *words]))
 
 

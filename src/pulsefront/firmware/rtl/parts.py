@@ -152,12 +152,13 @@ WEIGHTS_POLARFIRE = Weights(
 # and EBR; 7 series: AMD UG479 (DSP48E1), UG473 (RAMB18E1); UltraScale+: AMD UG579 (DSP48E2), UG573;
 # Nexus: Lattice FPGA-DS-02049, sysDSP and EBR; PolarFire: Microchip fabric user guide, math block,
 # LSRAM and µSRAM. Nexus and PolarFire are fitted to 12 designs, the others to 24.
-# When yosys takes block RAM is read off its counts. UltraScale+ has the weights of 7 series.
+# When yosys takes block RAM is read off its counts: for 7 series it does at 435 words, and does not
+# at 210. UltraScale+ has the weights of 7 series.
 KINDS = {
     "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5),
     "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 16, 256, 0, WEIGHTS_ICE40, buffer_kbit=4),
-    "xc7": PartKind(6, 25, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
-    "xcup": PartKind(6, 27, 18, 18, 36, 512, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+    "xc7": PartKind(6, 25, 18, 18, 36, 256, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
+    "xcup": PartKind(6, 27, 18, 18, 36, 256, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
     "nexus": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_NEXUS),
     "polarfire": PartKind(
         4, 18, 18, 20, 40, 512, 0.11, 12, 64, 0, WEIGHTS_POLARFIRE, buffer_kbit=1

@@ -18,7 +18,7 @@ COSTS: dict[str, tuple[str, Callable[[NetworkCost], float | None]]] = {
     "weight_bytes": ("weight bytes", lambda cost: cost.weight_bytes),
     "ebops": ("EBOPs", lambda cost: cost.ebops),
     "lut": ("LUTs, estimated", lambda cost: cost.lut),
-    "part_use": ("largest share of the part, estimated", lambda cost: cost.part_use),
+    "part_use": ("share of the part, estimated", lambda cost: cost.part_use),
 }
 
 NUMBERS = {3: "three", 4: "four"}
