@@ -138,6 +138,17 @@ def test_logs_that_are_gone_do_not_stop_the_scores(site):
     assert is_scored(site)
 
 
+def test_empty_folder_of_logs_is_told_on_the_same_night_and_does_not_stop_the_scores(site):
+    """An empty folder stayed silent for a week."""
+    shutil.rmtree(site / "logs")
+    (site / "logs").mkdir()
+    code, output = night(site)
+    assert code == 3, output
+    assert f"ingest: {site / 'logs'}: no file was found" in output
+    assert "(ingest 3, score 0, quarantine 0)" in last(output)
+    assert is_scored(site)
+
+
 def test_fault_of_ours_in_the_ingest_does_not_stop_the_scores(site, monkeypatch):
     def wrong(*_args, **_more):
         raise TypeError("what is that?")
