@@ -59,8 +59,8 @@ ROWS = (
     Row(0, "ecp5_25", "time-shared", 1e6, 100.0),
     Row(0, "arty_a7_35", "unrolled", 1e8, 100.0),
     Row(0, "arty_a7_35", "time-shared", 1e6, 100.0),
-    Row(1, "ecp5_85", "time-shared", 1e6, 80.0),
-    Row(1, "ecp5_25", "time-shared", 2e5, 80.0),
+    Row(1, "ecp5_85", "time-shared", 1e6, 100.0),
+    Row(1, "ecp5_25", "time-shared", 2e5, 100.0),
     Row(1, "arty_a7_100", "time-shared", 1e6, 100.0),
     Row(1, "arty_a7_35", "time-shared", 2e5, 100.0),
 )

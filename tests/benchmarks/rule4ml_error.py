@@ -2,8 +2,9 @@
 
 ``python tests/benchmarks/rule4ml_error.py`` prints the median factors that stand beside those of
 `hls_error`. rule4ml (0.2.0) brings TensorFlow and torch of its own: run it in an environment where
-it is installed; nothing else of this project is needed there. The table of designs is the one that
-`hls_designs` reads; ``PULSEFRONT_HLS_REPORTS`` names its folder.
+it is installed; nothing else of this project is needed there. Where torch brings triton, its import
+after TensorFlow crashed: uninstall triton there. The table of designs is the one that `hls_designs`
+reads; ``PULSEFRONT_HLS_REPORTS`` names its folder.
 
 Of each design rule4ml is told what it asks for: the sizes of the dense layers with ReLU between
 them, the precision of the input for all of it, the reuse factor, the clock, the version of the tool

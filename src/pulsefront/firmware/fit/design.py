@@ -161,15 +161,16 @@ class Choice:
         return RESOURCES[max(shares, key=lambda name: shares[name])]
 
     @property
-    def worth(self) -> tuple[bool, bool, float]:
+    def worth(self) -> tuple[bool, bool, float, float]:
         """Order among designs: what fits with the least of the part, then what comes nearest.
 
         Of those that fit, the ones whose estimate was never compared with a tool come last.
         """
+        share = max(self.shares.values())
         if not self.fits:
-            return True, False, self.shortfall
+            return True, False, self.shortfall, share
         unknown = self.design.origin == "estimated" and not self.design.spread
-        return False, unknown, max(self.shares.values())
+        return False, unknown, share, share
 
     def __str__(self) -> str:
         name = self.demand.board.name
