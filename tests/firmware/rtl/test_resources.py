@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import ExportError, ToolMissing
+from pulsefront.firmware import export_model
 from pulsefront.firmware.rtl import tools
 from pulsefront.firmware.rtl.resources import (
     Resources,
@@ -15,6 +16,8 @@ from pulsefront.firmware.rtl.resources import (
     placement_of_report,
     write_resources,
 )
+from pulsefront.firmware.rtl.targets import count_hdl
+from toys_firmware import small_model
 
 CELLS = {
     "ecp5": {"LUT4": 100, "CCU2C": 10, "TRELLIS_DPR16X4": 1, "TRELLIS_FF": 7, "MULT18X18D": 3,
@@ -91,6 +94,26 @@ def test_the_report_of_a_placement_and_its_file(tmp_path):
     assert str(whole) == (
         "126 LUT, 7 FF, 3 DSP, 36 kbit of block RAM (yosys 0.70); 80.0 MHz (nextpnr-ecp5 0.11.1)"
     )
+
+
+def test_the_clocks_of_each_design_stand_beside_its_counts(tmp_path, monkeypatch):
+    pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
+    counts = counts_of_cells(CELLS["ecp5"], "ecp5", "yosys 0.70")
+
+    def counted(folder, top, part, **_):
+        return Resources(top=top, family="ecp5", part=part, counts=counts, seconds={})
+
+    monkeypatch.setattr("pulsefront.firmware.rtl.targets.count_resources", counted)
+    model = small_model()
+    wanted = ["rtl", "rtl_unrolled", "rtl_unrolled_vhdl"]
+    exported = export_model(model, tmp_path / "out", targets=wanted)
+    found = count_hdl(model, exported.directory, exported.contents.hdl)
+    assert set(found) == {"rtl", "rtl_unrolled"}  # no tool here reads VHDL
+    for one in exported.contents.hdl[:2]:
+        path = tmp_path / "out-synthesis" / one.folder / "resources.json"
+        written = Resources.model_validate_json(path.read_text(encoding="utf-8"))
+        assert written.interval_cycles == one.interval_cycles
+        assert written.latency_cycles == one.latency_cycles
 
 
 def test_an_absent_tool_is_named_with_its_install_line(tmp_path, monkeypatch):

@@ -71,81 +71,26 @@ class PartKind:
     dsp_adds: bool = False
 
 
-WEIGHTS_ECP5 = Weights(
-    control_lut=123.0,
-    lane_lut=1.61,
-    multiplier_lut=2.25,
-    rom_lut=1.02,
-    finish_lut=3.34,
-    control_ff=58.1,
-    lane_ff=1.3,
-    finish_ff=4.06,
-    adder_bit_lut=0.967,
-    adder_lut=0.809,
-    output_lut=2.92,
-    adder_bit_ff=1.16,
-    output_ff=4.0,
-)
-WEIGHTS_ICE40 = Weights(
-    control_lut=105.0,
-    lane_lut=1.71,
-    multiplier_lut=2.35,
-    rom_lut=0.693,
-    finish_lut=2.81,
-    control_ff=85.2,
-    lane_ff=1.18,
-    finish_ff=3.45,
-    adder_bit_lut=0.796,
-    adder_lut=0.592,
-    output_lut=4.56,
-    adder_bit_ff=1.16,
-    output_ff=4.92,
-)
-WEIGHTS_XC7 = Weights(
-    control_lut=76.2,
-    lane_lut=0.893,
-    multiplier_lut=1.22,
-    rom_lut=2.64,
-    finish_lut=1.46,
-    control_ff=57.2,
-    lane_ff=1.41,
-    finish_ff=3.62,
-    adder_bit_lut=0.682,
-    adder_lut=1.37,
-    output_lut=1.41,
-    adder_bit_ff=1.15,
-    output_ff=1.79,
-)
+FITTED = {
+    # ECP5, iCE40, 7 series, Nexus, PolarFire
+    "control_lut": (123.0, 105.0, 76.2, 275.0, 114.0),
+    "lane_lut": (1.61, 1.71, 0.893, 0.538, 1.22),
+    "multiplier_lut": (2.25, 2.35, 1.22, 1.56, 2.72),
+    "rom_lut": (1.02, 0.693, 2.64, 1.44, 2.26),
+    "finish_lut": (3.34, 2.81, 1.46, 1.68, 2.19),
+    "control_ff": (58.1, 85.2, 57.2, 169.0, 54.8),
+    "lane_ff": (1.3, 1.18, 1.41, 0.395, 0.796),
+    "finish_ff": (4.06, 3.45, 3.62, 2.74, 5.52),
+    "adder_bit_lut": (0.967, 0.796, 0.682, 0.882, 0.797),
+    "adder_lut": (0.809, 0.592, 1.37, 0.71, 0.787),
+    "output_lut": (2.92, 4.56, 1.41, 3.91, 2.89),
+    "adder_bit_ff": (1.16, 1.16, 1.15, 1.12, 1.12),
+    "output_ff": (4.0, 4.92, 1.79, 4.06, 4.02),
+}
 
-WEIGHTS_NEXUS = Weights(
-    control_lut=275.0,
-    lane_lut=0.538,
-    multiplier_lut=1.56,
-    rom_lut=1.44,
-    finish_lut=1.68,
-    control_ff=169.0,
-    lane_ff=0.395,
-    finish_ff=2.74,
-    adder_bit_lut=0.882,
-    adder_lut=0.71,
-    output_lut=3.91,
-    adder_bit_ff=1.12,
-    output_ff=4.06,
-)
-WEIGHTS_POLARFIRE = Weights(
-    control_lut=114.0,
-    lane_lut=1.22,
-    multiplier_lut=2.72,
-    rom_lut=2.26,
-    finish_lut=2.19,
-    control_ff=54.8,
-    lane_ff=0.796,
-    finish_ff=5.52,
-    adder_bit_lut=0.797,
-    adder_lut=0.787,
-    output_lut=2.89,
-    adder_bit_ff=1.12,
-    output_ff=4.02,
+WEIGHTS_ECP5, WEIGHTS_ICE40, WEIGHTS_XC7, WEIGHTS_NEXUS, WEIGHTS_POLARFIRE = (
+    Weights(**dict(zip(FITTED, column, strict=True)))
+    for column in zip(*FITTED.values(), strict=True)
 )
 
 # ECP5: Lattice FPGA-DS-02012, sysDSP and sysMEM; iCE40 UltraPlus: Lattice FPGA-DS-02008, SB_MAC16

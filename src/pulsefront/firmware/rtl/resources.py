@@ -136,7 +136,10 @@ class Placement(FrozenModel):
 
 
 class Resources(FrozenModel):
-    """What a design takes; *placement* is there where a tool for the part has placed it."""
+    """What a design takes; *placement* is there where a tool for the part has placed it.
+
+    *interval_cycles* and *latency_cycles* are those that its test bench checks, where it has one.
+    """
 
     top: str
     family: str
@@ -144,6 +147,8 @@ class Resources(FrozenModel):
     counts: CellCounts
     placement: Placement | None = None
     seconds: dict[str, float]
+    interval_cycles: int | None = None
+    latency_cycles: int | None = None
 
     def __str__(self) -> str:
         counts = self.counts

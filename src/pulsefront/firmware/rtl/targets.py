@@ -118,7 +118,9 @@ def count_hdl(
             continue
         part = one.board.part
         clock = 1e3 / one.board.clock_period_ns if family_of(part) == "ecp5" else None
-        resources = count_resources(export / one.folder, top_name(model), part, clock_mhz=clock)
+        counted = count_resources(export / one.folder, top_name(model), part, clock_mhz=clock)
+        clocks = {"interval_cycles": one.interval_cycles, "latency_cycles": one.latency_cycles}
+        resources = counted.model_copy(update=clocks)
         reports = export.with_name(f"{export.name}-synthesis") / one.folder
         reports.mkdir(parents=True, exist_ok=True)
         write_resources(resources, reports / "resources.json")
