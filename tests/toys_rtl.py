@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulsefront.firmware.rtl.bench_run import BenchRun
+from pulsefront.firmware.rtl.bench_run import FolderRun
 from pulsefront.firmware.rtl.project import RtlProject, write_rtl
 from pulsefront.firmware.rtl.simulate import SIMULATORS, Simulation
 from pulsefront.firmware.vectors import VectorSet
@@ -66,7 +66,7 @@ def position_like() -> FixedPointModel:
     return front_end_net("position", 64, 64, 32, 3, weights=7, activations=8, adc=8)
 
 
-def waveform_net() -> FixedPointModel:
+def every_layer_net() -> FixedPointModel:
     """Return a net of every layer that alkaid takes, two inputs and two outputs."""
     rng = np.random.default_rng(4)
     narrow = Assignment(FixedPointFormat(8, 7), "RND", "SAT")
@@ -107,7 +107,7 @@ def compare_simulation(model, folder, events, simulator=None, seed=1) -> None:
         compare_run(simulation, model, random_inputs(model, events, seed))
 
 
-def compare_run(simulation: BenchRun, model: FixedPointModel, inputs) -> None:
+def compare_run(simulation: FolderRun, model: FixedPointModel, inputs) -> None:
     found = simulation.run(inputs)
     for name, integers in model.emulator.run(inputs).items():
         np.testing.assert_array_equal(found[name], integers, err_msg=name)

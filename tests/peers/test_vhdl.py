@@ -14,7 +14,7 @@ from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import FixedPointModel
 from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
-from toys_rtl import compare_run, needs_ghdl, timing_like, waveform_net
+from toys_rtl import compare_run, every_layer_net, needs_ghdl, timing_like
 
 pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
 pytestmark = [pytest.mark.peer, needs_ghdl]
@@ -24,7 +24,7 @@ def reference() -> FixedPointModel:
     return FixedPointModel.load(firmware_export_directory() / "reference" / "model.json")
 
 
-@pytest.mark.parametrize("model_of", [small_model, reference, waveform_net, timing_like])
+@pytest.mark.parametrize("model_of", [small_model, reference, every_layer_net, timing_like])
 def test_ten_thousand_vectors(model_of, tmp_path: Path) -> None:
     model = model_of()
     write_unrolled(model, tmp_path, golden_vectors(model), language=VHDL)

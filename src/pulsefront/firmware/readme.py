@@ -197,10 +197,7 @@ def _executors(contents: Contents) -> list[str]:
             f"| `{settings.folder}/` | C simulation: g++ with {with_what} | yes, bit for bit |",
             f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
         ]
-    lines += [
-        f"| `{one.folder}/` | {one.simulators}, its test bench | yes, bit for bit |"
-        for one in contents.hdl
-    ]
+    lines += [f"| `{one.folder}/` | {one.simulators} | yes, bit for bit |" for one in contents.hdl]
     return lines
 
 

@@ -20,7 +20,7 @@ from pulsefront.fixed_point import (
     Quantize,
 )
 from toys_firmware import small_model
-from toys_rtl import INSTALLED, compare_simulation, needs_simulator, vectors_of, waveform_net
+from toys_rtl import INSTALLED, compare_simulation, every_layer_net, needs_simulator, vectors_of
 
 
 def checked(model, folder, **options) -> unrolled.UnrolledProject:
@@ -42,7 +42,7 @@ def test_small_network(tmp_path, levels):
 @needs_simulator
 def test_every_layer_that_can_be_unrolled(tmp_path):
     pytest.importorskip("alkaid")
-    checked(waveform_net(), tmp_path)
+    checked(every_layer_net(), tmp_path)
 
 
 def test_modules_of_two_models_do_not_meet(tmp_path):
@@ -91,7 +91,7 @@ def test_without_alkaid_the_install_line_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif("verilator" not in INSTALLED, reason="verilator is not installed")
-@pytest.mark.parametrize("model_of", [small_model, waveform_net])
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net])
 def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
     pytest.importorskip("alkaid")
     model = model_of()

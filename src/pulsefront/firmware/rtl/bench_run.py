@@ -19,13 +19,13 @@ from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["BenchRun"]
+__all__ = ["BenchRun", "FolderRun"]
 
 SECONDS = 3600
 
 
-class BenchRun(ABC):
-    """The test bench of a folder, compiled in a temporary folder.
+class FolderRun(ABC):
+    """A folder of Verilog or VHDL, compiled in a temporary folder.
 
     Use it as a context. The files are copied: nothing is written where they lie.
 
@@ -57,20 +57,6 @@ class BenchRun(ABC):
     def __exit__(self, *_: object) -> None:
         self._temporary.cleanup()
 
-    def check(self) -> str:
-        """Run the folder's own test bench on its golden vectors; return what it prints.
-
-        Raises
-        ------
-        ExportError
-            It does not end with PASS; the message is its first line that says why.
-        """
-        log = self._log({})
-        if "PASS" not in log.splitlines():
-            found = [line for line in log.splitlines() if line.startswith("FAIL")]
-            raise ExportError(found[0] if found else f"no verdict: {log[-300:]}", file=self._work)
-        return log
-
     def run(self, arrays: Mapping[str, Integers]) -> dict[str, Integers]:
         """Return the outputs for raw input integers, by name, shapes (vector, …).
 
@@ -80,14 +66,17 @@ class BenchRun(ABC):
             The design stops, or gives another number of elements than its outputs have.
         """
         vectors = len(next(iter(arrays.values())))
-        sets = (VectorSet("run", dict(arrays), {}),)
-        write_hex_vectors(sets, self._work / "tb_data", self._model)
+        self._write_inputs(arrays)
         log = self._log({"DUMP": 1, "VECTORS": vectors})
         return {name: self._found(name, vectors, log) for name in self._model.outputs}
 
+    def _write_inputs(self, arrays: Mapping[str, Integers]) -> None:
+        sets = (VectorSet("run", dict(arrays), {}),)
+        write_hex_vectors(sets, self._work / "tb_data", self._model)
+
     @abstractmethod
     def _log(self, parameters: Mapping[str, int]) -> str:
-        """Compile and run the bench with *parameters*; return what it prints."""
+        """Compile and run with *parameters* of the bench; return what it prints."""
 
     @abstractmethod
     def _integers(self, name: str) -> Sequence[int | str]:
@@ -121,3 +110,21 @@ class BenchRun(ABC):
             text = (done.stderr or done.stdout).strip()
             raise ExportError(f"{command[0]} fails: {text[-400:]}", file=self._work)
         return done.stdout
+
+
+class BenchRun(FolderRun):
+    """The test bench of a folder."""
+
+    def check(self) -> str:
+        """Run the folder's own test bench on its golden vectors; return what it prints.
+
+        Raises
+        ------
+        ExportError
+            It does not end with PASS; the message is its first line that says why.
+        """
+        log = self._log({})
+        if "PASS" not in log.splitlines():
+            found = [line for line in log.splitlines() if line.startswith("FAIL")]
+            raise ExportError(found[0] if found else f"no verdict: {log[-300:]}", file=self._work)
+        return log

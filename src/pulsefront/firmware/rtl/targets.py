@@ -45,8 +45,11 @@ class HdlFolder:
 
     @property
     def simulators(self) -> str:
-        """What runs its test bench."""
-        return "ghdl" if self.language == VHDL.title else "Verilator or Icarus Verilog"
+        """What runs it."""
+        if self.language == VHDL.title:
+            return "ghdl"
+        more = ", CXXRTL" if self.target == "rtl" else ""
+        return f"Verilator or Icarus Verilog{more}"
 
 
 LANGUAGES = {"rtl_unrolled": VERILOG, "rtl_unrolled_vhdl": VHDL}

