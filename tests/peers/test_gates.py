@@ -9,15 +9,18 @@ import pytest
 from pulsefront.errors import ToolMissing
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.board import load_board
+from pulsefront.firmware.rtl.cxxrtl import CxxrtlSimulation
 from pulsefront.firmware.rtl.estimate import estimate_time_shared, estimate_unrolled
+from pulsefront.firmware.rtl.gates import write_gates
 from pulsefront.firmware.rtl.parts import kind_of
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.firmware.rtl.resources import Resources, count_resources, family_of
 from pulsefront.firmware.rtl.targets import count_hdl
 from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.rtl.unrolled import write_unrolled
+from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
-from toys_rtl import built, needs_simulator, timing_like, vectors_of
+from toys_rtl import built, compare_run, needs_simulator, timing_like, vectors_of
 
 pytestmark = pytest.mark.peer
 
@@ -39,6 +42,14 @@ def test_the_netlist_gives_the_same_integers(tmp_path: Path) -> None:
     rows = {row.backend: row for row in result.exact_rows}
     assert rows["Verilog gates"].vectors > 0
     assert rows["Verilog gates"].mismatches == 0
+
+
+@needs("yosys")
+def test_ten_thousand_vectors_through_the_netlist(tmp_path: Path) -> None:
+    model = small_model()
+    write_gates(model, tmp_path, vectors_of(model, 20), plan(model, 2))
+    with CxxrtlSimulation(tmp_path, model) as simulation:
+        compare_run(simulation, model, random_inputs(model, 10_000, 6))
 
 
 # Estimated over counted: look-up tables and flip-flops with four multipliers of the timing network.

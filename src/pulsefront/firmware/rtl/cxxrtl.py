@@ -1,4 +1,4 @@
-"""Time-shared Verilog through CXXRTL: yosys' own reading of it, as C++ that g++ compiles.
+"""Time-shared Verilog or its gates through CXXRTL: yosys' own reading, as C++ for g++.
 
 A second opinion on what the Verilog means, by the tool that synthesizes it. The driver drives the
 streams of AXI4-Stream, with gaps and back-pressure.
@@ -43,12 +43,13 @@ static std::vector<std::int64_t> read(const char *name) {
     return found;
 }
 """
+GATE_FLAGS = "-sv -DNO_ICE40_DEFAULT_ASSIGNMENTS"
 MOST_CLOCKS_OF_AN_ELEMENT = 100_000
 """After so many without a result the design has stopped."""
 
 
 class CxxrtlSimulation(FolderRun):
-    """A folder of time-shared Verilog, compiled by yosys and g++; see `FolderRun`."""
+    """A folder of time-shared Verilog or of gates, compiled by yosys and g++; see `FolderRun`."""
 
     suffix = VERILOG.suffix
 
@@ -69,7 +70,10 @@ class CxxrtlSimulation(FolderRun):
         sources = [one.name for one in sorted(self._work.glob("*.v"))]
         design = " ".join(one for one in sources if not one.endswith("_tb.v"))
         top = axis_name(self._model)
-        script = f"read_verilog -defer {design}; hierarchy -top {top}; write_cxxrtl design.cc"
+        # The tools' models of cells are written in a later Verilog than ours.
+        gates = (self._work / "cells_sim.v").exists()
+        read = f"read_verilog {GATE_FLAGS} -defer" if gates else "read_verilog -defer"
+        script = f"{read} {design}; hierarchy -top {top}; write_cxxrtl design.cc"
         self._yosys.run(["-q", "-p", script], self._work)
         (self._work / "driver.cc").write_text(driver(self._model))
         # Releases differ in where the header lies.
