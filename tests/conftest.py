@@ -8,11 +8,16 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 mpl.use("Agg")
-# The same examples on every machine; `make fuzz` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
+# The same examples on every machine, however slow or busy; `make fuzz` looks for new ones.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 if "PULSEFRONT_FUZZ_SECONDS" not in os.environ:
     settings.load_profile("repeatable")
 
