@@ -33,6 +33,7 @@ from pulsefront.cli.qc_support import (
     candidates_of,
     history_of_simulation,
     history_of_store,
+    history_of_tables,
     tell_backtest,
     write_page,
 )
@@ -89,8 +90,16 @@ def backtest(
         int | None, typer.Option(min=0, help="Seed of the simulated fleet, if not its own.")
     ] = None,
     public: Annotated[
-        str, typer.Option(help=f"Instead of --db: a public set, {' or '.join(PUBLIC)}.")
+        str,
+        typer.Option(
+            help=f"Instead of --db: a public set, {' or '.join(PUBLIC)}; or, with --mapping, a "
+            "folder of failure tables or one file."
+        ),
     ] = "",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="TOML file that names the tables and columns of --public."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder with the files of the public set.")
     ] = None,
@@ -111,7 +120,8 @@ def backtest(
 ) -> None:
     """Prove on your own history what a model would have found, beside charts and age.
 
-    With --fleet the history is simulated, with --public it is a public set of machine failures.
+    With --fleet the history is simulated, with --public it is a public set of machine failures,
+    or tables of failures of any origin that --mapping explains.
     """
     if sum(map(bool, (db, fleet, public))) != 1:
         raise ConfigError(
@@ -119,7 +129,12 @@ def backtest(
             field="--db, --fleet, --public",
             remedy="give exactly one of the three",
         )
-    if public:
+    if mapping is not None and not public:
+        raise ConfigError(
+            "a mapping explains tables", field="--mapping", value=mapping,
+            remedy="give their folder with --public",
+        )  # fmt: skip
+    if public and mapping is None:
         backtest_public(public, data, out, seed, confidence)
         return
     from pulsefront.files import write_json
@@ -138,7 +153,9 @@ def backtest(
         prior=prior,
     )
     target = Target(lead_days, horizon_days)
-    if fleet:
+    if mapping is not None:
+        history = history_of_tables(Path(public), mapping, target, settings.train_until)
+    elif fleet:
         history = history_of_simulation(fleet, fleet_seed, target, settings.train_until)
     else:
         delay_s = round(assumed_delay_hours * 3600)

@@ -39,6 +39,7 @@ __all__ = [
     "day_of",
     "history_of_simulation",
     "history_of_store",
+    "history_of_tables",
     "name_of_user",
     "tell_backtest",
     "write_page",
@@ -135,6 +136,18 @@ def history_of_simulation(
     with progress("simulating", "units") as report:
         fleet, truth = simulated_fleet(settings, target, daily_from=daily_from, report=report)
     return History(fleet, f"simulated fleet {settings.name!r}, seed {settings.seed}", truth)
+
+
+def history_of_tables(tables: Path, mapping: Path, target: Target, daily_from: float) -> History:
+    """Return what the tables in a folder, or the one of a file, tell by a mapping."""
+    from pulsefront.qc.backtest.failure_tables import FailureTables, histories_of_tables
+    from pulsefront.qc.features.samples import build_fleet
+
+    plan = FailureTables.from_toml(mapping)
+    histories = histories_of_tables(plan, tables if tables.is_dir() else tables.parent)
+    with progress("features", "units") as report:
+        fleet = build_fleet(histories, target, daily_from=daily_from, report=report)
+    return History(fleet, f"{plan.name}, not of scanners")
 
 
 def write_page(result: BacktestResult, path: Path, data: str) -> None:
