@@ -40,6 +40,12 @@ MODEL = ModelPanel(
 )
 
 
+AHEAD = tuple(
+    Interval(value, value / 2.0, min(1.5 * value, 1.0), 0.95) for value in (0.14, 0.25, 0.44, 0.61)
+)
+"""A chance to fail within 7, 14, 28 and 60 days."""
+
+
 def interval(value: float) -> Interval:
     return Interval(value, value / 2.0, min(2.0 * value, 1.0), 0.95)
 
@@ -130,7 +136,7 @@ def night(**fields) -> NightPage:
         unit(
             "PET1",
             part("alert", 0.46, "photopeak kev 1.7 limit-units in 30 days", "block7",
-                 alert=alert, history=history(0.46)),
+                 alert=alert, history=history(0.46), ahead=AHEAD),
             part("alert", 0.3, "block efficiency 2 limit-units from its neighbours", "block2",
                  alert=taken, history=history(0.3)),
             *(part(component=f"block{k}", probability=0.002) for k in range(8, 14)),
@@ -174,8 +180,10 @@ def thousand() -> NightPage:
     for k in range(1000):
         decision = "alert" if k < 12 else "watch" if k < 30 else "no alert"
         share = 0.6 / (1.0 + 0.2 * k)
-        parts = [part(decision, share, reasons, "module00", history=history(share))]
-        parts += [part(component=f"module{m:02d}", probability=0.001) for m in range(1, 13)]
+        parts = [part(decision, share, reasons, "module00", history=history(share), ahead=AHEAD)]
+        parts += [
+            part(component=f"module{m:02d}", probability=0.001, ahead=AHEAD) for m in range(1, 13)
+        ]
         many = 40 if k < 30 else 7
         units.append(
             unit(f"hospital-{k:04d}", *parts, site=f"site {k % 7}", marks=marks,

@@ -203,6 +203,21 @@ def test_address_opens_a_scanner_and_an_unknown_one_opens_none(browser, written)
         assert browser.complaints() == []
 
 
+def test_drawer_draws_what_lies_ahead_and_says_it(shown):
+    open_first(shown)
+    drawn = shown.run(
+        """return Array.from(document.querySelectorAll("dialog .chart"))
+            .filter((chart) => chart.textContent.includes("by days ahead"))
+            .map((chart) => [chart.querySelector("svg").getAttribute("aria-label"),
+                chart.querySelectorAll(".score-dot").length])"""
+    )
+    assert len(drawn) == 1  # of the one component whose score tells it
+    assert drawn[0][0].startswith(
+        "Probability that block7 fails, by days ahead: within 7 days: 14 % (7.0 to 21);"
+    )
+    assert drawn[0][1] == 4
+
+
 def test_readings_are_walked_through_by_keys_and_told(shown):
     open_first(shown)
     slider = "dialog figure.chart:nth-of-type(2) input[type=range]"

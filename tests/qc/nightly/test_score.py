@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import ModelInvalid, load_model, save_model
+from pulsefront.qc.nightly.runs import read_run
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.times import iso_date
 from strategies_qc import DAY, fill_store, measurements, tiny_samples, tiny_units, writing_of
 
 
@@ -131,6 +134,34 @@ def test_every_score_has_reasons_and_an_interval_or_none(site):
             assert row.probability is None
         else:
             assert 0 <= row.probability_low <= row.probability <= row.probability_high <= 1
+
+
+def test_chance_by_days_ahead_is_stored_told_and_never_falls(site, tmp_path):
+    folder, as_of_s = copied(site, tmp_path)
+    run = night(folder, as_of_s, tmp_path / "out")
+    with Store(folder / "qc.db") as store, store.engine.connect() as connection:
+        stored = read_run(connection, run.run_id)
+    assert stored.rows == run.rows
+    table = (tmp_path / "out" / f"scores_{iso_date(as_of_s - DAY)}.csv").read_text()
+    assert table.splitlines()[0].endswith("within_60_days,within_60_days_low,within_60_days_high")
+    for row in run.rows:
+        if row.decision == "no decision":
+            assert row.ahead == {}
+            continue
+        chances = np.array(list(row.ahead.values()))
+        assert list(row.ahead) == [7, 14, 28, 60]
+        assert (np.diff(chances, axis=0) >= 0).all()
+        assert (chances[:, 1] <= chances[:, 0]).all()
+        assert (chances[:, 0] <= chances[:, 2]).all()
+
+
+def test_model_without_a_curve_scores_without_it(site):
+    folder, as_of_s = site
+    older = replace(load_model(folder / "model.zip"), horizons=None)
+    with Store(folder / "qc.db") as store:
+        run = score(store, older, as_of_s, None, dry_run=True)
+    assert any(row.probability is not None for row in run.rows)
+    assert all(row.ahead == {} for row in run.rows)
 
 
 def test_stale_qc_ends_in_no_decision(site):

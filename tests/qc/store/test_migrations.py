@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from pulsefront.files import hash_file
+from pulsefront.qc.nightly.runs import read_run
 from pulsefront.qc.store import migrations, schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.held import held_rows
@@ -48,6 +49,22 @@ def test_migrated_store_has_the_tables_of_a_new_one_and_all_that_it_held(older, 
     assert sources["state"].tolist() == ["open", "open", "refused", "done"]
     assert sources["quarantined"].tolist() == [1, 2, 1, 0]
     assert (sources["content_hash"] == sources["source_hash"]).all()
+
+
+def test_scores_of_an_older_store_stay_without_what_lies_ahead(older):
+    """Version 5 had no columns for the chance to fail by days ahead."""
+    with Store(older) as store, store.engine.begin() as connection:
+        for name in schema.CURVE_COLUMNS:
+            connection.execute(sa.text(f"ALTER TABLE score DROP COLUMN {name}"))
+        connection.execute(sa.update(schema.schema_version).values(version=5))
+    with Store(older) as store:
+        found = store.frame(schema.score)
+        assert found["probability"].tolist() == [0.25]
+        assert found[list(schema.CURVE_COLUMNS)].isna().all(axis=None)
+        with store.engine.connect() as connection:
+            row = read_run(connection, found["run_id"][0]).rows[0]
+        assert row.ahead == {}
+        assert store.frame(schema.schema_version).iloc[0, 0] == schema.SCHEMA_VERSION
 
 
 def test_unit_is_taken_to_have_been_known_as_it_is_from_the_beginning(older):

@@ -121,6 +121,7 @@ def _scores(
         selection=parts.middle,
         between=parts.between,
         test=parts.late,
+        early=np.zeros(len(samples), dtype=np.bool_),
         features=features,
         train_failures=0,
         calibration_failures=0,

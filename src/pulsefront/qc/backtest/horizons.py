@@ -12,9 +12,10 @@ from pulsefront.evaluate.classification import roc_auc
 from pulsefront.evaluate.intervals import bootstrap
 from pulsefront.qc.backtest.results import HorizonFigures
 from pulsefront.qc.documents import Range
-from pulsefront.qc.features.samples import Fleet
+from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
-from pulsefront.qc.models.horizons import fit_horizons, outcomes_of
+from pulsefront.qc.models.held_out import held_out_horizons
+from pulsefront.qc.models.horizons import at_risk, outcomes_of
 
 __all__ = ["horizon_figures"]
 
@@ -26,31 +27,35 @@ def horizon_figures(
 ) -> tuple[HorizonFigures, ...]:
     """Return the figures of one candidate, day by day ahead.
 
-    The hazards are fitted to the part before the test, to units that the model had not seen.
+    The hazards are fitted to what was known when the test part began, of units that the model had
+    not seen. A component counts, in what is expected as in what is observed, until it is replaced
+    or the record ends.
     """
     samples = fleet.samples
-    decided = thinned(samples.as_of_s) & (scores.no_decision == "")
-    decided &= np.isfinite(scores.log_odds[name])
-    before = np.flatnonzero(decided & scores.selection)
-    rows = np.flatnonzero(decided & scores.test)
-    log_odds = scores.log_odds[name]
-    curve = fit_horizons(log_odds[before], outcomes_of(fleet, before), fleet.target.span_days)
-    promised, outcomes = curve.probability(log_odds[rows]), outcomes_of(fleet, rows)
+    rows = np.flatnonzero(
+        scores.test & thinned(samples.as_of_s) & (scores.no_decision == "")
+        & np.isfinite(scores.log_odds[name])
+    )  # fmt: skip
+    cut_s = split_time(fleet, settings.calibrate_until)
+    curve = held_out_horizons(fleet, scores, name, settings, until_s=cut_s)
+    log_odds, outcomes = scores.log_odds[name][rows], outcomes_of(fleet, rows)
+    risk = at_risk(outcomes)
+    expected = np.cumsum(risk.weight * curve.hazard(log_odds), axis=1)
+    observed = np.cumsum(risk.fails, axis=1)
+    promised = curve.probability(log_odds)
     figures = []
-    for k, days in enumerate(curve.days):
-        failed = outcomes.failure_days <= days
+    for k, days in enumerate(curve.days.tolist()):
+        e, failed = expected[:, k], observed[:, k] > 0
         known = failed | (outcomes.followed_days >= days)
-        if not known.any():
-            continue
-        p, f = promised[known, k], failed[known]
+        both = 0 < failed[known].sum() < known.sum()
         figures.append(
             HorizonFigures(
-                days=int(days),
-                rows=len(p),
-                expected=float(p.sum()),
-                observed=int(f.sum()),
-                observed_over_expected=_ratio(p, f, samples.unit[rows[known]], settings),
-                roc_auc=roc_auc(p, f) if 0 < f.sum() < len(f) else None,
+                days=days,
+                rows=len(e),
+                expected=float(e.sum()),
+                observed=int(failed.sum()),
+                observed_over_expected=_ratio(e, failed, samples.unit[rows], settings),
+                roc_auc=roc_auc(promised[known, k], failed[known]) if both else None,
             )
         )
     return tuple(figures)

@@ -58,6 +58,7 @@ def site_model(fleet: Fleet, plan: FederationPlan) -> FailureModel:
         selection=after,
         between=parts.time.between,
         test=parts.time.late,
+        early=np.zeros(len(samples), dtype=np.bool_),
         features=features,
         train_failures=failures_in(fleet, fleet.first_s, split_time(fleet, settings.train_until)),
         calibration_failures=0,

@@ -15,7 +15,6 @@ from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.choice import choose
 from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
-from pulsefront.qc.models.estimators import Estimator
 from pulsefront.qc.models.folds import (
     BacktestSettings,
     FoldRows,
@@ -23,10 +22,9 @@ from pulsefront.qc.models.folds import (
     alert_table,
     calibrate_candidate,
     score_folds,
-    thinned,
     train_all,
 )
-from pulsefront.qc.models.horizons import HorizonCurve, fit_horizons, outcomes_of
+from pulsefront.qc.models.held_out import held_out_horizons
 from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import (
@@ -112,15 +110,9 @@ def fit_model(
         training=_record(fleet, settings, chosen, comparison, rows, features, classic).model_copy(
             update={"blend_shares": shares, "left_out": scores.left_out}
         ),
-        horizons=_horizons(fleet, rows.calibrate, estimator),
+        horizons=held_out_horizons(fleet, scores, chosen, settings, until_s=fleet.last_s),
         inputs=fit_profile(samples, rows.train, rows.calibrate, estimator.columns),
     )
-
-
-def _horizons(fleet: Fleet, rows: npt.NDArray[np.int64], estimator: Estimator) -> HorizonCurve:
-    weekly = rows[thinned(fleet.samples.as_of_s[rows])]
-    log_odds = estimator.log_odds(fleet.samples.values[weekly])
-    return fit_horizons(log_odds, outcomes_of(fleet, weekly), fleet.target.span_days)
 
 
 class _Rows(NamedTuple):

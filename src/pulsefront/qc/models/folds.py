@@ -44,6 +44,7 @@ __all__ = [
     "alert_table",
     "calibrate_candidate",
     "failures_in",
+    "one_in_seven",
     "parts_of_time",
     "score_folds",
     "thinned",
@@ -83,7 +84,9 @@ class Scores:
 
     ``probability`` and ``log_odds`` have a (row,) array per candidate for the fleet's samples, NaN
     where a row was not scored; ``no_decision`` says why the guard refused. ``selection``,
-    ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored.
+    ``between`` (the embargo) and ``test`` are the rows of the parts of time that were scored;
+    ``early`` those of one day in seven of the training part, of held-out units too, which have
+    log-odds alone.
     ``left_out`` are the candidates that there were too few failures for; ``shares`` the mean shares
     of the blend's parts.
     """
@@ -94,6 +97,7 @@ class Scores:
     selection: Bools
     between: Bools
     test: Bools
+    early: Bools
     features: FeatureChoice
     train_failures: int
     calibration_failures: int
@@ -105,6 +109,15 @@ class Scores:
 def thinned(as_of_s: npt.NDArray[np.int64]) -> Bools:
     """Return the rows of one day in seven."""
     return np.asarray((as_of_s // DAY_S) % _THIN_DAYS == 0)
+
+
+def one_in_seven(as_of_s: npt.NDArray[np.int64]) -> Bools:
+    """Return the rows of days at least seven apart, whichever days of the week a fleet has."""
+    kept: list[int] = []
+    for day in np.unique(as_of_s // DAY_S).tolist():
+        if not kept or day >= kept[-1] + _THIN_DAYS:
+            kept.append(day)
+    return np.isin(as_of_s // DAY_S, kept)
 
 
 def score_folds(
@@ -127,6 +140,7 @@ def score_folds(
     no_decision = np.full(size, "", dtype=object)
     features = choose_features(samples.values[parts.early & labelled])
     columns = features.kept
+    early = parts.early & one_in_seven(samples.as_of_s)
     folds = int(fold.max()) + 1
     shares: list[dict[str, float]] = []
     for k in range(folds):
@@ -136,7 +150,8 @@ def score_folds(
             np.flatnonzero(seen & parts.middle & labelled),
         )
         judged = np.flatnonzero((fold == k) & (parts.middle | parts.between | parts.late))
-        held_out = samples.take(judged)
+        before = np.flatnonzero((fold == k) & early)
+        held_out, held_before = samples.take(judged), samples.take(before)
         guarded = np.flatnonzero(seen & (parts.early | parts.middle))
         guard = fit_guard(samples.take(guarded), fleet.schema)
         trained = train_all(fleet, rows, names, columns, settings, seed=settings.seed + k)
@@ -148,6 +163,8 @@ def score_folds(
             found = model.log_odds(held_out.values)
             log_odds[name][judged] = found
             probability[name][judged] = sigmoid.probability(found)
+            log_odds[name][before] = model.log_odds(held_before.values)
+        no_decision[before] = no_decision_reasons(held_before, guard, fleet.schema, columns)
         no_decision[judged] = no_decision_reasons(held_out, guard, fleet.schema, columns)
         report(k + 1, folds)
     first_cut = split_time(fleet, settings.train_until)
@@ -158,6 +175,7 @@ def score_folds(
         selection=parts.middle,
         between=parts.between,
         test=parts.late,
+        early=early,
         features=features,
         train_failures=failures_in(fleet, fleet.first_s, first_cut),
         calibration_failures=failures_in(

@@ -3,11 +3,14 @@
 A discrete-time survival model (Singer and Willett 1993): in each interval of days ahead the hazard,
 the chance to fail in it when the component got so far, is a sigmoid of the model's log-odds. The
 chance to fail within some days follows from the hazards up to then, so it never falls with the
-days. Where a component was replaced or the record ends, it counts up to then.
+days. Where a component was replaced or the record ends, it counts for the part of the interval that
+it was followed: to leave it out, but keep those that failed first, would promise too much. The
+hazards are fitted in `horizon_fit`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,16 +19,28 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.training import fit_sigmoid
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["HORIZON_DAYS", "HorizonCurve", "Outcomes", "fit_horizons", "outcomes_of"]
+__all__ = [
+    "CURVE_DAYS",
+    "HORIZON_DAYS",
+    "AtRisk",
+    "HorizonCurve",
+    "Outcomes",
+    "at_risk",
+    "outcomes_of",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 HORIZON_DAYS = (1, 2, 4, 7, 14, 21, 28, 42, 60)
 """Ends of the intervals of days ahead."""
+
+CURVE_DAYS = (7, 14, 28, 60)
+"""Those of them that are told with a score."""
+
+_CHUNK = 1_000  # rows whose replicates are in memory together
 
 
 class Outcomes(NamedTuple):
@@ -37,33 +52,88 @@ class Outcomes(NamedTuple):
 
 @dataclass(frozen=True)
 class HorizonCurve:
-    """The hazard of each interval, (interval,) each: its last day, slope and intercept."""
+    """The hazard of each interval, (interval,) each: its last day, slope and intercept.
+
+    ``replicates`` (replicate, interval, 2) are slopes and intercepts that the history allows as
+    well; curves of older versions have none.
+    """
 
     days: Ints
     slope: Floats
     intercept: Floats
+    replicates: Floats | None = None
+
+    def hazard(self, log_odds: Floats) -> Floats:
+        """Return (row, interval) the chance to fail in each interval when it is reached."""
+        return np.asarray(expit(np.asarray(log_odds)[:, None] * self.slope + self.intercept))
 
     def probability(self, log_odds: Floats) -> Floats:
         """Return (row, interval) the chance to fail within so many days."""
-        hazard = expit(np.asarray(log_odds)[:, None] * self.slope + self.intercept)
-        return np.asarray(1.0 - np.cumprod(1.0 - hazard, axis=1))
+        return np.asarray(1.0 - np.cumprod(1.0 - self.hazard(log_odds), axis=1))
+
+    def interval(self, log_odds: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+        """Return the ends (row, interval) of the chances' intervals; the chances without any."""
+        low = self.probability(log_odds)
+        high = low.copy()
+        if self.replicates is None:
+            return low, high
+        tail = round((1.0 - confidence) / 2.0, 12)
+        slope, intercept = self.replicates[:, None, :, 0], self.replicates[:, None, :, 1]
+        for first in range(0, len(low), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            hazard = expit(np.asarray(log_odds)[None, rows, None] * slope + intercept)
+            some = 1.0 - np.cumprod(1.0 - hazard, axis=2)
+            ends = np.quantile(some, [tail, 1.0 - tail], axis=0)
+            low[rows] = np.minimum(low[rows], ends[0])
+            high[rows] = np.maximum(high[rows], ends[1])
+        return low, high
+
+    def columns(self, days: Sequence[int]) -> list[int]:
+        """Return where some days stand among the ends of the intervals."""
+        known = self.days.tolist()
+        return [known.index(day) for day in days]
 
 
-def outcomes_of(fleet: Fleet, rows: Ints) -> Outcomes:
+def outcomes_of(fleet: Fleet, rows: Ints, *, until_s: int | None = None) -> Outcomes:
     """Return when the components of some rows failed, and for how long they were followed.
 
     A preventive replacement ends the following, and so does the end of the record.
+
+    Parameters
+    ----------
+    until_s
+        What came later is not looked at.
     """
     samples = fleet.samples
     failure, followed = np.full(len(rows), np.inf), np.empty(len(rows))
     component, when = samples.component[rows], samples.as_of_s[rows]
+    end_s = fleet.last_s if until_s is None else min(until_s, fleet.last_s)
     for c in np.unique(component):
         mine = np.flatnonzero(component == c)
         next_failure = _next(fleet.failures_s[c], when[mine])
         next_replaced = _next(fleet.replaced_s[c], when[mine])
-        failure[mine] = np.where(next_failure < next_replaced, next_failure, np.inf)
-        followed[mine] = np.minimum(next_replaced, (fleet.last_s - when[mine]) / DAY_S)
+        ends = np.minimum(next_replaced, (end_s - when[mine]) / DAY_S)
+        failure[mine] = np.where(next_failure <= ends, next_failure, np.inf)
+        followed[mine] = ends
     return Outcomes(failure, np.minimum(followed, failure))
+
+
+class AtRisk(NamedTuple):
+    """(row, interval) whether it failed in an interval, and for how much of it it counts."""
+
+    fails: npt.NDArray[np.bool_]
+    weight: Floats
+
+
+def at_risk(outcomes: Outcomes) -> AtRisk:
+    """Return what became of rows in each interval of `HORIZON_DAYS`."""
+    ends = np.array(HORIZON_DAYS, dtype=float)
+    begins = np.concatenate([[0.0], ends[:-1]])
+    failure, followed = outcomes.failure_days[:, None], outcomes.followed_days[:, None]
+    reached = (failure > begins) & (followed > begins)
+    fails = reached & (failure <= ends)
+    share = np.clip((followed - begins) / (ends - begins), 0.0, 1.0)
+    return AtRisk(fails, np.where(fails, 1.0, share) * reached)
 
 
 def _next(times: Ints, when: Ints) -> Floats:
@@ -71,27 +141,3 @@ def _next(times: Ints, when: Ints) -> Floats:
     following = np.searchsorted(times, when, side="right")
     padded = np.append(times.astype(float), np.inf)
     return np.asarray((padded[following] - when) / DAY_S)
-
-
-def fit_horizons(log_odds: Floats, outcomes: Outcomes, span_days: int) -> HorizonCurve:
-    """Return the hazards that suit some rows.
-
-    Parameters
-    ----------
-    log_odds
-        (row,) of the model, whose own window of *span_days* they are about: few failures leave the
-        hazards where an even spread of it would put them.
-    """
-    days = np.array(HORIZON_DAYS, dtype=np.int64)
-    begins = np.concatenate([[0], days[:-1]])
-    found = np.empty((len(days), 2))
-    for k, (begin, end) in enumerate(zip(begins, days, strict=True)):
-        at_risk = outcomes.failure_days > begin
-        fails = at_risk & (outcomes.failure_days <= end)
-        known = fails | (at_risk & (outcomes.followed_days >= end))
-        shift = np.log((end - begin) / span_days)
-        found[k] = fit_sigmoid(
-            log_odds[known] + shift, fails[known].astype(float), np.ones(int(known.sum())), tie=2.0
-        )
-        found[k, 1] += found[k, 0] * shift
-    return HorizonCurve(days, found[:, 0].copy(), found[:, 1].copy())

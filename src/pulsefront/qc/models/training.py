@@ -298,6 +298,9 @@ def fit_sigmoid(
     total: npt.NDArray[np.float64],
     tie: float,
     start: npt.NDArray[np.float64] | None = None,
+    *,
+    slope_tie: float = 1.0,
+    centre: float = 0.0,
 ) -> npt.NDArray[np.float64]:
     """Return (slope, intercept) of binned log-odds, slope not below 0.
 
@@ -305,21 +308,25 @@ def fit_sigmoid(
     ----------
     failed, total
         (bin,) how many rows failed, and how many there are.
-    tie
-        One over the variance of the intercept about 0 that is expected beforehand; the slope's is
-        1, about 1.
+    tie, slope_tie
+        One over the variance that is expected beforehand, of the slope about 1 and of what is
+        added at *centre* about 0.
+    centre
+        The log-odds that a slope turns about.
     """
     from scipy.optimize import minimize
     from scipy.special import expit, log_expit
 
     def loss(p: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        x = p[0] * score + p[1]
+        x = p[0] * (score - centre) + centre + p[1]
         value = -(failed @ log_expit(x) + (total - failed) @ log_expit(-x))
         residual = total * expit(x) - failed
-        prior = 0.5 * (p[0] - 1.0) ** 2 + 0.5 * tie * p[1] ** 2
-        gradient = np.array([residual @ score + p[0] - 1.0, residual.sum() + tie * p[1]])
+        away = slope_tie * (p[0] - 1.0)
+        prior = 0.5 * away * (p[0] - 1.0) + 0.5 * tie * p[1] ** 2
+        gradient = np.array([residual @ (score - centre) + away, residual.sum() + tie * p[1]])
         return float(value + prior), gradient
 
     first = np.array([1.0, 0.0]) if start is None else start
     found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0.0, 10.0), (-60.0, 60.0)])
-    return np.asarray(found.x)
+    slope, added = found.x
+    return np.array([slope, added + centre - slope * centre])

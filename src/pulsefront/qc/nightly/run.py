@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.features.daily import UnitFeatures
+from pulsefront.qc.models.horizons import CURVE_DAYS
 from pulsefront.qc.nightly.checkpoints import UnitCheckpoint
 
 __all__ = ["SCORE_COLUMNS", "Decision", "ScoreRow", "ScoreRun"]
@@ -20,7 +21,9 @@ Decision = Literal["alert", "watch", "no alert", "no decision"]
 class ScoreRow:
     """The score of one component, as in the score table.
 
-    The probability and the ends of its interval are None where there is no decision.
+    The probability is that of a failure in the model's window, after the lead. ``within_7_days``
+    and so on are the chance to fail from now on up to then, of a model that tells it. All are None
+    where there is no decision.
     """
 
     run_id: str
@@ -36,6 +39,28 @@ class ScoreRow:
     reasons: str
     model_hash: str
     data_hash: str
+    within_7_days: float | None = None
+    within_7_days_low: float | None = None
+    within_7_days_high: float | None = None
+    within_14_days: float | None = None
+    within_14_days_low: float | None = None
+    within_14_days_high: float | None = None
+    within_28_days: float | None = None
+    within_28_days_low: float | None = None
+    within_28_days_high: float | None = None
+    within_60_days: float | None = None
+    within_60_days_low: float | None = None
+    within_60_days_high: float | None = None
+
+    @property
+    def ahead(self) -> dict[int, tuple[float, float, float]]:
+        """By days ahead, the chance to fail within them and the ends of its interval."""
+        columns = vars(self)
+        found = {
+            days: tuple(columns[f"within_{days}_days{end}"] for end in ("", "_low", "_high"))
+            for days in CURVE_DAYS
+        }
+        return {days: three for days, three in found.items() if None not in three}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the columns by name."""

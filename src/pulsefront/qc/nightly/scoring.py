@@ -11,9 +11,11 @@ from pulsefront.files import hash_json
 from pulsefront.qc.features.drift import watched_tests
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.models.decide import explain, no_decision_reasons
+from pulsefront.qc.models.horizons import CURVE_DAYS
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.nightly.reading import Night
 from pulsefront.qc.nightly.run import Decision, ScoreRow, ScoreRun
+from pulsefront.qc.store.schema import CURVE_COLUMNS
 
 __all__ = ["score_samples", "threshold_of"]
 
@@ -60,6 +62,7 @@ def score_samples(
     log_odds = model.estimator.log_odds(samples.values)
     probability = model.calibration.probability(log_odds)
     low, high = model.calibration.interval(log_odds, confidence)
+    ahead = _ahead(model, log_odds)
     words = explain(model.estimator, samples.values, model.typical, model.schema.names)
     watched = watched_tests(samples.values, model.schema)
     data_hash = hash_json(night.hashes)
@@ -72,7 +75,7 @@ def score_samples(
         decision = _decision(refused=bool(refused), alert=alert, watch=bool(watched[k]))
         drifting = [f"{test} drifting slowly" for test in watched[k]]
         because = [*(drifting if decision == "watch" else []), *words[k]]
-        three = _three(probability[k], low[k], high[k]) if not refused else (None, None, None)
+        three = _rounded(probability[k], low[k], high[k]) if not refused else (None, None, None)
         rows.append(
             ScoreRow(
                 run_id=run_id,
@@ -88,6 +91,7 @@ def score_samples(
                 reasons=refused or "; ".join(because) or "nothing unusual",
                 model_hash=model.file_hash,
                 data_hash=data_hash,
+                **({} if refused else ahead[k]),
             )
         )
     return ScoreRun(
@@ -112,13 +116,24 @@ def score_samples(
     )
 
 
+def _ahead(model: FailureModel, log_odds: npt.NDArray[np.float64]) -> list[dict[str, float]]:
+    """Return the columns of each row that tell the chance to fail by days ahead."""
+    curve = model.horizons
+    if curve is None:
+        return [{} for _ in log_odds]
+    columns = curve.columns(CURVE_DAYS)
+    told = (curve.probability(log_odds), *curve.interval(log_odds, model.training.confidence))
+    stacked = np.stack([each[:, columns] for each in told], axis=2).reshape(len(log_odds), -1)
+    return [dict(zip(CURVE_COLUMNS, _rounded(*row), strict=True)) for row in stacked.tolist()]
+
+
 def _decision(*, refused: bool, alert: bool, watch: bool) -> Decision:
     if refused:
         return "no decision"
     return "alert" if alert else "watch" if watch else "no alert"
 
 
-def _three(*probabilities: float) -> tuple[float, ...]:
+def _rounded(*probabilities: float) -> tuple[float, ...]:
     return tuple(round(float(p), _DIGITS) for p in probabilities)
 
 

@@ -81,7 +81,14 @@ def _to_version_5(connection: sa.Connection) -> None:
     fill_score_runs(connection)
 
 
-_STEPS = {1: _to_version_2, 2: _to_version_3, 3: _to_version_4, 4: _to_version_5}
+def _to_version_6(connection: sa.Connection) -> None:
+    """Make room for the chance to fail by days ahead; scores so far stay without it."""
+    _add_columns(connection, schema.score, schema.CURVE_COLUMNS)
+
+
+_STEPS = {
+    1: _to_version_2, 2: _to_version_3, 3: _to_version_4, 4: _to_version_5, 5: _to_version_6,
+}  # fmt: skip
 
 
 def is_current(connection: sa.Connection) -> bool:

@@ -24,6 +24,7 @@ from pulsefront.qc.store.ledger_tables import (
 from pulsefront.qc.store.tables import Text, Time, metadata, text, time
 
 __all__ = [
+    "CURVE_COLUMNS",
     "SCHEMA_VERSION",
     "arrival",
     "checkpoint",
@@ -46,9 +47,14 @@ __all__ = [
     "unit_version",
 ]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer))
+
+CURVE_COLUMNS = tuple(
+    f"within_{days}_days{end}" for days in (7, 14, 28, 60) for end in ("", "_low", "_high")
+)
+"""Of a score: the chance to fail within so many days, from its day on, and its interval."""
 
 _UNIT_TEXTS = ("site", "modality", "vendor", "model", "serial")
 
@@ -163,6 +169,8 @@ score = sa.Table(
     sa.Column("reasons", Text, nullable=False),
     sa.Column("model_hash", Text, nullable=False),
     sa.Column("data_hash", Text, nullable=False),
+    # NULL where there is no decision, and of scores and models that are older than the columns.
+    *(sa.Column(name, sa.Float) for name in CURVE_COLUMNS),
 )
 
 # Where the nightly job may take up a unit's history: a cache, made anew wherever it does not fit.

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.pages.night.data import LimitSpan
 from pulsefront.qc.pages.night.packing import QUARTER_S, pack, packed_night
 from strategies_night import AS_OF, chart, history, page, part, unit, unpack
@@ -76,6 +77,17 @@ def test_components_far_from_an_alert_are_told_without_reasons():
     packed = packed_night(page(unit("A", *parts)))
     told = [packed["words"][entry[3]] for entry in packed["units"][0]["parts"]]
     assert [bool(reasons) for reasons in told] == [True, True, True, False, False, True]
+
+
+def test_what_lies_ahead_is_told_of_components_that_matter():
+    ahead = tuple(Interval(p, p / 2, 2 * p, 0.95) for p in (0.01, 0.02, 0.04, 0.08))
+    parts = [part(component=f"block{k}", ahead=ahead if k else ()) for k in range(5)]
+    packed = packed_night(page(unit("A", *parts)))
+    assert packed["ahead"] == (7, 14, 28, 60)
+    told = [entry[6] for entry in packed["units"][0]["parts"]]
+    assert told[0] is None
+    assert told[1][0] == [0.01, 0.005, 0.02]
+    assert [len(each) if each else 0 for each in told] == [0, 4, 4, 0, 0]
 
 
 def test_past_nights_without_decision_are_left_out():

@@ -199,6 +199,7 @@ def _components(
             _probability(row, confidence),
             alerts.get((unit_id, row.component_id)),
             history.get((unit_id, row.component_id), ()),
+            tuple(Interval(*three, confidence) for three in row.ahead.values()),
         )
         for row in rows
     ]

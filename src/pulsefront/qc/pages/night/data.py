@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.alerts.records import AlertState
+from pulsefront.qc.models.horizons import CURVE_DAYS
 from pulsefront.qc.nightly.run import Decision
 from pulsefront.qc.times import DAY_S
 
@@ -80,7 +81,11 @@ class NightScore:
 
 @dataclass(frozen=True)
 class ComponentNight:
-    """The score of a component; an empty name stands for the whole scanner."""
+    """The score of a component; an empty name stands for the whole scanner.
+
+    ``ahead`` is the chance to fail within so many days, of each of `NightPage.ahead_days`; empty
+    where the score does not tell it.
+    """
 
     component_id: str
     decision: Decision
@@ -88,6 +93,7 @@ class ComponentNight:
     probability: Interval | None = None
     alert: AlertNight | None = None
     history: tuple[NightScore, ...] = ()
+    ahead: tuple[Interval, ...] = ()
 
     @property
     def name(self) -> str:
@@ -274,7 +280,7 @@ class ModelPanel:
 class NightPage:
     """All of the page. Units come by risk, the first one first.
 
-    ``db`` names the store on a command line.
+    ``db`` names the store on a command line, ``ahead_days`` the days ahead that scores tell of.
     """
 
     as_of_s: int
@@ -288,6 +294,7 @@ class NightPage:
     closed: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     db: str = ""
+    ahead_days: tuple[int, ...] = CURVE_DAYS
 
     @cached_property
     def components(self) -> tuple[tuple[UnitNight, ComponentNight], ...]:

@@ -61,6 +61,7 @@ def packed_night(page: NightPage) -> dict[str, Any]:
         "tests": tests.entries,
         "words": words.entries,
         "units": units,
+        "ahead": page.ahead_days,
         "report": page.command("report"),
     }
 
@@ -97,7 +98,7 @@ def _unit(unit: UnitNight, tests: _Table, words: _Table, start_s: int) -> dict[s
 
 
 def _part(part: ComponentNight, words: _Table, start_s: int, place: int) -> list[Any]:
-    """Return a component; one far down and far from any alert is told without its reasons."""
+    """Return a component; one far down and far from any alert is told without reasons and curve."""
     p, alert = part.probability, part.alert
     told = place < _REASONS or part.decision != "no alert"
     return [
@@ -115,6 +116,9 @@ def _part(part: ComponentNight, words: _Table, start_s: int, place: int) -> list
             alert.why,
         ],
         _history(part, start_s),
+        [[_share(v) for v in (c.value, c.low, c.high)] for c in part.ahead]
+        if told and part.ahead
+        else None,
     ]
 
 

@@ -34,7 +34,16 @@ __all__ = ["SHOWN_AT_FIRST", "render_night"]
 SHOWN_AT_FIRST = 100
 """Rows laid out at first: more come on demand, and searching looks through all."""
 
-_SCRIPTS = ("unpack.js", "drawing.js", "chart.js", "scores.js", "drawer.js", "table.js", "start.js")
+_SCRIPTS = (
+    "unpack.js",
+    "drawing.js",
+    "chart.js",
+    "scores.js",
+    "ahead.js",
+    "drawer.js",
+    "table.js",
+    "start.js",
+)
 
 
 @dataclass(frozen=True)
