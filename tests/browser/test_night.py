@@ -182,7 +182,9 @@ def test_drawer_tells_components_alerts_services_and_what_is_left_out(shown):
     assert "calibration service" in text
     assert "5 further components, none above 0.2 %" in text
     assert "5 further series" in text
-    assert len(shown.texts("dialog figure.chart")) == 4 + 2  # charts, and scores of two parts
+    assert (
+        len(shown.texts("dialog figure.chart")) == 4 + 2 + 1
+    )  # charts, scores of two parts, one curve
 
 
 def test_scanner_that_failed_or_has_no_chart_opens_all_the_same(shown):

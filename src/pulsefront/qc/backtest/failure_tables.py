@@ -30,7 +30,7 @@ from pulsefront.qc.records import (
 )
 from pulsefront.qc.times import DAY_S, find_zone
 
-__all__ = ["FailureTables", "UnitFrames", "histories_of_tables", "read_tables"]
+__all__ = ["FailureTables", "MachineRecords", "histories_of_tables", "read_tables"]
 
 Times = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.object_]
@@ -118,7 +118,7 @@ class FailureTables(FrozenModel):
 
 
 @dataclass(frozen=True)
-class UnitFrames:
+class MachineRecords:
     """Records of one machine, in the columns that `history_from_frames` takes."""
 
     units: pd.DataFrame
@@ -142,7 +142,7 @@ def histories_of_tables(plan: FailureTables, folder: Path) -> list[UnitHistory]:
     ]
 
 
-def read_tables(plan: FailureTables, folder: Path) -> Iterator[UnitFrames]:
+def read_tables(plan: FailureTables, folder: Path) -> Iterator[MachineRecords]:
     """Yield the records of every machine that has readings, by name; as `histories_of_tables`."""
     tables = _Tables(plan, folder)
     readings = pd.concat([tables.readings(each) for each in plan.readings], ignore_index=True)
@@ -165,7 +165,7 @@ def read_tables(plan: FailureTables, folder: Path) -> Iterator[UnitFrames]:
     repairs = _by_unit(replaced, ("component",))
     failed = _by_unit([failures], ("component",))
     for unit_id, rows in by_unit.items():
-        yield UnitFrames(
+        yield MachineRecords(
             _unit(unit_id, machines.get(unit_id, _Known("", None)), first_s),
             _measurements(unit_id, rows),
             _events(unit_id, events.get(unit_id)),

@@ -87,7 +87,7 @@ function chartGroups(unit) {
   return order.flatMap((component) => {
     const part = names.get(component);
     const figures = charts.filter((chart) => chart.component === component).map((chart) => controlChart(chart, unit.marks));
-    if (part && part[6]) figures.unshift(aheadChart(part));
+    if (part && part[6]) figures.push(aheadChart(part));
     if (part && part[5]) figures.unshift(scoreChart(part, unit.marks));
     return [make("h3", {}, partName(component)), make("div", { class: "charts" }, ...figures)];
   });
