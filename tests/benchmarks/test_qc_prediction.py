@@ -1,10 +1,11 @@
 """What failure prediction finds beside an EWMA chart, on simulated fleets of fresh seeds.
 
 No choice was made on these seeds: neither the prior model (fleets of seeds 1 to 120) nor any
-setting has seen them. ``PULSEFRONT_FLEETS`` says how many large and harsh fleets are run, and a
-tenth of how many small ones: 2 if it is not set; ``PULSEFRONT_FIRST_SEED`` where they begin. The
-full judgement, 10, takes hours on two processors. Run it with ``make bench``, or this file alone
-with ``-s`` to see each fleet.
+setting has seen them. ``PULSEFRONT_FLEETS`` says how many large and harsh fleets are run, 2 if it
+is not set, beside ten times as many small ones; ``PULSEFRONT_FIRST_SEED`` where they begin. The
+full judgement, 10, takes hours on two processors. Sums of fewer fleets scatter more than the claims
+are wide: there only the upper end of the interval is held to the claim. Run it with ``make bench``,
+or this file alone with ``-s`` to see each fleet.
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ _TREES = {
 }  # fmt: skip
 _YEARS = 4.0
 # Fleets of 40 simulated kinds lay 0.14 and 0.1 apart beyond what chance moves them; what is real
-# differs more than what one simulation draws. The years after a history lay 0.25 from it.
+# differs more than what one simulation draws. How far later years drift from a history is a choice
+# of ours, and no measured figure.
 _FLEETS = {"deviation": 0.5, "slope_deviation": 0.5, "own": 0.5, "own_slope": 0.3, "drift": 0.25}
 
 
