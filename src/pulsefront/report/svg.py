@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import re
 from html import escape
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["PALETTE", "SERIES", "svg_of"]
 
@@ -50,6 +51,8 @@ def svg_of(figure: Figure, alt: str, *, prefix: str = "") -> str:
     prefix
         Put before every identifier, so that several figures share a page.
     """
+    import matplotlib as mpl  # half a second, which pages without figures need not wait for
+
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "pulsefront"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""The right to say no, and reasons in words."""
+"""The right to say no, and features in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pulsefront.qc.features.drift import watched_tests
-from pulsefront.qc.models.decide import explain, no_decision_reasons, phrase
+from pulsefront.qc.models.decide import no_decision_reasons, phrase
 from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.models.folds import BacktestSettings
 from strategies_qc import tiny_samples
@@ -104,18 +104,6 @@ def test_stale_qc_and_values_outside_the_training_range_are_refused(model):
     strange[:, column("unit sensitivity:level_mean")] = 40.0
     found = no_decision_reasons(replace(some, values=strange), model.guard, model.schema, columns)
     assert all("outside the training range: unit sensitivity" in text for text in found)
-
-
-def test_reasons_name_what_was_changed(model):
-    samples = tiny_samples().samples
-    column = model.schema.column
-    module = ~np.isnan(samples.values[:, column("photopeak_kev:slope")])
-    values = samples.values[np.flatnonzero(module)[:5]].copy()
-    for name in ("slope", "ewma", "level_mean", "neighbour", "peer"):
-        values[:, column(f"photopeak_kev:{name}")] = 4.0
-    for words in explain(model.estimator, values, model.typical, model.schema.names):
-        assert any("photopeak kev" in text for text in words)
-        assert len(words) <= 3
 
 
 def test_every_feature_has_its_words(model):

@@ -1,8 +1,7 @@
-"""The right to say no, and reasons in words."""
+"""The right to say no, and features in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,8 @@ import numpy.typing as npt
 
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.features.schema import AGES, FeatureSchema
-from pulsefront.qc.models.estimators import Estimator
 
-__all__ = ["LEAST_RECORDS", "Guard", "explain", "fit_guard", "no_decision_reasons", "phrase"]
+__all__ = ["LEAST_RECORDS", "Guard", "fit_guard", "no_decision_reasons", "phrase"]
 
 _RANGE_MARGIN = 0.5
 _LEAST_HIGH_MARGIN = {
@@ -215,38 +213,3 @@ def _software_reasons(
     young = rows[samples.records[rows] < _LEAST_FOR_STEP]
     texts[young] = "unknown software version: too few readings since to compare"
     return texts
-
-
-def explain(
-    estimator: Estimator,
-    values: npt.NDArray[np.float32],
-    typical: npt.NDArray[np.float32],
-    names: Sequence[str],
-    *,
-    most: int = 3,
-) -> list[list[str]]:
-    """Return for each row what raises its log-odds most, in words.
-
-    Each feature that the model looks at is set to its typical value, one at a time; how much the
-    log-odds sink is its share (occlusion). Features that lower the log-odds are not named, nor are
-    those that are missing or typical, which most are: only the other rows are asked again.
-    """
-    base = estimator.log_odds(values)
-    columns = estimator.columns
-    sunk = np.zeros((len(values), len(columns)))
-    for k, column in enumerate(columns):
-        seen = values[:, column]
-        rows = np.flatnonzero(~np.isnan(seen) & (seen != typical[column]))
-        if rows.size:
-            changed = values[rows]
-            changed[:, column] = typical[column]
-            sunk[rows, k] = base[rows] - estimator.log_odds(changed)
-    order = np.argsort(-sunk, axis=1, kind="stable")[:, :most]
-    return [
-        [
-            phrase(names[columns[k]], float(values[row, columns[k]]))
-            for k in order[row]
-            if sunk[row, k] > 0.05
-        ]
-        for row in range(len(values))
-    ]

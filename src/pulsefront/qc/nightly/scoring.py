@@ -10,9 +10,10 @@ from pulsefront.errors import ConfigError
 from pulsefront.files import hash_json
 from pulsefront.qc.features.drift import watched_tests
 from pulsefront.qc.features.samples import Samples
-from pulsefront.qc.models.decide import explain, no_decision_reasons
+from pulsefront.qc.models.decide import no_decision_reasons
 from pulsefront.qc.models.horizons import CURVE_DAYS
 from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.occlusion import explain
 from pulsefront.qc.nightly.reading import Night
 from pulsefront.qc.nightly.run import Decision, ScoreRow, ScoreRun
 from pulsefront.qc.store.schema import CURVE_COLUMNS
