@@ -46,9 +46,13 @@ def fill_counts(
     for name in schema.codes:
         found = code == name
         _fill_code(values, f"unit {name}", known[found], as_of_s, schema)
+        # Most components never had such an event: all are told so at once, the others anew.
+        _fill_code(values, name, known[:0], as_of_s, schema)
+        owners = set(owner[found])
         for c, component in enumerate(components):
-            mine = known[found & (owner == component)]
-            _fill_code(values[c : c + 1], name, mine, as_of_s, schema)
+            if component in owners:
+                mine = known[found & (owner == component)]
+                _fill_code(values[c : c + 1], name, mine, as_of_s, schema)
 
 
 def _fill_code(
