@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -18,6 +19,7 @@ from pulsefront.hdf5 import atomic_hdf5
 # process goes on after each failure, and its end is what is tested.
 FILLING = """
 import resource, sys
+from collections.abc import Iterator
 from pathlib import Path
 import numpy as np
 from pulsefront.detector import load_detector
@@ -76,6 +78,15 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["a.h5"]
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Take Ctrl-C as Python does: what a shell starts in the background begins by ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 def test_ctrl_c_inside_hdf5_is_put_off_until_it_has_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
