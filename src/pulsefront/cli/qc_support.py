@@ -140,7 +140,8 @@ def history_of_simulation(
 
 def history_of_tables(tables: Path, mapping: Path, target: Target, daily_from: float) -> History:
     """Return what the tables in a folder, or the one of a file, tell by a mapping."""
-    from pulsefront.qc.backtest.failure_tables import FailureTables, histories_of_tables
+    from pulsefront.qc.backtest.failure_mapping import FailureTables
+    from pulsefront.qc.backtest.failure_tables import histories_of_tables
     from pulsefront.qc.features.samples import build_fleet
 
     plan = FailureTables.from_toml(mapping)

@@ -14,11 +14,8 @@ from typer.testing import CliRunner
 from pulsefront.cli.main import app
 from pulsefront.config import validate
 from pulsefront.errors import ConfigError, QCDataError
-from pulsefront.qc.backtest.failure_tables import (
-    FailureTables,
-    histories_of_tables,
-    read_tables,
-)
+from pulsefront.qc.backtest.failure_mapping import FailureTables
+from pulsefront.qc.backtest.failure_tables import histories_of_tables, read_tables
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.simulate.telemetry import TelemetrySettings, simulate_machines

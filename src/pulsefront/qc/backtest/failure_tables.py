@@ -1,4 +1,4 @@
-"""Tables of machine failures of any origin, read by a mapping: what `qc backtest --mapping` takes.
+"""Tables of machine failures of any origin as histories: what `qc backtest --mapping` takes.
 
 Three shapes are known, and mixtures of them: separate files of readings, errors, replacements,
 failures and machines; one wide table, a column a reading, with a column that says that it failed;
@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, model_validator
 
-from pulsefront.config import FrozenModel
 from pulsefront.errors import QCDataError
+from pulsefront.qc.backtest.failure_mapping import FailureTables
+from pulsefront.qc.backtest.failure_rows import KnownMachine, TableRows
 from pulsefront.qc.features.history import UnitHistory, history_from_frames
 from pulsefront.qc.records import (
     EVENT_COLUMNS,
@@ -28,93 +26,12 @@ from pulsefront.qc.records import (
     UNIT_COLUMNS,
     frame_of,
 )
-from pulsefront.qc.times import DAY_S, find_zone
+from pulsefront.qc.times import DAY_S
 
-__all__ = ["FailureTables", "MachineRecords", "histories_of_tables", "read_tables"]
-
-Times = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
+__all__ = ["MachineRecords", "histories_of_tables", "read_tables"]
 
 _YEAR_S = 365.25 * DAY_S
-_STEP_S = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": float(DAY_S)}
-_ZERO_S = 946_684_800  # 2000-01-01: where times that are only counted begin
 _SAME_S = DAY_S  # a replacement so near to a failure of its component is that failure's
-_TRUE = {"1", "1.0", "true", "yes", "y", "failed", "failure"}
-_FALSE = {"0", "0.0", "false", "no", "n", "", "nan", "none"}
-
-
-class _Table(FrozenModel):
-    """A file, and its columns with the name of the machine and the time.
-
-    *component* is the column that names the part; the whole machine if left out.
-    """
-
-    file: str
-    unit: str
-    time: str
-    component: str = ""
-
-
-class ReadingTable(_Table):
-    """Readings: columns of their own, named in *values*; or a row each, named by column *test*."""
-
-    values: tuple[str, ...] = ()
-    test: str = ""
-    value: str = ""
-
-    @model_validator(mode="after")
-    def _one_shape(self) -> Self:
-        if bool(self.values) == bool(self.test and self.value):
-            raise ValueError("give values, the columns of readings, or test and value")
-        return self
-
-
-class ErrorTable(_Table):
-    """Error events; *code* is the column that names them."""
-
-    code: str
-
-
-class FailureTable(_Table):
-    """Failures: every row is one, or the first of each run of rows where column *flag* says so."""
-
-    flag: str = ""
-
-
-class MachineTable(FrozenModel):
-    """What is known of each machine: columns with its model and its age in years at the start."""
-
-    file: str
-    unit: str
-    model: str = ""
-    age_years: str = ""
-
-
-class FailureTables(FrozenModel):
-    """A mapping file.
-
-    Attributes
-    ----------
-    timezone
-        Of times that do not name theirs.
-    time_format
-        As strptime has it, where times are not ISO 8601.
-    time_unit
-        Where times are numbers: what they count. They then begin in the year 2000.
-    readings, errors, replacements, failures, machines
-        Where they stand. A replacement within a day of a failure of the same component is its
-        repair; any other is preventive.
-    """
-
-    name: str = "failure tables"
-    timezone: str = "UTC"
-    time_format: str = ""
-    time_unit: Literal["", "seconds", "minutes", "hours", "days"] = ""
-    readings: tuple[ReadingTable, ...] = Field(min_length=1)
-    failures: tuple[FailureTable, ...] = Field(min_length=1)
-    errors: tuple[ErrorTable, ...] = ()
-    replacements: tuple[_Table, ...] = ()
-    machines: MachineTable | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +61,7 @@ def histories_of_tables(plan: FailureTables, folder: Path) -> list[UnitHistory]:
 
 def read_tables(plan: FailureTables, folder: Path) -> Iterator[MachineRecords]:
     """Yield the records of every machine that has readings, by name; as `histories_of_tables`."""
-    tables = _Tables(plan, folder)
+    tables = TableRows(plan, folder)
     readings = pd.concat([tables.readings(each) for each in plan.readings], ignore_index=True)
     failures = pd.concat([tables.failures(each) for each in plan.failures], ignore_index=True)
     errors = [tables.errors(each) for each in plan.errors]
@@ -166,7 +83,7 @@ def read_tables(plan: FailureTables, folder: Path) -> Iterator[MachineRecords]:
     failed = _by_unit([failures], ("component",))
     for unit_id, rows in by_unit.items():
         yield MachineRecords(
-            _unit(unit_id, machines.get(unit_id, _Known("", None)), first_s),
+            _unit(unit_id, machines.get(unit_id, KnownMachine("", None)), first_s),
             _measurements(unit_id, rows),
             _events(unit_id, events.get(unit_id)),
             _services(unit_id, failed.get(unit_id), repairs.get(unit_id)),
@@ -181,145 +98,7 @@ def _by_unit(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> dict[str
     return {str(name): rows for name, rows in whole.groupby("unit")}
 
 
-class _Known(NamedTuple):
-    """Of a machine: its model, and its age in years when the readings begin."""
-
-    model: str
-    age_years: float | None
-
-
-class _Tables:
-    """Reads the files of a mapping, each once."""
-
-    def __init__(self, plan: FailureTables, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
-        self.zone = find_zone(plan.timezone)
-        self._read: dict[str, pd.DataFrame] = {}
-
-    def rows(self, table: _Table) -> pd.DataFrame:
-        """Return unit, time and component of every row."""
-        return pd.DataFrame(
-            {
-                "unit": self.texts(table.file, table.unit),
-                "time": self.times(table.file, table.time),
-                "component": self.texts(table.file, table.component) if table.component else "",
-            }
-        )
-
-    def readings(self, table: ReadingTable) -> pd.DataFrame:
-        """Return a row a reading: unit, time, component, test and value; empty cells are none."""
-        rows = self.rows(table)
-        if table.test:
-            rows["test"] = self.texts(table.file, table.test)
-            rows["value"] = self.numbers(table.file, table.value)
-            return rows[rows["value"].notna()]
-        parts = []
-        for name in table.values:
-            value = self.numbers(table.file, name)
-            parts.append(rows.assign(test=name, value=value)[~np.isnan(value)])
-        return pd.concat(parts, ignore_index=True)
-
-    def errors(self, table: ErrorTable) -> pd.DataFrame:
-        """Return unit, time, component and code of every error."""
-        return self.rows(table).assign(code=self.texts(table.file, table.code))
-
-    def failures(self, table: FailureTable) -> pd.DataFrame:
-        """Return unit, time and component of every failure."""
-        rows = self.rows(table)
-        if not table.flag:
-            return rows
-        flags = np.array([t.strip().lower() for t in self.texts(table.file, table.flag)])
-        unknown = np.flatnonzero(~np.isin(flags, [*_TRUE, *_FALSE]))
-        if len(unknown):
-            raise self._bad(table.file, table.flag, unknown[0], "says neither yes nor no",
-                            "give a column of 0 and 1, or of yes and no")  # fmt: skip
-        rows["failed"] = np.isin(flags, list(_TRUE))
-        rows = rows.sort_values(["unit", "component", "time"], kind="stable")
-        before = rows.groupby(["unit", "component"])["failed"].shift(fill_value=False)
-        return rows[rows["failed"] & ~before].drop(columns="failed")
-
-    def machines(self, table: MachineTable | None) -> dict[str, _Known]:
-        """Return what is known of each machine."""
-        if table is None:
-            return {}
-        names = self.texts(table.file, table.unit)
-        models = self.texts(table.file, table.model) if table.model else [""] * len(names)
-        ages: list[float | None] = [None] * len(names)
-        if table.age_years:
-            given = self.numbers(table.file, table.age_years).tolist()
-            ages = [None if np.isnan(age) else age for age in given]
-        return {name: _Known(*known) for name, *known in zip(names, models, ages, strict=True)}
-
-    def texts(self, file: str, column: str) -> Texts:
-        return self._column(file, column).fillna("").astype(str).to_numpy(dtype=object)
-
-    def numbers(self, file: str, column: str) -> npt.NDArray[np.float64]:
-        given = self._column(file, column)
-        found = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
-        wrong = np.flatnonzero(np.isnan(found) & given.notna().to_numpy())
-        if len(wrong):
-            raise self._bad(file, column, wrong[0], "is no number", "leave the column out")
-        return found
-
-    def times(self, file: str, column: str) -> Times:
-        """Return seconds since 1970 UTC."""
-        plan = self.plan
-        if plan.time_unit:
-            counted = self.numbers(file, column)
-            if np.isnan(counted).any():
-                raise self._bad(file, column, int(np.isnan(counted).argmax()), "is no time", "")
-            return np.asarray(_ZERO_S + np.round(counted * _STEP_S[plan.time_unit]), np.int64)
-        given = self._column(file, column)
-        if pd.api.types.is_numeric_dtype(given):
-            raise self._bad(file, column, 0, "is a number, not a date",
-                            'say what it counts, as in time_unit = "hours"')  # fmt: skip
-        how = plan.time_format or "ISO8601"
-        found = pd.to_datetime(given, format=how, errors="coerce")
-        if found.isna().any():
-            raise self._bad(file, column, int(found.isna().to_numpy().argmax()),
-                            f"is no time in the form {how}", "give time_format")  # fmt: skip
-        if found.dt.tz is None:
-            # An hour that the clock showed twice is the first one, one that it skipped the next.
-            found = found.dt.tz_localize(
-                self.zone, ambiguous=np.ones(len(found), dtype=bool), nonexistent="shift_forward"
-            )
-        return found.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype(
-            "datetime64[s]"
-        ).astype(np.int64)  # fmt: skip
-
-    def _column(self, file: str, column: str) -> pd.Series:
-        if file not in self._read:
-            self._read[file] = self._table(file)
-        table = self._read[file]
-        if column not in table.columns:
-            raise QCDataError(
-                "has no such column", file=self.folder / file, field=column,
-                remedy=f"name one of {', '.join(map(str, table.columns[:12]))} in the mapping",
-            )  # fmt: skip
-        return table[column]
-
-    def _table(self, file: str) -> pd.DataFrame:
-        path = self.folder / file
-        try:
-            table = pd.read_csv(path, skipinitialspace=True, encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise QCDataError(
-                f"cannot be read: {error}", file=path,
-                remedy="give the folder with the files that the mapping names",
-            ) from None  # fmt: skip
-        if table.empty:
-            raise QCDataError("has no rows", file=path)
-        return table
-
-    def _bad(self, file: str, column: str, row: int, problem: str, remedy: str) -> QCDataError:
-        value = self._read[file][column].iloc[row]
-        return QCDataError(
-            f"line {row + 2} {problem}", file=self.folder / file, field=column, value=value,
-            remedy=remedy or None,
-        )  # fmt: skip
-
-
-def _unit(unit_id: str, known: _Known, first_s: int) -> pd.DataFrame:
+def _unit(unit_id: str, known: KnownMachine, first_s: int) -> pd.DataFrame:
     age = known.age_years
     installed_s = 0 if age is None else round(first_s - age * _YEAR_S)
     content = {
