@@ -154,7 +154,7 @@ def backtest(
     )
     target = Target(lead_days, horizon_days)
     if mapping is not None:
-        history = history_of_tables(Path(public), mapping, target, settings.train_until)
+        history = history_of_tables(Path(public), mapping, target)
     elif fleet:
         history = history_of_simulation(fleet, fleet_seed, target, settings.train_until)
     else:

@@ -138,16 +138,15 @@ def history_of_simulation(
     return History(fleet, f"simulated fleet {settings.name!r}, seed {settings.seed}", truth)
 
 
-def history_of_tables(tables: Path, mapping: Path, target: Target, daily_from: float) -> History:
+def history_of_tables(tables: Path, mapping: Path, target: Target) -> History:
     """Return what the tables in a folder, or the one of a file, tell by a mapping."""
+    from pulsefront.qc.backtest.failure_fleet import fleet_of_tables
     from pulsefront.qc.backtest.failure_mapping import FailureTables
-    from pulsefront.qc.backtest.failure_tables import histories_of_tables
-    from pulsefront.qc.features.samples import build_fleet
 
     plan = FailureTables.from_toml(mapping)
-    histories = histories_of_tables(plan, tables if tables.is_dir() else tables.parent)
+    folder = tables if tables.is_dir() else tables.parent
     with progress("features", "units") as report:
-        fleet = build_fleet(histories, target, daily_from=daily_from, report=report)
+        fleet = fleet_of_tables(plan, folder, target, report=report)
     return History(fleet, f"{plan.name}, not of scanners")
 
 

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pulsefront.cli.main import app
 from pulsefront.config import validate
 from pulsefront.errors import ConfigError, QCDataError
-from pulsefront.qc.backtest.failure_mapping import FailureTables
+from pulsefront.qc.backtest.failure_fleet import fleet_of_tables, hours_between_rows
+from pulsefront.qc.backtest.failure_mapping import HOURS_OF_A_DAY, FailureTables
 from pulsefront.qc.backtest.failure_tables import histories_of_tables, read_tables
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
+from pulsefront.qc.models.fit import fit_model
 from pulsefront.qc.simulate.telemetry import TelemetrySettings, simulate_machines
 from strategies_telemetry import write_public_form
 
@@ -172,6 +176,47 @@ def test_mapping_that_makes_no_sense_is_refused():
         validate(FailureTables, content, file=DOCUMENT)
 
 
+@given(st.integers(-30, 60))
+def test_hours_between_rows_divide_a_day_or_are_refused(hours):
+    content = {**tomllib.loads(EXAMPLES[1]), "every_hours": hours}
+    if hours in {0, *HOURS_OF_A_DAY}:
+        assert validate(FailureTables, content, file=DOCUMENT).every_hours == hours
+        return
+    with pytest.raises(ConfigError, match=r"every_hours.*give one of 1, 2, 3"):
+        validate(FailureTables, content, file=DOCUMENT)
+
+
+@given(st.integers(1, 90), st.integers(1, 30 * 86_400))
+def test_rows_come_as_often_as_the_horizon_asks_and_the_readings_allow(horizon, read_s):
+    hours = hours_between_rows(Target(0, horizon), read_s)
+    assert hours in HOURS_OF_A_DAY
+    assert 3 <= hours <= max(24, horizon * 6)
+    assert hours == 24 or hours * 3600 >= read_s
+    if read_s <= 3 * 3600 and horizon < 4:
+        assert hours == {1: 6, 2: 12, 3: 12}[horizon]
+
+
+def test_rows_of_hourly_readings_are_hours_and_every_row_is_learned_from(folder):
+    plan = mapping(0)
+    fleet = fleet_of_tables(plan, folder, Target(0, 1))
+    assert fleet.every_s == fleet.spacing_s == 6 * 3600
+    assert fleet.schema.hourly
+    assert "unit volt:above_3h" in fleet.schema.names
+    instants = np.unique(fleet.samples.as_of_s)
+    assert len(instants) == 4 * 120 - 4  # from the end of the first day on
+    asked = plan.model_copy(update={"every_hours": 12})
+    twice = fleet_of_tables(asked, folder, Target(0, 1))
+    assert set(np.diff(np.unique(twice.samples.as_of_s))) == {12 * 3600}
+    rare = fleet_of_tables(plan, folder, Target(2, 28))
+    assert set(np.diff(np.unique(rare.samples.as_of_s))) == {86_400}
+
+
+def test_model_of_rows_by_the_hour_is_not_for_stores(folder):
+    fleet = fleet_of_tables(mapping(0), folder, Target(0, 1))
+    with pytest.raises(QCDataError, match="cannot score a store"):
+        fit_model(fleet)
+
+
 def test_command_back_tests_tables_and_says_what_it_lacks(tmp_path, folder):
     plan = tmp_path / "map.toml"
     plan.write_text(EXAMPLES[0])
@@ -180,7 +225,7 @@ def test_command_back_tests_tables_and_says_what_it_lacks(tmp_path, folder):
     assert refused.exit_code != 0
     done = CliRunner().invoke(
         app,
-        [*words, "--public", str(folder), "--lead-days", "1", "--horizon-days", "7",
+        [*words, "--public", str(folder), "--lead-days", "0", "--horizon-days", "1",
          "--models", "ewma,prior", "--folds", "2", "--null-repeats", "0"],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

@@ -69,7 +69,7 @@ def backtest(
     scores = score_folds(fleet, settings, report=lambda done, _: report(done, steps))
     label = fleet.samples.label
     chosen, comparison = choose(fleet, scores, settings)
-    thin = scores.test & (label >= 0) & thinned(fleet.samples.as_of_s)
+    thin = scores.test & (label >= 0) & thinned(fleet.samples.as_of_s, fleet.spacing_s)
     decided = thin & (scores.no_decision == "")
     if not (label[decided] == 1).any():
         raise QCDataError(

@@ -16,7 +16,7 @@ from pulsefront.qc.backtest.failure_mapping import (
     FailureTables,
     MachineTable,
     ReadingTable,
-    RowTable,
+    TimedTable,
 )
 from pulsefront.qc.times import DAY_S, find_zone
 
@@ -46,7 +46,7 @@ class TableRows:
         self.zone = find_zone(plan.timezone)
         self._read: dict[str, pd.DataFrame] = {}
 
-    def rows(self, table: RowTable) -> pd.DataFrame:
+    def rows(self, table: TimedTable) -> pd.DataFrame:
         """Return unit, time and component of every row."""
         return pd.DataFrame(
             {

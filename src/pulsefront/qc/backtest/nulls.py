@@ -16,7 +16,7 @@ from pulsefront.evaluate.classification import roc_auc
 from pulsefront.evaluate.intervals import t_interval
 from pulsefront.qc.backtest.results import NULL_CONFIDENCE, ShamNull
 from pulsefront.qc.features.samples import Fleet, split_time
-from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
+from pulsefront.qc.models.folds import BacktestSettings, Scores, spaced, thinned
 from pulsefront.qc.models.training import train
 from pulsefront.qc.times import DAY_S
 
@@ -81,8 +81,9 @@ def sham_nulls(fleet: Fleet, settings: BacktestSettings, scores: Scores) -> dict
 def _null(fleet: Fleet, settings: BacktestSettings, scores: Scores, kind: str) -> ShamNull:
     samples = fleet.samples
     first_cut = split_time(fleet, settings.train_until) - fleet.embargo_days * DAY_S
-    early = samples.as_of_s <= first_cut  # weekly rows already
-    late = scores.test & thinned(samples.as_of_s)
+    early = samples.as_of_s <= first_cut
+    early &= spaced(samples.as_of_s, fleet.spacing_s)
+    late = scores.test & thinned(samples.as_of_s, fleet.spacing_s)
     is_whole = np.array([name == "" for _, name in fleet.components])
     whole = is_whole[samples.component].astype(np.int64)
     group = whole if kind == "swapped" else 2 * samples.unit + whole

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from pulsefront.qc.features.history import UnitHistory
-from pulsefront.qc.features.schema import WINDOWS_DAYS, FeatureSchema
+from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.times import DAY_S
 
 __all__ = [
     "days_in_use",
+    "days_since",
     "fill_ages",
     "fill_counts",
     "idle_days",
@@ -38,7 +39,7 @@ def fill_counts(
     """Fill how many events of each code became known in the last 7 and 30 days.
 
     Schemas of version 2 also have a count that forgets over 3 days, and the days since the last
-    event.
+    event; hourly ones the counts of the last day and of the last 3 days.
     """
     known = events["available_at"].to_numpy(dtype=np.int64)
     code = events["code"].to_numpy()
@@ -62,12 +63,12 @@ def _fill_code(
     as_of_s: npt.NDArray[np.int64],
     schema: FeatureSchema,
 ) -> None:
-    for days in WINDOWS_DAYS:
+    for days in schema.windows_days:
         count = _window_count(known, as_of_s, days * DAY_S)
         values[:, :, schema.column(f"{name}:{days}d")] = count
     if schema.version >= 2:
         values[:, :, schema.column(f"{name}:recent")] = _fading_count(known, as_of_s)
-        values[:, :, schema.column(f"{name}:since")] = _days_since(known, as_of_s)
+        values[:, :, schema.column(f"{name}:since")] = days_since(known, as_of_s)
 
 
 def _fading_count(
@@ -108,18 +109,16 @@ def fill_ages(
     kind, owner = services["kind"].to_numpy(), services["component_id"].to_numpy()
     whole = owner == ""
     calibrations = known[whole & (kind == "calibration")]
-    values[:, :, schema.column("days_since_calibration")] = _days_since(calibrations, as_of_s)
+    values[:, :, schema.column("days_since_calibration")] = days_since(calibrations, as_of_s)
     values[:, :, schema.column("calibrations_180d")] = _window_count(
         calibrations, as_of_s, 180 * DAY_S
     )
-    values[:, :, schema.column("days_since_service")] = _days_since(known, as_of_s)
+    values[:, :, schema.column("days_since_service")] = days_since(known, as_of_s)
     for c, component in enumerate(components):
         replaced = (owner == component) & (
             (kind == "corrective") | ((kind == "preventive") & ~whole)
         )
-        values[c, :, schema.column("days_since_replacement")] = _days_since(
-            known[replaced], as_of_s
-        )
+        values[c, :, schema.column("days_since_replacement")] = days_since(known[replaced], as_of_s)
     if schema.version >= 2:
         _fill_siblings(values, services, components, as_of_s, schema)
     day = as_of_s.astype("datetime64[s]").astype("datetime64[D]")
@@ -150,13 +149,14 @@ def _fill_siblings(
         others = known[replaced & (owner != component)]
         count = _window_count(others, as_of_s, 90 * DAY_S)
         values[c, :, schema.column("sibling_replacements_90d")] = count
-        since = _days_since(others, as_of_s)
+        since = days_since(others, as_of_s)
         values[c, :, schema.column("days_since_sibling_replacement")] = since
 
 
-def _days_since(
+def days_since(
     known: npt.NDArray[np.int64], as_of_s: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
+    """Return the days since the last of some sorted times, ten years where there is none."""
     upto = np.searchsorted(known, as_of_s, side="right")
     if not len(known):
         return np.full(len(as_of_s), _NEVER_DAYS)

@@ -25,6 +25,7 @@ from pulsefront.qc.features.trailing import (
     fresh_state,
     trailing_statistics,
 )
+from pulsefront.qc.features.windows import fill_replaced, fill_windows
 from pulsefront.qc.records import SeriesKey
 from pulsefront.qc.times import DAY_S
 
@@ -83,10 +84,13 @@ class UnitFeatures:
     events: pd.DataFrame
 
 
-def daily_as_of(first_s: int, last_s: int, *, every: int = 1) -> npt.NDArray[np.int64]:
-    """Return ends of days from the day of *first_s* to the last one not after *last_s*."""
+def daily_as_of(first_s: int, last_s: int, *, every_s: int = DAY_S) -> npt.NDArray[np.int64]:
+    """Return ends of days from the day of *first_s* to the last one not after *last_s*.
+
+    *every_s* may be a part of a day, for instants within the day too.
+    """
     start = (first_s // DAY_S + 1) * DAY_S
-    return np.arange(start, last_s + 1, every * DAY_S, dtype=np.int64)
+    return np.arange(start, last_s + 1, every_s, dtype=np.int64)
 
 
 def unit_features(
@@ -126,6 +130,9 @@ def unit_features(
         fill_names(values, str(history.unit["model"]), components, schema)
     fill_counts(values, history.events, components, as_of_s, schema)
     fill_ages(values, history, components, as_of_s, last_s, schema)
+    if schema.hourly:
+        fill_windows(values, history, components, as_of_s, schema)
+        fill_replaced(values, history.services, as_of_s, schema)
     return UnitFeatures(
         history.unit_id,
         str(history.unit["model"]),

@@ -26,6 +26,8 @@ __all__ = [
 
 NO_LABEL = -1
 
+_ROWS_BEFORE_FAILURE = 4
+
 
 @dataclass(frozen=True)
 class Target:
@@ -38,6 +40,13 @@ class Target:
     def span_days(self) -> int:
         """Days from the score to the end of the horizon."""
         return self.lead_days + self.horizon_days
+
+    def spacing_s(self, every_s: int = DAY_S) -> int:
+        """Return a quarter of the horizon, in whole steps of *every_s* and at least one of them.
+
+        Rows of a component closer than that tell nearly the same: each failure still has four.
+        """
+        return max(1, self.horizon_days * DAY_S // _ROWS_BEFORE_FAILURE // every_s) * every_s
 
 
 def failure_times(services: pd.DataFrame, component: str) -> npt.NDArray[np.int64]:

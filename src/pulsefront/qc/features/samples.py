@@ -78,7 +78,8 @@ class Fleet:
 
     ``failures_s`` holds, by component index, the times of its failures; ``label_delay_days`` the
     longest time from a failure to its entry in the log. Of ``assumed_records`` it had to be assumed
-    when they became known: ``assumed_delay_s`` after they were measured.
+    when they became known: ``assumed_delay_s`` after they were measured. Rows of a component lie
+    ``every_s`` apart where none is left out.
     """
 
     schema: FeatureSchema
@@ -95,11 +96,17 @@ class Fleet:
     label_delay_days: float
     assumed_records: int = 0
     assumed_delay_s: int = 0
+    every_s: int = DAY_S
 
     @property
     def embargo_days(self) -> int:
         """Days between what one slice may use and the first day of the next."""
         return int(np.ceil(self.target.span_days + self.label_delay_days))
+
+    @property
+    def spacing_s(self) -> int:
+        """Seconds between rows of a component that figures by row are about."""
+        return self.target.spacing_s(self.every_s)
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,12 @@ def no_measurements() -> QCDataError:
     return QCDataError("the store holds no measurements", remedy="run pulsefront qc ingest first")
 
 
-def outline_of(histories: Sequence[UnitHistory]) -> Outline:
-    """Return the outline of histories that are at hand."""
+def outline_of(histories: Sequence[UnitHistory], *, hourly: bool = False) -> Outline:
+    """Return the outline of histories that are at hand; *hourly* as in `FeatureSchema`."""
     units = [history for history in histories if len(history.value)]
     if not units:
         raise no_measurements()
-    schema = schema_of(units)
+    schema = schema_of(units, hourly=hourly)
     return Outline(
         schema,
         tuple(h.unit_id for h in units),
@@ -178,7 +185,8 @@ def build_fleet(
     target: Target,
     *,
     daily_from: float = 0.0,
-    stride_before: int = 7,
+    stride_before: int | None = None,
+    every_s: int = DAY_S,
     outline: Outline | None = None,
     assumed_delay_s: int = 0,
     report: Report = silent,
@@ -191,8 +199,12 @@ def build_fleet(
         With *outline* given they are taken one at a time, so that a large store is never in
         memory as a whole.
     daily_from
-        Share of the time from which on every day is a row; before, every *stride_before* days,
-        which costs training little: neighbouring days tell nearly the same.
+        Share of the time from which on every instant is a row.
+    stride_before
+        Before that, one instant in so many is a row; if left out, those a quarter of the horizon
+        apart (`Target.spacing_s`).
+    every_s
+        Seconds between instants, a day or a part of one.
     assumed_delay_s
         With what the histories were read.
 
@@ -205,9 +217,10 @@ def build_fleet(
         histories = list(histories)
         outline = outline_of(histories)
     schema, last_s = outline.schema, outline.last_s
-    as_of_s = daily_as_of(outline.first_s, last_s)
-    day = np.arange(len(as_of_s))
-    as_of_s = as_of_s[(day >= daily_from * len(day)) | (day % stride_before == 0)]
+    as_of_s = daily_as_of(outline.first_s, last_s, every_s=every_s)
+    number = np.arange(len(as_of_s))
+    stride = stride_before or target.spacing_s(every_s) // every_s
+    as_of_s = as_of_s[(number >= daily_from * len(number)) | (number % stride == 0)]
     samples = empty_samples(outline.components * len(as_of_s), len(schema.names))
     found = _Found()
     end = 0
@@ -229,7 +242,7 @@ def build_fleet(
         report(len(found.units), len(outline.units))
     samples = Samples(**{f.name: getattr(samples, f.name)[:end] for f in fields(Samples)})
     _add_peers(samples, found, schema)
-    return found.fleet(outline, target, samples, assumed_delay_s)
+    return replace(found.fleet(outline, target, samples, assumed_delay_s), every_s=every_s)
 
 
 class _Rows(NamedTuple):

@@ -16,6 +16,8 @@ __all__ = [
     "LATER_AGES",
     "UNIT_STATISTICS",
     "WINDOWS_DAYS",
+    "WINDOWS_HOURS",
+    "WINDOW_STATISTICS",
     "FeatureSchema",
     "Kind",
     "failing_kinds",
@@ -40,6 +42,18 @@ LATER_AGES = ("sibling_replacements_90d", "days_since_sibling_replacement", "fai
 WINDOWS_DAYS = (7, 30)
 """Days over which events are counted."""
 
+_MORE_WINDOWS_DAYS = (1, 3)  # where rows are hours
+
+WINDOWS_HOURS = (3, 24, 72)
+"""Hours over which readings are looked at as they are, where rows are hours."""
+
+WINDOW_STATISTICS = tuple(
+    f"{name}_{hours}h"
+    for hours in WINDOWS_HOURS
+    for name in ("mean", "low", "high", "spread", "above", "below")
+)
+"""What `windows.fill_windows` tells of a reading, in that order."""
+
 UNIT_STATISTICS = ("level_mean", "slope_slow", "cusum")
 """Statistics of the unit as a whole that are told to each of its components too."""
 
@@ -63,7 +77,8 @@ class FeatureSchema:
 
     ``tests`` are the tests that components have of their own, ``unit_tests`` those of the unit as
     a whole, ``codes`` the event codes. ``models`` are the units' models where there are several;
-    ``kinds`` the components that fail and have no readings of their own.
+    ``kinds`` the components that fail and have no readings of their own. *hourly* schemas also
+    tell of the last hours and of the time since each of these components was replaced.
     """
 
     tests: tuple[str, ...]
@@ -72,6 +87,7 @@ class FeatureSchema:
     version: int = 1
     models: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = ()
+    hourly: bool = False
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,19 +96,31 @@ class FeatureSchema:
         own = [f"{test}:{s}" for test in self.tests for s in of_test]
         of_unit = (*self.unit_statistics, "peer")
         unit = [f"unit {test}:{s}" for test in self.unit_tests for s in of_unit]
-        of_code = (*(f"{n}d" for n in WINDOWS_DAYS), *(("recent", "since") if late else ()))
+        of_code = (*(f"{n}d" for n in self.windows_days), *(("recent", "since") if late else ()))
         counts = [
             f"{who}{code}:{s}" for who in ("", "unit ") for code in self.codes for s in of_code
         ]
         ages = (*AGES, *LATER_AGES) if late else AGES
         named = [f"{name}:is_model" for name in self.models]
         named += [f"{name}:is_component" for name in dict.fromkeys(k.component for k in self.kinds)]
-        object.__setattr__(self, "names", (*own, *unit, *counts, *ages, *named))
+        hours = self._hourly_names() if self.hourly else ()
+        object.__setattr__(self, "names", (*own, *unit, *counts, *ages, *named, *hours))
+
+    def _hourly_names(self) -> tuple[str, ...]:
+        shared = {test: f"unit {test}" for test in self.unit_tests}
+        read = [f"{shared.get(test, test)}:{s}" for test in self.tests for s in WINDOW_STATISTICS]
+        parts = dict.fromkeys(kind.component for kind in self.kinds)
+        return (*read, *(f"{name}:replaced" for name in parts))
 
     @property
     def statistics(self) -> tuple[str, ...]:
         """Statistics of every reading, in the order of `trailing.STATISTICS_RECORD`."""
         return (*STATISTICS, *LATER_STATISTICS) if self.version >= 2 else STATISTICS
+
+    @property
+    def windows_days(self) -> tuple[int, ...]:
+        """Days over which events are counted."""
+        return (*_MORE_WINDOWS_DAYS, *WINDOWS_DAYS) if self.hourly else WINDOWS_DAYS
 
     @property
     def unit_statistics(self) -> tuple[str, ...]:
@@ -119,7 +147,7 @@ class FeatureSchema:
         return {name: k for k, name in enumerate(self.names)}
 
 
-def schema_of(histories: Iterable[UnitHistory]) -> FeatureSchema:
+def schema_of(histories: Iterable[UnitHistory], *, hourly: bool = False) -> FeatureSchema:
     """Return the schema that holds every test and event code of the given units."""
     histories = list(histories)
     tests = {test for h in histories for _, test in h.series}
@@ -137,6 +165,7 @@ def schema_of(histories: Iterable[UnitHistory]) -> FeatureSchema:
         version=FEATURES_VERSION,
         models=tuple(models) if len(models) > 1 else (),
         kinds=failing_kinds(failures),
+        hourly=hourly,
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def choose(
     if "blend" in scores.candidates:
         return _blend_or_chart(fleet, scores, settings)
     samples = fleet.samples
-    rows = scores.selection & (samples.label >= 0) & thinned(samples.as_of_s)
+    rows = scores.selection & (samples.label >= 0) & thinned(samples.as_of_s, fleet.spacing_s)
     rows &= scores.no_decision == ""
     label, unit = (samples.label[rows] == 1).astype(int), samples.unit[rows]
     if not label.any():
@@ -81,7 +81,7 @@ def _blend_or_chart(
 ) -> tuple[str, tuple[Comparison, ...]]:
     """Return the blend, or the chart that finds more at the stated rate beyond its interval."""
     samples, rate = fleet.samples, settings.false_alert_rates[0]
-    rows = scores.selection & (samples.label >= 0) & thinned(samples.as_of_s)
+    rows = scores.selection & (samples.label >= 0) & thinned(samples.as_of_s, fleet.spacing_s)
     rows &= scores.no_decision == ""
     label = (samples.label[rows] == 1).astype(int)
     found = {

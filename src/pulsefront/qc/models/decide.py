@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.features.samples import Samples
-from pulsefront.qc.features.schema import AGES, FeatureSchema
+from pulsefront.qc.features.schema import AGES, WINDOWS_HOURS, FeatureSchema
 
 __all__ = ["LEAST_RECORDS", "Guard", "fit_guard", "no_decision_reasons", "phrase"]
 
@@ -16,7 +16,7 @@ _RANGE_MARGIN = 0.5
 _LEAST_HIGH_MARGIN = {
     "z": 40.0, "ewma": 40.0, "ewma_slow": 40.0, "neighbour_ewma": 40.0, "run": 400.0,
     "cusum": 200.0, "7d": 200.0, "30d": 500.0, "recent": 100.0, "since": 4000.0,
-    "days_since_sibling_replacement": 4000.0,
+    "days_since_sibling_replacement": 4000.0, "1d": 200.0, "3d": 200.0, "replaced": 4000.0,
 }  # fmt: skip
 _LEAST_STEP = 0.5
 _LEAST_FOR_STEP = 8
@@ -59,6 +59,21 @@ _PHRASES = {
     "failures_730d": "{v:.0f} failures of the unit in two years",
     "is_model": "model {test}",
     "is_component": "component {test}",
+    "1d": "{v:.0f} × {test} in a day",
+    "3d": "{v:.0f} × {test} in 3 days",
+    "replaced": "{v:.0f} days since {test} was replaced",
+    **{
+        f"{name}_{hours}h": f"{{test}} {words} in {hours} hours"
+        for hours in WINDOWS_HOURS
+        for name, words in (
+            ("mean", "{v:.4g} on average"),
+            ("low", "{v:.4g} at least"),
+            ("high", "{v:.4g} at most"),
+            ("spread", "scattering by {v:.3g}"),
+            ("above", "{v:.1f} deviations above what is usual"),
+            ("below", "{v:.1f} deviations below what is usual"),
+        )
+    },
 }
 
 

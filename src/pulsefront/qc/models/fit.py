@@ -66,8 +66,13 @@ def fit_model(
     ConfigError
         There is no candidate of that name.
     QCDataError
-        The history holds too few failures.
+        The history holds too few failures, or its rows are hours.
     """
+    if fleet.schema.hourly:
+        raise QCDataError(
+            "a model of rows by the hour cannot score a store, whose rows are days",
+            remedy="back-test the tables, or ingest them and train on the store",
+        )
     settings = _settings_in_use(settings or BacktestSettings(), name)
     scores = score_folds(fleet, settings, need_test=False, report=report)
     if name and name not in scores.candidates:

@@ -47,6 +47,7 @@ __all__ = [
     "one_in_seven",
     "parts_of_time",
     "score_folds",
+    "spaced",
     "thinned",
     "train_all",
     "unit_folds",
@@ -57,7 +58,7 @@ Floats = npt.NDArray[np.float64]
 
 _TIED_DEVIATION = 0.7  # of the intercept, where log-odds were calibrated elsewhere already
 _LEAST_ROWS_OF_NETWORK = 20
-_THIN_DAYS = 7  # neighbouring days tell nearly the same: metrics by row use one in seven
+_WEEK_S = 7 * DAY_S
 
 
 class BacktestSettings(FrozenModel):
@@ -106,18 +107,26 @@ class Scores:
     shares: Mapping[str, float] = field(default_factory=dict)
 
 
-def thinned(as_of_s: npt.NDArray[np.int64]) -> Bools:
-    """Return the rows of one day in seven."""
-    return np.asarray((as_of_s // DAY_S) % _THIN_DAYS == 0)
+def thinned(as_of_s: npt.NDArray[np.int64], spacing_s: int = _WEEK_S) -> Bools:
+    """Return the rows of instants *spacing_s* apart: those in between tell nearly the same.
+
+    Metrics by row use the fleet's `spacing_s`.
+    """
+    return np.asarray(as_of_s % spacing_s == 0)
+
+
+def spaced(as_of_s: npt.NDArray[np.int64], spacing_s: int) -> Bools:
+    """Return the rows of instants at least *spacing_s* apart, beginning with the first."""
+    kept: list[int] = []
+    for instant_s in np.unique(as_of_s).tolist():
+        if not kept or instant_s >= kept[-1] + spacing_s:
+            kept.append(instant_s)
+    return np.isin(as_of_s, kept)
 
 
 def one_in_seven(as_of_s: npt.NDArray[np.int64]) -> Bools:
     """Return the rows of days at least seven apart, whichever days of the week a fleet has."""
-    kept: list[int] = []
-    for day in np.unique(as_of_s // DAY_S).tolist():
-        if not kept or day >= kept[-1] + _THIN_DAYS:
-            kept.append(day)
-    return np.isin(as_of_s // DAY_S, kept)
+    return spaced(as_of_s, _WEEK_S)
 
 
 def score_folds(
@@ -223,7 +232,7 @@ def train_all(
         if name == "prior" and prior is not None:
             models[name] = prior
         elif name == "blend":
-            later = rows.calibrate[thinned(samples.as_of_s[rows.calibrate])]
+            later = rows.calibrate[thinned(samples.as_of_s[rows.calibrate], fleet.spacing_s)]
             blended = train_blend(
                 samples, BlendRows(rows.train, later), fleet.schema, columns=columns, seed=seed,
                 prior=prior, span_days=fleet.target.span_days, trained=models,
