@@ -19,6 +19,7 @@ from pulsefront.qc.backtest.public_data import (
     trailing_features,
 )
 from pulsefront.qc.backtest.public_sets import CANDIDATES, cmapss
+from pulsefront.qc.backtest.remaining_life import LIFE_CANDIDATES
 
 
 def engines(lives, seed):
@@ -65,10 +66,10 @@ def test_command_writes_json_and_a_page(small_set, tmp_path):
     assert result["failure"]["pr_auc"] > 0.9
     assert set(result["choice"]) == set(CANDIDATES["cmapss_fd001"])
     assert result["chosen"] == max(result["choice"], key=result["choice"].get)
-    assert len(result["remaining_life"]["choice"]) == 4
+    assert set(result["remaining_life"]["choice"]) == set(LIFE_CANDIDATES)
     page = (tmp_path / "cmapss_fd001.html").read_text()
     assert "This is no scanner" in page
-    assert "4 candidates were tried" in page
+    assert "5 candidates were tried" in page
 
 
 def test_truth_about_the_test_engines_does_not_reach_the_choice_or_the_predictions(

@@ -82,7 +82,7 @@ def _null(fleet: Fleet, settings: BacktestSettings, scores: Scores, kind: str) -
     samples = fleet.samples
     first_cut = split_time(fleet, settings.train_until) - fleet.embargo_days * DAY_S
     early = samples.as_of_s <= first_cut
-    early &= spaced(samples.as_of_s, fleet.spacing_s)
+    early &= spaced(samples.as_of_s, max(fleet.spacing_s, DAY_S))
     late = scores.test & thinned(samples.as_of_s, fleet.spacing_s)
     is_whole = np.array([name == "" for _, name in fleet.components])
     whole = is_whole[samples.component].astype(np.int64)
