@@ -33,6 +33,7 @@ class TargetName(StrEnum):
     rtl_unrolled = "rtl_unrolled"
     rtl_unrolled_vhdl = "rtl_unrolled_vhdl"
     rtl_gates = "rtl_gates"
+    front_end = "front_end"
 
 
 class StrategyName(StrEnum):
@@ -103,6 +104,19 @@ def export(
             show_default="all",
         ),
     ] = None,
+    front_end: Annotated[
+        str | None,
+        typer.Option(
+            "--front-end",
+            help="Settings of the target front_end: name of shipped ones, or a TOML file.",
+        ),
+    ] = None,
+    waveforms: Annotated[
+        Path | None,
+        typer.Option(
+            "--waveforms", help="Measured records for the front end's golden stream, any format."
+        ),
+    ] = None,
     synthesize: Annotated[
         bool,
         typer.Option("--synthesize", help="Then run the vendor's tools, and yosys for Verilog."),
@@ -115,15 +129,21 @@ def export(
     golden vectors, checksums, and a README for the firmware engineer.
     """
     from pulsefront.firmware.export import export_model, synthesize_export
+    from pulsefront.firmware.front_end.count import count_front_end
+    from pulsefront.firmware.front_end.settings import load_chain
+    from pulsefront.firmware.front_end.window import with_window
     from pulsefront.firmware.rtl.targets import count_hdl
-    from pulsefront.firmware.targets import DEFAULT_TARGETS
+    from pulsefront.firmware.targets import DEFAULT_TARGETS, FRONT_END
     from pulsefront.fixed_point import FixedPointModel
 
     loaded = FixedPointModel.load(model)
+    targets = [one.value for one in target] if target else list(DEFAULT_TARGETS)
+    if front_end is not None and FRONT_END not in targets:
+        targets = [*targets, FRONT_END] if target else [FRONT_END]
     result = export_model(
         loaded,
         out,
-        targets=[one.value for one in target] if target else DEFAULT_TARGETS,
+        targets=targets,
         board=board,
         data_vectors=_input_integers(data, loaded) if data else None,
         allow_wrap=allow_wrap or (),
@@ -132,13 +152,18 @@ def export(
         io_type=io.value,
         multipliers=_multipliers(multipliers or []),
         dsp_multipliers=dsp_multipliers,
+        front_end=None if front_end is None else with_window(load_chain(front_end), model),
+        waveforms=None if waveforms is None else _waveforms(waveforms),
     )
     if as_json:
         content = result.to_json()
         if synthesize:
             reports = synthesize_export(result)
             content["synthesis"] = {name: vars(one) for name, one in reports.items()}
-            counts = count_hdl(loaded, result.directory, result.contents.hdl)
+            counts = {
+                **count_hdl(loaded, result.directory, result.contents.hdl),
+                **count_front_end(loaded, result.directory, result.contents.front_end),
+            }
             content["resources"] = {k: one.model_dump(mode="json") for k, one in counts.items()}
         typer.echo(json.dumps(content, indent=2))
         return
@@ -151,6 +176,22 @@ def export(
             typer.echo(f"{name}: {report}")
         for name, counted in count_hdl(loaded, result.directory, result.contents.hdl).items():
             typer.echo(f"{name}: {counted}")
+        for name, counted in count_front_end(
+            loaded, result.directory, result.contents.front_end
+        ).items():
+            typer.echo(f"{name}: {counted}")
+
+
+def _waveforms(path: Path) -> npt.NDArray[Any]:
+    """Return the waveforms of a measured file, (record, sample), channel by channel."""
+    from pulsefront.errors import DataError
+    from pulsefront.events.readers.open import open_events
+
+    table = open_events(path).read()
+    if "waveform_adc" not in table.columns:
+        raise DataError("holds no waveforms", file=path, field="waveform_adc")
+    found = table["waveform_adc"]
+    return found.reshape(-1, found.shape[-1])
 
 
 def _reuse_factors(texts: list[str], model: FixedPointModel) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pulsefront.firmware.board import Board
+from pulsefront.firmware.front_end.statement import FrontEndStatement
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.firmware.onnx.real import Difference
 from pulsefront.firmware.rtl.targets import HdlFolder
@@ -48,3 +49,4 @@ class Contents:
     projects: tuple[Project, ...]
     units: Mapping[str, str]
     hdl: tuple[HdlFolder, ...] = ()
+    front_end: FrontEndStatement | None = None

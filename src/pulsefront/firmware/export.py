@@ -25,6 +25,9 @@ from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.c99.write import FOLDER, write_c99
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
+from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.front_end.timing_layout import TimingLayout
+from pulsefront.firmware.front_end.write import write_front_end
 from pulsefront.firmware.hls4ml.csim import require_compiler
 from pulsefront.firmware.hls4ml.project import write_hls4ml
 from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
@@ -40,6 +43,7 @@ from pulsefront.firmware.rtl.targets import refuse_hdl, write_hdl
 from pulsefront.firmware.targets import (
     DEFAULT_TARGETS,
     EXACT_GRAPH,
+    FRONT_END,
     HLS_TARGETS,
     REAL_TARGETS,
     RTL_TARGETS,
@@ -101,6 +105,10 @@ class Export:
             clocks = f"<= {hdl.latency_cycles} clocks"
             proof = f"by {hdl.language} and its test bench"
             rows.append((hdl.target, f"{hdl.folder}/", proof, "", "", f"{hdl.dsp:,}", clocks))
+        if self.contents.front_end is not None:
+            clocks = f"<= {self.contents.front_end.latency_clocks} clocks"
+            proof = "by its emulator and Verilog"
+            rows.append((FRONT_END, f"{FRONT_END}/", proof, "", "", "", clocks))
         text = text_table(head, rows, right=frozenset({3, 4, 5, 6}))
         text += "\nNothing has been compared yet: pulsefront verify does it, integer by integer."
         note = "LUT, FF, DSP and latency are estimated: no synthesis tool has run."
@@ -112,6 +120,11 @@ class Export:
             "directory": str(self.directory),
             "targets": list(self.targets),
             "vectors": self.vectors,
+            **(
+                {}
+                if self.contents.front_end is None
+                else {"front_end": self.contents.front_end.model_dump(mode="json")}
+            ),
             "estimates": {
                 one.settings.backend: asdict(one.estimate) for one in self.contents.projects
             },
@@ -133,6 +146,8 @@ def export_model(
     io_type: str = "io_parallel",
     multipliers: int | Mapping[str, int] = 1,
     dsp_multipliers: int | None = None,
+    front_end: TimingChainSettings | None = None,
+    waveforms: npt.NDArray[Any] | None = None,
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
 
@@ -142,7 +157,7 @@ def export_model(
         ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
         back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
         ``c99``, one function of integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog;
-        ``rtl_unrolled_vhdl``, VHDL.
+        ``rtl_unrolled_vhdl``, VHDL; ``front_end``, Verilog of the whole chain around the network.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.
@@ -162,6 +177,9 @@ def export_model(
     multipliers, dsp_multipliers
         Of each layer of ``rtl`` and ``rtl_gates``, one number for all or by name; and how many of
         all of them ask for a DSP block, those of the widest products first (None: all).
+    front_end, waveforms
+        Of the target ``front_end``: the settings of the chain, and measured records
+        (record, sample) that join its golden stream.
 
     Raises
     ------
@@ -187,6 +205,7 @@ def export_model(
     board = board if isinstance(board, Board) else load_board(board)
     design = plan(model, multipliers, dsp=dsp_multipliers)
     refuse_hdl(model, targets)
+    _refuse_front_end(model, targets, front_end)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
@@ -200,7 +219,10 @@ def export_model(
             for one in targets
             if one in RTL_TARGETS
         )
-        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl)
+        chain = None
+        if front_end is not None:
+            chain = write_front_end(model, front_end, folder, board, waveforms)
+        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl, chain)
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)
@@ -225,6 +247,20 @@ def _refuse_units(model: FixedPointModel, units: Mapping[str, str]) -> None:
             raise ExportError(
                 "is no input or output", field=name, remedy=f"the model has {sorted(ports)}"
             )
+
+
+def _refuse_front_end(
+    model: FixedPointModel, targets: tuple[str, ...], settings: TimingChainSettings | None
+) -> None:
+    """Refuse a front end without settings, settings without it, and those that do not fit."""
+    if (FRONT_END in targets) != (settings is not None):
+        raise ExportError(
+            f"the target {FRONT_END} and the settings of its chain belong together",
+            field="front_end",
+            remedy="give both, or neither",
+        )
+    if settings is not None:
+        TimingLayout(settings, model)
 
 
 def _refuse_projects(

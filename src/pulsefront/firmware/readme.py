@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pulsefront.firmware.c99.write import FOLDER
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.synthesis import COMMANDS, OLDER_COMMANDS, TOOLS
+from pulsefront.firmware.targets import FRONT_END
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -198,6 +199,11 @@ def _executors(contents: Contents) -> list[str]:
             f"| `{settings.folder}/` | co-simulation and synthesis: {product} (`{tool}`) | no |",
         ]
     lines += [f"| `{one.folder}/` | {one.simulators} | yes, bit for bit |" for one in contents.hdl]
+    if contents.front_end is not None:
+        lines.append(
+            f"| `{FRONT_END}/` | the emulator of the chain, Verilator or Icarus Verilog | yes, bit "
+            "for bit |"
+        )
     return lines
 
 
@@ -228,6 +234,11 @@ def _files(contents: Contents) -> list[str]:
         f"{one.interval_cycles:,} clocks, at most {one.latency_cycles:,} clocks of latency"
         for one in contents.hdl
     ]
+    if contents.front_end is not None:
+        lines.append(
+            f"- `{FRONT_END}/`: Verilog of the whole front end around the network, with a test "
+            "bench; its README states rate and dead time"
+        )
     return lines
 
 

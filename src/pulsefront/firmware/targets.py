@@ -10,6 +10,7 @@ from pulsefront.errors import ExportError
 __all__ = [
     "DEFAULT_TARGETS",
     "EXACT_GRAPH",
+    "FRONT_END",
     "HLS_TARGETS",
     "REAL_TARGETS",
     "RTL_TARGETS",
@@ -51,6 +52,9 @@ RTL_TARGETS = {
 }
 """Targets that are Verilog or VHDL with a test bench, with the folder of each."""
 
+FRONT_END = "front_end"
+"""Target that is the whole chain around the network, and its folder."""
+
 DEFAULT_TARGETS = ("onnx", "hls4ml")
 
 
@@ -62,7 +66,7 @@ def known_targets(names: Sequence[str]) -> tuple[str, ...]:
     ExportError
         A target is not known.
     """
-    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", *RTL_TARGETS)
+    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", *RTL_TARGETS, FRONT_END)
     for name in names:
         if name not in known:
             raise ExportError(

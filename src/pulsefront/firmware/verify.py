@@ -16,6 +16,7 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.firmware.checksums import changed_files
 from pulsefront.firmware.executor import Executor, ExportFolder, Outputs
 from pulsefront.firmware.executors import EXECUTORS
+from pulsefront.firmware.front_end.check import front_end_checks
 from pulsefront.firmware.hls4ml.bench import check_bench
 from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.onnx.real import measure_difference
@@ -117,6 +118,7 @@ def _checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
     """Yield every check of a folder by name, with the rows that it gives when asked."""
     for name, executor in folder.executors.items():
         yield name, _executed(name, executor, folder)
+    yield from front_end_checks(folder.directory, folder.model)
     yield from _text_checks(folder)
     for target in REAL_TARGETS.values():
         if (folder.directory / target.file).exists():

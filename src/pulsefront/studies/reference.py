@@ -21,7 +21,7 @@ from pulsefront.studies.results import StudyResults
 __all__ = ["pages", "write_pages"]
 
 
-OWN_PAGES = ("study", "detector", "material", "board")
+OWN_PAGES = ("study", "detector", "material", "board", "front_end")
 """Of the files; the others have theirs from `pulsefront.measured.reference`."""
 
 
@@ -39,7 +39,7 @@ def pages() -> dict[str, str]:
         **{
             f"{kind.name}.md": reference_page(
                 list(kind.models.values()),
-                f"{kind.name.capitalize()} files",
+                f"{kind.name.capitalize().replace('_', ' ')} files",
                 f"TOML: {kind.what}. `pulsefront new` writes a start of one, `pulsefront check` "
                 "lists all that is missing or wrong in it, `pulsefront help KEY` looks a key up.",
                 mode="validation",

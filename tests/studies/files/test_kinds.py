@@ -34,5 +34,5 @@ def test_a_manifest_is_no_study(tmp_path: Path) -> None:
 
 def test_unknown_names_list_the_kinds() -> None:
     assert kind_of_name("board").name == "board"
-    with pytest.raises(ConfigError, match="one of manifest, study"):
+    with pytest.raises(ConfigError, match="one of manifest, front_end, study"):
         kind_of_name("bord")

@@ -17,6 +17,7 @@ from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware.board import Board
+from pulsefront.firmware.front_end.settings import CHAIN_FILES
 from pulsefront.studies.kinds import STUDY_FILES
 
 __all__ = ["FILE_KINDS", "FileKind", "kind_of_file", "kind_of_name"]
@@ -53,6 +54,12 @@ FILE_KINDS = (
         "point-source scans: which files, and where the source stood",
         {"": Manifest},
         lambda content: isinstance(content.get("scan"), list),
+    ),
+    FileKind(
+        "front_end",
+        "the chain around a network in firmware, from samples to records",
+        CHAIN_FILES,
+        _any_of("adc_bits", "energy_samples"),
     ),
     FileKind(
         "study",

@@ -1,0 +1,1 @@
+"""The whole front end in integers: from ADC samples or charges to records, emulated and as RTL."""

@@ -1,0 +1,83 @@
+"""What a record keeps of the network's output, and the range in which it is believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import ConfigError
+from pulsefront.firmware.front_end.flags import Flag
+from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.settings import DOUBTS, Doubt
+from pulsefront.fixed_point.format import FixedPointFormat, Integers
+from pulsefront.fixed_point.specification import Specification
+
+__all__ = ["OutputLimits", "output_limits", "undecided_mask", "with_no_decision"]
+
+
+@dataclass(frozen=True)
+class OutputLimits:
+    """Raw integers between which each element of the output is believed, both ends included."""
+
+    name: str
+    format: FixedPointFormat
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+
+    def fields(self, form: FixedPointFormat) -> tuple[Field, ...]:
+        """Return the fields of a record that hold the output: its name, numbered if several."""
+        if len(self.low) == 1:
+            return (Field(self.name, form.width, form.signed),)
+        return tuple(
+            Field(f"{self.name}_{index}", form.width, form.signed) for index in range(len(self.low))
+        )
+
+    def outside(self, outputs: Integers) -> npt.NDArray[np.bool_]:
+        """Return whether any element of outputs (event, element) lies outside."""
+        inside = (outputs >= np.array(self.low)) & (outputs <= np.array(self.high))
+        return np.asarray(~inside.all(axis=1))
+
+
+def output_limits(
+    model: Specification, ranges: Sequence[tuple[float, float]] | None
+) -> OutputLimits:
+    """Return the limits of a model's only output, from *ranges* in its unit or from its format.
+
+    Raises
+    ------
+    ConfigError
+        There are more or fewer ranges than elements, or one does not ascend.
+    """
+    (name,) = model.outputs
+    tensor = model.tensors[name]
+    form, size = tensor.format, tensor.size
+    if ranges is None:
+        # At its ends a format that saturates tells nothing.
+        return OutputLimits(name, form, (form.minimum + 1,) * size, (form.maximum - 1,) * size)
+    if len(ranges) != size or any(low > high for low, high in ranges):
+        raise ConfigError(
+            f"needs a range for each of the {size} outputs, the lower end first",
+            field="output_range",
+            value=tuple(ranges),
+        )
+    return OutputLimits(
+        name,
+        form,
+        tuple(max(math.ceil(math.ldexp(low, form.fraction)), form.minimum) for low, _ in ranges),
+        tuple(min(math.floor(math.ldexp(high, form.fraction)), form.maximum) for _, high in ranges),
+    )
+
+
+def undecided_mask(undecided: Sequence[Doubt]) -> int:
+    """Return the bits of the flags with which nothing is decided."""
+    return sum(1 << DOUBTS.index(one) for one in set(undecided))
+
+
+def with_no_decision(flags: Integers, undecided: Sequence[Doubt]) -> Integers:
+    """Return *flags* (event,) with the last of them set where one of *undecided* is."""
+    doubtful = (flags & undecided_mask(undecided)) != 0
+    return np.asarray(flags | np.where(doubtful, int(Flag.NO_DECISION), 0))

@@ -1,0 +1,90 @@
+"""The end of both chains in Verilog: doubts become flags, and the fields a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pulsefront.firmware.front_end.outputs import OutputLimits, undecided_mask
+from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.settings import Doubt
+
+__all__ = ["Text", "declared_ports", "record_stage"]
+
+DOUBTS_IN_ORDER = (
+    "few_channels",
+    "output_outside",
+    "energy_outside",
+    "baseline_outside",
+    "saturated",
+    "tail_of_event",
+    "pile_up",
+)
+"""Wires of the flags from bit 6 down."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A parameter's value as Verilog."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def declared_ports(fields: Sequence[Field]) -> list[str]:
+    """Return the ports of a record's fields."""
+    return [f"output reg  {one.declared} record_{one.name}" for one in fields]
+
+
+def record_stage(
+    fields: Sequence[Field],
+    sources: Mapping[str, str],
+    limits: OutputLimits,
+    undecided: Sequence[Doubt],
+) -> list[str]:
+    """Return the last register: it takes an event when ``side`` and ``result`` are both there.
+
+    *sources* are the wires of the fields that are neither flags nor outputs of the network; the
+    doubts are wires by the names in `DOUBTS_IN_ORDER`.
+    """
+    outputs = limits.fields(limits.format)
+    width, signed = limits.format.width, limits.format.signed
+    lines = ["// record"]
+    outside = []
+    for index, one in enumerate(outputs):
+        bits = f"result[{(index + 1) * width - 1}:{index * width}]"
+        lines.append(f"wire {one.declared} output_{index} = {bits};")
+        low, high = (_constant(v, width, signed) for v in (limits.low[index], limits.high[index]))
+        outside.append(f"output_{index} < {low} || output_{index} > {high}")
+    joined = "\n    || ".join(outside)
+    mask = undecided_mask(undecided)
+    assigns = [
+        f"record_{one.name} <= {sources[one.name]};" for one in fields if one.name in sources
+    ]
+    assigns += [f"record_{one.name} <= output_{index};" for index, one in enumerate(outputs)]
+    return [
+        *lines,
+        f"wire output_outside = {joined};",
+        f"wire [6:0] doubts = {{{', '.join(DOUBTS_IN_ORDER[:4])},",
+        f"    {', '.join(DOUBTS_IN_ORDER[4:])}}};",
+        f"wire no_decision = |(doubts & 7'd{mask});",
+        "wire takes = side_valid && result_valid && (!record_valid || record_ready);",
+        "assign side_ready = takes;",
+        "assign result_ready = takes;",
+        "always @(posedge clk) begin",
+        "    if (rst) record_valid <= 1'b0;",
+        "    else if (takes) record_valid <= 1'b1;",
+        "    else if (record_ready) record_valid <= 1'b0;",
+        "    if (takes) begin",
+        *(f"        {line}" for line in assigns),
+        "        record_flags <= {no_decision, doubts};",
+        "    end",
+        "end",
+    ]
+
+
+def _constant(value: int, bits: int, signed: bool) -> str:  # noqa: FBT001 - a format's own flag
+    text = f"{bits}'h{value & ((1 << bits) - 1):x}"
+    return f"$signed({text})" if signed else text

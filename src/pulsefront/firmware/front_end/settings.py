@@ -1,0 +1,172 @@
+"""The settings of a front end: a TOML file of a timing or of a position chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pulsefront.config import FrozenModel, load_toml, validate
+from pulsefront.errors import ConfigError
+from pulsefront.files import firmware_export_directory
+
+__all__ = ["CHAIN_FILES", "DOUBTS", "ChainSettings", "TimingChainSettings", "load_chain"]
+
+Bits = Annotated[int, Field(ge=4, le=16)]
+Doubt = Literal["pile_up", "tail", "saturated", "baseline", "energy", "output", "few_channels"]
+DOUBTS: tuple[Doubt, ...] = (
+    "pile_up",
+    "tail",
+    "saturated",
+    "baseline",
+    "energy",
+    "output",
+    "few_channels",
+)
+"""Flags by name, in the order of their bits."""
+
+
+class ChainSettings(FrozenModel):
+    """What both chains have."""
+
+    schema_version: Literal[1] = 1
+    """of this file"""
+    adc_bits: Bits
+    """of a sample or a charge, unsigned"""
+    output_range: tuple[tuple[float, float], ...] | None = None
+    """lowest and highest value of each output of the network in its unit; left out, all that its
+    format holds but the two ends, at which it saturates"""
+    undecided: tuple[Doubt, ...] = ("saturated", "baseline", "energy", "output", "few_channels")
+    """flags with which a record says "no decision" """
+    queue_events: Literal[2, 4, 8, 16, 32, 64] = 4
+    """events that the chain holds from trigger to record; one more is counted as lost"""
+    multipliers: int | None = Field(default=None, ge=1)
+    """of each layer of the network; left out, the fewest with which it keeps up"""
+
+
+class TimingChainSettings(ChainSettings):
+    """From ADC samples to time and energy: baseline, trigger, window, network.
+
+    All counts of samples are counts of clocks: the chain takes one sample a clock.
+    """
+
+    kind: Literal["timing"]
+    """which chain"""
+    sample_interval_ns: float = Field(gt=0)
+    """distance of two samples"""
+    polarity: Literal["positive", "negative"] = "positive"
+    """of the pulses; negative ones are turned over first"""
+    baseline_samples: Literal[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] = 16
+    """samples whose mean is the baseline, a power of two"""
+    baseline_gap: int | None = Field(default=None, ge=2, le=1024)
+    """samples from the newest of the baseline to the trigger; left out, 4 more than
+    `samples_before`"""
+    baseline_range_adc: tuple[int, int] | None = None
+    """lowest and highest baseline that is not flagged, in counts of the ADC; left out, any"""
+    trigger_adc: int = Field(ge=1)
+    """threshold above the baseline, in counts"""
+    rearm_adc: int | None = None
+    """the chain is armed again at or below this height above the baseline; left out, half of
+    `trigger_adc`"""
+    samples_before: int = Field(ge=0, le=512)
+    """samples that the window begins before the trigger"""
+    samples_after: int = Field(ge=1, le=512)
+    """samples of the window from the trigger on"""
+    window_samples: tuple[int, ...] | None = None
+    """samples that the network reads, counted from the trigger, ascending; left out, those that
+    the export beside the model names, else all of the window"""
+    energy_samples: int = Field(ge=1, le=16384)
+    """samples from the trigger on whose sum is the energy, with `samples_before` before it"""
+    energy_range: tuple[int, int] | None = None
+    """lowest and highest energy that is not flagged, in counts times samples; left out, any"""
+    dead_samples: int | None = Field(default=None, ge=1, le=65535)
+    """samples after a trigger without another; left out, as many as window and energy take"""
+    timeout_samples: int = Field(default=4096, ge=1, le=65535)
+    """samples after a trigger until the baseline is learned anew, if the signal stays high"""
+    tail_samples: int = Field(default=0, ge=0, le=65535)
+    """a trigger sooner than so many samples after the chain was armed is flagged as on a tail"""
+    pile_up_adc: int | None = Field(default=None, ge=1)
+    """rise within `pile_up_lag` samples that is flagged as another pulse; left out, none is"""
+    pile_up_lag: int = Field(default=4, ge=1, le=16)
+    """samples between the two that tell a rise"""
+    pile_up_after: int = Field(default=16, ge=0, le=16384)
+    """samples from the trigger on until a rise is another pulse's"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        full = 2**self.adc_bits
+        if self.trigger_adc >= full:
+            raise ValueError(f"trigger_adc lies beyond {self.adc_bits} bits")
+        if not -full < self.rearm < self.trigger_adc:
+            raise ValueError("rearm_adc must be below trigger_adc")
+        if self.gap <= self.samples_before:
+            raise ValueError("baseline_gap must be above samples_before")
+        if self.gap + self.baseline_samples <= self.pile_up_lag:
+            raise ValueError("pile_up_lag reaches before the first sample")
+        if self.dead < self.gate:
+            raise ValueError(f"dead_samples must be at least {self.gate}, the window and the gate")
+        if self.timeout_samples < self.dead:
+            raise ValueError("timeout_samples must be at least dead_samples")
+        if self.window_samples is not None:
+            samples = self.window_samples
+            inside = all(-self.samples_before <= k < self.samples_after for k in samples)
+            if not inside or list(samples) != sorted(set(samples)):
+                raise ValueError("window_samples must ascend within the window")
+        for name in ("baseline_range_adc", "energy_range"):
+            given = getattr(self, name)
+            if given is not None and given[0] > given[1]:
+                raise ValueError(f"{name} must ascend")
+        return self
+
+    @property
+    def gap(self) -> int:
+        """Samples from the newest of the baseline to the trigger."""
+        return self.samples_before + 4 if self.baseline_gap is None else self.baseline_gap
+
+    @property
+    def rearm(self) -> int:
+        """Height at which the chain is armed again."""
+        return self.trigger_adc // 2 if self.rearm_adc is None else self.rearm_adc
+
+    @property
+    def gate(self) -> int:
+        """Samples from the first of an event to its last."""
+        return self.samples_before + max(self.samples_after, self.energy_samples)
+
+    @property
+    def dead(self) -> int:
+        """Samples after a trigger without another."""
+        return self.gate if self.dead_samples is None else self.dead_samples
+
+    @property
+    def pile_up_rise(self) -> int:
+        """Rise that is another pulse; one that no two samples have where none is looked for."""
+        return 1 << self.adc_bits if self.pile_up_adc is None else self.pile_up_adc
+
+
+CHAIN_FILES: dict[str, type[FrozenModel]] = {"timing": TimingChainSettings}
+"""Models of the files by their ``kind``."""
+
+
+def load_chain(chain: str | Path) -> TimingChainSettings:
+    """Return settings by the name of shipped ones or by the path of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        There are no such settings, or their file does not fit.
+    """
+    path = Path(chain)
+    if path.suffix != ".toml":
+        folder = firmware_export_directory() / "front_ends"
+        shipped = {one.stem: one for one in sorted(folder.glob("*.toml"))}
+        if str(chain) not in shipped:
+            raise ConfigError(
+                "no such front end",
+                field="front_end",
+                value=str(chain),
+                remedy=f"use one of {', '.join(shipped)}, or the path of a TOML file",
+            )
+        path = shipped[str(chain)]
+    return validate(TimingChainSettings, load_toml(path), file=path)

@@ -1,0 +1,186 @@
+"""A timing chain's numbers: settings and model together give every width and constant."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from pulsefront.errors import ConfigError, ExportError
+from pulsefront.firmware.front_end.kernel import TriggerConstants
+from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
+from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.fixed_point.specification import Specification
+
+__all__ = ["NUMBER_BITS", "SAMPLE_BITS", "TIME_BITS", "TimingLayout"]
+
+NUMBER_BITS = 16
+SAMPLE_BITS = 48
+TIME_BITS = 62
+MOST_EXTRA_BITS = 16
+"""Fraction bits that a time has beyond the network's output, where the interval needs them."""
+
+
+@dataclass(frozen=True, eq=False)
+class TimingLayout:
+    """A model behind the settings of a timing chain.
+
+    Raises
+    ------
+    ExportError
+        The model does not fit: several inputs, more or fewer samples than the window gives.
+    """
+
+    settings: TimingChainSettings
+    model: Specification
+
+    def __post_init__(self) -> None:
+        model, samples = self.model, len(self.window)
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise ExportError(
+                f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: a "
+                "front end takes a model of one each"
+            )
+        size = math.prod(model.inputs[0].shape)
+        if size != samples:
+            raise ExportError(
+                f"{model.name} reads {size} samples, the window gives {samples}",
+                field="window_samples",
+                remedy="name the samples that the network reads, counted from the trigger",
+            )
+        _ = self.limits, self.design
+
+    @cached_property
+    def window(self) -> tuple[int, ...]:
+        """Samples that the network reads, counted from the trigger."""
+        chain = self.settings
+        if chain.window_samples is not None:
+            return chain.window_samples
+        return tuple(range(-chain.samples_before, chain.samples_after))
+
+    @cached_property
+    def limits(self) -> OutputLimits:
+        """Range of each output in raw integers."""
+        return output_limits(self.model, self.settings.output_range)
+
+    @cached_property
+    def design(self) -> SharedPlan:
+        """The time-shared network: the fewest multipliers with which it keeps up."""
+        given = self.settings.multipliers
+        if given is not None:
+            return plan(self.model, given)
+        return plan_for_interval(self.model, self.settings.dead)
+
+    @property
+    def baseline_bits(self) -> int:
+        """Width of the baseline's sum."""
+        return self.settings.adc_bits + self.shift
+
+    @property
+    def shift(self) -> int:
+        """Binary logarithm of the samples of the baseline."""
+        return self.settings.baseline_samples.bit_length() - 1
+
+    @property
+    def energy_gate(self) -> int:
+        """Samples whose sum is the energy."""
+        return self.settings.samples_before + self.settings.energy_samples
+
+    @property
+    def energy_bits(self) -> int:
+        """Width of the energy, with its sign."""
+        return self.settings.adc_bits + (self.energy_gate - 1).bit_length() + 2
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the network has one output, which corrects the time of the trigger."""
+        return len(self.limits.low) == 1
+
+    @cached_property
+    def extra_bits(self) -> int:
+        """Fraction bits of the time beyond those of the network's output."""
+        fraction = self.limits.format.fraction
+        for extra in range(MOST_EXTRA_BITS):
+            step = math.ldexp(self.settings.sample_interval_ns, fraction + extra)
+            if step >= 1 and abs(step - round(step)) < 1e-9 * step:
+                return extra
+        return MOST_EXTRA_BITS
+
+    @property
+    def step(self) -> int:
+        """The sample interval in steps of the time.
+
+        Raises
+        ------
+        ConfigError
+            The network's output is too coarse for it.
+        """
+        fraction = self.limits.format.fraction + self.extra_bits
+        step = round(math.ldexp(self.settings.sample_interval_ns, fraction))
+        if not 1 <= step < 1 << 32:
+            raise ConfigError(
+                "is no number of steps of the network's output",
+                field="sample_interval_ns",
+                value=self.settings.sample_interval_ns,
+            )
+        return step
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """Of a record, in the order of its bits."""
+        form = self.limits.format
+        found = [Field("number", NUMBER_BITS), Field("sample", SAMPLE_BITS)]
+        if self.has_time:
+            found.append(Field("time", TIME_BITS))
+        found += [
+            Field("energy", self.energy_bits, signed=True),
+            Field("baseline", self.baseline_bits),
+            Field("flags", 8),
+        ]
+        return (*found, *self.limits.fields(form))
+
+    @cached_property
+    def baseline_limits(self) -> tuple[int, int]:
+        """Lowest and highest sum of the baseline's samples that is not flagged, upright."""
+        chain = self.settings
+        highest = (1 << chain.adc_bits) - 1
+        low, high = chain.baseline_range_adc or (0, highest)
+        if chain.polarity == "negative":
+            low, high = highest - high, highest - low
+        return low << self.shift, high << self.shift
+
+    @cached_property
+    def energy_limits(self) -> tuple[int, int]:
+        """Lowest and highest energy that is not flagged."""
+        half = 1 << (self.energy_bits - 1)
+        low, high = self.settings.energy_range or (-half, half - 1)
+        return max(low, -half), min(high, half - 1)
+
+    @cached_property
+    def constants(self) -> TriggerConstants:
+        """For the kernel."""
+        chain = self.settings
+        form = self.model.inputs[0].format
+        return TriggerConstants(
+            highest=(1 << chain.adc_bits) - 1,
+            inverted=chain.polarity == "negative",
+            shift=self.shift,
+            gap=chain.gap,
+            trigger=chain.trigger_adc,
+            rearm=chain.rearm,
+            dead=chain.dead,
+            timeout=chain.timeout_samples,
+            tail=chain.tail_samples,
+            before=chain.samples_before,
+            gate=chain.gate,
+            energy_gate=self.energy_gate,
+            pile_up_rise=chain.pile_up_rise,
+            pile_up_lag=chain.pile_up_lag,
+            pile_up_start=chain.samples_before + chain.pile_up_after,
+            input_low=form.minimum,
+            input_high=form.maximum,
+            number_mask=(1 << NUMBER_BITS) - 1,
+            sample_mask=(1 << SAMPLE_BITS) - 1,
+        )

@@ -1,0 +1,157 @@
+"""The front end in an export: written by a command, verified, and refused where it does not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pulsefront.cli.main import app
+from pulsefront.errors import ConfigError, ExportError
+from pulsefront.files import firmware_export_directory
+from pulsefront.firmware.export import export_model
+from pulsefront.firmware.front_end.settings import TimingChainSettings, load_chain
+from pulsefront.firmware.front_end.statement import read_statement
+from pulsefront.firmware.front_end.window import with_window
+from pulsefront.firmware.verify import verify_export
+from toys_front_end import small_chain, window_net
+from toys_rtl import needs_simulator
+
+SETTINGS = """
+kind = "timing"
+adc_bits = 10
+sample_interval_ns = 1.0
+baseline_samples = 8
+trigger_adc = 20
+samples_before = 3
+samples_after = 4
+energy_samples = 12
+timeout_samples = 100
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    window_net(7).save(tmp_path / "model.json")
+    (tmp_path / "chain.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+@needs_simulator
+def test_a_front_end_is_exported_and_verified(folder: Path) -> None:
+    out = folder / "out"
+    done = run("export", folder / "model.json", "-o", out, "--front-end", folder / "chain.toml")
+    assert done.exit_code == 0, done.output
+    assert "front_end" in done.output
+    table = run("verify", out)
+    assert table.exit_code == 0, table.output
+    rows = [line for line in table.output.splitlines() if line.startswith("front end")]
+    assert [row.split()[2] for row in rows] == ["emulator", "Verilog"]
+    assert all(" 0 " in row and row.endswith("equal") for row in rows)
+    readme = (out / "front_end" / "README.md").read_text()
+    statement = json.loads((out / "front_end" / "front_end.json").read_text())
+    for key in ("dead_clocks", "interval_clocks", "latency_clocks"):
+        assert f"| {statement[key]} |" in readme
+    assert statement["events_per_second"] > 0
+
+
+@needs_simulator
+def test_a_changed_record_is_found_by_both(folder: Path) -> None:
+    export_model(window_net(7), folder / "out", targets=["front_end"], front_end=small_chain())
+    path = folder / "out" / "front_end" / "tb_data" / "records.hex"
+    lines = path.read_text().split()
+    lines[2] = f"{int(lines[2], 16) ^ 1 << 20:x}"
+    path.write_text("\n".join(lines))
+    rows = {one.backend: one for one in verify_export(folder / "out").rows}
+    for name in ("front end emulator", "front end Verilog"):
+        assert rows[name].mismatches == 1
+        assert rows[name].first_mismatch is not None
+        assert rows[name].first_mismatch.vector == 2
+        assert rows[name].first_mismatch.output == "sample"
+
+
+def test_measured_waveforms_join_the_golden_stream(folder: Path) -> None:
+    plain = export_model(
+        window_net(7), folder / "a", targets=["front_end"], front_end=small_chain()
+    )
+    records = np.full((3, 60), 50)
+    records[:, 30:34] = [500, 400, 300, 200]
+    more = export_model(
+        window_net(7), folder / "b", targets=["front_end"], front_end=small_chain(),
+        waveforms=records,
+    )  # fmt: skip
+    assert plain.contents.front_end is not None
+    assert more.contents.front_end is not None
+    assert more.contents.front_end.records == plain.contents.front_end.records + 3
+
+
+def test_the_samples_of_the_network_come_from_the_export_beside_it(folder: Path) -> None:
+    names = {"input_names": ["sample_-3", "sample_+0", "sample_+3"]}
+    (folder / "provenance.json").write_text(json.dumps(names))
+    chain = TimingChainSettings.from_toml(folder / "chain.toml")
+    assert with_window(chain, folder / "model.json").window_samples == (-3, 0, 3)
+    stated = chain.model_copy(update={"window_samples": (0, 1)})
+    assert with_window(stated, folder / "model.json").window_samples == (0, 1)
+    (folder / "provenance.json").write_text(json.dumps({"input_names": ["sample_+40"]}))
+    with pytest.raises(ConfigError, match="within the window"):
+        with_window(chain, folder / "model.json")
+    (folder / "provenance.json").write_text("no JSON")
+    assert with_window(chain, folder / "model.json").window_samples is None
+
+
+def test_target_and_settings_belong_together(folder: Path) -> None:
+    done = run("export", folder / "model.json", "-o", folder / "out", "-t", "front_end")
+    assert done.exit_code != 0
+    with pytest.raises(ExportError, match="belong together"):
+        export_model(window_net(7), folder / "out", front_end=small_chain())
+    assert not (folder / "out").exists()
+
+
+def test_a_model_that_does_not_fit_is_refused_before_anything_is_written(folder: Path) -> None:
+    with pytest.raises(ExportError, match="the window gives 7"):
+        export_model(window_net(5), folder / "out", targets=["front_end"], front_end=small_chain())
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name", [p.stem for p in (firmware_export_directory() / "front_ends").glob("*.toml")]
+)
+def test_shipped_settings_are_read(name: str) -> None:
+    assert load_chain(name).kind == "timing"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("rearm_adc = 20", "rearm_adc must be below"),
+        ("baseline_gap = 3", "baseline_gap must be above"),
+        ("dead_samples = 5", "dead_samples must be at least 15"),
+        ("window_samples = [2, 1]", "window_samples must ascend"),
+        ("energy_range = [2, 1]", "energy_range must ascend"),
+        ("baseline_samples = 12", "baseline_samples"),
+        ("trigger = 3", "unknown key"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(folder: Path, line: str, message: str) -> None:
+    path = folder / "wrong.toml"
+    path.write_text(f"{SETTINGS.replace('baseline_samples = 8', '')}{line}\n")
+    with pytest.raises(ConfigError, match=message):
+        load_chain(path)
+
+
+def test_a_name_that_is_not_shipped_is_refused() -> None:
+    with pytest.raises(ConfigError, match="timing_lyso_pair"):
+        load_chain("nowhere")
+
+
+def test_a_statement_that_is_damaged_is_named(folder: Path) -> None:
+    (folder / "front_end.json").write_text("{}")
+    with pytest.raises(ExportError, match=r"front_end\.json"):
+        read_statement(folder)
