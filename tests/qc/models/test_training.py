@@ -58,3 +58,15 @@ def test_redundant_feature_is_named_and_left_out():
     fields = choice.fields(["a", "b", "c", "d"])
     assert fields["redundant_features"][0].left_out == "d"
     assert fields["features_kept"] == ("a", "b", "c")
+
+
+def test_boosting_learns_where_no_row_knows_a_feature():
+    fleet = tiny_samples()
+    rows = fleet.samples.label >= 0
+    values, label = fleet.samples.values[rows][::10].copy(), fleet.samples.label[rows][::10]
+    columns = choose_features(values).kept
+    values[:, columns[0]] = np.nan
+    common = {"schema": fleet.schema, "seed": 0}
+    some = train("boosting", values, label, columns=columns, **common).estimator
+    without = train("boosting", values, label, columns=columns[1:], **common).estimator
+    assert np.array_equal(some.log_odds(values), without.log_odds(values))

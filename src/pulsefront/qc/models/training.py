@@ -232,7 +232,9 @@ def fit_trees(
         **settings,
     }
     model = HistGradientBoostingClassifier(**chosen)
-    model.fit(values[:, columns], label)
+    inputs = values[:, columns]
+    inputs[:, np.isnan(inputs).all(axis=0)] = 0.0  # its binning fails on a column that is unknown
+    model.fit(inputs, label)
     return trees_of(model, columns, offset)
 
 
