@@ -23,10 +23,17 @@ def weights(failures: int, *, seed: int = 0):
 
 
 def test_weights_stay_with_the_prior_at_first_and_go_where_failures_lead():
-    few, many = weights(1), weights(200)
-    assert few[0] > many[0] + 0.2
-    assert many[1] > 3 * many[0]
-    assert weights(2)[1] < weights(20)[1] < many[1]
+    # Of forty seeds the prior keeps 0.27 to 0.72 after one failure and 0.00 to 0.06 after twenty;
+    # the part that knows gets 0.50 to 0.83, then 1.63 to 1.75, and 2.52 to 2.62 after 200.
+    for seed in range(3):
+        one, two, twenty, many = (weights(n, seed=seed) for n in (1, 2, 20, 200))
+        assert one[0] > 0.25
+        assert one[1] < 0.85
+        assert two[1] < 1.1
+        assert 1.6 < twenty[1] < 1.8
+        assert twenty[0] < 0.07
+        assert 2.5 < many[1] < 2.7
+        assert many[0] < 0.01
 
 
 def test_rows_before_one_failure_count_as_one():
@@ -69,4 +76,5 @@ def test_blend_of_a_fleet_with_failures_has_parts_of_its_own():
     )
     assert isinstance(blend.estimator.parts[1], Linear)
     assert sum(blend.shares.values()) == pytest.approx(1.0)
-    assert blend.shares["prior"] > 0.3
+    # 0.91 here, after 31 failures; 0.61 to 1.00 on ten more such fleets, of seeds 7140 to 7149.
+    assert 0.6 < blend.shares["prior"] < 0.99

@@ -19,6 +19,7 @@ from pulsefront.qc.models.prior import (
     train_prior,
     write_prior,
 )
+from pulsefront.qc.models.training import train
 from strategies_qc import tiny_samples
 
 
@@ -63,8 +64,15 @@ def test_shipped_prior_says_that_it_is_simulated_and_foresees_failures_it_never_
     rows = (fleet.samples.label >= 0) & (fleet.samples.records > 3)
     log_odds = bind_prior(prior, fleet.schema, fleet.target).log_odds(fleet.samples.values[rows])
     label = fleet.samples.label[rows] == 1
-    assert roc_auc(log_odds, label) > 0.75
-    assert 0.3 < (1 / (1 + np.exp(-log_odds))).sum() / label.sum() < 3.0
+    # 0.793 here; 0.816 to 0.916 on ten more such fleets, of seeds 7140 to 7149.
+    found = roc_auc(log_odds, label)
+    assert found > 0.78
+    nothing = (fleet.samples.values[:0], fleet.samples.label[:0], fleet.schema)
+    chart = train("ewma", *nothing, columns=np.zeros(0, dtype=np.int64), seed=0).estimator
+    assert found > roc_auc(chart.log_odds(fleet.samples.values[rows]), label) + 0.02
+    # It foresees 0.36 of the failures here, 0.39 to 0.61 on the ten: a tiny fleet fails seven times
+    # as often as those that it has learned from.
+    assert 0.3 < (1 / (1 + np.exp(-log_odds))).sum() / label.sum() < 0.7
 
 
 def test_prior_of_another_horizon_is_moved_by_the_ratio():
