@@ -17,7 +17,9 @@ __all__ = [
     "Precision",
     "Scaling",
     "initial_candidate",
+    "keep_nodes",
     "split_inputs",
+    "with_channels",
     "without_dead",
 ]
 
@@ -213,7 +215,7 @@ def without_dead(candidate: Candidate) -> Candidate:
         for layer in range(first, len(smaller.weights) - 1):
             speaks = (smaller.weights[layer + 1] != 0).any(1)
             hears = (smaller.weights[layer] != 0).any(0) | (smaller.biases[layer] > 0)
-            smaller = _keep_nodes(smaller, layer, speaks & hears)
+            smaller = keep_nodes(smaller, layer, _places(speaks & hears))
         if smaller is candidate:
             return candidate
         candidate = smaller
@@ -231,21 +233,33 @@ def _keep_inputs(candidate: Candidate, alive: NDArray[np.bool_]) -> Candidate:
     return replace(candidate, kept_inputs=candidate.kept_inputs[keep], weights=weights)
 
 
-def _keep_nodes(candidate: Candidate, layer: int, alive: NDArray[np.bool_]) -> Candidate:
-    keep = _places(alive)
-    if len(keep) == len(alive):
+def keep_nodes(candidate: Candidate, layer: int, keep: NDArray[np.intp]) -> Candidate:
+    """Return *candidate* with the nodes *keep* of hidden *layer* alone, nothing else changed.
+
+    Not for the filters of a convolution, whose results the next layer reads position by position.
+    """
+    if len(keep) == candidate.hidden[layer]:
         return candidate
     weights, biases = list(candidate.weights), list(candidate.biases)
     weights[layer], weights[layer + 1] = weights[layer][:, keep], weights[layer + 1][keep]
     biases[layer] = biases[layer][keep]
-    precision = candidate.precision
-    if precision is not None and precision.per_channel:
-        fractions = list(precision.weight_fraction)
-        fractions[layer] = tuple(fractions[layer][index] for index in keep)
-        bits = list(precision.channel_bits or ())
-        if bits:
-            bits[layer] = tuple(bits[layer][index] for index in keep)
-        precision = replace(
-            precision, weight_fraction=tuple(fractions), channel_bits=tuple(bits) or None
-        )
+    precision = with_channels(candidate.precision, layer, keep)
     return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
+
+
+def with_channels(
+    precision: Precision | None, layer: int, keep: NDArray[np.intp]
+) -> Precision | None:
+    """Return the formats that are left when the outputs *keep* of *layer* are."""
+    if precision is None or not precision.per_channel:
+        return precision
+
+    def left(values: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        return (*values[:layer], tuple(values[layer][n] for n in keep), *values[layer + 1 :])
+
+    bits = precision.channel_bits
+    return replace(
+        precision,
+        weight_fraction=left(precision.weight_fraction),
+        channel_bits=None if bits is None else left(bits),
+    )

@@ -29,6 +29,7 @@ from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_mo
 from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
+from pulsefront.search.silent import fold_silent
 from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
 from pulsefront.search.trainer import Trainer
@@ -246,6 +247,7 @@ class _Search:
         )
         state.path.append(self.judge.step(0, float_trial, full, full))
         state.path.append(self.judge.step(1, trial, full, base))
+        base = fold_silent(base, state, self.judge, self.data, stage="quantized")
         self.checkpoint.save("quantized", base, record_of(state))
         self._say(2)
         return base, state
@@ -300,8 +302,10 @@ class _Search:
             state.path.append(
                 self.judge.step(len(state.path), trials[chosen], base, groups[chosen])
             )
-            base = groups[chosen]
-        over = not self.budget.fits(before if chosen is None else trials[chosen].cost)
+            base = fold_silent(
+                groups[chosen], state, self.judge, self.data, stage=f"round {state.round}"
+            )
+        over = not self._fits(base)
         exhausted = not state.moves or state.round >= self.settings.max_rounds
         state.finished = not over and (exhausted or forced)
         return base
@@ -328,6 +332,7 @@ class _Search:
         if better:
             state.path.append(self.judge.step(len(state.path), trial, base, polished))
             base = polished
+        base = fold_silent(base, state, self.judge, self.data, stage="final", each=True)
         self.checkpoint.save("final", base, record_of(state))
         return base, state
 

@@ -16,6 +16,7 @@ from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.task import Task
 
 __all__ = [
+    "SILENT",
     "AblationResult",
     "Architecture",
     "AttributionRow",
@@ -25,6 +26,9 @@ __all__ = [
     "front_of",
     "pareto_front",
 ]
+
+SILENT = "nodes that never change"
+"""The step that needs no training, among those of a search; see `silent`."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ class AblationResult:
     @property
     def networks_trained(self) -> int:
         """Trainings of one network: architectures, the full one included, × initializations."""
-        return len(self.full) * len(self.candidates)
+        return len(self.full) * sum(trial.move != SILENT for trial in self.candidates)
 
     def predict_full(self, task: Task, integers: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the full float networks' outputs (initialization, event, n_out)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.networks.candidate import Candidate, Precision
+from pulsefront.networks.candidate import Candidate, Precision, with_channels
 from pulsefront.search.moments import Moments
 
 __all__ = [
@@ -84,15 +84,7 @@ def drop_nodes(
     biases[layer + 1] = (biases[layer + 1] + offset @ after[lost]).astype(np.float32)
     weights[layer] = weights[layer][:, keep]
     biases[layer] = biases[layer][keep]
-    precision = candidate.precision
-    if precision is not None and precision.per_channel:
-        fractions = list(precision.weight_fraction)
-        fractions[layer] = tuple(fractions[layer][index] for index in keep)
-        bits = precision.channel_bits
-        if bits is not None:
-            left_bits = tuple(bits[layer][index] for index in keep)
-            bits = (*bits[:layer], left_bits, *bits[layer + 1 :])
-        precision = replace(precision, weight_fraction=tuple(fractions), channel_bits=bits)
+    precision = with_channels(candidate.precision, layer, keep)
     return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
 
 
