@@ -25,7 +25,7 @@ from pulsefront.networks import (
     train_with_ebops,
     without_dead,
 )
-from pulsefront.networks.learned_bits import LearnedStack
+from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
 from strategies_networks import light_response
 

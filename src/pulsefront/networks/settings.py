@@ -137,6 +137,8 @@ class TrainingSettings(FrozenModel):
 class WidthSettings(FrozenModel):
     """How bit widths are learned."""
 
+    per_weight: bool = False
+    """give every weight a width of its own, not only every output"""
     reach: float = Field(default=10.0, gt=0)
     """bits by which a width can change over the whole training, at an even pace"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)

@@ -23,7 +23,8 @@ class StackFormats:
     Attributes
     ----------
     weight_bits, weight_fraction
-        Per layer (C, 1), or (C, n_out) with a format per output; float32 whole numbers.
+        Per layer (C, 1), or (C, n_out) with a format per output; float32 whole numbers. While
+        widths per weight are learned, the points are (C, n_out, n_in).
     bias_bits, activation_bits, activation_fraction
         Per layer (C,).
     factor
@@ -92,7 +93,7 @@ class StackFormats:
     def derive(self) -> None:
         """Compute scales and limits anew; call it when widths or binary points have changed."""
         self.weight_scale = [
-            factor * torch.exp2(fraction)[:, :, None]
+            factor * torch.exp2(fraction if fraction.ndim == 3 else fraction[:, :, None])
             for factor, fraction in zip(self.factor, self.weight_fraction, strict=True)
         ]
         self.weight_half = [torch.exp2(bits - 1)[:, :, None] for bits in self.weight_bits]

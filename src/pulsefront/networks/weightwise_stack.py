@@ -1,0 +1,62 @@
+"""A stack in which every weight has a binary point of its own, as in HGQ (Sun et al. 2024)."""
+
+from __future__ import annotations
+
+import torch
+
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.learned_stack import LN2, LearnedStack
+from pulsefront.networks.quantize import round_half_up
+
+__all__ = ["WeightwiseStack"]
+
+UNLIMITED_BITS = 31.0
+"""Weights are not clipped on the way: their range is what they are."""
+
+
+class WeightwiseStack(LearnedStack):
+    """A `LearnedStack` whose points of the weights are (C, n_out, n_in).
+
+    A weight that rounds to zero has no bits and costs nothing, so no price holds it down: it comes
+    back once the loss asks for it.
+    """
+
+    def _starts(self) -> list[torch.Tensor]:
+        return [
+            fraction[:, :, None].expand(weight.shape).clone()
+            for fraction, weight in zip(self.formats.weight_fraction, self.weights, strict=True)
+        ]
+
+    def _widen(self) -> None:
+        for bits in self.formats.weight_bits:
+            bits.fill_(UNLIMITED_BITS)
+
+    def _raw(self, layer: int) -> torch.Tensor:
+        """Return the integers (C, n_out, n_in) of the weights at their own points."""
+        return round_half_up(self._used_weights[layer] * self.formats.weight_scale[layer])
+
+    def _stored(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return whether each weight is not zero, and its bits, each (C, n_out, n_in)."""
+        size = self._raw(layer).abs()
+        bits = torch.floor(torch.log2(size.clamp_min(0.5))) + 1.0
+        return (size > 0).float(), bits
+
+    def _error_slope(self, layer: int) -> torch.Tensor:
+        error = self.weights[layer] - self._used_weights[layer]
+        return LN2 * self._weight_gradients[layer] * error
+
+    def unstack(self) -> list[Candidate]:
+        """Return the candidates, the weights of each output in the format that holds them all."""
+        formats = self.formats
+        for layer in range(self.layers):
+            raw = self._raw(layer).long()
+            trailing = torch.log2((raw & -raw).clamp_min(1).float())
+            finest = torch.where(raw == 0, -torch.inf, formats.weight_fraction[layer] - trailing)
+            fraction = finest.amax(2)
+            formats.weight_fraction[layer] = torch.where(fraction.isinf(), 0.0, fraction)
+            self.weights[layer].copy_(self._used_weights[layer])
+            bits = 1.0 + self._magnitude_bits(layer, formats.weight_fraction[layer])
+            formats.weight_bits[layer] = bits
+        formats.derive()
+        self.refresh()
+        return super().unstack()
