@@ -27,6 +27,7 @@ from pulsefront.networks import (
 )
 from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
+from pulsefront.networks.weightwise_stack import WeightwiseStack
 from strategies_networks import light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)
@@ -82,6 +83,35 @@ def test_widths_fall_with_their_price_and_the_network_stays_exact(
         assert (formats.channel_bits is not None) == per_channel
     assert errors[1] < 1.25 * errors[0]
     assert len(candidate.kept_inputs) <= 64
+
+
+@pytest.mark.parametrize("filters", [None, Convolution(kernel=8, channels=3, stride=4)])
+def test_a_width_for_every_weight_is_exact_and_cheaper_than_one_for_an_output(
+    filters: Convolution | None,
+) -> None:
+    counts, position = light_response(8000)
+    data = prepare(counts, position, ADC, LossSettings(), common_scale=filters is not None)
+    start = start_from(data, 2, per_channel=True, filters=filters)
+    settings = TrainingSettings(epochs=10, batch=256, learning_rate=2e-3)
+    corners = np.random.default_rng(1).choice([0, 1, 4094, 4095], (500, 64))
+    found = {}
+    for per_weight in (False, True):
+        widths = WidthSettings(per_weight=per_weight)
+        trained = train_with_ebops(start, data, settings, (0.02, 0.3), seed=2, widths=widths)
+        for candidate in trained:
+            model = lower(candidate, data.scaling, ADC, OUT, name="net")
+            for vectors in (counts, corners):
+                raw = vectors[:, candidate.kept_inputs]
+                got = OUT.values(model.run(raw[..., None] if filters else raw))
+                assert np.array_equal(got, predict(candidate, data.scaling, vectors, ADC, OUT))
+        outputs = [predict(c, data.scaling, counts, ADC, OUT) for c in trained]
+        errors = [float(np.abs(one - position).mean()) for one in outputs]
+        costs = [cost_of(c, data.scaling, ADC, OUT).ebops for c in trained]
+        found[per_weight] = errors, costs
+    (shared_errors, shared), (own_errors, own) = found[False], found[True]
+    assert own[0] > 1.2 * own[1]
+    for n in range(2):
+        assert own[n] < shared[n] or own_errors[n] < shared_errors[n]
 
 
 def test_a_learned_front_beats_one_width_for_all_at_equal_cost() -> None:
@@ -169,6 +199,37 @@ def test_what_cannot_be_is_refused() -> None:
     for strengths in ((0.1, 0.2), (-0.1,), (float("nan"),)):
         with pytest.raises(ConfigError, match="strengths"):
             train_with_ebops([coarse], data, settings, strengths, seed=0)
+
+
+def test_a_width_for_every_weight_needs_a_format_for_every_output() -> None:
+    counts, position = light_response(100)
+    data = prepare(counts, position, ADC, LossSettings())
+    start = start_from(data, 1, per_channel=False)
+    with pytest.raises(ConfigError, match="per_channel"):
+        train_with_ebops(
+            start, data, TrainingSettings(epochs=1), (0.1,), seed=0,
+            widths=WidthSettings(per_weight=True),
+        )  # fmt: skip
+
+
+def test_the_slope_of_a_weights_own_point_follows_the_price() -> None:
+    counts, position = light_response(200)
+    data = prepare(counts, position, ADC, LossSettings())
+    stack = WeightwiseStack(start_from(data, 1, per_channel=True), data.scaling, 12)
+    stack.calibrate(data.inputs)
+    stack.round_points()
+    stack.refresh()
+    stack.backward(slope_of(stack.outputs(data.inputs), data.targets, data.loss))
+    asked = stack.slope_of_points(torch.ones(1)) - stack.slope_of_points(torch.zeros(1))
+    before, random = stack.ebops(), np.random.default_rng(0)
+    for place in random.choice(64 * 16, 40, replace=False):
+        stack.points[place] -= 1.0
+        stack.round_points()
+        stack.refresh()
+        change = float(before - stack.ebops())
+        stack.points[place] += 1.0
+        # one bit of one weight, read by 12 bits of its input; two where the rounding carries
+        assert change == pytest.approx(float(asked[place]), abs=1e-3) or change == 0.0
 
 
 def test_widths_at_rest_from_the_start_are_those_given() -> None:

@@ -20,7 +20,7 @@ from pulsefront.search.result import (
     PathPoint,
     TrialNetwork,
 )
-from pulsefront.search.settings import ResourceSettings, SearchSettings
+from pulsefront.search.settings import PriceSettings, ResourceSettings, SearchSettings
 from pulsefront.search.task import Task
 from pulsefront.search.workers import Workers
 
@@ -34,6 +34,7 @@ __all__ = [
     "Budget",
     "MetricChange",
     "PathPoint",
+    "PriceSettings",
     "ResourceSettings",
     "SearchSettings",
     "Task",

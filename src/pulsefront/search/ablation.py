@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pulsefront import __version__
@@ -21,6 +20,7 @@ from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import SearchCheckpoint
+from pulsefront.search.finish import learn_widths, polish
 from pulsefront.search.judge import Judge
 from pulsefront.search.moves import Move, starting_moves
 from pulsefront.search.outcome import assemble
@@ -39,9 +39,6 @@ __all__ = ["run_ablation"]
 
 STAGES_AROUND_ROUNDS = 3
 """Float training, quantized training and final training."""
-
-FINAL_STAGE = 1_000_000
-"""Seeds the final training, whatever the number of rounds."""
 
 
 def run_ablation(
@@ -67,6 +64,10 @@ def run_ablation(
     Rejected removals come back half as large. The search ends when nothing smaller is
     non-inferior. If the budget is not met by then, the least harmful removals are taken all the
     same, and the result says ``non_inferior = False``.
+
+    With ``settings.price`` the search does not end with a final training but with bit widths that
+    are learned against a price (see `finish.learn_widths`), which leaves a front; the rounds before
+    it are then not driven by the budget.
 
     Candidates are fine-tuned on top of the full training, so that a step can also improve the
     metric. Every choice uses the selection set: its figures are optimistic, and claims belong to
@@ -243,7 +244,7 @@ class _Search:
             approved=[],
             trials=[float_trial, trial],
             path=[],
-            finished=self.settings.max_rounds == 0 and self._fits(base),
+            finished=self.settings.max_rounds == 0 and self._may_end(base),
         )
         state.path.append(self.judge.step(0, float_trial, full, full))
         state.path.append(self.judge.step(1, trial, full, base))
@@ -305,34 +306,29 @@ class _Search:
             base = fold_silent(
                 groups[chosen], state, self.judge, self.data, stage=f"round {state.round}"
             )
-        over = not self._fits(base)
         exhausted = not state.moves or state.round >= self.settings.max_rounds
-        state.finished = not over and (exhausted or forced)
+        state.finished = self._may_end(base) and (exhausted or forced)
         return base
 
     def _final(self, base: list[Candidate], state: State) -> tuple[list[Candidate], State]:
         stored = self.checkpoint.load("final")
         if stored is not None:
             return stored[0], state_from(stored[1])
-        trained = self._trainer.train(base, self.settings.final_training, stage=FINAL_STAGE)
-        # Training through coarse quantizers can also lose: each initialization keeps its better.
-        polished = [
-            new if new.finite and self.judge.metric(new) < self.judge.metric(old) else old
-            for new, old in zip(trained, base, strict=True)
-        ]
-        trial = self.judge.trial("final", "final training", polished, base)
-        before = state.path[-1]
-        better = (
-            float(np.mean(trial.metric)) < float(np.mean(before.metric))
-            and (trial.non_inferior or not before.non_inferior)
-            and self._fits(polished)
-        )
-        trial = replace(trial, accepted=better)
-        state.trials.append(trial)
-        if better:
-            state.path.append(self.judge.step(len(state.path), trial, base, polished))
-            base = polished
-        base = fold_silent(base, state, self.judge, self.data, stage="final", each=True)
+        if self.settings.price is None:
+            base = polish(base, state, self.judge, self._trainer, self.budget)
+        else:
+            base = learn_widths(
+                base,
+                state,
+                self.judge,
+                self.data,
+                self.settings.price,
+                self.budget,
+                checkpoint=self.checkpoint,
+                executor=self._local,
+                seed=self.settings.seed,
+                device=self.settings.device,
+            )
         self.checkpoint.save("final", base, record_of(state))
         return base, state
 
@@ -352,8 +348,9 @@ class _Search:
         over = self.budget.exceeded(cost)
         return over if forced and over else tuple(dict.fromkeys((*ALWAYS_SAVED, *limits)))
 
-    def _fits(self, candidates: Sequence[Candidate]) -> bool:
-        return self.budget.fits(self.judge.cost(candidates))
+    def _may_end(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether no round is needed for the budget: it fits, or a price is still to come."""
+        return self.settings.price is not None or self.budget.fits(self.judge.cost(candidates))
 
     def _budget_error(self, base: Sequence[Candidate]) -> BudgetError:
         cost = self.judge.cost(base)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceEstimate, estimate_resources
-from pulsefront.networks.settings import MlpSettings, TrainingSettings
+from pulsefront.networks.settings import MlpSettings, TrainingSettings, WidthSettings
 
-__all__ = ["ResourceSettings", "SearchSettings"]
+__all__ = ["PriceSettings", "ResourceSettings", "SearchSettings"]
 
 
 class ResourceSettings(FrozenModel):
@@ -37,6 +37,25 @@ class ResourceSettings(FrozenModel):
         )
 
 
+class PriceSettings(FrozenModel):
+    """Bit widths learned against a price on effective bit operations, at the end of a search."""
+
+    strengths: tuple[float, ...] = Field(default=(0.1, 0.2, 0.4, 0.8), min_length=1)
+    """prices that are tried, in units of the loss for all bit operations of the network before:
+    every one gives a point of the front, a higher one a cheaper network"""
+    training: TrainingSettings = TrainingSettings(epochs=12.0, learning_rate=2e-3)
+    """training of weights and widths together"""
+    widths: WidthSettings = WidthSettings(per_weight=True, reach=12.0)
+    """what has a width of its own, and how fast widths change"""
+
+    @field_validator("strengths")
+    @classmethod
+    def _check_strengths(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0.0 <= strength < float("inf") for strength in strengths):
+            raise ValueError("a price is a number from 0 on")
+        return strengths
+
+
 class SearchSettings(FrozenModel):
     """How the ablation search is run; see `run_ablation`."""
 
@@ -57,6 +76,8 @@ class SearchSettings(FrozenModel):
     """training of every candidate from its parent's weights"""
     final_training: TrainingSettings = TrainingSettings(epochs=8.0, learning_rate=2e-3)
     """last training of the architecture that the search ends with"""
+    price: PriceSettings | None = None
+    """with it the search ends with learned bit widths in the place of the final training"""
     max_rounds: int = Field(default=12, ge=0)
     """rounds of the search; those that only the budget drives come on top"""
     proposals: int = Field(default=5, ge=1)
@@ -77,6 +98,16 @@ class SearchSettings(FrozenModel):
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     """where networks are trained: cpu, cuda or cuda:N. A GPU adds in another order than a
     processor, so the result differs in the last bits of the training"""
+
+    @model_validator(mode="after")
+    def _check_price(self) -> SearchSettings:
+        price = self.price
+        if price is not None and price.widths.per_weight and not self.network.per_channel:
+            raise ValueError(
+                "price.widths.per_weight needs network.per_channel = true: "
+                "an output's weights are stored in one format"
+            )
+        return self
 
     @property
     def stops_early(self) -> bool:

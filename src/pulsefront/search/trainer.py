@@ -15,7 +15,10 @@ from pulsefront.networks.training import TrainingData
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.workers import Share
 
-__all__ = ["Trainer"]
+__all__ = ["FINAL_STAGE", "Trainer", "seed_of_stage"]
+
+FINAL_STAGE = 1_000_000
+"""Seeds the last training, whatever the number of rounds."""
 
 ARCHITECTURES_PER_JOB = 3
 """Enough networks in one batch to hide the overhead, few enough to keep two cores busy."""
@@ -36,6 +39,7 @@ class Trainer:
         share: Share | None = None,
     ) -> None:
         self.data = data
+        self.settings = settings
         self._executor = executor
         self._share = share
         self._sent: Any = None
@@ -53,7 +57,7 @@ class Trainer:
             candidates,
             self.data,
             settings,
-            seed=_seed_of(self._seed, stage),
+            seed=seed_of_stage(self._seed, stage),
             executor=self._executor,
             per_job=self._per_job,
             sent=self._sent,
@@ -61,5 +65,6 @@ class Trainer:
         )
 
 
-def _seed_of(seed: int, stage: int) -> int:
+def seed_of_stage(seed: int, stage: int) -> int:
+    """Return the seed of a stage of a search with some *seed*."""
     return int(np.random.SeedSequence([seed, stage]).generate_state(1, np.uint32)[0])

@@ -1,0 +1,148 @@
+"""How a search ends: with a last training, or with bit widths that are learned against a price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+
+import numpy as np
+
+from pulsefront.errors import BudgetError
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.learned_bits import train_with_ebops
+from pulsefront.networks.training import TrainingData
+from pulsefront.search.budget import Budget
+from pulsefront.search.checkpoint import SearchCheckpoint
+from pulsefront.search.judge import Judge
+from pulsefront.search.records import State
+from pulsefront.search.result import TrialNetwork
+from pulsefront.search.settings import PriceSettings
+from pulsefront.search.silent import fold_silent, without_silent
+from pulsefront.search.trainer import FINAL_STAGE, Trainer, seed_of_stage
+
+__all__ = ["learn_widths", "polish"]
+
+
+def polish(
+    base: Sequence[Candidate], state: State, judge: Judge, trainer: Trainer, budget: Budget
+) -> list[Candidate]:
+    """Return *base* after the final training, where that is better, without silent nodes."""
+    trained = trainer.train(base, trainer.settings.final_training, stage=FINAL_STAGE)
+    # Training through coarse quantizers can also lose: each initialization keeps its better.
+    polished = [
+        new if new.finite and judge.metric(new) < judge.metric(old) else old
+        for new, old in zip(trained, base, strict=True)
+    ]
+    trial = judge.trial("final", "final training", polished, base)
+    before = state.path[-1]
+    better = (
+        float(np.mean(trial.metric)) < float(np.mean(before.metric))
+        and (trial.non_inferior or not before.non_inferior)
+        and budget.fits(trial.cost)
+    )
+    chosen = _record(trial, state, judge, base, polished) if better else list(base)
+    if not better:
+        state.trials.append(trial)
+    return fold_silent(chosen, state, judge, trainer.data, stage="final", each=True)
+
+
+def learn_widths(
+    base: Sequence[Candidate],
+    state: State,
+    judge: Judge,
+    data: TrainingData,
+    price: PriceSettings,
+    budget: Budget,
+    *,
+    checkpoint: SearchCheckpoint,
+    executor: Executor,
+    seed: int,
+    device: str,
+) -> list[Candidate]:
+    """Return *base* with learned widths, as cheap in EBOPs as non-inferiority allows.
+
+    All strengths of the price are trained from *base*, each in all initializations, and every one
+    is judged: together they are a front. Where none of them is non-inferior within the budget,
+    *base* stays if it is; otherwise the least harmful one that fits is taken.
+
+    Raises
+    ------
+    BudgetError
+        Nothing fits.
+    """
+
+    def trained(number: int) -> list[Candidate]:
+        stage = f"price_{number:02d}"
+        stored = checkpoint.load(stage)
+        if stored is not None:
+            return stored[0]
+        found = train_with_ebops(
+            base,
+            data,
+            price.training,
+            [price.strengths[number]] * len(base),
+            seed=seed_of_stage(seed, FINAL_STAGE),
+            input_bits=judge.task.network_format.width,
+            widths=price.widths,
+            device=device,
+        )
+        if all(candidate.finite for candidate in found):
+            found = without_silent(found, data, each=True)
+        checkpoint.save(stage, found, {})
+        return found
+
+    groups = list(executor.map(trained, range(len(price.strengths))))
+    trials = [
+        judge.trial("price", f"widths learned at a price of {strength:g}", group, base)
+        for strength, group in zip(price.strengths, groups, strict=True)
+    ]
+    chosen = _cheapest(trials, budget, before=state.path[-1].cost.ebops)
+    last = state.path[-1]
+    if chosen is None and not budget.fits(last.cost):
+        fitting = [n for n, t in enumerate(trials) if budget.fits(t.cost) and not t.diverged]
+        if not fitting:
+            raise _too_small(budget, trials)
+        chosen = min(fitting, key=lambda n: trials[n].comparison.value)
+    result = list(base)
+    for number, (trial, group) in enumerate(zip(trials, groups, strict=True)):
+        if number == chosen:
+            result = _record(trial, state, judge, base, group)
+        else:
+            state.trials.append(trial)
+    return result
+
+
+def _record(
+    trial: TrialNetwork,
+    state: State,
+    judge: Judge,
+    before: Sequence[Candidate],
+    after: Sequence[Candidate],
+) -> list[Candidate]:
+    """Put an accepted trial into *state*, and return its networks."""
+    accepted = replace(trial, accepted=True)
+    state.trials.append(accepted)
+    state.path.append(judge.step(len(state.path), accepted, before, after))
+    return list(after)
+
+
+def _cheapest(trials: Sequence[TrialNetwork], budget: Budget, *, before: int) -> int | None:
+    """Return the non-inferior trial with the fewest EBOPs, where these are fewer than *before*."""
+    good = [
+        n
+        for n, trial in enumerate(trials)
+        if trial.non_inferior and budget.fits(trial.cost) and trial.cost.ebops < before
+    ]
+    return min(good, key=lambda n: trials[n].cost.ebops, default=None)
+
+
+def _too_small(budget: Budget, trials: Sequence[TrialNetwork]) -> BudgetError:
+    cost = trials[-1].cost
+    name = budget.tightest(cost)
+    return BudgetError(
+        name,
+        limit=budget.limits[name],
+        best=min(getattr(trial.cost, name) for trial in trials),
+        remedy="raise the budget, add a higher strength of the price, or allow more rounds",
+    )

@@ -1,0 +1,110 @@
+"""A search that ends with learned widths: a front, the cheapest non-inferior point, exact bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from pulsefront.errors import BudgetError
+from pulsefront.networks import MlpSettings, TrainingSettings, WidthSettings
+from pulsefront.search import AblationResult, Budget, PriceSettings, Task, run_ablation
+from strategies_networks import light_response
+from strategies_search import OUT, position_task, short
+
+PRICE = PriceSettings(
+    strengths=(0.01, 0.1, 3.0),
+    training=TrainingSettings(epochs=8, batch=128, learning_rate=4e-3),
+)
+NETWORK = MlpSettings(hidden=(12, 6), weight_bits=8, per_channel=True)
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return position_task(*light_response(5_000), fit=3_500)
+
+
+@pytest.fixture(scope="module")
+def finished(task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[AblationResult, Path]:
+    folder = tmp_path_factory.mktemp("search")
+    settings = short(network=NETWORK, price=PRICE, max_rounds=0, margin=0.2)
+    return run_ablation(task, settings, Budget(ebops=200_000), folder), folder
+
+
+def test_every_strength_is_a_point_of_the_front_and_a_high_price_a_cheap_network(
+    finished: tuple[AblationResult, Path],
+) -> None:
+    result, _ = finished
+    priced = [trial for trial in result.candidates if trial.stage == "price"]
+    assert [trial.move.split()[-1] for trial in priced] == ["0.01", "0.1", "3"]
+    costs = [trial.cost.ebops for trial in priced]
+    assert costs[0] > 1.2 * costs[1] > 1.2**2 * costs[2]
+    before = next(trial for trial in result.candidates if trial.stage == "quantized")
+    assert costs[0] < before.cost.ebops
+
+
+def test_the_cheapest_that_is_not_inferior_is_taken(
+    finished: tuple[AblationResult, Path],
+) -> None:
+    result, _ = finished
+    good = [t for t in result.candidates if t.stage == "price" and t.non_inferior]
+    assert good
+    assert result.final_cost.ebops == min(t.cost.ebops for t in good)
+    assert result.path[-1].move.startswith("widths learned at a price")
+    assert result.non_inferior
+
+
+def test_the_integers_are_those_that_were_judged_and_most_low_bits_are_zero(
+    finished: tuple[AblationResult, Path], task: Task
+) -> None:
+    result, _ = finished
+    rows = task.inputs[task.selection]
+    outputs = OUT.values(result.final_model.run(rows[:, result.kept_inputs]))
+    error = np.linalg.norm(outputs - task.targets[task.selection], axis=1).mean()
+    assert error == pytest.approx(result.final_metric[result.best], abs=1e-12)
+    weights = np.concatenate(
+        [
+            np.ravel(layer.weights)
+            for layer in result.final_model.layers
+            if hasattr(layer, "weights")
+        ]
+    )
+    used = weights[weights != 0]
+    assert (used % 2 == 0).mean() > 0.3  # one in two is odd where no bit has been saved
+
+
+def test_a_search_killed_between_two_prices_ends_with_the_same_result(
+    finished: tuple[AblationResult, Path], task: Task, tmp_path: Path
+) -> None:
+    result, folder = finished
+    for name in ("search.json", "float.npz", "quantized.npz", "price_01.npz"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    settings = short(network=NETWORK, price=PRICE, max_rounds=0, margin=0.2)
+    again = run_ablation(task, settings, Budget(ebops=200_000), tmp_path)
+    assert again.summary() == result.summary()
+
+
+def test_a_budget_takes_the_least_harmful_that_fits_and_says_so_or_names_what_is_missing(
+    finished: tuple[AblationResult, Path], task: Task
+) -> None:
+    result, _ = finished
+    costs = [t.cost.ebops for t in result.candidates if t.stage == "price"]
+    strict = short(network=NETWORK, price=PRICE, max_rounds=0, margin=0.001)
+    tight = run_ablation(task, strict, Budget(ebops=costs[2] + 1))
+    assert tight.budget_met
+    assert not tight.non_inferior
+    with pytest.raises(BudgetError, match="ebops") as caught:
+        run_ablation(task, strict, Budget(ebops=50))
+    assert "higher strength" in str(caught.value)
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(ValidationError, match="per_channel"):
+        short(price=PRICE)
+    with pytest.raises(ValidationError, match="from 0 on"):
+        PriceSettings(strengths=(0.1, -1.0))
+    with pytest.raises(ValidationError):
+        PriceSettings(strengths=())
+    assert short(price=PriceSettings(widths=WidthSettings())).price is not None
