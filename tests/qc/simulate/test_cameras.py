@@ -7,17 +7,18 @@ import pandas as pd
 import pytest
 
 from pulsefront.qc.features.history import history_from_frames
-from pulsefront.qc.simulate.cameras import CameraRecords, CameraSettings, simulate_cameras
+from pulsefront.qc.simulate.cameras import CameraSettings, simulate_cameras
+from pulsefront.qc.simulate.unit_records import UnitRecords
 
 SETTINGS = CameraSettings(cameras=24, boards=6, seed=3)
 
 
 @pytest.fixture(scope="module")
-def cameras() -> list[CameraRecords]:
+def cameras() -> list[UnitRecords]:
     return list(simulate_cameras(SETTINGS))
 
 
-def readings(camera: CameraRecords, component: str) -> list[pd.DataFrame]:
+def readings(camera: UnitRecords, component: str) -> list[pd.DataFrame]:
     mine = camera.measurements[camera.measurements["component_id"] == component]
     return [rows for _, rows in mine.groupby("test")]
 
@@ -25,7 +26,7 @@ def readings(camera: CameraRecords, component: str) -> list[pd.DataFrame]:
 def test_same_seed_gives_the_same_cameras_and_another_others(cameras):
     again = list(simulate_cameras(SETTINGS))
     for one, two in zip(cameras, again, strict=True):
-        for name in CameraRecords._fields:
+        for name in UnitRecords._fields:
             pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
     other = next(simulate_cameras(SETTINGS._replace(seed=4)))
     assert not other.measurements["value"].equals(cameras[0].measurements["value"])

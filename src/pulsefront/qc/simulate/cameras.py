@@ -3,10 +3,8 @@
 The prior model learned from `fleet`, so what it is worth there flatters it. Nothing here is shared
 with that simulation but the columns of the records:
 
-- a board wears by a gamma process (van Noortwijk 2009, Reliab. Eng. Syst. Saf. 94, 2) or by drift,
-  Brownian motion and jumps, and fails when its wear first passes 1: no curve, no day set before;
-- quiet lives are log-normal; three in ten failures have no forerunner, and their hazard has the
-  shape of a bathtub, the sum of two Weibull hazards of shapes below and above 1;
+- parts wear by random steps and jumps until they pass a limit, on no curve and no day set before,
+  after log-normal lives; others fail without a forerunner, with a bathtub hazard (see `wear`);
 - noise is autocorrelated, has heavy tails (Student's t) and grows with the reading;
 - error codes come in bursts of their own accord (Hawkes 1971, Biometrika 58, 83);
 - every site has tests, scales, intervals and limits of its own, or no limits.
@@ -25,22 +23,17 @@ import numpy.typing as npt
 import pandas as pd
 from numpy.random import Generator, SeedSequence
 
-from pulsefront.qc.records import (
-    EVENT_COLUMNS,
-    MEASUREMENT_COLUMNS,
-    SERVICE_COLUMNS,
-    UNIT_COLUMNS,
-    frame_of,
-)
+from pulsefront.qc.records import MEASUREMENT_COLUMNS, UNIT_COLUMNS, frame_of
+from pulsefront.qc.simulate.unit_records import UnitRecords, error_frame, service_frame
+from pulsefront.qc.simulate.wear import Life, draw_lives
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["CameraRecords", "CameraSettings", "simulate_cameras"]
+__all__ = ["CameraSettings", "simulate_cameras"]
 
 Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]
 
 _START_S = 1_420_070_400  # 2015-01-01
-_YEAR_DAYS = 365.25
 
 
 class _Test(NamedTuple):
@@ -66,12 +59,6 @@ _SCALES = (1.0, 1_000.0, 0.01)  # of all readings of a site
 _CODES = ("E-017", "E-112", "W-340")
 _SITE_TESTS = 3  # of the tests of a board
 
-_QUIET_MEDIAN_DAYS, _QUIET_SIGMA = 17.0 * _YEAR_DAYS, 1.0
-_WEAR_MEDIAN_DAYS, _WEAR_SIGMA = 45.0, 0.6
-_INFANT = (0.6, 2_500.0 * _YEAR_DAYS)  # shape and scale of a Weibull hazard, of one board
-_WORN_OUT = (3.0, 28.0 * _YEAR_DAYS)
-_STEPS_A_DAY = 0.3  # shape of the gamma process: the lower, the rougher
-_JUMPS_A_DAY, _JUMP = 0.06, 0.15
 _STRENGTH_MEDIAN, _STRENGTH_SIGMA = 6.0, 0.5  # deviations that a reading has moved at the failure
 _SEEN_SHARE = 0.6  # of the tests of a component, that see it wear
 _PULLED_BACK = 0.7  # by a calibration, of what has moved
@@ -80,7 +67,6 @@ _FREEDOM = 4.0  # degrees of freedom of Student's t
 _BURST = 0.5  # events that one event calls, on average
 _USUAL_EVENTS, _WORN_EVENTS = 0.004, 0.25  # a day
 _CALLING_SHARE = 0.3  # of codes, that a worn board calls
-_TAKEN_SHARE = 0.15  # of worn boards, replaced before they fail
 _CALIBRATION_DAYS = 120
 
 
@@ -93,15 +79,6 @@ class CameraSettings(NamedTuple):
     seed: int = 0
 
 
-class CameraRecords(NamedTuple):
-    """Records of one camera, in the columns that `history_from_frames` takes."""
-
-    units: pd.DataFrame
-    measurements: pd.DataFrame
-    events: pd.DataFrame
-    services: pd.DataFrame
-
-
 class _Site(NamedTuple):
     """What is a site's own; ``missing`` is the share of days without QC."""
 
@@ -112,20 +89,7 @@ class _Site(NamedTuple):
     missing: float
 
 
-class _Life(NamedTuple):
-    """One life of a component: its wear from day ``onset`` on, to 1 or more where it fails.
-
-    ``ends`` is the day of the failure, or of the replacement before it where ``taken``.
-    """
-
-    component: str
-    onset: int
-    wear: Floats
-    ends: int
-    taken: bool
-
-
-def simulate_cameras(settings: CameraSettings) -> Iterator[CameraRecords]:
+def simulate_cameras(settings: CameraSettings) -> Iterator[UnitRecords]:
     """Yield the cameras one after the other; the same for the same settings."""
     first, *seeds = SeedSequence([settings.seed, 0xCA3E]).spawn(settings.cameras + 1)
     random = np.random.default_rng(first)
@@ -142,11 +106,11 @@ def _site(name: str, random: Generator) -> _Site:
     )  # fmt: skip
 
 
-def _camera(settings: CameraSettings, site: _Site, number: int, random: Generator) -> CameraRecords:
+def _camera(settings: CameraSettings, site: _Site, number: int, random: Generator) -> UnitRecords:
     unit_id = f"camera{number:03d}"
     age = int(random.integers(0, 6 * 365))
     boards = tuple(f"board{k + 1}" for k in range(settings.boards))
-    lives = [life for c in ("", *boards) for life in _lives(settings, c, age, random)]
+    lives = [life for c in ("", *boards) for life in draw_lives(c, age, settings.days, random)]
     first = int(random.integers(1, _CALIBRATION_DAYS))
     calibrated = np.arange(first, settings.days, _CALIBRATION_DAYS)
     used = random.random(settings.days) >= site.missing
@@ -170,52 +134,20 @@ def _camera(settings: CameraSettings, site: _Site, number: int, random: Generato
         kept = day[used & ((day + len(component)) % test.every_days == 0)]
         readings.append(_records(site, component, name, test, kept, value[kept], calibrated))
     measurements = pd.concat(readings, ignore_index=True).assign(unit_id=unit_id)
-    events = _events(settings.days, boards, lives, random).assign(unit_id=unit_id)
-    services = _services(lives, calibrated, settings.days).assign(unit_id=unit_id)
-    return CameraRecords(units, measurements, events, services)
-
-
-def _lives(settings: CameraSettings, component: str, age: int, random: Generator) -> list[_Life]:
-    """Draw the lives of one component, one after the other; the first begins before day 0."""
-    found: list[_Life] = []
-    begins = -age
-    while True:
-        sudden = min(scale * float(random.weibull(shape)) for shape, scale in (_INFANT, _WORN_OUT))
-        quiet = _QUIET_MEDIAN_DAYS * float(np.exp(_QUIET_SIGMA * random.normal()))
-        wear = _wear(random) if quiet < sudden else np.zeros(1)
-        onset = begins + int(min(quiet, sudden)) + 1
-        if onset >= settings.days:
-            return found
-        taken = len(wear) > 10 and random.random() < _TAKEN_SHARE
-        lasts = int(len(wear) * random.uniform(0.3, 0.9)) if taken else len(wear) - 1
-        begins = onset + lasts
-        if begins > 0:
-            found.append(_Life(component, onset, wear, begins, taken))
-
-
-def _wear(random: Generator) -> Floats:
-    """Return the wear of each day up to the first that passes 1."""
-    expected = _WEAR_MEDIAN_DAYS * float(np.exp(_WEAR_SIGMA * random.normal()))
-    size = 20 * int(expected) + 50
-    if random.random() < 0.5:
-        steps = random.gamma(_STEPS_A_DAY, 1.0 / (_STEPS_A_DAY * expected), size)
-    else:
-        jumps = random.poisson(_JUMPS_A_DAY, size) * random.exponential(_JUMP, size)
-        drift = max(1.0 / expected - _JUMP * _JUMPS_A_DAY, 0.2 / expected)
-        steps = drift + jumps + random.normal(0.0, 0.03, size)
-    wear = np.maximum(np.cumsum(steps), 0.0)
-    passed = np.flatnonzero(wear >= 1.0)
-    return np.asarray(wear[: passed[0] + 1] if len(passed) else wear)
-
-
-def _shown(life: _Life, days: int) -> tuple[slice, Floats]:
-    """Return the days on which a life wears, and its wear on them."""
-    first, last = max(life.onset, 0), min(life.ends, days)
-    return slice(first, last), life.wear[first - life.onset : last - life.onset]
+    errors = sorted(_errors(settings.days, boards, lives, random))
+    done = [(int(day), "", "calibration") for day in calibrated]
+    done += [
+        (life.ends, life.component, "preventive" if life.taken else "corrective")
+        for life in lives
+        if life.ends < settings.days
+    ]
+    services = [(_START_S + d * DAY_S + 5 * 3600, c, kind) for d, c, kind in sorted(done)]
+    logs = error_frame(unit_id, errors), service_frame(unit_id, services, hours=24)
+    return UnitRecords(units, measurements, *logs)
 
 
 def _readings(
-    test: _Test, lives: list[_Life], calibrated: Days, days: int, random: Generator
+    test: _Test, lives: list[Life], calibrated: Days, days: int, random: Generator
 ) -> Floats:
     """Return what one test reads of one component each day."""
     from scipy.signal import lfilter
@@ -224,7 +156,7 @@ def _readings(
     for life in lives:
         if random.random() < _SEEN_SHARE:
             strength = _STRENGTH_MEDIAN * float(np.exp(_STRENGTH_SIGMA * random.normal()))
-            shown, wear = _shown(life, days)
+            shown, wear = life.shown(days)
             moved[shown] += strength * float(random.choice([-1.0, 1.0])) * wear
     for first in calibrated:
         moved[first:] -= _PULLED_BACK * moved[first - 1]
@@ -252,43 +184,20 @@ def _records(
     )  # fmt: skip
 
 
-def _events(
-    days: int, boards: tuple[str, ...], lives: list[_Life], random: Generator
-) -> pd.DataFrame:
-    rows: set[tuple[int, str, str]] = set()
+def _errors(
+    days: int, boards: tuple[str, ...], lives: list[Life], random: Generator
+) -> set[tuple[int, str, str]]:
+    """Return the second, the board and the code of each error."""
+    found: set[tuple[int, str, str]] = set()
     for component, code in itertools.product(boards, _CODES):
         rate = np.full(days, _USUAL_EVENTS)
         for life in (life for life in lives if life.component == component):
-            shown, wear = _shown(life, days)
+            shown, wear = life.shown(days)
             if len(wear) and random.random() < _CALLING_SHARE:
                 rate[shown] += _WORN_EVENTS * wear
         calls = np.repeat(np.arange(days), random.poisson(rate)).astype(float)
         while len(calls):
-            rows |= {(int(DAY_S * t), component, code) for t in calls if t < days}
+            found |= {(_START_S + int(DAY_S * t), component, code) for t in calls if t < days}
             calls = np.repeat(calls, random.poisson(_BURST, len(calls)))
             calls = calls + random.exponential(2.0, len(calls))
-    told = sorted(rows)
-    when = np.array([_START_S + row[0] for row in told], dtype=np.int64)
-    return frame_of(
-        EVENT_COLUMNS,
-        {
-            "occurred_at": when, "component_id": [row[1] for row in told],
-            "code": [row[2] for row in told], "severity": "error", "available_at": when,
-        },
-    )  # fmt: skip
-
-
-def _services(lives: list[_Life], calibrated: Days, days: int) -> pd.DataFrame:
-    rows = [(int(day), "", "calibration") for day in calibrated]
-    rows += [(life.ends, life.component, "preventive" if life.taken else "corrective")
-             for life in lives if life.ends < days]  # fmt: skip
-    rows.sort()
-    when = np.array([_START_S + row[0] * DAY_S + 5 * 3600 for row in rows], dtype=np.int64)
-    return frame_of(
-        SERVICE_COLUMNS,
-        {
-            "reported_at": when, "component_id": [row[1] for row in rows],
-            "kind": [row[2] for row in rows], "started_at": when, "completed_at": when + DAY_S,
-            "logged_at": when + DAY_S, "downtime_hours": 24.0,
-        },
-    )  # fmt: skip
+    return found

@@ -15,16 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, SeedSequence
 
-from pulsefront.qc.records import (
-    EVENT_COLUMNS,
-    MEASUREMENT_COLUMNS,
-    SERVICE_COLUMNS,
-    UNIT_COLUMNS,
-    frame_of,
-)
+from pulsefront.qc.records import MEASUREMENT_COLUMNS, UNIT_COLUMNS, frame_of
+from pulsefront.qc.simulate.unit_records import UnitRecords, error_frame, service_frame
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["TelemetrySettings", "TelemetryUnit", "simulate_machines"]
+__all__ = ["TelemetrySettings", "simulate_machines"]
 
 _HOUR_S = 3600
 _START_S = 1_420_070_400  # 2015-01-01
@@ -53,15 +48,6 @@ class TelemetrySettings(NamedTuple):
     seed: int = 0
 
 
-class TelemetryUnit(NamedTuple):
-    """Records of one machine, in the columns that `history_from_frames` takes."""
-
-    units: pd.DataFrame
-    measurements: pd.DataFrame
-    events: pd.DataFrame
-    services: pd.DataFrame
-
-
 class _Wear(NamedTuple):
     """A part that wears from one day on until it fails or is replaced, in days."""
 
@@ -71,14 +57,14 @@ class _Wear(NamedTuple):
     ends: float
 
 
-def simulate_machines(settings: TelemetrySettings) -> Iterator[TelemetryUnit]:
+def simulate_machines(settings: TelemetrySettings) -> Iterator[UnitRecords]:
     """Yield the machines one after the other; the same for the same settings."""
     seeds = SeedSequence([settings.seed, 0x7E1E]).spawn(settings.machines)
     for number, seed in enumerate(seeds, start=1):
         yield _machine(settings, f"machine{number:03d}", np.random.default_rng(seed))
 
 
-def _machine(settings: TelemetrySettings, unit_id: str, random: Generator) -> TelemetryUnit:
+def _machine(settings: TelemetrySettings, unit_id: str, random: Generator) -> UnitRecords:
     model = int(random.integers(4))
     age = int(random.integers(0, 20))
     worn: list[_Wear] = []
@@ -100,13 +86,15 @@ def _machine(settings: TelemetrySettings, unit_id: str, random: Generator) -> Te
             if wear.part == part:
                 rate = rate + _ERRORS_AT_FAILURE * _share(wear, np.arange(settings.days) + 0.5)
         days = np.repeat(np.arange(settings.days), random.poisson(rate))
-        events += [(code, int(d * DAY_S + random.integers(DAY_S))) for d in days]
-    events.sort(key=lambda event: event[1])
-    return TelemetryUnit(
+        events += [(_START_S + int(d * DAY_S + random.integers(DAY_S)), "", code) for d in days]
+    events.sort(key=lambda event: event[0])
+    done = sorted(services, key=lambda row: row[2])
+    told = [(_START_S + round(day * DAY_S), part, kind) for part, kind, day in done]
+    return UnitRecords(
         _unit(unit_id, model, age),
         _measurements(unit_id, hours, readings),
-        _events(unit_id, events),
-        _services(unit_id, services),
+        error_frame(unit_id, events),
+        service_frame(unit_id, told, hours=6),
     )
 
 
@@ -166,29 +154,3 @@ def _measurements(unit_id: str, hours: np.ndarray, readings: dict[str, np.ndarra
             "available_at": measured + 60,
         },
     )
-
-
-def _events(unit_id: str, events: list[tuple[str, int]]) -> pd.DataFrame:
-    when = np.array([_START_S + second for _, second in events], dtype=np.int64)
-    return frame_of(
-        EVENT_COLUMNS,
-        {
-            "occurred_at": when, "unit_id": unit_id, "component_id": "",
-            "code": [code for code, _ in events], "severity": "error", "available_at": when,
-        },
-    )  # fmt: skip
-
-
-def _services(unit_id: str, services: list[tuple[str, str, float]]) -> pd.DataFrame:
-    services = sorted(services, key=lambda row: row[2])
-    when = np.array([_START_S + round(day * DAY_S) for *_, day in services], dtype=np.int64)
-    return frame_of(
-        SERVICE_COLUMNS,
-        {
-            "reported_at": when, "unit_id": unit_id,
-            "component_id": [part for part, *_ in services],
-            "kind": [kind for _, kind, _ in services],
-            "started_at": when, "completed_at": when + 6 * _HOUR_S,
-            "logged_at": when + 6 * _HOUR_S, "downtime_hours": 6.0,
-        },
-    )  # fmt: skip
