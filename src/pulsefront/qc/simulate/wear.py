@@ -2,9 +2,9 @@
 
 A part is quiet for a log-normal time, then wears by a gamma process (van Noortwijk 2009, Reliab.
 Eng. Syst. Saf. 94, 2) or by drift, Brownian motion and jumps, and fails when its wear first passes
-1. One failure in five comes before, without wear; the hazard of that has the shape of a bathtub, the sum of two
-Weibull hazards of shapes below and above 1. Every number is an assumption and taken from no
-publication.
+1. One failure in five comes before, without wear; the hazard of those has the shape of a bathtub,
+the sum of two Weibull hazards of shapes below and above 1. Every number is an assumption and taken
+from no publication.
 """
 
 from __future__ import annotations
