@@ -77,6 +77,32 @@ def test_a_slow_executor_runs_some_of_each_set(exported, monkeypatch):
     assert result.passed
 
 
+def test_vectors_are_drawn_on_request_and_a_slow_executor_runs_some_of_them(exported, monkeypatch):
+    slow = Executor("model.json", emulated, most_vectors=20, most_drawn=30)
+    registry = {"slow": slow, "fast": Executor("model.json", emulated)}
+    monkeypatch.setattr("pulsefront.firmware.verify.EXECUTORS", registry)
+    rows = verify_export(exported, drawn=5000).rows
+    drawn = {row.backend: row.vectors for row in rows if row.vector_set == "drawn"}
+    assert drawn == {"slow": 30, "fast": 5000}
+    with pytest.raises(ExportError, match="no number of vectors"):
+        verify_export(exported, drawn=-1)
+
+
+def test_a_difference_in_a_drawn_vector_alone_is_found(exported, monkeypatch):
+    golden = {row.vectors for row in verify_export(exported).rows}
+
+    def wrong_in_drawn(folder, sets):
+        for arrays in sets:
+            found = folder.model.emulator.run(arrays)
+            found["position"][-1, 0] += len(found["position"]) not in golden
+            yield found
+
+    added(monkeypatch, wrong=wrong_in_drawn)
+    verify_export(exported).raise_on_failure()
+    with pytest.raises(VerificationFailed, match="drawn"):
+        verify_export(exported, drawn=700).raise_on_failure()
+
+
 def test_seconds_are_left_out_where_two_runs_are_to_give_the_same(exported):
     result = verify_export(exported)
     assert result.to_json()["rows"][0]["seconds"] > 0

@@ -7,7 +7,7 @@ import pytest
 
 from pulsefront.errors import ExportError, PrecisionError
 from pulsefront.firmware.vector_files import read_vectors, write_vectors
-from pulsefront.firmware.vectors import golden_vectors
+from pulsefront.firmware.vectors import drawn_vectors, golden_vectors
 from toys_firmware import small_model
 
 
@@ -65,3 +65,19 @@ def test_a_damaged_archive_is_an_error(tmp_path, content):
         read_vectors(tmp_path / "vectors.npz")
     with pytest.raises(ExportError, match="no such file"):
         read_vectors(tmp_path / "absent.npz")
+
+
+def test_drawn_vectors_reach_the_ends_of_every_input_and_follow_their_seed():
+    model = small_model()
+    drawn = drawn_vectors(model, 400, 3)
+    (port,) = model.inputs
+    array = drawn.inputs[port.name]
+    assert len(drawn) == 400
+    assert (array.min(0) == port.format.minimum).all()
+    assert (array.max(0) == port.format.maximum).all()
+    # of a vector with extremes, most inputs are; of the others, hardly any
+    ends = np.isin(array, [port.format.minimum, port.format.maximum, 0]).mean(axis=1)
+    assert ends[::2].mean() > 0.6
+    assert ends[1::2].mean() < 0.2
+    np.testing.assert_array_equal(array, drawn_vectors(model, 400, 3).inputs[port.name])
+    assert (array != drawn_vectors(model, 400, 4).inputs[port.name]).any()

@@ -242,12 +242,19 @@ def verify(
         Path | None,
         typer.Option("--data", "-d", help="More input integers to try: .npy, .npz or text."),
     ] = None,
+    vectors: Annotated[
+        int,
+        typer.Option(
+            "--vectors", "-n", min=0, help="So many more vectors, random and extreme, drawn here."
+        ),
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the vectors drawn.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Run every executor in an export folder on every vector and compare every integer.
 
     Exits non-zero on the first integer that differs, and names back-end, vector, output and both
-    integers.
+    integers. Of the vectors drawn with --vectors, slow executors run 10,000.
     """
     from pulsefront.firmware.checksums import changed_files
     from pulsefront.firmware.verify import verify_export
@@ -257,7 +264,7 @@ def verify(
     if data is not None:
         changed_files(directory)  # tells first if this is no export
         extra = _input_integers(data, FixedPointModel.load(directory / "model.json"))
-    result = verify_export(directory, extra_inputs=extra)
+    result = verify_export(directory, extra_inputs=extra, drawn=vectors, seed=seed)
     typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
     result.raise_on_failure()
     if not as_json:

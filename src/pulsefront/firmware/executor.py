@@ -47,6 +47,8 @@ class Executor:
         executors run all the same.
     most_vectors
         It is slow: so many vectors of each set are run, spread over it; None for all.
+    most_drawn
+        The same for vectors that are drawn because someone asks for so many.
     needs
         Raises `ToolMissing` for a tool without which the verification as a whole is refused.
     """
@@ -54,6 +56,7 @@ class Executor:
     file: str
     run: Callable[[ExportFolder, Sequence[Inputs]], Iterator[Outputs]]
     most_vectors: int | None = None
+    most_drawn: int | None = None
     needs: Callable[[], object] = _needs_nothing
 
     def is_in(self, directory: Path) -> bool:

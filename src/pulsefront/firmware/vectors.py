@@ -14,11 +14,13 @@ from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import Dense
 from pulsefront.fixed_point.model import FixedPointModel
 
-__all__ = ["VectorSet", "golden_vectors"]
+__all__ = ["VectorSet", "drawn_vectors", "golden_vectors"]
 
 RANDOM_VECTORS = 1000
 DATA_VECTORS = 1000
 SINGLE_EXTREMES = 64
+EXTREME_SHARE = 0.75
+"""Of the inputs of a drawn vector that are smallest, largest or zero, in every other one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,25 @@ def golden_vectors(
         for name, inputs in sets.items()
         if len(next(iter(inputs.values())))
     )
+
+
+def drawn_vectors(model: FixedPointModel, count: int, seed: int) -> VectorSet:
+    """Return *count* vectors drawn with a *seed*, with what the emulator makes of them.
+
+    Of every other one each input is its smallest or its largest integer or zero as often as any
+    other: what saturates in one layer and not in the next is rare among numbers of all sizes.
+    """
+    generator = np.random.default_rng(seed)
+    inputs = {}
+    for one in model.inputs:
+        ends = one.format.minimum, one.format.maximum
+        drawn = generator.integers(*ends, (count, *one.shape), endpoint=True)
+        extremes = generator.choice(np.array([*ends, 0]), drawn[::2].shape)
+        drawn[::2] = np.where(
+            generator.random(extremes.shape) < EXTREME_SHARE, extremes, drawn[::2]
+        )
+        inputs[one.name] = drawn
+    return VectorSet("drawn", inputs, model.emulator.run(inputs))
 
 
 def _random(model: FixedPointModel, seed: int) -> dict[str, Integers]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,14 +22,14 @@ from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.onnx.real import measure_difference
 from pulsefront.firmware.targets import REAL_TARGETS
 from pulsefront.firmware.vector_files import read_hex_vectors, read_text_vectors, read_vectors
-from pulsefront.firmware.vectors import VectorSet
+from pulsefront.firmware.vectors import VectorSet, drawn_vectors
 from pulsefront.firmware.verification import Mismatch, Verification, VerificationRow
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["verify_export"]
 
-EXTRA = "extra"
-"""Name of the set of inputs that a user brings; no file holds what is expected of them."""
+EXTRA, DRAWN = "extra", "drawn"
+"""Sets that a user brings or asks for; no file holds what is expected of them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def verify_export(
     directory: str | Path,
     *,
     extra_inputs: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
+    drawn: int = 0,
+    seed: int = 2,
 ) -> Verification:
     """Run every executor in an export folder on its golden vectors and compare every integer.
 
@@ -53,6 +55,8 @@ def verify_export(
         An export folder; nothing else is needed, and nothing in it is changed.
     extra_inputs
         More input integers, for which the model's own emulator gives what is expected.
+    drawn
+        So many more vectors, random and extreme, made with a *seed*; slow executors run some.
 
     Returns
     -------
@@ -62,16 +66,20 @@ def verify_export(
     Raises
     ------
     ExportError
-        The folder is no export, or its model or vectors cannot be read.
+        The folder is no export, its model or vectors cannot be read, or *drawn* is negative.
     ToolMissing
         The export holds an hls4ml project and g++ is not installed.
     """
     directory = Path(directory)
+    if drawn < 0:
+        raise ExportError("is no number of vectors", field="vectors", value=drawn)
     changed = changed_files(directory)
     executors = {name: one for name, one in EXECUTORS.items() if one.is_in(directory)}
     for one in executors.values():
         one.needs()
     folder = _read(directory, executors, changed, extra_inputs)
+    if drawn:
+        folder = replace(folder, sets=[*folder.sets, drawn_vectors(folder.model, drawn, seed)])
     rows: list[VerificationRow] = []
     broken: dict[str, str] = {}
     for name, found in _checks(folder):
@@ -127,7 +135,10 @@ def _checks(folder: _Folder) -> Iterator[tuple[str, Iterator[VerificationRow]]]:
 
 def _executed(name: str, executor: Executor, folder: _Folder) -> Iterator[VerificationRow]:
     """Yield a row for each set; building counts among the seconds of the first."""
-    sets = [_spread(one, executor.most_vectors) for one in folder.sets]
+    sets = [
+        _spread(one, executor.most_drawn if one.name == DRAWN else executor.most_vectors)
+        for one in folder.sets
+    ]
     found = executor.run(folder, [one.inputs for one in sets])
     start = perf_counter()
     for one, outputs in zip(sets, found, strict=True):
@@ -176,7 +187,7 @@ def _texts(
     """Yield a row for each set whose form in text differs: they are no executors."""
     texts = {one.name: one for one in read(data, folder.model)}
     for one in folder.sets:
-        if one.name == EXTRA:
+        if one.name in (EXTRA, DRAWN):
             continue
         if one.name not in texts:
             raise ExportError(f"holds no vectors {one.name!r}", file=data)

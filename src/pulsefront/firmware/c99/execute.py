@@ -32,7 +32,10 @@ def c99_executors() -> dict[str, Executor]:
     return {
         "C host": Executor(FOLDER, partial(_through, Host)),
         "C Cortex-M4": Executor(
-            FOLDER, partial(_through, CortexM4), most_vectors=VECTORS_ON_CORTEX
+            FOLDER,
+            partial(_through, CortexM4),
+            most_vectors=VECTORS_ON_CORTEX,
+            most_drawn=VECTORS_ON_CORTEX,
         ),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ SIMULATORS = ("iverilog", "verilator")
 VERILATOR_FLAGS = ("--binary", "--timing", "-O3", "--x-assign", "fast", "-Wno-fatal", "-Wno-lint")
 MOST_VECTORS = 10_000
 MOST_GATE_VECTORS = 200
+MOST_DRAWN = 10_000
+"""Of vectors that someone asks for, those that slow simulations run."""
 COMPILED_FROM = 2_000
 """With more vectors than this, Verilator's compilation takes less time than it saves."""
 GATE_FLAGS = ("-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
@@ -88,24 +90,41 @@ class Simulation(BenchRun):
 def rtl_executors() -> dict[str, Executor]:
     """Return the Verilog and VHDL of an export as executors of `verify`, one for each target."""
     return {
-        "Verilog": _executor("rtl", MOST_VECTORS),
-        "CXXRTL": Executor(RTL_TARGETS["rtl"], _cxxrtl, most_vectors=MOST_VECTORS),
-        "Verilog unrolled": _executor("rtl_unrolled", MOST_VECTORS),
-        "VHDL (ghdl)": Executor(RTL_TARGETS["rtl_unrolled_vhdl"], _vhdl, most_vectors=MOST_VECTORS),
-        "Verilog gates": _executor("rtl_gates", MOST_GATE_VECTORS),
+        "Verilog": _verilog("rtl"),
+        "CXXRTL": Executor(RTL_TARGETS["rtl"], _cxxrtl("rtl"), most_vectors=MOST_VECTORS),
+        "Verilog unrolled": _verilog("rtl_unrolled"),
+        "VHDL (ghdl)": Executor(
+            RTL_TARGETS["rtl_unrolled_vhdl"],
+            _vhdl,
+            most_vectors=MOST_VECTORS,
+            most_drawn=MOST_DRAWN,
+        ),
+        "Verilog gates": Executor(
+            RTL_TARGETS["rtl_gates"], _gates, most_vectors=MOST_GATE_VECTORS, most_drawn=MOST_DRAWN
+        ),
     }
 
 
-def _executor(target: str, most_vectors: int) -> Executor:
+def _many(sets: Sequence[Inputs]) -> bool:
+    return sum(len(next(iter(one.values()))) for one in sets) > COMPILED_FROM
+
+
+def _verilog(target: str) -> Executor:
     folder_name = RTL_TARGETS[target]
 
     def run(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-        many = sum(len(next(iter(one.values()))) for one in sets) > COMPILED_FROM
-        simulator = "verilator" if many and shutil.which("verilator") else None
+        simulator = "verilator" if _many(sets) and shutil.which("verilator") else None
         with Simulation(folder.directory / folder_name, folder.model, simulator) as simulation:
             yield from _together(simulation, sets)
 
-    return Executor(folder_name, run, most_vectors=most_vectors)
+    return Executor(folder_name, run, most_vectors=MOST_VECTORS)
+
+
+def _gates(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+    """Run the gates; many vectors through CXXRTL, which any other simulator is too slow for."""
+    if _many(sets):
+        return _cxxrtl("rtl_gates")(folder, sets)
+    return _verilog("rtl_gates").run(folder, sets)
 
 
 def _vhdl(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
@@ -114,10 +133,14 @@ def _vhdl(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
         yield from _together(simulation, sets)
 
 
-def _cxxrtl(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-    path = folder.directory / RTL_TARGETS["rtl"]
-    with CxxrtlSimulation(path, folder.model) as simulation:
-        yield from _together(simulation, sets)
+def _cxxrtl(target: str) -> Callable[[ExportFolder, Sequence[Inputs]], Iterator[Outputs]]:
+    folder_name = RTL_TARGETS[target]
+
+    def run(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+        with CxxrtlSimulation(folder.directory / folder_name, folder.model) as simulation:
+            yield from _together(simulation, sets)
+
+    return run
 
 
 def _together(simulation: FolderRun, sets: Sequence[Inputs]) -> Iterator[Outputs]:
