@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,10 @@ INSTALLED = [name for name in SIMULATORS if shutil.which(name)]
 
 needs_simulator = pytest.mark.skipif(
     not INSTALLED, reason=f"neither {' nor '.join(SIMULATORS)} is installed"
+)
+
+needs_verilator = pytest.mark.skipif(
+    "verilator" not in INSTALLED, reason="verilator is not installed"
 )
 
 needs_ghdl = pytest.mark.skipif(not shutil.which("ghdl"), reason="ghdl is not installed")
@@ -91,6 +96,18 @@ def every_layer_net() -> FixedPointModel:
         Input("energy", (1,), FixedPointFormat(5, 5)),
     )
     return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
+
+
+def lint(folder: Path, model: FixedPointModel) -> str:
+    """Return what Verilator says against the Verilog in a folder.
+
+    Waived are signals that no one reads: spare wires of streams, bits that a format cuts.
+    """
+    sources = sorted(path.name for path in folder.glob("*.v") if "_tb" not in path.name)
+    flags = ["--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", f"{model.name}_axis"]
+    command = ["verilator", *flags, *sources]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stderr
 
 
 def vectors_of(model: FixedPointModel, events: int, seed: int = 0) -> tuple[VectorSet, ...]:

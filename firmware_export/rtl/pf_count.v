@@ -8,8 +8,9 @@ module pf_count #(
     input  wire             passes,  // valid and ready
     output reg  [WIDTH-1:0] count
 );
+    localparam [31:0] LAST = MODULO - 1;
     always @(posedge clk) begin
         if (rst) count <= 0;
-        else if (passes) count <= count == MODULO - 1 ? {WIDTH{1'b0}} : count + 1'b1;
+        else if (passes) count <= count == LAST[WIDTH-1:0] ? {WIDTH{1'b0}} : count + 1'b1;
     end
 endmodule

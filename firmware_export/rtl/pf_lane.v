@@ -54,9 +54,10 @@ module pf_lane #(
                 .OVERFLOW(OVERFLOW)
             ) keep (.given(total), .result(after));
         end else begin : exact
-            wire signed [SUM_WIDTH-1:0] wide = product;
-            wire signed [SUM_WIDTH-1:0] shifted = wide <<< -SHIFT;
-            assign after = kept + shifted;
+            wire signed [SUM_WIDTH+PRODUCT_WIDTH-1:0] wide =
+                {{SUM_WIDTH{product[PRODUCT_WIDTH-1]}}, product};
+            wire signed [SUM_WIDTH+PRODUCT_WIDTH-1:0] shifted = wide <<< -SHIFT;
+            assign after = kept + shifted[SUM_WIDTH-1:0];
         end
     endgenerate
 

@@ -54,6 +54,7 @@ module pf_rows #(
     reg [COUNT_WIDTH-1:0]        column, row, group;
 
     wire write = in_valid && in_ready;
+    wire signed [COUNT_WIDTH-1:0] more = {{(COUNT_WIDTH - 1){1'b0}}, write};
     assign in_ready = held < DEPTH;
 
     // Windows that reach outside the event; where none does, nothing has to be looked at.
@@ -92,8 +93,8 @@ module pf_rows #(
             out_valid <= 1'b0;
         end else begin
             if (write) write_address <= write_address + 1'b1;
-            written <= written + $signed({1'b0, write}) - (event_ends ? WHOLE : 0);
-            held <= held + $signed({1'b0, write}) - (row_ends ? next - here : 0);
+            written <= written + more - (event_ends ? WHOLE : 0);
+            held <= held + more - (row_ends ? next - here : 0);
             if (enable) out_valid <= reads;
             if (reads) begin
                 column <= last_column ? 0 : column + 1'b1;

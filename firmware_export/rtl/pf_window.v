@@ -42,6 +42,7 @@ module pf_window #(
     wire enable = !(done && out_valid && !out_ready);
     assign in_ready = held < DEPTH;
     wire write = in_valid && in_ready;
+    wire signed [COUNT_WIDTH-1:0] more = {{(COUNT_WIDTH - 1){1'b0}}, write};
     wire reads = enable && index < written;
     wire last_position = position == SIZE - 1;
     wire last_channel = channel == CHANNELS - 1;
@@ -73,8 +74,8 @@ module pf_window #(
             out_valid <= 1'b0;
         end else begin
             if (write) write_address <= write_address + 1'b1;
-            written <= written + $signed({1'b0, write}) - (event_ends ? WHOLE : 0);
-            held <= held + $signed({1'b0, write}) - (row_ends ? released : 0);
+            written <= written + more - (event_ends ? WHOLE : 0);
+            held <= held + more - (row_ends ? released : 0);
             if (enable) begin
                 x_valid <= reads;
                 done <= x_valid && x_last;
@@ -86,7 +87,7 @@ module pf_window #(
                 if (last_position) begin
                     channel <= last_channel ? 0 : channel + 1'b1;
                     index <= start + channel + 1'b1;
-                    read_address <= row_address + channel + 1'b1;
+                    read_address <= row_address + channel[DEPTH_LOG2-1:0] + 1'b1;
                 end
                 if (row_ends) begin
                     window <= last_window ? 0 : window + 1'b1;

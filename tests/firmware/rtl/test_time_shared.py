@@ -31,7 +31,9 @@ from toys_rtl import (
     built,
     compare_simulation,
     every_layer_net,
+    lint,
     needs_simulator,
+    needs_verilator,
     timing_like,
 )
 
@@ -218,3 +220,26 @@ def test_one_dense_layer_of_one_weight(tmp_path):
     model = FixedPointModel("one", (port,), (dense,), ("d",))
     built(model, tmp_path)
     compare_simulation(model, tmp_path, 50)
+
+
+@needs_verilator
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net, timing_like])
+def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
+    built(model_of(), tmp_path, 2)
+    assert lint(tmp_path, model_of()) == ""
+
+
+@needs_verilator
+def test_lint_has_nothing_to_say_of_windows_and_of_every_mode_of_an_accumulator(tmp_path):
+    built(waveform_net(2, (3, 1)), tmp_path / "windows", 2)
+    assert lint(tmp_path / "windows", waveform_net(2, (3, 1))) == ""
+    for rounding in Rounding:
+        for overflow in Overflow:
+            to = Assignment(FixedPointFormat(7, 5), rounding, overflow)
+            weights = np.array([[3, -2], [1, 4]])
+            dense = Dense("d", ("x",), weights, FixedPointFormat(4, 1), accumulator=to)
+            source = Input("x", (2,), FixedPointFormat(5, 3))
+            model = FixedPointModel("narrow", (source,), (dense,), ("d",))
+            folder = tmp_path / f"{rounding}_{overflow}"
+            built(model, folder)
+            assert lint(folder, model) == ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pulsefront.firmware.rtl.verilog import address_bits, extended, instance, signed_width, wires
+from pulsefront.firmware.rtl.verilog import address_bits, instance, resized, signed_width, wires
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -56,10 +56,9 @@ class Stream:
         """Return the connections of a module's ports ``SIDE_valid``, ``_ready``, ``_data``."""
         return {f"{side}_{part}": f"{self.stem}_{part}" for part in ("valid", "ready", "data")}
 
-    @property
-    def value(self) -> str:
-        """The element with a sign, as an expression."""
-        return extended(f"{self.stem}_data", self.format.width, self.format.signed)
+    def value(self, bits: int, zeros: int = 0) -> str:
+        """Return the element in so many bits, see `resized`."""
+        return resized(f"{self.stem}_data", self.format, bits, zeros)
 
 
 CLOCK = {"clk": "clk", "rst": "rst"}
@@ -80,24 +79,18 @@ def assigned(
     """
     stem, result = target.stem, target.format
     if to is None:
-        width = signed_width(source.format)
-        taken = [
-            f"wire signed [{result.width + width - 1}:0] {stem}_wide = $signed({source.value});"
-        ]
-        bits = f"{stem}_wide[{result.width - 1}:0]"
+        bits = source.value(result.width)
         if not registered:
             return [
-                *taken,
                 f"assign {stem}_valid = {source.stem}_valid;",
                 f"assign {source.stem}_ready = {stem}_ready;",
                 f"assign {stem}_data = {bits};",
             ]
-        return [*taken, *register_slice(f"{stem}_slice", result.width, source, target, data=bits)]
+        return register_slice(f"{stem}_slice", result.width, source, target, data=bits)
     formats = by_channel(to.format, step.exact.shape[-1])
     kinds = tuple(dict.fromkeys(formats))
-    lines = [
-        f"wire signed [{signed_width(source.format) - 1}:0] {stem}_exact = $signed({source.value});"
-    ]
+    own = signed_width(source.format)
+    lines = [f"wire signed [{own - 1}:0] {stem}_exact = {source.value(own)};"]
     width = max(rounded_width(source.format, one) for one in kinds)
     for number, one in enumerate(kinds):
         lines += [
@@ -106,7 +99,7 @@ def assigned(
                 "pf_round",
                 f"{stem}_round{number}",
                 {
-                    "IN_WIDTH": signed_width(source.format),
+                    "IN_WIDTH": own,
                     "SHIFT": rounding_shift(source.format, one),
                     "ROUNDING": MODE_OF_ROUNDING[to.rounding],
                     "OUT_WIDTH": width,
@@ -128,9 +121,7 @@ def assigned(
     whole = to.container
     for number, one in enumerate(kinds):
         up = whole.fraction - one.fraction
-        value = extended(f"{stem}_limited{number}", one.width, one.signed)
-        shifted = f"{{{value}, {{{up}{{1'b0}}}}}}" if up else value
-        wide = one.width + 1 + up
+        final = resized(f"{stem}_limited{number}", one, whole.width, up)
         lines += [
             f"wire [{one.width - 1}:0] {stem}_limited{number};",
             *instance(
@@ -144,9 +135,7 @@ def assigned(
                 },
                 {"given": f"{stem}_whole", "result": f"{stem}_limited{number}"},
             ),
-            f"wire signed [{wide - 1}:0] {stem}_assigned{number} = $signed({shifted});",
-            f"wire [{whole.width - 1}:0] {stem}_final{number};",
-            f"assign {stem}_final{number} = {stem}_assigned{number};",
+            f"wire [{whole.width - 1}:0] {stem}_final{number} = {final};",
         ]
     kind = f"{stem}_kind2"
     if more:

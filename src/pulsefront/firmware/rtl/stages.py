@@ -110,7 +110,7 @@ def _limited(
         *wires(stem, width),
         f"assign {stem}_valid = {source.stem}_valid;",
         f"assign {source.stem}_ready = {stem}_ready;",
-        f"wire signed [{width - 1}:0] {stem}_whole = $signed({source.value});",
+        f"wire signed [{width - 1}:0] {stem}_whole = {source.value(width)};",
         *instance(
             "pf_clip",
             f"{stem}_clip",
@@ -241,12 +241,8 @@ def _concatenate(
     for number, (tensor, source) in enumerate(zip(step.sources, sources, strict=True)):
         stem = f"{target.stem}_from{number}"
         shift = result.fraction - tensor.format.fraction
-        value = f"{{{source.value}, {{{shift}{{1'b0}}}}}}" if shift else source.value
-        width = signed_width(source.format) + shift
         lines += [
             *wires(stem, result.width),
-            f"wire signed [{width - 1}:0] {stem}_value = $signed({value});",
-            f"wire signed [{result.width + width - 1}:0] {stem}_wide = {stem}_value;",
             *instance(
                 "pf_fifo",
                 f"{stem}_queue",
@@ -255,7 +251,7 @@ def _concatenate(
                     **CLOCK,
                     "in_valid": f"{source.stem}_valid",
                     "in_ready": f"{source.stem}_ready",
-                    "in_data": f"{stem}_wide[{result.width - 1}:0]",
+                    "in_data": source.value(result.width, shift),
                     **Stream(stem, result).ports("out"),
                 },
             ),

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pulsefront.firmware.rtl.netlist import Number
 from pulsefront.fixed_point.format import FixedPointFormat
 
-__all__ = ["address_bits", "constant", "extended", "instance", "signed_width", "wires"]
+__all__ = ["address_bits", "constant", "instance", "resized", "signed_width", "wires"]
+
+
+NOTHING = "1'b0"
 
 
 def instance(
@@ -45,9 +48,19 @@ def signed_width(one: FixedPointFormat) -> int:
     return one.width + int(not one.signed)
 
 
-def extended(name: str, width: int, signed: bool) -> str:  # noqa: FBT001 - a format's own flag
-    """Return the wire *name* of *width* bits with its sign in front; a zero where it has none."""
-    return f"{{{f'{name}[{width - 1}]' if signed else '1' + chr(39) + 'b0'}, {name}}}"
+def resized(name: str, one: FixedPointFormat, bits: int, zeros: int = 0) -> str:
+    """Return the number on the wire *name* in exactly *bits* bits, the lowest *zeros* of them 0.
+
+    Above it there is its sign; a bus that is too wide for the rest loses bits above.
+    """
+    kept = bits - zeros
+    more = kept - one.width
+    parts = [f"{name}[{kept - 1}:0]" if more < 0 else name]
+    if more > 0:
+        parts.insert(0, f"{{{more}{{{f'{name}[{one.width - 1}]' if one.signed else NOTHING}}}}}")
+    if zeros:
+        parts.append(f"{{{zeros}{{{NOTHING}}}}}")
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
 
 
 def address_bits(count: int) -> int:
