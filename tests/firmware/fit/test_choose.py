@@ -163,14 +163,24 @@ def test_a_rate_above_the_clock_is_told_as_that():
     assert choice.cut.startswith("raise the clock to 150 MHz; or lower the rate to 100 M")
 
 
-def test_dsp_blocks_take_from_look_up_tables_until_both_are_as_scarce():
+def test_dsp_blocks_come_first_up_to_half_of_the_part():
     model, routes = position_like(), ["time-shared"]
     found = fit(model, "ecp5_85", 1e6, routes=routes)
-    shares = found.shares
-    assert 0 < found.design.dsp_multipliers < sum(found.design.multipliers.values())
-    assert shares["dsp"] == pytest.approx(shares["lut"], abs=0.02)
+    assert found.shares["dsp"] == 0.5
+    assert found.design.dsp_multipliers < sum(found.design.multipliers.values())
     without = fit(model, "ecp5_85", 1e6, routes=routes, limits={"dsp": 0})
-    assert max(shares.values()) < without.shares["lut"]
+    assert found.shares["lut"] < 0.7 * without.shares["lut"]
+    # A part with blocks for all multipliers has none of look-up tables.
+    easy = fit(model, "ecp5_85", 1e5, routes=routes)
+    assert easy.design.dsp_multipliers == sum(easy.design.multipliers.values())
+
+
+def test_beyond_half_of_the_part_dsp_blocks_and_look_up_tables_are_as_scarce():
+    model, routes = position_like(), ["time-shared"]
+    used = fit(model, "ecp5_85", 1e6, routes=routes, limits={"dsp": 0}).design.used["lut"]
+    shares = fit(model, "ecp5_85", 1e6, routes=routes, limits={"lut": used * 8 // 10}).shares
+    assert shares["dsp"] > 0.5
+    assert shares["dsp"] == pytest.approx(shares["lut"], abs=0.03)
 
 
 def test_what_fits_by_less_than_the_range_of_the_estimate_is_told():

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pulsefront.firmware.fit.demand import RESOURCES, Demand
 
-__all__ = ["ROUTES", "Choice", "Design", "Route", "percent", "quantity"]
+__all__ = ["FREE_SHARE", "ROUTES", "Choice", "Design", "Route", "percent", "quantity"]
 
 Route = Literal["unrolled", "time-shared", "hls4ml Latency", "hls4ml Resource"]
 
@@ -19,6 +19,9 @@ ROUTES: dict[Route, str] = {
     "hls4ml Resource": "hls4ml",
 }
 """Ways to build a model, with the target of ``pulsefront export`` that writes each."""
+
+FREE_SHARE = 0.5
+"""Of a part's DSP blocks, what a design may take before it counts."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,18 @@ class Choice:
         return found
 
     @property
+    def burden(self) -> float:
+        """The largest share, by which designs that fit are compared.
+
+        DSP blocks count beyond half of the part alone: below it they cost nothing that anything
+        else wants, while look-up tables in their place are slower and harder to route.
+        """
+        shares = self.shares
+        if shares["dsp"] <= FREE_SHARE:
+            shares["dsp"] = 0.0
+        return max(shares.values())
+
+    @property
     def fits(self) -> bool:
         """Whether the design keeps all that is asked."""
         return self.shortfall <= 1
@@ -166,7 +181,7 @@ class Choice:
 
         Of those that fit, the ones whose estimate was never compared with a tool come last.
         """
-        share = max(self.shares.values())
+        share = self.burden
         if not self.fits:
             return True, False, self.shortfall, share
         unknown = self.design.origin == "estimated" and not self.design.spread

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from pulsefront.firmware.fit.demand import RESOURCES, Demand
-from pulsefront.firmware.fit.design import Design
+from pulsefront.firmware.fit.design import FREE_SHARE, Design
 from pulsefront.firmware.rtl.estimate import (
     SPREAD,
     Estimate,
@@ -38,8 +40,8 @@ def unrolled(model: Specification, demand: Demand) -> list[Design]:
 def time_shared(model: Specification, demand: Demand) -> list[Design]:
     """Return time-shared designs with the fewest multipliers that keep rate and latency.
 
-    With no DSP blocks, with as many as there are, and with so many that the shares of DSP blocks
-    and of look-up tables are nearly the same: which is scarce, the part decides.
+    With no DSP blocks, with half of the part's, with as many as there are, and with so many that
+    the shares of DSP blocks and of look-up tables are nearly the same.
     """
     kind = kind_of(family_of(demand.board.part))
     whole = _in_time(model, demand)
@@ -48,17 +50,16 @@ def time_shared(model: Specification, demand: Demand) -> list[Design]:
     def with_dsp(dsp: int) -> SharedPlan:
         return plan(model, lanes, dsp=dsp)
 
-    def excess(dsp: int) -> float:
-        """Return how much larger the share of DSP blocks is than that of look-up tables."""
+    def shares(dsp: int) -> tuple[float, float]:
+        """Return the shares of DSP blocks and of look-up tables."""
         used = estimate_time_shared(model, with_dsp(dsp), kind)
-        return used.dsp / max(demand.room["dsp"], 1) - used.lut / max(demand.room["lut"], 1)
+        return used.dsp / max(demand.room["dsp"], 1), used.lut / max(demand.room["lut"], 1)
 
     most = min(whole.multipliers, demand.room["dsp"])
-    low, high = 0, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if excess(middle) > 0 else (middle, high)
-    plans = [with_dsp(dsp) for dsp in sorted({0, low, high, most})]
+    counts = range(most + 1)
+    free = bisect_right(counts, FREE_SHARE, key=lambda dsp: shares(dsp)[0]) - 1
+    even = bisect_right(counts, 0.0, key=lambda dsp: shares(dsp)[0] - shares(dsp)[1])
+    plans = [with_dsp(dsp) for dsp in sorted({0, free, max(even - 1, 0), min(even, most), most})]
     return [
         Design(
             "time-shared",
