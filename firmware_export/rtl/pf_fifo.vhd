@@ -29,18 +29,24 @@ architecture rtl of pf_fifo is
     signal waiting : std_logic := '0';  -- what out_valid tells
     signal free    : std_logic;
     signal writes  : std_logic;
+    signal open_end : std_logic;  -- the register at the end is free
     signal reads   : std_logic;
+    signal passes  : std_logic;  -- what meets an empty queue does not wait in memory
 begin
     free <= '1' when held < DEPTH else '0';
     in_ready <= free;
     out_valid <= waiting;
     writes <= in_valid and free;
-    reads <= (out_ready or not waiting) when held /= 0 else '0';
+    open_end <= out_ready or not waiting;
+    reads <= open_end when held /= 0 else '0';
+    passes <= writes and open_end when held = 0 else '0';
 
     process (clk)
     begin
         if rising_edge(clk) then
-            if writes = '1' then
+            if passes = '1' then
+                out_data <= in_data;
+            elsif writes = '1' then
                 memory(tail) <= in_data;
                 tail <= (tail + 1) mod DEPTH;
             end if;
@@ -48,13 +54,13 @@ begin
                 out_data <= memory(head);
                 head <= (head + 1) mod DEPTH;
             end if;
-            if writes = '1' and reads /= '1' then
+            if writes = '1' and reads /= '1' and passes /= '1' then
                 held <= held + 1;
             elsif reads = '1' and writes /= '1' then
                 held <= held - 1;
             end if;
-            if out_ready = '1' or waiting = '0' then
-                waiting <= '1' when held /= 0 else '0';
+            if open_end = '1' then
+                waiting <= reads or passes;
             end if;
             if rst = '1' then
                 head <= 0;

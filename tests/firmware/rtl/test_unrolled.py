@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 
 from pulsefront.errors import ToolMissing, UnsupportedLayer
 from pulsefront.firmware.rtl import unrolled
+from pulsefront.firmware.rtl.half_up import half_up
 from pulsefront.firmware.rtl.simulate import Simulation
 from pulsefront.firmware.rtl.unrolled import write_unrolled
 from pulsefront.fixed_point import (
@@ -18,9 +17,18 @@ from pulsefront.fixed_point import (
     FixedPointModel,
     Input,
     Quantize,
+    Relu,
 )
 from toys_firmware import small_model
-from toys_rtl import INSTALLED, compare_simulation, every_layer_net, needs_simulator, vectors_of
+from toys_rtl import (
+    compare_run,
+    compare_simulation,
+    every_layer_net,
+    lint,
+    needs_simulator,
+    needs_verilator,
+    vectors_of,
+)
 
 
 def checked(model, folder, **options) -> unrolled.UnrolledProject:
@@ -90,16 +98,62 @@ def test_without_alkaid_the_install_line_is_named(tmp_path, monkeypatch):
         write_unrolled(small_model(), tmp_path, vectors_of(small_model(), 5))
 
 
-@pytest.mark.skipif("verilator" not in INSTALLED, reason="verilator is not installed")
+@needs_verilator
 @pytest.mark.parametrize("model_of", [small_model, every_layer_net])
 def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
     pytest.importorskip("alkaid")
     model = model_of()
     write_unrolled(model, tmp_path, vectors_of(model, 5))
-    sources = sorted(path.name for path in tmp_path.glob("*.v") if "_tb" not in path.name)
-    flags = ["--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", f"{model.name}_axis"]
-    done = subprocess.run(
-        ["verilator", *flags, *sources], cwd=tmp_path, capture_output=True, text=True, check=False
+    assert lint(tmp_path, model) == ""
+
+
+def rounding_net(reader: str) -> FixedPointModel:
+    """Return sums that are rounded half up, by the layer itself or by the one that reads it."""
+    rng = np.random.default_rng(2)
+    to = Assignment(FixedPointFormat(6, 5, signed=reader != "relu"), "RND", "SAT")
+    dense = Dense(
+        "sums",
+        ("x",),
+        rng.integers(-16, 16, (5, 3)),
+        FixedPointFormat(5, 1),
+        rng.integers(-16, 16, 3),
+        FixedPointFormat(5, 2),
+        to if reader == "sums" else None,
     )
-    assert done.stderr == ""
-    assert done.returncode == 0
+    layers = {
+        "sums": (dense,),
+        "relu": (dense, Relu("relu", ("sums",), to)),
+        "signed relu": (dense, Relu("relu", ("sums",), to)),
+        "cast": (dense, Quantize("cast", ("sums",), to)),
+        "two": (dense, Relu("relu", ("sums",), to), Quantize("cast", ("sums",), to)),
+    }[reader]
+    outputs = ("relu", "cast") if reader == "two" else (layers[-1].name,)
+    return FixedPointModel("net", (Input("x", (5,), FixedPointFormat(6, 4)),), layers, outputs)
+
+
+@needs_simulator
+@pytest.mark.parametrize("reader", ["sums", "relu", "signed relu", "cast", "two"])
+def test_half_a_step_is_in_the_constants_where_one_layer_alone_rounds(reader, tmp_path):
+    pytest.importorskip("alkaid")
+    model = rounding_net(reader)
+    assert (set(half_up(model)) == {"sums"}) is (reader != "two")
+    project = checked(model, tmp_path)
+    text = (tmp_path / f"{project.top}.v").read_text()
+    assert (".ROUNDING(1)" in text) is (reader == "two")
+
+
+@needs_simulator
+def test_every_sum_and_difference_of_shifted_numbers(tmp_path):
+    """The adder beside whole numbers, for all signs, shifts, and bits that are not given."""
+    pytest.importorskip("alkaid")
+    weights = np.array([[1, 1, 5, 4, -7], [8, -8, -3, -1, 16], [-4, 1, 1, 32, -1]])
+    for signed in (True, False):
+        source = Input("x", (3,), FixedPointFormat(4, 4, signed=signed))
+        dense = Dense("d", ("x",), weights, FixedPointFormat(7, 7))
+        model = FixedPointModel("net", (source,), (dense,), ("d",))
+        folder = tmp_path / str(signed)
+        write_unrolled(model, folder, vectors_of(model, 5))
+        one = np.arange(source.format.minimum, source.format.maximum + 1)
+        inputs = {"x": np.stack(np.meshgrid(one, one, one), -1).reshape(-1, 3)}
+        with Simulation(folder, model) as simulation:
+            compare_run(simulation, model, inputs)

@@ -99,8 +99,8 @@ def test_the_script_of_the_folder_passes(small):
     [
         (
             "tiny_top.vhd",
-            "ROUNDING => 1",
-            "ROUNDING => 0",
+            "OVERFLOW => 1",
+            "OVERFLOW => 0",
             r"FAIL: vector \d+, posi",
         ),
         ("pf_fifo.vhd", "if reads = '1' then", "if held /= 0 then", "FAIL"),

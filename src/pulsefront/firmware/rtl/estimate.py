@@ -16,7 +16,7 @@ import numpy as np
 from pulsefront.firmware.rtl.memories import matrix_numbers
 from pulsefront.firmware.rtl.parts import PartKind, Weights
 from pulsefront.firmware.rtl.plan import MatrixLanes, SharedPlan
-from pulsefront.firmware.rtl.unrolled import QUEUE_CYCLES
+from pulsefront.firmware.rtl.unrolled import LEVELS_PER_STAGE, QUEUE_CYCLES
 from pulsefront.firmware.rtl.verilog import address_bits
 from pulsefront.fixed_point.circuits import signed_digits
 from pulsefront.fixed_point.layers import Concatenate, Conv1d, LayerStep
@@ -44,6 +44,9 @@ SPREAD = {
     "unrolled": {"lut": 2.0, "ff": 1.5, "latency_cycles": 1.2},
 }
 """Factor either way within which 9 of 10 counts lay of designs that nothing was fitted to."""
+
+DEPTH_OF_TREE = 1.6
+"""alkaid's levels of a sum, for each halving of its terms: median of the networks counted."""
 
 LARGE_FOR_SMALL = 3
 """Small block RAMs of a buffer for which yosys takes a large one."""
@@ -170,20 +173,20 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
             more = rows * int(np.maximum(terms - 1, 0).sum())
             adders += more
             bits += more * step.sources[0].format.width
-            # Two registers beside those of the tree: of the result, and between two networks.
-            start += ceil(log2(max(int(terms.max()), 1))) + 2
+            depth = DEPTH_OF_TREE * log2(max(int(terms.max()), 1))
+            start += max(ceil(depth / LEVELS_PER_STAGE), 1) + 1
         elif isinstance(step.layer, WindowLayer):
             more = step.exact.size * (step.layer.size - 1)
             adders += more
             bits += more * step.exact.format.width
             start += ceil(log2(max(step.layer.size, 1)))
         ready[step.layer.name] = start
-    latency = max(ready[name] for name in model.outputs) + QUEUE_CYCLES
+    latency = 1 + max(ready[name] for name in model.outputs) + QUEUE_CYCLES
     outputs = sum(
         prod(model.tensors[name].shape) * model.tensors[name].format.width for name in model.outputs
     )
     # As the wrapper's queue: deep enough for all that is in the pipeline.
-    depth = address_bits(latency - QUEUE_CYCLES + 2 * QUEUE_CYCLES + 1)
+    depth = address_bits(latency + 3)
     lut, kbit = _buffer(outputs, depth, kind)
     return UnrolledCounts(adders, bits, outputs, lut, kbit, latency)
 

@@ -1,8 +1,8 @@
 """The unrolled pipeline of a model: sums by alkaid, limits, rounding and overflow by our modules.
 
 Every tensor is one bus with a time, the clocks since its event came in. Sums are a module of
-alkaid's for each layer; what assigns them has a register after the rounding and one after the
-overflow, so that neither waits for an adder. Where two tensors meet, the earlier one is delayed.
+alkaid's for each layer; what assigns them has a register of its own, and one more where rounding
+adds, so that neither waits for an adder. Where two tensors meet, the earlier one is delayed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,12 @@ from typing import Any
 
 from pulsefront.errors import ExportError
 from pulsefront.files import write_text
-from pulsefront.firmware.rtl.assign import (
-    MODE_OF_OVERFLOW,
-    MODE_OF_ROUNDING,
-    rounded_width,
-    rounding_shift,
-)
-from pulsefront.firmware.rtl.languages import Language
+from pulsefront.firmware.rtl.elements import element_of, moved
+from pulsefront.firmware.rtl.half_up import half_up
+from pulsefront.firmware.rtl.languages import VERILOG, Language
 from pulsefront.firmware.rtl.netlist import (
     Comment,
     Instance,
-    Number,
     Register,
     Signal,
     Statement,
@@ -38,7 +33,6 @@ from pulsefront.firmware.rtl.netlist import (
     whole,
 )
 from pulsefront.firmware.rtl.trace import traced
-from pulsefront.firmware.rtl.verilog import signed_width
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, by_channel
 from pulsefront.fixed_point.layers import (
     Concatenate,
@@ -54,10 +48,13 @@ from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["MODULES", "Pipeline", "pipeline"]
+__all__ = ["MODULES", "VERILOG_MODULES", "Pipeline", "pipeline"]
 
 MODULES = ("pf_clip", "pf_fifo", "pf_fork", "pf_gate", "pf_overflow", "pf_round")
-"""Of ``firmware_export/rtl``, what an unrolled design takes."""
+"""Of ``firmware_export/rtl``, what an unrolled design takes in either language."""
+
+VERILOG_MODULES = ("pf_shift_adder",)
+"""And in Verilog alone."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,9 @@ class _Builder:
         self.lines: list[Statement] = []
         self.delays: set[str] = set()
         self.lut_estimate = 0.0
+        self.halves = half_up(model)
+        self.halved = {one.reader for one in self.halves.values()}
+        self.wider: dict[str, FixedPointFormat] = {}
 
     def add(self, step: LayerStep) -> None:
         """Add a layer."""
@@ -126,28 +126,38 @@ class _Builder:
     def _sums(self, layer: MatrixLayer | WindowLayer, step: LayerStep) -> int:
         """Add alkaid's module of a layer's exact result, then its assignment."""
         from alkaid.codegen.rtl.rtl_model import RTLModel
+        from alkaid.trace.pipeline import to_pipeline
 
         name = layer.name
         core = f"{self.model.name}__{name}"
-        logic = traced(step)
+        source, format_ = step.sources[0], step.exact.format
+        half = self.halves.get(name)
+        if half is not None:
+            format_ = FixedPointFormat(format_.width + 1, format_.integer + 1, format_.signed)
+        logic = traced(step, None if half is None else half.steps)
         self.lut_estimate += float(logic.cost)
+        stages = to_pipeline(
+            logic,
+            latency_cutoff=self.levels,
+            verbose=False,
+            # What another layer gives lies in a register already.
+            reg_inp=self.times[source.name] == 0,
+        )
         with tempfile.TemporaryDirectory(prefix="pulsefront-alkaid-") as temporary:
             # yosys does not realise alkaid's fusion of ternary adders.
             found = RTLModel(
-                logic,
+                stages,
                 temporary,
                 prj_name=core,
                 flavor=self.language.flavor,
-                latency_cutoff=self.levels,
                 ternary_fuse=False,
                 print_latency=False,
             )
             found.write()
             _gather(Path(temporary) / "src", self.folder, core, self.language)
         (given,), (result,) = found.fsm.inp_signals, found.fsm.out_signals
-        source = step.sources[0]
         taken = _core_input(f"t__{source.name}", source.format, source.size, given, name)
-        exact = _core_output(f"out__{name}", step.exact.format, step.exact.size, result, name)
+        exact = _core_output(f"out__{name}", format_, step.exact.size, result, name)
         self.lines += [
             Signal(f"in__{name}", given.width, taken),
             Signal(f"out__{name}", max(result.width, 1)),
@@ -156,26 +166,16 @@ class _Builder:
                 f"core__{name}",
                 {"clk": "clk", given.name: f"in__{name}", result.name: f"out__{name}"},
             ),
-            Signal(f"exact__{name}", step.exact.size * step.exact.format.width, exact),
+            Signal(f"exact__{name}", step.exact.size * format_.width, exact),
         ]
         time = self.times[source.name] + int(result.schedule.bias)
-        return self._assigned(step, f"exact__{name}", step.exact.format, time, None)
+        return self._assigned(step, f"exact__{name}", format_, time)
 
     @_layer.register
-    def _cast(self, layer: Quantize, step: LayerStep) -> int:  # noqa: ARG002
+    def _from_another(self, layer: Quantize | Relu | LimitLayer, step: LayerStep) -> int:  # noqa: ARG002
         source = step.sources[0]
-        time = self.times[source.name]
-        return self._assigned(step, f"t__{source.name}", source.format, time, None)
-
-    @_layer.register
-    def _limited(self, layer: Relu | LimitLayer, step: LayerStep) -> int:
-        source = step.sources[0]
-        if isinstance(layer, Relu):
-            limits = 0, (1 << (signed_width(source.format) - 1)) - 1
-        else:
-            limits = layer.limits(source.format)
-        time = self.times[source.name]
-        return self._assigned(step, f"t__{source.name}", source.format, time, limits)
+        own = self.wider.get(source.name, source.format)
+        return self._assigned(step, f"t__{source.name}", own, self.times[source.name])
 
     @_layer.register
     def _flat(self, layer: Flatten, step: LayerStep) -> int:
@@ -184,7 +184,7 @@ class _Builder:
             f"t__{layer.name}",
             # The proven interval can be narrower than the source's format.
             [
-                _moved(f"t__{source.name}", element, source.format, step.exact.format)
+                moved(f"t__{source.name}", element, source.format, step.exact.format)
                 for element in range(source.size)
             ],
         )
@@ -204,37 +204,32 @@ class _Builder:
             for element in range(one.size):
                 row, channel = divmod(element, channels)
                 place = row * step.exact.shape[-1] + start + channel
-                places.append((place, _moved(late, element, one.format, result)))
+                places.append((place, moved(late, element, one.format, result)))
             start += channels
         places.sort(key=lambda one: one[0])
         self._joined(f"t__{layer.name}", [value for _, value in places])
         return time
 
-    def _assigned(
-        self,
-        step: LayerStep,
-        source: str,
-        own: FixedPointFormat,
-        time: int,
-        limits: tuple[int, int] | None,
-    ) -> int:
+    def _assigned(self, step: LayerStep, source: str, own: FixedPointFormat, time: int) -> int:
         """Limit and assign every element of a bus; return the time of the result."""
         name, to = step.layer.name, step.layer.assignment
         result, size = step.result.format, step.exact.size
-        if to is None and limits is None:
+        if to is None and not isinstance(step.layer, Relu | LimitLayer):
+            if name in self.halves:
+                self.wider[name] = result = own
             bits = step.result.size * result.width
             self.lines.append(Signal(f"t__{name}", bits, whole(source, bits)))
             return time
         formats = by_channel(result if to is None else to.format, step.exact.shape[-1])
         modes = Assignment(result) if to is None else to
+        one = element_of(step.layer, own, formats, modes, halved=name in self.halved)
         kept = []
         for element in range(size):
-            one = formats[element % len(formats)]
-            stem = f"e__{name}__{element}"
-            self.lines += _element(stem, source, element, own, one, modes, limits)
-            kept.append(_moved(f"{stem}__kept", 0, one, result))
+            format_, stem = formats[element % len(formats)], f"e__{name}__{element}"
+            self.lines += one.lines(stem, source, element, format_)
+            kept.append(moved(f"{stem}__kept", 0, format_, result))
         self._joined(f"t__{name}", kept)
-        return time + 2
+        return time + one.clocks
 
     def _joined(self, name: str, elements: Sequence[Value]) -> None:
         """Put *elements*, the first in the least significant bits, together as the bus *name*."""
@@ -243,92 +238,28 @@ class _Builder:
         self.lines.append(Signal(name, bits, value))
 
 
-def _element(
-    stem: str,
-    source: str,
-    element: int,
-    own: FixedPointFormat,
-    one: FixedPointFormat,
-    modes: Assignment,
-    limits: tuple[int, int] | None,
-) -> list[Statement]:
-    """Return the lines that limit, round and assign one element, to the register STEM__kept."""
-    low, high = limits or (0, 0)
-    needed = max(max(low, ~low).bit_length(), max(high, ~high).bit_length()) + 1
-    width = signed_width(own) if limits is None else max(signed_width(own), needed)
-    wide = FixedPointFormat(width, width - own.fraction)
-    taken = f"{stem}__x"
-    lines: list[Statement] = [
-        Signal(taken, width, bits_of(source, element * own.width, own, 0, width))
-    ]
-    if limits is not None:
-        taken = f"{stem}__y"
-        lines += [
-            Signal(taken, width),
-            Instance(
-                "pf_clip",
-                f"{stem}__clip",
-                {"given": f"{stem}__x", "result": taken},
-                {"WIDTH": width, "LOW": Number(low, width), "HIGH": Number(high, width)},
-            ),
-        ]
-    bits = rounded_width(wide, one)
-    return [
-        *lines,
-        Signal(f"{stem}__rounds", bits),
-        Instance(
-            "pf_round",
-            f"{stem}__round",
-            {"given": taken, "result": f"{stem}__rounds"},
-            {
-                "IN_WIDTH": width,
-                "SHIFT": rounding_shift(wide, one),
-                "ROUNDING": MODE_OF_ROUNDING[modes.rounding],
-                "OUT_WIDTH": bits,
-            },
-        ),
-        Register(f"{stem}__rounded", bits, whole(f"{stem}__rounds", bits)),
-        Signal(f"{stem}__fits", one.width),
-        Instance(
-            "pf_overflow",
-            f"{stem}__overflow",
-            {"given": f"{stem}__rounded", "result": f"{stem}__fits"},
-            {
-                "IN_WIDTH": bits,
-                "OUT_WIDTH": one.width,
-                "SIGNED": int(one.signed),
-                "OVERFLOW": MODE_OF_OVERFLOW[modes.overflow],
-            },
-        ),
-        Register(f"{stem}__kept", one.width, whole(f"{stem}__fits", one.width)),
-    ]
-
-
-def _moved(bus: str, element: int, own: FixedPointFormat, to: FixedPointFormat) -> Value:
-    """Return an element of a bus in a format that holds it."""
-    up = to.fraction - own.fraction
-    return bits_of(bus, element * own.width, own, -up, to.width)
-
-
 def _gather(source: Path, folder: Path, core: str, language: Language) -> None:
     """Copy alkaid's modules, those of a stage under a name of the layer's own.
 
-    Two layers, or two models in one design, would otherwise have modules of one name.
+    Two layers, or two models in one design, would otherwise have modules of one name. In Verilog
+    its adder gives way to ours.
     """
+    ours = {"shift_adder": "pf_shift_adder"} if language is VERILOG else {}
 
     def own(name: str) -> str:
+        if name in ours:
+            return ours[name]
         return name if name == core else f"{core}__{name}"
 
+    pattern = "|".join([rf"\b{core}\b", r"\blogic\d+\b", *(rf"\b{one}\b" for one in ours)])
     for path in sorted(source.glob(f"*{language.suffix}")):
         if path.stem.endswith("_wrapper"):
             continue
-        text = re.sub(
-            rf"\b{core}\b|\blogic\d+\b", lambda one: language.name(own(one[0])), path.read_text()
-        )
+        text = re.sub(pattern, lambda one: language.name(own(one[0])), path.read_text())
         write_text(folder / f"{own(path.stem)}{language.suffix}", text)
     for path in sorted((source / "static").glob(f"*{language.suffix}")):
         # The reader of tables names a file that is there only where a table is.
-        if path.stem != "lookup_table":
+        if path.stem != "lookup_table" and path.stem not in ours:
             # Its remarks to Verilator name a warning that older releases know as WIDTH.
             text = path.read_text().replace("WIDTHTRUNC", "WIDTH")
             write_text(folder / path.name, text)

@@ -22,7 +22,7 @@ from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["RtlProject", "bench_script", "write_rtl"]
 
-UNROLLED_ALONE = ("pf_gate",)
+UNROLLED_ALONE = ("pf_gate", "pf_shift_adder")
 """Of ``firmware_export/rtl``, what no time-shared design takes."""
 
 SCRIPT = """#!/bin/sh

@@ -25,7 +25,7 @@ from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["QUEUE_CYCLES", "axis_module", "axis_name", "lane_bits", "unrolled_top"]
 
-QUEUE_CYCLES = 2
+QUEUE_CYCLES = 1
 """From the pipeline's last register to the top module's output."""
 
 CLOCK = {"clk": "clk", "rst": "rst"}
@@ -34,7 +34,7 @@ CLOCK = {"clk": "clk", "rst": "rst"}
 def unrolled_top(model: Specification, found: Pipeline) -> Module:
     """Return the streams around a pipeline, with the queue that lets a receiver stop."""
     stages = found.stages
-    depth = address_bits(stages + 2 * QUEUE_CYCLES + 1)
+    depth = address_bits(stages + QUEUE_CYCLES + 3)
     inputs = [one.name for one in model.inputs]
     ports = [ModulePort("clk", "in"), ModulePort("rst", "in")]
     for name in inputs:

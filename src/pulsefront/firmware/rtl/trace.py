@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
+from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import (
     Layer,
     LayerStep,
@@ -28,9 +29,15 @@ __all__ = ["refuse_untraceable", "traced"]
 
 REMEDY = "export it time-shared, with --target rtl"
 
+MORE_LEVELS = 2
+"""Adders, one after the other, that a sum may have more than it needs; with no limit, alkaid saves
+1 % of the look-up tables of the shipped timing network and takes two stages more."""
 
-def traced(step: LayerStep) -> Any:
+
+def traced(step: LayerStep, more: Integers | None = None) -> Any:
     """Return alkaid's logic of a layer, from all elements of its source to its exact result.
+
+    *more*, shape (channel,), is added to the sums, at their fraction.
 
     Raises
     ------
@@ -42,11 +49,12 @@ def traced(step: LayerStep) -> Any:
     (source,) = step.sources
     one = source.format
     # Its tables for sums of single bits are wrong where the bit is a sign.
-    whole = FVArrayInput((source.size,), solver_options={"binary_lut": False})
+    options = {"binary_lut": False, "hard_dc": MORE_LEVELS}
+    whole = FVArrayInput((source.size,), solver_options=options)
     signed = int(one.signed)
     given = whole.quantize(signed, one.integer - signed, one.fraction)
     try:
-        exact = _value(step.layer, step, given.reshape(source.shape))
+        exact = _value(step.layer, step, given.reshape(source.shape), more)
         return trace(whole, exact.reshape(-1), keep_dead_inputs=True)
     except AssertionError as error:  # how alkaid says that it cannot
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
@@ -72,16 +80,19 @@ def refuse_untraceable(model: Specification) -> None:
 
 
 @singledispatch
-def _value(layer: Layer, step: LayerStep, *sources: Any) -> Any:  # noqa: ARG001
+def _value(layer: Layer, step: LayerStep, source: Any, more: Integers | None) -> Any:  # noqa: ARG001
     raise not_written(layer.name, layer.kind, "alkaid")
 
 
 @_value.register
-def _matrix(layer: MatrixLayer, step: LayerStep, source: Any) -> Any:
+def _matrix(layer: MatrixLayer, step: LayerStep, source: Any, more: Integers | None) -> Any:
     (tensor,) = step.sources
     weights = np.ldexp(layer.matrix_at(layer.weight_fraction).astype(float), -layer.weight_fraction)
     fraction = layer.sum_fraction(tensor)
-    bias = np.ldexp(layer.bias_at(fraction).astype(float), -fraction)
+    constants = layer.bias_at(fraction)
+    if more is not None:
+        constants = constants + more
+    bias = np.ldexp(constants.astype(float), -fraction)
     if len(tensor.shape) == 1:
         return source @ weights + bias
     # The rows of the matrix product, of the places of the elements: zero is the padding.
@@ -98,10 +109,10 @@ def _matrix(layer: MatrixLayer, step: LayerStep, source: Any) -> Any:
 
 
 @_value.register
-def _window(layer: WindowLayer, step: LayerStep, source: Any) -> Any:
+def _window(layer: WindowLayer, step: LayerStep, source: Any, more: None) -> Any:  # noqa: ARG001
     index = windows(step.sources[0].shape[0], layer.size, layer.stride)
     total = source[index[:, 0]]
     for column in index.T[1:]:
-        more = source[column]
-        total = np.maximum(total, more) if isinstance(layer, MaxPool) else total + more
+        other = source[column]
+        total = np.maximum(total, other) if isinstance(layer, MaxPool) else total + other
     return total * 2.0**-layer.mean_bits if layer.mean_bits else total

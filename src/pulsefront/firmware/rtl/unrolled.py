@@ -15,7 +15,7 @@ from pathlib import Path
 from pulsefront.errors import ToolMissing
 from pulsefront.files import firmware_export_directory, write_text
 from pulsefront.firmware.rtl.languages import VERILOG, VHDL, Language
-from pulsefront.firmware.rtl.pipeline import MODULES, pipeline
+from pulsefront.firmware.rtl.pipeline import MODULES, VERILOG_MODULES, pipeline
 from pulsefront.firmware.rtl.project import bench_script
 from pulsefront.firmware.rtl.readme import axis_section
 from pulsefront.firmware.rtl.streams import QUEUE_CYCLES, axis_module, unrolled_top
@@ -27,7 +27,16 @@ from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["QUEUE_CYCLES", "UnrolledProject", "require_alkaid", "write_unrolled"]
+__all__ = [
+    "LEVELS_PER_STAGE",
+    "QUEUE_CYCLES",
+    "UnrolledProject",
+    "require_alkaid",
+    "write_unrolled",
+]
+
+LEVELS_PER_STAGE = 3.0
+"""Adders, by alkaid's measure, between two registers."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ def write_unrolled(
     folder: str | Path,
     sets: tuple[VectorSet, ...],
     *,
-    levels_per_stage: float = 2.0,
+    levels_per_stage: float = LEVELS_PER_STAGE,
     language: Language = VERILOG,
 ) -> UnrolledProject:
     """Write *model* as a pipeline in *language* into *folder*, with a test bench that checks it.
@@ -91,7 +100,7 @@ def write_unrolled(
         write_text(folder / f"{module.name}{suffix}", language.text(module))
     if language is VHDL:
         shutil.copy(firmware_export_directory() / "testbench" / "pf_tb.vhd", folder)
-    for name in MODULES:
+    for name in (*MODULES, *VERILOG_MODULES) if language is VERILOG else MODULES:
         shutil.copy(firmware_export_directory() / "rtl" / f"{name}{suffix}", folder)
     latency = found.stages + QUEUE_CYCLES
     project = UnrolledProject(top, latency, round(found.lut_estimate))
