@@ -14,7 +14,7 @@ from pulsefront import __version__
 from pulsefront.errors import BudgetError, ConfigError, PulsefrontError
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.resources import ResourceModel
-from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
+from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost, minimal_cost
 from pulsefront.networks.training import TrainingData, repeatable
 from pulsefront.progress import Report, silent
@@ -30,6 +30,7 @@ from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.silent import fold_silent
+from pulsefront.search.start import train_full, with_starting_bits
 from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
 from pulsefront.search.trainer import Trainer
@@ -150,11 +151,6 @@ class _Search:
         )
         self.checkpoint = SearchCheckpoint(checkpoint, fingerprint)
 
-    @property
-    def _layers(self) -> int:
-        network = self.settings.network
-        return len(network.hidden) + 1 + (network.convolution is not None)
-
     def run(self, local: Executor, trainer: Trainer) -> AblationResult:
         self._local, self._trainer = local, trainer
         full = self._full_float()
@@ -191,24 +187,7 @@ class _Search:
         stored = self.checkpoint.load("float")
         if stored is not None:
             return stored[0]
-        start = [
-            initial_candidate(
-                self.settings.network,
-                self.task.n_start,
-                self.task.n_out,
-                seed=self.settings.seed * 1000 + k,
-            )
-            for k in range(self.settings.initializations)
-        ]
-        full = self._trainer.train(start, self.settings.float_training, stage=0)
-        if not all(c.finite for c in full):
-            raise PulsefrontError(
-                "the full network diverged in "
-                f"{sum(not c.finite for c in full)} of {len(full)} initializations",
-                field="float_training.learning_rate",
-                value=self.settings.float_training.learning_rate,
-                remedy="lower the learning rate",
-            )
+        full = train_full(self.task, self._trainer)
         self.checkpoint.save("float", full, {})
         self._say(1)
         return full
@@ -217,17 +196,7 @@ class _Search:
         stored = self.checkpoint.load("quantized")
         if stored is not None:
             return stored[0], state_from(stored[1])
-        network = self.settings.network
-        layers = self._layers
-        start = [
-            c.with_bits(
-                weight_bits=(network.weight_bits,) * layers,
-                bias_bits=(network.bias_bits,) * layers,
-                activation_bits=(network.activation_bits,) * (layers - 1),
-                per_channel=network.per_channel,
-            )
-            for c in full
-        ]
+        start = with_starting_bits(full, self._trainer)
         base = self._trainer.train(start, self.settings.quantized_training, stage=1)
         float_trial = self.judge.trial("float", "full float network", full, full)
         trial = self.judge.trial("quantized", "quantization-aware training", base, start)
@@ -239,16 +208,12 @@ class _Search:
                 remedy="lower the learning rate",
             )
         float_trial, trial = (replace(t, accepted=True) for t in (float_trial, trial))
-        state = State(
-            moves=self._starting_moves(base),
-            approved=[],
-            trials=[float_trial, trial],
-            path=[],
-            finished=self.settings.max_rounds == 0 and self._may_end(base),
-        )
+        state = State(moves=[], approved=[], trials=[float_trial, trial], path=[])
         state.path.append(self.judge.step(0, float_trial, full, full))
         state.path.append(self.judge.step(1, trial, full, base))
         base = fold_silent(base, state, self.judge, self.data, stage="quantized")
+        state.moves = self._starting_moves(base)
+        state.finished = self.settings.max_rounds == 0 and self._may_end(base)
         self.checkpoint.save("quantized", base, record_of(state))
         self._say(2)
         return base, state
