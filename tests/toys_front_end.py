@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.front_end.settings import PositionChainSettings, TimingChainSettings
 from pulsefront.fixed_point import (
     Assignment,
     Dense,
@@ -46,6 +46,24 @@ def small_chain(**changed: object) -> TimingChainSettings:
         **changed,
     }  # fmt: skip
     return TimingChainSettings.model_validate(given)
+
+
+def block_net(
+    channels: int, *, bits: int = 10, signed: bool = False, name: str = "block"
+) -> FixedPointModel:
+    """Return a small network on *channels* charges with three outputs."""
+    net = window_net(channels, bits=bits, outputs=3, name=name)
+    port = Input("counts", (channels,), FixedPointFormat(bits, bits, signed))
+    return FixedPointModel(name, (port,), net.layers, net.outputs)
+
+
+def block_chain(**changed: object) -> PositionChainSettings:
+    """Return settings of a block of few channels."""
+    given: dict[str, object] = {
+        "kind": "position", "adc_bits": 9, "channels": 8, "sum_range": (300, 900),
+        "normalised_sum": 600, "channel_adc": 20, "least_channels": 2, **changed,
+    }  # fmt: skip
+    return PositionChainSettings.model_validate(given)
 
 
 @dataclass(frozen=True)

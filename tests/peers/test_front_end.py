@@ -22,7 +22,7 @@ from pulsefront.firmware.front_end.golden import made_stream, stream_of_records
 from pulsefront.firmware.front_end.settings import TimingChainSettings, load_chain
 from pulsefront.firmware.front_end.simulate import FrontEndRun
 from pulsefront.firmware.front_end.timing import TimingChain
-from pulsefront.firmware.front_end.write import write_timing
+from pulsefront.firmware.front_end.write import write_chain
 from pulsefront.fixed_point import (
     Assignment,
     Dense,
@@ -50,7 +50,7 @@ def test_ten_thousand_windows(polarity: str, tmp_path: Path) -> None:
     samples = chain.with_flat_end(made_stream(chosen, pulses=12_000, seed=11))
     records = chain.run(samples)
     assert len(records) >= 10_000
-    write_timing(chain, tmp_path, samples, records)
+    write_chain(chain, tmp_path, samples, records)
     with FrontEndRun(tmp_path, "pulse_front_end_tb", "verilator") as run:
         log = run.check()
     sys.stdout.write(f"\n{log}")
@@ -75,7 +75,7 @@ def test_measured_records(shared_data, file: str, changed, tmp_path: Path) -> No
     records = waveforms.reshape(-1, waveforms.shape[-1])
     samples = chain.with_flat_end(stream_of_records(records, chosen))
     expected = chain.run(samples)
-    write_timing(chain, tmp_path, samples, expected)
+    write_chain(chain, tmp_path, samples, expected)
     with FrontEndRun(tmp_path, "pulse_front_end_tb", "verilator") as run:
         run.check()
     sys.stdout.write(f"\n{file}: {len(samples):,} samples, {len(expected):,} records, equal\n")
@@ -187,6 +187,6 @@ def test_time_and_energy_of_simulated_coincidences(tmp_path: Path) -> None:
     assert piled < 0.005
     # A hundred records of each detector go through the Verilog too.
     samples = chain.with_flat_end(with_lead(waves[:100].reshape(-1, waves.shape[-1])).reshape(-1))
-    write_timing(chain, tmp_path, samples, chain.run(samples))
+    write_chain(chain, tmp_path, samples, chain.run(samples))
     with FrontEndRun(tmp_path, "linear_front_end_tb", "verilator") as run:
         run.check()

@@ -25,8 +25,8 @@ from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.c99.write import FOLDER, write_c99
 from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
-from pulsefront.firmware.front_end.settings import TimingChainSettings
-from pulsefront.firmware.front_end.timing_layout import TimingLayout
+from pulsefront.firmware.front_end.chains import check_fit
+from pulsefront.firmware.front_end.settings import AnyChainSettings
 from pulsefront.firmware.front_end.write import write_front_end
 from pulsefront.firmware.hls4ml.csim import require_compiler
 from pulsefront.firmware.hls4ml.project import write_hls4ml
@@ -146,7 +146,7 @@ def export_model(
     io_type: str = "io_parallel",
     multipliers: int | Mapping[str, int] = 1,
     dsp_multipliers: int | None = None,
-    front_end: TimingChainSettings | None = None,
+    front_end: AnyChainSettings | None = None,
     waveforms: npt.NDArray[Any] | None = None,
 ) -> Export:
     """Write a complete export of *model* into *directory*, whole or not at all.
@@ -250,7 +250,7 @@ def _refuse_units(model: FixedPointModel, units: Mapping[str, str]) -> None:
 
 
 def _refuse_front_end(
-    model: FixedPointModel, targets: tuple[str, ...], settings: TimingChainSettings | None
+    model: FixedPointModel, targets: tuple[str, ...], settings: AnyChainSettings | None
 ) -> None:
     """Refuse a front end without settings, settings without it, and those that do not fit."""
     if (FRONT_END in targets) != (settings is not None):
@@ -260,7 +260,7 @@ def _refuse_front_end(
             remedy="give both, or neither",
         )
     if settings is not None:
-        TimingLayout(settings, model)
+        check_fit(model, settings)
 
 
 def _refuse_projects(

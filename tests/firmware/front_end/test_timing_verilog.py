@@ -12,7 +12,7 @@ from pulsefront.firmware.front_end.golden import made_stream, stream_of_records
 from pulsefront.firmware.front_end.records import Records
 from pulsefront.firmware.front_end.simulate import FrontEndRun
 from pulsefront.firmware.front_end.timing import TimingChain
-from pulsefront.firmware.front_end.write import write_timing
+from pulsefront.firmware.front_end.write import write_chain
 from toys_front_end import small_chain, window_net
 from toys_rtl import needs_simulator
 
@@ -28,7 +28,7 @@ def written(folder: Path, *, pulses: int = 25, bits: int = 13, outputs: int = 1,
     chain = TimingChain(window_net(size, bits=bits, outputs=outputs), chosen)
     samples = chain.with_flat_end(made_stream(chosen, pulses=pulses))
     records = chain.run(samples)
-    write_timing(chain, folder, samples, records)
+    write_chain(chain, folder, samples, records)
     return chain, samples, records
 
 
@@ -84,7 +84,7 @@ def test_measured_records_give_the_emulator_s(shared_data, tmp_path: Path) -> No
     samples = chain.with_flat_end(stream_of_records(waveforms, chosen))
     records = chain.run(samples)
     assert len(records) > 10
-    write_timing(chain, tmp_path, samples, records)
+    write_chain(chain, tmp_path, samples, records)
     with FrontEndRun(tmp_path, BENCH) as run:
         run.check()
 
@@ -94,7 +94,7 @@ WRONG = {
     "the rounding of the energy": ("pf_capture.v", "total + HALF", "total"),
     "a sample of the window": ("pulse_front_end.v", "7'h7f", "7'h7e"),
     "a bit of a record": ("tb_data/records.hex", None, None),
-    "a record too few": ("tb_data/samples.hex", None, None),
+    "a record too few": ("tb_data/stream.hex", None, None),
 }
 
 

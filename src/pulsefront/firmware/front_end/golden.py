@@ -1,4 +1,4 @@
-"""Golden streams: samples made to meet every state of a timing chain, and measured records."""
+"""Golden streams: what meets every state of a chain, and measured records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import DataError
-from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.front_end.settings import PositionChainSettings, TimingChainSettings
 
-__all__ = ["made_stream", "stream_of_records"]
+__all__ = ["made_charges", "made_stream", "stream_of_records"]
 
 Samples = npt.NDArray[np.int64]
 Heights = npt.NDArray[np.float64]
@@ -118,6 +118,39 @@ def _digitized(upright: npt.NDArray[np.float64], settings: TimingChainSettings) 
     highest = (1 << settings.adc_bits) - 1
     counts = np.clip(np.round(upright), 0, highest).astype(np.int64)
     return highest - counts if settings.polarity == "negative" else counts
+
+
+def made_charges(settings: PositionChainSettings, *, events: int = 60, seed: int = 1) -> Samples:
+    """Return charges (event, channel): spots of light of every size and sum, and extremes.
+
+    The extremes are nothing, the end of the range in all channels and in one, single channels,
+    sums at both ends of their range, and charges drawn from the whole range.
+    """
+    rng = np.random.default_rng(seed)
+    channels, highest = settings.channels, (1 << settings.adc_bits) - 1
+    low, high = settings.sum_range
+    place = np.arange(channels)
+    centre = rng.uniform(0, channels, (events, 1))
+    width = channels * rng.uniform(0.02, 0.5, (events, 1))
+    light = np.exp(-0.5 * ((place - centre) / width) ** 2)
+    total = rng.uniform(0.5 * low, 1.5 * high, (events, 1))
+    spots = light / light.sum(axis=1, keepdims=True) * total
+    one = np.zeros((8, channels))
+    one[np.arange(8), rng.integers(0, channels, 8)] = [1, highest, low, high, 2, 3, 7, highest]
+    even = np.full(channels, 1.0)
+    hostile = np.stack(
+        [
+            0 * even,
+            highest * even,
+            even,
+            *(np.floor(total / channels) + (place < total % channels) for total in (low, high)),
+            *(np.floor((total + 1) / channels) + (place < (total + 1) % channels)
+              for total in (low - 2, high)),
+        ]
+    )  # fmt: skip
+    drawn = rng.integers(0, highest, (12, channels), endpoint=True)
+    rows = np.concatenate([spots, hostile, one, drawn])
+    return np.clip(np.round(rows), 0, highest).astype(np.int64)
 
 
 def stream_of_records(

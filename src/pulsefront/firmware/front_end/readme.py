@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pulsefront.firmware.front_end.position_layout import PositionLayout
+from pulsefront.firmware.front_end.position_readme import position_readme
 from pulsefront.firmware.front_end.settings import DOUBTS
 from pulsefront.firmware.front_end.statement import FrontEndStatement
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
 
-__all__ = ["timing_readme"]
+__all__ = ["readme"]
 
 MEANINGS = {
     "pile_up": "the signal rises again within the energy gate",
@@ -19,8 +21,14 @@ MEANINGS = {
 }
 
 
-def timing_readme(layout: TimingLayout, statement: FrontEndStatement) -> str:
-    """Return the text of ``README.md`` for a timing chain."""
+def readme(layout: TimingLayout | PositionLayout, statement: FrontEndStatement) -> str:
+    """Return the text of ``README.md``."""
+    if isinstance(layout, TimingLayout):
+        return _timing_readme(layout, statement)
+    return position_readme(layout, statement)
+
+
+def _timing_readme(layout: TimingLayout, statement: FrontEndStatement) -> str:
     chain, name = layout.settings, layout.model.name
     window = ", ".join(f"{k:+d}" for k in layout.window)
     unit = 2 ** (layout.limits.format.fraction + layout.extra_bits)

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from pulsefront.firmware.front_end.outputs import OutputLimits, undecided_mask
 from pulsefront.firmware.front_end.records import Field
 from pulsefront.firmware.front_end.settings import Doubt
+from pulsefront.firmware.rtl.top import top_name
+from pulsefront.firmware.rtl.verilog import instance
+from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["Text", "declared_ports", "record_stage"]
+__all__ = ["CLOCK", "Text", "declared_ports", "network_lines", "record_stage"]
+
+CLOCK = {"clk": "clk", "rst": "rst"}
+"""Ports that every module has."""
 
 DOUBTS_IN_ORDER = (
     "few_channels",
@@ -36,6 +42,48 @@ class Text:
 def declared_ports(fields: Sequence[Field]) -> list[str]:
     """Return the ports of a record's fields."""
     return [f"output reg  {one.declared} record_{one.name}" for one in fields]
+
+
+def network_lines(model: Specification, limits: OutputLimits) -> list[str]:
+    """Return the network between the streams ``window`` and ``result``, one word an event."""
+    (port,) = model.inputs
+    width, elements = limits.format.width, len(limits.low)
+    return [
+        "// network",
+        "wire element_valid, element_ready, element_last;",
+        f"wire [{width - 1}:0] element;",
+        *instance(
+            top_name(model),
+            "network",
+            {},
+            {
+                **CLOCK,
+                f"{port.name}_valid": "window_valid",
+                f"{port.name}_ready": "window_ready",
+                f"{port.name}_data": "window_value",
+                f"{limits.name}_valid": "element_valid",
+                f"{limits.name}_ready": "element_ready",
+                f"{limits.name}_data": "element",
+                f"{limits.name}_last": "element_last",
+            },
+        ),
+        "wire result_valid, result_ready;",
+        f"wire [{width * elements - 1}:0] result;",
+        *instance(
+            "pf_collect",
+            "elements",
+            {"WIDTH": width, "COUNT": elements},
+            {
+                **CLOCK,
+                "in_valid": "element_valid",
+                "in_ready": "element_ready",
+                "in_data": "element",
+                "out_valid": "result_valid",
+                "out_ready": "result_ready",
+                "out_data": "result",
+            },
+        ),
+    ]
 
 
 def record_stage(

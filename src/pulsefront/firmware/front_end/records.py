@@ -10,7 +10,10 @@ import numpy as np
 
 from pulsefront.fixed_point.format import Integers
 
-__all__ = ["Field", "Records"]
+__all__ = ["NUMBER_BITS", "Field", "Records"]
+
+NUMBER_BITS = 16
+"""Of the number of an event, in every record."""
 
 
 @dataclass(frozen=True)

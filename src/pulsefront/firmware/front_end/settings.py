@@ -11,7 +11,16 @@ from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
 
-__all__ = ["CHAIN_FILES", "DOUBTS", "ChainSettings", "TimingChainSettings", "load_chain"]
+__all__ = [
+    "CHAIN_FILES",
+    "DOUBTS",
+    "AnyChainSettings",
+    "ChainSettings",
+    "Doubt",
+    "PositionChainSettings",
+    "TimingChainSettings",
+    "load_chain",
+]
 
 Bits = Annotated[int, Field(ge=4, le=16)]
 Doubt = Literal["pile_up", "tail", "saturated", "baseline", "energy", "output", "few_channels"]
@@ -145,11 +154,66 @@ class TimingChainSettings(ChainSettings):
         return 1 << self.adc_bits if self.pile_up_adc is None else self.pile_up_adc
 
 
-CHAIN_FILES: dict[str, type[FrozenModel]] = {"timing": TimingChainSettings}
+class PositionChainSettings(ChainSettings):
+    """From the charges of a block's channels to position: gain, normalisation, network.
+
+    The charges of an event come one a clock, channel by channel.
+    """
+
+    kind: Literal["position"]
+    """which chain"""
+    channels: int = Field(ge=2, le=4096)
+    """charges of an event"""
+    gains: tuple[Annotated[float, Field(ge=0, lt=16)], ...] | None = None
+    """factor for each channel; left out, 1"""
+    gain_fraction_bits: int = Field(default=10, ge=0, le=14)
+    """a gain is rounded to a multiple of 2 to the minus this"""
+    channel_adc: int = Field(default=1, ge=0)
+    """corrected charge from which on a channel has light"""
+    least_channels: int = Field(default=1, ge=0)
+    """fewer channels with light are flagged"""
+    sum_range: tuple[int, int]
+    """lowest and highest sum of the corrected charges that is not flagged"""
+    normalised_sum: int | None = Field(default=None, ge=1)
+    """sum to which the charges of every event are brought; left out, they stay as they are"""
+    interval_clocks: int | None = Field(default=None, ge=1)
+    """clocks between two events that the network may take; left out, one for each channel"""
+    network_channels: tuple[int, ...] | None = None
+    """channels that the network reads, from 0, ascending; left out, those that the export beside
+    the model names, else all"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.gains is not None and len(self.gains) != self.channels:
+            raise ValueError(f"gains must be {self.channels}, one for each channel")
+        if not 1 <= self.sum_range[0] <= self.sum_range[1]:
+            raise ValueError("sum_range must ascend from 1 on")
+        if self.network_channels is not None:
+            chosen = self.network_channels
+            if list(chosen) != sorted(set(chosen)) or not all(
+                0 <= one < self.channels for one in chosen
+            ):
+                raise ValueError("network_channels must ascend among the channels")
+        return self
+
+    @property
+    def whole_gains(self) -> tuple[int, ...]:
+        """Gains in steps of 2 to the minus `gain_fraction_bits`, rounded half up."""
+        one = 1 << self.gain_fraction_bits
+        given = self.gains or (1.0,) * self.channels
+        return tuple(int(gain * one + 0.5) for gain in given)
+
+
+AnyChainSettings = TimingChainSettings | PositionChainSettings
+
+CHAIN_FILES: dict[str, type[TimingChainSettings] | type[PositionChainSettings]] = {
+    "timing": TimingChainSettings,
+    "position": PositionChainSettings,
+}
 """Models of the files by their ``kind``."""
 
 
-def load_chain(chain: str | Path) -> TimingChainSettings:
+def load_chain(chain: str | Path) -> AnyChainSettings:
     """Return settings by the name of shipped ones or by the path of a TOML file.
 
     Raises
@@ -169,4 +233,6 @@ def load_chain(chain: str | Path) -> TimingChainSettings:
                 remedy=f"use one of {', '.join(shipped)}, or the path of a TOML file",
             )
         path = shipped[str(chain)]
-    return validate(TimingChainSettings, load_toml(path), file=path)
+    content = load_toml(path)
+    model = CHAIN_FILES.get(str(content.get("kind")), TimingChainSettings)
+    return validate(model, content, file=path)

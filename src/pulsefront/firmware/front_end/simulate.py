@@ -73,14 +73,14 @@ class FrontEndRun:
         """
         return self._passed(self._simulated({}))
 
-    def compare(self, samples: npt.NDArray[np.integer], adc_bits: int, expected: Records) -> str:
+    def compare(self, samples: npt.NDArray[np.integer], bits: int, expected: Records) -> str:
         """Run the bench on another stream and the records that it shall give; see `check`."""
-        self._write(samples, adc_bits)
+        self._write(samples, bits)
         (self._work / "tb_data" / "records.hex").write_text("\n".join(expected.words()) + "\n")
         return self._passed(self._simulated({"SAMPLES": len(samples), "RECORDS": len(expected)}))
 
     def run(
-        self, samples: npt.NDArray[np.integer], adc_bits: int, fields: tuple[Field, ...]
+        self, samples: npt.NDArray[np.integer], bits: int, fields: tuple[Field, ...]
     ) -> Records:
         """Return the records that the Verilog gives for a stream at one sample a clock.
 
@@ -89,7 +89,7 @@ class FrontEndRun:
         ExportError
             It does not run, or a bit of a record is not known.
         """
-        self._write(samples, adc_bits)
+        self._write(samples, bits)
         log = self._simulated({"SAMPLES": len(samples), "RECORDS": 0, "DUMP": 1})
         found = self._work / "found_records.txt"
         try:
@@ -97,8 +97,8 @@ class FrontEndRun:
         except (OSError, ValueError) as error:
             raise ExportError(f"the simulation gives no records: {error}; {log[-200:]}") from None
 
-    def _write(self, samples: npt.NDArray[np.integer], adc_bits: int) -> None:
-        (self._work / "tb_data" / "samples.hex").write_text(hex_words(samples, adc_bits))
+    def _write(self, samples: npt.NDArray[np.integer], bits: int) -> None:
+        (self._work / "tb_data" / "stream.hex").write_text(hex_words(samples, bits))
 
     def _passed(self, log: str) -> str:
         if "PASS" not in log.splitlines():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydantic import Field
+
 from pulsefront.config import FrozenModel, validate
 from pulsefront.errors import ExportError
 from pulsefront.files import write_json
 from pulsefront.firmware.board import Board
-from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.front_end.settings import AnyChainSettings
 
 __all__ = ["FOLDER", "STATEMENT", "FrontEndStatement", "read_statement", "write_statement"]
 
@@ -21,24 +23,25 @@ STATEMENT = "front_end.json"
 class FrontEndStatement(FrozenModel):
     """A front end as it was written; every number of clocks is checked by its test bench."""
 
-    settings: TimingChainSettings
-    """of the chain, with the samples that the network reads"""
+    settings: AnyChainSettings = Field(discriminator="kind")
+    """of the chain, with the samples or channels that the network reads"""
     board: str
     """that the clock is of"""
     clock_mhz: float
     """of the board; what a part reaches, placement says"""
     dead_clocks: int
-    """after a trigger, at least, without another"""
+    """after a trigger, at least, without another; 0 of a position chain, which lets charges wait"""
     interval_clocks: int
-    """between two events that the network takes"""
+    """between two events that the chain takes one after the other"""
     latency_clocks: int
-    """from the trigger's sample in to the record out, at most, where no event waits for another"""
+    """from the trigger's sample, or an event's first charge, in to the record out, at most, where
+    no event waits for another"""
     loses_none: bool
     """whether no event is lost while the receiver takes what comes"""
     multipliers: dict[str, int]
     """of each layer of the network"""
     samples: int
-    """of the golden stream"""
+    """of the golden stream, or charges"""
     records: int
     """that it gives"""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulsefront.firmware.front_end.records import Field
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
 from pulsefront.firmware.front_end.timing_top import timing_clocks
 
-__all__ = ["StreamSizes", "timing_bench"]
+__all__ = ["StreamSizes", "compared", "indented", "timing_bench"]
 
 
 @dataclass(frozen=True)
 class StreamSizes:
-    """Samples of a golden stream, and the records that it gives."""
+    """Samples or charges of a golden stream, and the records that it gives."""
 
     samples: int
     records: int
@@ -27,18 +29,6 @@ def timing_bench(layout: TimingLayout, sizes: StreamSizes) -> str:
     declared = [f"wire {one.declared} record_{one.name};" for one in fields]
     ports = [f".record_{one.name}(record_{one.name})" for one in fields]
     gathered = ", ".join(f"record_{one.name}" for one in reversed(fields))
-    compares = []
-    start = 0
-    for one in fields:
-        compares += [
-            f"wanted_{one.name} = expected[index][{start + one.bits - 1}:{start}];",
-            f"if (record_{one.name} !== wanted_{one.name}) begin",
-            f'    $display("FAIL: event %0d, {one.name}: expected %0d, got %0d", index,',
-            f"             wanted_{one.name}, record_{one.name});",
-            "    failed = 1;",
-            "end",
-        ]
-        start += one.bits
     wanted = [f"reg {one.declared} wanted_{one.name};" for one in fields]
     return f"""// Test bench of {name}_front_end: a golden stream at one sample a clock, then with
 // gaps between samples and a receiver that is not always ready, then with a receiver that stops
@@ -66,8 +56,8 @@ module {name}_front_end_tb;
     wire record_valid;
     reg record_ready = 0;
     wire [15:0] lost;
-    {_lines(declared, 4)}
-    {_lines(wanted, 4)}
+    {indented(declared, 4)}
+    {indented(wanted, 4)}
 
     {name}_front_end dut (
         .clk(clk), .rst(rst), .sample_valid(sample_valid), .sample(sample),
@@ -149,7 +139,7 @@ module {name}_front_end_tb;
                     $display("FAIL: event %0d is beyond the last", index);
                     failed = 1;
                 end else begin
-                    {_lines(compares, 20)}
+                    {indented(compared(fields), 20)}
                 end
                 if (run == 0 && clock - first_clock - record_sample > longest)
                     longest = clock - first_clock - record_sample;
@@ -189,7 +179,7 @@ module {name}_front_end_tb;
     endtask
 
     initial begin
-        $readmemh("tb_data/samples.hex", stream);
+        $readmemh("tb_data/stream.hex", stream);
         if (DUMP) file = $fopen("found_records.txt");
         else $readmemh("tb_data/records.hex", expected);
         start;
@@ -226,5 +216,23 @@ endmodule
 """
 
 
-def _lines(lines: list[str], indent: int) -> str:
-    return f"\n{' ' * indent}".join(lines)
+def compared(fields: Sequence[Field]) -> list[str]:
+    """Return the lines that compare each field of a record with ``expected[index]``."""
+    lines: list[str] = []
+    start = 0
+    for one in fields:
+        lines += [
+            f"wanted_{one.name} = expected[index][{start + one.bits - 1}:{start}];",
+            f"if (record_{one.name} !== wanted_{one.name}) begin",
+            f'    $display("FAIL: event %0d, {one.name}: expected %0d, got %0d", index,',
+            f"             wanted_{one.name}, record_{one.name});",
+            "    failed = 1;",
+            "end",
+        ]
+        start += one.bits
+    return lines
+
+
+def indented(lines: Sequence[str], spaces: int) -> str:
+    """Return *lines* as one text, all but the first behind *spaces*."""
+    return f"\n{' ' * spaces}".join(lines)

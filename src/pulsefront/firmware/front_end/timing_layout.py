@@ -9,14 +9,14 @@ from functools import cached_property
 from pulsefront.errors import ConfigError, ExportError
 from pulsefront.firmware.front_end.kernel import TriggerConstants
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
-from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import TimingChainSettings
 from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["NUMBER_BITS", "SAMPLE_BITS", "TIME_BITS", "TimingLayout"]
+__all__ = ["SAMPLE_BITS", "TIME_BITS", "TimingLayout"]
 
-NUMBER_BITS = 16
+
 SAMPLE_BITS = 48
 TIME_BITS = 62
 MOST_EXTRA_BITS = 16
@@ -72,6 +72,11 @@ class TimingLayout:
         if given is not None:
             return plan(self.model, given)
         return plan_for_interval(self.model, self.settings.dead)
+
+    @property
+    def stream_bits(self) -> int:
+        """Width of what enters."""
+        return self.settings.adc_bits
 
     @property
     def baseline_bits(self) -> int:

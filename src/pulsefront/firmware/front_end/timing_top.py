@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pulsefront.firmware.front_end.record_logic import Text, declared_ports, record_stage
-from pulsefront.firmware.front_end.timing_layout import (
-    NUMBER_BITS,
-    SAMPLE_BITS,
-    TIME_BITS,
-    TimingLayout,
+from pulsefront.firmware.front_end.record_logic import (
+    CLOCK,
+    Text,
+    declared_ports,
+    network_lines,
+    record_stage,
 )
-from pulsefront.firmware.rtl.top import top_name
+from pulsefront.firmware.front_end.records import NUMBER_BITS
+from pulsefront.firmware.front_end.timing_layout import SAMPLE_BITS, TIME_BITS, TimingLayout
 from pulsefront.firmware.rtl.verilog import address_bits, instance
 
-__all__ = ["LOST_BITS", "timing_clocks", "timing_top"]
+__all__ = ["LOST_BITS", "TimingClocks", "timing_clocks", "timing_top"]
 
 LOST_BITS = 16
-CLOCK = {"clk": "clk", "rst": "rst"}
 
 TRIGGER_STEPS = 2
 """From a sample in to the decision on it, both included."""
@@ -69,7 +69,6 @@ def timing_top(layout: TimingLayout) -> str:
     chain, model = layout.settings, layout.model
     name, step = model.name, layout.step
     port, limits = model.inputs[0], layout.limits
-    width, elements = limits.format.width, len(limits.low)
     # An interval of a power of two needs no counter of its own.
     counts_time = layout.has_time and step & (step - 1) != 0
     marks = [("sample", SAMPLE_BITS), ("number", NUMBER_BITS), ("tail", 1)]
@@ -179,7 +178,7 @@ def timing_top(layout: TimingLayout) -> str:
             },
         ),
         "",
-        "// network",
+        "// the network's queue",
         "wire unused_values, window_valid, window_ready;",
         f"wire [{port.format.width - 1}:0] window_value;",
         *instance(
@@ -199,39 +198,7 @@ def timing_top(layout: TimingLayout) -> str:
                 "out_data": "window_value",
             },
         ),
-        "wire element_valid, element_ready, element_last;",
-        f"wire [{width - 1}:0] element;",
-        *instance(
-            top_name(model),
-            "network",
-            {},
-            {
-                **CLOCK,
-                f"{port.name}_valid": "window_valid",
-                f"{port.name}_ready": "window_ready",
-                f"{port.name}_data": "window_value",
-                f"{limits.name}_valid": "element_valid",
-                f"{limits.name}_ready": "element_ready",
-                f"{limits.name}_data": "element",
-                f"{limits.name}_last": "element_last",
-            },
-        ),
-        "wire result_valid, result_ready;",
-        f"wire [{width * elements - 1}:0] result;",
-        *instance(
-            "pf_collect",
-            "elements",
-            {"WIDTH": width, "COUNT": elements},
-            {
-                **CLOCK,
-                "in_valid": "element_valid",
-                "in_ready": "element_ready",
-                "in_data": "element",
-                "out_valid": "result_valid",
-                "out_ready": "result_ready",
-                "out_data": "result",
-            },
-        ),
+        *network_lines(model, limits),
         "",
         "// what else is known of the event waits for the network",
     ]

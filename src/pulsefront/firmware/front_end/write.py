@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from pulsefront.files import firmware_export_directory, write_text
 from pulsefront.firmware.board import Board
-from pulsefront.firmware.front_end.golden import made_stream, stream_of_records
-from pulsefront.firmware.front_end.readme import timing_readme
+from pulsefront.firmware.front_end.chains import AnyChain, chain_of, golden_stream, hdl, stated
+from pulsefront.firmware.front_end.readme import readme
 from pulsefront.firmware.front_end.records import Records
-from pulsefront.firmware.front_end.settings import TimingChainSettings
+from pulsefront.firmware.front_end.settings import AnyChainSettings
 from pulsefront.firmware.front_end.simulate import hex_words
 from pulsefront.firmware.front_end.statement import (
     FOLDER,
@@ -22,8 +22,7 @@ from pulsefront.firmware.front_end.statement import (
     write_statement,
 )
 from pulsefront.firmware.front_end.timing import TimingChain
-from pulsefront.firmware.front_end.timing_bench import StreamSizes, timing_bench
-from pulsefront.firmware.front_end.timing_top import timing_clocks, timing_top
+from pulsefront.firmware.front_end.timing_bench import StreamSizes
 from pulsefront.firmware.rtl.memories import matrix_numbers, write_memories
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.project import UNROLLED_ALONE, bench_script
@@ -32,15 +31,12 @@ from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["write_front_end", "write_timing"]
-
-MOST_RECORDS = 100
-"""Measured records in a golden stream."""
+__all__ = ["write_chain", "write_front_end"]
 
 
 def write_front_end(
     model: FixedPointModel,
-    settings: TimingChainSettings,
+    settings: AnyChainSettings,
     export: Path,
     board: Board,
     waveforms: npt.NDArray[np.integer] | None = None,
@@ -50,25 +46,21 @@ def write_front_end(
     Parameters
     ----------
     waveforms
-        Measured records (record, sample); up to 100 of them join the golden stream.
+        Measured records (record, sample) for a timing chain; up to 100 join the golden stream.
 
     Raises
     ------
     ExportError, ConfigError
         Settings and model do not fit together.
     """
-    chain = TimingChain(model, settings)
-    samples = made_stream(settings)
-    if waveforms is not None:
-        measured = stream_of_records(waveforms[:MOST_RECORDS], settings)
-        samples = np.concatenate([samples, measured])
-    samples = chain.with_flat_end(samples)
-    records = chain.run(samples)
+    chain = chain_of(model, settings)
+    stream = golden_stream(chain, waveforms)
+    records = chain.run(stream)
     folder = export / FOLDER
-    write_timing(chain, folder, samples, records)
-    clocks = timing_clocks(chain.layout)
+    write_chain(chain, folder, stream, records)
+    clocks = stated(chain)
     statement = FrontEndStatement(
-        settings=settings.model_copy(update={"window_samples": chain.layout.window}),
+        settings=_resolved(chain),
         board=board.name,
         clock_mhz=clock_mhz(board),
         dead_clocks=clocks.dead,
@@ -76,35 +68,40 @@ def write_front_end(
         latency_clocks=clocks.latency,
         loses_none=clocks.loses_none,
         multipliers={name: one.lanes for name, one in chain.layout.design.matrices.items()},
-        samples=len(samples),
+        samples=len(stream),
         records=len(records),
     )
     write_statement(statement, folder)
-    write_text(folder / "README.md", timing_readme(chain.layout, statement))
+    write_text(folder / "README.md", readme(chain.layout, statement))
     return statement
 
 
-def write_timing(
-    chain: TimingChain, folder: Path, samples: npt.NDArray[np.integer], records: Records
+def _resolved(chain: AnyChain) -> AnyChainSettings:
+    """Return the settings of a chain with what the network reads."""
+    if isinstance(chain, TimingChain):
+        return chain.layout.settings.model_copy(update={"window_samples": chain.layout.window})
+    return chain.layout.settings.model_copy(update={"network_channels": chain.layout.chosen})
+
+
+def write_chain(
+    chain: AnyChain, folder: Path, stream: npt.NDArray[np.integer], records: Records
 ) -> None:
-    """Write the Verilog of a timing chain with its bench into *folder*.
+    """Write the Verilog of a chain with its bench into *folder*.
 
     Parameters
     ----------
-    samples, records
-        A golden stream (sample,) and the records that it gives.
+    stream, records
+        Golden samples, or charges in a row, and the records that they give.
     """
     layout = chain.layout
     folder.mkdir(parents=True, exist_ok=True)
-    top = f"{layout.model.name}_front_end"
-    write_text(folder / f"{top}.v", timing_top(layout))
-    sizes = StreamSizes(len(samples), len(records))
-    write_text(folder / f"{top}_tb.v", timing_bench(layout, sizes))
+    for name, text in hdl(chain, StreamSizes(len(stream), len(records))).items():
+        write_text(folder / name, text)
     _write_network(layout.model, layout.design, folder)
-    write_text(folder / "run_testbench.sh", bench_script(top))
+    write_text(folder / "run_testbench.sh", bench_script(f"{layout.model.name}_front_end"))
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
-    (data / "samples.hex").write_text(hex_words(samples, layout.settings.adc_bits))
+    (data / "stream.hex").write_text(hex_words(stream, layout.stream_bits))
     (data / "records.hex").write_text("\n".join(records.words()) + "\n")
 
 

@@ -1,0 +1,64 @@
+// The charges of an event, channel by channel, each times a constant of its channel, rounded half
+// up. The largest product fits: nothing saturates.
+module pf_gain #(
+    parameter CHARGE_BITS = 12,
+    parameter GAIN_BITS = 11,
+    parameter FRACTION = 10,
+    parameter CHANNELS = 64,
+    parameter CHANNEL_BITS = 6,
+    parameter OUT_BITS = 12,
+    parameter FILE = "gains.hex"
+) (
+    input  wire                   clk,
+    input  wire                   rst,
+    input  wire                   in_valid,
+    output wire                   in_ready,
+    input  wire [CHARGE_BITS-1:0] in_data,
+    output reg                    out_valid,
+    input  wire                   out_ready,
+    output reg  [OUT_BITS-1:0]    out_data,
+    output reg                    out_full,  // the charge is the largest of the ADC
+    output reg                    out_last   // of the event
+);
+    localparam PRODUCT_BITS = CHARGE_BITS + GAIN_BITS;
+    localparam [PRODUCT_BITS:0] HALF = (1 << FRACTION) >> 1;
+
+    wire enable = !out_valid || out_ready;
+    assign in_ready = enable;
+
+    reg  [CHANNEL_BITS-1:0] channel;
+    wire                    last = channel == CHANNELS - 1;
+    wire [GAIN_BITS-1:0]    gain;
+    pf_rom #(
+        .WIDTH(GAIN_BITS), .WORDS(CHANNELS), .ADDRESS_WIDTH(CHANNEL_BITS), .FILE(FILE)
+    ) gains (.clk(clk), .enable(enable), .address(channel), .data(gain));
+
+    reg                    there, seen_last, product_valid, product_full, product_last;
+    reg [CHARGE_BITS-1:0]  charge;
+    reg [PRODUCT_BITS-1:0] product;
+    wire [PRODUCT_BITS:0]  rounded = ({1'b0, product} + HALF) >> FRACTION;
+
+    always @(posedge clk) begin
+        if (rst) begin
+            channel <= 0;
+            there <= 1'b0;
+            product_valid <= 1'b0;
+            out_valid <= 1'b0;
+        end else if (enable) begin
+            if (in_valid) channel <= last ? 0 : channel + 1'b1;
+            there <= in_valid;
+            product_valid <= there;
+            out_valid <= product_valid;
+        end
+        if (enable) begin
+            charge <= in_data;
+            seen_last <= last;
+            product <= charge * gain;
+            product_full <= &charge;
+            product_last <= seen_last;
+            out_data <= rounded[OUT_BITS-1:0];
+            out_full <= product_full;
+            out_last <= product_last;
+        end
+    end
+endmodule

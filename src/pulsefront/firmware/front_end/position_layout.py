@@ -1,0 +1,143 @@
+"""A position chain's numbers: settings and model together give every width and constant."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from pulsefront.errors import ConfigError, ExportError
+from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
+from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
+from pulsefront.firmware.front_end.settings import PositionChainSettings
+from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.fixed_point.specification import Specification
+
+__all__ = ["SPARE_BITS", "PositionLayout"]
+
+SPARE_BITS = 2
+"""Of the reciprocal beyond a charge's: a normalised charge is off by less than 2^−2 counts more
+than its own rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class PositionLayout:
+    """A model behind the settings of a position chain.
+
+    Raises
+    ------
+    ExportError
+        The model does not fit: several inputs, more or fewer channels than are chosen.
+    ConfigError
+        A sum cannot be reached.
+    """
+
+    settings: PositionChainSettings
+    model: Specification
+
+    def __post_init__(self) -> None:
+        model, chosen = self.model, len(self.chosen)
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise ExportError(
+                f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: a "
+                "front end takes a model of one each"
+            )
+        size = math.prod(model.inputs[0].shape)
+        if size != chosen:
+            raise ExportError(
+                f"{model.name} reads {size} channels, the chain gives {chosen}",
+                field="network_channels",
+                remedy="name the channels that the network reads, from 0",
+            )
+        if self.settings.sum_range[0] >= 1 << self.sum_bits:
+            raise ConfigError(
+                f"no sum of {self.settings.channels} charges is as high",
+                field="sum_range",
+                value=self.settings.sum_range,
+            )
+        _ = self.limits, self.design
+
+    @cached_property
+    def chosen(self) -> tuple[int, ...]:
+        """Channels that the network reads."""
+        if self.settings.network_channels is not None:
+            return self.settings.network_channels
+        return tuple(range(self.settings.channels))
+
+    @cached_property
+    def limits(self) -> OutputLimits:
+        """Range of each output in raw integers."""
+        return output_limits(self.model, self.settings.output_range)
+
+    @cached_property
+    def design(self) -> SharedPlan:
+        """The time-shared network: the fewest multipliers with which it keeps up."""
+        given = self.settings.multipliers
+        if given is not None:
+            return plan(self.model, given)
+        wanted = max(self.settings.interval_clocks or 0, self.interval_before)
+        return plan_for_interval(self.model, wanted)
+
+    @property
+    def interval_before(self) -> int:
+        """Clocks between two events that the chain takes, without the network."""
+        return max(self.settings.channels, self.division_steps + 3)
+
+    @cached_property
+    def charge_bits(self) -> int:
+        """Width of a corrected charge: none saturates."""
+        chain = self.settings
+        most = ((1 << chain.adc_bits) - 1) * max(chain.whole_gains)
+        half = (1 << chain.gain_fraction_bits) >> 1
+        return max(((most + half) >> chain.gain_fraction_bits).bit_length(), 1)
+
+    @property
+    def gain_bits(self) -> int:
+        """Width of a gain."""
+        return max(max(self.settings.whole_gains).bit_length(), 1)
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the sum."""
+        return self.charge_bits + (self.settings.channels - 1).bit_length()
+
+    @property
+    def reciprocal_shift(self) -> int:
+        """The reciprocal is that of the sum times `normalised_sum` times 2 to this."""
+        return self.charge_bits + SPARE_BITS
+
+    @property
+    def dividend(self) -> int:
+        """What is divided by the sum; 0 without normalisation."""
+        return (self.settings.normalised_sum or 0) << self.reciprocal_shift
+
+    @property
+    def reciprocal_bits(self) -> int:
+        """Width of the reciprocal: that of the lowest sum that is not flagged; it saturates."""
+        return max((self.dividend // self.settings.sum_range[0]).bit_length(), 1)
+
+    @property
+    def division_steps(self) -> int:
+        """Clocks of the division: one for each bit of the dividend."""
+        return self.dividend.bit_length()
+
+    @property
+    def channel_bits(self) -> int:
+        """Width of the number of channels with light."""
+        return self.settings.channels.bit_length()
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """Of a record, in the order of its bits."""
+        return (
+            Field("number", NUMBER_BITS),
+            Field("energy", self.sum_bits),
+            Field("channels", self.channel_bits),
+            Field("flags", 8),
+            *self.limits.fields(self.limits.format),
+        )
+
+    @property
+    def stream_bits(self) -> int:
+        """Width of what enters."""
+        return self.settings.adc_bits

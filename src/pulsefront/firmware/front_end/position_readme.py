@@ -1,0 +1,112 @@
+"""The README of a position chain's folder, written for the firmware engineer."""
+
+from __future__ import annotations
+
+from pulsefront.firmware.front_end.position_layout import SPARE_BITS, PositionLayout
+from pulsefront.firmware.front_end.settings import DOUBTS
+from pulsefront.firmware.front_end.statement import FrontEndStatement
+
+__all__ = ["position_readme"]
+
+MEANINGS = {
+    "pile_up": "never set here",
+    "tail": "never set here",
+    "saturated": "a charge is the largest of the ADC",
+    "baseline": "never set here",
+    "energy": "the sum lies outside its range",
+    "output": "an output of the network lies outside its range",
+    "few_channels": "too few channels have light",
+}
+
+
+def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str:
+    """Return the text of ``README.md`` for a position chain."""
+    chain, name = layout.settings, layout.model.name
+    low, high = chain.sum_range
+    ns = 1e3 / statement.clock_mhz
+    interval, latency = statement.interval_clocks, statement.latency_clocks
+    lines = [
+        f"# {name}: the whole front end",
+        "",
+        f"`{name}_front_end.v` takes the charges of an event, channel by channel, and gives a",
+        "record: gain, sum, normalisation, the network. Verilog 2001, nothing vendor-specific.",
+        "`front_end.json` has the settings and what is stated below.",
+        "",
+        "## Ports",
+        "",
+        f"- `clk`; `rst`, synchronous, high; `charge` ({chain.adc_bits} bits, unsigned, pedestal",
+        "  subtracted) passes in a clock in which `charge_valid` and `charge_ready` are both high.",
+        f"  The first after the reset is channel 0 of {chain.channels}.",
+        "- `record_valid`, `record_ready`: a record passes in a clock in which both are high.",
+        "  Nothing is lost: charges wait while a receiver stops.",
+        "",
+        "| field `record_…` | bits | signed | what |",
+        "|---|---|---|---|",
+        *_fields(layout),
+        "",
+        "| bit of `record_flags` | name | set where | no decision |",
+        "|---|---|---|---|",
+        *(
+            f"| {bit} | {one} | {MEANINGS[one]} | {'yes' if one in chain.undecided else 'no'} |"
+            for bit, one in enumerate(DOUBTS)
+        ),
+        f"| {len(DOUBTS)} | no decision | one of those marked is set | |",
+        "",
+        "## What is computed",
+        "",
+        "- corrected charge: times the gain of its channel (`gains.hex`, one word a channel) in",
+        f"  steps of 2^−{chain.gain_fraction_bits}, rounded half up; all fit",
+        f"  {layout.charge_bits} bits",
+        f"- sum of all {chain.channels}; from {low} to {high} it is not flagged",
+        f"- channels of {chain.channel_adc} or more have light; fewer than",
+        f"  {chain.least_channels} are flagged",
+        *_normalisation(layout),
+        f"- the network reads {len(layout.chosen)} channels",
+        "",
+        "## Rate",
+        "",
+        "| | clocks | at the clock of the board |",
+        "|---|---|---|",
+        f"| charges | 1 | {statement.clock_mhz:g} MHz |",
+        f"| between two events | {interval} | {interval * ns:,.0f} ns |",
+        f"| from first charge to record, at most | {latency} | {latency * ns:,.0f} ns |",
+        f"| events, at most | | {statement.events_per_second / 1e6:.3g} million/s |",
+        "",
+        "There is no dead time of its own: the chain stops taking charges while it is full. The",
+        "clock is that of the board that was named, not one that was reached:",
+        "`pulsefront export --synthesize` counts the design; placement says what a part reaches.",
+        "",
+        "## Check",
+        "",
+        "`sh run_testbench.sh` runs the bench with Icarus Verilog on golden charges (`tb_data`:",
+        f"{statement.samples:,} charges, {statement.records:,} records): one a clock, then with",
+        "gaps and back-pressure, then with a receiver that stops for long. It ends with PASS, or",
+        "with FAIL, the event, the field and both integers. `pulsefront verify` runs it too, and",
+        "the emulator on the same charges.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _fields(layout: PositionLayout) -> list[str]:
+    what = {
+        "number": "of the event since the reset, modulo its width",
+        "energy": "sum of the corrected charges",
+        "channels": "with light",
+        "flags": "see below",
+    }
+    return [
+        f"| `{one.name}` | {one.bits} | {'yes' if one.signed else 'no'} | "
+        f"{what.get(one.name, f'output of the network, {layout.limits.format}')} |"
+        for one in layout.fields
+    ]
+
+
+def _normalisation(layout: PositionLayout) -> list[str]:
+    total, shift = layout.settings.normalised_sum, layout.reciprocal_shift
+    if total is None:
+        return ["- no normalisation: the network reads the corrected charges"]
+    return [
+        f"- normalised to a sum of {total}: r = {total}·2^{shift} / sum, rounded down, at most",
+        f"  {layout.reciprocal_bits} bits; then charge·r / 2^{shift}, rounded half up: within",
+        f"  1/2 + 2^−{SPARE_BITS} of the exact quotient where the sum is in its range",
+    ]
