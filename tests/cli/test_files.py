@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pulsefront.cli.main import app
 from pulsefront.errors import ConfigError
+from pulsefront.firmware.front_end.settings import load_chain
 
 
 def invoke(*arguments: object, code: int = 0) -> str:
@@ -31,6 +32,14 @@ def test_from_nothing_to_a_checked_study(tmp_path: Path) -> None:
     told = invoke("check", "--no-probe", study, detector, code=2)
     assert re.search(r"mine.toml, line \d+: search.network.hiden: unknown key", told)
     assert "my_detector.toml: detector, nothing missing or wrong" in told
+
+
+@pytest.mark.parametrize("like", ["timing_lyso_pair", "position_lyso_monolithic"])
+def test_a_front_end_begins_as_a_shipped_one(like: str, tmp_path: Path) -> None:
+    path = tmp_path / "chain.toml"
+    invoke("new", "front_end", "--like", like, "--out", path)
+    assert load_chain(path) == load_chain(like)
+    assert "front_end, nothing missing or wrong" in invoke("check", path)
 
 
 def test_what_cannot_be_begun_is_told(tmp_path: Path) -> None:

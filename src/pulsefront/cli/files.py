@@ -11,7 +11,7 @@ import typer
 __all__ = ["check", "help_key", "new"]
 
 STUDIES = ("position", "timing", "crystal")
-OTHERS = ("detector", "material", "manifest", "mapping", "board", "pickoff")
+OTHERS = ("detector", "material", "manifest", "mapping", "board", "front_end", "pickoff")
 
 
 def new(
@@ -29,7 +29,7 @@ def new(
     ] = None,
     like: Annotated[
         str | None,
-        typer.Option(help="The shipped detector, material or board that the file begins as."),
+        typer.Option(help="The shipped detector, material, board or front end to begin with."),
     ] = None,
     labels: Annotated[
         str, typer.Option(help="What a manifest's positions are for: position or timing.")
@@ -81,6 +81,8 @@ def new(
         text = start.new_mapping()
     elif kind == "board":
         text = start.new_board(like or "zcu102", name)
+    elif kind == "front_end":
+        text = start.new_front_end(like or "timing_lyso_pair")
     elif kind == "pickoff":
         text = start.new_pickoff()
     else:
@@ -98,7 +100,7 @@ def check(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Studies, detectors, materials, manifests, mappings, boards, pickoff settings."
+            help="Studies, detectors, materials, manifests, mappings, boards, front ends, pickoffs."
         ),
     ],
     *,

@@ -18,6 +18,7 @@ from pulsefront.studies.files.kinds import kind_of_file, kind_of_name
         (sim_data_directory() / "detectors", "detector"),
         (sim_data_directory() / "materials", "material"),
         (firmware_export_directory() / "boards", "board"),
+        (firmware_export_directory() / "front_ends", "front_end"),
     ],
 )
 def test_shipped_files_are_what_they_are(folder: Path, kind: str) -> None:

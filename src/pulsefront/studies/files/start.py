@@ -14,6 +14,7 @@ from pulsefront.estimators.pulses.settings import PickoffSettings
 from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware import load_board
+from pulsefront.firmware.front_end.settings import load_chain
 from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
 from pulsefront.studies.files.kinds import kind_of_name
 from pulsefront.studies.kinds import STUDY_FILES
@@ -23,6 +24,7 @@ __all__ = [
     "name_from",
     "new_board",
     "new_description",
+    "new_front_end",
     "new_manifest",
     "new_mapping",
     "new_pickoff",
@@ -270,6 +272,13 @@ def new_board(like: str, name: str) -> str:
     board = load_board(like)
     chosen = {**board.model_dump(mode="json"), "name": name}
     return commented_toml(type(board), chosen, heading=f"Begun as a copy of {like}.")
+
+
+def new_front_end(like: str) -> str:
+    """Return settings of a front end with the values of those that ship."""
+    chain = load_chain(like)
+    chosen = chain.model_dump(mode="json", exclude_none=True)
+    return commented_toml(type(chain), chosen, heading=f"Begun as a copy of {like}.")
 
 
 def new_pickoff() -> str:
