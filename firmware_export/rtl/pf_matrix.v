@@ -5,7 +5,7 @@
 // weight of its own column. The sums leave one by one, in order, while the next group is summed.
 //
 // Interval: ROWS · Σ over groups of max(LENGTH, columns of the group + 1) clocks an event.
-// Latency from the last element that a group needs to its first sum: 6 clocks.
+// Latency from the last element that a group needs to its first sum: 7 clocks.
 //
 // WEIGHTS: a file of GROUPS · LENGTH words, group after group, element after element; lane 0 in
 // the least significant bits. BIASES: a file of GROUPS words of LANES sums.
@@ -50,7 +50,7 @@ module pf_matrix #(
     // Columns of the last group.
     localparam TAIL = OUTPUTS - (GROUPS - 1) * LANES;
 
-    // Six steps: read x and weights; multiply, in three; add; hand over to the drain. All stop
+    // Seven steps: read x and weights; keep them; multiply, in three; add; hand over. All stop
     // while the drain has not given away what it holds.
     wire enable;
 
@@ -66,7 +66,8 @@ module pf_matrix #(
     );
 
     reg [WEIGHT_ADDRESS-1:0]      weight_address;
-    wire [LANES*WEIGHT_WIDTH-1:0] weights;
+    wire [LANES*WEIGHT_WIDTH-1:0] words;
+    reg [LANES*WEIGHT_WIDTH-1:0]  weights;
     always @(posedge clk) begin
         if (rst) weight_address <= 0;
         else if (reads) weight_address <= wraps ? {WEIGHT_ADDRESS{1'b0}} : weight_address + 1'b1;
@@ -74,7 +75,8 @@ module pf_matrix #(
     pf_rom #(
         .WIDTH(LANES * WEIGHT_WIDTH), .WORDS(GROUPS * LENGTH), .ADDRESS_WIDTH(WEIGHT_ADDRESS),
         .FILE(WEIGHTS)
-    ) weight_memory (.clk(clk), .enable(enable), .address(weight_address), .data(weights));
+    ) weight_memory (.clk(clk), .enable(enable), .address(weight_address), .data(words));
+    always @(posedge clk) if (enable) weights <= words;
 
     reg                        factor_valid, factor_first, factor_last, factor_final;
     reg                        term_valid, term_first, term_last, term_final;

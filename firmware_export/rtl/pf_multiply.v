@@ -21,10 +21,11 @@ module pf_multiply #(
     // A block RAM gives its word late in the clock: nothing is done with it before this register.
     reg signed [A_WIDTH-1:0] a_kept;
     reg signed [B_WIDTH-1:0] b_kept;
-    always @(posedge clk) if (enable) begin
-        a_kept <= a;
-        b_kept <= b;
-    end
+    // Multipliers of one layer have the same a: kept, every one has its register beside it, where
+    // one for all would be far from most.
+    (* keep *)
+    always @(posedge clk) if (enable) a_kept <= a;
+    always @(posedge clk) if (enable) b_kept <= b;
     generate
         if (LOGIC) begin : logic_cells
             wire signed [WIDTH-1:0] wide = a_kept;

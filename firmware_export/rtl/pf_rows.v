@@ -11,7 +11,8 @@
 //
 // DEPTH_LOG2: the buffer holds 2^DEPTH_LOG2 elements, at least two windows.
 //
-// One clock after the read of an element: data, with first and last of its window, and group.
+// Two clocks after the read of an element: data, with first and last of its window, and group. A
+// block RAM gives its word late in the clock: it has a register before anything else.
 // enable stops all of it.
 module pf_rows #(
     parameter WIDTH = 8,
@@ -33,7 +34,7 @@ module pf_rows #(
     output wire             reads,  // an element is read in this clock
     output wire             wraps,  // and it is the last of the last group of a window
     output reg              out_valid,
-    output wire [WIDTH-1:0] out_data,
+    output reg  [WIDTH-1:0] out_data,
     output reg              out_first,
     output reg              out_last,
     output reg              out_final  // of the last group
@@ -44,7 +45,7 @@ module pf_rows #(
 
     reg [WIDTH-1:0]      memory [0:(1<<DEPTH_LOG2)-1];
     reg [WIDTH-1:0]      read_data;
-    reg                  outside;
+    reg                  outside, read_valid, read_first, read_last, read_final;
     reg [DEPTH_LOG2-1:0] write_address, event_address, row_address, read_address;
 
     // Relative to the event's first element: what is written, where the window starts, what is
@@ -75,8 +76,6 @@ module pf_rows #(
     wire signed [COUNT_WIDTH-1:0] next =
         last_row ? WHOLE : next_start < 0 ? 0 : next_start > WHOLE ? WHOLE : next_start;
 
-    assign out_data = outside ? {WIDTH{1'b0}} : read_data;
-
     always @(posedge clk) begin
         if (rst) begin
             write_address <= 0;
@@ -90,12 +89,14 @@ module pf_rows #(
             column <= 0;
             row <= 0;
             group <= 0;
+            read_valid <= 1'b0;
             out_valid <= 1'b0;
         end else begin
             if (write) write_address <= write_address + 1'b1;
             written <= written + more - (event_ends ? WHOLE : 0);
             held <= held + more - (row_ends ? next - here : 0);
-            if (enable) out_valid <= reads;
+            if (enable) read_valid <= reads;
+            if (enable) out_valid <= read_valid;
             if (reads) begin
                 column <= last_column ? 0 : column + 1'b1;
                 index <= index + 1'b1;
@@ -119,9 +120,15 @@ module pf_rows #(
         end
         if (reads) begin
             outside <= blank;
-            out_first <= column == 0;
-            out_last <= last_column;
-            out_final <= last_group;
+            read_first <= column == 0;
+            read_last <= last_column;
+            read_final <= last_group;
+        end
+        if (enable) begin
+            out_data <= outside ? {WIDTH{1'b0}} : read_data;
+            out_first <= read_first;
+            out_last <= read_last;
+            out_final <= read_final;
         end
         // The memory alone, as every tool's block RAM is described.
         if (write) memory[write_address] <= in_data;
