@@ -201,6 +201,27 @@ def make_prior(
     typer.echo(f"{made.failures} failures of {made.fleets} simulated fleets; wrote {out}")
 
 
+@app.command("horizons")
+def make_horizons(
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets to learn from.")] = 60,
+    scanners: Annotated[int, typer.Option(min=6, help="Scanners of each, a multiple of 3.")] = 15,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seed of the first fleet.")] = 8100,
+) -> None:
+    """Measure anew what to expect of the chances by days ahead, on simulated fleets of many kinds.
+
+    What ships was made with the defaults. No real scanner is in it.
+    """
+    from pulsefront.qc.models.horizon_shape import measure_horizons, write_horizons
+
+    with progress("simulating", "fleets") as report:
+        made = measure_horizons(
+            fleets=fleets, scanners=scanners, first_seed=first_seed, report=report
+        )
+    write_horizons(made, out)
+    typer.echo(f"{made.prior.failures} failures of {made.fleets} simulated fleets; wrote {out}")
+
+
 @app.command("life")
 def life(
     db: Db,

@@ -13,11 +13,13 @@ from pulsefront.evaluate.intervals import bootstrap
 from pulsefront.qc.backtest.results import HorizonFigures
 from pulsefront.qc.documents import Range
 from pulsefront.qc.features.samples import Fleet, split_time
-from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
+from pulsefront.qc.models.folds import BacktestSettings, Scores, spaced, thinned
 from pulsefront.qc.models.held_out import held_out_horizons
-from pulsefront.qc.models.horizons import at_risk, outcomes_of
+from pulsefront.qc.models.horizon_counts import Promised, promised_failures
+from pulsefront.qc.models.horizons import HorizonCurve, at_risk, outcomes_of
+from pulsefront.qc.times import DAY_S
 
-__all__ = ["horizon_figures"]
+__all__ = ["horizon_figures", "promised_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +31,8 @@ def horizon_figures(
 
     The hazards are fitted to what was known when the test part began, of units that the model had
     not seen. A component counts, in what is expected as in what is observed, until it is replaced
-    or the record ends.
+    or the record ends. The failures that were promised with an interval are those of the
+    components of some days, as far apart as the chance looks ahead (see `horizon_counts`).
     """
     samples = fleet.samples
     rows = np.flatnonzero(
@@ -47,6 +50,7 @@ def horizon_figures(
     for k, days in enumerate(curve.days.tolist()):
         e, failed = expected[:, k], observed[:, k] > 0
         known = failed | (outcomes.followed_days >= days)
+        counted = promised_of(fleet, scores, name, curve, days, confidence=settings.confidence)
         both = 0 < failed[known].sum() < known.sum()
         figures.append(
             HorizonFigures(
@@ -55,10 +59,40 @@ def horizon_figures(
                 expected=float(e.sum()),
                 observed=int(failed.sum()),
                 observed_over_expected=_ratio(e, failed, samples.unit[rows], settings),
+                failures_promised=Range(value=counted.expected, low=counted.low, high=counted.high),
+                failures=counted.came,
                 roc_auc=roc_auc(promised[known, k], failed[known]) if both else None,
             )
         )
     return tuple(figures)
+
+
+def promised_of(
+    fleet: Fleet,
+    scores: Scores,
+    name: str,
+    curve: HorizonCurve,
+    days: int,
+    *,
+    confidence: float = 0.95,
+    between: tuple[float, float] = (0.0, 1.0),
+) -> Promised:
+    """Return the failures that a curve promises on the test part, and those that came.
+
+    Parameters
+    ----------
+    between
+        The chances within as many days that rows are told, from the first on and below the second.
+    """
+    samples = fleet.samples
+    rows = np.flatnonzero(
+        scores.test & (scores.no_decision == "") & np.isfinite(scores.log_odds[name])
+    )
+    rows = rows[spaced(samples.as_of_s[rows], days * DAY_S)]
+    told = curve.probability(scores.log_odds[name][rows])[:, curve.columns([days])[0]]
+    rows = rows[(told >= between[0]) & (told < between[1])]
+    risk = at_risk(outcomes_of(fleet, rows))
+    return promised_failures(curve, scores.log_odds[name][rows], risk, days, confidence)
 
 
 def _ratio(

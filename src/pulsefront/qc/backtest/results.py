@@ -190,7 +190,9 @@ class SlowDrift(Document):
 class HorizonFigures(Document):
     """The chance to fail within so many days on the test part: promised, and what came.
 
-    ``observed_over_expected`` is 1 where the chance means what it says, with its interval.
+    ``observed_over_expected`` is 1 where the chance means what it says, with its interval. Of the
+    components of days that are ``days`` apart, so that each failure counts once, ``failures`` came
+    where ``failures_promised`` were, with the interval that should hold them.
     """
 
     days: int
@@ -198,6 +200,8 @@ class HorizonFigures(Document):
     expected: float
     observed: int
     observed_over_expected: Range
+    failures_promised: Range | None = None
+    failures: int | None = None
     roc_auc: float | None
 
 

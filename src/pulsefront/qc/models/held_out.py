@@ -7,8 +7,8 @@ import numpy as np
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.folds import BacktestSettings, Scores, one_in_seven
 from pulsefront.qc.models.horizon_fit import EVEN_SPREAD, fit_horizons
+from pulsefront.qc.models.horizon_shape import expected_horizons
 from pulsefront.qc.models.horizons import HorizonCurve, outcomes_of
-from pulsefront.qc.models.prior import expected_horizons, shipped_prior
 
 __all__ = ["held_out_horizons"]
 
@@ -20,16 +20,17 @@ def held_out_horizons(
 
     It is fitted to one day in seven of the training and calibration parts, the scores of each unit
     from the fold that held it out, and to what was known of them at *until_s*. What is expected
-    beforehand of the prior model and of the blend comes with the prior model.
+    beforehand of the prior model and of the blend was measured on simulated fleets.
     """
     samples, log_odds = fleet.samples, scores.log_odds[name]
     rows = scores.early | (scores.selection & one_in_seven(samples.as_of_s))
     rows &= (scores.no_decision == "") & np.isfinite(log_odds)
     before = np.flatnonzero(rows)
     outcomes = outcomes_of(fleet, before, until_s=until_s)
-    from_prior = settings.prior and name in {"prior", "blend"}
+    span_days, expected = fleet.target.span_days, EVEN_SPREAD
+    if settings.prior:
+        expected = expected_horizons(name, scores.shares, span_days)
     return fit_horizons(
-        log_odds[before], outcomes, fleet.target.span_days, unit=samples.unit[before],
-        expected=expected_horizons(shipped_prior()) if from_prior else EVEN_SPREAD,
+        log_odds[before], outcomes, span_days, expected=expected, unit=samples.unit[before],
         seed=settings.seed,
     )  # fmt: skip

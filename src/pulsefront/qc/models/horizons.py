@@ -25,6 +25,7 @@ __all__ = [
     "CURVE_DAYS",
     "HORIZON_DAYS",
     "AtRisk",
+    "Bends",
     "HorizonCurve",
     "Outcomes",
     "at_risk",
@@ -50,22 +51,47 @@ class Outcomes(NamedTuple):
     followed_days: Floats
 
 
+class Bends(NamedTuple):
+    """How the hazards follow the log-odds of a model: straight between nodes, level beyond them.
+
+    ``score`` (node,) are log-odds of the model, ``hazard`` (interval, node) those of the hazards.
+    Below the first node lie failures that no reading announces, so a score tells nothing of them;
+    above the last the failure is certain, but not its day.
+    """
+
+    score: Floats
+    hazard: Floats
+
+    def at(self, log_odds: Floats) -> Floats:
+        """Return (row, interval) the log-odds of the hazards."""
+        return np.stack([np.interp(log_odds, self.score, row) for row in self.hazard], axis=1)
+
+
 @dataclass(frozen=True)
 class HorizonCurve:
     """The hazard of each interval, (interval,) each: its last day, slope and intercept.
 
-    ``replicates`` (replicate, interval, 2) are slopes and intercepts that the history allows as
-    well; curves of older versions have none.
+    Slope and intercept are laid over the model's log-odds or, where there are bends, over what
+    these make of them. ``replicates`` (replicate, interval, 2) are slopes and intercepts that the
+    history allows as well; curves of older versions have neither.
     """
 
     days: Ints
     slope: Floats
     intercept: Floats
     replicates: Floats | None = None
+    bend_score: Floats | None = None
+    bend_hazard: Floats | None = None
 
     def hazard(self, log_odds: Floats) -> Floats:
         """Return (row, interval) the chance to fail in each interval when it is reached."""
-        return np.asarray(expit(np.asarray(log_odds)[:, None] * self.slope + self.intercept))
+        return np.asarray(expit(self.bent(log_odds) * self.slope + self.intercept))
+
+    def bent(self, log_odds: Floats) -> Floats:
+        """Return (row, interval) what slope and intercept are laid over."""
+        if self.bend_score is None or self.bend_hazard is None:
+            return np.repeat(np.asarray(log_odds)[:, None], len(self.days), axis=1)
+        return Bends(self.bend_score, self.bend_hazard).at(log_odds)
 
     def probability(self, log_odds: Floats) -> Floats:
         """Return (row, interval) the chance to fail within so many days."""
@@ -79,10 +105,10 @@ class HorizonCurve:
             return low, high
         tail = round((1.0 - confidence) / 2.0, 12)
         slope, intercept = self.replicates[:, None, :, 0], self.replicates[:, None, :, 1]
+        bent = self.bent(log_odds)
         for first in range(0, len(low), _CHUNK):
             rows = slice(first, first + _CHUNK)
-            hazard = expit(np.asarray(log_odds)[None, rows, None] * slope + intercept)
-            some = 1.0 - np.cumprod(1.0 - hazard, axis=2)
+            some = 1.0 - np.cumprod(1.0 - expit(bent[None, rows] * slope + intercept), axis=2)
             ends = np.quantile(some, [tail, 1.0 - tail], axis=0)
             low[rows] = np.minimum(low[rows], ends[0])
             high[rows] = np.maximum(high[rows], ends[1])

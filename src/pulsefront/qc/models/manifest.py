@@ -11,7 +11,7 @@ from pulsefront.qc.models.record import TrainingRecord
 __all__ = ["FORMAT", "FORMAT_VERSION", "FeatureNames", "ModelManifest"]
 
 FORMAT = "pulsefront-qc-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class FeatureNames(Document):
@@ -31,8 +31,8 @@ class ModelManifest(Document):
 
     ``estimator``, ``calibration`` and ``guard`` are the fields of their classes, where the name of
     a member stands for an array; so are ``inputs``, which version 1
-    lacks, and ``horizons``, which versions 1 and 2 lack. ``sha256`` has the hash
-    of every member.
+    lacks, and ``horizons``, which versions 1 and 2 lack and which have no bends in version 3.
+    ``sha256`` has the hash of every member.
     """
 
     format: str

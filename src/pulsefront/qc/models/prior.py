@@ -28,8 +28,6 @@ from pulsefront.qc.features.schema import FeatureSchema
 from pulsefront.qc.features.sources import simulated_fleet
 from pulsefront.qc.models.decide import LEAST_RECORDS
 from pulsefront.qc.models.estimators import Blend, Linear, Scaler, Trees
-from pulsefront.qc.models.horizon_fit import ANYTHING, EVEN_SPREAD, Expected, fit_horizons
-from pulsefront.qc.models.horizons import Outcomes, outcomes_of
 from pulsefront.qc.models.pooled import POOLED_INPUTS, bind_pooled
 from pulsefront.qc.models.training import fit_linear, fit_trees
 from pulsefront.qc.simulate.kinds import draw_fleet
@@ -37,7 +35,6 @@ from pulsefront.qc.simulate.kinds import draw_fleet
 __all__ = [
     "PriorModel",
     "bind_prior",
-    "expected_horizons",
     "read_prior",
     "shipped_prior",
     "train_prior",
@@ -52,10 +49,6 @@ _TREES = {
     "learning_rate": 0.06,
 }  # fmt: skip
 _YEARS = 4.0
-# Fleets of 40 simulated kinds lay 0.14 and 0.1 apart beyond what chance moves them; what is real
-# differs more than what one simulation draws. How far later years drift from a history is a choice
-# of ours, and no measured figure.
-_FLEETS = {"deviation": 0.5, "slope_deviation": 0.5, "own": 0.5, "own_slope": 0.3, "drift": 0.25}
 
 
 class PriorLinear(Document):
@@ -81,19 +74,6 @@ class PriorTrees(Document):
     baseline: float
 
 
-class PriorHorizons(Document):
-    """The hazards by days ahead, (interval,) each, as `horizon_fit.Expected` has them.
-
-    Measured on simulated fleets that the model has not seen.
-    """
-
-    first_seed: int
-    fleets: int
-    failures: int
-    slope: tuple[float, ...]
-    intercept: tuple[float, ...]
-
-
 class PriorModel(Document):
     """The file of the prior model, and what it was made from."""
 
@@ -111,7 +91,6 @@ class PriorModel(Document):
     inputs: tuple[str, ...]
     linear: PriorLinear
     trees: PriorTrees
-    horizons: PriorHorizons | None = None
 
 
 class _Rows(NamedTuple):
@@ -163,7 +142,7 @@ def train_prior(
     offset = float(np.log(_NEGATIVE_SHARE))
     linear = fit_linear(inputs, label, columns, offset)
     trees = fit_trees(inputs, label, columns, offset, seed=first_seed, **_TREES)
-    prior = PriorModel(
+    return PriorModel(
         pulsefront=__version__,
         first_seed=first_seed,
         fleets=fleets,
@@ -176,8 +155,6 @@ def train_prior(
         linear=_linear_of(linear),
         trees=_trees_of(trees),
     )
-    unseen = range(first_seed + fleets, first_seed + fleets + max(fleets // 3, 1))
-    return prior.model_copy(update={"horizons": _horizons(prior, unseen, executor)})
 
 
 def _rows_of(job: tuple[int, int, Target]) -> _Rows:
@@ -193,63 +170,6 @@ def _rows_of(job: tuple[int, int, Target]) -> _Rows:
     pooled = bind_pooled(None, fleet.schema)
     failures = sum(len(times) for times in fleet.failures_s)
     return _Rows(pooled.inputs(samples.values[rows]), samples.label[rows], failures)
-
-
-class _Outcomes(NamedTuple):
-    """Log-odds of weekly rows of one fleet, what became of them, and how many failures it had."""
-
-    log_odds: npt.NDArray[np.float64]
-    outcomes: Outcomes
-    failures: int
-
-
-def _horizons(prior: PriorModel, seeds: Sequence[int], executor: Executor | None) -> PriorHorizons:
-    """Return the hazards by days ahead of fleets that the prior model has not seen."""
-    jobs = [(prior, seed) for seed in seeds]
-    parts = list(map(_outcomes_of, jobs) if executor is None else executor.map(_outcomes_of, jobs))
-    return _horizons_of(parts, prior, seeds[0])
-
-
-def _outcomes_of(job: tuple[PriorModel, int]) -> _Outcomes:
-    prior, seed = job
-    settings = draw_fleet(seed, scanners=prior.scanners // 3, years=_YEARS)
-    target = Target(prior.lead_days, prior.horizon_days)
-    fleet, _ = simulated_fleet(settings, target, daily_from=1.0)
-    samples = fleet.samples
-    usable = (samples.records >= LEAST_RECORDS) & ~samples.in_service
-    rows = np.flatnonzero(usable & (samples.last_measured_s >= 0))
-    log_odds = bind_prior(prior, fleet.schema, target).log_odds(samples.values[rows])
-    failures = sum(len(times) for times in fleet.failures_s)
-    return _Outcomes(log_odds, outcomes_of(fleet, rows), failures)
-
-
-def _horizons_of(parts: Sequence[_Outcomes], prior: PriorModel, seed: int) -> PriorHorizons:
-    """Return the hazards fitted to some fleets, with nothing expected beforehand."""
-    span = prior.lead_days + prior.horizon_days
-    curve = fit_horizons(
-        np.concatenate([part.log_odds for part in parts]),
-        Outcomes(
-            np.concatenate([part.outcomes.failure_days for part in parts]),
-            np.concatenate([part.outcomes.followed_days for part in parts]),
-        ),
-        span, expected=ANYTHING,
-    )  # fmt: skip
-    shifts = np.log(np.diff(curve.days, prepend=0) / span)
-    return PriorHorizons(
-        first_seed=seed,
-        fleets=len(parts),
-        failures=sum(part.failures for part in parts),
-        slope=tuple(float(f"{v:.3f}") for v in curve.slope),
-        intercept=tuple(float(f"{v:.3f}") for v in curve.intercept - curve.slope * shifts),
-    )
-
-
-def expected_horizons(prior: PriorModel) -> Expected:
-    """Return what a prior model lets expect of the hazards by days ahead of any fleet."""
-    known = prior.horizons
-    if known is None:
-        return EVEN_SPREAD
-    return Expected(_array(known.slope), _array(known.intercept), **_FLEETS)
 
 
 def _short(values: npt.NDArray[np.floating]) -> tuple[float, ...]:

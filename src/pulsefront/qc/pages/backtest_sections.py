@@ -129,25 +129,30 @@ def horizons_section(result: BacktestResult) -> Section:
             Table(
                 (
                     "fails within days",
+                    "failures promised",
+                    "failures that came",
                     "component-days",
-                    "expected",
-                    "observed",
                     "observed over expected",
                     "area under ROC curve",
                 ),
                 [
                     (
                         h.days,
+                        None
+                        if h.failures_promised is None
+                        else h.failures_promised.interval(confidence),
+                        h.failures,
                         h.rows,
-                        h.expected,
-                        h.observed,
                         h.observed_over_expected.interval(confidence),
                         h.roc_auc,
                     )
                     for h in result.horizons
                 ],
-                "From the day of the score on, without a lead. Component-days one week apart; "
-                f"{level(confidence)} intervals by bootstrap over scanners.",
+                "From the day of the score on, without a lead. Failures promised: of all "
+                "components every so many days, so that each failure counts once; their "
+                f"{level(confidence)} intervals allow for what the chances do not know and for the "
+                "scatter of failures. The ratio: of component-days one week apart, with intervals "
+                "by bootstrap over scanners.",
             )
         ],
     )
