@@ -5,7 +5,7 @@ with that simulation but the columns of the records:
 
 - parts wear by random steps and jumps until they pass a limit, on no curve and no day set before,
   after log-normal lives; others fail without a forerunner, with a bathtub hazard (see `wear`);
-- noise is autocorrelated, has heavy tails (Student's t) and grows with the reading;
+- noise is autocorrelated and has heavy tails (Student's t), in proportion to the usual reading;
 - error codes come in bursts of their own accord (Hawkes 1971, Biometrika 58, 83);
 - every site has tests, scales, intervals and limits of its own, or no limits.
 
