@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pulsefront.firmware.board import load_board
 from pulsefront.firmware.front_end.statement import FOLDER, FrontEndStatement
 from pulsefront.firmware.rtl.resources import Resources, count_resources, write_resources
 from pulsefront.firmware.rtl.top import top_name
@@ -29,11 +28,10 @@ def count_front_end(
     """
     if statement is None:
         return {}
-    part = load_board(statement.board).part
     tops = {FOLDER: f"{model.name}_front_end", f"{FOLDER}_network": top_name(model)}
     found = {}
     for name, top in tops.items():
-        found[name] = count_resources(export / FOLDER, top, part)
+        found[name] = count_resources(export / FOLDER, top, statement.part)
         reports = export.with_name(f"{export.name}-synthesis") / name
         reports.mkdir(parents=True, exist_ok=True)
         write_resources(found[name], reports / "resources.json")

@@ -27,6 +27,8 @@ class FrontEndStatement(FrozenModel):
     """of the chain, with the samples or channels that the network reads"""
     board: str
     """that the clock is of"""
+    part: str
+    """on it"""
     clock_mhz: float
     """of the board; what a part reaches, placement says"""
     dead_clocks: int

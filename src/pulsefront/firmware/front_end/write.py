@@ -62,6 +62,7 @@ def write_front_end(
     statement = FrontEndStatement(
         settings=_resolved(chain),
         board=board.name,
+        part=board.part,
         clock_mhz=clock_mhz(board),
         dead_clocks=clocks.dead,
         interval_clocks=clocks.interval,
