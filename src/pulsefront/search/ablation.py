@@ -29,7 +29,6 @@ from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_mo
 from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
-from pulsefront.search.silent import fold_silent
 from pulsefront.search.start import train_full, with_starting_bits
 from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
@@ -211,7 +210,6 @@ class _Search:
         state = State(moves=[], approved=[], trials=[float_trial, trial], path=[])
         state.path.append(self.judge.step(0, float_trial, full, full))
         state.path.append(self.judge.step(1, trial, full, base))
-        base = fold_silent(base, state, self.judge, self.data, stage="quantized")
         state.moves = self._starting_moves(base)
         state.finished = self.settings.max_rounds == 0 and self._may_end(base)
         self.checkpoint.save("quantized", base, record_of(state))
@@ -268,9 +266,7 @@ class _Search:
             state.path.append(
                 self.judge.step(len(state.path), trials[chosen], base, groups[chosen])
             )
-            base = fold_silent(
-                groups[chosen], state, self.judge, self.data, stage=f"round {state.round}"
-            )
+            base = groups[chosen]
         exhausted = not state.moves or state.round >= self.settings.max_rounds
         state.finished = self._may_end(base) and (exhausted or forced)
         return base

@@ -44,7 +44,7 @@ def polish(
     chosen = _record(trial, state, judge, base, polished) if better else list(base)
     if not better:
         state.trials.append(trial)
-    return fold_silent(chosen, state, judge, trainer.data, stage="final", each=True)
+    return fold_silent(chosen, state, judge, trainer.data, stage="final")
 
 
 def learn_widths(
@@ -88,7 +88,7 @@ def learn_widths(
             device=device,
         )
         if all(candidate.finite for candidate in found):
-            found = without_silent(found, data, each=True)
+            found = without_silent(found, data)
         checkpoint.save(stage, found, {})
         return found
 

@@ -4,6 +4,10 @@ A ReLU that never opens, or that is always saturated, is a constant. Quantizatio
 leave such nodes behind, and no price on bits or nodes sees them, since all of their weights may be
 in use. Their value goes into the biases of the next layer, so that nothing changes on the training
 events but the rounding of biases, whose binary point follows the largest that is left.
+
+They go at the end of a search. Between its rounds they are among the first that the removal of
+nodes takes, and each such step trains those that stay: folded for nothing, they would take that
+training with them.
 """
 
 from __future__ import annotations
@@ -36,14 +40,13 @@ def fold_silent(
     data: TrainingData,
     *,
     stage: str,
-    each: bool = False,
 ) -> list[Candidate]:
     """Return *base* without its silent nodes, judged like every step, and say so in *state*.
 
     Selection events may open a node that no training event opens: where that costs the
     non-inferiority that was there, the nodes stay, and the trial stands in the record as refused.
     """
-    smaller = without_silent(base, data, each=each)
+    smaller = without_silent(base, data)
     if all(new is old for new, old in zip(smaller, base, strict=True)):
         return list(base)
     trial = judge.trial(stage, SILENT, smaller, base)
@@ -56,41 +59,29 @@ def fold_silent(
     return smaller
 
 
-def without_silent(
-    candidates: Sequence[Candidate], data: TrainingData, *, each: bool = False
-) -> list[Candidate]:
+def without_silent(candidates: Sequence[Candidate], data: TrainingData) -> list[Candidate]:
     """Return *candidates* without nodes that have one value on all training events.
 
-    Parameters
-    ----------
-    candidates
-        One architecture in all its initializations, with formats.
-    each
-        Each initialization loses all of its own, and those that no stored weight reads.
-        Otherwise they stay one architecture: of each layer go as many nodes as are silent in
-        every one of them.
+    Nodes that no stored weight reads go with them. The candidates, which have formats, are one
+    architecture in all its initializations; each loses its own nodes.
     """
     constants = _constants(candidates, data)
     stack = Stack(candidates, data.scaling)
     result = list(candidates)
     # A convolution's filters speak at many positions; they stay.
     first = 1 if candidates[0].convolution is not None else 0
-    for layer in range(first, len(candidates[0].hidden)):
-        if each:
-            for n, own in enumerate(constants):
-                own[layer][(stack.used_weights(n)[layer + 1] == 0).all(1)] = 0.0
-        silent = [np.flatnonzero(~np.isnan(own[layer])) for own in constants]
-        common = min(len(nodes) for nodes in silent)
-        for n, nodes in enumerate(silent):
-            gone = nodes if each else nodes[:common]
-            gone = gone[: candidates[n].hidden[layer] - 1]  # one stays
-            if len(gone):
-                next_weights = stack.used_weights(n)[layer + 1][gone]
-                adds = constants[n][layer][gone] @ next_weights.astype(np.float64)
+    for n, own in enumerate(constants):
+        readers = stack.used_weights(n)
+        for layer in range(first, len(own)):
+            unread = (readers[layer + 1] == 0).all(1)
+            own[layer][unread] = 0.0
+            gone = np.flatnonzero(~np.isnan(own[layer]))[: candidates[n].hidden[layer] - 1]
+            if len(gone):  # one node stays
+                adds = own[layer][gone] @ readers[layer + 1][gone].astype(np.float64)
                 result[n] = _without(result[n], layer, gone, adds)
     # Without some nodes, those before them may have nobody left who reads them.
     changed = any(new is not old for new, old in zip(result, candidates, strict=True))
-    return without_silent(result, data, each=True) if each and changed else result
+    return without_silent(result, data) if changed else result
 
 
 def _without(
