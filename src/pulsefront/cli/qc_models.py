@@ -212,7 +212,8 @@ def make_horizons(
 
     What ships was made with the defaults. No real scanner is in it.
     """
-    from pulsefront.qc.models.horizon_shape import measure_horizons, write_horizons
+    from pulsefront.qc.models.horizon_measure import measure_horizons
+    from pulsefront.qc.models.horizon_shape import write_horizons
 
     with progress("simulating", "fleets") as report:
         made = measure_horizons(

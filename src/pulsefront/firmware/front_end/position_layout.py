@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from pulsefront.errors import ConfigError, ExportError
+from pulsefront.errors import ConfigError
+from pulsefront.firmware.front_end.network import require_inputs
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import PositionChainSettings
@@ -36,19 +36,10 @@ class PositionLayout:
     model: Specification
 
     def __post_init__(self) -> None:
-        model, chosen = self.model, len(self.chosen)
-        if len(model.inputs) != 1 or len(model.outputs) != 1:
-            raise ExportError(
-                f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: a "
-                "front end takes a model of one each"
-            )
-        size = math.prod(model.inputs[0].shape)
-        if size != chosen:
-            raise ExportError(
-                f"{model.name} reads {size} channels, the chain gives {chosen}",
-                field="network_channels",
-                remedy="name the channels that the network reads, from 0",
-            )
+        require_inputs(
+            self.model, len(self.chosen), what="channels, the chain gives",
+            field="network_channels", remedy="name the channels that the network reads, from 0",
+        )  # fmt: skip
         if self.settings.sum_range[0] >= 1 << self.sum_bits:
             raise ConfigError(
                 f"no sum of {self.settings.channels} charges is as high",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pulsefront.firmware.front_end.position_layout import SPARE_BITS, PositionLayout
-from pulsefront.firmware.front_end.settings import DOUBTS
+from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
+from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
 
 __all__ = ["position_readme"]
 
-MEANINGS = {
-    "pile_up": "never set here",
-    "tail": "never set here",
+MEANINGS: dict[Doubt, str] = {
     "saturated": "a charge is the largest of the ADC",
-    "baseline": "never set here",
     "energy": "the sum lies outside its range",
     "output": "an output of the network lies outside its range",
     "few_channels": "too few channels have light",
@@ -46,11 +44,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         "",
         "| bit of `record_flags` | name | set where | no decision |",
         "|---|---|---|---|",
-        *(
-            f"| {bit} | {one} | {MEANINGS[one]} | {'yes' if one in chain.undecided else 'no'} |"
-            for bit, one in enumerate(DOUBTS)
-        ),
-        f"| {len(DOUBTS)} | no decision | one of those marked is set | |",
+        *flag_rows(MEANINGS, chain.undecided),
         "",
         "## What is computed",
         "",
@@ -94,11 +88,7 @@ def _fields(layout: PositionLayout) -> list[str]:
         "channels": "with light",
         "flags": "see below",
     }
-    return [
-        f"| `{one.name}` | {one.bits} | {'yes' if one.signed else 'no'} | "
-        f"{what.get(one.name, f'output of the network, {layout.limits.format}')} |"
-        for one in layout.fields
-    ]
+    return field_rows(layout.fields, what, layout.limits.format)
 
 
 def _normalisation(layout: PositionLayout) -> list[str]:

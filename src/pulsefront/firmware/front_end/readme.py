@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.position_readme import position_readme
-from pulsefront.firmware.front_end.settings import DOUBTS
+from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
+from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
 
 __all__ = ["readme"]
 
-MEANINGS = {
+MEANINGS: dict[Doubt, str] = {
     "pile_up": "the signal rises again within the energy gate",
     "tail": "the trigger came soon after the chain was armed",
     "saturated": "a sample of the gate is at an end of the ADC's range",
     "baseline": "the baseline lies outside its range",
     "energy": "the energy lies outside its range",
     "output": "an output of the network lies outside its range",
-    "few_channels": "never set here",
 }
 
 
@@ -53,11 +53,7 @@ def _timing_readme(layout: TimingLayout, statement: FrontEndStatement) -> str:
         "",
         "| bit of `record_flags` | name | set where | no decision |",
         "|---|---|---|---|",
-        *(
-            f"| {bit} | {one} | {MEANINGS[one]} | {'yes' if one in chain.undecided else 'no'} |"
-            for bit, one in enumerate(DOUBTS)
-        ),
-        f"| {len(DOUBTS)} | no decision | one of those marked is set | |",
+        *flag_rows(MEANINGS, chain.undecided),
         "",
         "## What is computed",
         "",
@@ -118,11 +114,7 @@ def _fields(layout: TimingLayout, unit: int) -> list[str]:
         "baseline": f"sum of {chain.baseline_samples} samples",
         "flags": "see below",
     }
-    return [
-        f"| `{one.name}` | {one.bits} | {'yes' if one.signed else 'no'} | "
-        f"{what.get(one.name, f'output of the network, {layout.limits.format}')} |"
-        for one in layout.fields
-    ]
+    return field_rows(layout.fields, what, layout.limits.format)
 
 
 def _clock_rows(statement: FrontEndStatement) -> list[str]:

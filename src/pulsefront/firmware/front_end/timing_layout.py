@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from pulsefront.errors import ConfigError, ExportError
+from pulsefront.errors import ConfigError
 from pulsefront.firmware.front_end.kernel import TriggerConstants
+from pulsefront.firmware.front_end.network import require_inputs
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import TimingChainSettings
@@ -37,19 +38,10 @@ class TimingLayout:
     model: Specification
 
     def __post_init__(self) -> None:
-        model, samples = self.model, len(self.window)
-        if len(model.inputs) != 1 or len(model.outputs) != 1:
-            raise ExportError(
-                f"{model.name} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: a "
-                "front end takes a model of one each"
-            )
-        size = math.prod(model.inputs[0].shape)
-        if size != samples:
-            raise ExportError(
-                f"{model.name} reads {size} samples, the window gives {samples}",
-                field="window_samples",
-                remedy="name the samples that the network reads, counted from the trigger",
-            )
+        require_inputs(
+            self.model, len(self.window), what="samples, the window gives", field="window_samples",
+            remedy="name the samples that the network reads, counted from the trigger",
+        )  # fmt: skip
         _ = self.limits, self.design
 
     @cached_property
