@@ -102,7 +102,8 @@ def test_a_budget_takes_the_least_harmful_that_fits_and_says_so_or_names_what_is
 
 def test_settings_that_cannot_work_are_refused() -> None:
     with pytest.raises(ValidationError, match="per_channel"):
-        short(price=PRICE)
+        short(price=PriceSettings(widths=WidthSettings(per_weight=True)))
+    assert short(price=PRICE).price == PRICE  # left out, it follows the formats
     with pytest.raises(ValidationError, match="from 0 on"):
         PriceSettings(strengths=(0.1, -1.0))
     with pytest.raises(ValidationError):

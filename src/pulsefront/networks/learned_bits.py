@@ -46,10 +46,10 @@ def train_with_ebops(
     as they are. A weight that rounds to zero in the end is exactly zero; on the way it may come
     back.
 
-    With ``widths.per_weight`` every weight has a binary point of its own. Firmware stores an
-    output's weights in one format, in which the low bits of most weights are then zero: constants
-    that cost no gates. The weights that come back are exactly these; training them any further
-    would fill their low bits again.
+    With ``widths.per_weight``, which is off where *widths* is left out, every weight has a binary
+    point of its own. Firmware stores an output's weights in one format, in which the low bits of
+    most weights are then zero: constants that cost no gates. The weights that come back are exactly
+    these; training them any further would fill their low bits again.
 
     Parameters
     ----------
@@ -67,8 +67,10 @@ def train_with_ebops(
         The strengths are not one per candidate, or one is negative, or there is no such device;
         or weights have widths of their own where outputs have none.
     """
-    chosen = widths or WidthSettings()
-    if chosen.per_weight and not all(c.precision and c.precision.per_channel for c in candidates):
+    chosen = widths or WidthSettings(per_weight=False)
+    per_channel = all(c.precision and c.precision.per_channel for c in candidates)
+    weightwise = chosen.weightwise(per_channel=per_channel)
+    if weightwise and not per_channel:
         raise ConfigError(
             "a width per weight needs a format per output",
             field="per_channel",
@@ -87,7 +89,7 @@ def train_with_ebops(
     where = require_device(device)
     with one_thread(), torch.no_grad():
         data = data.to(where)
-        kind = WeightwiseStack if chosen.per_weight else LearnedStack
+        kind = WeightwiseStack if weightwise else LearnedStack
         stack = kind(candidates, data.scaling, input_bits, where)
         few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
         stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))

@@ -137,9 +137,14 @@ class TrainingSettings(FrozenModel):
 class WidthSettings(FrozenModel):
     """How bit widths are learned."""
 
-    per_weight: bool = False
-    """give every weight a width of its own, not only every output"""
+    per_weight: bool | None = None
+    """give every weight a width of its own, not only every output; left out, wherever outputs have
+    formats of their own (per_channel)"""
     reach: float = Field(default=10.0, gt=0)
     """bits by which a width can change over the whole training, at an even pace"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)
     """share of the training, its end, in which widths rest"""
+
+    def weightwise(self, *, per_channel: bool) -> bool:
+        """Return whether weights have widths of their own where outputs have formats or not."""
+        return per_channel if self.per_weight is None else self.per_weight

@@ -45,7 +45,7 @@ class PriceSettings(FrozenModel):
     every one gives a point of the front, a higher one a cheaper network"""
     training: TrainingSettings = TrainingSettings(epochs=12.0, learning_rate=2e-3)
     """training of weights and widths together"""
-    widths: WidthSettings = WidthSettings(per_weight=True, reach=12.0)
+    widths: WidthSettings = WidthSettings()
     """what has a width of its own, and how fast widths change"""
 
     @field_validator("strengths")
@@ -102,7 +102,8 @@ class SearchSettings(FrozenModel):
     @model_validator(mode="after")
     def _check_price(self) -> SearchSettings:
         price = self.price
-        if price is not None and price.widths.per_weight and not self.network.per_channel:
+        per_channel = self.network.per_channel
+        if price and price.widths.weightwise(per_channel=per_channel) and not per_channel:
             raise ValueError(
                 "price.widths.per_weight needs network.per_channel = true: "
                 "an output's weights are stored in one format"

@@ -25,7 +25,7 @@ def made_stream(
 
     Pulses of every height, one upon the other, beyond the range of the ADC; noise and flat lines;
     steps and drifts of the baseline; the two ends of the range, alternating and in blocks; samples
-    drawn from the whole range.
+    drawn from the whole range; heights that are just those of trigger and re-arming, and one off.
     """
     rng = np.random.default_rng(seed)
     parts = [_quiet(settings, rng, _settling(settings))]
@@ -103,6 +103,27 @@ def _any(settings: TimingChainSettings, rng: np.random.Generator) -> Heights:
     return np.asarray(rng.integers(0, 1 << settings.adc_bits, 4 * _settling(settings)) * 1.0)
 
 
+def _rims(settings: TimingChainSettings, _: np.random.Generator) -> Heights:
+    """Return samples at the trigger's height, then at that of re-arming, then another pulse."""
+    level, settle = round(_level(settings)), _settling(settings)
+    parts = []
+    for off in (-1, 0, 1):
+        heights = np.zeros(settle + settings.dead + 4)
+        begin = settle
+        heights[begin] = settings.trigger_adc + off
+        heights[begin + 1 :] = settings.rearm + off
+        # Two samples past the dead time: only a chain that was armed again sees it.
+        heights[begin + settings.dead + 2] = 2 * settings.trigger_adc
+        parts.append(level + heights)
+        # The same, re-armed and triggered at the first samples that may do so.
+        early = heights.copy()
+        early[begin] = settings.trigger_adc
+        early[begin + 1 :] = 0
+        early[begin + settings.dead + off :] = 2 * settings.trigger_adc
+        parts.append(level + early)
+    return np.concatenate(parts)
+
+
 HOSTILE: Sequence[Callable[[TimingChainSettings, np.random.Generator], Heights]] = (
     _flat,
     _drift,
@@ -111,6 +132,7 @@ HOSTILE: Sequence[Callable[[TimingChainSettings, np.random.Generator], Heights]]
     _alternating,
     _any,
     _step,
+    _rims,
 )
 
 

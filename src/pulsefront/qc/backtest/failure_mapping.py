@@ -85,7 +85,7 @@ class FailureTables(FrozenModel):
     time_unit
         Where times are numbers: what they count. They then begin in the year 2000.
     every_hours
-        Hours from one row to the next, which divide a day; 0 takes a quarter of the horizon, from
+        Hours from one row to the next, which divide a day; left out, a quarter of the horizon, from
         3 hours to a day.
     readings, errors, replacements, failures, machines
         Where they stand. A replacement within a day of a failure of the same component is its
@@ -96,7 +96,7 @@ class FailureTables(FrozenModel):
     timezone: str = "UTC"
     time_format: str = ""
     time_unit: Literal["", "seconds", "minutes", "hours", "days"] = ""
-    every_hours: int = 0
+    every_hours: int | None = None
     readings: tuple[ReadingTable, ...] = Field(min_length=1)
     failures: tuple[FailureTable, ...] = Field(min_length=1)
     errors: tuple[ErrorTable, ...] = ()
@@ -105,7 +105,7 @@ class FailureTables(FrozenModel):
 
     @field_validator("every_hours")
     @classmethod
-    def _divides_a_day(cls, hours: int) -> int:
-        if hours and hours not in HOURS_OF_A_DAY:
+    def _divides_a_day(cls, hours: int | None) -> int | None:
+        if hours is not None and hours not in HOURS_OF_A_DAY:
             raise ValueError(f"give one of {', '.join(map(str, HOURS_OF_A_DAY))}, or leave it out")
         return hours
