@@ -172,6 +172,9 @@ def _problems_of(
     except (OSError, UnicodeDecodeError):
         text = ""
     errors = error.errors(include_url=False)
+    within = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
+    # A list whose only item is wrong counts as empty: what is wrong in the item says more.
+    errors = [one for one in errors if one["type"] != "too_short" or one["loc"] not in within]
     # A misspelt key is both unknown and missing: the unknown one says more.
     errors.sort(key=lambda one: one["type"] != "extra_forbidden")
     return [_problem(one, model, file, text) for one in errors]
@@ -181,6 +184,13 @@ def _problem(
     error: ErrorDetails, model: type[BaseModel], file: str | Path, text: str
 ) -> ConfigError:
     location = error["loc"]
+    message = error["msg"].removeprefix("Value error, ")
+    given = error.get("input")
+    key, rest = _key_of(message, model, location)
+    if error["type"] == "value_error" and key is not None:
+        # What stands between keys is told of the table that holds them: the text names the key.
+        location, message = (*location, key), rest
+        given = given.get(key) if isinstance(given, Mapping) else None
     field = ".".join(str(part) for part in location) or None
     line = line_of(text, location)
     if error["type"] == "extra_forbidden":
@@ -188,13 +198,21 @@ def _problem(
         near = difflib.get_close_matches(str(location[-1]), siblings, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(siblings)}"
         return ConfigError("unknown key", file=file, line=line, field=field, remedy=remedy)
-    message = error["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if error["type"] == "missing":
         remedy = f"pulsefront help {location[-1]} tells what it means"
         return ConfigError("is missing", file=file, line=line, field=field, remedy=remedy)
-    value = _short(error.get("input"))
-    return ConfigError(message, file=file, line=line, field=field, value=value)
+    return ConfigError(message, file=file, line=line, field=field, value=_short(given))
+
+
+def _key_of(
+    message: str, model: type[BaseModel], location: Sequence[int | str]
+) -> tuple[str | None, str]:
+    """Return the key below *location* with which a message begins, and the rest of the message."""
+    first, _, rest = message.partition(" ")
+    key = first.removesuffix(":")
+    known = key in _siblings(model, (*location, key)) and not rest.startswith("and ")
+    return (key, rest) if known else (None, message)
 
 
 def _short(value: object) -> object:

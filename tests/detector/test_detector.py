@@ -82,7 +82,7 @@ def test_pixels_without_a_gap_between_them_are_refused(tmp_path: Path) -> None:
     path = changed(
         tmp_path, "size_mm = [50.0, 50.0, 16.0]", "size_mm = [50.0, 50.0, 16.0]\nelements = [4, 4]"
     )
-    with pytest.raises(ConfigError, match="gap_mm must be above 0"):
+    with pytest.raises(ConfigError, match="gap_mm: must be above 0"):
         load_detector(path)
 
 

@@ -11,7 +11,16 @@ import typer
 __all__ = ["check", "help_key", "new"]
 
 STUDIES = ("position", "timing", "crystal")
-OTHERS = ("detector", "material", "manifest", "mapping", "board", "front_end", "pickoff")
+OTHERS = (
+    "detector",
+    "material",
+    "manifest",
+    "mapping",
+    "failure_tables",
+    "board",
+    "front_end",
+    "pickoff",
+)
 
 
 def new(
@@ -79,6 +88,8 @@ def new(
         )
     elif kind == "mapping":
         text = start.new_mapping()
+    elif kind == "failure_tables":
+        text = start.new_failure_tables()
     elif kind == "board":
         text = start.new_board(like or "zcu102", name)
     elif kind == "front_end":
@@ -100,7 +111,8 @@ def check(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Studies, detectors, materials, manifests, mappings, boards, front ends, pickoffs."
+            help="Studies, detectors, materials, manifests, mappings, failure tables, boards, "
+            "front ends, pickoffs."
         ),
     ],
     *,

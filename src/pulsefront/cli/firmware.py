@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,7 +115,9 @@ def export(
     waveforms: Annotated[
         Path | None,
         typer.Option(
-            "--waveforms", help="Measured records for the front end's golden stream, any format."
+            "--waveforms",
+            help="Measured records for the front end's golden stream, any format; negative samples "
+            "are taken as those of an ADC with its zero in the middle.",
         ),
     ] = None,
     synthesize: Annotated[
@@ -128,6 +131,7 @@ def export(
     The folder holds the model, an ONNX file and an hls4ml project that compute the same integers,
     golden vectors, checksums, and a README for the firmware engineer.
     """
+    from pulsefront.errors import ConfigError
     from pulsefront.firmware.export import export_model, synthesize_export
     from pulsefront.firmware.front_end.count import count_front_end
     from pulsefront.firmware.front_end.settings import load_chain
@@ -137,9 +141,17 @@ def export(
     from pulsefront.fixed_point import FixedPointModel
 
     loaded = FixedPointModel.load(model)
+    if waveforms is not None and front_end is None:
+        raise ConfigError(
+            "only a front end reads waveforms",
+            field="--waveforms",
+            value=str(waveforms),
+            remedy="give --front-end, or leave it out",
+        )
     targets = [one.value for one in target] if target else list(DEFAULT_TARGETS)
     if front_end is not None and FRONT_END not in targets:
         targets = [*targets, FRONT_END] if target else [FRONT_END]
+    _refuse_without_effect(targets, multipliers, dsp_multipliers, reuse_factor)
     result = export_model(
         loaded,
         out,
@@ -182,12 +194,41 @@ def export(
             typer.echo(f"{name}: {counted}")
 
 
+def _refuse_without_effect(
+    targets: Sequence[str],
+    multipliers: list[str] | None,
+    dsp_multipliers: int | None,
+    reuse_factor: list[str] | None,
+) -> None:
+    """Refuse an option of which no target takes note."""
+    from pulsefront.errors import ConfigError
+    from pulsefront.firmware.targets import HLS_TARGETS
+
+    shared = ("rtl", "rtl_gates")
+    given = {
+        "--multipliers": (multipliers, shared),
+        "--dsp-multipliers": (dsp_multipliers, shared),
+        "--reuse-factor": (reuse_factor, tuple(HLS_TARGETS)),
+    }
+    for option, (value, takers) in given.items():
+        if value is not None and not set(targets) & set(takers):
+            raise ConfigError(
+                f"has no effect on {', '.join(targets)}",
+                field=option,
+                remedy=f"it is for the targets {', '.join(takers)}",
+            )
+
+
 def _waveforms(path: Path) -> npt.NDArray[Any]:
     """Return the waveforms of a measured file, (record, sample), channel by channel."""
-    from pulsefront.errors import DataError
+    from pulsefront.errors import DataError, UnsupportedFormat
     from pulsefront.events.readers.open import open_events
 
-    table = open_events(path).read()
+    try:
+        table = open_events(path).read()
+    except UnsupportedFormat as error:
+        error.remedy = f"store it first: pulsefront ingest {path} --format NAME --out FILE.h5"
+        raise
     if "waveform_adc" not in table.columns:
         raise DataError("holds no waveforms", file=path, field="waveform_adc")
     found = table["waveform_adc"]

@@ -199,7 +199,7 @@ class SensorPlane(SourcedModel):
     def _sensors_do_not_overlap(self) -> Self:
         for pitch, count in zip(self.pitch_mm, self.grid, strict=True):
             if count > 1 and self.active_mm > pitch + 1e-9:
-                raise ValueError(f"active_mm {self.active_mm:g} overlaps at a pitch of {pitch:g}")
+                raise ValueError(f"active_mm overlaps at a pitch of {pitch:g} mm")
         return self
 
     @property

@@ -205,7 +205,7 @@ def export_model(
     board = board if isinstance(board, Board) else load_board(board)
     design = plan(model, multipliers, dsp=dsp_multipliers)
     refuse_hdl(model, targets)
-    _refuse_front_end(model, targets, front_end)
+    _refuse_front_end(model, targets, front_end, waveforms)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
@@ -250,9 +250,12 @@ def _refuse_units(model: FixedPointModel, units: Mapping[str, str]) -> None:
 
 
 def _refuse_front_end(
-    model: FixedPointModel, targets: tuple[str, ...], settings: AnyChainSettings | None
+    model: FixedPointModel,
+    targets: tuple[str, ...],
+    settings: AnyChainSettings | None,
+    waveforms: npt.NDArray[Any] | None,
 ) -> None:
-    """Refuse a front end without settings, settings without it, and those that do not fit."""
+    """Refuse a front end without settings, what is its own without it, and what does not fit."""
     if (FRONT_END in targets) != (settings is not None):
         raise ExportError(
             f"the target {FRONT_END} and the settings of its chain belong together",
@@ -261,6 +264,12 @@ def _refuse_front_end(
         )
     if settings is not None:
         check_fit(model, settings)
+    elif waveforms is not None:
+        raise ExportError(
+            f"only the target {FRONT_END} reads waveforms",
+            field="waveforms",
+            remedy="give the settings of a front end, or leave them out",
+        )
 
 
 def _refuse_projects(

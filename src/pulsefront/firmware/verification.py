@@ -80,7 +80,7 @@ class Verification(FrozenModel):
         for row in self.rows:
             first = row.first_mismatch
             if first is not None:
-                raise VerificationFailed(
+                error = VerificationFailed(
                     row.backend,
                     vector=first.vector,
                     output=f"{first.output} (vectors {row.vector_set!r})",
@@ -89,6 +89,10 @@ class Verification(FrozenModel):
                     mismatches=row.mismatches,
                     compared=row.integers,
                 )
+                if self.changed_files:
+                    # The file that was touched is a likelier cause than the executor.
+                    error.remedy = f"restore first what was touched: {self._touched()}"
+                raise error
         for name, what in self.changed_files.items():
             raise ExportError(
                 f"was {what} after the export: its checksum does not fit",
@@ -99,6 +103,10 @@ class Verification(FrozenModel):
             raise ExportError(f"{backend} cannot run: {reason}", file=self.directory)
         if not self.passed:
             raise ExportError("nothing was compared", file=self.directory)
+
+    def _touched(self) -> str:
+        names = [f"{name} ({what} after the export)" for name, what in self.changed_files.items()]
+        return ", ".join([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
 
     def to_json(self, *, timed: bool = True) -> dict[str, Any]:
         """Return the result as JSON-ready data; not *timed* gives the same on every run."""

@@ -52,7 +52,7 @@ class PriceSettings(FrozenModel):
     @classmethod
     def _check_strengths(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0.0 <= strength < float("inf") for strength in strengths):
-            raise ValueError("a price is a number from 0 on")
+            raise ValueError("takes numbers from 0 on")
         return strengths
 
 

@@ -21,7 +21,7 @@ from pulsefront.studies.results import StudyResults
 __all__ = ["pages", "write_pages"]
 
 
-OWN_PAGES = ("study", "detector", "material", "board", "front_end")
+OWN_PAGES = ("study", "detector", "material", "board", "front_end", "failure_tables")
 """Of the files; the others have theirs from `pulsefront.measured.reference`."""
 
 

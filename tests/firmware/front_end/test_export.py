@@ -75,6 +75,33 @@ def test_a_changed_record_is_found_by_both(folder: Path) -> None:
         assert rows[name].first_mismatch is not None
         assert rows[name].first_mismatch.vector == 2
         assert rows[name].first_mismatch.output == "sample"
+    told = run("verify", folder / "out")
+    assert told.exit_code == 1
+    assert "front_end/tb_data/records.hex (changed after the export)" in str(told.exception)
+
+
+def test_options_without_effect_are_refused(folder: Path) -> None:
+    (folder / "waves.csv").write_text("1,2\n")
+    model, out = folder / "model.json", folder / "out"
+    cases = [
+        (["-t", "c99", "--waveforms", folder / "waves.csv"], "--waveforms"),
+        (["-t", "c99", "--multipliers", 2], "--multipliers"),
+        (["--front-end", folder / "chain.toml", "--multipliers", 2], "--multipliers"),
+        (["-t", "rtl", "--reuse-factor", 2], "--reuse-factor"),
+        (["-t", "onnx", "--dsp-multipliers", 2], "--dsp-multipliers"),
+    ]
+    for options, named in cases:
+        done = run("export", model, "-o", out, *options)
+        assert isinstance(done.exception, ConfigError), done.output
+        assert done.exception.field == named
+    assert not out.exists()
+
+
+def test_waveforms_of_an_unknown_format_have_a_remedy_that_is_there(folder: Path) -> None:
+    (folder / "waves.bin").write_bytes(bytes(range(200)))
+    done = run("export", folder / "model.json", "-o", folder / "out", "--front-end",
+               folder / "chain.toml", "--waveforms", folder / "waves.bin")  # fmt: skip
+    assert "pulsefront ingest" in str(done.exception)
 
 
 def test_measured_waveforms_join_the_golden_stream(folder: Path) -> None:
@@ -138,11 +165,16 @@ def test_shipped_settings_are_read(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("rearm_adc = 20", "rearm_adc must be below"),
-        ("baseline_gap = 3", "baseline_gap must be above"),
-        ("dead_samples = 5", "dead_samples must be at least 15"),
-        ("window_samples = [2, 1]", "window_samples must ascend"),
-        ("energy_range = [2, 1]", "energy_range must ascend"),
+        ("rearm_adc = 20", "line 11: rearm_adc: must be below"),
+        ("baseline_gap = 3", "baseline_gap: must be above"),
+        ("dead_samples = 5", "dead_samples: must be at least 15"),
+        ("window_samples = [2, 1]", "window_samples: must ascend"),
+        ("energy_range = [2, 1]", "energy_range: must ascend"),
+        ("energy_range = [0, 99999]", "energy_range: must ascend between -32768 and 32767"),
+        ("baseline_range_adc = [0, 1024]", "baseline_range_adc: must ascend between 0 and 1023"),
+        ("output_range = [[0.5, -0.5]]", "output_range: needs the lower end"),
+        ("pile_up_adc = 1024", "pile_up_adc: lies beyond 10 bits"),
+        ("pile_up_adc = 9\npile_up_after = 12", "pile_up_after: must be below energy_samples"),
         ("baseline_samples = 12", "baseline_samples"),
         ("trigger = 3", "unknown key"),
     ],

@@ -42,7 +42,7 @@ CASES = {
     "negative": {"polarity": "negative"},
     "one sample of baseline": {"baseline_samples": 1, "baseline_gap": 4},
     "armed below the baseline": {"rearm_adc": -3},
-    "longer window than gate": {"samples_after": 20, "energy_samples": 2},
+    "longer window than gate": {"samples_after": 20, "energy_samples": 2, "pile_up_after": 1},
     "some samples": {"window_samples": (-3, 0, 3)},
     "nothing before": {"samples_before": 0, "baseline_gap": 2},
     "waits longer": {"dead_samples": 40, "timeout_samples": 60},
@@ -177,6 +177,15 @@ def test_samples_that_no_adc_gives_are_refused(samples) -> None:
 def test_records_beyond_the_adc_are_refused() -> None:
     with pytest.raises(DataError, match="adc_bits"):
         stream_of_records(np.full((2, 8), 1024), small_chain())
+    with pytest.raises(DataError, match="adc_bits = 11"):
+        stream_of_records(np.array([[-3, 512]]), small_chain())
+    with pytest.raises(DataError, match="16 bits at most"):
+        stream_of_records(np.array([[-40000, 0]]), small_chain())
+
+
+def test_signed_records_are_moved_up_by_half_of_the_range() -> None:
+    records = np.array([[-512, -1], [0, 511]], np.int16)
+    assert stream_of_records(records, small_chain()).tolist() == [0, 511, 512, 1023]
 
 
 def test_a_network_of_another_window_is_refused() -> None:

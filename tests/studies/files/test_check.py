@@ -76,8 +76,8 @@ def test_everything_wrong_is_listed_at_once_with_its_line(tmp_path: Path) -> Non
     ("budget", "key", "said"),
     [
         ('board = "ecp25"\nevents_per_second = 1e6', "board", "budget.board: no such board"),
-        ('board = "ecp5_25"', "[budget]", "budget: board needs events_per_second beside it"),
-        ("latency_ns = 10", "[budget]", "budget: latency_ns needs board and events_per_second"),
+        ('board = "ecp5_25"', "board", "budget.board: needs events_per_second beside it"),
+        ("latency_ns = 10", "latency_ns", "budget.latency_ns: needs board and events_per_second"),
         (
             'board = "ecp5_25"\nevents_per_second = 2e9',
             "events_per_second",

@@ -8,6 +8,7 @@ import pytest
 
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory, sim_data_directory
+from pulsefront.studies.files.check import check_file
 from pulsefront.studies.files.kinds import kind_of_file, kind_of_name
 
 
@@ -33,7 +34,16 @@ def test_a_manifest_is_no_study(tmp_path: Path) -> None:
     assert kind_of_file(path)[0].name == "manifest"
 
 
+def test_a_mapping_of_failure_tables_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "tables.toml"
+    table = 'file = "a.csv"\nunit = "machine"\ntime = "when"\n'
+    path.write_text(f'[[failures]]\n{table}[[readings]]\n{table}vlaues = ["volt"]\n')
+    found = check_file(path)
+    assert found.kind == "failure_tables"
+    assert [(one.line, one.field) for one in found.problems] == [(9, "readings.0.vlaues")]
+
+
 def test_unknown_names_list_the_kinds() -> None:
     assert kind_of_name("board").name == "board"
-    with pytest.raises(ConfigError, match="one of manifest, front_end, study"):
+    with pytest.raises(ConfigError, match="one of manifest, failure_tables, front_end, study"):
         kind_of_name("bord")

@@ -67,7 +67,11 @@ def test_a_new_material_and_board_are_those_they_began_as(tmp_path: Path) -> Non
 
 
 def test_mapping_and_pickoff_are_right_as_they_are(tmp_path: Path) -> None:
-    for text, kind in ((start.new_mapping(), "mapping"), (start.new_pickoff(), "pickoff")):
+    for text, kind in (
+        (start.new_mapping(), "mapping"),
+        (start.new_failure_tables(), "failure_tables"),
+        (start.new_pickoff(), "pickoff"),
+    ):
         checked = check_file(written(tmp_path, text))
         assert (checked.kind, checked.problems) == (kind, ())
 

@@ -180,6 +180,9 @@ def stream_of_records(
 ) -> Samples:
     """Return records (record, sample) as one stream, one after the other.
 
+    Records with negative samples are taken as those of an ADC whose zero lies in the middle of its
+    range, and moved up by half of it.
+
     Where two records meet the baseline jumps as far as theirs differ: a front end that saw only
     records would see the same.
 
@@ -196,11 +199,17 @@ def stream_of_records(
             value=f"{waveforms.dtype} {waveforms.shape}",
         )
     low, high = int(waveforms.min()), int(waveforms.max())
-    if low < 0 or high >= 1 << settings.adc_bits:
+    half = 1 << (settings.adc_bits - 1)
+    middle = half if low < 0 else 0
+    if low + middle < 0 or high + middle >= 2 * half:
+        magnitude = max(high, -low - 1)
+        needed = magnitude.bit_length() + (low < 0)
         raise DataError(
             f"a sample lies outside {settings.adc_bits} bits",
             field="waveform_adc",
             value=(low, high),
-            remedy="give the front end the adc_bits of the digitizer",
+            remedy=f"give the front end adc_bits = {needed}"
+            if needed <= 16
+            else "a front end takes 16 bits at most: store the samples in fewer",
         )
-    return waveforms.reshape(-1).astype(np.int64)
+    return waveforms.reshape(-1).astype(np.int64) + middle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 Bits = Annotated[int, Field(ge=4, le=16)]
+OutputRanges = tuple[tuple[float, float], ...] | None
 Doubt = Literal["pile_up", "tail", "saturated", "baseline", "energy", "output", "few_channels"]
 DOUBTS: tuple[Doubt, ...] = (
     "pile_up",
@@ -43,7 +44,7 @@ class ChainSettings(FrozenModel):
     """of this file"""
     adc_bits: Bits
     """of a sample or a charge, unsigned"""
-    output_range: tuple[tuple[float, float], ...] | None = None
+    output_range: OutputRanges = None
     """lowest and highest value of each output of the network in its unit; left out, all that its
     format holds but the two ends, at which it saturates"""
     undecided: tuple[Doubt, ...] = ("saturated", "baseline", "energy", "output", "few_channels")
@@ -52,6 +53,13 @@ class ChainSettings(FrozenModel):
     """events that the chain holds from trigger to record; one more is counted as lost"""
     multipliers: int | None = Field(default=None, ge=1)
     """of each layer of the network; left out, the fewest with which it keeps up"""
+
+    @field_validator("output_range")
+    @classmethod
+    def _ascends(cls, ranges: OutputRanges) -> OutputRanges:
+        if any(low > high for low, high in ranges or ()):
+            raise ValueError("needs the lower end of each range first")
+        return ranges
 
 
 class TimingChainSettings(ChainSettings):
@@ -122,10 +130,17 @@ class TimingChainSettings(ChainSettings):
             inside = all(-self.samples_before <= k < self.samples_after for k in samples)
             if not inside or list(samples) != sorted(set(samples)):
                 raise ValueError("window_samples must ascend within the window")
-        for name in ("baseline_range_adc", "energy_range"):
-            given = getattr(self, name)
-            if given is not None and given[0] > given[1]:
-                raise ValueError(f"{name} must ascend")
+        if self.pile_up_adc is not None and self.pile_up_adc >= full:
+            raise ValueError(f"pile_up_adc lies beyond {self.adc_bits} bits")
+        if self.pile_up_adc is not None and self.pile_up_after >= self.energy_samples:
+            # Rises are looked for while the energy is summed.
+            raise ValueError("pile_up_after must be below energy_samples")
+        half = 1 << (self.energy_bits - 1)
+        rims = {"baseline_range_adc": (0, full - 1), "energy_range": (-half, half - 1)}
+        for name, (lowest, highest) in rims.items():
+            low, high = getattr(self, name) or (lowest, highest)
+            if not lowest <= low <= high <= highest:
+                raise ValueError(f"{name} must ascend between {lowest} and {highest}")
         return self
 
     @property
@@ -142,6 +157,16 @@ class TimingChainSettings(ChainSettings):
     def gate(self) -> int:
         """Samples from the first of an event to its last."""
         return self.samples_before + max(self.samples_after, self.energy_samples)
+
+    @property
+    def energy_gate(self) -> int:
+        """Samples whose sum is the energy."""
+        return self.samples_before + self.energy_samples
+
+    @property
+    def energy_bits(self) -> int:
+        """Width of the energy, with its sign."""
+        return self.adc_bits + (self.energy_gate - 1).bit_length() + 2
 
     @property
     def dead(self) -> int:

@@ -83,12 +83,12 @@ class TimingLayout:
     @property
     def energy_gate(self) -> int:
         """Samples whose sum is the energy."""
-        return self.settings.samples_before + self.settings.energy_samples
+        return self.settings.energy_gate
 
     @property
     def energy_bits(self) -> int:
         """Width of the energy, with its sign."""
-        return self.settings.adc_bits + (self.energy_gate - 1).bit_length() + 2
+        return self.settings.energy_bits
 
     @property
     def has_time(self) -> bool:
@@ -152,8 +152,7 @@ class TimingLayout:
     def energy_limits(self) -> tuple[int, int]:
         """Lowest and highest energy that is not flagged."""
         half = 1 << (self.energy_bits - 1)
-        low, high = self.settings.energy_range or (-half, half - 1)
-        return max(low, -half), min(high, half - 1)
+        return self.settings.energy_range or (-half, half - 1)
 
     @cached_property
     def constants(self) -> TriggerConstants:

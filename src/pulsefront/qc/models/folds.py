@@ -333,7 +333,7 @@ def check_enough(
         if not (samples.label[part] == 1).any():
             raise QCDataError(
                 f"no failure falls into the {name} part of the history",
-                remedy="give a longer history, or other shares of time",
+                remedy="give a longer history, or use the prior model alone",
             )
     for name, part in {"training": parts.early, "calibration": parts.middle}.items():
         if not (samples.label[part] >= 0).any():

@@ -18,6 +18,7 @@ from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.front_end.settings import CHAIN_FILES
+from pulsefront.qc.backtest.failure_mapping import FailureTables
 from pulsefront.studies.kinds import STUDY_FILES
 
 __all__ = ["FILE_KINDS", "FileKind", "kind_of_file", "kind_of_name"]
@@ -54,6 +55,12 @@ FILE_KINDS = (
         "point-source scans: which files, and where the source stood",
         {"": Manifest},
         lambda content: isinstance(content.get("scan"), list),
+    ),
+    FileKind(
+        "failure_tables",
+        "which tables of machine failures a back-test reads, and what their columns are",
+        {"": FailureTables},
+        lambda content: isinstance(content.get("failures"), list),
     ),
     FileKind(
         "front_end",

@@ -15,6 +15,7 @@ from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware import load_board
 from pulsefront.firmware.front_end.settings import load_chain
+from pulsefront.qc.backtest.failure_mapping import FailureTables
 from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
 from pulsefront.studies.files.kinds import kind_of_name
 from pulsefront.studies.kinds import STUDY_FILES
@@ -24,6 +25,7 @@ __all__ = [
     "name_from",
     "new_board",
     "new_description",
+    "new_failure_tables",
     "new_front_end",
     "new_manifest",
     "new_mapping",
@@ -265,6 +267,24 @@ def new_mapping() -> str:
     }
     heading = "Which array of a table is what: rename the sources to what pulsefront inspect shows."
     return commented_toml(TableMapping, {"columns": columns}, heading=heading)
+
+
+def new_failure_tables() -> str:
+    """Return a mapping of hourly readings, errors, replaced and failed parts, and machines."""
+    timed = {"unit": "machineID", "time": "datetime"}
+    values = ["volt", "rotate", "pressure", "vibration"]
+    chosen: Mapping[str, Any] = {
+        "name": "hourly telemetry",
+        "readings": [{"file": "telemetry.csv", **timed, "values": values}],
+        "failures": [{"file": "failures.csv", **timed, "component": "failure"}],
+        "errors": [{"file": "errors.csv", **timed, "code": "errorID"}],
+        "replacements": [{"file": "maint.csv", **timed, "component": "comp"}],
+        "machines": {
+            "file": "machines.csv", "unit": "machineID", "model": "model", "age_years": "age",
+        },
+    }  # fmt: skip
+    heading = "Which tables of machine failures there are, and what their columns are: rename."
+    return commented_toml(FailureTables, chosen, heading=heading)
 
 
 def new_board(like: str, name: str) -> str:
