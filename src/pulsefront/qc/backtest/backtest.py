@@ -38,7 +38,12 @@ from pulsefront.qc.models.folds import (
 )
 from pulsefront.qc.times import iso_date
 
-__all__ = ["backtest"]
+__all__ = ["NOTHING_FAILED", "backtest"]
+
+NOTHING_FAILED = (
+    "Nothing failed in the last part of the history, so what a model would have found cannot be "
+    "told: only how often it and the control charts would have raised a false alert."
+)
 
 
 def backtest(
@@ -62,7 +67,7 @@ def backtest(
     Raises
     ------
     QCDataError
-        The history is too short, or holds too few failures.
+        The history is too short, or holds too few failures for candidates that all learn from them.
     """
     settings = settings or BacktestSettings()
     steps = settings.folds + len(settings.candidates) + 2
@@ -71,9 +76,9 @@ def backtest(
     chosen, comparison = choose(fleet, scores, settings)
     thin = scores.test & (label >= 0) & thinned(fleet.samples.as_of_s, fleet.spacing_s)
     decided = thin & (scores.no_decision == "")
-    if not (label[decided] == 1).any():
+    if not decided.any():
         raise QCDataError(
-            "no failure lies in the last part of the history", remedy="give a longer history"
+            "no day of the last part of the history has a decision", remedy="give a longer history"
         )
     tables = {name: alert_table(fleet, scores, name, scores.test) for name in scores.candidates}
     models = {}
@@ -164,6 +169,8 @@ def _limits_in_words(fleet: Fleet, scores: Scores) -> tuple[str, ...]:
             "model that ships and the control charts answer until there are more."
         )
         words = (few, *words)
+    if not (fleet.samples.label[scores.test] == 1).any():
+        words = (NOTHING_FAILED, *words)
     if not fleet.assumed_records:
         return words
     assumed = (

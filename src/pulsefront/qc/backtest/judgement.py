@@ -53,6 +53,8 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 CALIBRATION_BINS = 15
+_NO_CURVE = Curve(recall=(), precision=())
+_UNKNOWN = Range(value=None, low=None, high=None)
 
 
 def judge_model(
@@ -67,16 +69,20 @@ def judge_model(
     samples = fleet.samples
     label, unit = (samples.label[rows] == 1).astype(int), samples.unit[rows]
     probability = scores.probability[name][rows]
-    statistic = pr_auc_statistic(probability, label)
+    precise, area, curve = _UNKNOWN, None, _NO_CURVE
+    if 0 < label.sum() < len(label):
+        statistic = pr_auc_statistic(probability, label)
+        precise = _range(statistic, len(label), unit, settings)
+        area, curve = roc_auc(probability, label), curve_of(probability, label)
     return ModelFigures(
-        average_precision=_range(statistic, len(label), unit, settings),
-        roc_auc=roc_auc(probability, label),
+        average_precision=precise,
+        roc_auc=area,
         brier=brier(probability, label),
         calibration_error=expected_calibration_error(probability, label, bins=CALIBRATION_BINS),
         expected_failure_rows=float(probability.sum()),
         observed_failure_rows=int((label == 1).sum()),
         reliability=reliability_points(probability, label, settings.confidence),
-        precision_recall=curve_of(probability, label),
+        precision_recall=curve,
         at_false_alerts_per_unit_year={
             f"{rate:g}": operating_point(threshold_at_rate(table, rate), settings)
             for rate in settings.false_alert_rates
@@ -111,6 +117,8 @@ def curve_of(probability: Floats, label: npt.NDArray[np.integer]) -> Curve:
 def _range(
     statistic: Statistic, size: int, unit: npt.NDArray[np.integer], settings: BacktestSettings
 ) -> Range:
+    if not size:
+        return _UNKNOWN
     try:
         found = bootstrap(
             statistic, size, groups=unit, replicates=settings.bootstrap_replicates,
@@ -124,9 +132,7 @@ def _range(
 def operating_point(judged: Judged, settings: BacktestSettings) -> OperatingPoint:
     """Return what the alerts at a threshold were worth."""
     found = judged.failure_found.astype(float)
-    recall = Range(value=None, low=None, high=None)
-    if len(found):
-        recall = _range(mean_statistic(found), len(found), judged.failure_unit, settings)
+    recall = _range(mean_statistic(found), len(found), judged.failure_unit, settings)
     lead = judged.failure_lead_days[judged.failure_found]
     return OperatingPoint(
         threshold_probability=judged.threshold if np.isfinite(judged.threshold) else None,

@@ -71,10 +71,13 @@ class OperatingPoint(Document):
 
 
 class ModelFigures(Document):
-    """One candidate on the test part; alerts by their rate of false ones."""
+    """One candidate on the test part; alerts by their rate of false ones.
+
+    Where nothing failed there is no ranking: the areas have no value and the curve no points.
+    """
 
     average_precision: Range
-    roc_auc: float
+    roc_auc: float | None
     brier: float
     calibration_error: float
     expected_failure_rows: float

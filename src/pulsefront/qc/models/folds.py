@@ -323,23 +323,28 @@ def parts_of_time(fleet: Fleet, settings: BacktestSettings) -> TimeParts:
 def check_enough(
     samples: Samples, parts: TimeParts, names: Sequence[str], *, need_test: bool
 ) -> None:
-    """Refuse a history that no candidate can answer for, or with nothing to be judged by."""
-    needed = {} if set(names) & {*UNTRAINED, "blend"} else {
-        "training": parts.early, "calibration": parts.middle,
-    }  # fmt: skip
+    """Refuse a history that no candidate can answer for, or with nothing to be judged by.
+
+    What needs no failures of the site answers without any; its false alerts can be told all the
+    same.
+    """
+    needed = {"training": parts.early, "calibration": parts.middle}
+    days = dict(needed)
     if need_test:
-        needed["test"] = parts.late
+        needed["test"] = days["test"] = parts.late
+    if set(names) & {*UNTRAINED, "blend"}:
+        needed = {}
     for name, part in needed.items():
         if not (samples.label[part] == 1).any():
             raise QCDataError(
                 f"no failure falls into the {name} part of the history",
-                remedy="give a longer history, or use the prior model alone",
+                remedy="give a longer history, or candidates that need no failure, such as blend",
             )
-    for name, part in {"training": parts.early, "calibration": parts.middle}.items():
+    for name, part in days.items():
         if not (samples.label[part] >= 0).any():
             raise QCDataError(
                 f"no day with a known outcome falls into the {name} part of the history",
-                remedy="give a longer history, or use the prior model alone",
+                remedy="give a longer history",
             )
 
 

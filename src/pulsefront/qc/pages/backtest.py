@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pulsefront.qc.backtest.backtest import NOTHING_FAILED
 from pulsefront.qc.backtest.results import BacktestResult
 from pulsefront.qc.documents import Range
 from pulsefront.qc.models.record import Comparison
@@ -89,9 +90,11 @@ def _how(result: BacktestResult) -> Section:
 def _summary(result: BacktestResult) -> Section:
     chosen, confidence = result.chosen, result.protocol.confidence
     rate, point = next(iter(chosen.at_false_alerts_per_unit_year.items()))
+    first = [Callout(text, "warning") for text in result.limits if text == NOTHING_FAILED]
     return Section(
         "At a glance",
         [
+            *first,
             Tiles(
                 [
                     Tile(
@@ -115,7 +118,7 @@ def _summary(result: BacktestResult) -> Section:
                         "stale QC, short history, outside the training range",
                     ),
                 ]
-            )
+            ),
         ],
     )
 
