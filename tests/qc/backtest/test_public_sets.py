@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -70,6 +71,8 @@ def test_command_writes_json_and_a_page(small_set, tmp_path):
     page = (tmp_path / "cmapss_fd001.html").read_text()
     assert "This is no scanner" in page
     assert "5 candidates were tried" in page
+    assert re.search(r"network of 8 nodes</td>\s*<td[^>]*>0\.966", page)
+    assert "operating conditions" not in page
 
 
 def test_truth_about_the_test_engines_does_not_reach_the_choice_or_the_predictions(
@@ -151,7 +154,16 @@ def test_other_sets_of_engines_are_read_by_their_names_and_short_engines_count(t
     np.savetxt(tmp_path / "train_FD004.txt", train)
     np.savetxt(tmp_path / "test_FD004.txt", test)
     np.savetxt(tmp_path / "RUL_FD004.txt", [10.0, 20.0, 5.0])
-    result = public_sets.public_backtest("cmapss_fd004", tmp_path)
-    assert result.set == "cmapss_fd004"
-    assert len(result.remaining_life.predicted_cycles) == 3
-    assert "deep CNN (Li 2018)" in result.published["rmse_cycles"]
+    told = ["backtest", "--public", "cmapss_fd004", "--data", str(tmp_path), "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 0, done.output
+    result = json.loads((tmp_path / "cmapss_fd004.json").read_text())
+    assert len(result["remaining_life"]["predicted_cycles"]) == 3
+    assert result["operating_conditions"] == 2
+    page = (tmp_path / "cmapss_fd004.html").read_text()
+    assert "Beside published figures" in page
+    assert re.search(r"deep CNN \(Li 2018\)</td>\s*<td[^>]*>23\.31", page)
+    assert "2 operating conditions" in page
+    np.savetxt(tmp_path / "RUL_FD004.txt", [10.0, 20.0])
+    with pytest.raises(QCDataError, match=r"2 engines, where test_FD004\.txt has 3"):
+        read_cmapss(tmp_path, "FD004")

@@ -18,6 +18,7 @@ from pulsefront.errors import QCDataError
 
 __all__ = [
     "CMAPSS_SETS",
+    "conditions_of",
     "find_set",
     "read_ai4i",
     "read_cmapss",
@@ -75,7 +76,22 @@ def read_cmapss(folder: Path, part: str = "FD001") -> tuple[Floats, Floats, Floa
         if table.shape[1] != width:
             raise QCDataError(f"has {table.shape[1]} columns, not {width}", file=folder / name)
         found.append(table)
-    return found[0], found[1], found[2][:, 0]
+    engines, lives = np.unique(found[1][:, 0]), found[2][:, 0]
+    if not np.array_equal(engines, np.arange(1, len(lives) + 1)):
+        raise QCDataError(
+            f"tells the life of {len(lives)} engines, where test_{part}.txt has {len(engines)}",
+            file=folder / f"RUL_{part}.txt",
+            remedy="give the files of one set, as published",
+        )
+    return found[0], found[1], lives
+
+
+def conditions_of(train: Floats) -> Floats:
+    """Return the operating conditions of training rows, by the first setting to the unit.
+
+    It is the altitude in thousands of feet, which tells the six of FD002 and FD004 apart.
+    """
+    return np.unique(np.round(train[:, 2]))
 
 
 def same_condition(train: Floats, *others: Floats) -> tuple[Floats, ...]:
@@ -83,10 +99,10 @@ def same_condition(train: Floats, *others: Floats) -> tuple[Floats, ...]:
 
     Sensors depend on the operating condition more than on wear. Each is brought to mean 0 and
     deviation 1 within its condition, as the training engines have them there. Under one condition
-    rows come back as they are. Conditions are told apart by the first setting, to the unit: the
-    altitude in thousands of feet; a cycle under one that was not trained on is taken as the next.
+    rows come back as they are. A cycle under a condition that was not trained on is taken as under
+    the next.
     """
-    conditions = np.unique(np.round(train[:, 2]))
+    conditions = conditions_of(train)
     if len(conditions) == 1:
         return (train, *others)
     nearest = [np.abs(rows[:, 2:3] - conditions).argmin(axis=1) for rows in (train, *others)]

@@ -35,7 +35,10 @@ class RemainingLife(Document):
 
 
 class PublicResult(Document):
-    """The figures on one set beside published ones, by quantity and method."""
+    """The figures on one set beside published ones, by quantity and method.
+
+    ``operating_conditions`` are those within which the sensors of engines are told.
+    """
 
     set: str
     what: str
@@ -50,3 +53,4 @@ class PublicResult(Document):
     each_candidate: Mapping[str, float] | None = None
     published: Mapping[str, Mapping[str, float]]
     confidence: float = 0.95
+    operating_conditions: int | None = None

@@ -32,6 +32,7 @@ from pulsefront.progress import Report, silent
 from pulsefront.qc.backtest.judgement import CALIBRATION_BINS, curve_of, reliability_points
 from pulsefront.qc.backtest.public_data import (
     CMAPSS_SETS,
+    conditions_of,
     find_set,
     read_ai4i,
     read_cmapss,
@@ -126,7 +127,10 @@ _PUBLISHED: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 
 
 class _Engines(NamedTuple):
-    """Rows of the training engines and of the test engines, whose ``life`` goes on after them."""
+    """Rows of the training engines and of the test engines, whose ``life`` goes on after them.
+
+    ``conditions`` is how many operating conditions they were flown under.
+    """
 
     x: Floats
     left: Floats
@@ -135,6 +139,7 @@ class _Engines(NamedTuple):
     left_test: Floats
     engine_test: Outcomes
     life: Floats
+    conditions: int
 
 
 def _read_engines(folder: Path, part: str) -> _Engines:
@@ -152,6 +157,7 @@ def _read_engines(folder: Path, part: str) -> _Engines:
         left_test=final - test[:, 1] + life[engine_test - 1],
         engine_test=engine_test,
         life=life,
+        conditions=len(conditions_of(train)),
     )
 
 
@@ -204,6 +210,7 @@ def cmapss(
         remaining_life=lives,
         published=_PUBLISHED[name],
         confidence=confidence,
+        operating_conditions=rows.conditions,
     )
 
 

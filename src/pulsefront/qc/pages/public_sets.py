@@ -28,7 +28,7 @@ __all__ = ["public_page"]
 
 def public_page(result: PublicResult, facts: Mapping[str, str]) -> Page:
     """Return the page of a result of `public_sets.public_backtest`."""
-    sections = [_summary(result), _choice(result), _curves(result)]
+    sections = [_summary(result), _beside(result), _choice(result), _curves(result)]
     if result.remaining_life is not None:
         sections.append(_life(result.remaining_life))
     text = (
@@ -36,18 +36,49 @@ def public_page(result: PublicResult, facts: Mapping[str, str]) -> Page:
         "failure labels exists. The page compares the method with published figures; only a "
         "back-test on a site's own history shows what it is worth there."
     )
+    if (result.operating_conditions or 1) > 1:
+        text = (
+            f"Engines were flown under {result.operating_conditions} operating conditions: each "
+            "sensor is told in deviations from what the training engines have under the same one. "
+        ) + text
     sections.append(Section("Limits", [Callout(text, "warning")]))
     return Page(f"Public set {result.set}", result.what, sections, facts)
 
 
+def _area(result: PublicResult) -> Interval | float:
+    failure = result.failure
+    if failure.pr_auc_low is None or failure.pr_auc_high is None:
+        return failure.pr_auc
+    return Interval(failure.pr_auc, failure.pr_auc_low, failure.pr_auc_high, result.confidence)
+
+
+def _beside(result: PublicResult) -> Section:
+    """Return a table of these figures and of published ones."""
+    ours: dict[str, tuple[str, Interval | float]] = {
+        "pr_auc": ("area under the PR curve", _area(result))
+    }
+    if result.remaining_life is not None:
+        error = result.remaining_life.rmse_cycles
+        ours["rmse_cycles"] = ("remaining life, root mean square error / cycles", error)
+    rows: list[tuple[str, str, Interval | float]] = []
+    mine: list[int] = []
+    for quantity, (words, value) in ours.items():
+        mine.append(len(rows))
+        rows.append((words, "this package", value))
+        rows += [(words, name, figure) for name, figure in result.published[quantity].items()]
+    text = "Of the same set, by others or by simple models."
+    if not result.published["pr_auc"]:
+        text += " None is known of the area under the PR curve."
+    return Section(
+        "Beside published figures", [Table(("quantity", "method", "figure"), rows, text, mine)]
+    )
+
+
 def _summary(result: PublicResult) -> Section:
     failure = result.failure
-    area: Interval | float = failure.pr_auc
-    if failure.pr_auc_low is not None and failure.pr_auc_high is not None:
-        area = Interval(failure.pr_auc, failure.pr_auc_low, failure.pr_auc_high, result.confidence)
     tiles = [
         Tile(
-            "area under the PR curve", area, "",
+            "area under the PR curve", _area(result), "",
             f"a guess has the base rate, {result.base_rate:.4f}"
             + ("; others: " if result.published["pr_auc"] else "")
             + ", ".join(f"{name} {value}" for name, value in result.published["pr_auc"].items()),
