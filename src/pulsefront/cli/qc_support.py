@@ -75,6 +75,12 @@ def backtest_public(name: str, data: Path | None, out: Path, seed: int, confiden
     from pulsefront.qc.pages.public_sets import public_page
     from pulsefront.report import render
 
+    if name not in PUBLIC and Path(name).exists():
+        raise ConfigError(
+            "tables of failures need a mapping that explains them",
+            field="--mapping",
+            remedy="give a TOML file; pulsefront new failure_tables begins one",
+        )
     if name not in PUBLIC:
         raise ConfigError(
             "no such public set",

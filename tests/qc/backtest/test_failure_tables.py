@@ -20,8 +20,10 @@ from pulsefront.qc.backtest.failure_fleet import fleet_of_tables, hours_between_
 from pulsefront.qc.backtest.failure_mapping import HOURS_OF_A_DAY, FailureTables
 from pulsefront.qc.backtest.failure_tables import histories_of_tables, read_tables
 from pulsefront.qc.features.labels import Target
-from pulsefront.qc.features.samples import build_fleet
+from pulsefront.qc.features.samples import build_fleet, split_time
 from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.folds import BacktestSettings, score_folds
+from pulsefront.qc.models.held_out import held_out_horizons
 from pulsefront.qc.simulate.telemetry import TelemetrySettings, simulate_machines
 from strategies_telemetry import write_public_form
 
@@ -165,6 +167,24 @@ def test_missing_file_other_names_and_flags_that_say_nothing(tmp_path, folder):
         list(read_tables(mapping(0), tmp_path))
 
 
+def test_times_of_another_form_and_a_lacking_mapping_say_what_to_give(tmp_path, folder):
+    for path in folder.iterdir():
+        table = pd.read_csv(path)
+        if "datetime" in table:
+            table["datetime"] = pd.to_datetime(table["datetime"]).dt.strftime(
+                "%m/%d/%Y %I:%M:%S %p"
+            )
+        table.to_csv(tmp_path / path.name, index=False)
+    with pytest.raises(QCDataError, match="time_format in the mapping, such as") as caught:
+        list(read_tables(mapping(0), tmp_path))
+    form = re.search(r'"(%m[^"]*)"', str(caught.value)).group(1)
+    told = list(read_tables(mapping(0).model_copy(update={"time_format": form}), tmp_path))
+    assert len(told) == SETTINGS.machines
+    words = ["qc", "backtest", "--public", str(tmp_path), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, words)
+    assert "pulsefront new failure_tables" in str(done.exception)
+
+
 def test_mapping_that_makes_no_sense_is_refused():
     content = tomllib.loads(EXAMPLES[2])
     content["readings"][0]["values"] = ["value"]
@@ -209,6 +229,15 @@ def test_rows_of_hourly_readings_are_hours_and_every_row_is_learned_from(folder)
     assert set(np.diff(np.unique(twice.samples.as_of_s))) == {12 * 3600}
     rare = fleet_of_tables(plan, folder, Target(2, 28))
     assert set(np.diff(np.unique(rare.samples.as_of_s))) == {86_400}
+
+
+def test_chances_by_days_ahead_expect_nothing_of_scanners_where_readings_are_hours(folder):
+    fleet = fleet_of_tables(mapping(0), folder, Target(0, 1))
+    plan = BacktestSettings(candidates=("prior", "blend"), folds=2)
+    scores = score_folds(fleet, plan)
+    cut_s = split_time(fleet, plan.calibrate_until)
+    curve = held_out_horizons(fleet, scores, "blend", plan, until_s=cut_s)
+    assert curve.bend_score is None  # the shape that was measured on scanners
 
 
 def test_model_of_rows_by_the_hour_is_not_for_stores(folder):

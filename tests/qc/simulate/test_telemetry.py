@@ -72,6 +72,15 @@ def test_machines_are_the_same_for_the_same_seed_and_parts_without_readings_are_
     assert np.isfinite(fleet.samples.values[rows & (fleet.samples.records > 30), shared]).all()
 
 
+def test_with_visits_parts_are_replaced_and_failures_logged_on_them():
+    for unit in simulate_machines(TelemetrySettings(6, 200, 4, visit_days=15)):
+        days = unit.services["reported_at"].to_numpy() / DAY_S
+        assert len(days) > 3
+        apart = (days - days[0]) / 15.0
+        assert np.abs(apart - np.round(apart)).max() < 1e-4
+        assert set(unit.services["kind"]) <= {"corrective", "preventive"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
 def test_boosting_on_our_features_is_at_least_plain_boosting_on_means_and_counts(seed):

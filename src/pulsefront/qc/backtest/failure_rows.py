@@ -128,7 +128,9 @@ class TableRows:
         found = pd.to_datetime(given, format=how, errors="coerce")
         if found.isna().any():
             raise self._bad(file, column, int(found.isna().to_numpy().argmax()),
-                            f"is no time in the form {how}", "give time_format")  # fmt: skip
+                            f"is no time in the form {how}",
+                            'give time_format in the mapping, such as "%m/%d/%Y %I:%M:%S %p" for '
+                            "1/31/2015 6:00:00 AM")  # fmt: skip
         if found.dt.tz is None:
             # An hour that the clock showed twice is the first one, one that it skipped the next.
             found = found.dt.tz_localize(

@@ -20,7 +20,8 @@ def held_out_horizons(
 
     It is fitted to one day in seven of the training and calibration parts, the scores of each unit
     from the fold that held it out, and to what was known of them at *until_s*. What is expected
-    beforehand of the prior model and of the blend was measured on simulated fleets.
+    beforehand of the prior model and of the blend was measured on simulated fleets of scanners, so
+    nothing is of machines that are read by the hour.
     """
     samples, log_odds = fleet.samples, scores.log_odds[name]
     rows = scores.early | (scores.selection & one_in_seven(samples.as_of_s))
@@ -28,7 +29,7 @@ def held_out_horizons(
     before = np.flatnonzero(rows)
     outcomes = outcomes_of(fleet, before, until_s=until_s)
     span_days, expected = fleet.target.span_days, EVEN_SPREAD
-    if settings.prior:
+    if settings.prior and not fleet.schema.hourly:
         expected = expected_horizons(name, scores.shares, span_days)
     return fit_horizons(
         log_odds[before], outcomes, span_days, expected=expected, unit=samples.unit[before],

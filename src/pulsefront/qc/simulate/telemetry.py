@@ -41,11 +41,16 @@ _SCHEDULED_SHARE = 0.35
 
 
 class TelemetrySettings(NamedTuple):
-    """How many machines, for how long."""
+    """How many machines, for how long.
+
+    ``visit_days`` apart somebody comes, on days of each machine's own: parts are replaced then, by
+    schedule and after a failure, which nobody logs before. Without visits that is at any time.
+    """
 
     machines: int = 60
     days: int = 365
     seed: int = 0
+    visit_days: int = 0
 
 
 class _Wear(NamedTuple):
@@ -69,8 +74,10 @@ def _machine(settings: TelemetrySettings, unit_id: str, random: Generator) -> Un
     age = int(random.integers(0, 20))
     worn: list[_Wear] = []
     services: list[tuple[str, str, float]] = []
+    first_visit = float(random.uniform(0.0, settings.visit_days)) if settings.visit_days else 0.0
     for part in sorted({part for *_, part in _READINGS.values()}):
-        _live(settings, part, 1.0 + 0.15 * model + 0.02 * age, worn, services, random)
+        risk = 1.0 + 0.15 * model + 0.02 * age
+        _live(settings, part, risk, first_visit, worn, services, random)
     hours = np.arange(settings.days * 24)
     day = hours / 24.0
     readings = {}
@@ -102,6 +109,7 @@ def _live(
     settings: TelemetrySettings,
     part: str,
     risk: float,
+    first_visit: float,
     worn: list[_Wear],
     services: list[tuple[str, str, float]],
     random: Generator,
@@ -113,12 +121,17 @@ def _live(
         fails = begins + life
         visits = np.arange(begins + _SCHEDULE_DAYS, min(fails, settings.days), _SCHEDULE_DAYS)
         taken = visits[random.random(len(visits)) < _SCHEDULED_SHARE]
-        ends = float(taken[0]) if len(taken) else fails
+        ends = _visit(float(taken[0]) if len(taken) else fails, first_visit, settings.visit_days)
         onset = fails - float(random.uniform(*_WEAR_DAYS))
         worn.append(_Wear(part, onset, fails, ends))
         if ends < settings.days:
             services.append((part, "preventive" if len(taken) else "corrective", ends))
         begins = ends + 0.5
+
+
+def _visit(day: float, first: float, every: int) -> float:
+    """Return the day of the first visit not before a day; the day itself where nobody visits."""
+    return first + every * np.ceil((day - first) / every) if every else day
 
 
 def _share(wear: _Wear, day: np.ndarray) -> np.ndarray:
