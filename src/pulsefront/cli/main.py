@@ -54,6 +54,7 @@ def _register() -> None:
         files,
         firmware,
         fit,
+        imports,
         list_mode,
         mapping,
         outputs,
@@ -84,6 +85,7 @@ def _register() -> None:
     )
     for command in commands:
         app.command()(command)
+    app.command("import")(imports.import_network)
     app.command("help")(files.help_key)
     app.add_typer(qc.app, name="qc")
     outputs.guard_outputs(app)

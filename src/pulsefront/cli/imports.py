@@ -1,0 +1,168 @@
+"""The command that brings a network of another package in."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from pulsefront.fixed_point import FixedPointFormat
+    from pulsefront.imports.imported import Imported, OriginDifference
+
+__all__ = ["import_network"]
+
+
+def import_network(
+    file: Annotated[
+        Path, typer.Argument(help="An ONNX file: QONNX, QuantizeLinear, or not quantized.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model to write.")] = Path(
+        "model.json"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Events to calibrate and compare with, .npy, .npz or text, in the "
+            "order of axes of FILE; integers are taken as they are, such as ADC counts.",
+        ),
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            "--input-format", help="Of the inputs where FILE does not say it: ufixed<12,12>."
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", help="Tensor of FILE to end at, such as what enters a softmax."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model; from FILE.")] = None,
+    weight_bits: Annotated[
+        int, typer.Option("--weight-bits", help="Of weights that calibration quantizes.")
+    ] = 8,
+    activation_bits: Annotated[
+        int, typer.Option("--activation-bits", help="Of tensors that calibration quantizes.")
+    ] = 8,
+    output_bits: Annotated[
+        int, typer.Option("--output-bits", help="Of outputs that calibration quantizes.")
+    ] = 16,
+    rescale: Annotated[
+        bool,
+        typer.Option(
+            "--rescale", help="Replace scales that are no powers of two; says by how much."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Make a fixed-point model of a network that was trained elsewhere, and compare both.
+
+    A quantized network keeps its integers: how many differ, on extremes, random inputs and your
+    data, is counted. One that is not quantized is calibrated with --data. For example:
+
+    pulsefront import tagger.onnx --out tagger.json
+
+    pulsefront import float.onnx --data events.npy --out small.json
+
+    From Python also torch modules, scikit-learn and Keras or HGQ2 models: pulsefront.imports.
+    """
+    from pulsefront.firmware.vectors import golden_vectors
+    from pulsefront.imports.calibrate import Widths
+    from pulsefront.imports.onnx_model import from_onnx
+
+    events = None if data is None else _events(data)
+    widths = Widths(weights=weight_bits, activations=activation_bits, outputs=output_bits)
+    imported = from_onnx(
+        file,
+        data=events,
+        name=name,
+        outputs=tuple(output or ()),
+        input_format=None if input_format is None else _format(input_format),
+        widths=widths,
+        rescale=rescale,
+    )
+    integers = None if events is None else imported.integers(events)
+    sets = golden_vectors(imported.model, integers)
+    found = {one.name: imported.compare(one.inputs) for one in sets}
+    imported.model.save(out)
+    if as_json:
+        typer.echo(json.dumps(_content(out, imported, found), indent=2))
+    else:
+        _tell(out, imported, found)
+
+
+def _tell(out: Path, imported: Imported, found: dict[str, tuple[OriginDifference, ...]]) -> None:
+    model = imported.model
+    ports = [f"{one.name} {one.shape} {one.format}" for one in model.inputs]
+    results = [f"{name} {form}" for name, form in model.output_formats.items()]
+    layers = f"{len(model.layers)} layers, {model.cost().weight_bytes:,} bytes of weights"
+    typer.echo(f"{out}: {', '.join(ports)} -> {', '.join(results)}; {layers}")
+    for one in imported.turned:
+        typer.echo(f"input {one}: (channel, position) of the file is (position, channel) here")
+    for change in imported.changes:
+        typer.echo(f"changed: {change}")
+    if imported.calibrated:
+        typer.echo("formats were chosen here: integers differ from those of the network in floats")
+    for vector_set, differences in found.items():
+        for difference in differences:
+            typer.echo(f"{vector_set}: {difference}")
+    typer.echo(f"go on with: pulsefront export {out} --out firmware; pulsefront verify firmware")
+
+
+def _content(
+    out: Path, imported: Imported, found: dict[str, tuple[OriginDifference, ...]]
+) -> dict[str, Any]:
+    return {
+        "model": str(out),
+        "calibrated": imported.calibrated,
+        "changes": list(imported.changes),
+        "turned_inputs": sorted(imported.turned),
+        "compared": {name: [vars(one) for one in some] for name, some in found.items()},
+    }
+
+
+def _format(text: str) -> FixedPointFormat:
+    from pulsefront.errors import ConfigError
+    from pulsefront.fixed_point import FixedPointFormat
+
+    match = re.fullmatch(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*>", text.strip())
+    if match is None:
+        raise ConfigError(
+            "is no format",
+            field="--input-format",
+            value=text,
+            remedy="write ufixed<12,12> for 12-bit ADC counts, fixed<8,3> for 8 bits with a sign "
+            "and 3 integer bits, the sign among them",
+        )
+    return FixedPointFormat(int(match[2]), int(match[3]), signed=not match[1])
+
+
+def _events(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
+    """Read arrays of events: .npy, .npz with an array for each input, or a text table."""
+    import numpy as np
+
+    from pulsefront.errors import DataError
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            return arrays if len(arrays) != 1 else next(iter(arrays.values()))
+        if path.suffix == ".npy":
+            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+            return array
+        table = np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
+        whole = bool(np.all(table == np.rint(table)))
+        return table.astype(np.int64) if whole else table
+    except FileNotFoundError:
+        raise DataError("no such file", file=path) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read as numbers: {error}", file=path) from None

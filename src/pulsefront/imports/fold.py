@@ -1,0 +1,76 @@
+"""Batch normalizations and other diagonal matrices folded into the weights beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pulsefront.imports.graph import Matrix, Node, RealNetwork
+
+__all__ = ["folded"]
+
+
+def folded(graph: RealNetwork) -> RealNetwork:
+    """Return the graph with every diagonal matrix folded into the one before it, or after it.
+
+    Only where nothing reads what lies between; the result is the same but for rounding.
+    """
+    while True:
+        found = next(filter(None, (_merged(graph, one) for one in graph.nodes)), None)
+        if found is None:
+            return graph
+        first, second, new = found
+        names = {second.name: new.name}
+        # The one of the two that keeps its name keeps its row; the other goes.
+        kept = [new if one.name == new.name else one for one in graph.nodes]
+        kept = [one for one in kept if one is new or one not in (first, second)]
+        graph = replace(
+            graph,
+            nodes=tuple(_renamed(one, names) for one in kept),
+            outputs=tuple(names.get(one, one) for one in graph.outputs),
+        )
+
+
+def _renamed(node: Node, names: dict[str, str]) -> Node:
+    if not set(node.inputs) & set(names):
+        return node
+    return replace(node, inputs=tuple(names.get(one, one) for one in node.inputs))
+
+
+def _merged(graph: RealNetwork, first: Node) -> tuple[Node, Node, Matrix] | None:
+    """Return *first*, the matrix that alone reads it, and both as one; None if they do not fold."""
+    readers = graph.readers(first.name)
+    if not isinstance(first, Matrix) or len(readers) != 1 or first.name in graph.outputs:
+        return None
+    second = readers[0]
+    if not isinstance(second, Matrix):
+        return None
+    bias = np.zeros(first.n_out) if first.bias is None else first.bias
+    more = np.zeros(second.n_out) if second.bias is None else second.bias
+    factor = _diagonal(second)
+    if factor is not None:
+        new = replace(first, weights=first.weights * factor, bias=bias * factor + more)
+        return first, second, new
+    factor = _diagonal(first)
+    # Zeros that pad a convolution do not carry the first one's bias.
+    if factor is not None and not (any(second.padding) and np.any(bias)):
+        flat = second.weights.reshape(-1, *second.weights.shape[-2:]).sum(axis=0)
+        new = replace(
+            second, inputs=first.inputs, weights=second.weights * factor[:, None],
+            bias=bias @ flat + more,
+        )  # fmt: skip
+        return first, second, new
+    return None
+
+
+def _diagonal(node: Matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    """Return the factor of each channel of a matrix that mixes none; None if it does."""
+    matrix = node.weights
+    if matrix.ndim == 3:
+        if matrix.shape[0] != 1 or node.stride != 1 or any(node.padding):
+            return None
+        matrix = matrix[0]
+    if matrix.shape[0] != matrix.shape[1] or np.any(matrix - np.diag(np.diag(matrix))):
+        return None
+    return np.diag(matrix).copy()

@@ -1,0 +1,223 @@
+"""A network that came from elsewhere: the model, and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import PrecisionError, VerificationFailed
+from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel, Overflow, Rounding
+from pulsefront.fixed_point.specification import Arrays
+from pulsefront.imports.calibrate import Widths, calibrated, is_quantized
+from pulsefront.imports.graph import RealNetwork, Reals
+from pulsefront.imports.grids import real_assigned
+from pulsefront.imports.lower import lower
+
+__all__ = ["Imported", "Origin", "OriginDifference", "finished", "in_graph_axes"]
+
+Origin = Callable[[Mapping[str, Reals]], Sequence[Reals]]
+"""The network where it came from: real arrays by the graph's names of inputs, channels last, to the
+real arrays of its outputs in their order, channels last."""
+
+
+@dataclass(frozen=True)
+class OriginDifference:
+    """How an output's integers differ from those of the origin.
+
+    *largest_steps* is the largest difference in steps of the output; *first* the first integer that
+    differs: its event, what the origin says, what the model says. *relative_rms* is the root mean
+    square of the difference beside that of the origin.
+    """
+
+    output: str
+    events: int
+    integers: int
+    different: int
+    largest_steps: float
+    relative_rms: float
+    first: tuple[int, int, int] | None
+
+    def __str__(self) -> str:
+        counted = f"{self.output}: {self.integers:,} integers of {self.events:,} events"
+        if not self.different:
+            return f"{counted}, none differs"
+        return (
+            f"{counted}, {self.different:,} differ, by up to {self.largest_steps:g} steps and "
+            f"{100 * self.relative_rms:.2g} % (root mean square)"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A fixed-point model made from a network of another package.
+
+    Attributes
+    ----------
+    model
+        What `pulsefront.firmware.export_model` and all commands take.
+    origin
+        The network as it was, in its own package's arithmetic.
+    calibrated
+        Whether its formats were chosen here: its integers are then not those of the origin.
+    changes
+        What had to be changed, in sentences; empty where nothing was.
+    turned
+        Inputs whose axes were exchanged: (channel, position) of the origin is (position, channel).
+    """
+
+    model: FixedPointModel
+    origin: Origin
+    calibrated: bool
+    changes: tuple[str, ...] = ()
+    turned: frozenset[str] = frozenset()
+
+    def integers(
+        self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[np.int64]]:
+        """Return real *data* in the origin's order of axes as the model's input integers.
+
+        Rounded to the nearest step and limited to the input's format.
+        """
+        arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
+        found = {}
+        for one in self.model.inputs:
+            to = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
+            reals = real_assigned(np.asarray(arrays[one.name], np.float64), to)
+            found[one.name] = np.ldexp(reals, one.format.fraction).astype(np.int64)
+        return found
+
+    def compare(self, integers: Arrays) -> tuple[OriginDifference, ...]:
+        """Run model and origin on raw integers of the inputs and count the integers that differ.
+
+        An origin that computes in float32 is off by itself where a sum needs more than 24 bits.
+        """
+        arrays = self.model.input_arrays(integers)
+        forms = {one.name: one.format for one in self.model.inputs}
+        wanted = self.origin({name: forms[name].values(one) for name, one in arrays.items()})
+        found = self.model.emulator.run(arrays)
+        return tuple(
+            _difference(name, found[name], expected, self.model.output_formats[name])
+            for name, expected in zip(self.model.outputs, wanted, strict=True)
+        )
+
+    def check(self, integers: Arrays) -> tuple[OriginDifference, ...]:
+        """Compare, and raise where an integer differs.
+
+        Raises
+        ------
+        VerificationFailed
+            Names the output, the event and both integers.
+        """
+        found = self.compare(integers)
+        for one in found:
+            if one.first is not None:
+                event, expected, got = one.first
+                raise VerificationFailed(
+                    "the imported model",
+                    vector=event,
+                    output=one.output,
+                    expected=expected,
+                    got=got,
+                    mismatches=one.different,
+                    compared=one.integers,
+                )
+        return found
+
+
+def _difference(
+    name: str, found: npt.NDArray[np.int64], expected: Reals, form: FixedPointFormat
+) -> OriginDifference:
+    steps = np.ldexp(np.asarray(expected, np.float64).reshape(found.shape), form.fraction)
+    wanted = np.rint(steps)
+    off = np.abs(found - wanted)
+    wrong = np.argwhere(off != 0)
+    index = tuple(wrong[0]) if len(wrong) else ()
+    size = float(np.sqrt(np.mean(steps**2))) if steps.size else 0.0
+    return OriginDifference(
+        name,
+        events=len(found),
+        integers=int(found.size),
+        different=len(wrong),
+        largest_steps=float(off.max(initial=0.0)),
+        relative_rms=float(np.sqrt(np.mean((found - steps) ** 2))) / size if size else 0.0,
+        first=(int(index[0]), int(wanted[index]), int(found[index])) if index else None,
+    )
+
+
+def in_graph_axes(
+    data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
+    names: Sequence[str],
+    turned: frozenset[str],
+) -> dict[str, npt.NDArray[Any]]:
+    """Return arrays in the origin's order of axes by the names of inputs, channels last.
+
+    Raises
+    ------
+    PrecisionError
+        There are several inputs and *data* is no mapping of their names.
+    """
+    if not isinstance(data, Mapping):
+        if len(names) != 1:
+            raise PrecisionError(
+                f"the network has {len(names)} inputs",
+                remedy=f"give a mapping with the keys {', '.join(names)}",
+            )
+        data = {names[0]: data}
+    absent = [name for name in names if name not in data]
+    if absent:
+        raise PrecisionError("the data lack an input", field=absent[0], value=tuple(data))
+    arrays = {name: np.asarray(data[name]) for name in names}
+    return {
+        name: one.swapaxes(1, 2) if name in turned and one.ndim == 3 else one
+        for name, one in arrays.items()
+    }
+
+
+def finished(
+    graph: RealNetwork,
+    origin: Origin,
+    *,
+    data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
+    input_format: FixedPointFormat | None = None,
+    widths: Widths | None = None,
+    turned: frozenset[str] = frozenset(),
+) -> Imported:
+    """Return a real graph as a fixed-point model, calibrated with *data* where it has no formats.
+
+    Raises
+    ------
+    PrecisionError
+        It has none and there are no data, or see `lower.lower`.
+    """
+    if input_format is not None:
+        inputs = tuple(replace(one, format=one.format or input_format) for one in graph.inputs)
+        graph = replace(graph, inputs=inputs)
+    whole = is_quantized(graph)
+    if not whole and data is None:
+        raise PrecisionError(
+            "the network is not quantized: its weights or tensors have no formats",
+            remedy="give data to calibrate with, or quantize it where it was trained",
+        )
+    if data is not None:
+        arrays = in_graph_axes(data, [one.name for one in graph.inputs], turned)
+        _refuse_shapes(graph, arrays)
+        graph = calibrated(graph, arrays, widths or Widths())
+    model, changes = lower(graph)
+    # Of a network that is calibrated, biases have no integers of their own to keep.
+    told = (*graph.changes, *changes) if whole else graph.changes
+    return Imported(model, origin, not whole, told, turned)
+
+
+def _refuse_shapes(graph: RealNetwork, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    for one in graph.inputs:
+        found = arrays[one.name].shape
+        if found[1:] != one.shape or not found[0]:
+            raise PrecisionError(
+                f"the data need the shape (event, {', '.join(map(str, one.shape))}), channels last",
+                field=one.origin,
+                value=found,
+            )

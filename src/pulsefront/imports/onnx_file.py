@@ -1,0 +1,251 @@
+"""ONNX files read as real graphs: plain ones, QONNX, and those with QuantizeLinear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pulsefront.errors import DataError, UnsupportedLayer
+from pulsefront.extras import require
+from pulsefront.fixed_point import format_of_scale
+from pulsefront.fixed_point.layers.unsupported import refuse
+from pulsefront.imports.graph import Node, RealInput, RealNetwork, Reals
+from pulsefront.imports.names import identifier
+
+__all__ = ["FileTensor", "OnnxReader", "load_onnx", "read_onnx"]
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor:
+    """A tensor of the file as the graph has it.
+
+    Attributes
+    ----------
+    name, shape
+        In the graph: channels last, without the event axis.
+    channels_first
+        Whether the file has (channel, position).
+    order
+        Of a flattened tensor: element i of the file is element ``order[i]`` of the graph; None
+        where they are the same.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    channels_first: bool = False
+    order: np.ndarray[Any, np.dtype[np.int64]] | None = None
+
+    def like(self, name: str, **changed: Any) -> FileTensor:
+        """Return another tensor of the same order of axes and elements."""
+        return FileTensor(**{**vars(self), "name": name, **changed})
+
+
+def load_onnx(source: str | Path | Any) -> Any:
+    """Return the ``ModelProto`` of a file, or *source* itself if it is one.
+
+    Raises
+    ------
+    DataError
+        The file is missing or no ONNX.
+    """
+    require("firmware", needed_for="reading ONNX")
+    import onnx
+
+    if not isinstance(source, (str, Path)):
+        return source
+    path = Path(source)
+    try:
+        model = onnx.load(str(path))
+    except FileNotFoundError:
+        raise DataError("no such file", file=path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", file=path) from None
+    except Exception as error:
+        # protobuf has no types of its own here: what it cannot parse is its DecodeError.
+        if type(error).__name__ != "DecodeError":
+            raise
+        raise DataError("is no ONNX file", file=path) from None
+    if not model.graph.node:
+        raise DataError("holds no network", file=path)
+    return model
+
+
+class OnnxReader:
+    """The walk through an ONNX graph, node by node.
+
+    Attributes
+    ----------
+    constants
+        Arrays of the file that are known before it runs, by name.
+    tensors
+        The others, as the graph has them.
+    nodes
+        Of the graph, so far.
+    changes
+        What had to be changed, in sentences.
+    rescale
+        Whether scales that are no powers of two are replaced.
+    """
+
+    def __init__(self, model: Any, *, rescale: bool) -> None:
+        from onnx import numpy_helper
+
+        self.model = model
+        self.graph = model.graph
+        self.rescale = rescale
+        self.constants: dict[str, np.ndarray[Any, Any]] = {
+            one.name: numpy_helper.to_array(one) for one in self.graph.initializer
+        }
+        self.tensors: dict[str, FileTensor] = {}
+        self.nodes: list[Node] = []
+        self.changes: list[str] = []
+        self.taken: set[str] = set()
+        self.inputs: list[RealInput] = []
+
+    def read(self, name: str, outputs: Sequence[str]) -> RealNetwork:
+        """Return the graph up to *outputs*, names of tensors; those of the file if there are none.
+
+        Raises
+        ------
+        UnsupportedLayer
+            A node has no counterpart.
+        """
+        from pulsefront.imports.onnx_nodes import HANDLERS
+
+        for one in self.graph.input:
+            if one.name not in self.constants:
+                self._input(one)
+        wanted = list(outputs) or [one.name for one in self.graph.output]
+        for node in self._needed(wanted):
+            if all(not one or one in self.constants for one in node.input):
+                self._fold(node)
+                continue
+            handler = HANDLERS.get(node.op_type)
+            if handler is None:
+                raise self._refused(node, wanted)
+            handler(self, node)
+        for one in wanted:
+            if one not in self.tensors:
+                raise DataError(
+                    "is no tensor of the network",
+                    field="output",
+                    value=one,
+                    remedy=f"one of {', '.join(list(self.tensors)[-8:])}",
+                )
+        used = {name for node in self.nodes for name in node.inputs}
+        inputs = tuple(one for one in self.inputs if one.name in used)
+        names = tuple(self.tensors[one].name for one in wanted)
+        return RealNetwork(name, inputs, tuple(self.nodes), names, tuple(self.changes))
+
+    def _fold(self, node: Any) -> None:
+        """Compute what is constant; weights that are quantized here keep to their grid."""
+        from pulsefront.imports.onnx_origin import constants_of
+
+        found = constants_of(self.model, node, self.constants)
+        self.constants |= dict(zip(node.output, found, strict=False))
+        if node.op_type in ("Quant", "IntQuant", "DequantizeLinear"):
+            self._quantized_constant(node)
+
+    def _quantized_constant(self, node: Any) -> None:
+        """Refuse a scale that is no power of two, or take the nearest that covers the range."""
+        label = node.name or node.output[0]
+        scale = self.constants[node.input[1]].astype(np.float64)
+        mantissa, _ = np.frexp(scale)
+        if np.all(mantissa == 0.5):
+            return
+        if self.constants[node.input[0]].dtype == np.int32:
+            # A bias has the scale of its products, which follows when those of the factors do.
+            return
+        if not self.rescale:
+            wrong = float(scale[mantissa != 0.5].flat[0])
+            format_of_scale(8, wrong, field=label)
+        values = np.asarray(self.constants[node.output[0]], np.float64)
+        axis = tuple(range(1, values.ndim)) if scale.size > 1 else None
+        largest = np.abs(values).max(axis=axis, keepdims=True)
+        bits = 8 if len(node.input) < 4 else int(self.constants[node.input[3]])
+        step = 2.0 ** np.ceil(np.log2(np.maximum(largest, 1e-30) / (2 ** (bits - 1) - 1)))
+        self.constants[node.output[0]] = np.rint(values / step) * step
+        self.changes.append(f"{label}: the scale {scale.flat[0]:.4g} became {step.flat[0]:.4g}")
+
+    def _needed(self, wanted: Sequence[str]) -> list[Any]:
+        """Return the nodes that lead to the wanted tensors, in the order of the file."""
+        needed, found = set(wanted), []
+        for node in reversed(self.graph.node):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                found.append(node)
+        return found[::-1]
+
+    def _refused(self, node: Any, wanted: Sequence[str]) -> UnsupportedLayer:
+        error = refuse(node.name or node.output[0], node.op_type)
+        if set(node.output) & set(wanted):
+            error.remedy = f"{error.remedy}; or end before it: the output {node.input[0]}"
+        return error
+
+    def _input(self, one: Any) -> None:
+        dims = one.type.tensor_type.shape.dim
+        shape = tuple(int(dim.dim_value) for dim in dims[1:])
+        if len(shape) not in (1, 2) or min(shape) < 1:
+            told = [dim.dim_value or dim.dim_param or "?" for dim in dims]
+            raise UnsupportedLayer(
+                one.name,
+                problem=f"an input of the shape {tuple(told)} has no counterpart",
+                remedy="inputs are (event, channel) or (event, channel, position), all but the "
+                "number of events fixed: export the network with such an example",
+            )
+        first = len(shape) == 2 and self._convolves()
+        name = identifier(one.name, self.taken, "input")
+        mine = shape[::-1] if first else shape
+        self.tensors[one.name] = FileTensor(name, mine, channels_first=first)
+        self.inputs.append(RealInput(name, mine, one.name))
+
+    def _convolves(self) -> bool:
+        """Whether positions are the last axis, as ONNX has it for its convolutions and pools."""
+        return any("Conv" in one.op_type or "Pool" in one.op_type for one in self.graph.node)
+
+    def new_name(self, node: Any, suffix: str = "") -> str:
+        """Return a name for what *node* gives."""
+        text = (node.name or node.output[0]) + suffix
+        return identifier(text, self.taken, node.op_type.lower())
+
+    def readers(self, tensor: str) -> int:
+        """Return how many nodes read a tensor of the file."""
+        outputs: int = sum(one.name == tensor for one in self.graph.output)
+        nodes: int = sum(list(one.input).count(tensor) for one in self.graph.node)
+        return outputs + nodes
+
+    def keep(self, node: Any, made: Node, source: FileTensor, **changed: Any) -> None:
+        """Add a node of the graph as what *node* gives."""
+        self.nodes.append(made)
+        self.tensors[node.output[0]] = source.like(made.name, **changed)
+
+    def constant(self, node: Any, index: int, what: str) -> Reals | None:
+        """Return a constant input of *node*; None where it has none.
+
+        Raises
+        ------
+        UnsupportedLayer
+            It is computed from the network's inputs.
+        """
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        name = node.input[index]
+        if name not in self.constants:
+            raise UnsupportedLayer(
+                node.name or node.output[0],
+                problem=f"its {what} is not constant",
+                remedy="export the network with constant parameters",
+            )
+        return np.asarray(self.constants[name], np.float64)
+
+
+def read_onnx(
+    model: Any, name: str, *, outputs: Sequence[str] = (), rescale: bool = False
+) -> tuple[RealNetwork, OnnxReader]:
+    """Return the graph of an ONNX model, and the reader, which knows the order of its axes."""
+    reader = OnnxReader(model, rescale=rescale)
+    return reader.read(name, outputs), reader

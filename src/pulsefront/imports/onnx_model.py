@@ -1,0 +1,80 @@
+"""The door for ONNX: a file or model of any of its forms to a fixed-point model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.imports.calibrate import Widths
+from pulsefront.imports.imported import Imported, finished
+from pulsefront.imports.names import model_name
+from pulsefront.imports.onnx_file import load_onnx, read_onnx
+from pulsefront.imports.onnx_origin import Run, origin_of
+
+__all__ = ["from_onnx"]
+
+
+def from_onnx(
+    source: str | Path | Any,
+    *,
+    data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None = None,
+    name: str | None = None,
+    outputs: Sequence[str] = (),
+    input_format: FixedPointFormat | None = None,
+    widths: Widths | None = None,
+    rescale: bool = False,
+    run: Run | None = None,
+) -> Imported:
+    """Return an ONNX network as a fixed-point model, and what it is compared with.
+
+    Parameters
+    ----------
+    source
+        A file, or a ``ModelProto``: with QONNX's quantizers (as Brevitas and QONNX write them),
+        with ``QuantizeLinear`` and ``DequantizeLinear``, or without any.
+    data
+        Input events in the file's own order of axes, by the model's name of the input where there
+        are several. Needed where the network, or its input, has no format: it is then calibrated.
+        Integers are taken as they are, such as ADC counts.
+    name
+        Of the model; from the file.
+    outputs
+        Tensors of the file at which to end, such as what goes into a softmax.
+    input_format
+        Of the inputs, where the network does not say it.
+    widths
+        Bits that calibration chooses formats of.
+    rescale
+        Replace scales that are no powers of two by those that cover the same range; the changes
+        say by how much.
+    run
+        What computes the network as it was, in place of ONNX Runtime: from arrays by the file's
+        names of inputs, in its order of axes, to those of its outputs.
+
+    Raises
+    ------
+    UnsupportedLayer
+        A node has no bit-exact counterpart; it is named, with what to use instead.
+    PrecisionError
+        A scale is no power of two, weights lie on no grid and there is no data, or are not finite.
+    DataError
+        The file is missing or no ONNX, or *outputs* names no tensor.
+    """
+    model = load_onnx(source)
+    stem = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name
+    named = name or model_name(stem)
+    graph, reader = read_onnx(model, named, outputs=outputs, rescale=rescale)
+    seen = reader.tensors
+    turned = frozenset(one.name for one in graph.inputs if seen[one.origin].channels_first)
+    return finished(
+        graph,
+        origin_of(model, graph, reader, outputs, run),
+        data=data,
+        input_format=input_format,
+        widths=widths,
+        turned=turned,
+    )

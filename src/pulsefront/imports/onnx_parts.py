@@ -1,0 +1,48 @@
+"""What the readers of ONNX operators share: attributes, labels, refusals, constants by channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pulsefront.errors import UnsupportedLayer
+from pulsefront.imports.graph import Reals
+from pulsefront.imports.onnx_file import FileTensor
+
+__all__ = ["attributes", "by_channel", "label", "refused"]
+
+
+def attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes of a node by name."""
+    from onnx import helper
+
+    return {one.name: helper.get_attribute_value(one) for one in node.attribute}
+
+
+def label(node: Any) -> str:
+    """Return what a node is called in messages."""
+    return str(node.name or node.output[0])
+
+
+def refused(node: Any, problem: str, remedy: str) -> UnsupportedLayer:
+    """Return the error for a node that has no counterpart."""
+    return UnsupportedLayer(label(node), problem=problem, remedy=remedy)
+
+
+def by_channel(node: Any, source: FileTensor, constant: Reals) -> Reals:
+    """Return a constant as one number for each channel, in the graph's order of elements."""
+    channels = source.shape[-1]
+    axis = -2 if len(source.shape) == 2 and source.channels_first else -1
+    padded = constant.reshape((1,) * max(len(source.shape) + 1 - constant.ndim, 0) + constant.shape)
+    if constant.size not in (1, channels) or padded.shape[axis] not in (1, channels) or (
+        constant.size > 1 and padded.shape[axis] != channels
+    ):  # fmt: skip
+        raise refused(node, f"a constant of the shape {constant.shape} has no counterpart",
+                      "use one number, or one for each channel")  # fmt: skip
+    found = np.broadcast_to(constant.reshape(-1), (channels,)).copy()
+    if source.order is not None:
+        placed = np.empty_like(found)
+        placed[source.order] = found
+        found = placed
+    return np.asarray(found)

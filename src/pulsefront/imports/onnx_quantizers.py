@@ -1,0 +1,101 @@
+"""Quantizers of ONNX files as casts: QONNX's, and the standard's QuantizeLinear.
+
+``Quant``, ``IntQuant`` and ``BipolarQuant`` are QONNX's, whose meaning is that of its own
+implementation: divide by the scale, add the zero point, limit to the bits, round, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pulsefront.fixed_point import Rounding
+from pulsefront.imports.graph import Cast, Limit, Reals
+from pulsefront.imports.grids import QuantizerGrid
+from pulsefront.imports.onnx_file import OnnxReader
+from pulsefront.imports.onnx_parts import attributes, by_channel, label, refused
+
+__all__ = ["ROUNDINGS", "bipolar", "quant", "quantize_linear"]
+
+ROUNDINGS: Mapping[str, Rounding] = {
+    "ROUND": Rounding.RND_CONV,
+    "HALF_EVEN": Rounding.RND_CONV,
+    "FLOOR": Rounding.TRN,
+    "DOWN": Rounding.TRN_ZERO,
+    "ROUND_TO_ZERO": Rounding.TRN_ZERO,
+    "HALF_UP": Rounding.RND_INF,
+    "HALF_DOWN": Rounding.RND_ZERO,
+}
+"""QONNX's names; its half-up is away from zero, as its implementation has it."""
+
+
+def quant(reader: OnnxReader, node: Any) -> None:
+    """Cast a tensor by QONNX's quantizer."""
+    given = attributes(node)
+    scale = reader.constant(node, 1, "scale")
+    zero = reader.constant(node, 2, "zero point")
+    bits = reader.constant(node, 3, "number of bits")
+    assert scale is not None
+    assert zero is not None
+    assert bits is not None
+    mode = given.get("rounding_mode", b"ROUND").decode().upper()
+    if mode not in ROUNDINGS or bits.size != 1 or zero.size != 1:
+        raise refused(node, f"rounding {mode} or several zero points or widths have no counterpart",
+                      f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
+    if float(bits) == 1 and given.get("signed", 1):
+        bipolar(reader, node)
+    width = int(bits)
+    signed, narrow = bool(given.get("signed", 1)), bool(given.get("narrow", 0))
+    low = -(2 ** (width - 1)) + narrow if signed else 0
+    high = 2 ** (width - 1) - 1 if signed else 2**width - 1 - narrow
+    offset = int(zero)
+    _cast(reader, node, scale, (low - offset, high - offset), ROUNDINGS[mode], odd=bool(offset % 2))
+
+
+def bipolar(reader: OnnxReader, node: Any) -> None:  # noqa: ARG001
+    """Refuse a quantizer of two values."""
+    raise refused(node, "a tensor of two values, -1 and 1, has no counterpart",
+                  "quantize activations to two bits or more")  # fmt: skip
+
+
+def quantize_linear(reader: OnnxReader, node: Any) -> None:
+    """Cast a tensor to the integers of ``QuantizeLinear``; what dequantizes them is nothing."""
+    scale = reader.constant(node, 1, "scale")
+    assert scale is not None
+    zero = reader.constants.get(node.input[2]) if len(node.input) > 2 else np.zeros(1, np.uint8)
+    if zero is None or zero.size != 1:
+        raise refused(node, "several zero points have no counterpart", "use one")
+    info = np.iinfo(zero.dtype)
+    offset = int(zero.reshape(-1)[0])
+    ends = int(info.min) - offset, int(info.max) - offset
+    _cast(reader, node, scale, ends, Rounding.RND_CONV, odd=bool(offset % 2))
+
+
+def _cast(
+    reader: OnnxReader,
+    node: Any,
+    scale: Reals,
+    ends: tuple[int, int],
+    rounding: Rounding,
+    *,
+    odd: bool,
+) -> None:
+    source = reader.tensors[node.input[0]]
+    scales = by_channel(node, source, scale) if scale.size > 1 else scale.reshape(-1)[:1]
+    grid = QuantizerGrid(scales, *ends, rounding)
+    mantissa, _ = np.frexp(scales)
+    if reader.rescale and np.any(mantissa != 0.5):
+        grid = grid.covered()
+        reader.changes.append(
+            f"{label(node)}: the scale {scales[0]:.4g} became {float(np.max(grid.scale)):.4g}"
+        )
+    elif odd and rounding is Rounding.RND_CONV:
+        reader.changes.append(f"{label(node)}: an odd zero point sends ties the other way")
+    to, limits = grid.assignment(label(node))
+    made = Cast(reader.new_name(node), (source.name,), label(node), to)
+    reader.keep(node, made, source)
+    if limits is not None:
+        name = reader.new_name(node, "_limits")
+        reader.keep(node, Limit(name, (made.name,), label(node), *limits), source)

@@ -1,0 +1,117 @@
+"""The door for scikit-learn: multilayer perceptrons and linear models, behind scalers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import PrecisionError, UnsupportedLayer
+from pulsefront.fixed_point.layers.unsupported import refuse
+from pulsefront.imports.calibrate import Widths
+from pulsefront.imports.evaluate import evaluate
+from pulsefront.imports.graph import Limit, Matrix, Node, RealInput, RealNetwork, Reals
+from pulsefront.imports.imported import Imported, finished
+from pulsefront.imports.names import model_name
+
+__all__ = ["from_sklearn"]
+
+
+def from_sklearn(
+    estimator: Any,
+    data: npt.NDArray[Any],
+    *,
+    name: str | None = None,
+    widths: Widths | None = None,
+) -> Imported:
+    """Return a fitted estimator of scikit-learn as a fixed-point model, calibrated with *data*.
+
+    ``MLPRegressor`` and ``MLPClassifier`` with ReLU or no activation, linear models with ``coef_``,
+    and pipelines of these behind ``StandardScaler``, ``MinMaxScaler`` or ``MaxAbsScaler``, which
+    are folded into the weights. A classifier ends at the numbers of which the largest, or the sign
+    of a single one, tells the class: what enters its softmax or logistic function.
+
+    Parameters
+    ----------
+    data
+        Events (event, feature) as the estimator takes them; integers are taken as they are, such
+        as ADC counts.
+    name
+        Of the model; from the estimator's class.
+
+    Raises
+    ------
+    UnsupportedLayer
+        The estimator, or its activation, has no bit-exact counterpart.
+    PrecisionError
+        It is not fitted, or a weight is not finite.
+    """
+    steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
+    nodes: list[Node] = []
+    for index, step in enumerate(steps):
+        made = _scaler(step) if index < len(steps) - 1 else _network(step)
+        for weights, bias, rectified in made:
+            source = nodes[-1].name if nodes else "features_1"
+            label = f"{type(step).__name__} {len(nodes) + 1}"
+            dense = Matrix(f"dense_{len(nodes) + 1}", (source,), label, weights, bias)
+            nodes.append(dense)
+            if rectified:
+                nodes.append(Limit(f"relu_{len(nodes)}", (dense.name,), label, 0.0, np.inf))
+    first = nodes[0]
+    assert isinstance(first, Matrix)
+    features = RealInput("features_1", (first.weights.shape[0],), "features")
+    graph = RealNetwork(
+        name or model_name(type(steps[-1]).__name__), (features,), tuple(nodes), (nodes[-1].name,)
+    )
+
+    def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
+        return [evaluate(graph, arrays)[nodes[-1].name]]
+
+    return finished(graph, origin, data=np.asarray(data), widths=widths)
+
+
+SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+
+Step = tuple[Reals, Reals, bool]
+"""Weights, bias, and whether a ReLU follows."""
+
+
+def _scaler(step: Any) -> list[Step]:
+    kind = type(step).__name__
+    if not hasattr(step, "scale_") or kind not in SCALERS:
+        raise UnsupportedLayer(
+            kind,
+            problem="this step of the pipeline has no counterpart, or is not fitted",
+            remedy=f"use {', '.join(SCALERS)}, and fit the pipeline",
+        )
+    if kind == "MinMaxScaler":
+        return [(np.diag(step.scale_), np.asarray(step.min_), False)]
+    count = int(step.n_features_in_)
+    factor = np.ones(count) if step.scale_ is None else 1 / np.asarray(step.scale_)
+    mean = getattr(step, "mean_", None)
+    shift = np.zeros(count) if mean is None else -np.asarray(mean) * factor
+    return [(np.diag(factor), shift, False)]
+
+
+def _network(step: Any) -> list[Step]:
+    kind = type(step).__name__
+    if hasattr(step, "coefs_"):
+        if step.activation not in ("relu", "identity"):
+            raise refuse(kind, step.activation)
+        last = len(step.coefs_) - 1
+        return [
+            (np.asarray(weights), np.asarray(bias), index < last and step.activation == "relu")
+            for index, (weights, bias) in enumerate(zip(step.coefs_, step.intercepts_, strict=True))
+        ]
+    if hasattr(step, "coef_"):
+        weights = np.atleast_2d(np.asarray(step.coef_)).T
+        return [(weights, np.broadcast_to(step.intercept_, (weights.shape[1],)), False)]
+    if kind.startswith("MLP") or hasattr(step, "fit_intercept"):
+        raise PrecisionError("the estimator is not fitted", field=kind, remedy="call fit first")
+    raise UnsupportedLayer(
+        kind,
+        problem="this estimator has no bit-exact counterpart",
+        remedy="use MLPRegressor, MLPClassifier or a linear model",
+    )

@@ -1,0 +1,120 @@
+"""Keras 3 and HGQ2: every integer of a quantized model is kept, one in floats is calibrated."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+keras = pytest.importorskip("keras")
+
+from pulsefront.errors import DataError, UnsupportedLayer  # noqa: E402
+from pulsefront.imports import Widths, from_keras  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2 about their own code
+RNG = np.random.default_rng(0)
+
+
+def learned(build, shape, seed: int, overflow: str):
+    """Return an HGQ2 model after three epochs, so that its bits differ, and what it saw."""
+    hgq = pytest.importorskip("hgq")
+    from hgq.config import LayerConfigScope, QuantizerConfigScope
+    from hgq.utils import trace_minmax
+
+    assert hgq
+    keras.utils.set_random_seed(seed)
+    x = RNG.normal(0, 1, (800, *shape)).astype(np.float32)
+    with (
+        QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
+        QuantizerConfigScope(
+            place="datalane", default_q_type="kif", overflow_mode=overflow, i0=3, f0=3,
+            heterogeneous_axis=(-1,), homogeneous_axis=None,
+        ),
+        LayerConfigScope(enable_ebops=True, beta0=1e-4),
+    ):  # fmt: skip
+        model = build()
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-2))
+    target = x.reshape(len(x), -1)[:, :2] * x.reshape(len(x), -1)[:, 2:4]
+    model.fit(x, target, epochs=3, batch_size=100, verbose=0)
+    trace_minmax(model, x, verbose=0)
+    return model, x
+
+
+def dense():
+    from hgq.layers import QDense
+
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            QDense(8, activation="relu"),
+            QDense(6, activation="relu"),
+            QDense(2, enable_oq=True),
+        ]
+    )
+
+
+def convolution():
+    from hgq.layers import QAdd, QConv1D, QDense
+
+    source = keras.Input((10, 3))
+    x = QConv1D(4, 3, padding="same", activation="relu")(source)
+    y = QConv1D(4, 3, padding="causal", strides=1, dilation_rate=2)(x)
+    x = keras.layers.MaxPooling1D(2)(QAdd()([x, y]))
+    x = QDense(2)(keras.layers.Flatten()(QConv1D(3, 2, strides=2)(x)))
+    return keras.Model(source, x)
+
+
+@pytest.mark.parametrize("overflow", ["WRAP", "SAT"])
+@pytest.mark.parametrize("build", [dense, convolution])
+def test_an_hgq2_model_keeps_every_integer(build, overflow: str) -> None:
+    shape = (12,) if build is dense else (10, 3)
+    model, seen = learned(build, shape, seed=3, overflow=overflow)
+    imported = from_keras(model)
+    assert not imported.calibrated
+    (difference,) = imported.check(imported.integers(seen))
+    assert difference.integers == 2 * len(seen)
+    drawn = {
+        one.name: RNG.integers(one.format.minimum, one.format.maximum + 1, (500, *one.shape))
+        for one in imported.model.inputs
+    }
+    imported.check(drawn)
+
+
+def test_a_model_in_floats_is_calibrated() -> None:
+    keras.utils.set_random_seed(1)
+    source = keras.Input((16, 2))
+    x = keras.layers.Conv1D(4, 3, strides=2, padding="same")(source)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Concatenate()([x, keras.layers.Conv1D(2, 1)(x)])
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    x = keras.layers.Dense(3, activation="softmax")(keras.layers.Dropout(0.1)(x))
+    model = keras.Model(source, x)
+    data = RNG.normal(0, 1, (1000, 16, 2)).astype(np.float32)
+    with pytest.raises(UnsupportedLayer, match="logits=True"):
+        from_keras(model, data=data)
+    imported = from_keras(model, data=data, logits=True, widths=Widths(12, 12))
+    (difference,) = imported.compare(imported.integers(data))
+    assert difference.relative_rms < 0.01
+    name = imported.model.inputs[0].name
+    found = imported.origin({name: data})[0]
+    expected = keras.ops.convert_to_numpy(model(data))
+    exponents = np.exp(found)
+    assert np.allclose(exponents / exponents.sum(axis=1, keepdims=True), expected, atol=1e-5)
+
+
+def test_what_has_no_counterpart_is_named() -> None:
+    with pytest.raises(DataError, match="no functional or sequential"):
+        from_keras("model")
+    source = keras.Input((4,))
+    lstm = keras.Model(source, keras.layers.Dense(2, activation="tanh", name="last")(source))
+    with pytest.raises(UnsupportedLayer, match=r"last.*tanh"):
+        from_keras(lstm, data=RNG.normal(0, 1, (10, 4)))
+    image = keras.Input((8, 8, 1))
+    with pytest.raises(UnsupportedLayer, match="an input of the shape"):
+        from_keras(keras.Model(image, keras.layers.Flatten()(image)))
+    unknown = keras.Model(source, keras.layers.Softmax(name="odds")(source))
+    with pytest.raises(UnsupportedLayer, match="odds"):
+        from_keras(unknown)

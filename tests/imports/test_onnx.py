@@ -1,0 +1,173 @@
+"""ONNX networks keep their integers: QONNX, QuantizeLinear, and calibrated ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from pulsefront.errors import DataError, PrecisionError, UnsupportedLayer, VerificationFailed
+from pulsefront.fixed_point import AveragePool, Conv1d, Dense, FixedPointFormat, MaxPool, Relu
+from pulsefront.imports import Widths, from_onnx
+from toys_onnx import Builder, in_floats, quantize_linear, quantized_convolution, quantized_mlp
+
+EVENTS = 3000
+
+
+def drawn(imported, seed: int = 7, events: int = EVENTS):
+    """Return random integers of every input; the first events hold both ends."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for one in imported.model.inputs:
+        form = one.format
+        array = rng.integers(form.minimum, form.maximum, (events, *one.shape), endpoint=True)
+        array[0], array[1] = form.minimum, form.maximum
+        ends = rng.choice([form.minimum, form.maximum], (events // 4, *one.shape))
+        array[2 : 2 + len(ends)] = ends
+        found[one.name] = array
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("mode", ["ROUND", "FLOOR", "ROUND_TO_ZERO", "HALF_UP", "HALF_DOWN"])
+def test_a_qonnx_network_keeps_every_integer(seed: int, mode: str) -> None:
+    imported = from_onnx(quantized_mlp(seed, mode=mode))
+    (difference,) = imported.check(drawn(imported))
+    assert difference.integers == 3 * EVENTS
+    assert not imported.calibrated
+    assert [type(one) for one in imported.model.layers] == [Dense, Relu, Dense]
+    assert len(imported.changes) == 2
+    assert all("which changes no integer" in one for one in imported.changes)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_convolutions_keep_every_integer_in_the_order_of_the_file(seed: int) -> None:
+    imported = from_onnx(quantized_convolution(seed))
+    (difference,) = imported.check(drawn(imported))
+    assert difference.integers == 2 * EVENTS
+    kinds = [type(one) for one in imported.model.layers]
+    assert kinds.count(Conv1d) == 3
+    assert {MaxPool, AveragePool} <= set(kinds)
+    assert imported.model.inputs[0].shape == (16, 3)
+    assert imported.turned == {imported.model.inputs[0].name}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_quantize_linear_keeps_every_integer(seed: int) -> None:
+    imported = from_onnx(quantize_linear(seed))
+    imported.check(drawn(imported))
+    assert imported.changes == ()
+    assert imported.model.inputs[0].format == FixedPointFormat(8, 3)
+
+
+def test_a_zero_point_becomes_limits() -> None:
+    imported = from_onnx(quantize_linear(zero=4))
+    imported.check(drawn(imported))
+    form = imported.model.inputs[0].format
+    assert (form.minimum, form.maximum) == (-256, 255)
+
+
+def test_real_data_become_the_integers_that_the_origin_rounds_to() -> None:
+    imported = from_onnx(quantized_mlp(3))
+    data = np.random.default_rng(1).normal(0, 3, (500, 10))
+    integers = imported.integers(data)
+    name = imported.model.inputs[0].name
+    assert np.array_equal(integers[name], np.clip(np.rint(data * 16), -64, 63))
+    expected = imported.origin({name: data})[0]
+    step = imported.model.output_formats[imported.model.outputs[0]].step
+    assert np.array_equal(imported.model.run(integers[name]) * step, expected)
+
+
+def test_a_wrong_integer_is_found() -> None:
+    imported = from_onnx(quantized_mlp(0))
+    other = from_onnx(quantized_mlp(1))
+    wrong = type(imported)(imported.model, other.origin, calibrated=False)
+    (difference,) = wrong.compare(drawn(wrong))
+    assert difference.different > EVENTS
+    assert "differ, by up to" in str(difference)
+    with pytest.raises(VerificationFailed, match="the imported model differs"):
+        wrong.check(drawn(wrong))
+
+
+def test_a_network_in_floats_is_calibrated() -> None:
+    model, logits = in_floats()
+    rng = np.random.default_rng(2)
+    data = rng.integers(0, 4096, (2000, 2, 10))
+    imported = from_onnx(model, data=data, outputs=[logits], widths=Widths(10, 10))
+    assert imported.calibrated
+    (source,) = imported.model.inputs
+    assert source.format == FixedPointFormat(12, 12, signed=False)
+    assert np.array_equal(imported.integers(data)[source.name], data.swapaxes(1, 2))
+    fresh = rng.integers(0, 4096, (2000, 2, 10))
+    (fine,) = imported.compare(imported.integers(fresh))
+    assert fine.relative_rms < 0.02
+    coarse = from_onnx(model, data=data, outputs=[logits], widths=Widths(3, 4))
+    (difference,) = coarse.compare(coarse.integers(fresh))
+    assert difference.relative_rms > 3 * fine.relative_rms
+
+
+def test_real_data_give_the_input_a_format() -> None:
+    model, logits = in_floats(4)
+    data = np.random.default_rng(3).normal(0, 300, (1000, 2, 10))
+    imported = from_onnx(model, data=data, outputs=[logits])
+    assert imported.model.inputs[0].format.width == 12
+    assert imported.compare(imported.integers(data))[0].relative_rms < 0.05
+
+
+def refused(error: type[Exception], text: str, model, **given) -> None:
+    with pytest.raises(error, match=text):
+        from_onnx(model, **given)
+
+
+def test_a_scale_that_is_no_power_of_two_is_refused_or_replaced() -> None:
+    model = quantize_linear(scale=0.03)
+    refused(PrecisionError, r"n\d+: the scale is no power of two \(got 0.0", model)
+    imported = from_onnx(model, rescale=True)
+    assert any("the scale 0.03 became 0.03125" in one for one in imported.changes)
+    (difference,) = imported.compare(drawn(imported))
+    assert difference.different > 0
+    assert difference.relative_rms < 0.1
+
+
+def test_what_has_no_counterpart_is_named_with_what_to_use() -> None:
+    model, logits = in_floats()
+    data = np.ones((4, 2, 10))
+    refused(UnsupportedLayer, f"Softmax.*or end before it: the output {logits}", model, data=data)
+    refused(PrecisionError, "not quantized.*give data", model, outputs=[logits])
+    b = Builder()
+    refused(UnsupportedLayer, "Sigmoid", b.model([4], b.node("Sigmoid", "in"), [4]))
+    b = Builder()
+    x = b.node("Conv", "in", b.weights(1, 1, 2, 2))
+    refused(UnsupportedLayer, "an input of the shape", b.model([1, 8, 8], x, [1, 7, 7]))
+    b = Builder()
+    refused(UnsupportedLayer, r"\('n', '\?'\)", b.model([""], b.node("Relu", "in"), [4]))
+    b = Builder()
+    x = b.quant("in", 0.5, 4, mode="CEIL")
+    refused(UnsupportedLayer, "rounding CEIL", b.model([4], x, [4]))
+    b = Builder()
+    x = b.node("Reshape", b.quant("in", 0.5, 4), b.constant(np.array([-1, 2, 2])))
+    refused(UnsupportedLayer, "reshape", b.model([4], x, [2, 2]))
+    b = Builder()
+    x = b.node("MatMul", b.quant("in", 0.5, 4), b.constant(np.full((4, 2), np.nan, np.float32)))
+    refused(PrecisionError, "weights: is not finite", b.model([4], x, [2]))
+    b = Builder()
+    x = b.node("MatMul", "in", b.constant(np.ones((4, 2), np.float32)))
+    refused(PrecisionError, "no format", b.model([4], b.quant(x, 0.5, 4), [2]))
+
+
+def test_the_format_of_an_input_can_be_given() -> None:
+    b = Builder()
+    x = b.node("MatMul", "in", b.constant(np.ones((4, 2), np.float32)))
+    model = b.model([4], b.quant(x, 0.5, 9), [2])
+    imported = from_onnx(model, input_format=FixedPointFormat(5, 3))
+    imported.check(drawn(imported))
+    assert imported.model.inputs[0].format == FixedPointFormat(5, 3)
+
+
+def test_files_that_are_none_are_one_line(tmp_path) -> None:
+    refused(DataError, "no such file", tmp_path / "absent.onnx")
+    (tmp_path / "text.onnx").write_text("weights")
+    refused(DataError, "no ONNX file", tmp_path / "text.onnx")
+    onnx.save(quantized_mlp(), tmp_path / "net.onnx")
+    assert from_onnx(tmp_path / "net.onnx").model.name == "net"
+    refused(DataError, "is no tensor", tmp_path / "net.onnx", outputs=["nowhere"])

@@ -1,0 +1,68 @@
+"""Estimators of scikit-learn as fixed-point models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
+
+from pulsefront.errors import PrecisionError, UnsupportedLayer
+from pulsefront.imports import Widths, from_sklearn
+
+RNG = np.random.default_rng(0)
+COUNTS = RNG.integers(0, 1024, (1500, 6))
+TARGET = COUNTS @ RNG.normal(0, 1, 6) / 500
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler()])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_regressor_behind_a_scaler_takes_adc_counts(scaler) -> None:
+    fitted = make_pipeline(
+        scaler, MLPRegressor(hidden_layer_sizes=(12, 8), max_iter=30, random_state=0)
+    ).fit(COUNTS, TARGET)  # fmt: skip
+    imported = from_sklearn(fitted, COUNTS, widths=Widths(12, 12))
+    (source,) = imported.model.inputs
+    assert str(source.format) == "ufixed<10,10>"
+    assert len(imported.model.layers) == 5
+    (difference,) = imported.compare(imported.integers(COUNTS))
+    assert difference.relative_rms < 0.01
+    found = imported.origin({source.name: COUNTS.astype(float)})[0][:, 0]
+    assert np.allclose(found, fitted.predict(COUNTS))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_largest_output_of_a_classifier_is_its_class() -> None:
+    classes = np.digitize(TARGET, np.quantile(TARGET, [0.3, 0.7]))
+    scaled = COUNTS / 1024
+    fitted = MLPClassifier((10,), max_iter=60, random_state=1).fit(scaled, classes)
+    imported = from_sklearn(fitted, scaled, widths=Widths(10, 10, 10))
+    found = imported.model.run(next(iter(imported.integers(scaled).values()))).argmax(axis=1)
+    assert np.mean(found == fitted.predict(scaled)) > 0.97
+
+
+def test_a_linear_model() -> None:
+    fitted = Ridge().fit(COUNTS, TARGET)
+    imported = from_sklearn(fitted, COUNTS, widths=Widths(weights=14))
+    (difference,) = imported.compare(imported.integers(COUNTS))
+    assert difference.relative_rms < 0.002
+
+
+def test_what_has_no_counterpart_is_named() -> None:
+    with pytest.raises(UnsupportedLayer, match="GradientBoostingRegressor"):
+        from_sklearn(GradientBoostingRegressor().fit(COUNTS, TARGET), COUNTS)
+    with pytest.raises(UnsupportedLayer, match=r"tanh.*use HardTanh"):
+        from_sklearn(
+            MLPRegressor(hidden_layer_sizes=(3,), activation="tanh", max_iter=2000).fit(
+                COUNTS[:20], TARGET[:20]
+            ),
+            COUNTS,
+        )
+    pipeline = make_pipeline(PolynomialFeatures(), Ridge()).fit(COUNTS, TARGET)
+    with pytest.raises(UnsupportedLayer, match="PolynomialFeatures"):
+        from_sklearn(pipeline, COUNTS)
+    with pytest.raises(PrecisionError, match="not fitted"):
+        from_sklearn(MLPRegressor(), COUNTS)
