@@ -14,8 +14,12 @@ import numpy as np
 
 from pulsefront.fixed_point import Rounding
 from pulsefront.imports.graph import Cast, Flattening, Limit, Matrix, Pool, RealNetwork, Reals
+from pulsefront.imports.grids import formats_of_values
 
 __all__ = ["PlacedBias", "placed_bias"]
+
+FINER = 4
+"""Fraction bits beyond the products' that a bias keeps where no cast follows."""
 
 _WHOLE_STEPS = (Rounding.TRN, Rounding.TRN_ZERO)
 """Roundings whose thresholds are the steps themselves; those of others lie between two."""
@@ -40,7 +44,9 @@ def placed_bias(graph: RealNetwork, node: Matrix, products: int) -> PlacedBias:
     assert node.bias is not None
     bias = np.asarray(node.bias, np.float64)
     behind = _thresholds(graph, node.name)
-    fraction = products if behind is None else max(products, behind)
+    if behind is None and formats_of_values(bias[None], f"{node.origin}: bias") is not None:
+        return PlacedBias(bias)
+    fraction = products + FINER if behind is None else max(products, behind)
     scaled = np.ldexp(bias, fraction)
     between = scaled != np.rint(scaled)
     if not np.any(between):

@@ -23,7 +23,6 @@ from pulsefront.fixed_point.format import (
     format_holding,
 )
 from pulsefront.imports.evaluate import evaluate
-from pulsefront.imports.fold import folded
 from pulsefront.imports.graph import (
     Cast,
     Limit,
@@ -89,7 +88,6 @@ def calibrated(
     for name, array in data.items():
         if not np.all(np.isfinite(array)):
             raise PrecisionError("holds values that are not finite", field=name)
-    graph = folded(graph)
     had_casts = any(isinstance(one, Cast) for one in graph.nodes)
     inputs = tuple(_with_format(graph, one, data[one.name], widths.inputs) for one in graph.inputs)
     nodes = tuple(_with_grid(one, widths.weights) for one in graph.nodes)

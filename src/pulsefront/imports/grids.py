@@ -130,10 +130,12 @@ def real_assigned(values: Reals, to: Assignment) -> Reals:
     return np.asarray(np.ldexp(np.clip(scaled, low, high), -fraction))
 
 
-def formats_of_values(values: Reals, field: str) -> tuple[FixedPointFormat, ...] | None:
+def formats_of_values(
+    values: Reals, field: str, *, most_bits: int = MOST_GRID_BITS
+) -> tuple[FixedPointFormat, ...] | None:
     """Return the smallest format for each channel (last axis) of real numbers.
 
-    None where they lie on no grid: one of them needs more than `MOST_GRID_BITS`.
+    None where they lie on no grid: one of them needs more than *most_bits*.
 
     Raises
     ------
@@ -151,7 +153,7 @@ def formats_of_values(values: Reals, field: str) -> tuple[FixedPointFormat, ...]
         fraction = max((_fraction_of(float(one)) for one in channel if one), default=0)
         scaled = [int(np.ldexp(one, fraction)) if abs(fraction) < 1000 else 0 for one in channel]
         low, high = min(scaled), max(scaled)
-        if max(high.bit_length(), (~low).bit_length() if low < 0 else 0) > MOST_GRID_BITS - 1:
+        if max(high.bit_length(), (~low).bit_length() if low < 0 else 0) > most_bits - 1:
             return None
         found.append(format_holding(low, high, fraction))
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from pulsefront.errors import PrecisionError, VerificationFailed
 from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel, Overflow, Rounding
 from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized
-from pulsefront.imports.graph import RealNetwork, Reals
+from pulsefront.imports.fold import folded
+from pulsefront.imports.graph import Cast, RealInput, RealNetwork, Reals
 from pulsefront.imports.grids import real_assigned
 from pulsefront.imports.lower import lower
 
@@ -67,6 +68,8 @@ class Imported:
         What had to be changed, in sentences; empty where nothing was.
     turned
         Inputs whose axes were exchanged: (channel, position) of the origin is (position, channel).
+    assignments
+        How the origin rounds and limits what enters, for inputs where it does.
     """
 
     model: FixedPointModel
@@ -74,19 +77,21 @@ class Imported:
     calibrated: bool
     changes: tuple[str, ...] = ()
     turned: frozenset[str] = frozenset()
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
 
     def integers(
         self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
     ) -> dict[str, npt.NDArray[np.int64]]:
         """Return real *data* in the origin's order of axes as the model's input integers.
 
-        Rounded to the nearest step and limited to the input's format.
+        Rounded and limited as the origin does it; where it does not say, to the nearest step.
         """
         arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
         found = {}
         for one in self.model.inputs:
-            to = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
-            reals = real_assigned(np.asarray(arrays[one.name], np.float64), to)
+            nearest = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
+            array = np.asarray(arrays[one.name], np.float64).reshape(-1, *one.shape)
+            reals = real_assigned(array, self.assignments.get(one.name, nearest))
             found[one.name] = np.ldexp(reals, one.format.fraction).astype(np.int64)
         return found
 
@@ -196,6 +201,7 @@ def finished(
     if input_format is not None:
         inputs = tuple(replace(one, format=one.format or input_format) for one in graph.inputs)
         graph = replace(graph, inputs=inputs)
+    graph = folded(graph)
     whole = is_quantized(graph)
     if not whole and data is None:
         raise PrecisionError(
@@ -204,20 +210,34 @@ def finished(
         )
     if data is not None:
         arrays = in_graph_axes(data, [one.name for one in graph.inputs], turned)
-        _refuse_shapes(graph, arrays)
+        arrays = {one.name: _shaped(one, arrays[one.name]) for one in graph.inputs}
         graph = calibrated(graph, arrays, widths or Widths())
+    assignments = _assignments(graph)
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
     told = (*graph.changes, *changes) if whole else graph.changes
-    return Imported(model, origin, not whole, told, turned)
+    return Imported(model, origin, not whole, told, turned, assignments)
 
 
-def _refuse_shapes(graph: RealNetwork, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def _shaped(one: RealInput, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the events of an input, flat where the graph has it flat."""
+    size = int(np.prod(one.shape))
+    if len(one.shape) == 1 and array.ndim > 2 and int(np.prod(array.shape[1:])) == size:
+        array = array.reshape(len(array), size)
+    if array.shape[1:] != one.shape or not len(array):
+        raise PrecisionError(
+            f"the data need the shape (event, {', '.join(map(str, one.shape))}), channels last",
+            field=one.origin,
+            value=array.shape,
+        )
+    return array
+
+
+def _assignments(graph: RealNetwork) -> dict[str, Assignment]:
+    """Return the casts that alone read an input, which gets its format from them."""
+    found = {}
     for one in graph.inputs:
-        found = arrays[one.name].shape
-        if found[1:] != one.shape or not found[0]:
-            raise PrecisionError(
-                f"the data need the shape (event, {', '.join(map(str, one.shape))}), channels last",
-                field=one.origin,
-                value=found,
-            )
+        readers = graph.readers(one.name)
+        if one.format is None and len(readers) == 1 and isinstance(readers[0], Cast):
+            found[one.name] = readers[0].to
+    return found

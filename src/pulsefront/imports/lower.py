@@ -160,7 +160,7 @@ class _Lowering:
         }
         if node.bias is not None and np.any(node.bias):
             bias = self._bias(node, self._tensor(sources[0]).format.fraction, formats)
-            bias_format = formats_of_values(bias[None], f"{node.origin}: bias")
+            bias_format = formats_of_values(bias[None], f"{node.origin}: bias", most_bits=48)
             if bias_format is None:
                 raise PrecisionError("the bias is too wide", field=node.origin)
             given |= {"bias": _integers(bias, bias_format), "bias_format": _shortest(bias_format)}
@@ -171,7 +171,7 @@ class _Lowering:
     def _bias(self, node: Matrix, fraction: int, weights: tuple[FixedPointFormat, ...]) -> Reals:
         """Return the bias, on the grid of the products where it lies between two of its steps."""
         placed = placed_bias(self.graph, node, fraction + max(one.fraction for one in weights))
-        if placed.fraction is not None:
+        if placed.fraction is not None and placed.largest:
             said = "which changes no integer" if placed.exact else "the nearest"
             self.changes.append(
                 f"{node.origin}: the bias lies between steps of the products; it is put on steps "

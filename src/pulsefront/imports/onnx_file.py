@@ -29,6 +29,8 @@ class FileTensor:
         In the graph: channels last, without the event axis.
     channels_first
         Whether the file has (channel, position).
+    axes
+        Of an input of more axes than the graph has, which is flat there: its shape in the file.
     order
         Of a flattened tensor: element i of the file is element ``order[i]`` of the graph; None
         where they are the same.
@@ -38,6 +40,7 @@ class FileTensor:
     shape: tuple[int, ...]
     channels_first: bool = False
     order: np.ndarray[Any, np.dtype[np.int64]] | None = None
+    axes: tuple[int, ...] | None = None
 
     def like(self, name: str, **changed: Any) -> FileTensor:
         """Return another tensor of the same order of axes and elements."""
@@ -189,23 +192,52 @@ class OnnxReader:
     def _input(self, one: Any) -> None:
         dims = one.type.tensor_type.shape.dim
         shape = tuple(int(dim.dim_value) for dim in dims[1:])
-        if len(shape) not in (1, 2) or min(shape) < 1:
+        if not shape or min(shape) < 1:
             told = [dim.dim_value or dim.dim_param or "?" for dim in dims]
             raise UnsupportedLayer(
                 one.name,
                 problem=f"an input of the shape {tuple(told)} has no counterpart",
-                remedy="inputs are (event, channel) or (event, channel, position), all but the "
-                "number of events fixed: export the network with such an example",
+                remedy="all axes but the number of events are fixed: export the network with such "
+                "an example",
             )
-        first = len(shape) == 2 and self._convolves()
+        if len(shape) > 2:
+            self._flat_input(one, shape)
+            return
+        first = len(shape) == 2 and self._positions_last(one.name)
         name = identifier(one.name, self.taken, "input")
         mine = shape[::-1] if first else shape
         self.tensors[one.name] = FileTensor(name, mine, channels_first=first)
         self.inputs.append(RealInput(name, mine, one.name))
 
-    def _convolves(self) -> bool:
-        """Whether positions are the last axis, as ONNX has it for its convolutions and pools."""
-        return any("Conv" in one.op_type or "Pool" in one.op_type for one in self.graph.node)
+    def _flat_input(self, one: Any, shape: tuple[int, ...]) -> None:
+        """Take an input that the network flattens, such as an image, as flat from the start."""
+        name = identifier(one.name, self.taken, "input")
+        size = (int(np.prod(shape)),)
+        self.tensors[one.name] = FileTensor(name, size, axes=shape)
+        self.inputs.append(RealInput(name, size, one.name))
+
+    def _positions_last(self, name: str) -> bool:
+        """Whether the positions of an input are its last axis, as convolutions of ONNX have it.
+
+        What first turns, convolves, pools or multiplies it tells; all else leaves the axes alone.
+        """
+        reached = {name}
+        for node in self.graph.node:
+            if not reached & set(node.input):
+                continue
+            if "Conv" in node.op_type or "Pool" in node.op_type:
+                return True
+            if node.op_type in ("Transpose", "MatMul", "Gemm", "Flatten", "Reshape"):
+                return False
+            reached |= set(node.output)
+        return False
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the file has a single event in its shapes."""
+        sizes = [one.type.tensor_type.shape.dim[0].dim_value for one in self.graph.input
+                 if one.name not in self.constants]  # fmt: skip
+        return sizes.count(1) == len(sizes)
 
     def new_name(self, node: Any, suffix: str = "") -> str:
         """Return a name for what *node* gives."""

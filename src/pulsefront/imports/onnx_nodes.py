@@ -45,7 +45,8 @@ def _matmul(reader: OnnxReader, node: Any) -> None:
 def _dense(reader: OnnxReader, node: Any, weights: Reals, bias: Reals | None) -> None:
     """Add a matrix for a vector, or for every position of (position, channel)."""
     source = reader.tensors[node.input[0]]
-    if weights.ndim != 2 or (source.channels_first and len(source.shape) == 2):
+    several = source.axes is not None or (source.channels_first and len(source.shape) == 2)
+    if weights.ndim != 2 or several:
         raise refused(node, f"a product with {weights.shape} has no counterpart", "flatten before")
     shape: tuple[int, ...] = (weights.shape[1],)
     if source.order is not None:
@@ -156,9 +157,9 @@ def _flatten(reader: OnnxReader, node: Any) -> None:
         target = reader.constant(node, 1, "shape")
         assert target is not None
         wanted = [int(one) for one in target]
-    elif node.op_type == "Flatten" and given.get("axis", 1) != 1:
+    elif given.get("axis", 1) != 1 and not (given["axis"] == 0 and reader.one_by_one):
         raise refused(node, "flattens the events, too", "flatten from axis 1 on")
-    sizes = source.shape[::-1] if source.channels_first else source.shape
+    sizes = _file_shape(source)
     if len(wanted) == 1 + len(sizes) and all(
         one in (-1, 0, size) for one, size in zip(wanted[1:], sizes, strict=True)
     ):
@@ -172,11 +173,35 @@ def _flatten(reader: OnnxReader, node: Any) -> None:
     _flat(reader, node, source)
 
 
+def _file_shape(source: FileTensor) -> tuple[int, ...]:
+    """Return the shape of a tensor in the file, without the events."""
+    return source.axes or (source.shape[::-1] if source.channels_first else source.shape)
+
+
+def _shape(reader: OnnxReader, node: Any) -> None:
+    """Take a shape as constant; of the number of events, zero, which a reshape keeps as it is."""
+    sizes = _file_shape(reader.tensors[node.input[0]])
+    reader.constants[node.output[0]] = np.array([0, *sizes], np.int64)
+
+
 def _squeeze(reader: OnnxReader, node: Any) -> None:
     source = reader.tensors[node.input[0]]
+    if len(source.shape) == 1 and source.axes is None:
+        _alias(reader, node)  # of an axis that an Unsqueeze added
+        return
     if len(source.shape) != 2 or 1 not in source.shape:
         raise refused(node, "only an axis of positions of length one can go", "flatten")
     _flat(reader, node, source)
+
+
+def _unsqueeze(reader: OnnxReader, node: Any) -> None:
+    """Take a channel with one position as a channel: batch normalizations come so."""
+    source = reader.tensors[node.input[0]]
+    second = reader.constant(node, 1, "axes")
+    given = attributes(node).get("axes", () if second is None else second)
+    if len(source.shape) != 1 or source.axes is not None or list(given) not in ([2], [-1]):
+        raise refused(node, "adds an axis", "give the input its shape, and flatten")
+    _alias(reader, node)
 
 
 def _flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
@@ -184,6 +209,9 @@ def _flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
     if source.channels_first and 1 not in source.shape:
         # Element (channel, position) of the file is (position, channel) of the graph.
         order = np.arange(int(np.prod(source.shape))).reshape(source.shape).T.reshape(-1)
+    if len(source.shape) == 1:
+        reader.tensors[node.output[0]] = source.like(source.name, axes=None)
+        return
     made = Flattening(reader.new_name(node), (source.name,), label(node))
     size = (int(np.prod(source.shape)),)
     reader.keep(node, made, source, shape=size, channels_first=False, order=order)
@@ -309,7 +337,9 @@ HANDLERS: Mapping[str, Handler] = {
     "GlobalAveragePool": _global_pool,
     "Flatten": _flatten,
     "Reshape": _flatten,
+    "Shape": _shape,
     "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
     "Concat": _concat,
     "Add": _add,

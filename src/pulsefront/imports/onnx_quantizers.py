@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pulsefront.fixed_point import Rounding
-from pulsefront.imports.graph import Cast, Limit, Reals
+from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_scale
+from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
 from pulsefront.imports.onnx_file import OnnxReader
 from pulsefront.imports.onnx_parts import attributes, by_channel, label, refused
@@ -46,6 +46,7 @@ def quant(reader: OnnxReader, node: Any) -> None:
                       f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
     if float(bits) == 1 and given.get("signed", 1):
         bipolar(reader, node)
+        return
     width = int(bits)
     signed, narrow = bool(given.get("signed", 1)), bool(given.get("narrow", 0))
     low = -(2 ** (width - 1)) + narrow if signed else 0
@@ -54,10 +55,22 @@ def quant(reader: OnnxReader, node: Any) -> None:
     _cast(reader, node, scale, (low - offset, high - offset), ROUNDINGS[mode], odd=bool(offset % 2))
 
 
-def bipolar(reader: OnnxReader, node: Any) -> None:  # noqa: ARG001
-    """Refuse a quantizer of two values."""
-    raise refused(node, "a tensor of two values, -1 and 1, has no counterpart",
-                  "quantize activations to two bits or more")  # fmt: skip
+def bipolar(reader: OnnxReader, node: Any) -> None:
+    """Cast a tensor to -scale and scale: to one bit of -2 scale and 0, and a constant added."""
+    scale = reader.constant(node, 1, "scale")
+    assert scale is not None
+    if scale.size != 1:
+        raise refused(node, "several scales of two values have no counterpart", "use one")
+    source = reader.tensors[node.input[0]]
+    form = format_of_scale(1, 2 * float(scale.reshape(-1)[0]), field=label(node))
+    to = Assignment(form, Rounding.TRN, Overflow.SAT)
+    cast = Cast(reader.new_name(node, "_bit"), (source.name,), label(node), to)
+    reader.keep(node, cast, source)
+    channels = source.shape[-1]
+    weights = np.eye(channels) if len(source.shape) == 1 else np.eye(channels)[None]
+    middle = np.full(channels, form.step / 2)
+    made = Matrix(reader.new_name(node), (cast.name,), label(node), weights, middle)
+    reader.keep(node, made, source)
 
 
 def quantize_linear(reader: OnnxReader, node: Any) -> None:
