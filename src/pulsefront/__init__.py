@@ -1,14 +1,51 @@
-"""Machine learning for detector pulses at the front end, and the scanner's QC behind it."""
+"""Machine learning for detector pulses at the front end, and the scanner's QC behind it.
+
+What most programs begin with stands here; it is loaded when it is asked for::
+
+    import pulsefront
+
+    run = pulsefront.run_study("timing_lyso_pair", "out", print)
+    firmware = run / "steps" / "export" / "firmware"
+    model = pulsefront.FixedPointModel.load(firmware / "model.json")
+    pulsefront.verify_export(firmware).raise_on_failure()
+"""
 
 import atexit
+import importlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+_DOORS = {
+    "FixedPointModel": "fixed_point",
+    "export_model": "firmware",
+    "from_keras": "imports",
+    "from_onnx": "imports",
+    "from_sklearn": "imports",
+    "from_torch": "imports",
+    "load_detector": "detector",
+    "open_events": "events.readers.open",
+    "run_study": "studies.run",
+    "verify_export": "firmware",
+}
+"""Names of the front door, and the rooms that they come from."""
+
+__all__ = ["__version__", *_DOORS]  # noqa: PLE0604 - the keys are names
+
+
+def __getattr__(name: str) -> Any:
+    # Rooms load numba, torch or ONNX: only who asks for one waits for it.
+    if name in _DOORS:
+        return getattr(importlib.import_module(f"pulsefront.{_DOORS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_DOORS})
 
 
 def _let_numba_cache() -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pulsefront.fixed_point.audit import Audit, audit
 from pulsefront.fixed_point.cost import Cost, cost
+from pulsefront.fixed_point.display import as_html, as_line
 from pulsefront.fixed_point.document import load, save, to_json
 from pulsefront.fixed_point.emulator.emulator import Emulator
 from pulsefront.fixed_point.format import Integers
@@ -20,13 +21,20 @@ from pulsefront.fixed_point.specification import Arrays, Specification
 __all__ = ["FixedPointModel"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FixedPointModel(Specification):
     """A network in which every number is an integer with a stated format.
 
     See `Specification` for its parameters. This class is a door: each method calls the function
     of the same name in the module beside this one, and none of these modules knows this class.
     """
+
+    def __repr__(self) -> str:
+        return f"<FixedPointModel {as_line(self)}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return as_html(self)
 
     @cached_property
     def emulator(self) -> Emulator:
