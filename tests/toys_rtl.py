@@ -98,13 +98,14 @@ def every_layer_net() -> FixedPointModel:
     return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
 
 
-def lint(folder: Path, model: FixedPointModel) -> str:
+def lint(folder: Path, model: FixedPointModel, top: str | None = None) -> str:
     """Return what Verilator says against the Verilog in a folder.
 
     Waived are signals that no one reads: spare wires of streams, bits that a format cuts.
     """
     sources = sorted(path.name for path in folder.glob("*.v") if "_tb" not in path.name)
-    flags = ["--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", f"{model.name}_axis"]
+    top = top or f"{model.name}_axis"
+    flags = ["--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", top]
     command = ["verilator", *flags, *sources]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stderr

@@ -5,7 +5,7 @@
 // weight of its own column. The sums leave one by one, in order, while the next group is summed.
 //
 // Interval: ROWS · Σ over groups of max(LENGTH, columns of the group + 1) clocks an event.
-// Latency from the last element that a group needs to its first sum: 7 clocks.
+// Latency from the last element that a group needs to its first sum: 8 clocks.
 //
 // WEIGHTS: a file of GROUPS · LENGTH words, group after group, element after element; lane 0 in
 // the least significant bits. BIASES: a file of GROUPS words of LANES sums.

@@ -1,7 +1,8 @@
 // The product of two signed numbers, three clocks later.
 //
 // LOGIC = 0 writes a multiplication, for which tools take a DSP block where there is one; factors
-// and product have registers of their own, as the blocks do.
+// and product have registers of their own, as the blocks do. Nothing comes between product and sum:
+// a block that adds takes the sum as well.
 // LOGIC = 1 writes the sum of shifted copies, which tools build of look-up tables: for parts
 // with few blocks, and for numbers of few bits. Each half of b has a sum of its own; a register
 // lies before the two are added.
@@ -46,10 +47,12 @@ module pf_multiply #(
                 product <= low_kept + high_kept;
             end
         end else begin : dsp_block
-            reg signed [WIDTH-1:0] first;
+            reg signed [A_WIDTH-1:0] a_near;
+            reg signed [B_WIDTH-1:0] b_near;
             always @(posedge clk) if (enable) begin
-                first <= a_kept * b_kept;
-                product <= first;
+                a_near <= a_kept;
+                b_near <= b_kept;
+                product <= a_near * b_near;
             end
         end
     endgenerate

@@ -11,6 +11,10 @@
 //
 // DEPTH_LOG2: the buffer holds 2^DEPTH_LOG2 elements, at least two windows.
 //
+// Whether an element can be read is decided a clock before, for the case that one is read in between
+// and for the other: the comparison is long, and much waits for it. What is written can be read two
+// clocks later.
+//
 // Two clocks after the read of an element: data, with first and last of its window, and group. A
 // block RAM gives its word late in the clock: it has a register before anything else.
 // enable stops all of it.
@@ -60,11 +64,11 @@ module pf_rows #(
 
     // Windows that reach outside the event; where none does, nothing has to be looked at.
     localparam PADDED = BEFORE > 0 || (ROWS - 1) * STEP + LENGTH > ELEMENTS;
-    wire blank = PADDED && (index < 0 || index >= WHOLE);
+    reg  can_read, blank;
     wire last_column = column == LENGTH - 1;
     wire last_group = group == GROUPS - 1;
     wire last_row = row == ROWS - 1;
-    assign reads = enable && (blank || index < written);
+    assign reads = enable && can_read;
     assign wraps = last_column && last_group;
     wire row_ends = reads && wraps;
     wire event_ends = row_ends && last_row;
@@ -76,8 +80,22 @@ module pf_rows #(
     wire signed [COUNT_WIDTH-1:0] next =
         last_row ? WHOLE : next_start < 0 ? 0 : next_start > WHOLE ? WHOLE : next_start;
 
+    // What can be read next: where nothing is read, after an element, a group, a window, an event.
+    // A group has been read before; what is written in this clock does not count yet.
+    wire signed [COUNT_WIDTH-1:0] following = index + 1'b1;
+    wire stays_blank = PADDED && (index < 0 || index >= WHOLE);
+    wire element_blank = PADDED && (following < 0 || following >= WHOLE);
+    wire group_blank = PADDED && (start < 0 || start >= WHOLE);
+    wire window_blank = PADDED && (next_start < 0 || next_start >= WHOLE);
+    wire event_blank = PADDED && (ORIGIN < 0 || ORIGIN >= WHOLE);
+    wire next_blank = !reads ? stays_blank : !last_column ? element_blank
+        : !last_group ? group_blank : !last_row ? window_blank : event_blank;
+    wire next_written = !reads ? written > index : !last_column ? written > following
+        : !last_group || (last_row ? written > WHOLE + ORIGIN : written > next_start);
+
     always @(posedge clk) begin
         if (rst) begin
+            can_read <= 1'b0;
             write_address <= 0;
             event_address <= 0;
             row_address <= ORIGIN[DEPTH_LOG2-1:0];
@@ -95,6 +113,7 @@ module pf_rows #(
             if (write) write_address <= write_address + 1'b1;
             written <= written + more - (event_ends ? WHOLE : 0);
             held <= held + more - (row_ends ? next - here : 0);
+            can_read <= next_blank || next_written;
             if (enable) read_valid <= reads;
             if (enable) out_valid <= read_valid;
             if (reads) begin
@@ -118,6 +137,7 @@ module pf_rows #(
                 end
             end
         end
+        blank <= next_blank;
         if (reads) begin
             outside <= blank;
             read_first <= column == 0;

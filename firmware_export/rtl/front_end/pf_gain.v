@@ -20,8 +20,8 @@ module pf_gain #(
     output reg                    out_full,  // the charge is the largest of the ADC
     output reg                    out_last   // of the event
 );
-    localparam PRODUCT_BITS = CHARGE_BITS + GAIN_BITS;
-    localparam [PRODUCT_BITS:0] HALF = (1 << FRACTION) >> 1;
+    localparam PRODUCT_BITS = CHARGE_BITS + GAIN_BITS + 2;
+    localparam [PRODUCT_BITS-1:0] HALF = (1 << FRACTION) >> 1;
 
     wire enable = !out_valid || out_ready;
     assign in_ready = enable;
@@ -33,32 +33,33 @@ module pf_gain #(
         .WIDTH(GAIN_BITS), .WORDS(CHANNELS), .ADDRESS_WIDTH(CHANNEL_BITS), .FILE(FILE)
     ) gains (.clk(clk), .enable(enable), .address(channel), .data(gain));
 
-    reg                    there, seen_last, product_valid, product_full, product_last;
-    reg [CHARGE_BITS-1:0]  charge;
-    reg [PRODUCT_BITS-1:0] product;
-    wire [PRODUCT_BITS:0]  rounded = ({1'b0, product} + HALF) >> FRACTION;
+    // Where the charge is: read, kept, multiplied in two steps.
+    reg  [3:0]              there, full, ends;
+    reg  [CHARGE_BITS-1:0]  charge;
+    wire [PRODUCT_BITS-1:0] product;
+    wire [PRODUCT_BITS-1:0] rounded = (product + HALF) >> FRACTION;
+    // Neither factor is negative, nor is the product.
+    pf_multiply #(.A_WIDTH(CHARGE_BITS + 1), .B_WIDTH(GAIN_BITS + 1)) multiply (
+        .clk(clk), .enable(enable), .a({1'b0, charge}), .b({1'b0, gain}), .product(product)
+    );
 
     always @(posedge clk) begin
         if (rst) begin
             channel <= 0;
-            there <= 1'b0;
-            product_valid <= 1'b0;
+            there <= 4'b0;
             out_valid <= 1'b0;
         end else if (enable) begin
             if (in_valid) channel <= last ? 0 : channel + 1'b1;
-            there <= in_valid;
-            product_valid <= there;
-            out_valid <= product_valid;
+            there <= {there[2:0], in_valid};
+            out_valid <= there[3];
         end
         if (enable) begin
             charge <= in_data;
-            seen_last <= last;
-            product <= charge * gain;
-            product_full <= &charge;
-            product_last <= seen_last;
+            full <= {full[2:0], &in_data};
+            ends <= {ends[2:0], last};
             out_data <= rounded[OUT_BITS-1:0];
-            out_full <= product_full;
-            out_last <= product_last;
+            out_full <= full[3];
+            out_last <= ends[3];
         end
     end
 endmodule

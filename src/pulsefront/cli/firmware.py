@@ -124,6 +124,12 @@ def export(
         bool,
         typer.Option("--synthesize", help="Then run the vendor's tools, and yosys for Verilog."),
     ] = False,
+    placements: Annotated[
+        int,
+        typer.Option(
+            "--placements", min=1, help="With --synthesize: of ECP5, each with another seed."
+        ),
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a complete firmware export of a fixed-point model.
@@ -173,8 +179,8 @@ def export(
             reports = synthesize_export(result)
             content["synthesis"] = {name: vars(one) for name, one in reports.items()}
             counts = {
-                **count_hdl(loaded, result.directory, result.contents.hdl),
-                **count_front_end(loaded, result.directory, result.contents.front_end),
+                **count_hdl(loaded, result.directory, result.contents.hdl, placements),
+                **count_front_end(loaded, result.directory, result.contents.front_end, placements),
             }
             content["resources"] = {k: one.model_dump(mode="json") for k, one in counts.items()}
         typer.echo(json.dumps(content, indent=2))
@@ -186,10 +192,12 @@ def export(
     if synthesize:
         for name, report in synthesize_export(result).items():
             typer.echo(f"{name}: {report}")
-        for name, counted in count_hdl(loaded, result.directory, result.contents.hdl).items():
+        for name, counted in count_hdl(
+            loaded, result.directory, result.contents.hdl, placements
+        ).items():
             typer.echo(f"{name}: {counted}")
         for name, counted in count_front_end(
-            loaded, result.directory, result.contents.front_end
+            loaded, result.directory, result.contents.front_end, placements
         ).items():
             typer.echo(f"{name}: {counted}")
 

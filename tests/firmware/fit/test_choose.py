@@ -163,6 +163,26 @@ def test_a_rate_above_the_clock_is_told_as_that():
     assert choice.cut.startswith("raise the clock to 150 MHz; or lower the rate to 100 M")
 
 
+def test_where_the_rate_is_above_the_clock_nothing_else_is_said_to_be_cut():
+    """Unrolled it would need four times the part, too: no cut makes it as fast."""
+    choice = fit(position_like(), "ecp5_25", 2e8)
+    assert choice.shortfalls["lut"] > choice.shortfalls["rate"]
+    assert choice.reason == "no design takes more than one event a clock, 100 MHz"
+    assert choice.cut.startswith("raise the clock to 200 MHz; or lower the rate to ")
+    with pytest.raises(BudgetError, match="events_per_second"):
+        Fit("position", (choice,)).raise_on_failure()
+
+
+def test_perhaps_is_explained_where_it_stands_and_nowhere_else():
+    model, routes = position_like(), ["time-shared"]
+    sure = fit(model, "ecp5_85", 1e5, routes=routes)
+    assert "erhaps" not in Fit("position", (sure,)).table()
+    room = int(1.1 * sure.design.used["lut"])
+    tight = fit(model, "ecp5_85", 1e5, routes=routes, limits={"lut": room})
+    table = Fit("position", (sure, tight)).table()
+    assert "Perhaps: it fits by its estimate, but would not if" in " ".join(table.split())
+
+
 def test_dsp_blocks_come_first_up_to_half_of_the_part():
     model, routes = position_like(), ["time-shared"]
     found = fit(model, "ecp5_85", 1e6, routes=routes)

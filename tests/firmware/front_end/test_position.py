@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pulsefront.errors import ConfigError, DataError, ExportError
 from pulsefront.firmware.export import export_model
@@ -126,9 +127,18 @@ def test_the_verilog_gives_the_emulator_s_records(changed, tmp_path: Path) -> No
         run.check()
 
 
+def test_more_multipliers_than_any_layer_has_outputs_are_refused() -> None:
+    assert chain_of(multipliers=5).layout.design.matrices["hidden"].lanes == 5
+    with pytest.raises(ExportError, match="no layer of block has more than 5 outputs") as caught:
+        chain_of(multipliers=6)
+    assert caught.value.remedy == "give at most 5, or leave it out"
+    with pytest.raises(ValidationError, match="less than or equal to 1024"):
+        block_chain(multipliers=5000)
+
+
 WRONG = {
     "a gain": ("gains.hex", "400", "420"),
-    "the rounding": ("pf_normalise.v", "{1'b0, product} + HALF", "{1'b0, product}"),
+    "the rounding": ("pf_normalise.v", "product + HALF", "product"),
     "the division": ("pf_reciprocal.v", "DIVIDEND_BITS - 1;", "DIVIDEND_BITS - 2;"),
     "a limit": ("block_front_end.v", "> 13'd900", "> 13'd901"),
     "a record": ("tb_data/records.hex", "f", "e"),

@@ -60,8 +60,9 @@ def test_every_record_is_the_emulator_s(changed, tmp_path: Path) -> None:
 @needs_simulator
 def test_a_slow_network_loses_events_and_counts_them(tmp_path: Path) -> None:
     chain, _, records = written(
-        tmp_path, pulses=40, multipliers=1, queue_events=2, energy_samples=4, samples_after=4
-    )
+        tmp_path, pulses=40, multipliers=1, queue_events=2, energy_samples=4, samples_after=4,
+        pile_up_after=3,
+    )  # fmt: skip
     assert chain.layout.design.interval_cycles > chain.layout.settings.dead
     with FrontEndRun(tmp_path, BENCH) as run:
         log = run.check()

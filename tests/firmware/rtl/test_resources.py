@@ -100,10 +100,10 @@ def test_the_clocks_of_each_design_stand_beside_its_counts(tmp_path, monkeypatch
     pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
     counts = counts_of_cells(CELLS["ecp5"], "ecp5", "yosys 0.70")
 
-    def counted(folder, top, part, **_):
+    def counted(folder, top, part, clock_mhz, placements):
         return Resources(top=top, family="ecp5", part=part, counts=counts, seconds={})
 
-    monkeypatch.setattr("pulsefront.firmware.rtl.targets.count_resources", counted)
+    monkeypatch.setattr("pulsefront.firmware.rtl.targets.count_or_place", counted)
     model = small_model()
     wanted = ["rtl", "rtl_unrolled", "rtl_unrolled_vhdl"]
     exported = export_model(model, tmp_path / "out", targets=wanted)

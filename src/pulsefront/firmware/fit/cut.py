@@ -19,11 +19,10 @@ def cut_of(model: Specification, choice: Choice, highest_rate_hz: float | None) 
 
     *highest_rate_hz* is the rate up to which some design fits; None where none does at any.
     """
-    short, demand = choice.shortfalls, choice.demand
-    worst = max(short, key=lambda name: short[name])
+    short, demand, worst = choice.shortfalls, choice.demand, choice.worst
     ways = []
     if worst == "rate" and demand.clocks < 1:
-        ways.append(f"raise the clock to {demand.rate_hz / 1e6:.4g} MHz")
+        ways.append(f"raise the clock to {demand.rate_hz / 1e6:,.6g} MHz")
     elif worst == "rate":
         clock = demand.clock_mhz * choice.design.interval_cycles / demand.cycles
         clocks = f"from {choice.design.interval_cycles} clocks an event to {demand.cycles}"

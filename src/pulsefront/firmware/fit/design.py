@@ -164,13 +164,22 @@ class Choice:
         return max(self.shortfalls.values())
 
     @property
+    def worst(self) -> str:
+        """The name of the largest of the `shortfalls`; of events faster than the clock, the rate.
+
+        Such a rate no part keeps, however large: nothing else is worth naming.
+        """
+        if self.demand.clocks < 1:
+            return "rate"
+        short = self.shortfalls
+        return max(short, key=lambda name: short[name])
+
+    @property
     def limit(self) -> str:
         """The resource of which most is used, or what stands in the way of rate or latency."""
-        short = self.shortfalls
-        if short["rate"] > 1:
+        if self.shortfalls["rate"] > 1:
             return f"rate: {self.design.pace}"
-        worst = max(short, key=lambda name: short[name])
-        if worst == "latency" and not self.fits:
+        if self.worst == "latency" and not self.fits:
             return "latency"
         shares = self.shares
         return RESOURCES[max(shares, key=lambda name: shares[name])]
@@ -207,9 +216,8 @@ class Choice:
     @property
     def reason(self) -> str:
         """What stands in the way, in words and numbers; empty where the design fits."""
-        short = self.shortfalls
-        worst = max(short, key=lambda name: short[name])
-        if short[worst] <= 1:
+        worst = self.worst
+        if self.shortfalls[worst] <= 1:
             return ""
         if worst == "rate" and self.demand.clocks < 1:
             return f"no design takes more than one event a clock, {self.demand.clock_mhz:.4g} MHz"
@@ -270,7 +278,7 @@ def _ratio(used: int, room: int) -> float:
 
 def quantity(rate_hz: float) -> str:
     """Return a rate with three digits and the letter of its thousands."""
-    for scale, letter in ((1e6, "M"), (1e3, "k")):
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         # From where three digits would round to a thousand of the next smaller letter.
         if rate_hz >= 0.9995 * scale:
             return f"{rate_hz / scale:.3g} {letter}"

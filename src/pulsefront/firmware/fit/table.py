@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,7 @@ class Fit:
         if any(one.fits for one in self.choices):
             return
         best = min(self.choices, key=lambda one: one.shortfall)
-        short, demand = best.shortfalls, best.demand
-        name = max(short, key=lambda one: short[one])
+        demand, name = best.demand, best.worst
         if name == "rate":
             field, limit, found = "events_per_second", demand.rate_hz, best.events_per_second
         elif name == "latency" and demand.latency_ns is not None:
@@ -82,7 +81,7 @@ def _row(one: Choice) -> tuple[str, ...]:
     return (
         one.demand.label,
         quantity(one.demand.rate_hz),
-        "no" if not one.fits else "yes" if one.worst_share <= 1 else "perhaps",
+        _fits(one),
         one.strategy,
         one.design.sharing,
         *(f"{used[key]:,} ({percent(shares[key])})" for key in ("lut", "ff", "dsp")),
@@ -94,7 +93,7 @@ def _row(one: Choice) -> tuple[str, ...]:
     )
 
 
-def _legend(shown: Iterable[Choice]) -> str:
+def _legend(shown: Sequence[Choice]) -> str:
     """Return what the numbers are and how far estimates were off, for the routes in a table."""
     told: dict[str, str] = {}
     for one in shown:
@@ -106,10 +105,20 @@ def _legend(shown: Iterable[Choice]) -> str:
     text = "Percentages are of what may be used of the part."
     if told:
         text += (
-            " Estimated: no tool has counted that design; the LUTs counted of 9 of 10 others lay: "
-            f"{', '.join(told.values())}. Perhaps: at the upper end of that range it does not fit."
+            " Estimated: no tool has counted that design; of 9 of 10 designs that one has counted, "
+            f"the LUTs lay near the estimate as follows: {', '.join(told.values())}."
+        )
+    doubtful = [one for one in shown if _fits(one) == "perhaps"]
+    if doubtful:
+        text += (
+            " Perhaps: it fits by its estimate, but would not if it took as much more as that; "
+            "--count tells, where it is Verilog."
         )
     return _wrapped(text)
+
+
+def _fits(one: Choice) -> str:
+    return "no" if not one.fits else "yes" if one.worst_share <= 1 else "perhaps"
 
 
 def _wrapped(text: str, indent: str = "") -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from pulsefront.errors import ExportError
+from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["require_inputs"]
+__all__ = ["require_inputs", "shared_network"]
 
 
 def require_inputs(model: Specification, count: int, *, what: str, field: str, remedy: str) -> None:
@@ -33,3 +35,25 @@ def require_inputs(model: Specification, count: int, *, what: str, field: str, r
     size = math.prod(model.inputs[0].shape)
     if size != count:
         raise ExportError(f"{model.name} reads {size} {what} {count}", field=field, remedy=remedy)
+
+
+def shared_network(model: Specification, multipliers: int | None, interval: int) -> SharedPlan:
+    """Return the network with so many *multipliers* of each layer, or the fewest for *interval*.
+
+    Raises
+    ------
+    ExportError
+        No layer has as many outputs: the multipliers would stand idle.
+    """
+    if multipliers is None:
+        return plan_for_interval(model, interval)
+    most = max((s.layer.n_out for s in model.steps if isinstance(s.layer, MatrixLayer)), default=1)
+    if multipliers > most:
+        raise ExportError(
+            f"no layer of {model.name} has more than {most} outputs, and a layer uses as many "
+            "multipliers as that",
+            field="multipliers",
+            value=multipliers,
+            remedy=f"give at most {most}, or leave it out",
+        )
+    return plan(model, multipliers)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pulsefront.errors import ConfigError
-from pulsefront.firmware.front_end.network import require_inputs
+from pulsefront.firmware.front_end.network import require_inputs, shared_network
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import PositionChainSettings
-from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["SPARE_BITS", "PositionLayout"]
@@ -63,11 +63,8 @@ class PositionLayout:
     @cached_property
     def design(self) -> SharedPlan:
         """The time-shared network: the fewest multipliers with which it keeps up."""
-        given = self.settings.multipliers
-        if given is not None:
-            return plan(self.model, given)
         wanted = max(self.settings.interval_clocks or 0, self.interval_before)
-        return plan_for_interval(self.model, wanted)
+        return shared_network(self.model, self.settings.multipliers, wanted)
 
     @property
     def interval_before(self) -> int:

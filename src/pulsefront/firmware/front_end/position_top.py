@@ -20,7 +20,7 @@ __all__ = ["GAINS", "PositionClocks", "position_clocks", "position_top"]
 GAINS = "gains.hex"
 EVENTS_LOG2 = 3
 """Of the events that wait for the network."""
-STAGE_CLOCKS = 16
+STAGE_CLOCKS = 21
 """Registers and queues of gains, sum, normalisation and record, together."""
 
 

@@ -35,6 +35,9 @@ DOUBTS: tuple[Doubt, ...] = (
     "few_channels",
 )
 """Flags by name, in the order of their bits."""
+MOST_MULTIPLIERS = 1024
+"""Of a layer. No layer that a front end holds has as many outputs; the export knows the model, and
+takes as many as its layers can use."""
 
 
 class ChainSettings(FrozenModel):
@@ -51,8 +54,9 @@ class ChainSettings(FrozenModel):
     """flags with which a record says "no decision" """
     queue_events: Literal[2, 4, 8, 16, 32, 64] = 4
     """events that the chain holds from trigger to record; one more is counted as lost"""
-    multipliers: int | None = Field(default=None, ge=1)
-    """of each layer of the network; left out, the fewest with which it keeps up"""
+    multipliers: int | None = Field(default=None, ge=1, le=MOST_MULTIPLIERS)
+    """of each layer of the network, as many as one has outputs at most; left out, the fewest with
+    which it keeps up"""
 
     @field_validator("output_range")
     @classmethod

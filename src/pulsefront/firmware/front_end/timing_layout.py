@@ -8,11 +8,11 @@ from functools import cached_property
 
 from pulsefront.errors import ConfigError
 from pulsefront.firmware.front_end.kernel import TriggerConstants
-from pulsefront.firmware.front_end.network import require_inputs
+from pulsefront.firmware.front_end.network import require_inputs, shared_network
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import TimingChainSettings
-from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["SAMPLE_BITS", "TIME_BITS", "TimingLayout"]
@@ -60,10 +60,7 @@ class TimingLayout:
     @cached_property
     def design(self) -> SharedPlan:
         """The time-shared network: the fewest multipliers with which it keeps up."""
-        given = self.settings.multipliers
-        if given is not None:
-            return plan(self.model, given)
-        return plan_for_interval(self.model, self.settings.dead)
+        return shared_network(self.model, self.settings.multipliers, self.settings.dead)
 
     @property
     def stream_bits(self) -> int:

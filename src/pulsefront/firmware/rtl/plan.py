@@ -22,7 +22,7 @@ __all__ = ["MatrixLanes", "SharedPlan", "plan", "plan_for_interval", "window_cyc
 FINISH_CYCLES = 2
 """Registers of the rounding and of the overflow at the end of a layer."""
 
-MATRIX_CYCLES = 9
+MATRIX_CYCLES = 10
 """From the last element that a group needs to its first sum, with the buffer and the drain."""
 
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ExportError
 from pulsefront.files import write_json
@@ -25,6 +27,7 @@ __all__ = [
     "CellCounts",
     "Placement",
     "Resources",
+    "count_or_place",
     "count_resources",
     "counts_of_cells",
     "ecp5_arguments",
@@ -138,6 +141,7 @@ class Placement(FrozenModel):
 class Resources(FrozenModel):
     """What a design takes; *placement* is there where a tool for the part has placed it.
 
+    Of several placements it is the slowest, and *clocks_mhz* has the clocks of all, by seed.
     *interval_cycles* and *latency_cycles* are those that its test bench checks, where it has one.
     """
 
@@ -146,6 +150,7 @@ class Resources(FrozenModel):
     part: str
     counts: CellCounts
     placement: Placement | None = None
+    clocks_mhz: dict[int, float] = Field(default_factory=dict)
     seconds: dict[str, float]
     interval_cycles: int | None = None
     latency_cycles: int | None = None
@@ -157,7 +162,8 @@ class Resources(FrozenModel):
             f"{counts.block_ram_kbit:,} kbit of block RAM ({counts.origin})"
         )
         if self.placement is not None:
-            text += f"; {self.placement.clock_mhz:.1f} MHz ({self.placement.origin})"
+            clocks = self.clocks_mhz.values() or [self.placement.clock_mhz]
+            text += f"; {', '.join(f'{one:.1f}' for one in clocks)} MHz ({self.placement.origin})"
         return text
 
 
@@ -226,6 +232,25 @@ def place_with_seeds(
     The clock that a placement reaches depends on its seed: one alone is luck, good or bad.
     """
     return _counted(folder, top, part, clock_mhz, options, seeds)[1:]
+
+
+def count_or_place(
+    folder: str | Path, top: str, part: str, clock_mhz: float, placements: int = 1
+) -> Resources:
+    """Synthesize, and place what is for ECP5 with the seeds from 1 on; see `Resources`.
+
+    Raises
+    ------
+    ToolMissing, ExportError
+        See `count_resources`.
+    """
+    if family_of(part) != "ecp5":
+        return count_resources(folder, top, part)
+    seeds = range(1, placements + 1)
+    placed = place_with_seeds(folder, top, part, clock_mhz, seeds)
+    clocks = [0.0 if one.placement is None else one.placement.clock_mhz for one in placed]
+    slowest = placed[clocks.index(min(clocks))]
+    return slowest.model_copy(update={"clocks_mhz": dict(zip(seeds, clocks, strict=True))})
 
 
 def _counted(

@@ -10,12 +10,7 @@ from pulsefront.firmware.rtl.gates import write_gates
 from pulsefront.firmware.rtl.languages import VERILOG, VHDL
 from pulsefront.firmware.rtl.plan import SharedPlan
 from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.resources import (
-    Resources,
-    count_resources,
-    family_of,
-    write_resources,
-)
+from pulsefront.firmware.rtl.resources import Resources, count_or_place, write_resources
 from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.rtl.top import top_name
 from pulsefront.firmware.rtl.trace import refuse_untraceable
@@ -101,7 +96,7 @@ def write_hdl(
 
 
 def count_hdl(
-    model: Specification, export: Path, folders: tuple[HdlFolder, ...]
+    model: Specification, export: Path, folders: tuple[HdlFolder, ...], placements: int = 1
 ) -> dict[str, Resources]:
     """Let yosys count the designs of an *export*, and nextpnr place those for ECP5; by target.
 
@@ -120,8 +115,8 @@ def count_hdl(
         if one.target == "rtl_gates" or one.language == VHDL.title:
             continue
         part = one.board.part
-        clock = 1e3 / one.board.clock_period_ns if family_of(part) == "ecp5" else None
-        counted = count_resources(export / one.folder, top_name(model), part, clock_mhz=clock)
+        clock = 1e3 / one.board.clock_period_ns
+        counted = count_or_place(export / one.folder, top_name(model), part, clock, placements)
         clocks = {"interval_cycles": one.interval_cycles, "latency_cycles": one.latency_cycles}
         resources = counted.model_copy(update=clocks)
         reports = export.with_name(f"{export.name}-synthesis") / one.folder
