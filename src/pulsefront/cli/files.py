@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["check", "help_key", "new"]
+__all__ = ["check", "help_key", "new", "schema"]
 
 STUDIES = ("position", "timing", "crystal")
 OTHERS = (
@@ -146,6 +146,31 @@ def check(
         typer.echo("; ".join([f"{path}: {found.kind}, {said}", *found.notes]))
     if wrong:
         sys.exit(2)
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help=f"study, {', '.join(OTHERS)}: the kind of file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write. Default: to the terminal.")
+    ] = None,
+) -> None:
+    """Print the JSON schema of a KIND of file, by which editors complete and check it.
+
+    Editors with Taplo (Even Better TOML) read it where a file begins with #:schema ./study.json:
+
+    pulsefront schema study --out study.json
+    """
+    import json
+
+    from pulsefront.files import write_json
+    from pulsefront.studies.files.kinds import kind_of_name
+
+    content = kind_of_name(kind).schema()
+    if out is None:
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    write_json(out, content)
+    typer.echo(f"{out}: the schema of {kind} files")
 
 
 def help_key(

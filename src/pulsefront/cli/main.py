@@ -67,6 +67,7 @@ def _register() -> None:
     commands = (
         files.new,
         files.check,
+        files.schema,
         study.run,
         study.gallery,
         simulation.simulate,

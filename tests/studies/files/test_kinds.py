@@ -9,7 +9,7 @@ import pytest
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory, sim_data_directory
 from pulsefront.studies.files.check import check_file
-from pulsefront.studies.files.kinds import kind_of_file, kind_of_name
+from pulsefront.studies.files.kinds import FILE_KINDS, FileKind, kind_of_file, kind_of_name
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,15 @@ def test_unknown_names_list_the_kinds() -> None:
     assert kind_of_name("board").name == "board"
     with pytest.raises(ConfigError, match="one of manifest, failure_tables, front_end, study"):
         kind_of_name("bord")
+
+
+@pytest.mark.parametrize("kind", FILE_KINDS, ids=lambda kind: kind.name)
+def test_a_schema_names_every_key_of_every_variant(kind: FileKind) -> None:
+    schema = kind.schema()
+    parts = {**schema.get("$defs", {}), schema.get("title", ""): schema}
+    for model in kind.models.values():
+        assert set(parts[model.__name__]["properties"]) == set(model.model_fields)
+        assert parts[model.__name__]["additionalProperties"] is False
+    if len(kind.models) > 1:
+        assert schema["discriminator"]["propertyName"] == "kind"
+        assert set(schema["discriminator"]["mapping"]) == set(kind.models)

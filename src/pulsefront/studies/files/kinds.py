@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Union
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, TypeAdapter
 
 from pulsefront.config import load_toml
 from pulsefront.detector.detector import DetectorFile
@@ -42,6 +42,19 @@ class FileKind:
     def model_of(self, content: Content) -> type[BaseModel]:
         """Return the model of the file's variant; of any where it names none that there is."""
         return self.models.get(str(content.get("kind", "")), next(iter(self.models.values())))
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the file, by which editors complete and check it.
+
+        It says which keys there are, their types, ranges, defaults and meaning; what stands between
+        several keys, and beyond the file, only `check` sees.
+        """
+        models = tuple(self.models.values())
+        whole: Any = models[0]
+        if len(models) > 1:
+            whole = Annotated[Union[models], Field(discriminator="kind")]  # noqa: UP007 - of a tuple
+        found = TypeAdapter(whole).json_schema(mode="validation")
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def _any_of(*keys: str) -> Callable[[Content], bool]:
