@@ -20,7 +20,15 @@ from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.rtl.unrolled import write_unrolled
 from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
-from toys_rtl import built, compare_run, needs_simulator, timing_like, vectors_of
+from toys_rtl import (
+    built,
+    compare_run,
+    compare_simulation,
+    needs_simulator,
+    needs_verilator,
+    timing_like,
+    vectors_of,
+)
 
 pytestmark = pytest.mark.peer
 
@@ -50,6 +58,14 @@ def test_ten_thousand_vectors_through_the_netlist(tmp_path: Path) -> None:
     write_gates(model, tmp_path, vectors_of(model, 20), plan(model, 2))
     with CxxrtlSimulation(tmp_path, model) as simulation:
         compare_run(simulation, model, random_inputs(model, 10_000, 6))
+
+
+@needs("yosys")
+@needs_verilator
+def test_ten_thousand_vectors_through_the_netlist_by_verilator(tmp_path: Path) -> None:
+    model = small_model()
+    write_gates(model, tmp_path, vectors_of(model, 20), plan(model, 2))
+    compare_simulation(model, tmp_path, 10_000, "verilator", seed=7)
 
 
 # Estimated over counted: look-up tables and flip-flops with four multipliers of the timing network.

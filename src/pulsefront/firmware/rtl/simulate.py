@@ -29,7 +29,10 @@ MOST_DRAWN = 10_000
 """Of vectors that someone asks for, those that slow simulations run."""
 COMPILED_FROM = 2_000
 """With more vectors than this, Verilator's compilation takes less time than it saves."""
-GATE_FLAGS = ("-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS")
+GATE_DEFINE = "-DNO_ICE40_DEFAULT_ASSIGNMENTS"
+GATE_FLAGS = ("-g2012", GATE_DEFINE)
+VERILATOR_GATE_FLAGS = (GATE_DEFINE, "-CFLAGS", "-O1")
+"""A netlist is long: g++ takes most of the time, and little is left to optimize."""
 
 
 def find_simulator(name: str | None = None) -> str:
@@ -72,16 +75,17 @@ class Simulation(BenchRun):
     def _compile(self, parameters: Mapping[str, int]) -> list[str]:
         """Compile with *parameters* of the bench; return the command that runs it."""
         sources = sorted(path.name for path in self._work.glob("*.v"))
+        gates = (self._work / "cells_sim.v").exists()
         if self._simulator == "iverilog":
             given = [f"-P{self._bench}.{name}={value}" for name, value in parameters.items()]
             # The tools' models of cells are written in a later Verilog than ours.
-            gates = (self._work / "cells_sim.v").exists()
             flags = GATE_FLAGS if gates else ("-g2001",)
             command = ["iverilog", *flags, "-s", self._bench, *given, "-o", "bench", *sources]
             self._call(command)
             return ["vvp", "-n", "bench"]
         given = [f"-G{name}={value}" for name, value in parameters.items()]
-        command = ["verilator", *VERILATOR_FLAGS, "--top-module", self._bench, *given, *sources]
+        flags = (*VERILATOR_FLAGS, *(VERILATOR_GATE_FLAGS if gates else ()))
+        command = ["verilator", *flags, "--top-module", self._bench, *given, *sources]
         shutil.rmtree(self._work / "obj_dir", ignore_errors=True)
         self._call([*command, "-o", "bench", "--build-jobs", "1"])
         return ["obj_dir/bench"]
@@ -121,8 +125,11 @@ def _verilog(target: str) -> Executor:
 
 
 def _gates(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
-    """Run the gates; many vectors through CXXRTL, which any other simulator is too slow for."""
-    if _many(sets):
+    """Run the gates; many vectors by Verilator, or CXXRTL, for which g++ takes many times as long.
+
+    Icarus Verilog is too slow for many.
+    """
+    if _many(sets) and not shutil.which("verilator"):
         return _cxxrtl("rtl_gates")(folder, sets)
     return _verilog("rtl_gates").run(folder, sets)
 
