@@ -120,3 +120,23 @@ def in_floats(seed: int = 0):
     b.logits = x
     x = b.node("Softmax", x, axis=1)
     return b.model([2, 10], x, [3]), b.logits
+
+
+def any_scales(seed: int = 0):
+    """Scales that are no powers of two, a batch normalization, a join and a sum of them."""
+    b = Builder(seed)
+
+    def scale() -> float:
+        return float(b.rng.uniform(0.02, 0.2))
+
+    x = b.quant("in", scale(), 6)
+    x = b.node("Gemm", x, b.quant(b.weights(8, 6), scale(), 4, narrow=1), b.weights(6))
+    ones = [b.constant(b.rng.uniform(0.5, 1.5, 6).astype(np.float32)) for _ in range(4)]
+    x = b.quant(b.node("Relu", b.node("BatchNormalization", x, *ones)), scale(), 6, signed=0)
+    y = b.node("MatMul", x, b.quant(b.weights(6, 6), scale(), 4))
+    y = b.quant(y, scale(), 7)
+    x = b.quant(b.node("Add", x, y), scale(), 7)
+    x = b.node("Concat", x, y, axis=1)
+    x = b.node("MatMul", x, b.quant(b.weights(12, 3), scale(), 5))
+    x = b.quant(x, scale(), 8)
+    return b.model([8], x, [3])

@@ -9,7 +9,14 @@ import pytest
 from pulsefront.errors import DataError, PrecisionError, UnsupportedLayer, VerificationFailed
 from pulsefront.fixed_point import AveragePool, Conv1d, Dense, FixedPointFormat, MaxPool, Relu
 from pulsefront.imports import Widths, from_onnx
-from toys_onnx import Builder, in_floats, quantize_linear, quantized_convolution, quantized_mlp
+from toys_onnx import (
+    Builder,
+    any_scales,
+    in_floats,
+    quantize_linear,
+    quantized_convolution,
+    quantized_mlp,
+)
 
 EVENTS = 3000
 
@@ -187,11 +194,30 @@ def refused(error: type[Exception], text: str, model, **given) -> None:
 def test_a_scale_that_is_no_power_of_two_is_refused_or_replaced() -> None:
     model = quantize_linear(scale=0.03)
     refused(PrecisionError, r"n\d+: the scale is no power of two \(got 0.0", model)
-    imported = from_onnx(model, rescale=True)
+    imported = from_onnx(model, scales="nearest")
     assert any("the scale 0.03 became 0.03125" in one for one in imported.changes)
     (difference,) = imported.compare(drawn(imported))
     assert difference.different > 0
     assert difference.relative_rms < 0.1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kept_scales_keep_the_integers_of_tensors(seed: int) -> None:
+    model = any_scales(seed)
+    refused(PrecisionError, "no power of two", model)
+    imported = from_onnx(model, scales="keep")
+    (difference,) = imported.compare(drawn(imported))
+    # Weights of 18 bits decide a rounding in a thousand otherwise than real numbers, by a step.
+    assert difference.different < 3e-3 * difference.integers
+    assert difference.largest_steps <= 1
+    assert "its numbers are those of the file over" in imported.changes[0]
+    rough = from_onnx(model, scales="keep", widths=Widths(factors=8))
+    assert rough.compare(drawn(rough))[0].different > 10 * difference.different
+    data = np.random.default_rng(seed).normal(0, 2, (500, 8)).astype(np.float32)
+    name = imported.model.inputs[0].name
+    integers = imported.integers(data)[name]
+    nearest = np.rint(data / (imported.steps[name] * imported.model.inputs[0].format.step))
+    assert np.array_equal(integers, np.clip(nearest, -32, 31))
 
 
 def test_what_has_no_counterpart_is_named_with_what_to_use() -> None:

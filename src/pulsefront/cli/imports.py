@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from pulsefront.imports.imported import Imported, OriginDifference
 
 __all__ = ["import_network"]
+
+
+class ScalesName(StrEnum):
+    """What becomes of scales that are no powers of two."""
+
+    refuse = "refuse"
+    nearest = "nearest"
+    keep = "keep"
 
 
 def import_network(
@@ -55,12 +64,17 @@ def import_network(
     output_bits: Annotated[
         int, typer.Option("--output-bits", help="Of outputs that calibration quantizes.")
     ] = 16,
-    rescale: Annotated[
-        bool,
+    scales: Annotated[
+        ScalesName,
         typer.Option(
-            "--rescale", help="Replace scales that are no powers of two; says by how much."
+            "--scales",
+            help="Of scales that are no powers of two: refuse; the nearest that covers "
+            "the range; or keep the integers of tensors and give weights the factors.",
         ),
-    ] = False,
+    ] = ScalesName.refuse,
+    factor_bits: Annotated[
+        int, typer.Option("--factor-bits", help="Of weights that carry factors of kept scales.")
+    ] = 18,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Make a fixed-point model of a network that was trained elsewhere, and compare both.
@@ -79,7 +93,9 @@ def import_network(
     from pulsefront.imports.onnx_model import from_onnx
 
     events = None if data is None else _events(data)
-    widths = Widths(weights=weight_bits, activations=activation_bits, outputs=output_bits)
+    widths = Widths(
+        weights=weight_bits, activations=activation_bits, outputs=output_bits, factors=factor_bits
+    )
     imported = from_onnx(
         file,
         data=events,
@@ -87,7 +103,7 @@ def import_network(
         outputs=tuple(output or ()),
         input_format=None if input_format is None else _format(input_format),
         widths=widths,
-        rescale=rescale,
+        scales=scales.value,
     )
     integers = None if events is None else imported.integers(events)
     sets = golden_vectors(imported.model, integers)

@@ -23,6 +23,7 @@ from pulsefront.fixed_point.format import (
     format_holding,
 )
 from pulsefront.imports.evaluate import evaluate
+from pulsefront.imports.fold import folded
 from pulsefront.imports.graph import (
     Cast,
     Limit,
@@ -37,7 +38,7 @@ from pulsefront.imports.graph import (
 from pulsefront.imports.grids import formats_of_values, real_assigned
 from pulsefront.imports.names import identifier
 
-__all__ = ["Widths", "calibrated", "is_quantized"]
+__all__ = ["Widths", "calibrated", "is_quantized", "with_factors"]
 
 LOWER_SCALES = 3
 """Scales tried: the one that holds the largest value, and those below it that clip it."""
@@ -51,6 +52,7 @@ class Widths:
     activations: int = 8
     inputs: int = 12
     outputs: int = 16
+    factors: int = 18
 
     def __post_init__(self) -> None:
         for name, bits in vars(self).items():
@@ -101,6 +103,12 @@ def calibrated(
     if had_casts:
         return graph
     return _with_casts(graph, evaluate(graph, reals), widths)
+
+
+def with_factors(graph: RealNetwork, bits: int) -> RealNetwork:
+    """Return the graph with weights that lie on no grid on one of *bits*, biases left in floats."""
+    graph = folded(graph)
+    return replace(graph, nodes=tuple(_with_grid(one, bits) for one in graph.nodes))
 
 
 def _to(form: FixedPointFormat) -> Assignment:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pulsefront.imports.graph import Matrix, Node, RealNetwork
+from pulsefront.imports.graph import Limit, Matrix, Node, RealNetwork
 
 __all__ = ["folded"]
 
@@ -16,6 +16,7 @@ def folded(graph: RealNetwork) -> RealNetwork:
 
     Only where nothing reads what lies between; the result is the same but for rounding.
     """
+    graph = _factors_first(graph)
     while True:
         found = next(filter(None, (_merged(graph, one) for one in graph.nodes)), None)
         if found is None:
@@ -30,6 +31,29 @@ def folded(graph: RealNetwork) -> RealNetwork:
             nodes=tuple(_renamed(one, names) for one in kept),
             outputs=tuple(names.get(one, one) for one in graph.outputs),
         )
+
+
+def _factors_first(graph: RealNetwork) -> RealNetwork:
+    """Return the graph with positive factors before a ReLU in place of behind it.
+
+    max(x, 0) · f = max(x · f, 0): there they fold into the weights before it.
+    """
+    nodes = list(graph.nodes)
+    for index, node in enumerate(nodes):
+        readers = graph.readers(node.name)
+        if not isinstance(node, Limit) or (node.low, node.high) != (0.0, np.inf):
+            continue
+        if len(readers) != 1 or node.name in graph.outputs or not isinstance(readers[0], Matrix):
+            continue
+        factor = _diagonal(readers[0])
+        if factor is None or readers[0].bias is not None or not np.all(factor > 0):
+            continue
+        # Both keep their names and change places.
+        place = nodes.index(readers[0])
+        nodes[index] = replace(readers[0], name=node.name, inputs=node.inputs)
+        nodes[place] = replace(node, name=readers[0].name, inputs=(node.name,))
+        return _factors_first(replace(graph, nodes=tuple(nodes)))
+    return graph
 
 
 def _renamed(node: Node, names: dict[str, str]) -> Node:

@@ -70,6 +70,9 @@ class Imported:
         Inputs whose axes were exchanged: (channel, position) of the origin is (position, channel).
     assignments
         How the origin rounds and limits what enters, for inputs where it does.
+    steps
+        By input, what a number of the origin is divided by first: the part of a scale that is no
+        power of two.
     """
 
     model: FixedPointModel
@@ -78,6 +81,7 @@ class Imported:
     changes: tuple[str, ...] = ()
     turned: frozenset[str] = frozenset()
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     def integers(
         self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
@@ -91,6 +95,7 @@ class Imported:
         for one in self.model.inputs:
             nearest = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
             array = np.asarray(arrays[one.name], np.float64).reshape(-1, *one.shape)
+            array = array / self.steps.get(one.name, 1.0)
             reals = real_assigned(array, self.assignments.get(one.name, nearest))
             found[one.name] = np.ldexp(reals, one.format.fraction).astype(np.int64)
         return found
@@ -190,6 +195,7 @@ def finished(
     input_format: FixedPointFormat | None = None,
     widths: Widths | None = None,
     turned: frozenset[str] = frozenset(),
+    steps: Mapping[str, float] | None = None,
 ) -> Imported:
     """Return a real graph as a fixed-point model, calibrated with *data* where it has no formats.
 
@@ -216,7 +222,7 @@ def finished(
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
     told = (*graph.changes, *changes) if whole else graph.changes
-    return Imported(model, origin, not whole, told, turned, assignments)
+    return Imported(model, origin, not whole, told, turned, assignments, steps or {})
 
 
 def _shaped(one: RealInput, array: npt.NDArray[Any]) -> npt.NDArray[Any]:

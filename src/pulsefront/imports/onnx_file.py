@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,11 @@ from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.imports.graph import Node, RealInput, RealNetwork, Reals
 from pulsefront.imports.names import identifier
 
-__all__ = ["FileTensor", "OnnxReader", "load_onnx", "read_onnx"]
+__all__ = ["FileTensor", "OnnxReader", "Scales", "load_onnx", "read_onnx"]
+
+Scales = Literal["refuse", "nearest", "keep"]
+"""Of scales that are no powers of two: an error; the next that covers the range; or tensors keep
+their integers, and weights carry the factors, in more bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,8 @@ class FileTensor:
         In the graph: channels last, without the event axis.
     channels_first
         Whether the file has (channel, position).
+    scale
+        The file's number is this times the graph's: where a scale is no power of two and kept.
     axes
         Of an input of more axes than the graph has, which is flat there: its shape in the file.
     order
@@ -41,6 +47,7 @@ class FileTensor:
     channels_first: bool = False
     order: np.ndarray[Any, np.dtype[np.int64]] | None = None
     axes: tuple[int, ...] | None = None
+    scale: float = 1.0
 
     def like(self, name: str, **changed: Any) -> FileTensor:
         """Return another tensor of the same order of axes and elements."""
@@ -90,16 +97,16 @@ class OnnxReader:
         Of the graph, so far.
     changes
         What had to be changed, in sentences.
-    rescale
-        Whether scales that are no powers of two are replaced.
+    scales
+        What becomes of scales that are no powers of two; see `Scales`.
     """
 
-    def __init__(self, model: Any, *, rescale: bool) -> None:
+    def __init__(self, model: Any, *, scales: Scales) -> None:
         from onnx import numpy_helper
 
         self.model = model
         self.graph = model.graph
-        self.rescale = rescale
+        self.scales = scales
         self.constants: dict[str, np.ndarray[Any, Any]] = {
             one.name: numpy_helper.to_array(one) for one in self.graph.initializer
         }
@@ -139,6 +146,11 @@ class OnnxReader:
                     value=one,
                     remedy=f"one of {', '.join(list(self.tensors)[-8:])}",
                 )
+        for one in wanted:
+            if self.tensors[one].scale != 1.0:
+                self.changes.append(
+                    f"{one}: its numbers are those of the file over {self.tensors[one].scale:.9g}"
+                )
         used = {name for node in self.nodes for name in node.inputs}
         inputs = tuple(one for one in self.inputs if one.name in used)
         names = tuple(self.tensors[one].name for one in wanted)
@@ -163,7 +175,9 @@ class OnnxReader:
         if self.constants[node.input[0]].dtype == np.int32:
             # A bias has the scale of its products, which follows when those of the factors do.
             return
-        if not self.rescale:
+        if self.scales == "keep":
+            return
+        if self.scales == "refuse":
             wrong = float(scale[mantissa != 0.5].flat[0])
             format_of_scale(8, wrong, field=label)
         values = np.asarray(self.constants[node.output[0]], np.float64)
@@ -276,8 +290,8 @@ class OnnxReader:
 
 
 def read_onnx(
-    model: Any, name: str, *, outputs: Sequence[str] = (), rescale: bool = False
+    model: Any, name: str, *, outputs: Sequence[str] = (), scales: Scales = "refuse"
 ) -> tuple[RealNetwork, OnnxReader]:
     """Return the graph of an ONNX model, and the reader, which knows the order of its axes."""
-    reader = OnnxReader(model, rescale=rescale)
+    reader = OnnxReader(model, scales=scales)
     return reader.read(name, outputs), reader

@@ -9,10 +9,10 @@ from typing import Any
 import numpy.typing as npt
 
 from pulsefront.fixed_point import FixedPointFormat
-from pulsefront.imports.calibrate import Widths
+from pulsefront.imports.calibrate import Widths, with_factors
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
-from pulsefront.imports.onnx_file import load_onnx, read_onnx
+from pulsefront.imports.onnx_file import Scales, load_onnx, read_onnx
 from pulsefront.imports.onnx_origin import Run, origin_of
 
 __all__ = ["from_onnx"]
@@ -26,7 +26,7 @@ def from_onnx(
     outputs: Sequence[str] = (),
     input_format: FixedPointFormat | None = None,
     widths: Widths | None = None,
-    rescale: bool = False,
+    scales: Scales = "refuse",
     run: Run | None = None,
 ) -> Imported:
     """Return an ONNX network as a fixed-point model, and what it is compared with.
@@ -48,9 +48,12 @@ def from_onnx(
         Of the inputs, where the network does not say it.
     widths
         Bits that calibration chooses formats of.
-    rescale
-        Replace scales that are no powers of two by those that cover the same range; the changes
-        say by how much.
+    scales
+        What becomes of scales that are no powers of two. ``refuse``: an error. ``nearest``: the
+        next that covers the range, and the changes say by how much. ``keep``: tensors keep their
+        integers, which count steps of the file's own scales, and weights carry the factors between
+        them, batch normalizations included, in ``widths.factors`` bits; an integer differs where
+        these bits decide a rounding.
     run
         What computes the network as it was, in place of ONNX Runtime: from arrays by the file's
         names of inputs, in its order of axes, to those of its outputs.
@@ -67,9 +70,11 @@ def from_onnx(
     model = load_onnx(source)
     stem = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name
     named = name or model_name(stem)
-    graph, reader = read_onnx(model, named, outputs=outputs, rescale=rescale)
+    graph, reader = read_onnx(model, named, outputs=outputs, scales=scales)
     seen = reader.tensors
     turned = frozenset(one.name for one in graph.inputs if seen[one.origin].channels_first)
+    if scales == "keep":
+        graph = with_factors(graph, (widths or Widths()).factors)
     return finished(
         graph,
         origin_of(model, graph, reader, outputs, run),
@@ -77,4 +82,5 @@ def from_onnx(
         input_format=input_format,
         widths=widths,
         turned=turned,
+        steps={one.name: seen[one.origin].scale for one in graph.inputs},
     )

@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from pulsefront.imports.graph import Flattening, Join, Limit, Matrix, Pool, Reals, Sum
+from pulsefront.imports.graph import Join, Limit, Matrix, Pool, Reals, Sum
 from pulsefront.imports.onnx_file import FileTensor, OnnxReader
-from pulsefront.imports.onnx_parts import attributes, by_channel, label, refused
+from pulsefront.imports.onnx_moves import alias, flatten, shape, squeeze, transpose, unsqueeze
+from pulsefront.imports.onnx_parts import attributes, by_channel, label, multiplied, refused
 from pulsefront.imports.onnx_quantizers import bipolar, quant, quantize_linear
 
 __all__ = ["HANDLERS"]
 
 Handler = Callable[[OnnxReader, Any], None]
-
-
-def _alias(reader: OnnxReader, node: Any) -> None:
-    reader.tensors[node.output[0]] = reader.tensors[node.input[0]]
 
 
 def _gemm(reader: OnnxReader, node: Any) -> None:
@@ -56,8 +53,8 @@ def _dense(reader: OnnxReader, node: Any, weights: Reals, bias: Reals | None) ->
     if len(source.shape) == 2:
         weights, shape = weights[None], (source.shape[0], weights.shape[1])
     name = reader.new_name(node)
-    made = Matrix(name, (source.name,), label(node), weights, bias)
-    reader.keep(node, made, source, shape=shape, order=None)
+    made = Matrix(name, (source.name,), label(node), weights * source.scale, bias)
+    reader.keep(node, made, source, shape=shape, order=None, scale=1.0)
 
 
 def _conv(reader: OnnxReader, node: Any) -> None:
@@ -70,7 +67,9 @@ def _conv(reader: OnnxReader, node: Any) -> None:
             node, f"a convolution of {weights.ndim - 2} dimensions has no counterpart",
             "use one dimension, or dense layers",
         )  # fmt: skip
-    kernel = _whole_kernel(weights, given.get("group", 1), given.get("dilations", [1])[0])
+    kernel = source.scale * _whole_kernel(
+        weights, given.get("group", 1), given.get("dilations", [1])[0]
+    )
     stride = int(given.get("strides", [1])[0])
     pads = given.get("pads", [0, 0])
     auto = given.get("auto_pad", b"NOTSET")
@@ -83,7 +82,7 @@ def _conv(reader: OnnxReader, node: Any) -> None:
         reader.constant(node, 2, "bias"), stride, (int(pads[0]), int(pads[1])),
     )  # fmt: skip
     length = (source.shape[0] + sum(made.padding) - len(kernel)) // stride + 1
-    reader.keep(node, made, source, shape=(length, made.n_out))
+    reader.keep(node, made, source, shape=(length, made.n_out), scale=1.0)
 
 
 def _whole_kernel(weights: Reals, group: int, dilation: int) -> Reals:
@@ -110,7 +109,8 @@ def _clip(reader: OnnxReader, node: Any) -> None:
 
 def _limited(reader: OnnxReader, node: Any, low: float, high: float) -> None:
     source = reader.tensors[node.input[0]]
-    reader.keep(node, Limit(reader.new_name(node), (source.name,), label(node), low, high), source)
+    ends = low / source.scale, high / source.scale
+    reader.keep(node, Limit(reader.new_name(node), (source.name,), label(node), *ends), source)
 
 
 def _pool(reader: OnnxReader, node: Any) -> None:
@@ -148,86 +148,8 @@ def _pooled(reader: OnnxReader, node: Any, size: int, stride: int) -> None:
     reader.keep(node, made, source, shape=(length, source.shape[1]))
 
 
-def _flatten(reader: OnnxReader, node: Any) -> None:
-    """Add a flattening; a reshape to the shape that is there is none."""
-    source = reader.tensors[node.input[0]]
-    given = attributes(node)
-    wanted = [0, -1]
-    if node.op_type == "Reshape":
-        target = reader.constant(node, 1, "shape")
-        assert target is not None
-        wanted = [int(one) for one in target]
-    elif given.get("axis", 1) != 1 and not (given["axis"] == 0 and reader.one_by_one):
-        raise refused(node, "flattens the events, too", "flatten from axis 1 on")
-    sizes = _file_shape(source)
-    if len(wanted) == 1 + len(sizes) and all(
-        one in (-1, 0, size) for one, size in zip(wanted[1:], sizes, strict=True)
-    ):
-        _alias(reader, node)
-        return
-    if len(wanted) != 2 or wanted[1] not in (-1, int(np.prod(source.shape))):
-        raise refused(
-            node, f"a reshape from {sizes} to {tuple(wanted[1:])} has no counterpart",
-            "give the input its shape, and flatten to (event, all)",
-        )  # fmt: skip
-    _flat(reader, node, source)
-
-
-def _file_shape(source: FileTensor) -> tuple[int, ...]:
-    """Return the shape of a tensor in the file, without the events."""
-    return source.axes or (source.shape[::-1] if source.channels_first else source.shape)
-
-
-def _shape(reader: OnnxReader, node: Any) -> None:
-    """Take a shape as constant; of the number of events, zero, which a reshape keeps as it is."""
-    sizes = _file_shape(reader.tensors[node.input[0]])
-    reader.constants[node.output[0]] = np.array([0, *sizes], np.int64)
-
-
-def _squeeze(reader: OnnxReader, node: Any) -> None:
-    source = reader.tensors[node.input[0]]
-    if len(source.shape) == 1 and source.axes is None:
-        _alias(reader, node)  # of an axis that an Unsqueeze added
-        return
-    if len(source.shape) != 2 or 1 not in source.shape:
-        raise refused(node, "only an axis of positions of length one can go", "flatten")
-    _flat(reader, node, source)
-
-
-def _unsqueeze(reader: OnnxReader, node: Any) -> None:
-    """Take a channel with one position as a channel: batch normalizations come so."""
-    source = reader.tensors[node.input[0]]
-    second = reader.constant(node, 1, "axes")
-    given = attributes(node).get("axes", () if second is None else second)
-    if len(source.shape) != 1 or source.axes is not None or list(given) not in ([2], [-1]):
-        raise refused(node, "adds an axis", "give the input its shape, and flatten")
-    _alias(reader, node)
-
-
-def _flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
-    order = None
-    if source.channels_first and 1 not in source.shape:
-        # Element (channel, position) of the file is (position, channel) of the graph.
-        order = np.arange(int(np.prod(source.shape))).reshape(source.shape).T.reshape(-1)
-    if len(source.shape) == 1:
-        reader.tensors[node.output[0]] = source.like(source.name, axes=None)
-        return
-    made = Flattening(reader.new_name(node), (source.name,), label(node))
-    size = (int(np.prod(source.shape)),)
-    reader.keep(node, made, source, shape=size, channels_first=False, order=order)
-
-
-def _transpose(reader: OnnxReader, node: Any) -> None:
-    source = reader.tensors[node.input[0]]
-    if list(attributes(node).get("perm", [])) != [0, 2, 1] or len(source.shape) != 2:
-        raise refused(node, "only channels and positions can be exchanged", "leave it out")
-    reader.tensors[node.output[0]] = source.like(
-        source.name, channels_first=not source.channels_first
-    )
-
-
 def _concat(reader: OnnxReader, node: Any) -> None:
-    sources = [reader.tensors[one] for one in node.input]
+    sources = _alike(reader, node)
     axis = attributes(node)["axis"]
     rank = len(sources[0].shape)
     channels = (1, -2) if rank == 2 and sources[0].channels_first else (rank, -1)
@@ -256,7 +178,7 @@ def _add(reader: OnnxReader, node: Any) -> None:
             raise refused(node, "takes a tensor off a constant", "multiply by -1 in the weights")
         _shifted(reader, node, other, sign * np.asarray(reader.constants[constants[0]], np.float64))
         return
-    sources = [reader.tensors[one] for one in node.input]
+    sources = _alike(reader, node)
     same = len({(one.shape, one.channels_first) for one in sources}) == 1
     orders = [one.order for one in sources]
     if sign < 0 or not same or any(one is not None for one in orders):
@@ -266,9 +188,17 @@ def _add(reader: OnnxReader, node: Any) -> None:
     reader.keep(node, made, sources[0])
 
 
+def _alike(reader: OnnxReader, node: Any) -> list[FileTensor]:
+    """Return what a node reads, all with one scale: else each is multiplied by its own."""
+    found = [reader.tensors[one] for one in node.input]
+    if len({one.scale for one in found}) > 1:
+        found = [multiplied(reader, node, one, one.scale) for one in found]
+    return found
+
+
 def _shifted(reader: OnnxReader, node: Any, name: str, constant: Reals) -> None:
     source = reader.tensors[name]
-    bias = by_channel(node, source, constant)
+    bias = by_channel(node, source, constant) / source.scale
     last = reader.nodes[-1] if reader.nodes else None
     if (
         isinstance(last, Matrix)
@@ -320,7 +250,7 @@ def _batch_norm(reader: OnnxReader, node: Any) -> None:
     source = reader.tensors[node.input[0]]
     factor, bias = (
         by_channel(node, source.like(source.name, channels_first=False), one)
-        for one in (factor, shift - mean * factor)
+        for one in (factor, (shift - mean * factor) / source.scale)
     )
     _diagonal(reader, node, source, factor, bias)
 
@@ -335,25 +265,25 @@ HANDLERS: Mapping[str, Handler] = {
     "AveragePool": _pool,
     "GlobalMaxPool": _global_pool,
     "GlobalAveragePool": _global_pool,
-    "Flatten": _flatten,
-    "Reshape": _flatten,
-    "Shape": _shape,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
-    "Transpose": _transpose,
+    "Flatten": flatten,
+    "Reshape": flatten,
+    "Shape": shape,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Transpose": transpose,
     "Concat": _concat,
     "Add": _add,
     "Sub": _add,
     "Mul": _mul,
     "Div": _mul,
     "BatchNormalization": _batch_norm,
-    "Identity": _alias,
-    "Dropout": _alias,
-    "Cast": _alias,
+    "Identity": alias,
+    "Dropout": alias,
+    "Cast": alias,
     "Quant": quant,
     "IntQuant": quant,
     "BipolarQuant": bipolar,
     "QuantizeLinear": quantize_linear,
-    "DequantizeLinear": _alias,
+    "DequantizeLinear": alias,
 }
 """By operator; a node whose inputs are all constant is computed before, by the reader."""

@@ -96,11 +96,25 @@ def _quantizers() -> list[Any]:
         def _run(self, x: Any, scale: Any) -> tuple[Any]:
             return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
 
+    class BatchNormalization(OpRun):
+        # Below opset 14 the reference takes the mean of the events at hand.
+        def _run(
+            self, x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: Any = None,
+            **_: Any,
+        ) -> tuple[Any]:  # fmt: skip
+            shape = (1, -1, *[1] * (x.ndim - 2))
+            factor = scale / np.sqrt(variance + (1e-5 if epsilon is None else epsilon))
+            shifted = (x - mean.reshape(shape)) * factor.reshape(shape)
+            return ((shifted + bias.reshape(shape)).astype(x.dtype),)
+
     named = {"Quant": Quant, "IntQuant": Quant, "BipolarQuant": BipolarQuant}
     return [
-        type(name, (one,), {"op_domain": domain})
-        for domain in DOMAINS
-        for name, one in named.items()
+        type("BatchNormalization", (BatchNormalization,), {"op_domain": ""}),
+        *(
+            type(name, (one,), {"op_domain": domain})
+            for domain in DOMAINS
+            for name, one in named.items()
+        ),
     ]
 
 
@@ -184,6 +198,7 @@ def _runner(model: Any, reader: OnnxReader, wanted: Sequence[str]) -> Run:
 
 
 def _file_axes(array: Reals, seen: FileTensor) -> Reals:
+    array = array * seen.scale
     if seen.axes is not None:
         return array.reshape(len(array), *seen.axes)
     return array.swapaxes(1, 2) if seen.channels_first and array.ndim == 3 else array
@@ -196,4 +211,4 @@ def _graph_axes(array: Reals, seen: FileTensor) -> Reals:
         placed = np.empty_like(array)
         placed[:, seen.order] = array
         array = placed
-    return np.asarray(array, np.float64)
+    return np.asarray(array, np.float64) / seen.scale

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
-from pulsefront.imports.graph import Reals
-from pulsefront.imports.onnx_file import FileTensor
+from pulsefront.imports.graph import Matrix, Reals
+from pulsefront.imports.onnx_file import FileTensor, OnnxReader
 
-__all__ = ["attributes", "by_channel", "label", "refused"]
+__all__ = ["attributes", "by_channel", "label", "multiplied", "refused"]
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -46,3 +46,17 @@ def by_channel(node: Any, source: FileTensor, constant: Reals) -> Reals:
         placed[source.order] = found
         found = placed
     return np.asarray(found)
+
+
+def multiplied(reader: OnnxReader, node: Any, source: FileTensor, factor: float) -> FileTensor:
+    """Return a tensor with *factor* taken out of its scale: the graph's number is multiplied."""
+    if factor == 1.0:
+        return source
+    weights = np.diag(np.full(source.shape[-1], factor))
+    name = reader.new_name(node, "_scale")
+    reader.nodes.append(
+        Matrix(
+            name, (source.name,), label(node), weights if len(source.shape) == 1 else weights[None]
+        )
+    )
+    return source.like(name, scale=source.scale / factor)

@@ -14,8 +14,8 @@ import numpy as np
 from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_scale
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
-from pulsefront.imports.onnx_file import OnnxReader
-from pulsefront.imports.onnx_parts import attributes, by_channel, label, refused
+from pulsefront.imports.onnx_file import FileTensor, OnnxReader
+from pulsefront.imports.onnx_parts import attributes, by_channel, label, multiplied, refused
 
 __all__ = ["ROUNDINGS", "bipolar", "quant", "quantize_linear"]
 
@@ -99,11 +99,16 @@ def _cast(
     scales = by_channel(node, source, scale) if scale.size > 1 else scale.reshape(-1)[:1]
     grid = QuantizerGrid(scales, *ends, rounding)
     mantissa, _ = np.frexp(scales)
-    if reader.rescale and np.any(mantissa != 0.5):
+    if reader.scales == "nearest" and np.any(mantissa != 0.5):
         grid = grid.covered()
         reader.changes.append(
             f"{label(node)}: the scale {scales[0]:.4g} became {float(np.max(grid.scale)):.4g}"
         )
+    elif reader.scales == "keep" and scales.size == 1:
+        # The graph has the integers at a power of two; the rest is a factor beside the tensor.
+        factor = 2.0 * float(mantissa[0])
+        grid = QuantizerGrid(scales / factor, *ends, rounding)
+        source = _at_scale(reader, node, source, factor)
     elif odd and rounding is Rounding.RND_CONV:
         reader.changes.append(f"{label(node)}: an odd zero point sends ties the other way")
     to, limits = grid.assignment(label(node))
@@ -112,3 +117,14 @@ def _cast(
     if limits is not None:
         name = reader.new_name(node, "_limits")
         reader.keep(node, Limit(name, (made.name,), label(node), *limits), source)
+
+
+def _at_scale(reader: OnnxReader, node: Any, source: FileTensor, factor: float) -> FileTensor:
+    """Return a tensor as the file's numbers over *factor*."""
+    inputs = {one.name for one in reader.inputs}
+    if source.name in inputs and source.scale == 1.0 and reader.readers(node.input[0]) == 1:
+        # What enters is counted in steps of the file's own scale.
+        found = source.like(source.name, scale=factor)
+        reader.tensors[node.input[0]] = found
+        return found
+    return multiplied(reader, node, source, source.scale / factor)

@@ -22,7 +22,7 @@ from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.imported import Imported
 from pulsefront.imports.names import model_name
-from pulsefront.imports.onnx_file import load_onnx
+from pulsefront.imports.onnx_file import Scales, load_onnx
 from pulsefront.imports.onnx_model import from_onnx
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def from_torch(
     name: str | None = None,
     input_format: FixedPointFormat | None = None,
     widths: Widths | None = None,
-    rescale: bool = False,
+    scales: Scales = "refuse",
 ) -> Imported:
     """Return a torch module as a fixed-point model.
 
@@ -52,7 +52,7 @@ def from_torch(
         Two events or more of its input, or one such array for each of its inputs: (event, …).
     name
         Of the model; from the module's class.
-    data, input_format, widths, rescale
+    data, input_format, widths, scales
         See `from_onnx`; *data* in the order of axes of the module.
 
     Raises
@@ -89,7 +89,7 @@ def from_torch(
         name=name or model_name(type(module).__name__),
         input_format=input_format,
         widths=widths,
-        rescale=rescale,
+        scales=scales,
         run=run,
     )
 
