@@ -93,8 +93,9 @@ module pf_capture #(
     reg signed [ADC_BITS:0] height;
     reg signed [SUM_BITS:0] term;
     reg                     chosen, adds, first, last, opened, rail, rises;
-    wire [SUM_BITS-1:0]      raised = {{SHIFT+1{1'b0}}, seen} << SHIFT;
+    wire [SUM_BITS:0]        raised = {{SHIFT+1{1'b0}}, seen} << SHIFT;
     wire signed [ADC_BITS:0] slope = $signed({1'b0, seen}) - $signed({1'b0, lagging});
+    wire signed [31:0]       steep = {{(31 - ADC_BITS){slope[ADC_BITS]}}, slope};
 
     always @(posedge clk) begin
         if (rst) begin
@@ -111,9 +112,9 @@ module pf_capture #(
         if (step) begin
             first <= starts;
             height <= $signed({1'b0, seen}) - $signed({1'b0, pedestal[SUM_BITS-1:SHIFT]});
-            term <= $signed({1'b0, raised}) - $signed({1'b0, pedestal});
+            term <= $signed(raised) - $signed({1'b0, pedestal});
             rail <= (&seen) || !(|seen);
-            rises <= summed && place >= RISE_START && slope >= RISE;
+            rises <= summed && place >= RISE_START && steep >= RISE;
         end
     end
 
@@ -125,6 +126,7 @@ module pf_capture #(
     // sums over the gate
     reg signed [TOTAL_BITS-1:0] total;
     reg                         done;
+    wire [TOTAL_BITS+SUM_BITS:0] longer = {{TOTAL_BITS{term[SUM_BITS]}}, term};
     wire signed [TOTAL_BITS-1:0] rounded = total + HALF;
     assign event_energy = rounded[TOTAL_BITS-1:SHIFT];
     assign event_valid = step && done;
@@ -133,7 +135,7 @@ module pf_capture #(
         if (rst) done <= 1'b0;
         else if (step) done <= last && keeps;
         if (step) begin
-            if (adds) total <= first ? term : total + term;
+            if (adds) total <= first ? longer[TOTAL_BITS-1:0] : total + longer[TOTAL_BITS-1:0];
             if (opened) begin
                 event_saturated <= rail || (event_saturated && !first);
                 event_rise <= rises || (event_rise && !first);

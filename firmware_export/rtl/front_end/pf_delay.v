@@ -9,6 +9,14 @@ module pf_delay #(
     input  wire [WIDTH-1:0] given,
     output wire [WIDTH-1:0] delayed
 );
+    function integer bits_for;
+        input integer words;
+        begin
+            bits_for = 1;
+            while ((1 << bits_for) < words) bits_for = bits_for + 1;
+        end
+    endfunction
+
     generate
         if (DEPTH == 0) begin : none
             assign delayed = given;
@@ -20,11 +28,13 @@ module pf_delay #(
             // The register behind the memory is one of the DEPTH.
             reg [WIDTH-1:0] memory [0:DEPTH-2];
             reg [WIDTH-1:0] kept;
-            reg [15:0]      place;
+            localparam BITS = bits_for(DEPTH - 1);
+            localparam [31:0] FINAL = DEPTH - 2;
+            reg [BITS-1:0]  place;
             assign delayed = kept;
             always @(posedge clk) begin
                 if (rst) place <= 0;
-                else if (enable) place <= place == DEPTH - 2 ? 0 : place + 1'b1;
+                else if (enable) place <= place == FINAL[BITS-1:0] ? {BITS{1'b0}} : place + 1'b1;
                 if (enable) begin
                     kept <= memory[place];
                     memory[place] <= given;

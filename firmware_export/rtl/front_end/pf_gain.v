@@ -27,7 +27,8 @@ module pf_gain #(
     assign in_ready = enable;
 
     reg  [CHANNEL_BITS-1:0] channel;
-    wire                    last = channel == CHANNELS - 1;
+    localparam [31:0]       FINAL = CHANNELS - 1;
+    wire                    last = channel == FINAL[CHANNEL_BITS-1:0];
     wire [GAIN_BITS-1:0]    gain;
     pf_rom #(
         .WIDTH(GAIN_BITS), .WORDS(CHANNELS), .ADDRESS_WIDTH(CHANNEL_BITS), .FILE(FILE)

@@ -30,7 +30,8 @@ module pf_normalise #(
 
     wire enable = !value_valid || value_ready;
     reg  [CHANNEL_BITS-1:0] channel;
-    wire                    last = channel == CHANNELS - 1;
+    localparam [31:0]       FINAL = CHANNELS - 1;
+    wire                    last = channel == FINAL[CHANNEL_BITS-1:0];
     wire                    takes = enable && charge_valid && factor_valid;
     assign charge_ready = enable && factor_valid;
     assign factor_ready = takes && last;

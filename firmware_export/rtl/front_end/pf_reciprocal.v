@@ -26,6 +26,7 @@ module pf_reciprocal #(
     wire [IN_BITS:0] grown = {rest, bits[DIVIDEND_BITS-1]};
     wire             fits = grown >= {1'b0, divisor};
     wire [IN_BITS:0] less = grown - {1'b0, divisor};
+    wire [OUT_BITS:0] longer = {out_data, fits};
 
     always @(posedge clk) begin
         if (rst) begin
@@ -53,7 +54,7 @@ module pf_reciprocal #(
             // A one that leaves at the top has been too large since.
             beyond <= beyond || out_data[OUT_BITS-1];
             out_data <= (beyond || out_data[OUT_BITS-1]) ? {OUT_BITS{1'b1}}
-                                                         : {out_data, fits};
+                                                         : longer[OUT_BITS-1:0];
         end
     end
 endmodule

@@ -35,10 +35,11 @@ module pf_total #(
     assign charge = in_data;
     wire passes = in_valid && in_ready;
 
-    wire [31:0]           wide = in_data;
-    wire                  lit = wide >= LEAST;
-    wire [SUM_BITS-1:0]   sum_next = (begun ? sum : {SUM_BITS{1'b0}}) + in_data;
-    wire [COUNT_BITS-1:0] channels_next = (begun ? channels : {COUNT_BITS{1'b0}}) + lit;
+    wire [31:0]           level = {{(32 - CHARGE_BITS){1'b0}}, in_data};
+    wire [COUNT_BITS:0]   lit = {{COUNT_BITS{1'b0}}, level >= LEAST};
+    wire [SUM_BITS+CHARGE_BITS-1:0] wide = {{SUM_BITS{1'b0}}, in_data};
+    wire [SUM_BITS-1:0]   sum_next = (begun ? sum : {SUM_BITS{1'b0}}) + wide[SUM_BITS-1:0];
+    wire [COUNT_BITS-1:0] channels_next = (begun ? channels : {COUNT_BITS{1'b0}}) + lit[COUNT_BITS-1:0];
     wire                  full_next = (begun && full) || in_full;
 
     always @(posedge clk) begin

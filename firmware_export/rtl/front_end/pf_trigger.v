@@ -64,15 +64,17 @@ module pf_trigger #(
     end
 
     // the second: idle, fired, or waiting to be armed
+    wire signed [31:0] level = {{(31 - ADC_BITS){height[ADC_BITS]}}, height};
     reg        armed;
     reg [16:0] since, calm;
     wire [16:0] since_next = since + 1'b1;
 
-    assign fires = live && armed && known && height >= THRESHOLD;
+    assign fires = live && armed && known && level >= THRESHOLD;
     assign tail = calm < TAIL;
     wire idle = live && armed && !fires;
     wire waits = live && !armed;
-    wire rests = waits && since_next >= DEAD && height <= REARM;
+    wire [TIME_BITS+31:0] tick = {{TIME_BITS{1'b0}}, TIME_STEP};
+    wire rests = waits && since_next >= DEAD && level <= REARM;
     assign relearns = waits && !rests && since_next >= TIMEOUT;
 
     always @(posedge clk) begin
@@ -97,7 +99,7 @@ module pf_trigger #(
             if (idle && tail) calm <= calm + 1'b1;
             if (live) begin
                 index <= index + 1'b1;
-                ticks <= ticks + TIME_STEP;
+                ticks <= ticks + tick[TIME_BITS-1:0];
             end
         end
     end
@@ -128,7 +130,8 @@ module pf_trigger #(
     );
     wire [ADC_BITS-1:0] dropped = filled[SHIFT] ? leaves : {ADC_BITS{1'b0}};
     wire signed [ADC_BITS:0] change = $signed({1'b0, enters}) - $signed({1'b0, dropped});
-    wire signed [SUM_BITS:0] wide = $signed({1'b0, sum}) + change;
+    wire [2*SUM_BITS+1:0]    longer = {{(2 * SUM_BITS + 1 - ADC_BITS){change[ADC_BITS]}}, change};
+    wire [SUM_BITS:0]        wide = {1'b0, sum} + longer[SUM_BITS:0];
 
     always @(posedge clk) begin
         if (rst || (step && relearns)) begin

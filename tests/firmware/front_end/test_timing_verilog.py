@@ -92,8 +92,8 @@ def test_measured_records_give_the_emulator_s(shared_data, tmp_path: Path) -> No
 
 WRONG = {
     "a threshold": ("pulse_front_end.v", ".THRESHOLD(20)", ".THRESHOLD(21)"),
-    "the trigger's own height": ("pf_trigger.v", "height >= THRESHOLD", "height > THRESHOLD"),
-    "the height of re-arming": ("pf_trigger.v", "height <= REARM", "height < REARM"),
+    "the trigger's own height": ("pf_trigger.v", "level >= THRESHOLD", "level > THRESHOLD"),
+    "the height of re-arming": ("pf_trigger.v", "level <= REARM", "level < REARM"),
     "the last dead sample": ("pf_trigger.v", "since_next >= DEAD", "since_next > DEAD"),
     "the rounding of the energy": ("pf_capture.v", "total + HALF", "total"),
     "a sample of the window": ("pulse_front_end.v", "7'h7f", "7'h7e"),

@@ -304,13 +304,14 @@ def _doubts(layout: PositionLayout) -> list[str]:
     low, high = chain.sum_range
     bits = max(layout.sum_bits, high.bit_length()) + 1
     least = max(layout.channel_bits, chain.least_channels.bit_length()) + 1
+    spare = least - layout.channel_bits
     return [
         "wire pile_up = 1'b0;",
         "wire tail_of_event = 1'b0;",
         "wire baseline_outside = 1'b0;",
         f"wire saturated = side[{layout.sum_bits + layout.channel_bits}];",
-        f"wire [{bits - 1}:0] wide_sum = kept_sum;",
+        f"wire [{bits - 1}:0] wide_sum = {{{bits - layout.sum_bits}'d0, kept_sum}};",
         f"wire energy_outside = wide_sum < {bits}'d{low} || wide_sum > {bits}'d{high};",
-        f"wire [{least - 1}:0] wide_channels = kept_channels;",
+        f"wire [{least - 1}:0] wide_channels = {{{spare}'d0, kept_channels}};",
         f"wire few_channels = wide_channels < {least}'d{chain.least_channels};",
     ]

@@ -276,12 +276,13 @@ def _doubts(layout: TimingLayout) -> list[str]:
     low, high = layout.baseline_limits
     least, most = layout.energy_limits
     bits, wide = layout.baseline_bits + 1, layout.energy_bits
+    # Nothing is below 0.
+    below = f"{{1'b0, kept_baseline}} < {bits}'d{low} || " if low > 0 else ""
     return [
         "wire pile_up = kept_rise;",
         "wire tail_of_event = kept_tail;",
         "wire saturated = kept_saturated;",
-        f"wire baseline_outside = {{1'b0, kept_baseline}} < {bits}'d{low}",
-        f"    || {{1'b0, kept_baseline}} > {bits}'d{high};",
+        f"wire baseline_outside = {below}{{1'b0, kept_baseline}} > {bits}'d{high};",
         f"wire energy_outside = kept_energy < {_signed(least, wide)}",
         f"    || kept_energy > {_signed(most, wide)};",
         "wire few_channels = 1'b0;",
