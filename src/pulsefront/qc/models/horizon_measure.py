@@ -48,10 +48,11 @@ from pulsefront.qc.models.horizons import (
 from pulsefront.qc.simulate.kinds import draw_fleet
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["fit_shape", "measure_horizons"]
+__all__ = ["Residual", "fit_shape", "fleets_apart", "measure_horizons"]
 
 Floats = npt.NDArray[np.float64]
 
+_LEAST_SQUARE = 0.02**2  # fleets that agree by chance are no proof that all do
 _ROUGH = 0.4  # of a day's log-odds between neighbouring intervals
 _LENGTHS = np.diff(np.array(HORIZON_DAYS, dtype=float), prepend=0.0)
 _YEARS = 5.0
@@ -181,36 +182,58 @@ def _shape_of(parts: Sequence[_Part], failures: int) -> HorizonShape:
     bends = Bends(np.array(NODES), hazard)
     early = [_residual(part, bends, ~part.late) for part in parts]
     late = [_residual(part, bends, part.late) for part in parts]
-    # What both parts of a fleet's time have beyond the shape is the fleet's own: chance is not.
-    both = sum(a.beyond * b.beyond for a, b in zip(early, late, strict=True))
-    of = sum(a.expected * b.expected for a, b in zip(early, late, strict=True))
-    deviation = np.sqrt(np.maximum(both / of, 0.0))
+    shared, own = fleets_apart(early, late)
     shape = HorizonShape(
         failures=failures,
         hazard=tuple(tuple(float(f"{v:.2f}") for v in row) for row in hazard),
-        deviation=float(f"{deviation[0]:.2f}"),
-        slope_deviation=float(f"{deviation[1]:.2f}"),
+        deviation=shared[0],
+        slope_deviation=shared[1],
+        own=own[0],
+        own_slope=own[1],
     )
     return shape.model_copy(update=_later(parts, expected_of(np.array(NODES), shape)))
 
 
-class _Residual(NamedTuple):
-    """Failures beyond those expected, by level and slope, and how many were expected of each."""
+class Residual(NamedTuple):
+    """(2, interval) failures beyond those expected, by level and slope, and how many of each."""
 
     beyond: Floats
     expected: Floats
 
 
-def _residual(part: _Part, bends: Bends, rows: npt.NDArray[np.bool_]) -> _Residual:
+def _residual(part: _Part, bends: Bends, rows: npt.NDArray[np.bool_]) -> Residual:
     """Return what some rows of a fleet have beyond the shape; rows of one failure count as one."""
     risk = at_risk(part.of(rows))
     bent = bends.at(part.log_odds[rows])
     hazard, x = expit(bent), bent - CENTRE
     off, told = risk.fails - risk.weight * hazard, risk.weight * hazard * (1.0 - hazard)
-    return _Residual(
-        np.array([off.sum(), (off * x).sum()]) / ROWS_OF_ONE,
-        np.array([told.sum(), (told * x * x).sum()]) / ROWS_OF_ONE,
+    return Residual(
+        np.array([off.sum(axis=0), (off * x).sum(axis=0)]) / ROWS_OF_ONE,
+        np.array([told.sum(axis=0), (told * x * x).sum(axis=0)]) / ROWS_OF_ONE,
     )
+
+
+def fleets_apart(
+    early: Sequence[Residual], late: Sequence[Residual]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return how far fleets lie apart in level and slope: in all intervals, and in each beyond.
+
+    What both parts of a fleet's time have beyond the shape is the fleet's own: chance is not. What
+    one interval shares with the others is told by pairs of different ones.
+    """
+    both, of = (
+        sum(np.einsum("pk,pj->pkj", a[k], b[k]) for a, b in zip(early, late, strict=True))
+        for k in (0, 1)
+    )
+    same = np.eye(len(_LENGTHS), dtype=np.bool_)
+    others = both[:, ~same].sum(axis=1) / of[:, ~same].sum(axis=1)
+    alone = both[:, same].sum(axis=1) / of[:, same].sum(axis=1) - np.maximum(others, 0.0)
+    return _deviations(others), _deviations(alone)
+
+
+def _deviations(squares: Floats) -> tuple[float, float]:
+    level, slope = (float(f"{v:.2f}") for v in np.sqrt(np.maximum(squares, _LEAST_SQUARE)))
+    return level, slope
 
 
 def _later(parts: Sequence[_Part], expected: Expected) -> dict[str, object]:

@@ -50,16 +50,12 @@ SPAN_DAYS = Target().span_days
 WHOLE_SHARE = 0.9999
 """Of the blend: with more, it is the prior alone."""
 
-# How far one interval of a fleet may lie from the others was not measured: a choice of ours, small
-# beside what they share.
-_OWN = {"own": 0.1, "own_slope": 0.05}
-
 
 class HorizonShape(Document):
     """Log-odds of the hazards (interval, node) of one model, and the failures they are from.
 
-    ``deviation`` and ``slope_deviation``, ``shift`` and ``drift`` are as `horizon_fit.Expected` has
-    them: how far fleets lie apart, and what came in the last part of their time beside what the
+    The others are as `horizon_fit.Expected` has them: how far fleets lie apart, in all intervals
+    together and in each beyond that, and what came in the last part of their time beside what the
     parts before had promised.
     """
 
@@ -67,6 +63,8 @@ class HorizonShape(Document):
     hazard: tuple[tuple[float, ...], ...]
     deviation: float
     slope_deviation: float
+    own: float
+    own_slope: float
     shift: tuple[float, ...] = (0.0,) * len(NODES)
     drift: float = 0.0
 
@@ -117,7 +115,7 @@ def expected_of(score: Floats, shape: HorizonShape) -> Expected:
     """Return a shape with its nodes at some log-odds *score* (node,) as what to expect."""
     return Expected(
         Bends(score, np.array(shape.hazard)), shape.deviation, shape.slope_deviation,
-        shift=np.array(shape.shift), drift=shape.drift, **_OWN,
+        shape.own, shape.own_slope, shift=np.array(shape.shift), drift=shape.drift,
     )  # fmt: skip
 
 
