@@ -34,8 +34,9 @@ from pulsefront.networks import (
     prepare,
     train,
 )
+from pulsefront.networks.batches import minibatches
 from pulsefront.networks.stack import Stack
-from pulsefront.networks.training import batch_loss, minibatches, one_cycle, repeatable
+from pulsefront.networks.training import batch_loss, one_cycle, repeatable
 from strategies_networks import coincidences, light_response
 
 ADC = FixedPointFormat(12, 12, signed=False)

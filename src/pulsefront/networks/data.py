@@ -13,8 +13,9 @@ from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.candidate import Scaling
 from pulsefront.networks.goals import GOALS, Labels
 from pulsefront.networks.settings import LossSettings
+from pulsefront.networks.stream import FreshEvents, InputStream
 
-__all__ = ["TrainingData", "prepare"]
+__all__ = ["TrainingData", "prepare", "standardized"]
 
 INPUT_SCALE_FLOOR = 0.1
 
@@ -26,7 +27,8 @@ class TrainingData:
     ``inputs`` is (event, n_in), for coincidences (event, 2, n_in). ``targets`` is (event, n_out);
     for coincidences the difference that the two corrections must have; for classification the
     class (event, 1) int64. ``selection`` are other events, standardized alike, that decide when a
-    candidate stops (``TrainingSettings.patience``).
+    candidate stops (``TrainingSettings.patience``). With a ``stream`` training takes new events
+    from there and each once; those here then only standardize and calibrate.
     """
 
     inputs: torch.Tensor
@@ -34,6 +36,7 @@ class TrainingData:
     scaling: Scaling
     loss: LossSettings
     selection: TrainingData | None = None
+    stream: InputStream | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -101,6 +104,14 @@ def prepare(
         scaling,
         loss,
     )
+
+
+def standardized(
+    block: FreshEvents, like: TrainingData, input_format: FixedPointFormat
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return inputs and targets of new events, standardized as *like*."""
+    found = prepare(block.inputs, block.targets, input_format, like.loss, scaling=like.scaling)
+    return found.inputs, found.targets
 
 
 def _fit_scaling(

@@ -9,13 +9,14 @@ import torch
 from pulsefront.errors import ConfigError, PrecisionError
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.networks.adam import FlatAdamW
+from pulsefront.networks.batches import batches, chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate, without_dead
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import one_thread, require_device
 from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
 from pulsefront.networks.settings import TrainingSettings, WidthSettings
-from pulsefront.networks.training import chosen_inputs, minibatches, one_by_one, one_cycle
+from pulsefront.networks.training import one_cycle
 from pulsefront.networks.weightwise_stack import WeightwiseStack
 from pulsefront.progress import Report, silent
 
@@ -106,19 +107,17 @@ def _run(
     seed: int,
     report: Report,
 ) -> None:
-    inputs = chosen_inputs(stack, data.inputs)
-    steps = max(1, round(settings.epochs * len(data) / settings.batch))
+    steps = settings.steps(len(data))
     learning = round(steps * (1.0 - widths.frozen_share))
     price = strengths / stack.ebops().clamp_min(1.0)
     optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
     points = FlatAdamW(stack.points)
-    for step, rows in enumerate(minibatches(len(data), settings.batch, steps, seed)):
-        there = rows.to(stack.device)
+    chosen = batches(stack, data, settings.batch, steps, seed)
+    for step, (inputs, targets) in enumerate(chosen):
         if step < learning:
             stack.round_points()
         stack.refresh()
-        outputs = stack.outputs(one_by_one(inputs.index_select(0, there)))
-        targets = data.targets.index_select(0, there)
+        outputs = stack.outputs(inputs)
         stack.backward(slope_of(outputs, targets, data.loss))
         if step < learning:
             points.step(stack.slope_of_points(price), widths.reach / learning)

@@ -133,6 +133,10 @@ class TrainingSettings(FrozenModel):
     """normalize every hidden layer over the minibatch (float networks only); it is folded into the
     weights at the end"""
 
+    def steps(self, events: int) -> int:
+        """Return how many minibatches *epochs* are where there are *events*."""
+        return max(1, round(self.epochs * events / self.batch))
+
 
 class WidthSettings(FrozenModel):
     """How bit widths are learned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.batch_norm import BatchNormStack
+from pulsefront.networks.batches import batches, chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.data import TrainingData, prepare
 from pulsefront.networks.device import one_thread, repeatable, require_device
@@ -24,9 +25,6 @@ from pulsefront.progress import Report, silent
 __all__ = [
     "TrainingData",
     "batch_loss",
-    "chosen_inputs",
-    "minibatches",
-    "one_by_one",
     "one_cycle",
     "prepare",
     "repeatable",
@@ -50,6 +48,9 @@ def train(
     All are float networks or all have formats; those with formats are calibrated first and then
     trained through their quantizers. A candidate whose loss turns NaN comes back with NaN
     weights (``candidate.finite`` is false); the others are not touched by it.
+
+    Where *data* has a stream, its events are taken in the place of those of *data*, whose number
+    still says how many an epoch has, and which say how candidates are calibrated.
 
     With ``settings.patience`` a candidate stops once its loss on ``data.selection`` no longer
     falls, and comes back as it was when that was least. *device* is ``cpu`` (one thread of it) or
@@ -93,16 +94,13 @@ def _run(
     report: Report,
     patience: Patience | None,
 ) -> None:
-    inputs = chosen_inputs(stack, data.inputs)
     optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
-    steps = max(1, round(settings.epochs * len(data) / settings.batch))
+    steps = settings.steps(len(data))
     check = max(1, round(settings.check_epochs * len(data) / settings.batch))
-    for step, rows in enumerate(minibatches(len(data), settings.batch, steps, seed)):
-        there = rows.to(stack.device)
-        batch = inputs.index_select(0, there)
-        targets = data.targets.index_select(0, there)
+    chosen = batches(stack, data, settings.batch, steps, seed)
+    for step, (inputs, targets) in enumerate(chosen):
         stack.refresh()
-        outputs = stack.outputs(one_by_one(batch))
+        outputs = stack.outputs(inputs)
         # The sum over candidates: each one's gradient is its own loss's alone.
         stack.backward(slope_of(outputs, targets, data.loss))
         stack.hold_pruned()
@@ -122,18 +120,6 @@ def _run(
         report(step + 1, steps)
 
 
-def chosen_inputs(stack: Stack, inputs: torch.Tensor) -> torch.Tensor:
-    """Return the inputs that the stack reads."""
-    if len(stack.inputs) == inputs.shape[-1]:
-        return inputs
-    return inputs[..., torch.from_numpy(stack.inputs).to(inputs.device)].contiguous()
-
-
-def one_by_one(inputs: torch.Tensor) -> torch.Tensor:
-    """Return (event, n_in); of coincidences the first detectors, then the second."""
-    return torch.cat((inputs[:, 0], inputs[:, 1])) if inputs.ndim == 3 else inputs
-
-
 def _loss_on(stack: Stack, data: TrainingData) -> torch.Tensor:
     """Return the mean loss (C,) on all events of *data*."""
     total = torch.zeros(len(stack), device=stack.device)
@@ -150,20 +136,6 @@ def batch_loss(
 ) -> torch.Tensor:
     """Return the mean loss (C,) of each candidate on standardized events."""
     return loss_of(stack.outputs(one_by_one(inputs)), targets, loss)
-
-
-def minibatches(events: int, batch: int, steps: int, seed: int) -> Iterator[torch.Tensor]:
-    """Yield the event indices of *steps* minibatches; every epoch has its own order."""
-    random = torch.Generator().manual_seed(seed)
-    batch = min(batch, events)
-    order = torch.empty(0, dtype=torch.int64)
-    start = 0
-    for _ in range(steps):
-        if start + batch > len(order):
-            order = torch.randperm(events, generator=random)
-            start = 0
-        yield order[start : start + batch]
-        start += batch
 
 
 def one_cycle(progress: float, warm_up: float) -> float:

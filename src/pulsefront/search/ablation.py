@@ -30,6 +30,7 @@ from pulsefront.search.records import State, record_of, state_from
 from pulsefront.search.result import AblationResult
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.start import train_full, with_starting_bits
+from pulsefront.search.streamed import CountedStream, streamed_events
 from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
 from pulsefront.search.trainer import Trainer
@@ -79,7 +80,8 @@ def run_ablation(
         Folder of finished stages. A search killed at any moment goes on after its last stage and
         ends with the same result on the same machine.
     report
-        Called with (stages done, most stages there can be).
+        Called with (stages done, most stages there can be); where the task has a stream, with
+        (events seen, most events there can be).
     executor
         Where networks are trained; ``settings.threads`` threads where None. The result is the
         same for any executor on the same kind of machine. A worker that is lost costs only the
@@ -123,7 +125,8 @@ class _Search:
         self.task = task
         self.settings = settings
         self.budget = budget
-        self.report = report
+        self.report = silent if task.stream is not None else report
+        self.counted: CountedStream | None = None
         self.part = None if resource_model is not None else part_of(budget)
         self.resources: ResourceModel = resource_model or self.part or settings.resources
         # every hidden layer but a convolution can go
@@ -137,6 +140,10 @@ class _Search:
         self.data: TrainingData = task.training_data(
             common_scale=filters is not None, with_selection=settings.stops_early
         )
+        if self.data.stream is not None:
+            most = streamed_events(settings, len(task.train), settings.max_rounds)
+            self.counted = CountedStream(self.data.stream.events, most, report)
+            self.data = replace(self.data, stream=replace(self.data.stream, events=self.counted))
         self.scaling: Scaling = self.data.scaling
         fingerprint = hash_json(
             [
@@ -174,6 +181,8 @@ class _Search:
         final, final_state = self._final(base, state)
         total = max(self.settings.max_rounds, state.round) + STAGES_AROUND_ROUNDS
         self.report(total, total)
+        if self.counted is not None:
+            self.counted.tell_end()
         return assemble(self.task, self.settings, self.budget, self.judge, full, final, final_state)
 
     def _say(self, stages: int, rounds: int = 0) -> None:

@@ -14,6 +14,7 @@ from pulsefront.search.judge import Judge
 from pulsefront.search.records import State
 from pulsefront.search.result import AblationResult, front_of
 from pulsefront.search.settings import SearchSettings
+from pulsefront.search.streamed import streamed_events
 from pulsefront.search.task import Task
 
 __all__ = ["assemble"]
@@ -65,4 +66,12 @@ def assemble(
         budget_met=budget.fits(verdict.cost),
         non_inferior=verdict.non_inferior,
         input_names=task.input_names,
+        streamed_events=None
+        if task.stream is None
+        else streamed_events(settings, len(task.train), _rounds(state)),
     )
+
+
+def _rounds(state: State) -> int:
+    """Return the rounds in which something was trained."""
+    return len({trial.stage for trial in state.trials if trial.stage.startswith("round")})

@@ -141,6 +141,8 @@ class AblationResult:
     budget_met, non_inferior
         Whether the final network keeps the budget (always true: otherwise `BudgetError`) and the
         margin.
+    streamed_events
+        Distinct events that networks were trained on, at most; None where there is no stream.
     """
 
     task_name: str
@@ -164,6 +166,7 @@ class AblationResult:
     budget_met: bool
     non_inferior: bool
     input_names: tuple[str, ...]
+    streamed_events: int | None = None
 
     @property
     def final_model(self) -> FixedPointModel:
@@ -238,6 +241,7 @@ class AblationResult:
             budget_met=self.budget_met,
             non_inferior=self.non_inferior,
             input_names=self.input_names,
+            streamed_events=self.streamed_events,
         )
 
 
@@ -277,6 +281,8 @@ class SearchSummary(Record):
     budget_met: bool
     non_inferior: bool
     input_names: tuple[str, ...]
+    streamed_events: int | None = None
+    """distinct events that networks were trained on, at most; absent where none are streamed"""
 
 
 def _saved(before: NetworkCost, after: NetworkCost) -> dict[str, float]:

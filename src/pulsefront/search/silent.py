@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pulsefront.networks.batches import chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate, keep_nodes
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.stack import Stack
-from pulsefront.networks.training import EVENTS_AT_ONCE, chosen_inputs, one_by_one
+from pulsefront.networks.training import EVENTS_AT_ONCE
 from pulsefront.search.judge import Judge
 from pulsefront.search.records import State
 from pulsefront.search.result import SILENT

@@ -17,6 +17,7 @@ from pulsefront.networks.deploy import predict
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.goals import GOALS, Goal, Labels
 from pulsefront.networks.settings import LossSettings
+from pulsefront.networks.stream import EventStream, InputStream
 from pulsefront.search.residual_metrics import (
     Metric,
     central_width,
@@ -82,6 +83,9 @@ class Task:
         Sums that the search may put in the place of the inputs that they hold, such as
         ``window_sums(16, 2)``; each entry is one family. The network starts with the inputs
         themselves. Not together with ``front_end``, which then becomes inputs and sums.
+    stream
+        New events to train on in the place of ``train``, which then standardizes, calibrates and
+        ranks; an epoch counts as many. Not for coincidences.
     class_positions
         (class, axis) position of every class, such as the centres of the crystals of an array in
         mm; classification only. Residuals then say how far off a wrong choice is.
@@ -110,6 +114,7 @@ class Task:
     front_end: FrontEnd | None = None
     class_positions: NDArray[np.floating] | None = None
     sums: tuple[FrontEnd, ...] = ()
+    stream: EventStream | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -139,6 +144,8 @@ class Task:
                     field="inputs",
                     value=self.inputs.shape,
                 )
+        if self.stream is not None and self.coarse is not None:
+            raise DataError("coincidences are not streamed", field="stream")
         if self.sums and self.front_end is not None:
             raise DataError("sums of a front end's sums are not searched", field="sums")
         if not self.input_names:
@@ -235,6 +242,9 @@ class Task:
         if with_selection:
             rows = self.selection[spread_over(len(self.selection), STOPPING_EVENTS)]
             data = replace(data, selection=self._prepared(rows, data.scaling))
+        if self.stream is not None:
+            stream = InputStream(self.stream, self.front_end, self.network_format)
+            data = replace(data, stream=stream)
         return data
 
     def _prepared(
@@ -282,5 +292,6 @@ class Task:
                 self.metric_name,
                 list(self.input_names),
                 list(self.output_names),
+                *([] if self.stream is None else [dict(self.stream.identity)]),
             ]
         )

@@ -39,6 +39,9 @@ def diagnose(
 ) -> DiagnosisRecord:
     """Return learning curve, cross validation and sham result.
 
+    With a stream the points of the learning curve are trained on as much shorter streams, each
+    event seen once; cross validation and sham data use the training events that lie in memory.
+
     Parameters
     ----------
     full_metrics
@@ -59,6 +62,8 @@ def diagnose(
         report(done, trainings)
         return values
 
+    # A fold and exchanged inputs are made of events that are there: no stream knows of them.
+    still = task if task.stream is None else replace(task, stream=None)
     seeds = [search.seed * 1000 + k for k in range(search.initializations)]
     few = _part_of(task, settings.most_events, search.seed)
     full = tuple(full_metrics)
@@ -68,20 +73,22 @@ def diagnose(
         parts = training_subsets(task.train, sizes, groups=_groups(task), seed=search.seed)
         points = [(len(part), measured(replace(task, train=part), seeds)) for part in parts]
         return tuple(
-            LearningPoint(events=events, each=each, mean=t_interval(each, confidence))
+            LearningPoint(
+                events=_seen(task, search, events), each=each, mean=t_interval(each, confidence)
+            )
             for events, each in [*points, (len(task.train), full)]
         )
 
     def cross_validation() -> CrossValidation:
         values = tuple(
-            measured(replace(task, train=fold.train, selection=fold.test), seeds[:1])[0]
+            measured(replace(still, train=fold.train, selection=fold.test), seeds[:1])[0]
             for fold in _folds(task, few, settings.folds, search.seed)
         )
         mean = t_interval(values, confidence)
         return CrossValidation(folds=len(values), events=len(few), each=values, mean=mean)
 
     def sham() -> ShamRecord:
-        found = measured(_sham(replace(task, train=few), search.seed), seeds)
+        found = measured(_sham(replace(still, train=few), search.seed), seeds)
         constant = task.metric(
             task.goal.constant_residuals(task.labels, task.train, task.selection)
         )
@@ -99,6 +106,14 @@ def diagnose(
         cross_validation=cross_validation() if settings.folds else None,
         sham=sham() if settings.sham else None,
     )
+
+
+def _seen(task: Task, search: SearchSettings, events: int) -> int:
+    """Return how many distinct events a network has seen whose epoch has so many."""
+    if task.stream is None:
+        return events
+    training = search.float_training
+    return training.steps(events) * min(training.batch, events)
 
 
 def _train_and_score(task: Task, search: SearchSettings, seeds: Sequence[int]) -> tuple[float, ...]:

@@ -29,6 +29,11 @@ class RunFolders:
         return self.steps / step
 
     @property
+    def cache(self) -> Path:
+        """What all steps and runs of the directory share: light maps."""
+        return self.steps.parent / "cache"
+
+    @property
     def plan(self) -> Path:
         """What was fixed before any event existed."""
         return self.of("plan") / "plan.json"

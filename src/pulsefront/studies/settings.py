@@ -5,7 +5,7 @@ What is particular to a kind stands beside the kind.
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,7 @@ __all__ = [
     "ScanStudy",
     "Statistics",
     "StudyBase",
+    "StudyScan",
     "VerificationSettings",
     "one_source",
 ]
@@ -97,6 +98,16 @@ class MeasuredData(ExternalData):
     source position"""
     least_distance_mm: float = Field(default=0.0, ge=0)
     """selection and test positions nearer than this to a training position are left out"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_streamed(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "stream" in given:
+            raise ValueError(
+                "stream: measured events are as many as were recorded and cannot be streamed; "
+                "leave the key out, or simulate with [scan] stream = true"
+            )
+        return given
 
 
 class ExternalSet(FrozenModel):
@@ -211,16 +222,30 @@ class ScanSelection(FrozenModel):
     first page says what is wrong"""
 
 
+class StudyScan(ScanSettings):
+    """The scan of a study, which can go on while networks are trained."""
+
+    stream: bool = False
+    """networks are trained on new events of the scan, simulated as they are needed and each seen
+    once, in the place of its training events. These still tune the classical estimators, and an
+    epoch is as many"""
+
+
 class ScanStudy(StudyBase):
     """What studies of the charges of a scan have in common."""
 
-    scan: ScanSettings | None = None
+    scan: StudyScan | None = None
     """the point-source scan to simulate"""
     events: ScanSelection = ScanSelection()
     """which events are used"""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
+        if self.measured is not None and self.scan is not None and self.scan.stream:
+            raise ValueError(
+                "scan.stream: measured events are as many as were recorded and cannot be streamed; "
+                "leave out [scan], or [measured]"
+            )
         if (self.scan is None) == (self.measured is None):
             raise ValueError("the study needs either a [scan] to simulate or [measured]")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,7 +13,14 @@ import numpy as np
 
 from pulsefront.progress import Report, silent
 
-__all__ = ["child_seed", "iterate_shards", "run_shards", "shard_sizes", "spawn_seeds"]
+__all__ = [
+    "child_seed",
+    "iterate_ahead",
+    "iterate_shards",
+    "run_shards",
+    "shard_sizes",
+    "spawn_seeds",
+]
 
 Result = TypeVar("Result")
 # Shards handed out and not yet taken back: enough for any one machine and for a small cluster,
@@ -60,20 +67,36 @@ def iterate_shards(
     """
     total = sum(sizes)
     done = total - sum(sizes[number] for number in shards)
+    for number, result in iterate_ahead(work, arguments, shards, executor=executor):
+        done += sizes[number]
+        report(done, total)
+        yield number, result
+
+
+def iterate_ahead(
+    work: Callable[..., Result],
+    arguments: Callable[[int], tuple[Any, ...]],
+    shards: Iterable[int],
+    *,
+    executor: Executor | None = None,
+    ahead: int = _AHEAD,
+) -> Iterator[tuple[int, Result]]:
+    """Yield (number, ``work(*arguments(number))``) for each of *shards*, in order, without end too.
+
+    At most *ahead* of them are begun and not yet taken: whoever takes them sets the pace. See
+    `iterate_shards` for *executor*.
+    """
     waiting: deque[tuple[int, Future[Result]]] = deque()
     left = iter(shards)
     with _executor(executor) as pool:
         try:
             while True:
-                while len(waiting) < _AHEAD and (number := next(left, None)) is not None:
+                while len(waiting) < ahead and (number := next(left, None)) is not None:
                     waiting.append((number, pool.submit(work, *arguments(number))))
                 if not waiting:
                     return
                 number, future = waiting.popleft()
-                result = future.result()
-                done += sizes[number]
-                report(done, total)
-                yield number, result
+                yield number, future.result()
         finally:
             for _, future in waiting:
                 future.cancel()

@@ -10,6 +10,7 @@ position; each sub-lattice has its own number of events.
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,20 @@ from pulsefront.simulate.scan.settings import ScanSettings, check_scan, gamma_li
 from pulsefront.simulate.sensor.charges import channel_gain, charge_model, crosstalk_mean
 from pulsefront.simulate.sensor.multiplex import multiplexing
 
-__all__ = ["ScanSettings", "scan_plan", "scan_positions", "simulate_scan"]
+__all__ = [
+    "EVENTS",
+    "STREAM",
+    "ScanSettings",
+    "ScanSetup",
+    "scan_plan",
+    "scan_positions",
+    "scan_shard",
+    "set_up_scan",
+    "simulate_scan",
+]
+
+EVENTS, STREAM = 1, 2
+"""Branches of a scan's seed: its own events, and those that a stream adds."""
 
 _SHARD_EVENTS = 4096
 # Below this share of the trigger threshold in true energy no event can reach it in charge.
@@ -116,10 +130,94 @@ def scan_plan(
     None takes the numbers of *scan* as they are. *map_report* is told of photons while a light map
     is traced.
     """
+    setup = set_up_scan(
+        detector,
+        scan,
+        seed,
+        light_map=light_map,
+        cache=cache,
+        executor=executor,
+        map_report=map_report,
+    )
+    sharing = share_events(setup.counts, events, at_most=_SHARD_EVENTS)
+
+    def arguments(shard: int) -> tuple[Any, ...]:
+        return setup.arguments(sharing.positions(shard), child_seed(seed, EVENTS, shard))
+
+    identity = {**setup.provenance, "events": sharing.events, "map": setup.optics}
+    return Plan(sharing.sizes, scan_shard, arguments, partial(_table, setup, sharing), identity)
+
+
+@dataclass(frozen=True)
+class ScanSetup:
+    """What stays the same as long as a scan is measured, however many events it takes.
+
+    Attributes
+    ----------
+    index, position_mm, counts
+        (position, 2) on the grid and in mm where the stage is told to go, and the events of each.
+    source_mm
+        (position, 2) where the source really is: the stage errs once for each position.
+    gain
+        (sensor,) relative to the nominal one.
+    chain
+        What the kernels read.
+    keep_deposits, largest_adc
+        Deposits that are written down; the code at which a channel saturates.
+    provenance, optics
+        JSON values on which the events depend, those of the light map apart.
+    """
+
+    index: NDArray[np.int16]
+    position_mm: Table
+    counts: NDArray[np.int64]
+    source_mm: Table
+    gain: Table
+    chain: ScanChain
+    keep_deposits: int
+    largest_adc: int
+    provenance: dict[str, Any]
+    optics: str
+
+    def arguments(
+        self, positions: NDArray[np.intp], seed: np.random.SeedSequence
+    ) -> tuple[Any, ...]:
+        """Return what `scan_shard` needs for one event at each of *positions* (event,)."""
+        return self.source_mm[positions], self.gain, self.keep_deposits, self.chain, seed
+
+    def table(self, positions: NDArray[np.intp], events: ScanEvents) -> EventTable:
+        """Return what `scan_shard` made for *positions* as a table."""
+        columns = {
+            **events._asdict(),
+            "stage_position_mm": self.position_mm[positions].astype(np.float32),
+            "grid_index": self.index[positions],
+            "depth_mm": events.first_interaction_mm[:, 2].copy(),
+        }
+        kept = self.keep_deposits > 0
+        names = [name for name in _QUANTITIES if kept or name not in {"deposit_mm", "deposit_kev"}]
+        clipped = (events.charge_adc == self.largest_adc).any(axis=1)
+        return EventTable(
+            {name: columns[name] for name in names},
+            {name: _QUANTITIES[name] for name in names},
+            np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16),
+            self.provenance,
+        )
+
+
+def set_up_scan(
+    detector: Detector,
+    scan: ScanSettings,
+    seed: int,
+    *,
+    light_map: LightMap | None = None,
+    cache: str | Path | None = None,
+    executor: Executor | None = None,
+    map_report: Report = silent,
+) -> ScanSetup:
+    """Return stage, detector and source as the scan with *seed* has them; see `scan_plan`."""
     readout = detector.charge_readout
     check_scan(detector, scan)
     index, position_mm, counts = _positions(scan)
-    sharing = share_events(counts, events, at_most=_SHARD_EVENTS)
     if scan.full_tracing:
         light_map = no_light_map(detector)
     elif light_map is None:
@@ -129,18 +227,19 @@ def scan_plan(
     else:
         light_map.check_made_for(detector)
     stage_rng, gain_rng = (np.random.default_rng(child_seed(seed, 0, i)) for i in (0, 1))
-    source_mm = position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape)
     gain = channel_gain(detector, gain_rng)
-    chain = _chain(detector, scan, readout, light_map)
-
-    def arguments(shard: int) -> tuple[Any, ...]:
-        source = source_mm[sharing.positions(shard)]
-        return source, gain, scan.keep_deposits, chain, child_seed(seed, 1, shard)
-
-    provenance = _provenance(detector, scan, seed, gain)
-    table = partial(_table, sharing, index, position_mm, readout, provenance)
-    identity = {**provenance, "events": sharing.events, "map": light_map.optics}
-    return Plan(sharing.sizes, _scan_shard, arguments, table, identity)
+    return ScanSetup(
+        index,
+        position_mm,
+        counts,
+        position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape),
+        gain,
+        _chain(detector, scan, readout, light_map),
+        scan.keep_deposits,
+        2**readout.adc_bits - 1,
+        _provenance(detector, scan, seed, gain),
+        light_map.optics,
+    )
 
 
 def _positions(scan: ScanSettings) -> tuple[NDArray[np.int16], Table, NDArray[np.int64]]:
@@ -204,13 +303,20 @@ def _middle(detector: Detector, light_map: LightMap) -> float:
     return float(light_map.probabilities(np.array([middle])).sum())
 
 
-def _scan_shard(
+def scan_shard(
     source_mm: Table,
     gain: Table,
     keep: int,
     chain: ScanChain,
     seed: np.random.SeedSequence,
 ) -> ScanEvents:
+    """Return one recorded event for each of *source_mm* (event, 2).
+
+    Raises
+    ------
+    ConfigError
+        Hardly any gamma ray triggers.
+    """
     count = len(source_mm)
     events = ScanEvents(
         charge_adc=np.zeros((count, len(chain.weights) or len(gain)), np.uint16),
@@ -233,31 +339,8 @@ def _scan_shard(
     return events
 
 
-def _table(
-    sharing: Sharing,
-    index: NDArray[np.int16],
-    position_mm: Table,
-    readout: ChargeReadout,
-    provenance: dict[str, Any],
-    shard: int,
-    events: ScanEvents,
-) -> EventTable:
-    position = sharing.positions(shard)
-    columns = {
-        **events._asdict(),
-        "stage_position_mm": position_mm[position].astype(np.float32),
-        "grid_index": index[position],
-        "depth_mm": events.first_interaction_mm[:, 2].copy(),
-    }
-    kept = events.deposit_kev.shape[1] > 0
-    names = [name for name in _QUANTITIES if kept or name not in {"deposit_mm", "deposit_kev"}]
-    clipped = (events.charge_adc == 2**readout.adc_bits - 1).any(axis=1)
-    return EventTable(
-        {name: columns[name] for name in names},
-        {name: _QUANTITIES[name] for name in names},
-        np.where(clipped, Status.SATURATED, Status.OK).astype(np.uint16),
-        provenance,
-    )
+def _table(setup: ScanSetup, sharing: Sharing, shard: int, events: ScanEvents) -> EventTable:
+    return setup.table(sharing.positions(shard), events)
 
 
 _QUANTITIES = {

@@ -53,7 +53,7 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             f"{search.candidates_tried} architectures ({search.networks_trained} networks) "
             f"were trained. A removal counts as not worse where the {words} over "
             f"{len(search.full)} initializations stays within {search.margin:.0%} of the "
-            "full float network's at one-sided 95 % confidence."
+            "full float network's at one-sided 95 % confidence." + _streamed(search.streamed_events)
         ),
         FigureBlock(
             figure,
@@ -82,6 +82,16 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             "mean; selection events.",
         ),
     ]
+
+
+def _streamed(events: int | None) -> str:
+    """Return how many events training saw, where they were streamed."""
+    if events is None:
+        return ""
+    return (
+        f" Networks were trained on up to {events:,} simulated events, made as they were needed. "
+        "None of them came to a network twice, or is one of selection or test."
+    )
 
 
 def network_blocks(results: StudyResults) -> list[Block]:

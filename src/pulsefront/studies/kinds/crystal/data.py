@@ -14,10 +14,11 @@ from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, misclassified
-from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.kinds.scan import position_groups
+from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
 
 __all__ = [
@@ -49,21 +50,31 @@ def first_crystal(events: EventTable) -> NDArray[np.int64]:
     return np.asarray(events["element"], np.int64)
 
 
+def charges(events: EventTable) -> NDArray[np.integer]:
+    """Return what the network reads, (event, channel)."""
+    return np.asarray(events["charge_adc"])
+
+
+def crystal_target(events: EventTable) -> NDArray[np.float64]:
+    """Return the class of each event, (event,), as a target."""
+    return first_crystal(events).astype(np.float64)
+
+
 def chosen_crystal(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the crystal of the largest score, (event,), from (event, crystal)."""
     return np.asarray(scores.argmax(axis=-1), np.int64)
 
 
-def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
+def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) -> Task:
     """Return the choice among all crystals from the charges."""
     detector = load_detector(study.detector)
     bits = detector.charge_readout.adc_bits
-    inputs = np.asarray(parts.events["charge_adc"])
+    inputs = charges(parts.events)
     centres = detector.crystal.element_centres_mm
     return Task(
         name=study.name,
         inputs=inputs,
-        targets=first_crystal(parts.events).astype(np.float64),
+        targets=crystal_target(parts.events),
         train=parts.split.train,
         selection=parts.split.selection,
         input_format=FixedPointFormat(bits, bits, signed=False),
@@ -75,6 +86,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents) -> Task:
         output_names=tuple(f"crystal_{i}" for i in range(len(centres))),
         groups=position_groups(parts.events),
         class_positions=centres,
+        stream=stream_of(study, parts, folders, charges, crystal_target),
     )
 
 
@@ -83,13 +95,13 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
 
     The strongest that is known here tries every pair of crystals on every event.
     """
-    charges, crystal = parts.events["charge_adc"], first_crystal(parts.events)
+    charge_adc, crystal = charges(parts.events), first_crystal(parts.events)
     train, selection, test = parts.split.train, parts.split.selection, parts.split.test
     detector = load_detector(study.detector)
     data = CrystalEvents(
-        charges[train],
+        charge_adc[train],
         crystal[train],
-        charges[selection],
+        charge_adc[selection],
         crystal[selection],
         detector.sensors.centres_mm,
         detector.crystal.element_count,
@@ -105,7 +117,7 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
     return [
         BaselineEstimator(
             name,
-            estimator.estimate(charges[test]).astype(np.float64),
+            estimator.estimate(charge_adc[test]).astype(np.float64),
             estimator.parameters,
             tuple({**row.parameters, wrong: row.wrong} for row in estimator.table),
             partial(_estimate, estimator),

@@ -87,13 +87,9 @@ class CrystalKind:
         """Return the charges, (event, photosensor)."""
         return np.asarray(events["charge_adc"])
 
-    def learning_task(
-        self,
-        parts: SplitEvents,
-        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
-    ) -> Task:
+    def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the choice among all crystals."""
-        return data.learning_task(self.study, parts)
+        return data.learning_task(self.study, parts, folders)
 
     def baselines(
         self,

@@ -16,10 +16,11 @@ from pulsefront.networks.front_end import FrontEnd, row_column_sums
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, median_distance
 from pulsefront.simulate.gamma.interactions import gamma_table
-from pulsefront.studies.folders import SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.scan import position_groups, stage_mm
+from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import MEDIAN_ERROR_2D, MEDIAN_ERROR_3D, Metric
 
 __all__ = [
@@ -73,7 +74,7 @@ def _with_depth(xy: NDArray[np.float64], events: EventTable) -> NDArray[np.float
     return np.column_stack([xy, np.asarray(events["depth_mm"], np.float64)])
 
 
-def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
+def learning_task(study: PositionStudy, parts: SplitEvents, folders: RunFolders) -> Task:
     """Return the regression of x, y and depth from the charges."""
     labels = labels_mm(study, parts.events)
     return Task(
@@ -90,6 +91,9 @@ def learning_task(study: PositionStudy, parts: SplitEvents) -> Task:
         input_names=_input_names(study),
         output_names=("x_mm", "y_mm", "depth_mm")[: labels.shape[1]],
         groups=position_groups(parts.events),
+        stream=stream_of(
+            study, parts, folders, partial(network_inputs, study), partial(labels_mm, study)
+        ),
     )
 
 

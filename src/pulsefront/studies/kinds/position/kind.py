@@ -93,13 +93,9 @@ class PositionKind:
         """Return the charges, (event, photosensor), or sums of them."""
         return data.network_inputs(self.study, events)
 
-    def learning_task(
-        self,
-        parts: SplitEvents,
-        folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
-    ) -> Task:
+    def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the position."""
-        return data.learning_task(self.study, parts)
+        return data.learning_task(self.study, parts, folders)
 
     def baselines(
         self,
