@@ -161,7 +161,7 @@ def test_six_scanners_with_too_few_failures_are_no_error():
     found = backtest(few, plan)
     assert set(found.models) == {"ewma", "prior", "blend"}
     assert found.protocol.left_out == ("age", "hazard")
-    assert found.protocol.blend_shares == {"prior": 1.0}
+    assert found.protocol.blend_shares == {"prior": 0.5, "ewma": 0.5}
     assert "too few failures" in found.limits[0]
     # Without the prior the chart answers.
     alone = score_folds(few, plan.model_copy(update={"prior": False}))
@@ -195,4 +195,4 @@ def test_curve_over_fleet_size_judges_every_failure_at_every_size():
         assert set(point.found) == {"alone", "prior", "blend", "ewma"}
         assert all(0 <= found <= point.failures for found in point.found.values())
     assert len({point.found["ewma"] for point in points[1:]}) <= 2
-    assert points[0].found["blend"] == points[0].found["prior"]
+    assert points[0].found["alone"] == points[0].found["ewma"]  # one scanner has too few failures

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pulsefront.qc.models.blending import BlendRows, failures_of, fit_weights, train_blend
+from pulsefront.qc.models.blending import (
+    BlendRows,
+    chart_in_log_odds,
+    failures_of,
+    fit_weights,
+    train_blend,
+)
 from pulsefront.qc.models.estimators import Linear
 from pulsefront.qc.models.folds import BacktestSettings, parts_of_time
 from pulsefront.qc.models.prior import bind_prior, shipped_prior
-from pulsefront.qc.models.training import choose_features
+from pulsefront.qc.models.training import choose_features, rule_of
 from strategies_qc import tiny_samples
 
 
@@ -45,7 +51,7 @@ def test_rows_before_one_failure_count_as_one():
     assert again == pytest.approx(once, abs=1e-3)
 
 
-def test_blend_of_a_fleet_without_failures_is_the_prior_or_the_chart():
+def test_blend_of_a_fleet_without_failures_is_half_the_prior_and_half_the_chart():
     fleet = tiny_samples()
     samples = fleet.samples
     quiet = np.flatnonzero(samples.label == 0)
@@ -55,10 +61,37 @@ def test_blend_of_a_fleet_without_failures_is_the_prior_or_the_chart():
     common = {"columns": columns, "seed": 0, "span_days": 30}
     blend = train_blend(samples, rows, fleet.schema, prior=prior, **common)
     values = samples.values[:200]
-    assert blend.shares == {"prior": 1.0}
-    assert np.array_equal(blend.estimator.log_odds(values), prior.log_odds(values))
+    assert blend.shares == {"prior": 0.5, "ewma": 0.5}
+    chart = chart_in_log_odds(fleet.schema).log_odds(values)
+    half = 0.5 * prior.log_odds(values) + 0.5 * chart
+    assert blend.estimator.log_odds(values) == pytest.approx(half, abs=1e-9)
     alone = train_blend(samples, rows, fleet.schema, prior=None, **common)
     assert alone.shares == {"ewma": 1.0}
+    assert np.array_equal(alone.estimator.log_odds(values), chart)
+
+
+def test_chart_in_log_odds_orders_rows_as_the_chart_does():
+    fleet = tiny_samples()
+    values = fleet.samples.values[:2_000]
+    raw = rule_of("ewma", fleet.schema).log_odds(values)
+    assert np.ptp(raw) > 0
+    assert np.array_equal(
+        np.argsort(chart_in_log_odds(fleet.schema).log_odds(values), kind="stable"),
+        np.argsort(raw, kind="stable"),
+    )
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_weight_leaves_the_part_whose_alarms_no_failure_follows(right):
+    # One of prior and chart tells failures apart, the other alarms at random on one day in fifty.
+    random = np.random.default_rng(5)
+    failed = np.arange(6_000) < 30
+    parts = -6.0 + random.normal(0, 1.0, (6_000, 2))
+    parts[failed, right] += 5.0
+    parts[random.random(6_000) < 0.02, 1 - right] += 5.0
+    found = fit_weights(parts, failed, [0.5, 0.5], 1.0)[0]
+    assert found[right] > 0.9
+    assert found[1 - right] < 0.1
 
 
 def test_blend_of_a_fleet_with_failures_has_parts_of_its_own():
@@ -74,7 +107,8 @@ def test_blend_of_a_fleet_with_failures_has_parts_of_its_own():
     blend = train_blend(
         fleet.samples, rows, fleet.schema, columns=columns, seed=0, prior=prior, span_days=30
     )
-    assert isinstance(blend.estimator.parts[1], Linear)
+    assert isinstance(blend.estimator.parts[2], Linear)
+    assert set(blend.shares) >= {"prior", "ewma", "hazard"}
     assert sum(blend.shares.values()) == pytest.approx(1.0)
     # 0.91 here, after 31 failures; 0.61 to 1.00 on ten more such fleets, of seeds 7140 to 7149.
     assert 0.6 < blend.shares["prior"] < 0.99

@@ -1,9 +1,9 @@
 """Which model ships, decided on unseen units at later times.
 
 Where the blend is among the candidates it ships: it averages what the data cannot tell apart and
-starts from the prior model or a chart, so there is nothing to pick. Only a control chart that finds
-more failures at the stated rate of false alerts, by more than chance, takes its place. Without the
-blend the simplest model ships that no other beats.
+starts from a chart and the prior model, so there is nothing to pick. Only a control chart that
+finds more failures at the stated rate of false alerts, by more than chance, takes its place.
+Without the blend the simplest model ships that no other beats.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ _WEEK_S = 7 * DAY_S
 class BacktestSettings(FrozenModel):
     """The protocol. Shares are of the time from the first to the last record.
 
-    Without *prior* the blend starts from the EWMA chart instead of the model that ships.
+    Without *prior* the blend starts from the EWMA chart alone, not from the model that ships too.
     """
 
     folds: int = 5

@@ -32,6 +32,7 @@ __all__ = [
     "choose_features",
     "fit_sigmoid",
     "fit_trees",
+    "rule_of",
     "train",
     "usable_columns",
 ]
@@ -42,7 +43,8 @@ Ints = npt.NDArray[np.int64]
 RULES = ("shewhart", "ewma", "cusum")
 CANDIDATES = ("age", *RULES, "hazard", "network", "boosting", "prior", "blend")
 """Models from the simplest on. *prior* is the model that ships, trained on simulated fleets;
-*blend* joins it with the site's own hazard model and trees, as far as its failures speak for them.
+*blend* joins it with the EWMA chart and, as far as failures speak for them, the site's own hazard
+model and trees.
 """
 
 UNTRAINED = (*RULES, "prior")
@@ -82,7 +84,7 @@ def train(
         There are no failures, or nothing else.
     """
     if name in RULES:
-        return Trained(Rule(_rule_columns(name, schema)))
+        return Trained(rule_of(name, schema))
     rows, offset = _sample(label, seed)
     some, outcome = values[rows], label[rows].astype(np.int64)
     fitters: Mapping[str, Callable[[], Trained]] = {
@@ -113,10 +115,11 @@ def _age_columns(schema: FeatureSchema) -> Ints:
     return np.array([schema.column(n) for n in ("age_days", "days_since_replacement")])
 
 
-def _rule_columns(rule: str, schema: FeatureSchema) -> Ints:
-    statistic = {"shewhart": ":z", "ewma": ":ewma", "cusum": ":cusum"}[rule]
+def rule_of(name: str, schema: FeatureSchema) -> Rule:
+    """Return a control chart of a component's own readings."""
+    statistic = {"shewhart": ":z", "ewma": ":ewma", "cusum": ":cusum"}[name]
     own = [k for k, n in enumerate(schema.names) if n.endswith(statistic) and n[:5] != "unit "]
-    return np.array(own)
+    return Rule(np.array(own))
 
 
 def usable_columns(values: Floats32) -> Ints:

@@ -30,7 +30,7 @@ from pulsefront.report import (
 )
 from pulsefront.report.style import colour_of, legend, new_figure
 
-__all__ = ["backtest_page", "comparison_table"]
+__all__ = ["backtest_page", "comparison_table", "shares_table"]
 
 
 def backtest_page(
@@ -160,17 +160,21 @@ def _models(result: BacktestResult) -> Section:
                 "blend gives way only to a control chart that finds more; without it a model is "
                 "used only where it beats the simpler one.",
             ),
-            *_shares(result),
+            *shares_table(result.protocol.blend_shares, "Mean over the folds."),
         ],
     )
 
 
-def _shares(result: BacktestResult) -> list[Table]:
-    shares = result.protocol.blend_shares
+def shares_table(shares: Mapping[str, float], whence: str) -> list[Table]:
+    """Return what each part of a blend has of its weights; nothing where there is no blend."""
     if not shares:
         return []
     rows = [(MODEL_NAMES[name], 100.0 * share) for name, share in shares.items()]
-    return [Table(("part of the blend", "share of the weights, %"), rows, "Mean over the folds.")]
+    told = (
+        f"{whence} The weights multiply log-odds; before any failure is known, the chart has half "
+        "of them beside a prior model, and all of them without one."
+    )
+    return [Table(("part of the blend", "share of the weights, %"), rows, told)]
 
 
 def _curves(result: BacktestResult) -> FigureBlock:

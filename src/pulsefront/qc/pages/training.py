@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulsefront import __version__
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import ClassicRecord, TrainingRecord
-from pulsefront.qc.pages.backtest import comparison_table
+from pulsefront.qc.pages.backtest import comparison_table, shares_table
 from pulsefront.qc.pages.checklist import checklist
 from pulsefront.qc.pages.features import features_section
 from pulsefront.qc.pages.words import spoken
@@ -46,6 +46,7 @@ def _model(model: FailureModel) -> Section:
                 "Thresholds found on units held out.",
             ),
             _comparison(facts),
+            *shares_table(facts.blend_shares, "In use."),
             Table(
                 ("feature that the model looks at",),
                 [(spoken(model.schema.names[c]),) for c in model.estimator.columns],

@@ -13,7 +13,7 @@ MODEL_NAMES = {
     "network": "classic small network",
     "boosting": "gradient-boosted trees",
     "prior": "prior model, of simulated fleets",
-    "blend": "blend of the prior and the site's own models",
+    "blend": "blend of prior, EWMA chart and the site's own models",
 }
 
 
