@@ -180,7 +180,8 @@ def test_a_chart_takes_the_place_of_a_blend_that_finds_less():
     assert chosen == "blend"
     assert [c.against for c in comparison] == ["blend"]
     blind = np.random.default_rng(0).random(len(fleet.samples))
-    found.probability["blend"][:] = np.where(np.isnan(found.probability["blend"]), np.nan, blind)
+    for told in (found.log_odds, found.probability):
+        told["blend"][:] = np.where(np.isnan(told["blend"]), np.nan, blind)
     chosen, comparison = choose(fleet, found, plan)
     assert chosen == "ewma"
     assert comparison[0].better

@@ -35,8 +35,8 @@ def test_later_scores_do_not_move_earlier_alerts(scores):
     fleet = tiny_samples()
     when = fleet.samples.as_of_s
     cut = int(when.max() - 200 * DAY)
-    swollen = np.where(when > cut, scores.probability["ewma"] * 3, scores.probability["ewma"])
-    other = replace(scores, probability={"ewma": swollen})
+    swollen = np.where(when > cut, scores.log_odds["ewma"] * 3, scores.log_odds["ewma"])
+    other = replace(scores, log_odds={"ewma": swollen})
     one, two = (followed(fleet, s, "ewma", 1.0) for s in (scores, other))
     early = one.alert_s <= cut
     assert early.any()
@@ -53,7 +53,7 @@ def test_rate_that_doubles_is_followed_and_not_by_a_threshold_set_once(scores):
     rising = np.where(scored, random.random(len(samples)) * (0.5 + 0.5 * when), np.nan)
     other = replace(
         scores,
-        probability={"ewma": rising},
+        log_odds={"ewma": rising},
         no_decision=np.full(len(samples), "", dtype=object),
     )
     rate = 2.0

@@ -57,7 +57,10 @@ class ReliabilityPoints(Document):
 
 
 class OperatingPoint(Document):
-    """What the alerts at one threshold were worth; leads are those of the failures found."""
+    """What the alerts at one threshold were worth; leads are those of the failures found.
+
+    ``threshold_probability`` is before calibration, which is another for every fold.
+    """
 
     threshold_probability: float | None
     false_alerts_per_unit_year: float

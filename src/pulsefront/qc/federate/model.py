@@ -10,9 +10,14 @@ from pulsefront.qc.federate.calibration import local_calibration
 from pulsefront.qc.federate.documents import FederationPlan
 from pulsefront.qc.federate.rows import linear_model, site_parts
 from pulsefront.qc.federate.site import federated_log_odds
-from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
-from pulsefront.qc.models.folds import BacktestSettings, Scores, alert_table, failures_in
+from pulsefront.qc.models.folds import (
+    BacktestSettings,
+    Scores,
+    alert_table,
+    calibrated_thresholds,
+    failures_in,
+)
 from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import TrainingRecord
@@ -64,10 +69,7 @@ def site_model(fleet: Fleet, plan: FederationPlan) -> FailureModel:
         calibration_failures=0,
     )
     table = alert_table(fleet, scores, "hazard", parts.time.middle | parts.time.late)
-    thresholds = {
-        f"{rate:g}": min(threshold_at_rate(table, rate).threshold, 1.0)
-        for rate in BacktestSettings().false_alert_rates
-    }
+    thresholds = calibrated_thresholds(table, BacktestSettings(), calibration)
     label = samples.label
     return FailureModel(
         name="hazard",

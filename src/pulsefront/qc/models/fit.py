@@ -11,16 +11,15 @@ from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.choice import choose
 from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
 from pulsefront.qc.models.folds import (
     BacktestSettings,
     FoldRows,
-    Scores,
     alert_table,
     calibrate_candidate,
+    calibrated_thresholds,
     score_folds,
     train_all,
 )
@@ -111,7 +110,9 @@ def fit_model(
         calibration=calibration,
         guard=fit_guard(samples, fleet.schema),
         typical=_lower_median(values).astype(np.float32),
-        thresholds=_thresholds(fleet, scores, chosen, settings),
+        thresholds=calibrated_thresholds(
+            alert_table(fleet, scores, chosen, scores.selection), settings, calibration
+        ),
         training=_record(fleet, settings, chosen, comparison, rows, features, classic).model_copy(
             update={"blend_shares": shares, "left_out": scores.left_out}
         ),
@@ -216,14 +217,3 @@ def _lower_median(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     ordered = np.sort(values, axis=0)  # NaNs go last
     count = (~np.isnan(values)).sum(axis=0)
     return np.asarray(ordered[np.maximum(count - 1, 0) // 2, np.arange(values.shape[1])])
-
-
-def _thresholds(
-    fleet: Fleet, scores: Scores, chosen: str, settings: BacktestSettings
-) -> dict[str, float]:
-    """Return the probability at each rate of false alerts, on units that were held out."""
-    table = alert_table(fleet, scores, chosen, scores.selection)
-    found = {
-        f"{rate:g}": threshold_at_rate(table, rate).threshold for rate in settings.false_alert_rates
-    }
-    return {rate: min(value, 1.0) for rate, value in found.items()}
