@@ -74,7 +74,7 @@ def test_skipped_nights_are_scored_with_the_day_that_is_named(site):
 
 def test_list_shows_the_highest_risk_first_and_filters(site):
     found = listed(site)
-    assert len(found) > 2
+    assert len(found) >= 2
     p = [alert["probability"] for alert in found]
     assert p == sorted(p, reverse=True)
     unit, place = found[0]["unit_id"], found[0]["site"]
