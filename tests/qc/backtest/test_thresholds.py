@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pulsefront.qc.backtest.thresholds import followed, known_at, set_beforehand, thresholds_in_use
-from pulsefront.qc.models.folds import BacktestSettings, alert_table, score_folds
+from pulsefront.qc.models.folds import BacktestSettings, score_folds
+from pulsefront.qc.models.judged_alerts import alert_table
 from strategies_qc import DAY, tiny_samples
 
 PLAN = BacktestSettings(folds=3, candidates=("ewma",), bootstrap_replicates=40)

@@ -23,11 +23,11 @@ from pulsefront.qc.models.folds import (
     FoldRows,
     Scores,
     TimeParts,
-    alert_table,
     parts_of_time,
     train_all,
     unit_folds,
 )
+from pulsefront.qc.models.judged_alerts import alert_table
 from pulsefront.qc.models.training import choose_features
 
 __all__ = ["FLEET_SIZES", "fleet_size_curve"]

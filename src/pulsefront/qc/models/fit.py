@@ -17,14 +17,13 @@ from pulsefront.qc.models.decide import fit_guard
 from pulsefront.qc.models.folds import (
     BacktestSettings,
     FoldRows,
-    alert_table,
     calibrate_candidate,
-    calibrated_thresholds,
     score_folds,
     train_all,
 )
 from pulsefront.qc.models.held_out import held_out_horizons
 from pulsefront.qc.models.input_drift import fit_profile
+from pulsefront.qc.models.judged_alerts import alert_table, calibrated_thresholds
 from pulsefront.qc.models.model_file import FailureModel
 from pulsefront.qc.models.record import (
     ClassicRecord,

@@ -15,13 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.special import expit, logit
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, Samples, split_time
-from pulsefront.qc.models.alarm_rates import AlertTable, threshold_at_rate
 from pulsefront.qc.models.blending import BlendRows, train_blend
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
 from pulsefront.qc.models.estimators import Estimator, ProbabilityCalibration
@@ -42,9 +40,7 @@ __all__ = [
     "FoldRows",
     "Scores",
     "TimeParts",
-    "alert_table",
     "calibrate_candidate",
-    "calibrated_thresholds",
     "failures_in",
     "one_in_seven",
     "parts_of_time",
@@ -369,41 +365,3 @@ def unit_folds(fleet: Fleet, settings: BacktestSettings) -> npt.NDArray[np.int64
 def failures_in(fleet: Fleet, from_s: int, upto_s: int) -> int:
     """Return how many failures of the fleet fall within a span of time."""
     return int(sum(((t > from_s) & (t <= upto_s)).sum() for t in fleet.failures_s))
-
-
-def alert_table(fleet: Fleet, scores: Scores, name: str, part: Bools) -> AlertTable:
-    """Return a candidate's scores of the rows of a part of time, for alerting.
-
-    A score is the chance that the log-odds tell, before calibration: a sigmoid for every fold, of a
-    handful of failures each, would make one threshold mean another thing in each. On fleets of
-    twelve cameras EWMA found half as much by it, and the blend 127 failures of 456 instead of 137.
-    """
-    samples = fleet.samples
-    rows = np.flatnonzero(part)
-    order = rows[np.lexsort((samples.as_of_s[rows], samples.component[rows]))]
-    score = np.where(scores.no_decision[order] == "", expit(scores.log_odds[name][order]), np.nan)
-    return AlertTable(
-        score=score,
-        component=samples.component[order],
-        unit_of=np.array([unit for unit, _ in fleet.components]),
-        as_of_s=samples.as_of_s[order],
-        failures_s=fleet.failures_s,
-        replaced_s=fleet.replaced_s,
-        target=fleet.target,
-        from_s=int(samples.as_of_s[order].min()),
-        upto_s=int(samples.as_of_s[order].max()),
-    )
-
-
-def calibrated_thresholds(
-    table: AlertTable, settings: BacktestSettings, calibration: ProbabilityCalibration
-) -> dict[str, float]:
-    """Return the probability at each rate of false alerts on units that were held out.
-
-    It is what the calibration in use says of the log-odds at which those alerts begin.
-    """
-    found = {rate: threshold_at_rate(table, rate).threshold for rate in settings.false_alert_rates}
-    return {
-        f"{rate:g}": float(calibration.probability(logit(np.array(at)))) if at < 1.0 else 1.0
-        for rate, at in found.items()
-    }
