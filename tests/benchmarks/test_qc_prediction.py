@@ -88,13 +88,8 @@ def test_harsh_fleets_are_not_below_the_chart():
     claim(judged("harsh", harsh, seeds(FEW), "boosting", "prior"), 1.0)
 
 
-# On 15 fleets, seeds 9340 to 9354, the blend found 35 of 139 and the chart 45: 0.78 [0.61, 0.94].
-BELOW = pytest.mark.xfail(
-    reason="on cameras of another simulator the blend is not shown to match the chart", strict=False
-)
-
-
-@BELOW
+# Before the chart was a part of it, the blend found 35 of 139 on 15 fleets and the chart 45; with
+# it, on 15 others (seeds 9607 to 9621), 44 of 132 and the chart 39.
 def test_cameras_that_wear_otherwise_are_not_below_the_chart_and_the_prior_does_not_hurt():
     make = partial(cameras, many=12)
     found = judged("cameras12", make, seeds(5 * FEW), "boosting", "prior", alone=True)
@@ -102,7 +97,7 @@ def test_cameras_that_wear_otherwise_are_not_below_the_chart_and_the_prior_does_
     claim(found, 1.0, "chosen", "alone")
 
 
-@BELOW
+@pytest.mark.xfail(reason="not judged since the chart is a part of the blend", strict=False)
 def test_a_hundred_cameras_are_not_below_the_chart():
     make = partial(cameras, many=100)
     found = judged("cameras100", make, seeds(max(FEW // 3, 1)), "boosting", "prior", alone=True)
