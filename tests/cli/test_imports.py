@@ -68,6 +68,10 @@ def test_wrong_options_and_files_are_one_line(tmp_path) -> None:
         done = run(path, "-d", tmp_path / name, "-o", tmp_path / "a.json")
         assert isinstance(done.exception, DataError)
         assert said in str(done.exception)
+    np.save(tmp_path / "words.npy", np.array([["a"] * 8]))
+    done = run(path, "-d", tmp_path / "words.npy", "-o", tmp_path / "a.json")
+    assert isinstance(done.exception, DataError)
+    assert "no real numbers" in str(done.exception)
     assert not (tmp_path / "a.json").exists()
 
 

@@ -83,7 +83,7 @@ def test_a_damaged_file_of_a_set_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (("stage_position_mm = [-4.0, -4.0]", ""), "scan 0 lacks stage_position_mm"),
+        (("stage_position_mm = [-4.0, -4.0]", ""), "scan: number 0 lacks stage_position_mm"),
         (('run = "run 0"', ""), r"line 3: scan\.0\.run: is missing"),
         (('run = "run 0"', 'run = "run 0"\nruns = 1'), r"unknown key.*did you mean 'run'"),
         (("r0_0_1.csv", "r0_0_0.csv"), "listed twice"),

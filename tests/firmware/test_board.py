@@ -37,7 +37,7 @@ def test_a_board_of_ones_own(tmp_path):
 def test_a_number_without_a_source_is_refused(tmp_path):
     text = (firmware_export_directory() / "boards" / "ecp5_25.toml").read_text()
     (tmp_path / "mine.toml").write_text("\n".join(text.splitlines()[:-1]))
-    with pytest.raises(ConfigError, match="block_ram_kbit has no source"):
+    with pytest.raises(ConfigError, match="block_ram_kbit: has no source"):
         load_board(tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text(text + 'luts = "a data sheet"\n')
     with pytest.raises(ConfigError, match="'luts' is no key of a board"):

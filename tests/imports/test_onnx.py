@@ -246,6 +246,50 @@ def test_what_has_no_counterpart_is_named_with_what_to_use() -> None:
     refused(PrecisionError, "no format", b.model([4], b.quant(x, 0.5, 4), [2]))
 
 
+def test_data_beyond_the_format_of_an_input_do_not_come_out_equal() -> None:
+    b = Builder()
+    x = b.node("MatMul", "in", b.constant(np.ones((4, 2), np.float32)))
+    imported = from_onnx(b.model([4], b.quant(x, 0.5, 9), [2]), input_format=FixedPointFormat(8, 4))
+    data = np.random.default_rng(0).normal(0, 40, (300, 4))
+    assert not imported.compare(imported.integers(data))[0].different
+    (difference,) = imported.compare_data(data)
+    assert difference.different > 500
+
+
+def test_an_output_that_the_origin_does_not_cast_is_said_to_lie_between_steps() -> None:
+    b = Builder()
+    x = b.node("Gemm", b.quant("in", 0.5, 4), b.quant(b.weights(4, 3), 0.125, 4), b.weights(3))
+    imported = from_onnx(b.model([4], x, [3]), widths=Widths())
+    (difference,) = imported.compare(drawn(imported))
+    assert "none differs" in str(difference)
+    b = Builder()
+    values = np.float32([0.03, 1e-9, 0.11])
+    x = b.node("Gemm", b.quant("in", 0.5, 4), b.quant(b.weights(4, 3), 0.125, 4))
+    x = b.node("Add", x, b.constant(values))
+    rough = from_onnx(b.model([4], x, [3]))
+    said = str(rough.compare(drawn(rough))[0])
+    assert "lie between steps" in said or "differ" in said
+
+
+@pytest.mark.parametrize("scale", [-0.25, 0.0])
+def test_scales_that_are_not_above_zero_are_refused(scale: float) -> None:
+    b = Builder()
+    model = b.model([4], b.quant("in", scale, 4), [4])
+    for ways in ("refuse", "nearest", "keep"):
+        refused(PrecisionError, "scale is not above zero", model, scales=ways)
+
+
+def test_casts_to_integers_and_parts_of_bits_are_refused() -> None:
+    b = Builder()
+    x = b.node("Cast", b.quant("in", 0.5, 4), to=onnx.TensorProto.INT32)
+    refused(UnsupportedLayer, "a cast to integers", b.model([4], x, [4]))
+    b = Builder()
+    refused(UnsupportedLayer, "2.5 bits", b.model([4], b.quant("in", 0.5, 2.5), [4]))
+    b = Builder()
+    x = b.node("GlobalMaxPool", b.quant("in", 0.5, 4))
+    refused(UnsupportedLayer, "without positions", b.model([4], x, [4]))
+
+
 def test_the_format_of_an_input_can_be_given() -> None:
     b = Builder()
     x = b.node("MatMul", "in", b.constant(np.ones((4, 2), np.float32)))

@@ -51,12 +51,13 @@ def test_a_linear_model() -> None:
     assert difference.relative_rms < 0.002
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_what_has_no_counterpart_is_named() -> None:
     with pytest.raises(UnsupportedLayer, match="GradientBoostingRegressor"):
         from_sklearn(GradientBoostingRegressor().fit(COUNTS, TARGET), COUNTS)
     with pytest.raises(UnsupportedLayer, match=r"tanh.*use HardTanh"):
         from_sklearn(
-            MLPRegressor(hidden_layer_sizes=(3,), activation="tanh", max_iter=2000).fit(
+            MLPRegressor(hidden_layer_sizes=(3,), activation="tanh", max_iter=20).fit(
                 COUNTS[:20], TARGET[:20]
             ),
             COUNTS,
@@ -64,5 +65,8 @@ def test_what_has_no_counterpart_is_named() -> None:
     pipeline = make_pipeline(PolynomialFeatures(), Ridge()).fit(COUNTS, TARGET)
     with pytest.raises(UnsupportedLayer, match="PolynomialFeatures"):
         from_sklearn(pipeline, COUNTS)
+    clipped = make_pipeline(MinMaxScaler(clip=True), Ridge()).fit(COUNTS, TARGET)
+    with pytest.raises(UnsupportedLayer, match="a scaler that clips"):
+        from_sklearn(clipped, COUNTS)
     with pytest.raises(PrecisionError, match="not fitted"):
         from_sklearn(MLPRegressor(), COUNTS)

@@ -105,12 +105,13 @@ def import_network(
         widths=widths,
         scales=scales.value,
     )
-    integers = None if events is None else imported.integers(events)
-    sets = golden_vectors(imported.model, integers)
-    if imported.calibrated:
-        # Formats chosen on data say nothing of inputs that data do not hold.
-        sets = tuple(one for one in sets if one.name == "data")
-    found = {one.name: imported.compare(one.inputs) for one in sets}
+    found = {}
+    if not imported.calibrated:
+        # Of formats chosen on data, inputs that data do not hold say nothing.
+        sets = golden_vectors(imported.model)
+        found = {one.name: imported.compare(one.inputs) for one in sets}
+    if events is not None:
+        found["data"] = imported.compare_data(events)
     imported.model.save(out)
     if as_json:
         typer.echo(json.dumps(_content(out, imported, found), indent=2))
@@ -173,11 +174,10 @@ def _events(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+                arrays = {name: _numbers(path, archive[name]) for name in archive.files}
             return arrays if len(arrays) != 1 else next(iter(arrays.values()))
         if path.suffix == ".npy":
-            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-            return array
+            return _numbers(path, np.load(path, allow_pickle=False))
         table = np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
         whole = bool(np.all(table == np.rint(table)))
         return table.astype(np.int64) if whole else table
@@ -185,3 +185,11 @@ def _events(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
         raise DataError("no such file", file=path) from None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as numbers: {error}", file=path) from None
+
+
+def _numbers(path: Path, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    from pulsefront.errors import DataError
+
+    if array.dtype.kind not in "iuf":
+        raise DataError("holds no real numbers", file=path, value=str(array.dtype))
+    return array

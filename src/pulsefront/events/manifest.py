@@ -84,7 +84,9 @@ class Manifest(FrozenModel):
         wanted = "stage_position_mm" if self.kind == "position" else "source_offset_mm"
         for number, scan in enumerate(self.scan):
             if getattr(scan, wanted) is None:
-                raise ValueError(f"scan {number} lacks {wanted}, which a {self.kind} set needs")
+                raise ValueError(
+                    f"scan: number {number} lacks {wanted}, which a {self.kind} set needs"
+                )
         depths = {scan.depth_mm is None for scan in self.scan}
         if len(depths) > 1:
             raise ValueError("either every scan has a depth_mm or none")

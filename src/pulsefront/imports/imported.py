@@ -20,6 +20,9 @@ from pulsefront.imports.lower import lower
 
 __all__ = ["Imported", "Origin", "OriginDifference", "finished", "in_graph_axes"]
 
+_ON_GRID = 1e-3
+"""Steps by which float32 may leave a step that a number was cast to."""
+
 Origin = Callable[[Mapping[str, Reals]], Sequence[Reals]]
 """The network where it came from: real arrays by the graph's names of inputs, channels last, to the
 real arrays of its outputs in their order, channels last."""
@@ -31,7 +34,8 @@ class OriginDifference:
 
     *largest_steps* is the largest difference in steps of the output; *first* the first integer that
     differs: its event, what the origin says, what the model says. *relative_rms* is the root mean
-    square of the difference beside that of the origin.
+    square of the difference beside that of the origin. *off_grid* is how far the origin's numbers
+    lie from steps of the output, at most a half: an origin that casts its output is on them.
     """
 
     output: str
@@ -40,12 +44,18 @@ class OriginDifference:
     different: int
     largest_steps: float
     relative_rms: float
+    off_grid: float
     first: tuple[int, int, int] | None
 
     def __str__(self) -> str:
         counted = f"{self.output}: {self.integers:,} integers of {self.events:,} events"
-        if not self.different:
+        if not self.different and self.off_grid < _ON_GRID:
             return f"{counted}, none differs"
+        if not self.different:
+            return (
+                f"{counted}, none differs from the origin's numbers rounded to steps; these lie "
+                f"between steps, by up to {self.off_grid:.2g}"
+            )
         return (
             f"{counted}, {self.different:,} differ, by up to {self.largest_steps:g} steps and "
             f"{100 * self.relative_rms:.2g} % (root mean square)"
@@ -114,6 +124,26 @@ class Imported:
             for name, expected in zip(self.model.outputs, wanted, strict=True)
         )
 
+    def compare_data(
+        self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[OriginDifference, ...]:
+        """Run the origin on real *data* as they are, and the model on what becomes of them.
+
+        Data that the input's format rounds or limits, where the origin does not, count as they
+        come out: `compare` gives both the same integers.
+        """
+        arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
+        reals = {
+            one.name: np.asarray(arrays[one.name], np.float64).reshape(-1, *one.shape)
+            / self.steps.get(one.name, 1.0)
+            for one in self.model.inputs
+        }
+        found = self.model.emulator.run(self.model.input_arrays(self.integers(data)))
+        return tuple(
+            _difference(name, found[name], expected, self.model.output_formats[name])
+            for name, expected in zip(self.model.outputs, self.origin(reals), strict=True)
+        )
+
     def check(self, integers: Arrays) -> tuple[OriginDifference, ...]:
         """Compare, and raise where an integer differs.
 
@@ -154,6 +184,7 @@ def _difference(
         different=len(wrong),
         largest_steps=float(off.max(initial=0.0)),
         relative_rms=float(np.sqrt(np.mean((found - steps) ** 2))) / size if size else 0.0,
+        off_grid=float(np.abs(steps - wanted).max(initial=0.0)),
         first=(int(index[0]), int(wanted[index]), int(found[index])) if index else None,
     )
 

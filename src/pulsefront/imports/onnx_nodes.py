@@ -95,6 +95,16 @@ def _whole_kernel(weights: Reals, group: int, dilation: int) -> Reals:
     return found
 
 
+def _float_cast(reader: OnnxReader, node: Any) -> None:
+    """Take a cast between numbers of floating point as nothing; one to integers is no rounding."""
+    from onnx import TensorProto
+
+    floats = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    if attributes(node)["to"] not in floats:
+        raise refused(node, "a cast to integers has no counterpart", "use Quant, or leave it out")
+    alias(reader, node)
+
+
 def _relu(reader: OnnxReader, node: Any) -> None:
     _limited(reader, node, 0.0, np.inf)
 
@@ -134,7 +144,10 @@ def _pool(reader: OnnxReader, node: Any) -> None:
 
 
 def _global_pool(reader: OnnxReader, node: Any) -> None:
-    length = reader.tensors[node.input[0]].shape[0]
+    source = reader.tensors[node.input[0]]
+    if len(source.shape) != 2:
+        raise refused(node, "pools a tensor without positions", "leave it out")
+    length = source.shape[0]
     _pooled(reader, node, length, length)
 
 
@@ -279,7 +292,7 @@ HANDLERS: Mapping[str, Handler] = {
     "BatchNormalization": _batch_norm,
     "Identity": alias,
     "Dropout": alias,
-    "Cast": alias,
+    "Cast": _float_cast,
     "Quant": quant,
     "IntQuant": quant,
     "BipolarQuant": bipolar,

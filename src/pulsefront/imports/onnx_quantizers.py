@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_scale
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
@@ -41,6 +42,8 @@ def quant(reader: OnnxReader, node: Any) -> None:
     assert zero is not None
     assert bits is not None
     mode = given.get("rounding_mode", b"ROUND").decode().upper()
+    if bits.size == 1 and float(bits) != int(bits):
+        raise refused(node, f"a width of {float(bits):g} bits has no counterpart", "use whole bits")
     if mode not in ROUNDINGS or bits.size != 1 or zero.size != 1:
         raise refused(node, f"rounding {mode} or several zero points or widths have no counterpart",
                       f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
@@ -98,6 +101,11 @@ def _cast(
     source = reader.tensors[node.input[0]]
     scales = by_channel(node, source, scale) if scale.size > 1 else scale.reshape(-1)[:1]
     grid = QuantizerGrid(scales, *ends, rounding)
+    if not np.all((scales > 0) & np.isfinite(scales)):
+        raise PrecisionError(
+            "the scale is not above zero", field=label(node), value=float(scales.min()),
+            remedy="quantize again with a positive scale",
+        )  # fmt: skip
     mantissa, _ = np.frexp(scales)
     if reader.scales == "nearest" and np.any(mantissa != 0.5):
         grid = grid.covered()

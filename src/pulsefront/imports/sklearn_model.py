@@ -86,6 +86,10 @@ def _scaler(step: Any) -> list[Step]:
             problem="this step of the pipeline has no counterpart, or is not fitted",
             remedy=f"use {', '.join(SCALERS)}, and fit the pipeline",
         )
+    if getattr(step, "clip", False):
+        raise UnsupportedLayer(
+            kind, problem="a scaler that clips has no counterpart", remedy="fit it with clip=False"
+        )
     if kind == "MinMaxScaler":
         return [(np.diag(step.scale_), np.asarray(step.min_), False)]
     count = int(step.n_features_in_)

@@ -157,10 +157,13 @@ def _limits_in_words(fleet: Fleet, scores: Scores) -> tuple[str, ...]:
             "is worth on yours is what this back-test found."
         )
         words = (simulated, *words)
-    if scores.left_out:
+    without = [name for name in scores.left_out if name != "prior"]
+    if without:
+        ships = "prior" in scores.shares
+        answer = "The model that ships and the control charts" if ships else "The control charts"
         few = (
-            f"There are too few failures to learn from for: {', '.join(scores.left_out)}. The "
-            "model that ships and the control charts answer until there are more."
+            f"There are too few failures to learn from for: {', '.join(without)}. "
+            f"{answer} answer until there are more."
         )
         words = (few, *words)
     if not (fleet.samples.label[scores.test] == 1).any():

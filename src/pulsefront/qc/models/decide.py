@@ -116,9 +116,12 @@ def fit_guard(samples: Samples, schema: FeatureSchema) -> Guard:
     margin = _RANGE_MARGIN * width
     if schema.version >= 2:
         low = np.where(np.isin(schema.names, AGES), 0.0, low)
+    above = _high_margin(width, schema) if schema.version >= 2 else margin
+    with np.errstate(invalid="ignore"):  # of a feature without any value
+        low, high = low - margin, high + above
     return Guard(
-        (low - margin).astype(np.float64),
-        (high + (_high_margin(width, schema) if schema.version >= 2 else margin)).astype(float),
+        low.astype(np.float64),
+        high.astype(float),
         tuple(sorted(set(samples.software.tolist()))),
         tuple(sorted(_kinds(values, schema))),
         step_high=_usual_steps(values, schema) if schema.version >= 2 else None,
