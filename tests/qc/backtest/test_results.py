@@ -66,3 +66,21 @@ def test_stated_level_is_the_one_of_every_interval_and_text(result):
     assert "(80% interval)" in page
     assert "With 99% intervals over the repeats" in page  # of sham labels, which have their own
     assert "95%" not in page
+
+
+def test_a_chart_that_found_more_than_the_model_in_use_is_told_first(result):
+    hazard = result.models["hazard"]
+    points = hazard.at_false_alerts_per_unit_year
+    poor = {r: p.model_copy(update={"failures_found": 0}) for r, p in points.items()}
+    rich = {r: p.model_copy(update={"failures_found": 1}) for r, p in points.items()}
+    models = {
+        "ewma": hazard.model_copy(update={"at_false_alerts_per_unit_year": rich}),
+        "hazard": hazard.model_copy(update={"at_false_alerts_per_unit_year": poor}),
+    }
+    below = result.model_copy(update={"models": models, "chosen_model": "hazard"})
+    page = render(backtest_page(below, facts={}))
+    assert page.count("the chart was the better one") == len(points)
+    above = below.model_copy(
+        update={"models": {"ewma": models["hazard"], "hazard": models["ewma"]}}
+    )
+    assert "the chart was the better one" not in render(backtest_page(above, facts={}))

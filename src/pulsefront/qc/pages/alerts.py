@@ -45,7 +45,9 @@ def _found(result: BacktestResult) -> Table:
         "Share of failures found at a rate of false alerts per scanner-year, with "
         f"{level(confidence)} intervals by bootstrap over scanners; the lead is at "
         f"{rates[0]}. Every model and chart is judged by the same rule; an "
-        "alert is right when its component fails within the horizon, with the lead to spare.",
+        "alert is right when its component fails within the horizon, with the lead to spare. One "
+        "that begins earlier than that is false, so that with more false alerts allowed, and "
+        "alerts that begin earlier, fewer failures may be found.",
     )
 
 

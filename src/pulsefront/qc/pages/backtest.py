@@ -8,6 +8,7 @@ from pulsefront.qc.backtest.backtest import NOTHING_FAILED
 from pulsefront.qc.backtest.results import BacktestResult
 from pulsefront.qc.documents import Range
 from pulsefront.qc.models.record import Comparison
+from pulsefront.qc.models.training import RULES
 from pulsefront.qc.pages.alerts import alerts_section
 from pulsefront.qc.pages.backtest_sections import (
     calibration_section,
@@ -82,15 +83,37 @@ def _how(result: BacktestResult) -> Section:
                     ("calibration and choice", protocol.failures_in_calibration_part),
                     ("test", protocol.failures_in_test_part),
                 ],
+                "Failures so early in the test part that no alert in it could have been in time "
+                "are not among those that can be found.",
             ),
         ],
     )
+
+
+def _below_a_chart(result: BacktestResult) -> list[str]:
+    """Say at which rates of false alerts a control chart found more than the model in use."""
+    found = []
+    for rate, point in result.chosen.at_false_alerts_per_unit_year.items():
+        charts = {
+            name: result.models[name].at_false_alerts_per_unit_year[rate].failures_found
+            for name in RULES
+            if name in result.models and name != result.chosen_model
+        }
+        best = max(charts, key=lambda name: charts[name], default="")
+        if best and charts[best] > point.failures_found:
+            found.append(
+                f"At {rate} false alerts a scanner-year {MODEL_NAMES[best]} found {charts[best]} "
+                f"of {point.failures} failures, {MODEL_NAMES[result.chosen_model]} "
+                f"{point.failures_found}: on this test part the chart was the better one."
+            )
+    return found
 
 
 def _summary(result: BacktestResult) -> Section:
     chosen, confidence = result.chosen, result.protocol.confidence
     rate, point = next(iter(chosen.at_false_alerts_per_unit_year.items()))
     first = [Callout(text, "warning") for text in result.limits if text == NOTHING_FAILED]
+    first += [Callout(text, "warning") for text in _below_a_chart(result)]
     return Section(
         "At a glance",
         [
