@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from pathlib import Path
@@ -19,6 +20,7 @@ from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.qc.backtest.failure_fleet import fleet_of_tables, hours_between_rows
 from pulsefront.qc.backtest.failure_mapping import HOURS_OF_A_DAY, FailureTables
 from pulsefront.qc.backtest.failure_tables import histories_of_tables, read_tables
+from pulsefront.qc.backtest.results import read_backtest
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
 from pulsefront.qc.models.fit import fit_model
@@ -131,6 +133,7 @@ def test_replacement_near_a_failure_of_its_part_is_the_repair(tmp_path, folder):
         ),
         ("telemetry.csv", "2015-01-01 03:00:00", "yesterday", "line 5 is no time in the form"),
         ("telemetry.csv", "vibration\n", "vibration\n2015-01-01,1,x,1,1,1\n", "line 2 is no num"),
+        ("telemetry.csv", "vibration\n", "vibration\n2015-01-01,1,inf,1,1,1\n", "line 2 is no num"),
         ("failures.csv", "part", "", ""),
     ],
 )
@@ -260,3 +263,7 @@ def test_command_back_tests_tables_and_says_what_it_lacks(tmp_path, folder):
     assert done.exit_code == 0, done.output
     assert "failures found" in done.output
     assert (tmp_path / "out" / "backtest.html").is_file()
+    result = read_backtest(tmp_path / "out" / "backtest.json")
+    ends = (result.protocol.calibrate_until, result.protocol.last_day)
+    first, last = (dt.date.fromisoformat(end) for end in ends)
+    assert 1 <= max(h.days for h in result.horizons) <= (last - first).days + 1

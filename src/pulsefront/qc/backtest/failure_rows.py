@@ -107,9 +107,11 @@ class TableRows:
     def numbers(self, file: str, column: str) -> npt.NDArray[np.float64]:
         given = self._column(file, column)
         found = pd.to_numeric(given, errors="coerce").to_numpy(dtype=float)
-        wrong = np.flatnonzero(np.isnan(found) & given.notna().to_numpy())
+        wrong = np.flatnonzero((np.isnan(found) & given.notna().to_numpy()) | np.isinf(found))
         if len(wrong):
-            raise self._bad(file, column, wrong[0], "is no number", "leave the column out")
+            raise self._bad(
+                file, column, wrong[0], "is no number", "mend it, or leave the column out"
+            )
         return found
 
     def times(self, file: str, column: str) -> Times:
