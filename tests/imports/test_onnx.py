@@ -258,17 +258,40 @@ def test_data_beyond_the_format_of_an_input_do_not_come_out_equal() -> None:
 
 def test_an_output_that_the_origin_does_not_cast_is_said_to_lie_between_steps() -> None:
     b = Builder()
-    x = b.node("Gemm", b.quant("in", 0.5, 4), b.quant(b.weights(4, 3), 0.125, 4), b.weights(3))
-    imported = from_onnx(b.model([4], x, [3]), widths=Widths())
-    (difference,) = imported.compare(drawn(imported))
-    assert "none differs" in str(difference)
-    b = Builder()
-    values = np.float32([0.03, 1e-9, 0.11])
     x = b.node("Gemm", b.quant("in", 0.5, 4), b.quant(b.weights(4, 3), 0.125, 4))
-    x = b.node("Add", x, b.constant(values))
-    rough = from_onnx(b.model([4], x, [3]))
-    said = str(rough.compare(drawn(rough))[0])
-    assert "lie between steps" in said or "differ" in said
+    # 0.1 in float64 lies on no grid of 24 bits: the bias is put on steps, and nothing is cast.
+    x = b.node("Add", x, b.constant(np.array([0.1, 0.2, 0.3])))
+    imported = from_onnx(b.model([4], x, [3]), run=lambda feeds: [added(feeds["in"], b)])
+    (difference,) = imported.compare(drawn(imported))
+    assert not difference.different
+    assert difference.off_grid > 0.1
+    assert "these lie between steps" in str(difference)
+    (cast,) = from_onnx(quantized_mlp()).compare(drawn(from_onnx(quantized_mlp())))
+    assert cast.off_grid == 0
+    assert str(cast).endswith("none differs")
+
+
+def added(values, b: Builder):
+    """Return what the network above gives, in float64."""
+    constants = {one.name: onnx.numpy_helper.to_array(one) for one in b.constants}
+    raw = next(one for one in constants.values() if one.shape == (4, 3))
+    weights = np.clip(np.rint(raw / 0.125), -8, 7) * 0.125
+    return np.clip(np.rint(values / 0.5), -8, 7) * 0.5 @ weights + [0.1, 0.2, 0.3]
+
+
+def test_parameters_with_an_axis_of_one_are_numbers() -> None:
+    model = quantized_mlp(2)
+    for one in model.graph.initializer:
+        if not one.dims:
+            one.dims.append(1)
+    imported = from_onnx(model)
+    imported.check(drawn(imported))
+
+
+def test_data_of_another_shape_are_not_read_as_more_events() -> None:
+    imported = from_onnx(quantized_mlp())
+    with pytest.raises(PrecisionError, match="need the shape"):
+        imported.integers(np.zeros((3, 20)))
 
 
 @pytest.mark.parametrize("scale", [-0.25, 0.0])

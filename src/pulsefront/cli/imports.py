@@ -90,7 +90,7 @@ def import_network(
     """
     from pulsefront.firmware.vectors import golden_vectors
     from pulsefront.imports.calibrate import Widths
-    from pulsefront.imports.onnx_model import from_onnx
+    from pulsefront.imports.onnx.model import from_onnx
 
     events = None if data is None else _events(data)
     widths = Widths(

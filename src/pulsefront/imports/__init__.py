@@ -12,7 +12,7 @@
 from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.imported import Imported, OriginDifference
 from pulsefront.imports.keras_model import from_keras
-from pulsefront.imports.onnx_model import from_onnx
+from pulsefront.imports.onnx.model import from_onnx
 from pulsefront.imports.sklearn_model import from_sklearn
 from pulsefront.imports.torch_module import from_torch
 

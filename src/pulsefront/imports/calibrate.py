@@ -23,7 +23,6 @@ from pulsefront.fixed_point.format import (
     format_holding,
 )
 from pulsefront.imports.evaluate import evaluate
-from pulsefront.imports.fold import folded
 from pulsefront.imports.graph import (
     Cast,
     Limit,
@@ -38,7 +37,7 @@ from pulsefront.imports.graph import (
 from pulsefront.imports.grids import formats_of_values, real_assigned
 from pulsefront.imports.names import identifier
 
-__all__ = ["Widths", "calibrated", "is_quantized", "with_factors"]
+__all__ = ["Widths", "calibrated", "is_quantized", "on_grids"]
 
 LOWER_SCALES = 3
 """Scales tried: the one that holds the largest value, and those below it that clip it."""
@@ -92,8 +91,7 @@ def calibrated(
             raise PrecisionError("holds values that are not finite", field=name)
     had_casts = any(isinstance(one, Cast) for one in graph.nodes)
     inputs = tuple(_with_format(graph, one, data[one.name], widths.inputs) for one in graph.inputs)
-    nodes = tuple(_with_grid(one, widths.weights) for one in graph.nodes)
-    graph = replace(graph, inputs=inputs, nodes=nodes)
+    graph = on_grids(replace(graph, inputs=inputs), widths.weights)
     reals = {
         one.name: np.asarray(data[one.name], np.float64)
         if one.format is None
@@ -105,9 +103,8 @@ def calibrated(
     return _with_casts(graph, evaluate(graph, reals), widths)
 
 
-def with_factors(graph: RealNetwork, bits: int) -> RealNetwork:
+def on_grids(graph: RealNetwork, bits: int) -> RealNetwork:
     """Return the graph with weights that lie on no grid on one of *bits*, biases left in floats."""
-    graph = folded(graph)
     return replace(graph, nodes=tuple(_with_grid(one, bits) for one in graph.nodes))
 
 

@@ -116,18 +116,25 @@ def rounded_reals(scaled: Reals, rounding: Rounding) -> Reals:
 
 
 def real_assigned(values: Reals, to: Assignment) -> Reals:
-    """Return real *values* (…, channel) after an assignment that saturates, as real numbers.
+    """Return real *values* (…, channel) after an assignment, as real numbers.
 
     The integer form is `fixed_point.format.assign`; this one takes what lies on no grid at all.
     """
     formats = to.formats
     fraction = np.array([one.fraction for one in formats])
-    low = np.array([one.minimum for one in formats], np.float64)
-    if to.overflow is Overflow.SAT_SYM:
-        low = np.array([one.symmetric_minimum for one in formats], np.float64)
-    high = np.array([one.maximum for one in formats], np.float64)
     scaled = rounded_reals(np.ldexp(np.asarray(values, np.float64), fraction), to.rounding)
-    return np.asarray(np.ldexp(np.clip(scaled, low, high), -fraction))
+    low = np.array([one.minimum for one in formats], np.float64)
+    high = np.array([one.maximum for one in formats], np.float64)
+    match to.overflow:
+        case Overflow.SAT:
+            limited = np.clip(scaled, low, high)
+        case Overflow.SAT_SYM:
+            limited = np.clip(scaled, [one.symmetric_minimum for one in formats], high)
+        case Overflow.SAT_ZERO:
+            limited = np.where((scaled < low) | (scaled > high), 0.0, scaled)
+        case Overflow.WRAP:
+            limited = np.mod(scaled - low, high - low + 1) + low
+    return np.asarray(np.ldexp(limited, -fraction))
 
 
 def formats_of_values(

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from pulsefront.errors import PrecisionError, VerificationFailed
 from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel, Overflow, Rounding
 from pulsefront.fixed_point.specification import Arrays
-from pulsefront.imports.calibrate import Widths, calibrated, is_quantized
+from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
 from pulsefront.imports.fold import folded
-from pulsefront.imports.graph import Cast, RealInput, RealNetwork, Reals
+from pulsefront.imports.graph import Cast, RealNetwork, Reals
 from pulsefront.imports.grids import real_assigned
 from pulsefront.imports.lower import lower
 
@@ -100,14 +100,13 @@ class Imported:
 
         Rounded and limited as the origin does it; where it does not say, to the nearest step.
         """
-        arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
         found = {}
+        reals = self._reals(data)
         for one in self.model.inputs:
             nearest = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
-            array = np.asarray(arrays[one.name], np.float64).reshape(-1, *one.shape)
-            array = array / self.steps.get(one.name, 1.0)
-            reals = real_assigned(array, self.assignments.get(one.name, nearest))
-            found[one.name] = np.ldexp(reals, one.format.fraction).astype(np.int64)
+            to = self.assignments.get(one.name, nearest)
+            assigned = real_assigned(reals[one.name], to)
+            found[one.name] = np.ldexp(assigned, one.format.fraction).astype(np.int64)
         return found
 
     def compare(self, integers: Arrays) -> tuple[OriginDifference, ...]:
@@ -117,11 +116,8 @@ class Imported:
         """
         arrays = self.model.input_arrays(integers)
         forms = {one.name: one.format for one in self.model.inputs}
-        wanted = self.origin({name: forms[name].values(one) for name, one in arrays.items()})
-        found = self.model.emulator.run(arrays)
-        return tuple(
-            _difference(name, found[name], expected, self.model.output_formats[name])
-            for name, expected in zip(self.model.outputs, wanted, strict=True)
+        return self._differences(
+            arrays, {name: forms[name].values(one) for name, one in arrays.items()}
         )
 
     def compare_data(
@@ -132,13 +128,21 @@ class Imported:
         Data that the input's format rounds or limits, where the origin does not, count as they
         come out: `compare` gives both the same integers.
         """
+        return self._differences(self.model.input_arrays(self.integers(data)), self._reals(data))
+
+    def _reals(self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]) -> dict[str, Reals]:
+        """Return *data* in the model's order of axes and in its own steps of scale."""
         arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
-        reals = {
-            one.name: np.asarray(arrays[one.name], np.float64).reshape(-1, *one.shape)
+        return {
+            one.name: np.asarray(shaped(one.name, one.shape, arrays[one.name]), np.float64)
             / self.steps.get(one.name, 1.0)
             for one in self.model.inputs
         }
-        found = self.model.emulator.run(self.model.input_arrays(self.integers(data)))
+
+    def _differences(
+        self, integers: Mapping[str, npt.NDArray[Any]], reals: Mapping[str, Reals]
+    ) -> tuple[OriginDifference, ...]:
+        found = self.model.emulator.run(dict(integers))
         return tuple(
             _difference(name, found[name], expected, self.model.output_formats[name])
             for name, expected in zip(self.model.outputs, self.origin(reals), strict=True)
@@ -227,8 +231,11 @@ def finished(
     widths: Widths | None = None,
     turned: frozenset[str] = frozenset(),
     steps: Mapping[str, float] | None = None,
+    with_factors: bool = False,
 ) -> Imported:
     """Return a real graph as a fixed-point model, calibrated with *data* where it has no formats.
+
+    *with_factors* puts weights that lie on no grid on one of ``widths.factors`` bits.
 
     Raises
     ------
@@ -239,6 +246,9 @@ def finished(
         inputs = tuple(replace(one, format=one.format or input_format) for one in graph.inputs)
         graph = replace(graph, inputs=inputs)
     graph = folded(graph)
+    widths = widths or Widths()
+    if with_factors:
+        graph = on_grids(graph, widths.factors)
     whole = is_quantized(graph)
     if not whole and data is None:
         raise PrecisionError(
@@ -247,8 +257,8 @@ def finished(
         )
     if data is not None:
         arrays = in_graph_axes(data, [one.name for one in graph.inputs], turned)
-        arrays = {one.name: _shaped(one, arrays[one.name]) for one in graph.inputs}
-        graph = calibrated(graph, arrays, widths or Widths())
+        arrays = {one.name: shaped(one.origin, one.shape, arrays[one.name]) for one in graph.inputs}
+        graph = calibrated(graph, arrays, widths)
     assignments = _assignments(graph)
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
@@ -256,15 +266,21 @@ def finished(
     return Imported(model, origin, not whole, told, turned, assignments, steps or {})
 
 
-def _shaped(one: RealInput, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the events of an input, flat where the graph has it flat."""
-    size = int(np.prod(one.shape))
-    if len(one.shape) == 1 and array.ndim > 2 and int(np.prod(array.shape[1:])) == size:
+def shaped(name: str, shape: tuple[int, ...], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the events (event, …) of an input of *shape*, flat where the model has it flat.
+
+    Raises
+    ------
+    PrecisionError
+        There are none, or they have another shape.
+    """
+    size = int(np.prod(shape))
+    if len(shape) == 1 and array.ndim > 2 and int(np.prod(array.shape[1:])) == size:
         array = array.reshape(len(array), size)
-    if array.shape[1:] != one.shape or not len(array):
+    if array.shape[1:] != shape or not len(array):
         raise PrecisionError(
-            f"the data need the shape (event, {', '.join(map(str, one.shape))}), channels last",
-            field=one.origin,
+            f"the data need the shape (event, {', '.join(map(str, shape))}), channels last",
+            field=name,
             value=array.shape,
         )
     return array

@@ -22,8 +22,8 @@ from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.imported import Imported
 from pulsefront.imports.names import model_name
-from pulsefront.imports.onnx_file import Scales, load_onnx
-from pulsefront.imports.onnx_model import from_onnx
+from pulsefront.imports.onnx.file import Scales, load_onnx
+from pulsefront.imports.onnx.model import from_onnx
 
 if TYPE_CHECKING:
     import torch

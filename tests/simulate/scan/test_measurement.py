@@ -17,7 +17,6 @@ from pulsefront.simulate import (
     LightMap,
     LightMapSettings,
     ScanSettings,
-    light_map_for,
     scan_plan,
     scan_positions,
     simulate_scan,
@@ -28,16 +27,6 @@ MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)
 SCAN = ScanSettings(
     pitch_mm=2.0, half_extent_mm=20.0, events_even_even=40, events_odd_odd=20, light_map=MAP
 )
-
-
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    return load_detector("lyso_monolithic_50x50x16")
-
-
-@pytest.fixture(scope="module")
-def light_map(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> LightMap:
-    return light_map_for(detector, MAP, cache=tmp_path_factory.mktemp("maps"))
 
 
 @pytest.fixture(scope="module")

@@ -18,16 +18,6 @@ MAP = LightMapSettings(pitch_mm=12.0, depth_pitch_mm=8.0, photons=2000)
 BASE = {"light_map": MAP, "half_extent_mm": 0.0, "events_even_even": 3000}
 
 
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    return load_detector("lyso_monolithic_50x50x16")
-
-
-@pytest.fixture(scope="module")
-def light_map(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> LightMap:
-    return light_map_for(detector, MAP, cache=tmp_path_factory.mktemp("maps"))
-
-
 def run(detector: Detector, mapped: LightMap | None, **change: object) -> EventTable:
     scan = ScanSettings.model_validate({**BASE, **change})
     return simulate_scan(detector, scan, 1, light_map=mapped)

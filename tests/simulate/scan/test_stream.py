@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulsefront.detector import Detector, load_detector
+from pulsefront.detector import Detector
 from pulsefront.events.container import EventTable
-from pulsefront.simulate import LightMapSettings, ScanSettings, light_map_for, simulate_scan
+from pulsefront.simulate import LightMapSettings, ScanSettings, simulate_scan
 from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.run.shards import iterate_ahead
 from pulsefront.simulate.scan.measurement import set_up_scan
@@ -24,16 +24,6 @@ MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)
 SCAN = ScanSettings(
     pitch_mm=6.0, half_extent_mm=18.0, events_even_even=300, events_odd_odd=20, light_map=MAP
 )
-
-
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    return load_detector("lyso_monolithic_50x50x16")
-
-
-@pytest.fixture(scope="module")
-def light_map(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> LightMap:
-    return light_map_for(detector, MAP, cache=tmp_path_factory.mktemp("maps"))
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pulsefront.imports.graph import Flattening
-from pulsefront.imports.onnx_file import FileTensor, OnnxReader
-from pulsefront.imports.onnx_parts import attributes, label, refused
+from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.parts import attributes, label, refused
 
 __all__ = ["alias", "flatten", "shape", "squeeze", "transpose", "unsqueeze"]
 

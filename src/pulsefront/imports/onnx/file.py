@@ -124,7 +124,7 @@ class OnnxReader:
         UnsupportedLayer
             A node has no counterpart.
         """
-        from pulsefront.imports.onnx_nodes import HANDLERS
+        from pulsefront.imports.onnx.nodes import HANDLERS
 
         for one in self.graph.input:
             if one.name not in self.constants:
@@ -158,7 +158,7 @@ class OnnxReader:
 
     def _fold(self, node: Any) -> None:
         """Compute what is constant; weights that are quantized here keep to their grid."""
-        from pulsefront.imports.onnx_origin import constants_of
+        from pulsefront.imports.onnx.origin import constants_of
 
         found = constants_of(self.model, node, self.constants)
         self.constants |= dict(zip(node.output, found, strict=False))
@@ -183,7 +183,7 @@ class OnnxReader:
         values = np.asarray(self.constants[node.output[0]], np.float64)
         axis = tuple(range(1, values.ndim)) if scale.size > 1 else None
         largest = np.abs(values).max(axis=axis, keepdims=True)
-        bits = 8 if len(node.input) < 4 else int(self.constants[node.input[3]])
+        bits = 8 if len(node.input) < 4 else int(self.constants[node.input[3]].reshape(-1)[0])
         step = 2.0 ** np.ceil(np.log2(np.maximum(largest, 1e-30) / (2 ** (bits - 1) - 1)))
         self.constants[node.output[0]] = np.rint(values / step) * step
         self.changes.append(f"{label}: the scale {scale.flat[0]:.4g} became {step.flat[0]:.4g}")

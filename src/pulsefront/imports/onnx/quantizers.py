@@ -15,8 +15,15 @@ from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_scale
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
-from pulsefront.imports.onnx_file import FileTensor, OnnxReader
-from pulsefront.imports.onnx_parts import attributes, by_channel, label, multiplied, refused
+from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.parts import (
+    attributes,
+    by_channel,
+    label,
+    multiplied,
+    refused,
+    single,
+)
 
 __all__ = ["ROUNDINGS", "bipolar", "quant", "quantize_linear"]
 
@@ -42,19 +49,21 @@ def quant(reader: OnnxReader, node: Any) -> None:
     assert zero is not None
     assert bits is not None
     mode = given.get("rounding_mode", b"ROUND").decode().upper()
-    if bits.size == 1 and float(bits) != int(bits):
-        raise refused(node, f"a width of {float(bits):g} bits has no counterpart", "use whole bits")
+    if bits.size == 1 and single(bits) % 1:
+        raise refused(
+            node, f"a width of {single(bits):g} bits has no counterpart", "use whole bits"
+        )
     if mode not in ROUNDINGS or bits.size != 1 or zero.size != 1:
         raise refused(node, f"rounding {mode} or several zero points or widths have no counterpart",
                       f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
-    if float(bits) == 1 and given.get("signed", 1):
+    if single(bits) == 1 and given.get("signed", 1):
         bipolar(reader, node)
         return
-    width = int(bits)
+    width = int(single(bits))
     signed, narrow = bool(given.get("signed", 1)), bool(given.get("narrow", 0))
     low = -(2 ** (width - 1)) + narrow if signed else 0
     high = 2 ** (width - 1) - 1 if signed else 2**width - 1 - narrow
-    offset = int(zero)
+    offset = int(single(zero))
     _cast(reader, node, scale, (low - offset, high - offset), ROUNDINGS[mode], odd=bool(offset % 2))
 
 
@@ -65,7 +74,7 @@ def bipolar(reader: OnnxReader, node: Any) -> None:
     if scale.size != 1:
         raise refused(node, "several scales of two values have no counterpart", "use one")
     source = reader.tensors[node.input[0]]
-    form = format_of_scale(1, 2 * float(scale.reshape(-1)[0]), field=label(node))
+    form = format_of_scale(1, 2 * single(scale), field=label(node))
     to = Assignment(form, Rounding.TRN, Overflow.SAT)
     cast = Cast(reader.new_name(node, "_bit"), (source.name,), label(node), to)
     reader.keep(node, cast, source)

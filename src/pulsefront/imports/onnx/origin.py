@@ -13,7 +13,7 @@ import numpy as np
 
 from pulsefront.imports.graph import RealNetwork, Reals
 from pulsefront.imports.imported import Origin
-from pulsefront.imports.onnx_file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 
 __all__ = ["constants_of", "origin_of"]
 
@@ -121,7 +121,7 @@ def _quantizers() -> list[Any]:
 def _quantized(
     x: Any, scale: Any, zero: Any, bits: Any, signed: int, narrow: int, mode: str | None
 ) -> Any:
-    width = float(bits)
+    width = float(np.reshape(bits, -1)[0])
     if width == 1 and signed:
         return np.where(x >= 0, scale, -scale).astype(x.dtype)
     low = -(2 ** (width - 1)) + narrow if signed else 0

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pulsefront.imports.graph import Join, Limit, Matrix, Pool, Reals, Sum
-from pulsefront.imports.onnx_file import FileTensor, OnnxReader
-from pulsefront.imports.onnx_moves import alias, flatten, shape, squeeze, transpose, unsqueeze
-from pulsefront.imports.onnx_parts import attributes, by_channel, label, multiplied, refused
-from pulsefront.imports.onnx_quantizers import bipolar, quant, quantize_linear
+from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.moves import alias, flatten, shape, squeeze, transpose, unsqueeze
+from pulsefront.imports.onnx.parts import attributes, by_channel, label, multiplied, refused, single
+from pulsefront.imports.onnx.quantizers import bipolar, quant, quantize_linear
 
 __all__ = ["HANDLERS"]
 
@@ -112,8 +112,8 @@ def _relu(reader: OnnxReader, node: Any) -> None:
 def _clip(reader: OnnxReader, node: Any) -> None:
     given = attributes(node)
     low, high = reader.constant(node, 1, "lower end"), reader.constant(node, 2, "upper end")
-    lowest = given.get("min", -np.inf) if low is None else float(low)
-    highest = given.get("max", np.inf) if high is None else float(high)
+    lowest = given.get("min", -np.inf) if low is None else single(low)
+    highest = given.get("max", np.inf) if high is None else single(high)
     _limited(reader, node, lowest, highest)
 
 

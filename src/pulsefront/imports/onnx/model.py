@@ -9,11 +9,11 @@ from typing import Any
 import numpy.typing as npt
 
 from pulsefront.fixed_point import FixedPointFormat
-from pulsefront.imports.calibrate import Widths, with_factors
+from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
-from pulsefront.imports.onnx_file import Scales, load_onnx, read_onnx
-from pulsefront.imports.onnx_origin import Run, origin_of
+from pulsefront.imports.onnx.file import Scales, load_onnx, read_onnx
+from pulsefront.imports.onnx.origin import Run, origin_of
 
 __all__ = ["from_onnx"]
 
@@ -73,8 +73,6 @@ def from_onnx(
     graph, reader = read_onnx(model, named, outputs=outputs, scales=scales)
     seen = reader.tensors
     turned = frozenset(one.name for one in graph.inputs if seen[one.origin].channels_first)
-    if scales == "keep":
-        graph = with_factors(graph, (widths or Widths()).factors)
     return finished(
         graph,
         origin_of(model, graph, reader, outputs, run),
@@ -83,4 +81,5 @@ def from_onnx(
         widths=widths,
         turned=turned,
         steps={one.name: seen[one.origin].scale for one in graph.inputs},
+        with_factors=scales == "keep",
     )

@@ -8,9 +8,9 @@ import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
 from pulsefront.imports.graph import Matrix, Reals
-from pulsefront.imports.onnx_file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 
-__all__ = ["attributes", "by_channel", "label", "multiplied", "refused"]
+__all__ = ["attributes", "by_channel", "label", "multiplied", "refused", "single"]
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -28,6 +28,11 @@ def label(node: Any) -> str:
 def refused(node: Any, problem: str, remedy: str) -> UnsupportedLayer:
     """Return the error for a node that has no counterpart."""
     return UnsupportedLayer(label(node), problem=problem, remedy=remedy)
+
+
+def single(constant: Reals) -> float:
+    """Return the only number of an array, whatever its axes."""
+    return float(constant.reshape(-1)[0])
 
 
 def by_channel(node: Any, source: FileTensor, constant: Reals) -> Reals:

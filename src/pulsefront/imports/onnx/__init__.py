@@ -1,0 +1,1 @@
+"""ONNX graphs, QONNX among them, as real graphs."""
