@@ -1,4 +1,4 @@
-"""The pages for developers name what is there."""
+"""The pages name what is there, their links lead somewhere, and the README stays short."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pulsefront
 REPOSITORY = Path(__file__).resolve().parents[1]
 ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 PAGES = [ARCHITECTURE, REPOSITORY / "docs" / "names.md", REPOSITORY / "CONTRIBUTING.md"]
+README = REPOSITORY / "README.md"
+WRITTEN = [README, REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 ROOMS = {module.name for module in iter_modules(pulsefront.__path__)} - {"__main__"}
 # Named so often that their room is left out.
 CLASSES = {
@@ -55,3 +57,56 @@ def test_a_name_that_is_gone_is_found() -> None:
 
 def test_every_room_is_on_the_page_of_the_architecture() -> None:
     assert names_in(ARCHITECTURE) >= ROOMS
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+def headings_of(page: Path) -> set[str]:
+    """Return the anchors of a page as GitHub and MyST make them of its headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the links of a page to files or headings that are not there."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, heading = link.partition("#")
+        target = (page.parent / path) if path else page
+        if link.startswith(("https://", "http://", "mailto:")):
+            continue
+        if not target.exists() or (heading and heading not in headings_of(target)):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Here\n[a](#here) [b](page.md#here) [c](#there) [d](gone.md)\n")
+    assert broken_links(page) == ["#there", "gone.md"]
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    """A page of results that no guide and no README names is lost to its reader."""
+    reached, left = set(), [README]
+    while left:
+        page = left.pop().resolve()
+        if page in reached:
+            continue
+        reached.add(page)
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+            target = (page.parent / link).resolve()
+            if target.is_dir():
+                left += target.glob("*.md")
+            elif target.suffix == ".md" and target.exists():
+                left.append(target)
+    assert {page.resolve() for page in WRITTEN} - reached == set()
