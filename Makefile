@@ -5,13 +5,14 @@ OUT ?= out
 FUZZ_SECONDS ?= 120
 # Folder with measured files for the page of `make studies`.
 MEASURED ?= ../shared/data
+CODE := src tests docs/conf.py docs/examples docs/extensions
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 # Comparisons with others and with the clock have targets of their own.
 PROJECT := --ignore=tests/peers --ignore=tests/benchmarks
 
-.PHONY: demo test coverage quick slow package check bench peers fuzz studies clean
+.PHONY: demo docs test coverage quick slow package check bench peers fuzz studies clean
 
 # The main job: both shipped studies from simulation to proved firmware, and a small QC fleet.
 demo: $(VENV)/installed
@@ -21,6 +22,11 @@ demo: $(VENV)/installed
 	@echo
 	@echo "Open these pages:"
 	@ls $(OUT)/position_lyso_monolithic/report.html $(OUT)/timing_lyso_pair/report.html $(OUT)/qc/*.html
+
+# The site, its gallery executed; a warning is an error. It opens offline.
+docs: $(VENV)/installed-docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs $(OUT)/docs
+	@echo "Open $(OUT)/docs/index.html"
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
 # A worker that crashes ends the run: waiting for another in its place may never end.
@@ -45,8 +51,8 @@ package: $(VENV)/installed-dev
 	$(PYTEST) tests/packaging
 
 check: $(VENV)/installed-dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -90,9 +96,13 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) -e ".[dev]"
 	touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed-dev
+	$(PIP) -e ".[docs]"
+	touch $@
+
 $(VENV)/installed-peers: $(VENV)/installed-dev
 	-$(PIP) -e ".[peers]"
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* out build dist
+	rm -rf .venv .venv-* out build dist docs/gallery docs/generated

@@ -16,7 +16,7 @@ from pulsefront.extras import PACKAGES, missing_extra, require
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-DEVELOPMENT = {"all", "bench", "dev", "peers", "test"}
+DEVELOPMENT = {"all", "bench", "dev", "docs", "peers", "test"}
 
 
 def names(requirements: list[str]) -> set[str]:

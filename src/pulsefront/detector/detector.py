@@ -134,6 +134,12 @@ def load_detector(name_or_path: str | Path) -> Detector:
     ------
     ConfigError
         Names the file, the key and the value that does not fit.
+
+    Examples
+    --------
+    >>> detector = load_detector("lyso_monolithic_50x50x16")
+    >>> detector.crystal.size_mm, detector.sensors.count
+    ((50.0, 50.0, 16.0), 64)
     """
     path = shipped_file("detectors", name_or_path)
     description = detector_file(path)

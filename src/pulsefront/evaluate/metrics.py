@@ -213,6 +213,12 @@ def fwhm(values: ArrayLike, bin_width: float | None = None) -> float:
     ------
     DataError
         Fewer than 10 values, values not finite, or values without width.
+
+    Examples
+    --------
+    >>> normal = np.random.default_rng(1).normal(scale=10.0, size=100_000)
+    >>> round(fwhm(normal) / 2.355, 1)
+    10.0
     """
     return width_at(0.5, values, bin_width)
 
@@ -248,7 +254,13 @@ def euclidean_error(residual: ArrayLike) -> Float:
 
 
 def median_error(residual: ArrayLike) -> float:
-    """Return the median Euclidean error of (event, axis) residuals."""
+    """Return the median Euclidean error of (event, axis) residuals.
+
+    Examples
+    --------
+    >>> median_error([[3.0, 4.0], [0.0, 1.0], [0.0, 6.0]])
+    5.0
+    """
     return float(np.median(_finite(euclidean_error(residual), least=1)))
 
 

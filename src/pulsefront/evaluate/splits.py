@@ -63,6 +63,13 @@ def split_grid(grid_index: ArrayLike, *, seed: int, selection_fraction: float = 
     ------
     DataError
         The indices are no (event, 2) integers, or the grid is too small for three parts.
+
+    Examples
+    --------
+    >>> grid = [(ix, iy) for ix in range(5) for iy in range(5)]
+    >>> parts = split_grid(grid, seed=1)
+    >>> len(parts.train), len(parts.selection), len(parts.test)
+    (9, 5, 11)
     """
     grid = np.asarray(grid_index)
     if grid.ndim != 2 or grid.shape[1] != 2 or not np.issubdtype(grid.dtype, np.integer):

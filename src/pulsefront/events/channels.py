@@ -54,6 +54,13 @@ def parse_channels(text: str, names: Sequence[str] = ()) -> tuple[int, ...]:
     ------
     ConfigError
         It names none, or one twice.
+
+    Examples
+    --------
+    >>> parse_channels("0-3,8")
+    (0, 1, 2, 3, 8)
+    >>> parse_channels("CH2 CH1", names=["CH1", "CH2"])
+    (1, 0)
     """
     found: list[int] = []
     try:

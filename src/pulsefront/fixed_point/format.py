@@ -77,6 +77,14 @@ class FixedPointFormat:
     ------
     PrecisionError
         The width is not within 1 … 62, or a number is no integer.
+
+    Examples
+    --------
+    >>> eight = FixedPointFormat(8, 4)
+    >>> eight.fraction, eight.minimum, eight.maximum
+    (4, -128, 127)
+    >>> print(eight)
+    fixed<8,4>
     """
 
     width: int
@@ -261,6 +269,14 @@ def assign(integers: npt.ArrayLike, fraction: int, to: Assignment) -> Integers:
     ------
     PrecisionError
         A value needs more than 62 bits on the way.
+
+    Examples
+    --------
+    Steps of 2^−6 become steps of 2^−4, to the nearest and no further than the format goes:
+
+    >>> to = Assignment(FixedPointFormat(8, 4), rounding=Rounding.RND, overflow=Overflow.SAT)
+    >>> assign([5, 6, 7, 4000], 6, to)
+    array([  1,   2,   2, 127])
     """
     raw = np.asarray(integers, dtype=np.int64)
     if isinstance(to.format, FixedPointFormat):

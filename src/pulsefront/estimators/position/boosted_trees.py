@@ -94,7 +94,7 @@ def fit_boosted_positions(
     charges, position_mm
         Training: (event, photosensor), (event, 3) x, y, depth, or (event, 2) without depth.
     selection_charges, selection_position_mm
-        Events of other positions; per axis the loss and share of the smallest median |error|
+        Events of other positions; per axis the loss and share of the smallest median absolute error
         are kept.
     anger
         Fitted to the same training events.
