@@ -11,13 +11,21 @@ import pulsefront
 from pulsefront.fixed_point import FixedPointModel
 from toys_firmware import small_model
 
-HEAVY = ("numba", "numpy", "onnx", "pandas", "pydantic", "torch")
+HEAVY = ("numba", "numpy", "onnx", "pandas", "pydantic", "sklearn", "torch")
+LONGEST_IMPORT_S = 0.3
+"""Of processor time: a notebook's first line is not waited for."""
 
 
 def test_nothing_heavy_is_loaded_with_the_package() -> None:
     code = f"import sys, pulsefront; print([one for one in {HEAVY} if one in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_import_takes_no_time() -> None:
+    code = "import time; t = time.process_time(); import pulsefront; print(time.process_time() - t)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < LONGEST_IMPORT_S
 
 
 @pytest.mark.parametrize("name", [one for one in pulsefront.__all__ if not one.startswith("_")])

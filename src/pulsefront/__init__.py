@@ -4,10 +4,15 @@ What most programs begin with stands here; it is loaded when it is asked for::
 
     import pulsefront
 
-    run = pulsefront.run_study("timing_lyso_pair", "out", print)
-    firmware = run / "steps" / "export" / "firmware"
-    model = pulsefront.FixedPointModel.load(firmware / "model.json")
-    pulsefront.verify_export(firmware).raise_on_failure()
+    scan = pulsefront.point_source_scan("lyso_monolithic_50x50x16")
+    train, test = scan.split()
+    network = pulsefront.PositionNetwork(hidden=(32, 16))
+    network.fit(train.charges, train.position_mm, groups=train.groups).ablate(margin=0.05)
+    print(network.report(test.charges, test.position_mm, groups=test.groups))
+    pulsefront.export_model(network.model, "firmware")
+    pulsefront.verify_export("firmware").raise_on_failure()
+
+A whole job, with its baselines, its proof and its report, is ``pulsefront.run_study``.
 """
 
 import atexit
@@ -21,7 +26,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _DOORS = {
+    "AngerPosition": "learn",
+    "ConstantFractionTime": "learn",
     "FixedPointModel": "fixed_point",
+    "LeadingEdgeTime": "learn",
+    "LightResponsePosition": "learn",
+    "NearestNeighbourPosition": "learn",
+    "PositionNetwork": "learn",
+    "TimingNetwork": "learn",
     "export_model": "firmware",
     "from_keras": "imports",
     "from_onnx": "imports",
@@ -29,6 +41,7 @@ _DOORS = {
     "from_torch": "imports",
     "load_detector": "detector",
     "open_events": "events.readers.open",
+    "point_source_scan": "learn",
     "run_study": "studies.run",
     "verify_export": "firmware",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,16 @@ class Verification(FrozenModel):
             raise ExportError(f"{backend} cannot run: {reason}", file=self.directory)
         if not self.passed:
             raise ExportError("nothing was compared", file=self.directory)
+
+    def __repr__(self) -> str:
+        compared = sum(row.integers for row in self.exact_rows)
+        backends = len({row.backend for row in self.exact_rows})
+        said = "all equal" if self.passed else "NOT PASSED"
+        return f"<Verification: {compared:,} integers of {backends} executors, {said}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the line and the table of executors."""
+        return f"<p>{escape(repr(self)[1:-1])}</p><pre>{escape(self.table(timed=False))}</pre>"
 
     def _touched(self) -> str:
         names = [f"{name} ({what} after the export)" for name, what in self.changed_files.items()]

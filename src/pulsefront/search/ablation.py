@@ -52,6 +52,7 @@ def run_ablation(
     executor: Executor | None = None,
     share: Share | None = None,
     resource_model: ResourceModel | None = None,
+    full: Sequence[Candidate] | None = None,
 ) -> AblationResult:
     """Train the full network, then remove what it does not need, down to the budget and below.
 
@@ -93,20 +94,29 @@ def run_ablation(
         Tells LUTs, flip-flops, DSPs and cycles of a network. Where None, they are estimated: for
         the best design on the part that the budget names, else for ``settings.resources``. A
         synthesis tool can take its place.
+    full
+        The full float networks, one per initialization, where `stages.train_float` trained them
+        already; a checkpoint would not know them and is refused beside it.
 
     Raises
     ------
     BudgetError
         Nothing fits, and how near the smallest network comes.
     ConfigError
-        The budget limits nothing, nothing could be removed, there is no such device, or the
-        checkpoint belongs to another search.
+        The budget limits nothing, nothing could be removed, there is no such device, the
+        checkpoint belongs to another search, or both *full* and a checkpoint are given.
     DataError
         The task's arrays do not fit together.
     PulsefrontError
         All initializations of the full network diverged.
     """
-    search = _Search(task, settings, budget, checkpoint, report, resource_model)
+    if full is not None and checkpoint is not None:
+        raise ConfigError(
+            "trained networks and a checkpoint exclude each other",
+            field="full",
+            remedy="leave one of them out",
+        )
+    search = _Search(task, settings, budget, checkpoint, report, resource_model, full)
     # NumPy's products are small here, too: threads inside them would only wait for each other.
     with repeatable(), threadpool_limits(1, "blas"), ThreadPoolExecutor(settings.threads) as local:
         return search.run(local, Trainer(search.data, settings, executor or local, share))
@@ -121,7 +131,9 @@ class _Search:
         checkpoint: Path | None,
         report: Report,
         resource_model: ResourceModel | None,
+        full: Sequence[Candidate] | None,
     ) -> None:
+        self.given = full
         self.task = task
         self.settings = settings
         self.budget = budget
@@ -195,7 +207,7 @@ class _Search:
         stored = self.checkpoint.load("float")
         if stored is not None:
             return stored[0]
-        full = train_full(self.task, self._trainer)
+        full = list(self.given or train_full(self.task, self._trainer))
         self.checkpoint.save("float", full, {})
         self._say(1)
         return full

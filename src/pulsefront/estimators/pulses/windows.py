@@ -37,7 +37,7 @@ class EdgeWindows:
 
 
 def leading_edge_windows(
-    waveforms_adc: NDArray[np.uint16],
+    waveforms_adc: NDArray[np.integer],
     *,
     baseline_samples: int,
     threshold_adc: int,
@@ -90,7 +90,7 @@ def leading_edge_windows(
 
 @njit(nogil=True, cache=True)
 def _cut(
-    waveforms: NDArray[np.uint16],
+    waveforms: NDArray[np.integer],
     baseline_samples: int,
     shift: int,
     threshold: int,

@@ -1,0 +1,130 @@
+"""The position of interaction by a quantized network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.errors import DataError
+from pulsefront.fixed_point import FixedPointFormat, format_holding
+from pulsefront.learn.arrays import counts
+from pulsefront.learn.base import PositionRegressor
+from pulsefront.learn.quantized import QuantizedNetwork, output_format
+from pulsefront.networks.settings import LossSettings
+from pulsefront.search.task import Task, median_distance
+
+__all__ = ["PositionNetwork"]
+
+
+class PositionNetwork(QuantizedNetwork, PositionRegressor):
+    """Position of interaction in mm from charges in ADC counts.
+
+    ``X`` is (event, photosensor), ``y`` (event, 2) or (event, 3): x, y and, where it is known,
+    depth.
+
+    Parameters
+    ----------
+    hidden
+        Nodes of each hidden layer.
+    weight_bits, activation_bits
+        Widths that the network is quantized to.
+    epochs
+        Passes of the training in floats; 8 through the quantizers follow.
+    batch
+        Events of a step of training; few events want small ones.
+    input_bits
+        Bits of the ADC; those that the training events need where left out. A count beyond them is
+        refused when it is met.
+    output_bits
+        Of each coordinate; the range is twice that of the labels.
+    initializations
+        Beginnings that are trained side by side; the best on selection events is the model.
+    selection_fraction
+        Share of the groups (of the events without groups) that choices are made on.
+    seed
+        Of initializations, minibatches and the choice of selection groups.
+    device
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    name
+        Of the model.
+
+    Examples
+    --------
+    >>> from sklearn.base import clone
+    >>> PositionNetwork(hidden=(16,), weight_bits=6)
+    PositionNetwork(hidden=(16,), weight_bits=6)
+    >>> clone(PositionNetwork(seed=4)).get_params()["seed"]
+    4
+    """
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] = (64, 32),
+        *,
+        weight_bits: int = 8,
+        activation_bits: int = 10,
+        epochs: float = 30.0,
+        batch: int = 256,
+        input_bits: int | None = None,
+        output_bits: int = 16,
+        initializations: int = 3,
+        selection_fraction: float = 0.3,
+        seed: int = 1,
+        device: str = "cpu",
+        name: str = "position",
+    ) -> None:
+        self.hidden = hidden
+        self.weight_bits = weight_bits
+        self.activation_bits = activation_bits
+        self.epochs = epochs
+        self.batch = batch
+        self.input_bits = input_bits
+        self.output_bits = output_bits
+        self.initializations = initializations
+        self.selection_fraction = selection_fraction
+        self.seed = seed
+        self.device = device
+        self.name = name
+
+    def _task(
+        self,
+        events: NDArray[np.integer],
+        known: NDArray[np.float64],
+        groups: NDArray[np.int64] | None,
+    ) -> Task:
+        if known.ndim != 2:
+            raise DataError(
+                "positions must be (event, 2) or (event, 3)", field="y", value=known.shape
+            )
+        low, high = int(events.min()), int(events.max())
+        found = format_holding(min(low, 0), high, 0)
+        bits = self.input_bits or found.width
+        train, selection = self._parts(len(events), groups)
+        return Task(
+            name=self.name,
+            inputs=events,
+            targets=known,
+            train=train,
+            selection=selection,
+            input_format=FixedPointFormat(bits, bits, signed=found.signed),
+            output_format=output_format(float(np.abs(known).max()), self.output_bits),
+            loss=LossSettings(),
+            metric=median_distance,
+            metric_name=f"median {known.shape[1]}-D error (mm)",
+            input_names=tuple(f"sensor_{i}" for i in range(events.shape[1])),
+            output_names=("x_mm", "y_mm", "depth_mm")[: known.shape[1]],
+            groups=groups,
+        )
+
+    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return positions, (event, axis), in mm: those of the integers, not of floats.
+
+        Raises
+        ------
+        PrecisionError
+            A count lies outside the input's format.
+        """
+        self._require_fitted()
+        return self._run(counts(X, self.axes))

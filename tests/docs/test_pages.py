@@ -1,0 +1,33 @@
+"""Pages that list what the package offers have all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pulsefront
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_of_the_front_door_has_every_name_and_no_other() -> None:
+    page = (DOCS / "api" / "front_door.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| [`")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("]")[0])}
+    assert named == {name for name in pulsefront.__all__ if not name.startswith("_")}
+
+
+def test_every_key_page_is_in_the_index_of_the_reference() -> None:
+    index = (DOCS / "reference" / "index.md").read_text()
+    pages = {path.name for path in (DOCS / "reference").glob("*.md")} - {"index.md"}
+    assert {name for name in pages if f"]({name})" not in index} == set()
+
+
+def test_every_script_of_the_gallery_begins_with_a_title_and_compiles() -> None:
+    scripts = sorted((DOCS / "examples").glob("*.py"))
+    assert scripts
+    for script in scripts:
+        text = script.read_text()
+        assert script.name.startswith("plot_"), "only such scripts are run"
+        assert re.match(r'"""\n.+\n=+\n\n', text), script.name
+        compile(text, str(script), "exec")
