@@ -57,6 +57,7 @@ def _register() -> None:
         imports,
         list_mode,
         mapping,
+        motion,
         outputs,
         pulses,
         qc,
@@ -88,6 +89,7 @@ def _register() -> None:
         app.command()(command)
     app.command("import")(imports.import_network)
     app.command("help")(files.help_key)
+    app.add_typer(motion.app, name="motion")
     app.add_typer(qc.app, name="qc")
     outputs.guard_outputs(app)
 

@@ -1,0 +1,1 @@
+"""How well detectors of motion do: trials, tuning, the study of detection."""

@@ -1,0 +1,1 @@
+"""Pages and records of what was found."""

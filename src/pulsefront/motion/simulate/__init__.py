@@ -1,0 +1,1 @@
+"""Simulated scans of moving patients, with their truth."""

@@ -1,0 +1,1 @@
+"""Traces of rates and centroids: what they hold, and what is wrong with them."""
