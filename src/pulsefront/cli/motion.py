@@ -68,6 +68,16 @@ def find(
             "decision.",
         ),
     ] = 5.0,
+    field_mm: Annotated[
+        float,
+        typer.Option(help="Of list mode: coincidences further from the axis are left out."),
+    ] = 300.0,
+    elements: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of list mode that names channels alone: a table channel,x_mm,y_mm,z_mm."
+        ),
+    ] = None,
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Write the trace too (HDF5).")
     ] = None,
@@ -80,12 +90,17 @@ def find(
     error. Nothing that is wrong with the data is taken for motion: it is named.
     """
     from pulsefront.motion import FindSettings, find_motion, open_trace
+    from pulsefront.motion.readers.list_mode import ListModeSettings
     from pulsefront.motion.traces.store import write_trace
+    from pulsefront.progress import progress
 
     settings = FindSettings(detector, _checked_interval(interval_s), smallest_mm, matters_mm)
     options = read_options(mapping=mapping, strict=strict)
-    with warnings_on_stderr():
-        read, breaks = open_trace(file, options, format_name=format_name)
+    lines = ListModeSettings(interval_s, field_mm, elements)
+    with warnings_on_stderr(), progress("read", "events") as report:
+        read, breaks = open_trace(
+            file, options, format_name=format_name, list_mode=lines, report=report
+        )
     if trace is not None:
         write_trace(trace, read, breaks)
     found = find_motion(read, settings, breaks=breaks)

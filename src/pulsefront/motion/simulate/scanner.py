@@ -71,7 +71,7 @@ class RingScanner:
     length_mm: float = 260.0
     ctr_fwhm_ps: float = 250.0
     blur_mm: float = 2.0
-    field_radius_mm: float = 150.0
+    field_radius_mm: float = 180.0
     sectors: int = 12
     rings: int = 2
 
