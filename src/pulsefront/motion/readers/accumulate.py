@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pulsefront.motion.traces.sums import SUMS, add_place
 
-__all__ = ["Accumulator", "Sums", "add_events"]
+__all__ = ["Accumulator", "IntervalSums", "add_events"]
 
 Floats = NDArray[np.float64]
 
@@ -24,8 +24,8 @@ RESET_EVENTS = 1000
 LIGHT_MM_PER_PS = 0.299792458
 
 
-class Sums(NamedTuple):
-    """Sums per interval, and parts of the scanner.
+class IntervalSums(NamedTuple):
+    """IntervalSums per interval, and parts of the scanner.
 
     Attributes
     ----------
@@ -120,12 +120,12 @@ def add_events(
 
 
 class Accumulator:
-    """Sums of a scan while it is read; room grows with its length, not with its events."""
+    """IntervalSums of a scan while it is read; room grows with its length, not with its events."""
 
     def __init__(self, interval_s: float, field_mm: float, views: int) -> None:
         self.interval_s = interval_s
         self.field_mm = field_mm
-        self.sums = Sums(np.zeros((256, SUMS)), np.zeros((256, views)))
+        self.sums = IntervalSums(np.zeros((256, SUMS)), np.zeros((256, views)))
         self.clock = np.zeros(5)
         self.counted = np.zeros(4, np.int64)
         self.resets = np.zeros(64)
@@ -157,7 +157,7 @@ class Accumulator:
             if done >= len(time_s):
                 return
             place, views = self.sums
-            self.sums = Sums(
+            self.sums = IntervalSums(
                 np.concatenate([place, np.zeros_like(place)]),
                 np.concatenate([views, np.zeros_like(views)]),
             )
