@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.fixed_point import (
+    Add,
     Assignment,
     AveragePool,
     Clip,
@@ -23,11 +24,13 @@ from pulsefront.fixed_point import (
     FixedPointModel,
     Flatten,
     HardTanh,
+    ImageWindows,
     MaxPool,
     Overflow,
     Quantize,
     Relu,
     Rounding,
+    Table,
     WindowSum,
 )
 
@@ -126,6 +129,21 @@ def windows_of(values: np.ndarray, size: int, stride: int) -> list[np.ndarray]:
     return [values[k : k + size] for k in range(0, len(values) - size + 1, stride)]
 
 
+def image_windows(layer: ImageWindows, x: np.ndarray) -> np.ndarray:
+    """Return the windows of an image, each by its own loops over rows and columns."""
+    rows, columns = layer.image
+    above, below, left, right = layer.padding
+    found = []
+    for top in range(-above, rows + below - layer.size[0] + 1, layer.stride[0]):
+        for start in range(-left, columns + right - layer.size[1] + 1, layer.stride[1]):
+            for row in range(top, top + layer.size[0]):
+                for column in range(start, start + layer.size[1]):
+                    inside = 0 <= row < rows and 0 <= column < columns
+                    zero = np.full(x.shape[1], Fraction(0), dtype=object)
+                    found.append(x[row * columns + column] if inside else zero)
+    return np.array(found, dtype=object)
+
+
 def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
     """Return the exact result of one layer for one event."""
     x = sources[0]
@@ -153,6 +171,16 @@ def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
             return x.reshape(-1)
         case Concatenate():
             return np.concatenate(sources, axis=-1)
+        case ImageWindows():
+            return image_windows(layer, x)
+        case Table():
+            step = Fraction(2) ** (layer.reads_format.integer - layer.reads_format.width)
+            entries = values_of(layer.entries, layer.format)
+            first = layer.reads_format.minimum
+            places = [int(one / step) - first for one in x.reshape(-1)]
+            return np.array([entries[one] for one in places], dtype=object).reshape(x.shape)
+        case Add():
+            return sum(sources[1:], start=sources[0])
         case Quantize():
             return x
     raise AssertionError(layer)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import (
+    Add,
     Assignment,
     AveragePool,
     Clip,
@@ -19,12 +20,14 @@ from pulsefront.fixed_point import (
     FixedPointModel,
     Flatten,
     HardTanh,
+    ImageWindows,
     Input,
     MaxPool,
     Overflow,
     Quantize,
     Relu,
     Rounding,
+    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers import LayerStep
@@ -149,17 +152,23 @@ class _Builder:
         return name
 
     def layer(self, name: str) -> str:
-        kinds = ["quantize", "relu", "clip", "hard_tanh"]
+        kinds = ["quantize", "relu", "clip", "hard_tanh", "add", "table"]
         if len(self.shape(name)) == 1:
             kinds += ["dense"] * 4
         else:
-            kinds += ["conv1d"] * 3 + ["window_sum", "average_pool", "max_pool", "flatten"]
+            kinds += ["conv1d"] * 3 + ["window_sum", "average_pool", "max_pool", "flatten", "image"]
         kind = self.pick(*kinds)
         label, source = self.label(), (name,)
         if kind in ("dense", "conv1d"):
             return self.matrix(kind, label, name)
         if kind == "flatten":
             return self.add(Flatten(label, source))
+        if kind == "image":
+            return self.image(label, name)
+        if kind == "table":
+            return self.table(label, name)
+        if kind == "add":
+            return self.sum(label, name)
         if kind == "quantize":
             exact = self.exact(Quantize(label, source, Assignment(FixedPointFormat(8, 4))))
             return self.add(Quantize(label, source, self.assignment(exact)))
@@ -188,6 +197,32 @@ class _Builder:
         size = self.pick(*(s for s in (1, 2, 4) if s <= length))
         exact = self.exact(AveragePool(label, source, size, stride))
         return self.add(AveragePool(label, source, size, stride, self.maybe(exact)))
+
+    def sum(self, label: str, name: str) -> str:
+        """Add a tensor to others of its shape, or to itself."""
+        alike = [other for other in self.known if self.shape(other) == self.shape(name)]
+        sources = (name, *(self.pick(*alike) for _ in range(self.pick(1, 1, 2))))
+        exact = self.exact(Add(label, sources))
+        return self.add(Add(label, sources, self.maybe(exact)))
+
+    def image(self, label: str, name: str) -> str:
+        """Lay the windows of an image of the tensor's positions end to end, few of them."""
+        length = self.shape(name)[0]
+        rows = self.pick(*(n for n in range(1, length + 1) if length % n == 0))
+        image = rows, length // rows
+        size = tuple(self.number(1, min(2, side)) for side in image)
+        padding = tuple(self.number(0, size[axis] - 1) for axis in (0, 0, 1, 1))
+        return self.add(ImageWindows(label, (name,), image, size, (2, 2), padding))
+
+    def table(self, label: str, name: str) -> str:
+        """Read a table of drawn entries, narrowed before where a table would be too long."""
+        if self.tensor(name).format.width > 8:
+            to = Assignment(FixedPointFormat(self.number(1, 6), self.number(-1, 6)), "RND", "SAT")
+            name = self.add(Quantize(f"{label}_at", (name,), to))
+        reads = self.tensor(name).format
+        to_format = FixedPointFormat(self.number(1, 10), self.number(-2, 6), self.pick(True, False))
+        entries = self.integers((1 << reads.width,), to_format)
+        return self.add(Table(label, (name,), "drawn", entries, reads, to_format))
 
     def exact(self, layer: Any) -> Any:
         return step_of(layer, self.known).exact

@@ -15,6 +15,7 @@ from pulsefront.firmware.rtl.project import RtlProject, write_rtl
 from pulsefront.firmware.rtl.simulate import SIMULATORS, Simulation
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point import (
+    Add,
     Assignment,
     AveragePool,
     Clip,
@@ -27,6 +28,9 @@ from pulsefront.fixed_point import (
     Input,
     MaxPool,
     Relu,
+    convolution_2d,
+    function_table,
+    pool_2d,
 )
 from strategies_fixed_point import random_inputs
 
@@ -88,7 +92,10 @@ def every_layer_net() -> FixedPointModel:
         Flatten("flat", ("mean",)),
         Clip("clip", ("energy",), -3, 5),
         Concatenate("both", ("flat", "clip")),
-        Dense("time", ("both",), rng.integers(-4, 4, (7, 2)), FixedPointFormat(3, 1)),
+        Dense("inner", ("both",), rng.integers(-4, 4, (7, 7)), FixedPointFormat(3, 1)),
+        Relu("bent", ("inner",), Assignment(FixedPointFormat(6, 6, signed=False), "RND", "SAT")),
+        Add("residual", ("bent", "both", "both"), Assignment(FixedPointFormat(8, 7), "RND", "SAT")),
+        Dense("time", ("residual",), rng.integers(-4, 4, (7, 2)), FixedPointFormat(3, 1)),
         Relu("positive", ("time",), Assignment(FixedPointFormat(6, 7), "RND", "WRAP")),
     )  # fmt: skip
     inputs = (
@@ -96,6 +103,29 @@ def every_layer_net() -> FixedPointModel:
         Input("energy", (1,), FixedPointFormat(5, 5)),
     )
     return FixedPointModel("whole", inputs, layers, ("positive", "clip"))
+
+
+def image_net() -> FixedPointModel:
+    """Return a net of a small image: convolution with padding, pool, tables, a residual sum."""
+    rng = np.random.default_rng(6)
+    act = Assignment(FixedPointFormat(5, 4, signed=False), "RND", "SAT")
+    narrow = Assignment(FixedPointFormat(6, 3), "RND", "SAT")
+    layers = (
+        *convolution_2d(
+            "conv", "image", rng.integers(-4, 4, (3, 3, 2, 2)), image=(4, 5),
+            padding=(1, 1, 1, 1), weight_format=FixedPointFormat(3, 1),
+            bias=rng.integers(-8, 8, 2), bias_format=FixedPointFormat(4, 4),
+        ),
+        Relu("bent", ("conv",), act),
+        Add("sum", ("bent", "image"), Assignment(FixedPointFormat(6, 5), "RND", "SAT")),
+        *pool_2d(MaxPool, "most", "sum", image=(4, 5), size=(2, 2)),
+        Flatten("flat", ("most",)),
+        Dense("dense", ("flat",), rng.integers(-4, 4, (8, 3)), FixedPointFormat(3, 1), to=narrow),
+        function_table("output", "dense", "sigmoid", narrow.container,
+                       Assignment(FixedPointFormat(7, 0, signed=False), "RND", "SAT")),
+    )  # fmt: skip
+    port = Input("image", (20, 2), FixedPointFormat(4, 4))
+    return FixedPointModel("picture", (port,), layers, ("output", "most"))
 
 
 def lint(folder: Path, model: FixedPointModel, top: str | None = None) -> str:

@@ -46,6 +46,9 @@ module pf_rows #(
     localparam signed [COUNT_WIDTH-1:0] DEPTH = 1 << DEPTH_LOG2;
     localparam signed [COUNT_WIDTH-1:0] WHOLE = ELEMENTS;
     localparam signed [COUNT_WIDTH-1:0] ORIGIN = -BEFORE;
+    // Addresses are counted in a ring: what is beyond their bits is of no account.
+    localparam [COUNT_WIDTH-1:0] JUMP = STEP;
+    localparam [COUNT_WIDTH-1:0] NEXT_EVENT = ELEMENTS - BEFORE;
 
     reg [WIDTH-1:0]      memory [0:(1<<DEPTH_LOG2)-1];
     reg [WIDTH-1:0]      read_data;
@@ -129,11 +132,11 @@ module pf_rows #(
                     row <= last_row ? 0 : row + 1'b1;
                     window <= last_row ? ORIGIN : next_start;
                     index <= last_row ? ORIGIN : next_start;
-                    row_address <= (last_row ? event_address + ELEMENTS - BEFORE
-                                             : row_address + STEP);
-                    read_address <= (last_row ? event_address + ELEMENTS - BEFORE
-                                              : row_address + STEP);
-                    if (last_row) event_address <= event_address + ELEMENTS;
+                    row_address <= last_row ? event_address + NEXT_EVENT[DEPTH_LOG2-1:0]
+                                            : row_address + JUMP[DEPTH_LOG2-1:0];
+                    read_address <= last_row ? event_address + NEXT_EVENT[DEPTH_LOG2-1:0]
+                                             : row_address + JUMP[DEPTH_LOG2-1:0];
+                    if (last_row) event_address <= event_address + WHOLE[DEPTH_LOG2-1:0];
                 end
             end
         end

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.fixed_point import (
+    Add,
     Assignment,
     AveragePool,
     Clip,
@@ -22,8 +23,11 @@ from pulsefront.fixed_point import (
     FixedPointModel,
     Flatten,
     HardTanh,
+    ImageWindows,
     MaxPool,
+    Quantize,
     Relu,
+    Table,
     WindowSum,
 )
 
@@ -166,7 +170,29 @@ def exact(layer: Any, sources: list[Value]) -> Value:
         case Concatenate():
             parts, whole = common(sources)
             return np.concatenate(parts, axis=-1), whole
-    return integers, fraction
+        case ImageWindows():
+            (rows, columns), (above, below, left, right) = layer.image, layer.padding
+            image = integers.reshape(len(integers), rows, columns, -1)
+            padded = np.pad(image, ((0, 0), (above, below), (left, right), (0, 0)))
+            (down, across), (v, h) = layer.size, layer.stride
+            parts = [
+                padded[:, top : top + down, start : start + across].reshape(
+                    len(integers), -1, image.shape[-1]
+                )
+                for top in range(0, padded.shape[1] - down + 1, v)
+                for start in range(0, padded.shape[2] - across + 1, h)
+            ]
+            return np.concatenate(parts, axis=1), fraction
+        case Table():
+            first = layer.reads_format.minimum
+            entries = objects(layer.entries)[(integers - first).astype(int)]
+            return entries, layer.format.width - layer.format.integer
+        case Add():
+            parts, whole = common(sources)
+            return sum(parts[1:], start=parts[0]), whole
+        case Quantize():
+            return integers, fraction
+    raise AssertionError(layer)
 
 
 def run_integers(model: FixedPointModel, inputs: dict[str, Any]) -> dict[str, np.ndarray]:

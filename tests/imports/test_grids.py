@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import Assignment, FixedPointFormat, Overflow, Rounding, assign
-from pulsefront.imports.grids import formats_of_values, real_assigned
+from pulsefront.fixed_point.real_values import real_assigned
+from pulsefront.imports.grids import formats_of_values
 
 FRACTION = 20
 

@@ -9,6 +9,7 @@ from pulsefront.fixed_point.format import (
     format_holding,
 )
 from pulsefront.fixed_point.layers import (
+    Add,
     AveragePool,
     Clip,
     Concatenate,
@@ -16,12 +17,17 @@ from pulsefront.fixed_point.layers import (
     Dense,
     Flatten,
     HardTanh,
+    ImageWindows,
     Layer,
     LayerStep,
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowSum,
+    convolution_2d,
+    function_table,
+    pool_2d,
     register_layer,
 )
 from pulsefront.fixed_point.model import FixedPointModel
@@ -34,6 +40,7 @@ from pulsefront.fixed_point.resources import (
 from pulsefront.fixed_point.tensors import Input
 
 __all__ = [
+    "Add",
     "Assignment",
     "AveragePool",
     "Clip",
@@ -44,6 +51,7 @@ __all__ = [
     "FixedPointModel",
     "Flatten",
     "HardTanh",
+    "ImageWindows",
     "Input",
     "Layer",
     "LayerStep",
@@ -54,11 +62,15 @@ __all__ = [
     "ResourceEstimate",
     "ResourceModel",
     "Rounding",
+    "Table",
     "WindowSum",
     "assign",
+    "convolution_2d",
     "estimate_resources",
     "format_holding",
     "format_of_scale",
+    "function_table",
+    "pool_2d",
     "raw_integers",
     "register_layer",
 ]

@@ -346,6 +346,7 @@ _READERS: tuple[tuple[Any, Reader], ...] = (
     (tuple[int, int], _integers),
     (tuple[int, ...], _integers),
     (Integers, _array),
+    (FixedPointFormat, lambda _, value: _read_format(value)),
     (Formats, _formats),
     (Assignment, _assignment),
 )

@@ -8,9 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.format import FixedPointFormat, Integers
+from pulsefront.fixed_point.format import (
+    Assignment,
+    FixedPointFormat,
+    Integers,
+    Overflow,
+    Rounding,
+)
 
-__all__ = ["format_of_scale", "raw_integers", "round_half_up"]
+__all__ = [
+    "format_of_scale",
+    "raw_integers",
+    "real_assigned",
+    "round_half_up",
+    "rounded_reals",
+]
+
+Reals = npt.NDArray[np.float64]
 
 
 def round_half_up(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -71,3 +85,46 @@ def raw_integers(values: Sequence[float] | npt.ArrayLike, to: FixedPointFormat) 
         raise PrecisionError("a value lies outside the format", field=str(to), value=float(wrong))
     integers: Integers = scaled.astype(np.int64)
     return integers
+
+
+def rounded_reals(scaled: Reals, rounding: Rounding) -> Reals:
+    """Return real numbers rounded to whole ones."""
+    found: Reals
+    match rounding:
+        case Rounding.TRN:
+            found = np.floor(scaled)
+        case Rounding.TRN_ZERO:
+            found = np.trunc(scaled)
+        case Rounding.RND:
+            found = np.floor(scaled + 0.5)
+        case Rounding.RND_MIN_INF:
+            found = np.ceil(scaled - 0.5)
+        case Rounding.RND_CONV:
+            found = np.rint(scaled)
+        case Rounding.RND_INF:
+            found = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+        case Rounding.RND_ZERO:
+            found = np.copysign(np.ceil(np.abs(scaled) - 0.5), scaled)
+    return found
+
+
+def real_assigned(values: Reals, to: Assignment) -> Reals:
+    """Return real *values* (…, channel) after an assignment, as real numbers.
+
+    The integer form is `fixed_point.format.assign`; this one takes what lies on no grid at all.
+    """
+    formats = to.formats
+    fraction = np.array([one.fraction for one in formats])
+    scaled = rounded_reals(np.ldexp(np.asarray(values, np.float64), fraction), to.rounding)
+    low = np.array([one.minimum for one in formats], np.float64)
+    high = np.array([one.maximum for one in formats], np.float64)
+    match to.overflow:
+        case Overflow.SAT:
+            limited = np.clip(scaled, low, high)
+        case Overflow.SAT_SYM:
+            limited = np.clip(scaled, [one.symmetric_minimum for one in formats], high)
+        case Overflow.SAT_ZERO:
+            limited = np.where((scaled < low) | (scaled > high), 0.0, scaled)
+        case Overflow.WRAP:
+            limited = np.mod(scaled - low, high - low + 1) + low
+    return np.asarray(np.ldexp(limited, -fraction))

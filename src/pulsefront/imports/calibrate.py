@@ -22,6 +22,7 @@ from pulsefront.fixed_point.format import (
     Rounding,
     format_holding,
 )
+from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.imports.evaluate import evaluate
 from pulsefront.imports.graph import (
     Cast,
@@ -34,7 +35,7 @@ from pulsefront.imports.graph import (
     Reals,
     Sum,
 )
-from pulsefront.imports.grids import formats_of_values, real_assigned
+from pulsefront.imports.grids import formats_of_values
 from pulsefront.imports.names import identifier
 
 __all__ = ["Widths", "calibrated", "is_quantized", "on_grids"]

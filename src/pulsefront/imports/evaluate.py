@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.imports.graph import (
     Cast,
     Flattening,
@@ -18,7 +19,6 @@ from pulsefront.imports.graph import (
     Reals,
     Sum,
 )
-from pulsefront.imports.grids import real_assigned
 
 __all__ = ["evaluate"]
 

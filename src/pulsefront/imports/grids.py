@@ -21,10 +21,10 @@ from pulsefront.fixed_point.format import (
     Rounding,
     format_holding,
 )
-from pulsefront.fixed_point.real_values import format_of_scale
+from pulsefront.fixed_point.real_values import format_of_scale, rounded_reals
 from pulsefront.imports.graph import Reals
 
-__all__ = ["MOST_GRID_BITS", "QuantizerGrid", "formats_of_values", "real_assigned", "rounded_reals"]
+__all__ = ["MOST_GRID_BITS", "QuantizerGrid", "formats_of_values"]
 
 MOST_GRID_BITS = 24
 """Numbers that need more bits than this were never quantized: float32 has 24 of its own."""
@@ -92,49 +92,6 @@ class QuantizerGrid:
         """Return real numbers as the quantizer gives them, per channel on the last axis."""
         scaled = rounded_reals(np.asarray(numbers, np.float64) / self.scale, self.rounding)
         return np.asarray(np.clip(scaled, self.low, self.high) * self.scale)
-
-
-def rounded_reals(scaled: Reals, rounding: Rounding) -> Reals:
-    """Return real numbers rounded to whole ones."""
-    found: Reals
-    match rounding:
-        case Rounding.TRN:
-            found = np.floor(scaled)
-        case Rounding.TRN_ZERO:
-            found = np.trunc(scaled)
-        case Rounding.RND:
-            found = np.floor(scaled + 0.5)
-        case Rounding.RND_MIN_INF:
-            found = np.ceil(scaled - 0.5)
-        case Rounding.RND_CONV:
-            found = np.rint(scaled)
-        case Rounding.RND_INF:
-            found = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
-        case Rounding.RND_ZERO:
-            found = np.copysign(np.ceil(np.abs(scaled) - 0.5), scaled)
-    return found
-
-
-def real_assigned(values: Reals, to: Assignment) -> Reals:
-    """Return real *values* (…, channel) after an assignment, as real numbers.
-
-    The integer form is `fixed_point.format.assign`; this one takes what lies on no grid at all.
-    """
-    formats = to.formats
-    fraction = np.array([one.fraction for one in formats])
-    scaled = rounded_reals(np.ldexp(np.asarray(values, np.float64), fraction), to.rounding)
-    low = np.array([one.minimum for one in formats], np.float64)
-    high = np.array([one.maximum for one in formats], np.float64)
-    match to.overflow:
-        case Overflow.SAT:
-            limited = np.clip(scaled, low, high)
-        case Overflow.SAT_SYM:
-            limited = np.clip(scaled, [one.symmetric_minimum for one in formats], high)
-        case Overflow.SAT_ZERO:
-            limited = np.where((scaled < low) | (scaled > high), 0.0, scaled)
-        case Overflow.WRAP:
-            limited = np.mod(scaled - low, high - low + 1) + low
-    return np.asarray(np.ldexp(limited, -fraction))
 
 
 def formats_of_values(

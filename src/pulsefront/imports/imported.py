@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError, VerificationFailed
 from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel, Overflow, Rounding
+from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
 from pulsefront.imports.fold import folded
 from pulsefront.imports.graph import Cast, RealNetwork, Reals
-from pulsefront.imports.grids import real_assigned
 from pulsefront.imports.lower import lower
 
 __all__ = ["Imported", "Origin", "OriginDifference", "finished", "in_graph_axes"]

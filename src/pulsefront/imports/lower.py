@@ -9,6 +9,7 @@ import numpy as np
 
 from pulsefront.errors import PrecisionError, UnsupportedLayer
 from pulsefront.fixed_point import (
+    Add,
     AveragePool,
     Clip,
     Concatenate,
@@ -44,9 +45,6 @@ from pulsefront.imports.graph import (
 from pulsefront.imports.grids import formats_of_values
 
 __all__ = ["lower"]
-
-_ONE = FixedPointFormat(1, 1, signed=False)
-"""Of the weights of a sum: each is 1."""
 
 
 def lower(graph: RealNetwork) -> tuple[FixedPointModel, tuple[str, ...]]:
@@ -119,7 +117,7 @@ class _Lowering:
             case Join():
                 self._keep(node, Concatenate(node.name, sources), cast=False)
             case Sum():
-                self._keep(node, self._sum(node, sources))
+                self._keep(node, Add(node.name, sources))
             case Cast():
                 self._keep(node, Quantize(node.name, sources, node.to), cast=False)
             case _:
@@ -198,16 +196,6 @@ class _Lowering:
                 )
             ends.append(int(scaled))
         return Clip(node.name, sources, low=ends[0], high=ends[1])
-
-    def _sum(self, node: Sum, sources: tuple[str, ...]) -> Layer:
-        """Return the sum as a matrix of ones behind a concatenation: every executor has both."""
-        shape = self._tensor(sources[0]).shape
-        together = f"{node.name}_terms"
-        self._append(Concatenate(together, sources))
-        ones = np.tile(np.eye(shape[-1], dtype=np.int64), (len(sources), 1))
-        if len(shape) == 1:
-            return Dense(node.name, (together,), ones, _ONE)
-        return Conv1d(node.name, (together,), ones[None], _ONE)
 
 
 def _integers(values: Reals, formats: tuple[FixedPointFormat, ...]) -> Integers:

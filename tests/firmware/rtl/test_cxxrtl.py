@@ -13,7 +13,7 @@ from pulsefront.firmware.rtl.cxxrtl import CxxrtlSimulation
 from pulsefront.firmware.rtl.tools import find_tool
 from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
-from toys_rtl import built, compare_run, every_layer_net
+from toys_rtl import built, compare_run, every_layer_net, image_net
 
 
 def installed() -> bool:
@@ -28,7 +28,7 @@ needs_cxxrtl = pytest.mark.skipif(not installed(), reason="yosys or g++ is not i
 
 
 @needs_cxxrtl
-@pytest.mark.parametrize("model_of", [small_model, every_layer_net])
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net])
 def test_ten_thousand_vectors(model_of, tmp_path):
     model = model_of()
     built(model, tmp_path, 2)

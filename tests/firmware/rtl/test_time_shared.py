@@ -31,6 +31,7 @@ from toys_rtl import (
     built,
     compare_simulation,
     every_layer_net,
+    image_net,
     lint,
     needs_simulator,
     needs_verilator,
@@ -82,6 +83,18 @@ def test_timing_like(tmp_path, multipliers):
 def test_sliding_windows(tmp_path, stride, padding):
     model = waveform_net(stride, padding)
     built(model, tmp_path, 2)
+    with Simulation(tmp_path, model) as simulation:
+        simulation.check()
+    compare_simulation(model, tmp_path, 100)
+
+
+@needs_simulator
+@pytest.mark.parametrize("multipliers", [1, 3])
+@pytest.mark.parametrize("model_of", [every_layer_net, image_net])
+def test_every_layer(tmp_path, model_of, multipliers):
+    """The bench asserts the stated clocks; windows of images set those of the second network."""
+    model = model_of()
+    built(model, tmp_path, multipliers)
     with Simulation(tmp_path, model) as simulation:
         simulation.check()
     compare_simulation(model, tmp_path, 100)
@@ -223,7 +236,7 @@ def test_one_dense_layer_of_one_weight(tmp_path):
 
 
 @needs_verilator
-@pytest.mark.parametrize("model_of", [small_model, every_layer_net, timing_like])
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net, timing_like])
 def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
     built(model_of(), tmp_path, 2)
     assert lint(tmp_path, model_of()) == ""

@@ -24,6 +24,7 @@ from toys_rtl import (
     compare_run,
     compare_simulation,
     every_layer_net,
+    image_net,
     lint,
     needs_simulator,
     needs_verilator,
@@ -48,9 +49,10 @@ def test_small_network(tmp_path, levels):
 
 
 @needs_simulator
-def test_every_layer_that_can_be_unrolled(tmp_path):
+@pytest.mark.parametrize("model_of", [every_layer_net, image_net])
+def test_every_layer_that_can_be_unrolled(model_of, tmp_path):
     pytest.importorskip("alkaid")
-    checked(every_layer_net(), tmp_path)
+    checked(model_of(), tmp_path)
 
 
 def test_modules_of_two_models_do_not_meet(tmp_path):
@@ -99,7 +101,7 @@ def test_without_alkaid_the_install_line_is_named(tmp_path, monkeypatch):
 
 
 @needs_verilator
-@pytest.mark.parametrize("model_of", [small_model, every_layer_net])
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net])
 def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
     pytest.importorskip("alkaid")
     model = model_of()

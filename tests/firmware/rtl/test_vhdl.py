@@ -28,7 +28,7 @@ from pulsefront.fixed_point import (
 )
 from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
-from toys_rtl import compare_run, every_layer_net, needs_ghdl
+from toys_rtl import compare_run, every_layer_net, image_net, needs_ghdl
 
 pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
 pytestmark = needs_ghdl
@@ -44,7 +44,7 @@ def small(tmp_path_factory):
     return written(small_model(), tmp_path_factory.mktemp("vhdl") / "tiny")
 
 
-@pytest.mark.parametrize("model_of", [small_model, every_layer_net])
+@pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net])
 def test_golden_and_random_vectors(model_of, tmp_path):
     model = model_of()
     with GhdlSimulation(written(model, tmp_path), model) as simulation:

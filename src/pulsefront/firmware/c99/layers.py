@@ -9,11 +9,13 @@ from pulsefront.firmware.c99.assign import NARROW, assignment_function, fits_nar
 from pulsefront.firmware.c99.types import constant, smallest_type, table
 from pulsefront.fixed_point.format import Assignment, Integers, assign
 from pulsefront.fixed_point.layers import (
+    Add,
     AveragePool,
     Concatenate,
     Conv1d,
     Dense,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
@@ -21,6 +23,7 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -126,6 +129,44 @@ def _concatenate(_: Concatenate, step: LayerStep, names: Names) -> tuple[list[st
         ]
         offset += own
     return [], lines
+
+
+@_body.register
+def _image(layer: ImageWindows, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+    channels, places = step.result.shape[-1], layer.places()
+    source = (
+        f"{names.sources[0]}[places_{layer.name}[i / {channels}] * {channels} + i % {channels}]"
+    )
+    value = f"({names.kind}){source}"
+    if places.min() < 0:
+        value = f"places_{layer.name}[i / {channels}] < 0 ? 0 : {value}"
+    return table(f"places_{layer.name}", places), [
+        f"for (i = 0; i < {step.result.size}; i++) {{",
+        f"    {names.stored(value, 'i', step)}",
+        "}",
+    ]
+
+
+@_body.register
+def _table(layer: Table, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+    index = f"x - ({constant(layer.reads_format.minimum)})"
+    entries = table(f"entries_{layer.name}", layer.entries)
+    return entries, _each(step, names, f"({names.kind})entries_{layer.name}[{index}]")
+
+
+@_body.register
+def _add(_: Add, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+    whole = step.exact.format.fraction
+    terms = [
+        f"({names.kind}){name}[i] * {constant(1 << (whole - source.format.fraction))}"
+        for name, source in zip(names.sources, step.sources, strict=True)
+    ]
+    return [], [
+        f"for (i = 0; i < {step.result.size}; i++) {{",
+        f"    {names.kind} sum = {' + '.join(terms)};",
+        f"    {names.stored('sum', 'i', step)}",
+        "}",
+    ]
 
 
 @_body.register

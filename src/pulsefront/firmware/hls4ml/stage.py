@@ -9,17 +9,20 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat, format_holding
+from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Integers, format_holding
 from pulsefront.fixed_point.layers import (
+    Add,
     AveragePool,
     Concatenate,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowLayer,
     WindowSum,
 )
@@ -200,6 +203,57 @@ def _largest(layer: MaxPool, step: LayerStep) -> list[str]:
         f"            largest = input0[first + k * {channels}];",
         "    }",
         "    output[i] = largest;",
+        "}",
+    ]
+
+
+@stage_body.register
+def _image(layer: ImageWindows, step: LayerStep) -> list[str]:
+    channels, places = step.result.shape[-1], layer.places()
+    source = f"input0[place * {channels} + i % {channels}]"
+    moved = [f"output[i] = {source};"]
+    if places.min() < 0:
+        moved = ["if (place < 0)", "    output[i] = 0;", "else", f"    output[i] = {source};"]
+    return [
+        f"static const int places[{places.size}] = {_listed(places)};",
+        *_loop(step),
+        f"    const int place = places[i / {channels}];",
+        *_indented(moved),
+        "}",
+    ]
+
+
+@stage_body.register
+def _table(layer: Table, step: LayerStep) -> list[str]:
+    reads, result = layer.reads_format, layer.format
+    kind = f"ap_{'int' if result.signed else 'uint'}<{result.width}>"
+    entries = layer.by_bits()
+    return [
+        f"static const {kind} entries[{entries.size}] = {_listed(entries)};",
+        *_loop(step),
+        f"    {ap_type(reads)} x = input0[i];",
+        f"    ap_uint<{reads.width}> bits = x.range({reads.width - 1}, 0);",
+        f"    {ap_type(result)} y;",
+        f"    y.range({result.width - 1}, 0) = entries[bits.to_uint()];",
+        "    output[i] = y;",
+        "}",
+    ]
+
+
+def _listed(integers: Integers) -> str:
+    suffix = "LL" if max(-int(integers.min()), int(integers.max())) >= 1 << 31 else ""
+    return f"{{{', '.join(f'{one}{suffix}' for one in integers.tolist())}}}"
+
+
+@stage_body.register
+def _add(_: Add, step: LayerStep) -> list[str]:
+    # One type that holds every sum, so that adding loses nothing.
+    exact = format_holding(-step.magnitude, step.magnitude, step.exact.format.fraction)
+    return [
+        *_loop(step),
+        f"    {ap_type(exact)} sum = input0[i];",
+        *(f"    sum += input{number}[i];" for number in range(1, len(step.sources))),
+        *_indented(_cast(step, "sum")),
         "}",
     ]
 

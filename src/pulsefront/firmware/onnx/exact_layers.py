@@ -5,18 +5,20 @@ A new kind of layer registers one function with `exact_nodes`.
 
 from __future__ import annotations
 
-from functools import singledispatch
+from functools import reduce, singledispatch
 
 import numpy as np
 
 from pulsefront.firmware.onnx.assign import assign_nodes, limit_nodes
 from pulsefront.firmware.onnx.graph import GraphBuilder
-from pulsefront.firmware.onnx.moves import flat, limited, reduced_windows, rows
+from pulsefront.firmware.onnx.moves import flat, image_windows, limited, reduced_windows, rows
 from pulsefront.fixed_point.format import Assignment, assign
 from pulsefront.fixed_point.layers import (
+    Add,
     AveragePool,
     Concatenate,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
@@ -24,6 +26,7 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -88,6 +91,20 @@ def _limit(layer: LimitLayer, step: LayerStep, graph: GraphBuilder) -> str:
 
 
 @exact_nodes.register
+def _image(layer: ImageWindows, step: LayerStep, graph: GraphBuilder) -> str:
+    return image_windows(layer, step, graph)
+
+
+@exact_nodes.register
+def _table(layer: Table, _: LayerStep, graph: GraphBuilder) -> str:
+    first = graph.number(layer.reads_format.minimum)
+    index = graph.node("Sub", [graph.value(layer.inputs[0]), first])
+    if graph.kind is not np.int64:
+        index = graph.cast(index, np.int64)
+    return graph.node("Gather", [graph.number(layer.entries), index], axis=0)
+
+
+@exact_nodes.register
 def _flatten(_: Flatten, step: LayerStep, graph: GraphBuilder) -> str:
     return flat(step, graph)
 
@@ -105,9 +122,19 @@ def _sum(layer: WindowSum | AveragePool, step: LayerStep, graph: GraphBuilder) -
 
 @exact_nodes.register
 def _concatenate(_: Concatenate, step: LayerStep, graph: GraphBuilder) -> str:
+    return graph.node("Concat", _at_one_fraction(step, graph), axis=-1)
+
+
+@exact_nodes.register
+def _add(_: Add, step: LayerStep, graph: GraphBuilder) -> str:
+    return reduce(lambda a, b: graph.node("Add", [a, b]), _at_one_fraction(step, graph))
+
+
+def _at_one_fraction(step: LayerStep, graph: GraphBuilder) -> list[str]:
+    """Return the sources of a layer at the fraction of its exact result."""
     whole = step.exact.format.fraction
     parts = []
     for one in step.sources:
         part, shift = graph.value(one.name), whole - one.format.fraction
         parts.append(graph.node("Mul", [part, graph.number(1 << shift)]) if shift else part)
-    return graph.node("Concat", parts, axis=-1)
+    return parts

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+import numpy as np
+
 from pulsefront.firmware.onnx.graph import GraphBuilder
-from pulsefront.fixed_point.layers import Conv1d, Dense, LayerStep, MatrixLayer, WindowLayer
+from pulsefront.fixed_point.layers import (
+    Conv1d,
+    Dense,
+    ImageWindows,
+    LayerStep,
+    MatrixLayer,
+    WindowLayer,
+)
 from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.layers.windows import windows
 
-__all__ = ["flat", "limited", "reduced_windows", "rows"]
+__all__ = ["flat", "image_windows", "limited", "reduced_windows", "rows"]
 
 
 @singledispatch
@@ -47,6 +56,15 @@ def reduced_windows(layer: WindowLayer, step: LayerStep, graph: GraphBuilder, op
     index = windows(step.sources[0].shape[0], layer.size, layer.stride)
     value = graph.node("Gather", [graph.value(layer.inputs[0]), graph.constant(index)], axis=1)
     return graph.node(operator, [value, graph.shape([2])], keepdims=0)
+
+
+def image_windows(layer: ImageWindows, step: LayerStep, graph: GraphBuilder) -> str:
+    """Return the windows of an image; padding is one position of zeros behind the last."""
+    value, places = graph.value(layer.inputs[0]), layer.places()
+    if places.min() < 0:
+        value = graph.node("Pad", [value, graph.shape([0, 0, 0, 0, 1, 0]), graph.number(0)])
+        places = np.where(places < 0, step.sources[0].shape[0], places)
+    return graph.node("Gather", [value, graph.constant(places)], axis=1)
 
 
 def flat(step: LayerStep, graph: GraphBuilder) -> str:

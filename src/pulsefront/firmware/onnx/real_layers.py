@@ -10,7 +10,7 @@ from functools import singledispatch
 import numpy as np
 
 from pulsefront.firmware.onnx.graph import GraphBuilder
-from pulsefront.firmware.onnx.moves import flat, limited, reduced_windows, rows
+from pulsefront.firmware.onnx.moves import flat, image_windows, limited, reduced_windows, rows
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -21,9 +21,11 @@ from pulsefront.fixed_point.format import (
     container,
 )
 from pulsefront.fixed_point.layers import (
+    Add,
     AveragePool,
     Concatenate,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
@@ -31,6 +33,7 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -128,6 +131,22 @@ def _limit(layer: LimitLayer, step: LayerStep, graph: RealGraph) -> str:
 
 
 @real_nodes.register
+def _image(layer: ImageWindows, step: LayerStep, graph: RealGraph) -> str:
+    return image_windows(layer, step, graph)
+
+
+@real_nodes.register
+def _table(layer: Table, _: LayerStep, graph: RealGraph) -> str:
+    # The nearest entry: what lies between two has none of its own.
+    reads = layer.reads_format
+    steps = graph.node("Mul", [graph.value(layer.inputs[0]), graph.real(2.0**reads.fraction)])
+    index = graph.node("Sub", [graph.node("Round", [steps]), graph.real(reads.minimum)])
+    index = graph.cast(graph.limit(index, 0, len(layer.entries) - 1), np.int64)
+    values = graph.real(layer.format.values(layer.entries))
+    return graph.node("Gather", [values, index], axis=0)
+
+
+@real_nodes.register
 def _flatten(_: Flatten, step: LayerStep, graph: RealGraph) -> str:
     return flat(step, graph)
 
@@ -135,6 +154,11 @@ def _flatten(_: Flatten, step: LayerStep, graph: RealGraph) -> str:
 @real_nodes.register
 def _concatenate(_: Concatenate, step: LayerStep, graph: RealGraph) -> str:
     return graph.node("Concat", [graph.value(one.name) for one in step.sources], axis=-1)
+
+
+@real_nodes.register
+def _add(_: Add, step: LayerStep, graph: RealGraph) -> str:
+    return graph.node("Sum", [graph.value(one.name) for one in step.sources])
 
 
 @real_nodes.register

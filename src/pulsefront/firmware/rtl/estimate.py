@@ -15,11 +15,11 @@ import numpy as np
 
 from pulsefront.firmware.rtl.memories import matrix_numbers
 from pulsefront.firmware.rtl.parts import PartKind, Weights
-from pulsefront.firmware.rtl.plan import MatrixLanes, SharedPlan
+from pulsefront.firmware.rtl.plan import MatrixLanes, SharedPlan, queue_bits
 from pulsefront.firmware.rtl.unrolled import LEVELS_PER_STAGE, QUEUE_CYCLES
 from pulsefront.firmware.rtl.verilog import address_bits
 from pulsefront.fixed_point.circuits import signed_digits
-from pulsefront.fixed_point.layers import Concatenate, Conv1d, LayerStep
+from pulsefront.fixed_point.layers import Add, Concatenate, Conv1d, ImageWindows, LayerStep, Table
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
@@ -104,7 +104,10 @@ class SharedCounts:
 
 @dataclass(frozen=True)
 class UnrolledCounts:
-    """What an unrolled design consists of: adders and their bits, bits of results, its queue."""
+    """What an unrolled design consists of.
+
+    Adders and their bits, bits of results, its queue, *rom_tables* look-up tables full of entries.
+    """
 
     adders: int
     adder_bits: int
@@ -112,6 +115,7 @@ class UnrolledCounts:
     queue_lut: int
     queue_kbit: int
     latency_cycles: int
+    rom_tables: float = 0.0
 
 
 def estimate_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) -> Estimate:
@@ -148,6 +152,7 @@ def weigh_unrolled(counts: UnrolledCounts, weights: Weights) -> UnrolledEstimate
         counts.adder_bits * weights.adder_bit_lut
         + counts.adders * weights.adder_lut
         + counts.output_bits * weights.output_lut
+        + counts.rom_tables * weights.rom_lut
         + counts.queue_lut
     )
     ff = counts.adder_bits * weights.adder_bit_ff + counts.output_bits * weights.output_ff
@@ -161,6 +166,7 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
     is left to the weights.
     """
     adders = bits = 0
+    tables = 0.0
     ready = {one.name: 0 for one in model.inputs}
     for step in model.steps:
         start = max(ready[source.name] for source in step.sources)
@@ -180,6 +186,14 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
             adders += more
             bits += more * step.exact.format.width
             start += ceil(log2(max(step.layer.size, 1)))
+        elif isinstance(step.layer, Add):
+            more = step.exact.size * (len(step.sources) - 1)
+            adders += more
+            bits += more * step.exact.format.width
+            start += ceil(log2(len(step.sources)))
+        elif isinstance(step.layer, Table):
+            tables += step.exact.size * _entries(step.layer, kind)
+            start += 1
         ready[step.layer.name] = start
     latency = 1 + max(ready[name] for name in model.outputs) + QUEUE_CYCLES
     outputs = sum(
@@ -188,7 +202,7 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
     # As the wrapper's queue: deep enough for all that is in the pipeline.
     depth = address_bits(latency + 3)
     lut, kbit = _buffer(outputs, depth, kind)
-    return UnrolledCounts(adders, bits, outputs, lut, kbit, latency)
+    return UnrolledCounts(adders, bits, outputs, lut, kbit, latency, tables)
 
 
 def count_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) -> SharedCounts:
@@ -203,9 +217,23 @@ def count_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) ->
             window = max(step.layer.size, step.layer.stride) * source.shape[-1]
             lut, kbit = _buffer(source.format.width, address_bits(4 * window), kind)
             total += SharedCounts(1, width, 2 * width, buffer_lut=lut, block_ram_kbit=kbit)
-        elif isinstance(step.layer, Concatenate):
-            width = step.result.format.width
+        elif isinstance(step.layer, Concatenate | Add):
+            width = step.exact.format.width
             total += SharedCounts(0, 2 * width, 2 * width)
+            for source in step.sources:
+                lut, kbit = _buffer(width, queue_bits(step, source, plan), kind)
+                total += SharedCounts(buffer_lut=lut, block_ram_kbit=kbit)
+        elif isinstance(step.layer, ImageWindows):
+            source = step.sources[0]
+            width, places = source.format.width, step.result.shape[0]
+            lut, kbit = _buffer(width, address_bits(source.size) + 1, kind)
+            rom, rom_kbit = _rom(places, address_bits(source.size) + 1, kind)
+            total += SharedCounts(
+                1, 0, 2 * width, rom_tables=rom, buffer_lut=lut, block_ram_kbit=kbit + rom_kbit
+            )
+        elif isinstance(step.layer, Table):
+            total += SharedCounts(rom_tables=_entries(step.layer, kind))
+            continue
         if step.layer.assignment is not None:
             ends = step.exact.format.width + step.result.format.width
             total += SharedCounts(finish_bits=ends)
@@ -245,6 +273,11 @@ def _buffered(step: LayerStep, plan: MatrixLanes) -> int:
     if not isinstance(step.layer, Conv1d):
         return 2 * source.size
     return 4 * max(plan.length, step.layer.stride * source.shape[-1])
+
+
+def _entries(layer: Table, kind: PartKind) -> float:
+    """Return the look-up tables full of entries of a table that is read at once."""
+    return layer.format.width * max(layer.entries.size / (1 << kind.lut_inputs), 1.0)
 
 
 def _rom(words: int, bits: int, kind: PartKind) -> tuple[float, int]:

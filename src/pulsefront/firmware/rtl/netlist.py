@@ -18,6 +18,7 @@ __all__ = [
     "Comment",
     "Copies",
     "Instance",
+    "Lookup",
     "Module",
     "ModulePort",
     "Number",
@@ -124,6 +125,21 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A bus of *bits* bits: the entry that the bus *address* numbers, one for each number."""
+
+    name: str
+    bits: int
+    address: str
+    address_bits: int
+    entries: tuple[int, ...]
+
+    def words(self) -> tuple[int, ...]:
+        """Return the entries as unsigned numbers of the same bits."""
+        return tuple(entry & ((1 << self.bits) - 1) for entry in self.entries)
+
+
+@dataclass(frozen=True)
 class ModulePort:
     """A port of *bits* bits, or of one bit (None)."""
 
@@ -132,7 +148,7 @@ class ModulePort:
     bits: int | None = None
 
 
-Statement = Comment | Signal | Register | Instance
+Statement = Comment | Signal | Register | Instance | Lookup
 
 
 @dataclass(frozen=True)

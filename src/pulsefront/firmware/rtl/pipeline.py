@@ -22,6 +22,7 @@ from pulsefront.firmware.rtl.elements import element_of, moved
 from pulsefront.firmware.rtl.half_up import half_up
 from pulsefront.firmware.rtl.languages import VERILOG, Language
 from pulsefront.firmware.rtl.netlist import (
+    Bits,
     Comment,
     Instance,
     Register,
@@ -32,21 +33,26 @@ from pulsefront.firmware.rtl.netlist import (
     bits_of,
     whole,
 )
+from pulsefront.firmware.rtl.tables import table_module
 from pulsefront.firmware.rtl.trace import traced
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, by_channel
 from pulsefront.fixed_point.layers import (
+    Add,
     Concatenate,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
     Quantize,
     Relu,
+    Table,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.specification import Specification
+from pulsefront.fixed_point.tensors import Tensor
 
 __all__ = ["MODULES", "VERILOG_MODULES", "Pipeline", "pipeline"]
 
@@ -123,14 +129,16 @@ class _Builder:
         raise not_written(layer.name, layer.kind, "rtl_unrolled")
 
     @_layer.register
-    def _sums(self, layer: MatrixLayer | WindowLayer, step: LayerStep) -> int:
+    def _sums(self, layer: MatrixLayer | WindowLayer | Add, step: LayerStep) -> int:
         """Add alkaid's module of a layer's exact result, then its assignment."""
         from alkaid.codegen.rtl.rtl_model import RTLModel
         from alkaid.trace.pipeline import to_pipeline
 
         name = layer.name
         core = f"{self.model.name}__{name}"
-        source, format_ = step.sources[0], step.exact.format
+        format_ = step.exact.format
+        start = max(self.times[one.name] for one in step.sources)
+        given_late = [self._at(one, start) for one in step.sources]
         half = self.halves.get(name)
         if half is not None:
             format_ = FixedPointFormat(format_.width + 1, format_.integer + 1, format_.signed)
@@ -141,7 +149,7 @@ class _Builder:
             latency_cutoff=self.levels,
             verbose=False,
             # What another layer gives lies in a register already.
-            reg_inp=self.times[source.name] == 0,
+            reg_inp=start == 0,
         )
         with tempfile.TemporaryDirectory(prefix="pulsefront-alkaid-") as temporary:
             # yosys does not realise alkaid's fusion of ternary adders.
@@ -156,7 +164,7 @@ class _Builder:
             found.write()
             _gather(Path(temporary) / "src", self.folder, core, self.language)
         (given,), (result,) = found.fsm.inp_signals, found.fsm.out_signals
-        taken = _core_input(f"t__{source.name}", source.format, source.size, given, name)
+        taken = _core_input(given_late, step.sources, given, name)
         exact = _core_output(f"out__{name}", format_, step.exact.size, result, name)
         self.lines += [
             Signal(f"in__{name}", given.width, taken),
@@ -168,8 +176,13 @@ class _Builder:
             ),
             Signal(f"exact__{name}", step.exact.size * format_.width, exact),
         ]
-        time = self.times[source.name] + int(result.schedule.bias)
+        time = start + int(result.schedule.bias)
         return self._assigned(step, f"exact__{name}", format_, time)
+
+    def _at(self, one: Tensor, time: int) -> str:
+        """Return the bus of a tensor at a *time* that is not before its own."""
+        bits = one.size * one.format.width
+        return self.delayed(f"t__{one.name}", bits, time - self.times[one.name])
 
     @_layer.register
     def _from_another(self, layer: Quantize | Relu | LimitLayer, step: LayerStep) -> int:  # noqa: ARG002
@@ -191,15 +204,51 @@ class _Builder:
         return self.times[source.name]
 
     @_layer.register
+    def _image(self, layer: ImageWindows, step: LayerStep) -> int:
+        (source,), channels = step.sources, step.exact.shape[-1]
+        result, elements = step.exact.format, []
+        for place in layer.places().tolist():
+            for channel in range(channels):
+                value = moved(
+                    f"t__{source.name}", place * channels + channel, source.format, result
+                )
+                elements.append(value if place >= 0 else (Zeros(result.width),))
+        self._joined(f"t__{layer.name}", elements)
+        return self.times[source.name]
+
+    @_layer.register
+    def _table(self, layer: Table, step: LayerStep) -> int:
+        """Add the table as a module, and an instance and a register for every element."""
+        (source,) = step.sources
+        module = table_module(self.model.name, layer)
+        path = self.folder / f"{module.name}{self.language.suffix}"
+        write_text(path, self.language.text(module))
+        kept: list[Value] = []
+        reads, bits = source.format.width, layer.format.width
+        for element in range(source.size):
+            stem = f"e__{layer.name}__{element}"
+            self.lines += [
+                Signal(f"{stem}__x", reads, (Bits(f"t__{source.name}", element * reads, reads),)),
+                Signal(f"{stem}__y", bits),
+                Instance(
+                    module.name,
+                    f"{stem}__entry",
+                    {"given": f"{stem}__x", "result": f"{stem}__y"},
+                ),
+                Register(f"{stem}__kept", bits, whole(f"{stem}__y", bits)),
+            ]
+            kept.append(whole(f"{stem}__kept", bits))
+        self._joined(f"t__{layer.name}", kept)
+        return self.times[source.name] + 1
+
+    @_layer.register
     def _together(self, layer: Concatenate, step: LayerStep) -> int:
         time = max(self.times[one.name] for one in step.sources)
         result = step.exact.format
         places: list[tuple[int, Value]] = []
         start = 0
         for one in step.sources:
-            late = self.delayed(
-                f"t__{one.name}", one.size * one.format.width, time - self.times[one.name]
-            )
+            late = self._at(one, time)
             channels = one.shape[-1]
             for element in range(one.size):
                 row, channel = divmod(element, channels)
@@ -265,11 +314,15 @@ def _gather(source: Path, folder: Path, core: str, language: Language) -> None:
             write_text(folder / path.name, text)
 
 
-def _core_input(bus: str, one: FixedPointFormat, size: int, given: Any, name: str) -> Value:
-    """Return the elements of a bus for alkaid's module, each at the bits that it takes."""
+def _core_input(buses: Sequence[str], tensors: Sequence[Tensor], given: Any, name: str) -> Value:
+    """Return the elements of *tensors* for alkaid's module, each at the bits that it takes."""
     elements = []
-    for element in range(size):
-        taken = given.precisions[element]
+    places = [
+        (bus, one.format, element)
+        for bus, one in zip(buses, tensors, strict=True)
+        for element in range(one.size)
+    ]
+    for (bus, one, element), taken in zip(places, given.precisions, strict=True):
         bits = int(taken.signed) + int(taken.integers) + int(taken.fractional)
         drop = one.fraction - int(taken.fractional)
         if bits > 0 and drop < 0:

@@ -11,19 +11,32 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pulsefront.errors import ExportError
+from pulsefront.firmware.rtl.verilog import address_bits
 from pulsefront.fixed_point.format import FixedPointFormat, by_channel
-from pulsefront.fixed_point.layers import Concatenate, Layer, LayerStep
+from pulsefront.fixed_point.layers import Add, Concatenate, ImageWindows, Layer, LayerStep
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
+from pulsefront.fixed_point.tensors import Tensor
 
-__all__ = ["MatrixLanes", "SharedPlan", "plan", "plan_for_interval", "window_cycles"]
+__all__ = [
+    "MatrixLanes",
+    "SharedPlan",
+    "plan",
+    "plan_for_interval",
+    "queue_bits",
+    "window_cycles",
+]
 
 FINISH_CYCLES = 2
 """Registers of the rounding and of the overflow at the end of a layer."""
 
 MATRIX_CYCLES = 10
 """From the last element that a group needs to its first sum, with the buffer and the drain."""
+
+
+GATHER_CYCLES = 4
+"""From the last element of an image to the first of its windows, and between two images."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class SharedPlan:
 
     Attributes
     ----------
+    model
+        Name of the model.
     matrices
         By layer.
     interval_cycles
@@ -80,12 +95,16 @@ class SharedPlan:
         Clocks from an event's first element in to its last element out, at most, at full speed.
     limit
         What sets the interval: a layer, or a tensor whose elements take as many clocks.
+    ready_cycles
+        By tensor, clocks from an event's first element in to the tensor's last element, at most.
     """
 
+    model: str
     matrices: Mapping[str, MatrixLanes]
     interval_cycles: int
     latency_cycles: int
     limit: str
+    ready_cycles: Mapping[str, int]
 
     @property
     def multipliers(self) -> int:
@@ -198,11 +217,13 @@ def _timed(model: Specification, matrices: dict[str, MatrixLanes]) -> SharedPlan
             busy[f"layer {name} with {matrices[name].lanes} multipliers"] = matrices[name].cycles
         elif isinstance(step.layer, WindowLayer):
             busy[f"layer {name}"] = window_cycles(step)
+        elif isinstance(step.layer, ImageWindows):
+            busy[f"the windows of {name}"] = step.result.size + GATHER_CYCLES
         start = max(latency[one.name] for one in step.sources)
         latency[name] = start + _latency(step, matrices)
     limit = max(busy, key=lambda one: busy[one])
     whole = max(latency[name] for name in model.outputs)
-    return SharedPlan(matrices, busy[limit], whole + FINISH_CYCLES, limit)
+    return SharedPlan(model.name, matrices, busy[limit], whole + FINISH_CYCLES, limit, latency)
 
 
 def _latency(step: LayerStep, matrices: Mapping[str, MatrixLanes]) -> int:
@@ -211,9 +232,23 @@ def _latency(step: LayerStep, matrices: Mapping[str, MatrixLanes]) -> int:
         return matrices[layer.name].latency_cycles + FINISH_CYCLES
     if isinstance(layer, WindowLayer):
         return window_cycles(step) + MATRIX_CYCLES + FINISH_CYCLES
-    if isinstance(layer, Concatenate):
+    if isinstance(layer, ImageWindows):
+        return step.result.size + GATHER_CYCLES + FINISH_CYCLES
+    if isinstance(layer, Concatenate | Add):
         return step.result.size + 2 * FINISH_CYCLES
     return FINISH_CYCLES
+
+
+def queue_bits(step: LayerStep, source: Tensor, plan: SharedPlan) -> int:
+    """Return the binary logarithm of the elements of *source* that wait where *step* joins it.
+
+    One event, and those that come before the slowest source has given its own: a shorter queue
+    would stop what both sources read.
+    """
+    slowest = max(plan.ready_cycles[one.name] for one in step.sources)
+    behind = slowest - plan.ready_cycles[source.name]
+    events = 1 + -(-behind // plan.interval_cycles)
+    return address_bits(max(source.size * events, 2))
 
 
 def window_cycles(step: LayerStep) -> int:

@@ -12,11 +12,13 @@ from pulsefront.firmware.rtl.memories import matrix_numbers, write_memories
 from pulsefront.firmware.rtl.plan import SharedPlan, plan
 from pulsefront.firmware.rtl.readme import readme
 from pulsefront.firmware.rtl.streams import axis_module, axis_name
+from pulsefront.firmware.rtl.tables import table_module, write_places
 from pulsefront.firmware.rtl.testbench import bench_of, testbench
 from pulsefront.firmware.rtl.top import top_module, top_name
 from pulsefront.firmware.rtl.verilog_text import verilog_text
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
+from pulsefront.fixed_point.layers import ImageWindows, Table
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
@@ -72,13 +74,18 @@ def write_rtl(
     design = multipliers if isinstance(multipliers, SharedPlan) else plan(model, multipliers)
     top = top_name(model)
     write_text(folder / f"{top}.v", top_module(model, design))
-    for module in sorted((firmware_export_directory() / "rtl").glob("pf_*.v")):
-        if module.stem not in UNROLLED_ALONE:
-            shutil.copy(module, folder)
+    for path in sorted((firmware_export_directory() / "rtl").glob("pf_*.v")):
+        if path.stem not in UNROLLED_ALONE:
+            shutil.copy(path, folder)
     for step in model.steps:
         if isinstance(step.layer, MatrixLayer):
             name = step.layer.name
             write_memories(folder, name, matrix_numbers(step), design.matrices[name])
+        elif isinstance(step.layer, ImageWindows):
+            write_places(folder, step.layer, step)
+        elif isinstance(step.layer, Table):
+            module = table_module(model.name, step.layer)
+            write_text(folder / f"{module.name}.v", verilog_text(module))
     write_text(folder / f"{axis_name(model)}.v", verilog_text(axis_module(model, serial=True)))
     bench = bench_of(
         model,

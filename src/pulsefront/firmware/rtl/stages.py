@@ -18,19 +18,22 @@ from pulsefront.firmware.rtl.assign import (
 )
 from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
 from pulsefront.firmware.rtl.netlist import Number
-from pulsefront.firmware.rtl.plan import SharedPlan
+from pulsefront.firmware.rtl.plan import SharedPlan, queue_bits
 from pulsefront.firmware.rtl.verilog import address_bits, instance, signed_width, wires
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 from pulsefront.fixed_point.layers import (
+    Add,
     Concatenate,
     Conv1d,
     Flatten,
+    ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
     MaxPool,
     Quantize,
     Relu,
+    Table,
     WindowLayer,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -118,6 +121,63 @@ def _limited(
             {"given": f"{stem}_whole", "result": f"{stem}_data"},
         ),
         *assigned(step, clipped, target, to, registered=True),
+    ]
+
+
+@stage.register
+def _table(
+    layer: Table,
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,
+) -> list[str]:
+    (source,) = sources
+    stem = f"{target.stem}_entry"
+    found = Stream(stem, layer.format)
+    return [
+        *wires(stem, layer.format.width),
+        f"assign {stem}_valid = {source.stem}_valid;",
+        f"assign {source.stem}_ready = {stem}_ready;",
+        *instance(
+            f"{plan.model}__{layer.name}",
+            f"u__{layer.name}",
+            {},
+            {"given": f"{source.stem}_data", "result": f"{stem}_data"},
+        ),
+        *assigned(step, found, target, None, registered=True),
+    ]
+
+
+@stage.register
+def _image(
+    layer: ImageWindows,
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,  # noqa: ARG001
+) -> list[str]:
+    (source,) = step.sources
+    stem, places = f"{target.stem}_moved", layer.places().size
+    moved = Stream(stem, source.format)
+    parameters: dict[str, object] = {
+        "WIDTH": source.format.width,
+        "ELEMENTS": source.size,
+        "CHANNELS": source.shape[-1],
+        "PLACES": places,
+        "ADDRESS": address_bits(source.size),
+        "PLACE_ADDRESS": address_bits(places),
+        "FILE": f"{layer.name}_places.hex",
+    }
+    return [
+        *wires(stem, source.format.width),
+        *instance(
+            "pf_gather",
+            f"u__{layer.name}",
+            parameters,
+            {**CLOCK, **sources[0].ports("in"), **moved.ports("out")},
+        ),
+        *assigned(step, moved, target, None, registered=True),
     ]
 
 
@@ -233,32 +293,14 @@ def _concatenate(
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,
-    plan: SharedPlan,  # noqa: ARG001
+    plan: SharedPlan,
 ) -> list[str]:
-    """Return queues that hold a whole event of every source, and their elements in turn."""
+    """Return queues of every source, and their elements in turn."""
     result = step.exact.format
-    lines, heads = [], []
-    for number, (tensor, source) in enumerate(zip(step.sources, sources, strict=True)):
-        stem = f"{target.stem}_from{number}"
-        shift = result.fraction - tensor.format.fraction
-        lines += [
-            *wires(stem, result.width),
-            *instance(
-                "pf_fifo",
-                f"{stem}_queue",
-                {"WIDTH": result.width, "DEPTH_LOG2": address_bits(max(tensor.size, 2))},
-                {
-                    **CLOCK,
-                    "in_valid": f"{source.stem}_valid",
-                    "in_ready": f"{source.stem}_ready",
-                    "in_data": source.value(result.width, shift),
-                    **Stream(stem, result).ports("out"),
-                },
-            ),
-        ]
-        heads.append((Stream(stem, result), tensor.shape[-1]))
-    first, length = heads[0]
-    for number, (second, more) in enumerate(heads[1:], 1):
+    lines, streams = _queued(step, sources, target, plan)
+    lengths = [one.shape[-1] for one in step.sources]
+    first, length = streams[0], lengths[0]
+    for number, (second, more) in enumerate(zip(streams[1:], lengths[1:], strict=True), 1):
         stem = f"{target.stem}_joined{number}"
         joined = Stream(stem, result)
         lines += [
@@ -272,3 +314,61 @@ def _concatenate(
         ]
         first, length = joined, length + more
     return [*lines, *register_slice(f"{target.stem}_slice", result.width, first, target)]
+
+
+@stage.register
+def _add(
+    layer: Add,
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,
+) -> list[str]:
+    """Return queues of every source, and the sums of their elements."""
+    result = step.exact.format
+    lines, (first, *others) = _queued(step, sources, target, plan)
+    for number, second in enumerate(others, 1):
+        stem = f"{target.stem}_added{number}"
+        added = Stream(stem, result)
+        lines += [
+            *wires(stem, result.width),
+            *instance(
+                "pf_add",
+                f"u__{layer.name}_{number}",
+                {"WIDTH": result.width},
+                {**first.ports("a"), **second.ports("b"), **added.ports("out")},
+            ),
+        ]
+        first = added
+    return [*lines, *assigned(step, first, target, layer.assignment, registered=True)]
+
+
+def _queued(
+    step: LayerStep, sources: tuple[Stream, ...], target: Stream, plan: SharedPlan
+) -> tuple[list[str], list[Stream]]:
+    """Return a queue of each source at the format of the exact result: lines, and what they give.
+
+    Each holds the events that its source gives before the last of the sources has its first.
+    """
+    result = step.exact.format
+    lines, streams = [], []
+    for number, (tensor, source) in enumerate(zip(step.sources, sources, strict=True)):
+        stem = f"{target.stem}_from{number}"
+        shift = result.fraction - tensor.format.fraction
+        lines += [
+            *wires(stem, result.width),
+            *instance(
+                "pf_fifo",
+                f"{stem}_queue",
+                {"WIDTH": result.width, "DEPTH_LOG2": queue_bits(step, tensor, plan)},
+                {
+                    **CLOCK,
+                    "in_valid": f"{source.stem}_valid",
+                    "in_ready": f"{source.stem}_ready",
+                    "in_data": source.value(result.width, shift),
+                    **Stream(stem, result).ports("out"),
+                },
+            ),
+        ]
+        streams.append(Stream(stem, result))
+    return lines, streams

@@ -7,6 +7,7 @@ part: see pipeline.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from pulsefront.errors import UnsupportedLayer
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers import (
+    Add,
     Layer,
     LayerStep,
     MaxPool,
@@ -35,7 +37,7 @@ MORE_LEVELS = 2
 
 
 def traced(step: LayerStep, more: Integers | None = None) -> Any:
-    """Return alkaid's logic of a layer, from all elements of its source to its exact result.
+    """Return alkaid's logic of a layer, from all elements of its sources to its exact result.
 
     *more*, shape (channel,), is added to the sums, at their fraction.
 
@@ -46,15 +48,18 @@ def traced(step: LayerStep, more: Integers | None = None) -> Any:
     """
     from alkaid.trace import FVArrayInput, trace
 
-    (source,) = step.sources
-    one = source.format
     # Its tables for sums of single bits are wrong where the bit is a sign.
     options = {"binary_lut": False, "hard_dc": MORE_LEVELS}
-    whole = FVArrayInput((source.size,), solver_options=options)
-    signed = int(one.signed)
-    given = whole.quantize(signed, one.integer - signed, one.fraction)
+    whole = FVArrayInput((sum(one.size for one in step.sources),), solver_options=options)
+    given, start = [], 0
+    for one in step.sources:
+        signed = int(one.format.signed)
+        part = whole[start : start + one.size]
+        part = part.quantize(signed, one.format.integer - signed, one.format.fraction)
+        given.append(part.reshape(one.shape))
+        start += one.size
     try:
-        exact = _value(step.layer, step, given.reshape(source.shape), more)
+        exact = _value(step.layer, step, given, more)
         return trace(whole, exact.reshape(-1), keep_dead_inputs=True)
     except AssertionError as error:  # how alkaid says that it cannot
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
@@ -80,13 +85,15 @@ def refuse_untraceable(model: Specification) -> None:
 
 
 @singledispatch
-def _value(layer: Layer, step: LayerStep, source: Any, more: Integers | None) -> Any:  # noqa: ARG001
+def _value(layer: Layer, step: LayerStep, sources: Sequence[Any], more: Integers | None) -> Any:  # noqa: ARG001
     raise not_written(layer.name, layer.kind, "alkaid")
 
 
 @_value.register
-def _matrix(layer: MatrixLayer, step: LayerStep, source: Any, more: Integers | None) -> Any:
-    (tensor,) = step.sources
+def _matrix(
+    layer: MatrixLayer, step: LayerStep, sources: Sequence[Any], more: Integers | None
+) -> Any:
+    (source,), (tensor,) = sources, step.sources
     weights = np.ldexp(layer.matrix_at(layer.weight_fraction).astype(float), -layer.weight_fraction)
     fraction = layer.sum_fraction(tensor)
     constants = layer.bias_at(fraction)
@@ -109,7 +116,13 @@ def _matrix(layer: MatrixLayer, step: LayerStep, source: Any, more: Integers | N
 
 
 @_value.register
-def _window(layer: WindowLayer, step: LayerStep, source: Any, more: None) -> Any:  # noqa: ARG001
+def _add(layer: Add, step: LayerStep, sources: Sequence[Any], more: None) -> Any:  # noqa: ARG001
+    return sum(sources[1:], start=sources[0])
+
+
+@_value.register
+def _window(layer: WindowLayer, step: LayerStep, sources: Sequence[Any], more: None) -> Any:  # noqa: ARG001
+    (source,) = sources
     index = windows(step.sources[0].shape[0], layer.size, layer.stride)
     total = source[index[:, 0]]
     for column in index.T[1:]:

@@ -7,6 +7,7 @@ from pulsefront.firmware.rtl.netlist import (
     Comment,
     Copies,
     Instance,
+    Lookup,
     Module,
     One,
     Part,
@@ -49,7 +50,25 @@ def _lines(one: Statement) -> list[str]:
             f"reg {_range(one.bits)}{one.name};",
             f"always @(posedge clk) {one.name} <= {_value(one.value)};",
         ]
+    if isinstance(one, Lookup):
+        return _lookup(one)
     return _signal(one)
+
+
+def _lookup(one: Lookup) -> list[str]:
+    entries = [
+        f"        {one.address_bits}'d{number}: {one.name} = {one.bits}'d{word};"
+        for number, word in enumerate(one.words())
+    ]
+    return [
+        f"reg {_range(one.bits)}{one.name};",
+        "always @* begin",
+        f"    case ({one.address})",
+        *entries[:-1],
+        f"        default: {one.name} = {one.bits}'d{one.words()[-1]};",
+        "    endcase",
+        "end",
+    ]
 
 
 def _signal(one: Signal) -> list[str]:

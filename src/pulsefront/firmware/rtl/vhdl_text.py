@@ -11,6 +11,7 @@ from pulsefront.firmware.rtl.netlist import (
     Comment,
     Copies,
     Instance,
+    Lookup,
     Module,
     Number,
     One,
@@ -61,7 +62,7 @@ def _type(bits: int | None) -> str:
 
 
 def _declared(one: Statement) -> list[str]:
-    if isinstance(one, Register) or (isinstance(one, Signal) and one.declared):
+    if isinstance(one, Register | Lookup) or (isinstance(one, Signal) and one.declared):
         return [f"signal {vhdl_name(one.name)} : {_type(one.bits)};"]
     return []
 
@@ -74,9 +75,24 @@ def _lines(one: Statement) -> list[str]:
     name = vhdl_name(one.name)
     if isinstance(one, Register):
         return [f"{name} <= {_value(one.value)} when rising_edge(clk);"]
+    if isinstance(one, Lookup):
+        return _lookup(one)
     if not one.value:
         return []
     return [f"{name} <= {_value(one.value, scalar=one.bits is None)};"]
+
+
+def _lookup(one: Lookup) -> list[str]:
+    words = [f'"{word:0{one.bits}b}"' for word in one.words()]
+    choices = [
+        f'    {word} when "{number:0{one.address_bits}b}",'
+        for number, word in enumerate(words[:-1])
+    ]
+    return [
+        f"with {vhdl_name(one.address)} select {vhdl_name(one.name)} <=",
+        *choices,
+        f"    {words[-1]} when others;",
+    ]
 
 
 def _instance(one: Instance) -> list[str]:

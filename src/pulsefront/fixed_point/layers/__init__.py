@@ -1,16 +1,20 @@
 """The layers of a fixed-point model; base.py says what a layer is and how one is added."""
 
+from pulsefront.fixed_point.layers.add import Add
 from pulsefront.fixed_point.layers.base import Layer, LayerStep, register_layer
 from pulsefront.fixed_point.layers.conv1d import Conv1d
 from pulsefront.fixed_point.layers.dense import Dense
+from pulsefront.fixed_point.layers.image import ImageWindows, convolution_2d, pool_2d
 from pulsefront.fixed_point.layers.limits import Clip, HardTanh, LimitLayer, Relu
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.moves import Concatenate, Flatten, Quantize
 from pulsefront.fixed_point.layers.pooling import AveragePool, MaxPool, WindowLayer, WindowSum
+from pulsefront.fixed_point.layers.table import Table, function_table
 from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.fixed_point.tensors import Input
 
 __all__ = [
+    "Add",
     "AveragePool",
     "Clip",
     "Concatenate",
@@ -18,6 +22,7 @@ __all__ = [
     "Dense",
     "Flatten",
     "HardTanh",
+    "ImageWindows",
     "Input",
     "Layer",
     "LayerStep",
@@ -26,8 +31,12 @@ __all__ = [
     "MaxPool",
     "Quantize",
     "Relu",
+    "Table",
     "WindowLayer",
     "WindowSum",
+    "convolution_2d",
+    "function_table",
+    "pool_2d",
     "refuse",
     "register_layer",
 ]

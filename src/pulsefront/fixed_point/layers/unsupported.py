@@ -6,7 +6,7 @@ from pulsefront.errors import UnsupportedLayer
 
 __all__ = ["INSTEAD", "not_written", "refuse"]
 
-SUPPORTED = "dense, conv1d, window sum, average pool, max pool, ReLU, clip and hard-tanh"
+SUPPORTED = "dense, conv1d, add, window sum, average pool, max pool, ReLU, clip and hard-tanh"
 
 INSTEAD = {
     "sigmoid": "use HardTanh, or leave the output linear and apply sigmoid after the firmware",
