@@ -23,6 +23,7 @@ from pulsefront.fixed_point import (
     FixedPointFormat,
     FixedPointModel,
     Flatten,
+    FunctionTable,
     HardTanh,
     ImageWindows,
     MaxPool,
@@ -30,7 +31,6 @@ from pulsefront.fixed_point import (
     Quantize,
     Relu,
     Rounding,
-    Table,
     WindowSum,
 )
 
@@ -173,7 +173,7 @@ def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
             return np.concatenate(sources, axis=-1)
         case ImageWindows():
             return image_windows(layer, x)
-        case Table():
+        case FunctionTable():
             step = Fraction(2) ** (layer.reads_format.integer - layer.reads_format.width)
             entries = values_of(layer.entries, layer.format)
             first = layer.reads_format.minimum

@@ -19,6 +19,7 @@ from pulsefront.fixed_point import (
     FixedPointFormat,
     FixedPointModel,
     Flatten,
+    FunctionTable,
     HardTanh,
     ImageWindows,
     Input,
@@ -27,7 +28,6 @@ from pulsefront.fixed_point import (
     Quantize,
     Relu,
     Rounding,
-    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers import LayerStep
@@ -222,7 +222,7 @@ class _Builder:
         reads = self.tensor(name).format
         to_format = FixedPointFormat(self.number(1, 10), self.number(-2, 6), self.pick(True, False))
         entries = self.integers((1 << reads.width,), to_format)
-        return self.add(Table(label, (name,), "drawn", entries, reads, to_format))
+        return self.add(FunctionTable(label, (name,), "drawn", entries, reads, to_format))
 
     def exact(self, layer: Any) -> Any:
         return step_of(layer, self.known).exact

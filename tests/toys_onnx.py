@@ -88,6 +88,28 @@ def quantized_convolution(seed: int = 0):
     return b.model([3, 16], x, [2])
 
 
+def quantized_image(seed: int = 0):
+    """A small image: convolutions, pools, a residual sum, a flatten in file order, a sigmoid."""
+    b = Builder(seed)
+    x = b.quant("in", 0.25, 6)
+    w = b.quant(b.weights(4, 2, 3, 3), 2.0**-3, 4)
+    strides = [1 + seed % 2, 1]
+    x = b.node("Conv", x, w, b.weights(4), pads=[1, 1, 1, 1], strides=strides)
+    x = b.quant(b.node("Relu", x), 0.25, 5, signed=0)
+    y = b.node(
+        "Conv", x, b.quant(b.weights(4, 1, 3, 3), 2.0**-3, 4), group=4, auto_pad="SAME_UPPER"
+    )
+    x = b.quant(b.node("Add", x, b.quant(y, 0.25, 5)), 0.25, 6)
+    x = b.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    x = b.node("AveragePool", x, kernel_shape=[1, 2], strides=[1, 2])
+    x = b.quant(b.node("Mul", x, b.constant(np.full((4, 1, 1), 0.5, np.float32))), 0.125, 7)
+    rows = (8 if strides[0] == 1 else 4) // 2
+    x = b.node("Flatten", x, axis=1)
+    x = b.node("Gemm", x, b.quant(b.weights(4 * rows * 2, 2), 2.0**-4, 5))
+    x = b.quant(b.node("Sigmoid", b.quant(x, 0.125, 7)), 2.0**-8, 8, signed=0)
+    return b.model([2, 8, 8], x, [2])
+
+
 def quantize_linear(seed: int = 0, *, scale: float = 2.0**-5, zero: int = 0):
     """The form of ONNX Runtime's quantizer: 8 bits, a bias of 32."""
     b = Builder(seed)

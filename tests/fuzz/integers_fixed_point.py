@@ -22,12 +22,12 @@ from pulsefront.fixed_point import (
     FixedPointFormat,
     FixedPointModel,
     Flatten,
+    FunctionTable,
     HardTanh,
     ImageWindows,
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowSum,
 )
 
@@ -183,7 +183,7 @@ def exact(layer: Any, sources: list[Value]) -> Value:
                 for start in range(0, padded.shape[2] - across + 1, h)
             ]
             return np.concatenate(parts, axis=1), fraction
-        case Table():
+        case FunctionTable():
             first = layer.reads_format.minimum
             entries = objects(layer.entries)[(integers - first).astype(int)]
             return entries, layer.format.width - layer.format.integer

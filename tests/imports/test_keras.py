@@ -67,11 +67,23 @@ def convolution():
     return keras.Model(source, x)
 
 
+def images():
+    from hgq.layers import QAdd, QConv2D, QDense
+
+    source = keras.Input((6, 7, 2))
+    x = QConv2D(3, (3, 2), padding="same", activation="relu")(source)
+    x = QAdd()([x, QConv2D(3, 3, padding="same")(x)])
+    x = keras.layers.AveragePooling2D(2)(keras.layers.MaxPooling2D((1, 2), strides=1)(x))
+    return keras.Model(source, QDense(2)(keras.layers.Flatten()(x)))
+
+
+SHAPES = {dense: (12,), convolution: (10, 3), images: (6, 7, 2)}
+
+
 @pytest.mark.parametrize("overflow", ["WRAP", "SAT"])
-@pytest.mark.parametrize("build", [dense, convolution])
+@pytest.mark.parametrize("build", SHAPES)
 def test_an_hgq2_model_keeps_every_integer(build, overflow: str) -> None:
-    shape = (12,) if build is dense else (10, 3)
-    model, seen = learned(build, shape, seed=3, overflow=overflow)
+    model, seen = learned(build, SHAPES[build], seed=3, overflow=overflow)
     imported = from_keras(model)
     assert not imported.calibrated
     (difference,) = imported.check(imported.integers(seen))
@@ -105,14 +117,32 @@ def test_a_model_in_floats_is_calibrated() -> None:
     assert np.allclose(exponents / exponents.sum(axis=1, keepdims=True), expected, atol=1e-5)
 
 
+def test_a_model_of_images_in_floats_is_calibrated() -> None:
+    keras.utils.set_random_seed(2)
+    source = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3, strides=(2, 1), padding="same", dilation_rate=1)(source)
+    x = keras.layers.LeakyReLU(0.25)(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Add()([x, keras.layers.Conv2D(4, 1, activation="tanh")(x)])
+    x = keras.layers.ELU()(keras.layers.MaxPooling2D(2)(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(source, keras.layers.Dense(2, activation="sigmoid")(x))
+    data = RNG.normal(0, 1, (500, 8, 8, 1)).astype(np.float32)
+    imported = from_keras(model, data=data, widths=Widths(10, 10))
+    kinds = [one.kind for one in imported.model.layers]
+    assert kinds.count("table") == 4
+    assert kinds.count("image_windows") == 2
+    (difference,) = imported.compare_data(data)
+    assert difference.relative_rms < 0.005
+
+
 def test_what_has_no_counterpart_is_named() -> None:
     with pytest.raises(DataError, match="no functional or sequential"):
         from_keras("model")
     source = keras.Input((4,))
-    lstm = keras.Model(source, keras.layers.Dense(2, activation="tanh", name="last")(source))
-    with pytest.raises(UnsupportedLayer, match=r"last.*tanh"):
+    lstm = keras.Model(source, keras.layers.Dense(2, activation="gelu", name="last")(source))
+    with pytest.raises(UnsupportedLayer, match=r"last.*gelu"):
         from_keras(lstm, data=RNG.normal(0, 1, (10, 4)))
-    image = keras.Input((8, 8, 1))
+    image = keras.Input((8, 8, 8, 1))
     with pytest.raises(UnsupportedLayer, match="an input of the shape"):
         from_keras(keras.Model(image, keras.layers.Flatten()(image)))
     unknown = keras.Model(source, keras.layers.Softmax(name="odds")(source))

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulsefront.fixed_point import Rounding
-from pulsefront.imports.graph import Cast, Flattening, Limit, Matrix, Pool, RealNetwork, Reals
+from pulsefront.imports.graph import (
+    Cast,
+    Flattening,
+    Limit,
+    Matrix,
+    Pool,
+    RealNetwork,
+    Reals,
+    Windows,
+)
 from pulsefront.imports.grids import formats_of_values
 
 __all__ = ["PlacedBias", "placed_bias"]
@@ -67,7 +76,7 @@ def _thresholds(graph: RealNetwork, name: str) -> int | None:
             case Cast():
                 finest = max(one.fraction for one in reader.to.formats)
                 found.append(finest + (reader.to.rounding not in _WHOLE_STEPS))
-            case Limit() | Flattening() | Pool(what="max"):
+            case Limit() | Flattening() | Windows() | Pool(what="max"):
                 found.append(_thresholds(graph, reader.name))
             case _:
                 found.append(None)

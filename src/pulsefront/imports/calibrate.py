@@ -26,6 +26,7 @@ from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.imports.evaluate import evaluate
 from pulsefront.imports.graph import (
     Cast,
+    Function,
     Limit,
     Matrix,
     Node,
@@ -173,7 +174,9 @@ def _widens(graph: RealNetwork, node: Node) -> bool:
     if isinstance(node, Limit):
         before = graph.node(node.inputs[0])
         return isinstance(before, (Matrix, Sum, Pool))
-    if not isinstance(node, (Matrix, Sum)) and not (isinstance(node, Pool) and node.what == "mean"):
+    if isinstance(node, Function):
+        return True
+    if not isinstance(node, (Matrix, Sum)) and not (isinstance(node, Pool) and node.what != "max"):
         return False
     readers = graph.readers(node.name)
     alone = len(readers) == 1 and isinstance(readers[0], Limit)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pulsefront.fixed_point.functions import values_of_function
 from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.imports.graph import (
     Cast,
     Flattening,
+    Function,
     Join,
     Limit,
     Matrix,
@@ -18,6 +20,7 @@ from pulsefront.imports.graph import (
     RealNetwork,
     Reals,
     Sum,
+    Windows,
 )
 
 __all__ = ["evaluate"]
@@ -40,7 +43,14 @@ def _value(node: Node, sources: list[Reals]) -> Reals:
             return np.asarray(np.clip(source, node.low, node.high))
         case Pool():
             windows = _windows(source, node.size, node.stride)
-            return np.asarray(windows.max(-1) if node.what == "max" else windows.mean(-1))
+            if node.what == "max":
+                return np.asarray(windows.max(-1))
+            return np.asarray(windows.mean(-1) if node.what == "mean" else windows.sum(-1))
+        case Windows():
+            places = node.layer(node.inputs).places()
+            return np.where((places < 0)[:, None], 0.0, source[:, places])
+        case Function():
+            return values_of_function(node.what, node.scale * source, node.slope)
         case Flattening():
             return source.reshape(len(source), -1)
         case Join():

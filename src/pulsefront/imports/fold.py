@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pulsefront.imports.graph import Limit, Matrix, Node, RealNetwork
+from pulsefront.imports.graph import Flattening, Limit, Matrix, Node, Pool, RealNetwork
 
-__all__ = ["folded"]
+__all__ = ["folded", "with_sums_for_means"]
 
 
 def folded(graph: RealNetwork) -> RealNetwork:
@@ -98,3 +98,41 @@ def _diagonal(node: Matrix) -> np.ndarray[tuple[int], np.dtype[np.float64]] | No
     if matrix.shape[0] != matrix.shape[1] or np.any(matrix - np.diag(np.diag(matrix))):
         return None
     return np.diag(matrix).copy()
+
+
+def with_sums_for_means(graph: RealNetwork) -> RealNetwork:
+    """Return the graph with sums for means that are no binary fractions.
+
+    The factor goes into the weights behind, where nothing but a flattening lies between: elsewhere
+    the mean stays, and has no counterpart.
+    """
+    for node in graph.nodes:
+        if not isinstance(node, Pool) or node.what != "mean" or node.size & (node.size - 1) == 0:
+            continue
+        matrix = _weights_behind(graph, node)
+        if matrix is None:
+            continue
+        changed: dict[str, Node] = {
+            node.name: replace(node, what="sum"),
+            matrix.name: replace(matrix, weights=matrix.weights / node.size),
+        }
+        said = (
+            f"{node.origin}: the mean over {node.size} positions is a sum; 1/{node.size} is in the "
+            f"weights of {matrix.origin}"
+        )
+        graph = replace(
+            graph,
+            nodes=tuple(changed.get(one.name, one) for one in graph.nodes),
+            changes=(*graph.changes, said),
+        )
+    return graph
+
+
+def _weights_behind(graph: RealNetwork, node: Node) -> Matrix | None:
+    """Return the matrix that alone reads *node*, maybe flattened; None if there is none."""
+    readers = graph.readers(node.name)
+    if len(readers) != 1 or node.name in graph.outputs:
+        return None
+    if isinstance(readers[0], Flattening):
+        return _weights_behind(graph, readers[0])
+    return readers[0] if isinstance(readers[0], Matrix) else None

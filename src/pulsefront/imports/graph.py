@@ -13,11 +13,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pulsefront.fixed_point import ImageWindows
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 
 __all__ = [
     "Cast",
     "Flattening",
+    "Function",
     "Join",
     "Limit",
     "Matrix",
@@ -27,6 +29,7 @@ __all__ = [
     "RealNetwork",
     "Reals",
     "Sum",
+    "Windows",
 ]
 
 Reals = npt.NDArray[np.float64]
@@ -69,11 +72,34 @@ class Limit(Node):
 
 @dataclass(frozen=True, eq=False)
 class Pool(Node):
-    """Largest value or mean over windows of *size* positions, *stride* apart."""
+    """Largest value, mean or sum over windows of *size* positions, *stride* apart."""
 
-    what: Literal["max", "mean"]
+    what: Literal["max", "mean", "sum"]
     size: int
     stride: int
+
+
+@dataclass(frozen=True, eq=False)
+class Windows(Node):
+    """The windows of an image one after the other; see `fixed_point.ImageWindows`."""
+
+    image: tuple[int, int]
+    size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, ...] = (0, 0, 0, 0)
+
+    def layer(self, inputs: tuple[str, ...]) -> ImageWindows:
+        """Return the layer of a model that does the same."""
+        return ImageWindows(self.name, inputs, self.image, self.size, self.stride, self.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Node):
+    """A function of *scale* times each number, by its name in `fixed_point.functions`."""
+
+    what: str
+    slope: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

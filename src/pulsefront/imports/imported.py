@@ -14,7 +14,7 @@ from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel
 from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
-from pulsefront.imports.fold import folded
+from pulsefront.imports.fold import folded, with_sums_for_means
 from pulsefront.imports.graph import Cast, RealNetwork, Reals
 from pulsefront.imports.lower import lower
 
@@ -217,7 +217,7 @@ def in_graph_axes(
         raise PrecisionError("the data lack an input", field=absent[0], value=tuple(data))
     arrays = {name: np.asarray(data[name]) for name in names}
     return {
-        name: one.swapaxes(1, 2) if name in turned and one.ndim == 3 else one
+        name: np.moveaxis(one, 1, -1) if name in turned and one.ndim >= 3 else one
         for name, one in arrays.items()
     }
 
@@ -258,7 +258,7 @@ def finished(
     if data is not None:
         arrays = in_graph_axes(data, [one.name for one in graph.inputs], turned)
         arrays = {one.name: shaped(one.origin, one.shape, arrays[one.name]) for one in graph.inputs}
-        graph = calibrated(graph, arrays, widths)
+        graph = calibrated(graph if whole else with_sums_for_means(graph), arrays, widths)
     assignments = _assignments(graph)
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
@@ -269,14 +269,18 @@ def finished(
 def shaped(name: str, shape: tuple[int, ...], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the events (event, …) of an input of *shape*, flat where the model has it flat.
 
+    Rows and columns of an image become positions.
+
     Raises
     ------
     PrecisionError
         There are none, or they have another shape.
     """
     size = int(np.prod(shape))
-    if len(shape) == 1 and array.ndim > 2 and int(np.prod(array.shape[1:])) == size:
-        array = array.reshape(len(array), size)
+    image = len(shape) == 2 and array.ndim == 4 and array.shape[-1] == shape[-1]
+    flat = len(shape) == 1 and array.ndim > 2
+    if (image or flat) and int(np.prod(array.shape[1:])) == size:
+        array = array.reshape(len(array), *shape)
     if array.shape[1:] != shape or not len(array):
         raise PrecisionError(
             f"the data need the shape (event, {', '.join(map(str, shape))}), channels last",

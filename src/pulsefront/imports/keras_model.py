@@ -20,6 +20,7 @@ from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.graph import (
     Cast,
     Flattening,
+    Function,
     Join,
     Limit,
     Matrix,
@@ -29,6 +30,7 @@ from pulsefront.imports.graph import (
     RealNetwork,
     Reals,
     Sum,
+    Windows,
 )
 from pulsefront.imports.hgq_quantizer import cast_of
 from pulsefront.imports.imported import Imported, finished
@@ -82,7 +84,10 @@ def from_keras(
     graph = _Walk(model, logits=logits).graph(name or model_name(str(model.name)))
 
     def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
-        given = [np.asarray(arrays[one.name], np.float32) for one in graph.inputs]
+        given = [
+            np.asarray(arrays[one.name], np.float32).reshape(-1, *tensor.shape[1:])
+            for one, tensor in zip(graph.inputs, model.inputs, strict=True)
+        ]
         found = compared(given if len(given) > 1 else given[0], training=False)
         several = found if isinstance(found, (tuple, list)) else [found]
         return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in several]
@@ -120,14 +125,15 @@ class _Walk:
         for tensor in self.model.inputs:
             shape = tuple(tensor.shape[1:])
             label = str(tensor.name)
-            if len(shape) not in (1, 2) or None in shape:
+            if len(shape) not in (1, 2, 3) or None in shape:
                 raise UnsupportedLayer(
                     label,
                     problem=f"an input of the shape {shape} has no counterpart",
-                    remedy="inputs are (event, channel) or (event, position, channel), all fixed",
+                    remedy="inputs are (event, channel), (event, position, channel) or (event, "
+                    "row, column, channel), all fixed",
                 )
             own = identifier(label, self.taken, "input")
-            inputs.append(RealInput(own, shape, label))
+            inputs.append(RealInput(own, _positions(shape), label))
             self.names[id(tensor)] = own
         for layer in self.model.operations:
             if type(layer).__name__ != "InputLayer":
@@ -187,7 +193,7 @@ class _Walk:
     def _masked(self, layer: Any, source: str, kept: npt.NDArray[np.bool_], tensor: Any) -> str:
         """Set channels without bits to zero."""
         weights = np.diag(kept.astype(float))
-        if len(tensor.shape) == 3:
+        if len(tensor.shape) > 2:
             weights = weights[None]
         return self._keep(Matrix(self._name(layer, "_kept"), (source,), str(layer.name), weights))
 
@@ -197,6 +203,9 @@ class _Walk:
             return source
         if kind in LOGITS and is_output and self.logits:
             return source
+        if kind in _FUNCTIONS:
+            name = self._name(layer, f"_{kind}")
+            return self._keep(Function(name, (source,), str(layer.name), *_FUNCTIONS[kind]))
         if kind not in _LIMITS:
             error = refuse(str(layer.name), kind)
             if kind in LOGITS and is_output:
@@ -212,9 +221,18 @@ class _Walk:
         assert weights is not None
         shape = tuple(node.input_tensors[0].shape[1:])
         padding, stride = (0, 0), 1
-        if weights.ndim == 3:
-            weights, padding, stride = kernel_of(layer, weights, shape)
-        elif weights.ndim == 2 and len(shape) == 2:
+        if weights.ndim == 2 + len(shape[:-1]) > 2:
+            places = kernel_of(layer, weights, shape[:-1])
+            weights = places.kernel
+            if len(shape) == 3:
+                size, pads = weights.shape[:2], (*places.padding[0], *places.padding[1])
+                if (size, places.stride, pads) != ((1, 1), (1, 1), (0, 0, 0, 0)):
+                    sources = [self._windows(layer, sources[0], shape, size, places.stride, pads)]
+                weights = weights.reshape(-1, *weights.shape[2:])
+                stride = len(weights)
+            else:
+                (padding,), (stride,) = places.padding, places.stride
+        elif weights.ndim == 2 and len(shape) > 1:
             weights = weights[None]
         elif weights.ndim != 2:
             raise refuse(str(layer.name), type(layer).__name__)
@@ -224,6 +242,20 @@ class _Walk:
                 self._name(layer), (sources[0],), str(layer.name), weights, bias, stride, padding
             )
         )
+
+    def _windows(
+        self,
+        layer: Any,
+        source: str,
+        shape: tuple[int, ...],
+        size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...] = (0, 0, 0, 0),
+    ) -> str:
+        """Add the windows of an image of *shape* (row, column, channel)."""
+        name = self._name(layer, "_windows")
+        sides = (shape[0], shape[1]), (size[0], size[1]), (stride[0], stride[1])
+        return self._keep(Windows(name, (source,), str(layer.name), *sides, padding))
 
     def batch_norm(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:
         """Add a batch normalization in floats, which is folded later."""
@@ -242,35 +274,53 @@ class _Walk:
         assert variance is not None
         factor = gamma / np.sqrt(variance + layer.epsilon)
         weights = np.diag(factor)
-        if len(node.input_tensors[0].shape) == 3:
+        if len(node.input_tensors[0].shape) > 2:
             weights = weights[None]
         name = self._name(layer)
         bias = beta - mean * factor
         return self._keep(Matrix(name, (sources[0],), str(layer.name), weights, bias))
 
     def limit(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:  # noqa: ARG002
-        """Add a ReLU layer."""
+        """Add a ReLU layer; with a slope below zero it is a table."""
         highest = np.inf if layer.max_value is None else float(layer.max_value)
-        if layer.negative_slope or layer.threshold:
-            raise refuse(str(layer.name), "leakyrelu")
+        slope = float(layer.negative_slope)
+        if layer.threshold or (slope and layer.max_value is not None):
+            raise refuse(str(layer.name), "a ReLU with a threshold, or a slope and a limit,")
+        if slope:
+            return self._slope(layer, sources[0], "leaky_relu", slope)
         made = Limit(self._name(layer), (sources[0],), str(layer.name), 0.0, highest)
         return self._keep(made)
 
+    def leaky(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:  # noqa: ARG002
+        """Add a leaky ReLU."""
+        return self._slope(layer, sources[0], "leaky_relu", float(layer.negative_slope))
+
+    def elu(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:  # noqa: ARG002
+        """Add an exponential linear unit."""
+        return self._slope(layer, sources[0], "elu", float(layer.alpha))
+
+    def _slope(self, layer: Any, source: str, what: str, slope: float) -> str:
+        return self._keep(Function(self._name(layer), (source,), str(layer.name), what, slope))
+
     def pool(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:
-        """Add a pool over positions."""
+        """Add a pool over positions, or over the windows of an image."""
         kind = type(layer).__name__.removeprefix("Q")
-        length = int(node.input_tensors[0].shape[1])
-        size = length if kind.startswith("Global") else int(layer.pool_size[0])
-        stride = length if kind.startswith("Global") else int(layer.strides[0])
-        if getattr(layer, "padding", "valid") != "valid" and length % size:
+        shape = tuple(node.input_tensors[0].shape[1:])
+        sides = shape[:-1]
+        whole = kind.startswith("Global")
+        sizes = sides if whole else tuple(int(one) for one in layer.pool_size)
+        strides = sides if whole else tuple(int(one) for one in layer.strides)
+        padded = any(side % size for side, size in zip(sides, sizes, strict=True))
+        if getattr(layer, "padding", "valid") != "valid" and (padded or strides != sizes):
             raise UnsupportedLayer(
                 str(layer.name), problem="a padded pool has no counterpart",
                 remedy="use padding='valid'",
             )  # fmt: skip
         what: Literal["max", "mean"] = "max" if "Max" in kind else "mean"
-        found = self._keep(
-            Pool(self._name(layer), (sources[0],), str(layer.name), what, size, stride)
-        )
+        source, size, stride = sources[0], int(np.prod(sizes)), int(np.prod(strides))
+        if len(sides) == 2 and not whole:
+            source, stride = self._windows(layer, source, shape, sizes, strides), size
+        found = self._keep(Pool(self._name(layer), (source,), str(layer.name), what, size, stride))
         if kind.startswith("Global") and not layer.keepdims:
             found = self._keep(Flattening(self._name(layer, "_flat"), (found,), str(layer.name)))
         return found
@@ -304,21 +354,48 @@ class _Walk:
 
 _LIMITS = {"relu": (0.0, np.inf), "relu6": (0.0, 6.0), "hard_tanh": (-1.0, 1.0)}
 
+_FUNCTIONS: Mapping[str, tuple[str, float]] = {
+    "sigmoid": ("sigmoid", 0.0),
+    "tanh": ("tanh", 0.0),
+    "softplus": ("softplus", 0.0),
+    "softsign": ("softsign", 0.0),
+    "silu": ("silu", 0.0),
+    "elu": ("elu", 1.0),
+    "leaky_relu": ("leaky_relu", 0.2),
+    "hard_sigmoid": ("hard_sigmoid", 1 / 6),
+}
+"""Keras' activations that firmware has as tables, with Keras' own slopes."""
+
+
+def _positions(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape with the rows and columns of an image as positions."""
+    return (shape[0] * shape[1], shape[2]) if len(shape) == 3 else shape
+
+
 Handler = Callable[[_Walk, Any, list[str], Any, npt.NDArray[np.bool_]], str]
 
 _HANDLERS: Mapping[str, Handler] = {
     "Dense": _Walk.matrix,
     "BatchNormDense": _Walk.matrix,
     "Conv1D": _Walk.matrix,
+    "Conv2D": _Walk.matrix,
     "BatchNormalization": _Walk.batch_norm,
     "Activation": _Walk.same,
     "ReLU": _Walk.limit,
+    "LeakyReLU": _Walk.leaky,
+    "ELU": _Walk.elu,
     "MaxPooling1D": _Walk.pool,
     "AveragePooling1D": _Walk.pool,
     "GlobalMaxPooling1D": _Walk.pool,
     "GlobalAveragePooling1D": _Walk.pool,
+    "MaxPooling2D": _Walk.pool,
+    "AveragePooling2D": _Walk.pool,
+    "GlobalMaxPooling2D": _Walk.pool,
+    "GlobalAveragePooling2D": _Walk.pool,
     "MaxPool1D": _Walk.pool,
     "AveragePool1D": _Walk.pool,
+    "MaxPool2D": _Walk.pool,
+    "AveragePool2D": _Walk.pool,
     "Flatten": _Walk.flatten,
     "Add": _Walk.add,
     "Concatenate": _Walk.join,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from pulsefront.errors import UnsupportedLayer
 from pulsefront.imports.graph import Reals
 
-__all__ = ["kernel_of", "weights_of"]
+__all__ = ["KernelPlaces", "kernel_of", "weights_of"]
 
 
 def weights_of(layer: Any, what: str) -> Reals | None:
@@ -21,23 +22,39 @@ def weights_of(layer: Any, what: str) -> Reals | None:
     return None if found is None else np.asarray(ops.convert_to_numpy(found), np.float64)
 
 
-def kernel_of(
-    layer: Any, weights: Reals, shape: tuple[int, ...]
-) -> tuple[Reals, tuple[int, int], int]:
-    """Return kernel, padding and stride of a convolution, zeros written out for its dilation."""
-    stride, dilation = int(layer.strides[0]), int(layer.dilation_rate[0])
+@dataclass(frozen=True, eq=False)
+class KernelPlaces:
+    """A kernel with zeros written out for its dilation, and where it is laid, for each axis."""
+
+    kernel: Reals
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+
+def kernel_of(layer: Any, weights: Reals, sides: tuple[int, ...]) -> KernelPlaces:
+    """Return how a convolution lies on positions of *sides*: one length, or rows and columns.
+
+    Raises
+    ------
+    UnsupportedLayer
+        It has groups, or channels first.
+    """
     if layer.data_format != "channels_last" or layer.groups != 1:
         raise UnsupportedLayer(
             str(layer.name), problem="groups or channels first have no counterpart",
             remedy="use groups=1 and channels_last",
         )  # fmt: skip
-    size = (len(weights) - 1) * dilation + 1
-    kernel = np.zeros((size, *weights.shape[1:]))
-    kernel[::dilation] = weights
-    padding = (0, 0)
+    dilations = [int(one) for one in layer.dilation_rate]
+    strides = tuple(int(one) for one in layer.strides)
+    sizes = [(len_ - 1) * step + 1 for len_, step in zip(weights.shape, dilations, strict=False)]
+    kernel = np.zeros((*sizes, *weights.shape[-2:]))
+    kernel[tuple(slice(None, None, step) for step in dilations)] = weights
+    padding = [(0, 0)] * len(sides)
     if layer.padding == "same":
-        total = max((-(-shape[0] // stride) - 1) * stride + size - shape[0], 0)
-        padding = (total // 2, total - total // 2)
+        padding = []
+        for side, size, stride in zip(sides, sizes, strides, strict=True):
+            total = max((-(-side // stride) - 1) * stride + size - side, 0)
+            padding.append((total // 2, total - total // 2))
     elif layer.padding == "causal":
-        padding = (size - 1, 0)
-    return kernel, padding, stride
+        padding = [(sizes[0] - 1, 0)]
+    return KernelPlaces(kernel, strides, tuple(padding))

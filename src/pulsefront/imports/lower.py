@@ -24,6 +24,8 @@ from pulsefront.fixed_point import (
     MaxPool,
     Quantize,
     Relu,
+    WindowSum,
+    function_table,
 )
 from pulsefront.fixed_point.format import Formats, Integers, Overflow
 from pulsefront.fixed_point.ranges import step_of, trace
@@ -32,6 +34,7 @@ from pulsefront.imports.bias import placed_bias
 from pulsefront.imports.graph import (
     Cast,
     Flattening,
+    Function,
     Join,
     Limit,
     Matrix,
@@ -41,6 +44,7 @@ from pulsefront.imports.graph import (
     RealNetwork,
     Reals,
     Sum,
+    Windows,
 )
 from pulsefront.imports.grids import formats_of_values
 
@@ -110,8 +114,14 @@ class _Lowering:
                 self._keep(node, self._limit(node, sources))
             case Pool(what="max"):
                 self._keep(node, MaxPool(node.name, sources, node.size, node.stride), cast=False)
+            case Pool(what="sum"):
+                self._keep(node, WindowSum(node.name, sources, node.size, node.stride))
             case Pool():
                 self._keep(node, AveragePool(node.name, sources, node.size, node.stride))
+            case Windows():
+                self._keep(node, node.layer(sources), cast=False)
+            case Function():
+                self._function(node, sources)
             case Flattening():
                 self._keep(node, Flatten(node.name, sources), cast=False)
             case Join():
@@ -135,6 +145,23 @@ class _Lowering:
             names.append(readers[0].name)
         self._append(layer)
         self.names |= dict.fromkeys(names, layer.name)
+
+    def _function(self, node: Function, sources: tuple[str, ...]) -> None:
+        """Add the table of a function, in the format of the cast that alone reads it."""
+        readers = self.graph.readers(node.name)
+        alone = len(readers) == 1 and node.name not in self.graph.outputs
+        if not (alone and isinstance(readers[0], Cast)):
+            raise PrecisionError(
+                f"a table of {node.what} needs the format of its entries",
+                field=node.origin,
+                remedy="quantize right behind it, by one quantizer that alone reads it",
+            )
+        layer = function_table(
+            node.name, sources[0], node.what, self._tensor(sources[0]).format, readers[0].to,
+            slope=node.slope, scale=node.scale,
+        )  # fmt: skip
+        self._append(layer)
+        self.names |= dict.fromkeys((node.name, readers[0].name), layer.name)
 
     def _append(self, layer: Layer) -> None:
         self.known[layer.name] = step_of(layer, self.known)

@@ -13,9 +13,9 @@ from pulsefront.fixed_point import (
     Assignment,
     FixedPointFormat,
     FixedPointModel,
+    FunctionTable,
     Input,
     Quantize,
-    Table,
     estimate_resources,
     function_table,
 )
@@ -25,7 +25,7 @@ READS = FixedPointFormat(8, 4)
 TO = Assignment(FixedPointFormat(10, 1), "RND", "SAT")
 
 
-def model_of(table: Table, shape: tuple[int, ...] = (1,)) -> FixedPointModel:
+def model_of(table: FunctionTable, shape: tuple[int, ...] = (1,)) -> FixedPointModel:
     return FixedPointModel("net", (Input("x", shape, table.reads_format),), (table,), ("t",))
 
 
@@ -47,7 +47,9 @@ def test_every_entry_is_the_function_rounded_once(name, function, signed):
 
 def test_both_ends_of_the_interval_are_those_that_inputs_reach():
     entries = np.array([3, -5, 7, 0])  # of −2, −1, 0, 1
-    table = Table("t", ("q",), "drawn", entries, FixedPointFormat(2, 2), FixedPointFormat(4, 4))
+    table = FunctionTable(
+        "t", ("q",), "drawn", entries, FixedPointFormat(2, 2), FixedPointFormat(4, 4)
+    )
     narrow = Quantize("q", ("x",), Assignment(FixedPointFormat(2, 2), "TRN", "SAT"))
     port = Input("x", (1,), FixedPointFormat(1, 1, signed=False))
     model = FixedPointModel("net", (port,), (narrow, table), ("t",))
@@ -66,7 +68,7 @@ def test_what_is_no_table_of_the_tensor_is_refused():
     with pytest.raises(PrecisionError, match=r"reads fixed<8,4>; 'x' is fixed<10,1>.*Quantize"):
         FixedPointModel("net", (port,), (table,), ("t",))
     with pytest.raises(PrecisionError, match="a table for fixed<8,4> has 256 entries"):
-        Table("t", ("x",), "drawn", np.zeros(3, int), READS, READS)
+        FunctionTable("t", ("x",), "drawn", np.zeros(3, int), READS, READS)
     with pytest.raises(PrecisionError, match=r"no table of this function.*one of sigmoid, tanh"):
         function_table("t", "x", "mish", READS, TO)
     both = (FixedPointFormat(4, 1), FixedPointFormat(5, 1))

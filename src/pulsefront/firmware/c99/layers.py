@@ -15,6 +15,7 @@ from pulsefront.fixed_point.layers import (
     Conv1d,
     Dense,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
@@ -23,7 +24,6 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -148,7 +148,7 @@ def _image(layer: ImageWindows, step: LayerStep, names: Names) -> tuple[list[str
 
 
 @_body.register
-def _table(layer: Table, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+def _table(layer: FunctionTable, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
     index = f"x - ({constant(layer.reads_format.minimum)})"
     entries = table(f"entries_{layer.name}", layer.entries)
     return entries, _each(step, names, f"({names.kind})entries_{layer.name}[{index}]")

@@ -15,6 +15,7 @@ from pulsefront.fixed_point.layers import (
     AveragePool,
     Concatenate,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
@@ -22,7 +23,6 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowLayer,
     WindowSum,
 )
@@ -224,7 +224,7 @@ def _image(layer: ImageWindows, step: LayerStep) -> list[str]:
 
 
 @stage_body.register
-def _table(layer: Table, step: LayerStep) -> list[str]:
+def _table(layer: FunctionTable, step: LayerStep) -> list[str]:
     reads, result = layer.reads_format, layer.format
     kind = f"ap_{'int' if result.signed else 'uint'}<{result.width}>"
     entries = layer.by_bits()

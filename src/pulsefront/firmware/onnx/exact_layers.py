@@ -18,6 +18,7 @@ from pulsefront.fixed_point.layers import (
     AveragePool,
     Concatenate,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
@@ -26,7 +27,6 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -96,7 +96,7 @@ def _image(layer: ImageWindows, step: LayerStep, graph: GraphBuilder) -> str:
 
 
 @exact_nodes.register
-def _table(layer: Table, _: LayerStep, graph: GraphBuilder) -> str:
+def _table(layer: FunctionTable, _: LayerStep, graph: GraphBuilder) -> str:
     first = graph.number(layer.reads_format.minimum)
     index = graph.node("Sub", [graph.value(layer.inputs[0]), first])
     if graph.kind is not np.int64:

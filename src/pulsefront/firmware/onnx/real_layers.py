@@ -25,6 +25,7 @@ from pulsefront.fixed_point.layers import (
     AveragePool,
     Concatenate,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
@@ -33,7 +34,6 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowSum,
 )
 from pulsefront.fixed_point.layers.unsupported import not_written
@@ -136,7 +136,7 @@ def _image(layer: ImageWindows, step: LayerStep, graph: RealGraph) -> str:
 
 
 @real_nodes.register
-def _table(layer: Table, _: LayerStep, graph: RealGraph) -> str:
+def _table(layer: FunctionTable, _: LayerStep, graph: RealGraph) -> str:
     # The nearest entry: what lies between two has none of its own.
     reads = layer.reads_format
     steps = graph.node("Mul", [graph.value(layer.inputs[0]), graph.real(2.0**reads.fraction)])

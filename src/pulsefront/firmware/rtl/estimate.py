@@ -19,7 +19,14 @@ from pulsefront.firmware.rtl.plan import MatrixLanes, SharedPlan, queue_bits
 from pulsefront.firmware.rtl.unrolled import LEVELS_PER_STAGE, QUEUE_CYCLES
 from pulsefront.firmware.rtl.verilog import address_bits
 from pulsefront.fixed_point.circuits import signed_digits
-from pulsefront.fixed_point.layers import Add, Concatenate, Conv1d, ImageWindows, LayerStep, Table
+from pulsefront.fixed_point.layers import (
+    Add,
+    Concatenate,
+    Conv1d,
+    FunctionTable,
+    ImageWindows,
+    LayerStep,
+)
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
@@ -191,7 +198,7 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
             adders += more
             bits += more * step.exact.format.width
             start += ceil(log2(len(step.sources)))
-        elif isinstance(step.layer, Table):
+        elif isinstance(step.layer, FunctionTable):
             tables += step.exact.size * _entries(step.layer, kind)
             start += 1
         ready[step.layer.name] = start
@@ -231,7 +238,7 @@ def count_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) ->
             total += SharedCounts(
                 1, 0, 2 * width, rom_tables=rom, buffer_lut=lut, block_ram_kbit=kbit + rom_kbit
             )
-        elif isinstance(step.layer, Table):
+        elif isinstance(step.layer, FunctionTable):
             total += SharedCounts(rom_tables=_entries(step.layer, kind))
             continue
         if step.layer.assignment is not None:
@@ -275,7 +282,7 @@ def _buffered(step: LayerStep, plan: MatrixLanes) -> int:
     return 4 * max(plan.length, step.layer.stride * source.shape[-1])
 
 
-def _entries(layer: Table, kind: PartKind) -> float:
+def _entries(layer: FunctionTable, kind: PartKind) -> float:
     """Return the look-up tables full of entries of a table that is read at once."""
     return layer.format.width * max(layer.entries.size / (1 << kind.lut_inputs), 1.0)
 

@@ -40,13 +40,13 @@ from pulsefront.fixed_point.layers import (
     Add,
     Concatenate,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
     LimitLayer,
     Quantize,
     Relu,
-    Table,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
@@ -217,7 +217,7 @@ class _Builder:
         return self.times[source.name]
 
     @_layer.register
-    def _table(self, layer: Table, step: LayerStep) -> int:
+    def _table(self, layer: FunctionTable, step: LayerStep) -> int:
         """Add the table as a module, and an instance and a register for every element."""
         (source,) = step.sources
         module = table_module(self.model.name, layer)

@@ -18,7 +18,7 @@ from pulsefront.firmware.rtl.top import top_module, top_name
 from pulsefront.firmware.rtl.verilog_text import verilog_text
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
-from pulsefront.fixed_point.layers import ImageWindows, Table
+from pulsefront.fixed_point.layers import FunctionTable, ImageWindows
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
@@ -83,7 +83,7 @@ def write_rtl(
             write_memories(folder, name, matrix_numbers(step), design.matrices[name])
         elif isinstance(step.layer, ImageWindows):
             write_places(folder, step.layer, step)
-        elif isinstance(step.layer, Table):
+        elif isinstance(step.layer, FunctionTable):
             module = table_module(model.name, step.layer)
             write_text(folder / f"{module.name}.v", verilog_text(module))
     write_text(folder / f"{axis_name(model)}.v", verilog_text(axis_module(model, serial=True)))

@@ -26,6 +26,7 @@ from pulsefront.fixed_point.layers import (
     Concatenate,
     Conv1d,
     Flatten,
+    FunctionTable,
     ImageWindows,
     Layer,
     LayerStep,
@@ -33,7 +34,6 @@ from pulsefront.fixed_point.layers import (
     MaxPool,
     Quantize,
     Relu,
-    Table,
     WindowLayer,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -126,7 +126,7 @@ def _limited(
 
 @stage.register
 def _table(
-    layer: Table,
+    layer: FunctionTable,
     step: LayerStep,
     sources: tuple[Stream, ...],
     target: Stream,

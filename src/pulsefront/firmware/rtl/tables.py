@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pulsefront.firmware.rtl.netlist import Lookup, Module, ModulePort, Signal, whole
 from pulsefront.firmware.rtl.verilog import address_bits
-from pulsefront.fixed_point.layers import ImageWindows, LayerStep, Table
+from pulsefront.fixed_point.layers import FunctionTable, ImageWindows, LayerStep
 
 __all__ = ["table_module", "write_places"]
 
 
-def table_module(model: str, layer: Table) -> Module:
+def table_module(model: str, layer: FunctionTable) -> Module:
     """Return the module ``MODEL__LAYER``: ``given`` bits of the input to the entry's ``result``."""
     reads, bits = layer.reads_format.width, layer.format.width
     entries = tuple(layer.by_bits().tolist())

@@ -9,7 +9,7 @@ from pulsefront.fixed_point.layers.limits import Clip, HardTanh, LimitLayer, Rel
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.moves import Concatenate, Flatten, Quantize
 from pulsefront.fixed_point.layers.pooling import AveragePool, MaxPool, WindowLayer, WindowSum
-from pulsefront.fixed_point.layers.table import Table, function_table
+from pulsefront.fixed_point.layers.table import FunctionTable, function_table
 from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.fixed_point.tensors import Input
 
@@ -21,6 +21,7 @@ __all__ = [
     "Conv1d",
     "Dense",
     "Flatten",
+    "FunctionTable",
     "HardTanh",
     "ImageWindows",
     "Input",
@@ -31,7 +32,6 @@ __all__ = [
     "MaxPool",
     "Quantize",
     "Relu",
-    "Table",
     "WindowLayer",
     "WindowSum",
     "convolution_2d",

@@ -24,7 +24,7 @@ from pulsefront.fixed_point.layers.checks import raw_array
 from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.fixed_point.tensors import Tensor
 
-__all__ = ["MOST_TABLE_BITS", "Table", "function_table"]
+__all__ = ["MOST_TABLE_BITS", "FunctionTable", "function_table"]
 
 MOST_TABLE_BITS = 12
 """Bits of what a table is read at: 4096 entries."""
@@ -35,7 +35,7 @@ LUT_INPUTS = 6
 
 @register_layer
 @dataclass(frozen=True, eq=False)
-class Table(Layer):
+class FunctionTable(Layer):
     """Element by element the entry of a table that the input's raw integer numbers.
 
     Parameters
@@ -136,7 +136,8 @@ def function_table(
     to: Assignment,
     *,
     slope: float = 0.0,
-) -> Table:
+    scale: float = 1.0,
+) -> FunctionTable:
     """Return the table of a function: its values at every integer of *reads*, assigned to ``to``.
 
     Values are computed in float64 and assigned once, here: what a table holds is in the document,
@@ -147,7 +148,9 @@ def function_table(
     function
         One of `functions.FUNCTIONS`, such as ``sigmoid`` or ``tanh``.
     slope
-        Of ``leaky_relu`` and ``elu`` below zero.
+        Of ``leaky_relu`` and ``elu`` below zero, and of ``hard_sigmoid``.
+    scale
+        The function is of the value times this, where a scale is no power of two.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def function_table(
         raise PrecisionError(
             f"layer {name!r}: no table of this function",
             value=function,
-            remedy=f"use one of {', '.join(FUNCTIONS)}, or give the entries of a Table",
+            remedy=f"use one of {', '.join(FUNCTIONS)}, or give the entries of a FunctionTable",
         )
     if to.per_channel:
         raise PrecisionError(f"layer {name!r}: a table has one format for all channels")
@@ -166,7 +169,7 @@ def function_table(
         entries = np.zeros(1, np.int64)  # refused by the layer
     else:
         numbers = np.arange(reads.minimum, reads.maximum + 1)
-        values = values_of_function(function, reads.values(numbers), slope)
+        values = values_of_function(function, scale * reads.values(numbers), slope)
         assigned = real_assigned(values[:, None], to)[:, 0]
         entries = np.ldexp(assigned, to.container.fraction).astype(np.int64)
-    return Table(name, (source,), function, entries, reads, to.container)
+    return FunctionTable(name, (source,), function, entries, reads, to.container)

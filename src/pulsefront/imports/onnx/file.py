@@ -33,6 +33,8 @@ class FileTensor:
         In the graph: channels last, without the event axis.
     channels_first
         Whether the file has (channel, position).
+    image
+        Rows and columns of the positions, where the file has two axes of them.
     scale
         The file's number is this times the graph's: where a scale is no power of two and kept.
     axes
@@ -48,6 +50,17 @@ class FileTensor:
     order: np.ndarray[Any, np.dtype[np.int64]] | None = None
     axes: tuple[int, ...] | None = None
     scale: float = 1.0
+    image: tuple[int, int] | None = None
+
+    @property
+    def file_shape(self) -> tuple[int, ...]:
+        """The shape in the file, without the events."""
+        if self.axes is not None:
+            return self.axes
+        if len(self.shape) == 1:
+            return self.shape
+        sides = self.image or self.shape[:1]
+        return (self.shape[-1], *sides) if self.channels_first else (*sides, self.shape[-1])
 
     def like(self, name: str, **changed: Any) -> FileTensor:
         """Return another tensor of the same order of axes and elements."""
@@ -214,13 +227,21 @@ class OnnxReader:
                 remedy="all axes but the number of events are fixed: export the network with such "
                 "an example",
             )
-        if len(shape) > 2:
+        telling = self._telling(one.name)
+        kind = "" if telling is None else telling.op_type
+        first = len(shape) > 1 and ("Conv" in kind or "Pool" in kind)
+        image = None
+        if len(shape) == 3 and (first or (kind == "Transpose" and _to_channels_first(telling))):
+            image = (shape[1], shape[2]) if first else (shape[0], shape[1])
+        elif len(shape) > 2:
             self._flat_input(one, shape)
             return
-        first = len(shape) == 2 and self._positions_last(one.name)
         name = identifier(one.name, self.taken, "input")
-        mine = shape[::-1] if first else shape
-        self.tensors[one.name] = FileTensor(name, mine, channels_first=first)
+        mine = shape
+        if len(shape) > 1:
+            channels = shape[0] if first else shape[-1]
+            mine = (int(np.prod(shape)) // channels, channels)
+        self.tensors[one.name] = FileTensor(name, mine, channels_first=first, image=image)
         self.inputs.append(RealInput(name, mine, one.name))
 
     def _flat_input(self, one: Any, shape: tuple[int, ...]) -> None:
@@ -230,21 +251,21 @@ class OnnxReader:
         self.tensors[one.name] = FileTensor(name, size, axes=shape)
         self.inputs.append(RealInput(name, size, one.name))
 
-    def _positions_last(self, name: str) -> bool:
-        """Whether the positions of an input are its last axis, as convolutions of ONNX have it.
+    def _telling(self, name: str) -> Any:
+        """Return the node that first turns, convolves, pools or multiplies an input; None if none.
 
-        What first turns, convolves, pools or multiplies it tells; all else leaves the axes alone.
+        It tells the order of its axes, which all else leaves alone: convolutions of ONNX have
+        channels first.
         """
         reached = {name}
         for node in self.graph.node:
             if not reached & set(node.input):
                 continue
-            if "Conv" in node.op_type or "Pool" in node.op_type:
-                return True
-            if node.op_type in ("Transpose", "MatMul", "Gemm", "Flatten", "Reshape"):
-                return False
+            moving = ("Transpose", "MatMul", "Gemm", "Flatten", "Reshape")
+            if "Conv" in node.op_type or "Pool" in node.op_type or node.op_type in moving:
+                return node
             reached |= set(node.output)
-        return False
+        return None
 
     @property
     def one_by_one(self) -> bool:
@@ -287,6 +308,11 @@ class OnnxReader:
                 remedy="export the network with constant parameters",
             )
         return np.asarray(self.constants[name], np.float64)
+
+
+def _to_channels_first(node: Any) -> bool:
+    """Whether a Transpose brings (row, column, channel) to (channel, row, column)."""
+    return any(one.name == "perm" and list(one.ints) == [0, 3, 1, 2] for one in node.attribute)
 
 
 def read_onnx(

@@ -10,7 +10,7 @@ from pulsefront.imports.graph import Flattening
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 from pulsefront.imports.onnx.parts import attributes, label, refused
 
-__all__ = ["alias", "flatten", "shape", "squeeze", "transpose", "unsqueeze"]
+__all__ = ["alias", "flat", "flatten", "shape", "squeeze", "transpose", "unsqueeze"]
 
 
 def alias(reader: OnnxReader, node: Any) -> None:
@@ -29,7 +29,7 @@ def flatten(reader: OnnxReader, node: Any) -> None:
         wanted = [int(one) for one in target]
     elif given.get("axis", 1) != 1 and not (given["axis"] == 0 and reader.one_by_one):
         raise refused(node, "flattens the events, too", "flatten from axis 1 on")
-    sizes = _file_shape(source)
+    sizes = source.file_shape
     if len(wanted) == 1 + len(sizes) and all(
         one in (-1, 0, size) for one, size in zip(wanted[1:], sizes, strict=True)
     ):
@@ -40,17 +40,12 @@ def flatten(reader: OnnxReader, node: Any) -> None:
             node, f"a reshape from {sizes} to {tuple(wanted[1:])} has no counterpart",
             "give the input its shape, and flatten to (event, all)",
         )  # fmt: skip
-    _flat(reader, node, source)
-
-
-def _file_shape(source: FileTensor) -> tuple[int, ...]:
-    """Return the shape of a tensor in the file, without the events."""
-    return source.axes or (source.shape[::-1] if source.channels_first else source.shape)
+    flat(reader, node, source)
 
 
 def shape(reader: OnnxReader, node: Any) -> None:
     """Take a shape as constant; of the number of events, zero, which a reshape keeps as it is."""
-    sizes = _file_shape(reader.tensors[node.input[0]])
+    sizes = reader.tensors[node.input[0]].file_shape
     reader.constants[node.output[0]] = np.array([0, *sizes], np.int64)
 
 
@@ -60,9 +55,9 @@ def squeeze(reader: OnnxReader, node: Any) -> None:
     if len(source.shape) == 1 and source.axes is None:
         alias(reader, node)  # of an axis that an Unsqueeze added
         return
-    if len(source.shape) != 2 or 1 not in source.shape:
+    if len(source.shape) != 2 or 1 not in (source.shape[:1] if source.image else source.shape):
         raise refused(node, "only an axis of positions of length one can go", "flatten")
-    _flat(reader, node, source)
+    flat(reader, node, source)
 
 
 def unsqueeze(reader: OnnxReader, node: Any) -> None:
@@ -75,7 +70,8 @@ def unsqueeze(reader: OnnxReader, node: Any) -> None:
     alias(reader, node)
 
 
-def _flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
+def flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
+    """Add the flattening of *source* as what *node* gives, in the order of the file."""
     order = None
     if source.channels_first and 1 not in source.shape:
         # Element (channel, position) of the file is (position, channel) of the graph.
@@ -85,13 +81,20 @@ def _flat(reader: OnnxReader, node: Any, source: FileTensor) -> None:
         return
     made = Flattening(reader.new_name(node), (source.name,), label(node))
     size = (int(np.prod(source.shape)),)
-    reader.keep(node, made, source, shape=size, channels_first=False, order=order)
+    reader.keep(node, made, source, shape=size, channels_first=False, order=order, image=None)
+
+
+_TURNS = {True: [0, 2, 3, 1], False: [0, 3, 1, 2]}
+"""Of images, by whether channels are first."""
 
 
 def transpose(reader: OnnxReader, node: Any) -> None:
     """Exchange channels and positions: the graph has its own order."""
     source = reader.tensors[node.input[0]]
-    if list(attributes(node).get("perm", [])) != [0, 2, 1] or len(source.shape) != 2:
+    turns: list[list[int]] = []
+    if len(source.shape) == 2:
+        turns = [[0, 2, 1]] if source.image is None else [_TURNS[source.channels_first]]
+    if list(attributes(node).get("perm", [])) not in turns:
         raise refused(node, "only channels and positions can be exchanged", "leave it out")
     reader.tensors[node.output[0]] = source.like(
         source.name, channels_first=not source.channels_first

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from pulsefront.imports.graph import Join, Limit, Matrix, Pool, Reals, Sum
+from pulsefront.imports.graph import Function, Join, Limit, Matrix, Reals, Sum
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 from pulsefront.imports.onnx.moves import alias, flatten, shape, squeeze, transpose, unsqueeze
 from pulsefront.imports.onnx.parts import attributes, by_channel, label, multiplied, refused, single
+from pulsefront.imports.onnx.positions import convolution, global_pool, pool, reduced
 from pulsefront.imports.onnx.quantizers import bipolar, quant, quantize_linear
 
 __all__ = ["HANDLERS"]
@@ -57,44 +58,6 @@ def _dense(reader: OnnxReader, node: Any, weights: Reals, bias: Reals | None) ->
     reader.keep(node, made, source, shape=shape, order=None, scale=1.0)
 
 
-def _conv(reader: OnnxReader, node: Any) -> None:
-    given = attributes(node)
-    source = reader.tensors[node.input[0]]
-    weights = reader.constant(node, 1, "kernel")
-    assert weights is not None
-    if weights.ndim != 3 or len(source.shape) != 2:
-        raise refused(
-            node, f"a convolution of {weights.ndim - 2} dimensions has no counterpart",
-            "use one dimension, or dense layers",
-        )  # fmt: skip
-    kernel = source.scale * _whole_kernel(
-        weights, given.get("group", 1), given.get("dilations", [1])[0]
-    )
-    stride = int(given.get("strides", [1])[0])
-    pads = given.get("pads", [0, 0])
-    auto = given.get("auto_pad", b"NOTSET")
-    if auto in (b"SAME_UPPER", b"SAME_LOWER"):
-        total = max((-(-source.shape[0] // stride) - 1) * stride + len(kernel) - source.shape[0], 0)
-        small, large = total // 2, total - total // 2
-        pads = [small, large] if auto == b"SAME_UPPER" else [large, small]
-    made = Matrix(
-        reader.new_name(node), (source.name,), label(node), kernel,
-        reader.constant(node, 2, "bias"), stride, (int(pads[0]), int(pads[1])),
-    )  # fmt: skip
-    length = (source.shape[0] + sum(made.padding) - len(kernel)) // stride + 1
-    reader.keep(node, made, source, shape=(length, made.n_out), scale=1.0)
-
-
-def _whole_kernel(weights: Reals, group: int, dilation: int) -> Reals:
-    """Return a kernel (kernel, channel_in, channel_out) with zeros for what is left out."""
-    n_out, n_in, size = weights.shape
-    found = np.zeros(((size - 1) * dilation + 1, n_in * group, n_out))
-    for one in range(group):
-        outs = slice(one * n_out // group, (one + 1) * n_out // group)
-        found[::dilation, one * n_in : (one + 1) * n_in, outs] = weights[outs].transpose(2, 1, 0)
-    return found
-
-
 def _float_cast(reader: OnnxReader, node: Any) -> None:
     """Take a cast between numbers of floating point as nothing; one to integers is no rounding."""
     from onnx import TensorProto
@@ -123,50 +86,51 @@ def _limited(reader: OnnxReader, node: Any, low: float, high: float) -> None:
     reader.keep(node, Limit(reader.new_name(node), (source.name,), label(node), *ends), source)
 
 
-def _pool(reader: OnnxReader, node: Any) -> None:
-    given = attributes(node)
+def _function(reader: OnnxReader, node: Any) -> None:
+    """Add a function that firmware has as a table, of the file's own numbers."""
     source = reader.tensors[node.input[0]]
-    kernel = given.get("kernel_shape", [0, 0])
-    plain = (
-        len(kernel) == 1
-        and not any(given.get("pads", ()))
-        and not given.get("ceil_mode")
-        and set(given.get("dilations", [1])) == {1}
-        and given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
-    )
-    if not plain or len(source.shape) != 2:
-        raise refused(
-            node, "only pools over positions, without padding or dilation, have a counterpart",
-            "pool over one dimension without padding",
-        )  # fmt: skip
-    stride = int(given.get("strides", [1])[0])
-    _pooled(reader, node, int(kernel[0]), stride)
-
-
-def _global_pool(reader: OnnxReader, node: Any) -> None:
-    source = reader.tensors[node.input[0]]
-    if len(source.shape) != 2:
-        raise refused(node, "pools a tensor without positions", "leave it out")
-    length = source.shape[0]
-    _pooled(reader, node, length, length)
-
-
-def _pooled(reader: OnnxReader, node: Any, size: int, stride: int) -> None:
-    source = reader.tensors[node.input[0]]
-    made = Pool(
-        reader.new_name(node), (source.name,), label(node),
-        "max" if "Max" in node.op_type else "mean", size, stride,
+    what, slope_name, default = _FUNCTIONS[node.op_type]
+    slope = float(attributes(node).get(slope_name, default))
+    if node.op_type == "HardSigmoid" and attributes(node).get("beta", 0.5) != 0.5:
+        raise refused(node, "a beta other than 0.5 has no counterpart", "use Clip")
+    made = Function(
+        reader.new_name(node), (source.name,), label(node), what, slope, source.scale
     )  # fmt: skip
-    length = (source.shape[0] - size) // stride + 1
-    reader.keep(node, made, source, shape=(length, source.shape[1]))
+    reader.keep(node, made, source, scale=1.0)
+
+
+def _prelu(reader: OnnxReader, node: Any) -> None:
+    slope = reader.constant(node, 1, "slope")
+    assert slope is not None
+    if len(set(slope.reshape(-1).tolist())) != 1:
+        raise refused(node, "a slope for each channel has no counterpart", "use one slope for all")
+    source = reader.tensors[node.input[0]]
+    made = Function(
+        reader.new_name(node), (source.name,), label(node), "leaky_relu", single(slope),
+        source.scale,
+    )  # fmt: skip
+    reader.keep(node, made, source, scale=1.0)
+
+
+_FUNCTIONS: Mapping[str, tuple[str, str, float]] = {
+    "Sigmoid": ("sigmoid", "", 0.0),
+    "Tanh": ("tanh", "", 0.0),
+    "LeakyRelu": ("leaky_relu", "alpha", 0.01),
+    "Elu": ("elu", "alpha", 1.0),
+    "Softplus": ("softplus", "", 0.0),
+    "Softsign": ("softsign", "", 0.0),
+    "HardSigmoid": ("hard_sigmoid", "alpha", 0.2),
+}
+"""By operator: the function, and the attribute that is its slope with its default."""
 
 
 def _concat(reader: OnnxReader, node: Any) -> None:
     sources = _alike(reader, node)
     axis = attributes(node)["axis"]
-    rank = len(sources[0].shape)
-    channels = (1, -2) if rank == 2 and sources[0].channels_first else (rank, -1)
-    if axis not in channels or len({one.channels_first for one in sources}) != 1:
+    rank = len(sources[0].file_shape)
+    channels = (1, -rank) if rank > 1 and sources[0].channels_first else (rank, -1)
+    alike = len({(one.channels_first, one.image, one.shape[:-1]) for one in sources}) == 1
+    if axis not in channels or not alike:
         raise refused(node, f"joins along axis {axis}", "join along the channels")
     order = None
     if any(one.order is not None for one in sources):
@@ -192,7 +156,7 @@ def _add(reader: OnnxReader, node: Any) -> None:
         _shifted(reader, node, other, sign * np.asarray(reader.constants[constants[0]], np.float64))
         return
     sources = _alike(reader, node)
-    same = len({(one.shape, one.channels_first) for one in sources}) == 1
+    same = len({(one.shape, one.channels_first, one.image) for one in sources}) == 1
     orders = [one.order for one in sources]
     if sign < 0 or not same or any(one is not None for one in orders):
         raise refused(node, "adds tensors of different shape or order, or takes one off the other",
@@ -271,13 +235,18 @@ def _batch_norm(reader: OnnxReader, node: Any) -> None:
 HANDLERS: Mapping[str, Handler] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Conv": _conv,
+    "Conv": convolution,
     "Relu": _relu,
     "Clip": _clip,
-    "MaxPool": _pool,
-    "AveragePool": _pool,
-    "GlobalMaxPool": _global_pool,
-    "GlobalAveragePool": _global_pool,
+    "MaxPool": pool,
+    "AveragePool": pool,
+    "GlobalMaxPool": global_pool,
+    "GlobalAveragePool": global_pool,
+    "ReduceMax": reduced,
+    "ReduceMean": reduced,
+    "ReduceSum": reduced,
+    **dict.fromkeys(_FUNCTIONS, _function),
+    "PRelu": _prelu,
     "Flatten": flatten,
     "Reshape": flatten,
     "Shape": shape,

@@ -201,12 +201,16 @@ def _file_axes(array: Reals, seen: FileTensor) -> Reals:
     array = array * seen.scale
     if seen.axes is not None:
         return array.reshape(len(array), *seen.axes)
-    return array.swapaxes(1, 2) if seen.channels_first and array.ndim == 3 else array
+    if seen.image is not None:
+        array = array.reshape(len(array), *seen.image, -1)
+    return np.moveaxis(array, -1, 1) if seen.channels_first and array.ndim >= 3 else array
 
 
 def _graph_axes(array: Reals, seen: FileTensor) -> Reals:
-    if seen.channels_first and array.ndim == 3:
-        array = array.swapaxes(1, 2)
+    if seen.channels_first and array.ndim >= 3:
+        array = np.moveaxis(array, 1, -1)
+    if seen.image is not None:
+        array = array.reshape(len(array), -1, array.shape[-1])
     if seen.order is not None:
         placed = np.empty_like(array)
         placed[:, seen.order] = array

@@ -38,8 +38,9 @@ def single(constant: Reals) -> float:
 def by_channel(node: Any, source: FileTensor, constant: Reals) -> Reals:
     """Return a constant as one number for each channel, in the graph's order of elements."""
     channels = source.shape[-1]
-    axis = -2 if len(source.shape) == 2 and source.channels_first else -1
-    padded = constant.reshape((1,) * max(len(source.shape) + 1 - constant.ndim, 0) + constant.shape)
+    rank = 1 + (len(source.file_shape) if source.axes is None else 1)
+    axis = 1 - rank if source.channels_first else -1
+    padded = constant.reshape((1,) * max(rank - constant.ndim, 0) + constant.shape)
     if constant.size not in (1, channels) or padded.shape[axis] not in (1, channels) or (
         constant.size > 1 and padded.shape[axis] != channels
     ):  # fmt: skip
