@@ -75,7 +75,7 @@ def test_what_is_not_known_is_refused_with_file_and_field(tmp_path, edit, proble
 
 def test_an_activation_without_bit_exact_firmware_says_what_to_use(tmp_path):
     path = change(MODEL, tmp_path / "m.json", lambda d: d["layers"][0].update(kind="sigmoid"))
-    with pytest.raises(UnsupportedLayer, match=r"sigmoid is not bit-exact .* use HardTanh"):
+    with pytest.raises(UnsupportedLayer, match=r"sigmoid is not bit-exact .* use function_table"):
         FixedPointModel.load(path)
 
 

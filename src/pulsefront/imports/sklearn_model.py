@@ -12,7 +12,7 @@ from pulsefront.errors import PrecisionError, UnsupportedLayer
 from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.evaluate import evaluate
-from pulsefront.imports.graph import Limit, Matrix, Node, RealInput, RealNetwork, Reals
+from pulsefront.imports.graph import Function, Limit, Matrix, Node, RealInput, RealNetwork, Reals
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
 
@@ -52,13 +52,16 @@ def from_sklearn(
     nodes: list[Node] = []
     for index, step in enumerate(steps):
         made = _scaler(step) if index < len(steps) - 1 else _network(step)
-        for weights, bias, rectified in made:
+        for weights, bias, activation in made:
             source = nodes[-1].name if nodes else "features_1"
             label = f"{type(step).__name__} {len(nodes) + 1}"
             dense = Matrix(f"dense_{len(nodes) + 1}", (source,), label, weights, bias)
             nodes.append(dense)
-            if rectified:
-                nodes.append(Limit(f"relu_{len(nodes)}", (dense.name,), label, 0.0, np.inf))
+            name_of = f"{activation}_{len(nodes)}"
+            if activation == "relu":
+                nodes.append(Limit(name_of, (dense.name,), label, 0.0, np.inf))
+            elif activation in _TABLES:
+                nodes.append(Function(name_of, (dense.name,), label, _TABLES[activation]))
     first = nodes[0]
     assert isinstance(first, Matrix)
     features = RealInput("features_1", (first.weights.shape[0],), "features")
@@ -74,8 +77,11 @@ def from_sklearn(
 
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
 
-Step = tuple[Reals, Reals, bool]
-"""Weights, bias, and whether a ReLU follows."""
+_TABLES = {"tanh": "tanh", "logistic": "sigmoid"}
+"""Activations that firmware has as tables, by scikit-learn's names."""
+
+Step = tuple[Reals, Reals, str]
+"""Weights, bias, and the activation that follows."""
 
 
 def _scaler(step: Any) -> list[Step]:
@@ -91,27 +97,27 @@ def _scaler(step: Any) -> list[Step]:
             kind, problem="a scaler that clips has no counterpart", remedy="fit it with clip=False"
         )
     if kind == "MinMaxScaler":
-        return [(np.diag(step.scale_), np.asarray(step.min_), False)]
+        return [(np.diag(step.scale_), np.asarray(step.min_), "identity")]
     count = int(step.n_features_in_)
     factor = np.ones(count) if step.scale_ is None else 1 / np.asarray(step.scale_)
     mean = getattr(step, "mean_", None)
     shift = np.zeros(count) if mean is None else -np.asarray(mean) * factor
-    return [(np.diag(factor), shift, False)]
+    return [(np.diag(factor), shift, "identity")]
 
 
 def _network(step: Any) -> list[Step]:
     kind = type(step).__name__
     if hasattr(step, "coefs_"):
-        if step.activation not in ("relu", "identity"):
+        if step.activation not in ("relu", "identity", *_TABLES):
             raise refuse(kind, step.activation)
         last = len(step.coefs_) - 1
         return [
-            (np.asarray(weights), np.asarray(bias), index < last and step.activation == "relu")
+            (np.asarray(weights), np.asarray(bias), step.activation if index < last else "identity")
             for index, (weights, bias) in enumerate(zip(step.coefs_, step.intercepts_, strict=True))
         ]
     if hasattr(step, "coef_"):
         weights = np.atleast_2d(np.asarray(step.coef_)).T
-        return [(weights, np.broadcast_to(step.intercept_, (weights.shape[1],)), False)]
+        return [(weights, np.broadcast_to(step.intercept_, (weights.shape[1],)), "identity")]
     if kind.startswith("MLP") or hasattr(step, "fit_intercept"):
         raise PrecisionError("the estimator is not fitted", field=kind, remedy="call fit first")
     raise UnsupportedLayer(

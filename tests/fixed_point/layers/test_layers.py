@@ -89,6 +89,6 @@ def test_an_average_that_is_not_exact_says_what_to_use_instead():
 
 
 def test_other_activations_are_refused_with_a_way_out():
-    assert "use HardTanh" in str(refuse("act", "Tanh"))
+    assert "use function_table" in str(refuse("act", "Tanh"))
     assert "compare the linear outputs" in str(refuse("act", "Softmax"))
     assert "use one of dense" in str(refuse("act", "Mish"))

@@ -6,16 +6,21 @@ from pulsefront.errors import UnsupportedLayer
 
 __all__ = ["INSTEAD", "not_written", "refuse"]
 
-SUPPORTED = "dense, conv1d, add, window sum, average pool, max pool, ReLU, clip and hard-tanh"
+SUPPORTED = (
+    "dense, conv1d, convolution_2d, add, window sum, average pool, max pool, ReLU, clip, hard-tanh "
+    "and function_table"
+)
+
+TABLE = "use function_table behind a format of at most 12 bits"
 
 INSTEAD = {
-    "sigmoid": "use HardTanh, or leave the output linear and apply sigmoid after the firmware",
-    "tanh": "use HardTanh",
+    "sigmoid": f"{TABLE}, or leave the output linear and apply sigmoid after the firmware",
+    "tanh": f"{TABLE}, or HardTanh",
     "softmax": "compare the linear outputs: the largest of them is the largest probability",
     "gelu": "use Relu",
-    "silu": "use Relu",
-    "elu": "use Relu",
-    "leakyrelu": "use Relu",
+    "silu": f"{TABLE}, or Relu",
+    "elu": f"{TABLE}, or Relu",
+    "leakyrelu": f"{TABLE}, or Relu",
     "batchnorm1d": "fold it into the weights of the layer before it",
     "layernorm": "leave it out, or scale the inputs by a constant",
 }
