@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pulsefront
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
+
+for talkative in ("numexpr", "onnx_ir", "onnxscript"):
+    logging.getLogger(talkative).setLevel(logging.WARNING)
 
 project = "pulsefront"
 author = "The pulsefront maintainers"
