@@ -21,7 +21,7 @@ weights = FixedPointFormat(6, 1)
 counts = Input("counts", (16,), FixedPointFormat(12, 12, signed=False))
 hidden = Dense("hidden", ("counts",), random.integers(-31, 32, (16, 8)), weights)
 bounded = Relu(
-    "bounded", ("hidden",), Assignment(FixedPointFormat(10, 12, signed=False), "RND", "SAT")
+    "bounded", ("hidden",), Assignment(FixedPointFormat(11, 13, signed=False), "RND", "SAT")
 )
 out = Dense(
     "out",
@@ -56,7 +56,7 @@ print(*sorted(path.name for path in folder.iterdir()), sep="\n")
 pf.verify_export(folder)
 
 # %%
-# Rounding shows where a step of the output is a step of a value:
+# What the events give, in the output's unit; a raw integer counts steps of 2^−2:
 
 values = model.run(events)[:, 0] / 2.0**2
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
