@@ -75,7 +75,7 @@ def test_second_run_repeats_no_step(timing_run: Path) -> None:
     lines: list[str] = []
     before = without_host(timing_run)
     run_study(timing_run / "study.toml", timing_run, lines.append)
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert all(line.endswith("done before") for line in lines)
     assert without_host(timing_run) == before
 

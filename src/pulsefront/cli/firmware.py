@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pulsefront.cli.integers import input_integers
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -163,7 +165,7 @@ def export(
         out,
         targets=targets,
         board=board,
-        data_vectors=_input_integers(data, loaded) if data else None,
+        data_vectors=input_integers(data, loaded) if data else None,
         allow_wrap=allow_wrap or (),
         strategy=strategy.value,
         reuse_factor=_reuse_factors(reuse_factor or ["1"], loaded),
@@ -312,54 +314,10 @@ def verify(
     extra = None
     if data is not None:
         changed_files(directory)  # tells first if this is no export
-        extra = _input_integers(data, FixedPointModel.load(directory / "model.json"))
+        extra = input_integers(data, FixedPointModel.load(directory / "model.json"))
     result = verify_export(directory, extra_inputs=extra, drawn=vectors, seed=seed)
     typer.echo(json.dumps(result.to_json(), indent=2) if as_json else result.table())
     result.raise_on_failure()
     if not as_json:
         compared = sum(row.integers for row in result.exact_rows)
         typer.echo(f"{compared:,} integers compared, none differs")
-
-
-def _input_integers(path: Path, model: FixedPointModel) -> dict[str, npt.NDArray[Any]]:
-    """Read input integers for *model* and check them, so that an error names the file."""
-    from pulsefront.errors import DataError, PrecisionError
-
-    try:
-        arrays = model.input_arrays(_read_integers(path, [one.name for one in model.inputs]))
-    except PrecisionError as error:
-        error.file = path
-        raise
-    if not len(next(iter(arrays.values()))):
-        raise DataError("holds no events", file=path)
-    return arrays
-
-
-def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
-    """Read input integers: one array, or in an .npz one per input name."""
-    import numpy as np
-
-    from pulsefront.errors import DataError
-
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                absent = [name for name in names if name not in archive.files]
-                if absent:
-                    raise DataError(
-                        "has no array of that name",
-                        file=path,
-                        field=absent[0],
-                        remedy=f"name the arrays {', '.join(names)}",
-                    )
-                return {name: archive[name] for name in names}
-        if path.suffix == ".npy":
-            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-            return array
-        if not path.read_text().strip():
-            raise DataError("holds no events", file=path)
-        return np.loadtxt(path, dtype=np.int64, ndmin=2)
-    except FileNotFoundError:
-        raise DataError("no such file", file=path) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read as integers: {error}", file=path) from None

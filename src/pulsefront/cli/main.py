@@ -58,6 +58,7 @@ def _register() -> None:
         list_mode,
         mapping,
         motion,
+        monitor,
         outputs,
         pulses,
         qc,
@@ -90,6 +91,7 @@ def _register() -> None:
     app.command("import")(imports.import_network)
     app.command("help")(files.help_key)
     app.add_typer(motion.app, name="motion")
+    app.add_typer(monitor.app, name="monitor")
     app.add_typer(qc.app, name="qc")
     outputs.guard_outputs(app)
 

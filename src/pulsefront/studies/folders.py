@@ -89,6 +89,11 @@ class RunFolders:
         return self.of("part") / "part.json"
 
     @property
+    def profile(self) -> Path:
+        """The reference for monitoring the exported network."""
+        return self.of("profile") / "profile.npz"
+
+    @property
     def test_arrays(self) -> Path:
         """Inputs of the test events and the full network's outputs."""
         return self.of("search") / "test.npz"

@@ -18,13 +18,15 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.pulses.polarity import Side, find_polarities
 from pulsefront.estimators.pulses.resolve import FIRST_EVENTS, signs_of
 from pulsefront.estimators.pulses.settings import PickoffSettings
+from pulsefront.events.channels import with_channels
 from pulsefront.events.container import EventTable
 from pulsefront.events.external import ExternalData, load_external
 from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.open import open_events
 from pulsefront.measured.charges import ChargesSummary, charge_tables
 from pulsefront.progress import progress
 
-__all__ = ["load_measured", "polarity_rows"]
+__all__ = ["load_measured", "load_unlabelled", "polarity_rows"]
 
 LEAST_COUNTS = 64.0
 """Of the brightest photosensor of half the events: fewer lose the position to rounding."""
@@ -54,6 +56,40 @@ def load_measured(
     table = load_external(
         data, kind, relative_to=relative_to, channels=channels, read=partial(read, data)
     )
+    return table if kind == "timing" else _whole_counts(table)
+
+
+def load_unlabelled(
+    path: str | Path,
+    kind: Literal["position", "timing"],
+    *,
+    channels: tuple[int, ...] = (),
+    polarity: Literal["positive", "negative", "auto"] = "auto",
+) -> EventTable:
+    """Return the events of a measured file or store as a study of *kind* takes them, pulses
+    upright, whatever is known of where they come from.
+
+    Parameters
+    ----------
+    channels
+        Channels to take, in this order; all where left out.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or holds neither charges nor waveforms.
+    """
+    data = ExternalData(path=Path(path), channels=channels, polarity=polarity)
+    source = with_channels(open_events(path), channels)
+    needed = "waveform_adc" if kind == "timing" else "charge_adc"
+    table = _upright(data, source) if kind == "timing" else _with_charges(data, source)
+    if needed not in table.columns:
+        raise DataError(
+            f"lacks what a {kind} network reads",
+            file=path,
+            field=needed,
+            remedy=f"it holds {', '.join(table.columns)}",
+        )
     return table if kind == "timing" else _whole_counts(table)
 
 

@@ -18,6 +18,7 @@ from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import AnyStudy, StudyKind, kind_of
 from pulsefront.studies.load import load_study
+from pulsefront.studies.monitor import profile_step
 from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
 from pulsefront.studies.settings import ExternalSet, StudyBase
@@ -167,6 +168,13 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             lambda c: export_step(kind, held_out_inputs(c), c),
             {**pick("export"), **_board(study)},
             after=("plan", "search", *(step.name for step in part)),
+        ),
+        Step(
+            "profile",
+            "Keeping a reference for monitoring",
+            lambda c: profile_step(kind, c),
+            pick("events"),
+            after=("data", "search"),
         ),
         Step(
             "verify",

@@ -54,13 +54,16 @@ def find_photopeak(charge: NDArray[np.floating]) -> Photopeak:
         near = (centres > position - sigma) & (centres < position + 2.0 * sigma)
         if near.sum() < 5:
             break
-        (height, position, sigma), _ = curve_fit(
-            gaussian,
-            centres[near],
-            counts[near],
-            p0=(height, position, sigma),
-            sigma=np.sqrt(np.maximum(counts[near], 1.0)),
-        )
+        try:
+            (height, position, sigma), _ = curve_fit(
+                gaussian,
+                centres[near],
+                counts[near],
+                p0=(height, position, sigma),
+                sigma=np.sqrt(np.maximum(counts[near], 1.0)),
+            )
+        except RuntimeError:  # as many steps as it may take, and none of them the last
+            raise DataError("the photopeak fit did not settle", field="charge") from None
         sigma = abs(float(sigma))
     if not 0.0 < position < spectrum.edges[-1] or not sigma < position:
         raise DataError("the photopeak fit did not settle", field="charge", value=position)

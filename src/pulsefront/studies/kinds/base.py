@@ -19,6 +19,7 @@ from pulsefront.estimators.timing.stated_offsets import ChannelDelay
 from pulsefront.evaluate import Split
 from pulsefront.evaluate.record import Intervals
 from pulsefront.events.container import EventTable
+from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.simulate.perturb import NAMED, perturbed
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.metrics import Metric
@@ -176,6 +177,12 @@ class StudyKind(Protocol):
 
     def select_external(self, events: EventTable) -> ExternalEvents:
         """Select events of an external set as those of the study, by its own spectrum."""
+
+    def batch(self, events: EventTable) -> WatchedEvents:
+        """Select events as those of the study, by their own spectrum, for `pulsefront.monitor`.
+
+        No label is read: what a deployed network sees has none.
+        """
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return what the network reads, (event, …, input)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.estimators.energy.photopeak import Photopeak, find_photopeak
 from pulsefront.estimators.position.stated_positions import PositionCheck, check_positions
 from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
 from pulsefront.measured.scans import split_scan_set
+from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.progress import progress
 from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan, simulate_scan
 from pulsefront.studies.folders import SplitEvents
@@ -24,6 +26,7 @@ from pulsefront.studies.settings import ExternalSet, MeasuredData, ScanStudy
 
 __all__ = [
     "ScanSplit",
+    "batch",
     "charge_sum_adc",
     "generate",
     "generate_external",
@@ -157,9 +160,7 @@ def select_external(study: ScanStudy, events: EventTable) -> ExternalEvents:
 
     A detector's energy is calibrated before its positions are used; nothing else is adapted.
     """
-    good = events.select(events.status == 0)
-    charge = charge_sum_adc(good)
-    peak = find_photopeak(charge)
+    good, charge, peak = _own_peak(events)
     inside = peak.contains(charge, study.events.photopeak_sigmas)
     kept = good.select(inside)
     if "first_interaction_mm" not in events.columns and len(kept):
@@ -173,6 +174,27 @@ def select_external(study: ScanStudy, events: EventTable) -> ExternalEvents:
             "photopeak_adc": peak.position,
         },
     )
+
+
+def batch(
+    study: ScanStudy,
+    events: EventTable,
+    network_inputs: Callable[[EventTable], NDArray[np.integer]],
+) -> WatchedEvents:
+    """Return what the network reads of the photopeak events, and the spectrum of all."""
+    good, charge, peak = _own_peak(events)
+    kept = good.select(peak.contains(charge, study.events.photopeak_sigmas))
+    flagged = len(events) - len(good)
+    return WatchedEvents(
+        network_inputs(kept), {"photopeak": charge}, {"flagged events": (flagged, len(events))}
+    )
+
+
+def _own_peak(events: EventTable) -> tuple[EventTable, NDArray[np.float64], Photopeak]:
+    """Return the events without a status, their charge sums, and the peak of these."""
+    good = events.select(events.status == 0)
+    charge = charge_sum_adc(good)
+    return good, charge, find_photopeak(charge)
 
 
 def charge_sum_adc(events: EventTable) -> NDArray[np.float64]:

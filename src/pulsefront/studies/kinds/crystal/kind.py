@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
+from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds import scan
@@ -82,6 +83,10 @@ class CrystalKind:
     def select_external(self, events: EventTable) -> ExternalEvents:
         """Select photopeak events."""
         return scan.select_external(self.study, events)
+
+    def batch(self, events: EventTable) -> WatchedEvents:
+        """Return the inputs of the photopeak events, and the spectrum."""
+        return scan.batch(self.study, events, self.network_inputs)
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor)."""

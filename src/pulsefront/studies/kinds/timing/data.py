@@ -24,6 +24,7 @@ from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.measured.scans import split_scan_set
+from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.progress import progress
 from pulsefront.search.task import Task
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, simulate_coincidences
@@ -54,6 +55,7 @@ from pulsefront.studies.settings import ExternalSet, MeasuredData
 __all__ = [
     "OUTPUT_FORMAT",
     "baselines",
+    "batch",
     "charges_adc",
     "coarse_ns",
     "generate",
@@ -206,6 +208,19 @@ def select_external(study: TimingStudy, events: EventTable) -> ExternalEvents:
     if "true_arrival_ns" not in events.columns:
         refuse_wrong_labels(told.offsets)
     return ExternalEvents(with_delays(kept, told.delays), {**counts, **counted}, told.delays)
+
+
+def batch(study: TimingStudy, events: EventTable) -> WatchedEvents:
+    """Return what the network reads of either pulse, (2 · event, sample), and both spectra."""
+    good = events.select(events.status == 0)
+    selected, _ = _select(study, good, np.arange(len(good)))
+    inputs = network_inputs(study, good.select(selected))
+    charge = charges_adc(study, good)
+    return WatchedEvents(
+        inputs.reshape(-1, inputs.shape[-1]),
+        {f"photopeak of detector {side}": charge[:, side] for side in (0, 1)},
+        {"flagged events": (len(events) - len(good), len(events))},
+    )
 
 
 def _select(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
+from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import (
@@ -74,6 +75,10 @@ class TimingKind:
     def select_external(self, events: EventTable) -> ExternalEvents:
         """Select pairs of photopeak events."""
         return data.select_external(self.study, events)
+
+    def batch(self, events: EventTable) -> WatchedEvents:
+        """Return both pulses of the coincidences that pass."""
+        return data.batch(self.study, events)
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the samples around both edges, (event, 2, sample)."""

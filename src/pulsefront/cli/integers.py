@@ -1,0 +1,57 @@
+"""Input integers of a network, read from the files that a user gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from pulsefront.fixed_point import FixedPointModel
+
+__all__ = ["input_integers"]
+
+
+def input_integers(path: Path, model: FixedPointModel) -> dict[str, npt.NDArray[Any]]:
+    """Read input integers for *model* and check them, so that an error names the file."""
+    from pulsefront.errors import DataError, PrecisionError
+
+    try:
+        arrays = model.input_arrays(_read_integers(path, [one.name for one in model.inputs]))
+    except PrecisionError as error:
+        error.file = path
+        raise
+    if not len(next(iter(arrays.values()))):
+        raise DataError("holds no events", file=path)
+    return arrays
+
+
+def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
+    """Read input integers: one array, or in an .npz one per input name."""
+    import numpy as np
+
+    from pulsefront.errors import DataError
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                absent = [name for name in names if name not in archive.files]
+                if absent:
+                    raise DataError(
+                        "has no array of that name",
+                        file=path,
+                        field=absent[0],
+                        remedy=f"name the arrays {', '.join(names)}",
+                    )
+                return {name: archive[name] for name in names}
+        if path.suffix == ".npy":
+            array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+            return array
+        if not path.read_text().strip():
+            raise DataError("holds no events", file=path)
+        return np.loadtxt(path, dtype=np.int64, ndmin=2)
+    except FileNotFoundError:
+        raise DataError("no such file", file=path) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read as integers: {error}", file=path) from None

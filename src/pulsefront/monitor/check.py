@@ -1,0 +1,129 @@
+"""One check: every quantity against the reference, and which inputs explain what is found.
+
+An input that is dead or has another gain spoils the predictions of its neighbours. So the input
+that stands out most is taken out first and all others are judged again without it, until none
+stands out; where many do, it is not the inputs that changed but what they look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pulsefront.evaluate.sequential import ShiftEstimate, Verdict, judge
+from pulsefront.monitor.batch import WatchedEvents
+from pulsefront.monitor.gains import fit_gain_test
+from pulsefront.monitor.profile import Profile
+from pulsefront.monitor.shares import (
+    count_estimates,
+    figure_estimate,
+    output_figures,
+    peak_figures,
+)
+
+__all__ = ["MONTH_OF_HOURS", "Checked", "check"]
+
+MONTH_OF_HOURS = 720.0
+"""Checks between false alarms: one a month where checks are hourly."""
+
+FEWEST_TAKEN_OUT = 3
+"""So many inputs are taken out one by one, or a quarter of all where that is more."""
+
+PREFIX = "gain of "
+
+Estimates = dict[str, ShiftEstimate | None]
+"""Quantity → its estimate; None where it cannot be told."""
+
+Past = Mapping[str, Sequence[ShiftEstimate | None]]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    ``estimates`` go to the history; ``verdicts`` hold the quantities in order of how far they
+    stand out. ``many`` is whether more inputs stand out than can be told apart.
+    """
+
+    estimates: Estimates
+    verdicts: tuple[Verdict, ...]
+    many: bool
+    vectors: int
+
+    @property
+    def moved(self) -> tuple[Verdict, ...]:
+        """What has moved."""
+        return tuple(verdict for verdict in self.verdicts if verdict.moved)
+
+
+def check(
+    profile: Profile,
+    batch: WatchedEvents,
+    past: Past | None = None,
+    checks_between_false_alarms: float = MONTH_OF_HOURS,
+) -> Checked:
+    """Compare *batch* with the reference.
+
+    Parameters
+    ----------
+    past
+        Quantity → its estimates at earlier checks, oldest first, as `CheckHistory.past` gives them.
+    checks_between_false_alarms
+        How rare false alarms are to be, in checks.
+
+    Raises
+    ------
+    DataError
+        The batch does not fit the network.
+    """
+    profile.usable(batch)
+    past = past or {}
+    whole = _whole_batch(profile, batch)
+    count = len(whole) + len(profile.input_names)
+
+    def judged(estimates: Estimates) -> list[Verdict]:
+        history = {name: [*past.get(name, ()), one] for name, one in estimates.items()}
+        return judge(history, checks_between_false_alarms, comparisons=count)
+
+    gains, many = _gains(profile, batch, judged)
+    estimates = {**whole, **gains}
+    verdicts = sorted(judged(estimates), key=lambda one: -abs(one.sigmas) / one.limit_sigmas)
+    return Checked(estimates, tuple(verdicts), many, len(batch.inputs))
+
+
+def _whole_batch(profile: Profile, batch: WatchedEvents) -> Estimates:
+    """Return the estimates of everything that is one number of the batch."""
+    reference = profile.reference
+    found: Estimates = {}
+    for spectrum, figure in peak_figures(reference):
+        charges = batch.spectra.get(spectrum)
+        found[figure.name] = None if charges is None else figure_estimate(figure, charges)
+    old, new = profile.outputs(reference.inputs), profile.outputs(batch.inputs)
+    for column, name in enumerate(profile.output_names):
+        for figure in output_figures(name, old[:, column]):
+            found[figure.name] = figure_estimate(figure, new[:, column])
+    return {**found, **count_estimates(reference, batch)}
+
+
+def _gains(
+    profile: Profile, batch: WatchedEvents, judged: Callable[[Estimates], list[Verdict]]
+) -> tuple[Estimates, bool]:
+    """Return the estimate of every gain, and whether too many stand out."""
+    names = [f"{PREFIX}{name}" for name in profile.input_names]
+    most = max(FEWEST_TAKEN_OUT, len(names) // 4)
+    found: Estimates = dict.fromkeys(names)
+    columns = np.arange(len(names))
+    for left in range(most, -1, -1):
+        told = fit_gain_test(profile.reference.inputs, columns).estimates(batch.inputs)
+        estimates: Estimates = {names[column]: estimate for column, estimate in told.items()}
+        found |= estimates
+        moved = [one for one in judged(estimates) if one.moved]
+        if not moved or len(columns) <= 2:
+            return found, False
+        if left == 0:
+            return found, True
+        worst = max(moved, key=lambda one: abs(one.sigmas)).name
+        columns = columns[[names[column] != worst for column in columns]]
+    raise AssertionError("the last round returns")

@@ -1,0 +1,115 @@
+"""Profiles of finished runs, and new events read as the study of a profile reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from pulsefront.errors import DataError
+from pulsefront.events import store
+from pulsefront.events.container import EventTable
+from pulsefront.files import write_text
+from pulsefront.fixed_point import FixedPointModel
+from pulsefront.monitor import Profile, WatchedEvents, make_profile
+from pulsefront.search.result import SearchSummary
+from pulsefront.studies.folders import RunFolders
+from pulsefront.studies.kinds import STUDY_FILES, StudyKind, kind_of
+from pulsefront.studies.load import load_study
+from pulsefront.studies.measured_events import load_unlabelled
+from pulsefront.studies.steps import StepContext
+
+__all__ = ["profile_of_run", "profile_step", "read_batch"]
+
+
+def profile_of_run(run: str | Path, files: Sequence[str | Path] = ()) -> Profile:
+    """Return the profile of the network of a run directory.
+
+    Parameters
+    ----------
+    files
+        Events that stand for its normal work, measured or simulated; those of the study itself
+        where left out.
+
+    Raises
+    ------
+    DataError
+        The folder holds no finished run, or the events do not fit its network.
+    """
+    folders = RunFolders(Path(run) / "steps")
+    if not folders.search.is_file():
+        raise DataError(
+            "holds no finished search",
+            file=run,
+            remedy="name the directory of a run, such as out/position_lyso_monolithic",
+        )
+    kind = kind_of(load_study(Path(run) / "study.toml")[0])
+    events = [load_unlabelled(file, kind.measured_kind) for file in files]
+    return _profile(kind, folders, EventTable.concatenate(events) if events else None)
+
+
+def profile_step(kind: StudyKind, context: StepContext) -> None:
+    """Keep the events of the study as the reference of its network.
+
+    A study of so few events that nothing could be compared with them goes on without.
+    """
+    folders = RunFolders(context.steps)
+    try:
+        profile = _profile(kind, folders, None)
+    except DataError as error:
+        write_text(context.folder / "none.txt", f"{error}\n")
+        return
+    profile.save(context.folder / folders.profile.name)
+
+
+def _profile(kind: StudyKind, folders: RunFolders, events: EventTable | None) -> Profile:
+    search = SearchSummary.read(folders.search)
+    with np.load(folders.test_arrays) as arrays:
+        kept = arrays["kept_inputs"]
+    found = kind.batch(store.read(folders.events) if events is None else events)
+    document: dict[str, Any] = kind.study.model_dump(mode="json", exclude_defaults=True)
+    return make_profile(
+        FixedPointModel.load(folders.model),
+        _kept(found, kept),
+        input_names=tuple(search.input_names[k] for k in kept),
+        output_unit=kind.output_unit,
+        study={**document, "kind": kind.study.kind, "kept_inputs": [int(k) for k in kept]},
+        seed=kind.study.seed,
+    )
+
+
+def _kept(batch: WatchedEvents, kept: Any) -> WatchedEvents:
+    return WatchedEvents(batch.inputs[:, kept], batch.spectra, batch.counts, batch.duration_s)
+
+
+def read_batch(profile: Profile, files: Sequence[str | Path]) -> WatchedEvents:
+    """Return new events of *files* as the study of the profile reads them.
+
+    Raises
+    ------
+    DataError
+        The profile names no study, a file cannot be read, or no event passes the selection.
+    """
+    if profile.study is None:
+        raise DataError(
+            "the profile was made of plain integers",
+            field="events",
+            value=str(files[0]),
+            remedy="give the network's input integers, .npy, .npz or text",
+        )
+    study = dict(profile.study)
+    kept = np.array(study.pop("kept_inputs"), np.int64)
+    kind = kind_of(TypeAdapter(STUDY_FILES[str(study["kind"])]).validate_python(study))
+    events = [load_unlabelled(file, kind.measured_kind) for file in files]
+    found = kind.batch(EventTable.concatenate(events))
+    if kept.max() >= found.inputs.shape[1]:
+        raise DataError(
+            f"holds {found.inputs.shape[1]} channels or samples, the network reads "
+            f"number {kept.max()}",
+            file=files[0],
+            remedy="check events of the detector and study that the profile was made of",
+        )
+    return _kept(found, kept)

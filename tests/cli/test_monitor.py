@@ -1,0 +1,71 @@
+"""`pulsefront monitor`: a reference, checks with a history, exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pulsefront.cli.main import app
+from pulsefront.errors import ConfigError, DataError
+from strategies_monitor import anger, charges
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["monitor", *map(str, arguments)])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    anger().save(tmp_path / "model.json")
+    np.save(tmp_path / "reference.npy", charges(10_000, 0))
+    done = run(
+        "profile", tmp_path / "model.json", "--events", tmp_path / "reference.npy",
+        "--out", tmp_path / "p.npz",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "10,000 vectors of 16 inputs" in done.output
+    return tmp_path
+
+
+def test_a_quiet_check_and_one_with_a_dead_channel(folder) -> None:
+    np.save(folder / "a.npy", charges(3000, 1))
+    gains = np.ones(16)
+    gains[2] = 0
+    np.savetxt(folder / "b.txt", charges(3000, 2, gains), fmt="%d")
+    history = folder / "history.json"
+    quiet = run("check", folder / "p.npz", folder / "a.npy", "--history", history,
+                "--at", "2026-11-29T10:00")  # fmt: skip
+    assert quiet.exit_code == 0, quiet.output
+    assert quiet.output.startswith("nothing has moved")
+    dead = run("check", folder / "p.npz", folder / "b.txt", "--history", history,
+               "--at", "2026-11-29T11:00", "--out", folder / "page.html",
+               "--prometheus", folder / "m.prom", "--json")  # fmt: skip
+    assert dead.exit_code == 1, dead.output
+    told = json.loads(dead.output)
+    assert told["moved"][0] == "gain of input 2"
+    assert told["quantities"][0]["since"] == "2026-11-29T11:00:00+00:00"
+    assert len(json.loads(history.read_text())["checks"]) == 2
+    assert "gain of input 2" in (folder / "page.html").read_text()
+    assert "pulsefront_monitor_moved" in (folder / "m.prom").read_text()
+    again = run("check", folder / "p.npz", folder / "b.txt", "--history", history)
+    assert isinstance(again.exception, DataError)
+    assert "nothing is counted twice" in str(again.exception)
+
+
+def test_wrong_use_is_one_line(folder) -> None:
+    np.save(folder / "a.npy", charges(3000, 1))
+    bad = run("check", folder / "p.npz", folder / "a.npy", "--at", "yesterday")
+    assert isinstance(bad.exception, ConfigError)
+    assert "is no instant" in str(bad.exception)
+    alone = run("profile", folder / "model.json")
+    assert isinstance(alone.exception, ConfigError)
+    assert "does not say what it sees" in str(alone.exception)
+    none = run("check", folder / "model.json", folder / "a.npy")
+    assert isinstance(none.exception, DataError)
+    assert "is no whole monitor profile" in str(none.exception)
+    events = run("check", folder / "p.npz", folder / "model.json")
+    assert isinstance(events.exception, DataError)
+    assert "made of plain integers" in str(events.exception)
