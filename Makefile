@@ -5,7 +5,7 @@ OUT ?= out
 FUZZ_SECONDS ?= 120
 # Folder with measured files for the page of `make studies`.
 MEASURED ?= ../shared/data
-CODE := src tests docs/conf.py docs/examples docs/extensions
+CODE := src tests docs/conf.py docs/examples docs/extensions docs/plugin_example
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.errors import ConfigError
 from pulsefront.estimators.position.anger import AngerLogic, fit_anger
 from pulsefront.estimators.position.boosted_trees import BoostedPositions, fit_boosted_positions
 from pulsefront.estimators.position.depth_free import DepthFreeResponse, fit_depth_free_response
@@ -37,6 +38,7 @@ from pulsefront.estimators.timing.crossings import (
 from pulsefront.estimators.timing.discriminators import fit_constant_fraction, fit_leading_edge
 from pulsefront.estimators.timing.pulse_filters import fit_pulse_filter
 from pulsefront.estimators.timing.tuning import Sampling, Trial
+from pulsefront.plugins import plugins
 from pulsefront.progress import Report, silent
 
 __all__ = [
@@ -48,9 +50,13 @@ __all__ = [
     "CrystalEvents",
     "PulseEvents",
     "TimeEstimator",
+    "estimators_for",
     "fit_all",
     "iterating",
 ]
+
+
+StudyKindName = Literal["position", "timing", "crystal"]
 
 
 class TimeEstimator(Protocol):
@@ -153,6 +159,32 @@ class ClassicalEstimator(Generic[Events, Estimator]):
     iterates: bool = False
 
 
+def estimators_for(kind: StudyKindName) -> tuple[ClassicalEstimator[Any, Any], ...]:
+    """Return every classical estimator of a kind of study, those that other packages add last.
+
+    Raises
+    ------
+    ConfigError
+        A package adds a name that is there.
+    """
+    own: dict[str, tuple[ClassicalEstimator[Any, Any], ...]]
+    own = {"position": POSITION, "timing": TIMING, "crystal": CRYSTAL}
+    names = {entry.name for entry in own[kind]}
+    added = [
+        ClassicalEstimator(name, one.fit, iterates=getattr(one, "iterates", False))
+        for name, one in plugins("estimators").items()
+        if one.kind == kind
+    ]
+    for entry in added:
+        if entry.name in names:
+            raise ConfigError(
+                "a package adds an estimator that is there",
+                field="pulsefront.estimators",
+                value=entry.name,
+            )
+    return (*own[kind], *added)
+
+
 def fit_all(
     entries: tuple[ClassicalEstimator[Events, Estimator], ...],
     events: Events,
@@ -166,9 +198,9 @@ def fit_all(
     return fitted
 
 
-def iterating(entries: tuple[ClassicalEstimator[Any, Any], ...]) -> tuple[str, ...]:
-    """Return the names of those that no front end could run."""
-    return tuple(entry.name for entry in entries if entry.iterates)
+def iterating(kind: StudyKindName) -> tuple[str, ...]:
+    """Return the names of those that no front end could run, of a kind of study."""
+    return tuple(entry.name for entry in estimators_for(kind) if entry.iterates)
 
 
 def _timed(fit: Callable[..., TimeEstimator], **options: Any) -> Callable[[PulseEvents], Any]:

@@ -11,6 +11,7 @@ from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
 from pulsefront.fixed_point.hls import Family
+from pulsefront.plugins import plugins
 
 __all__ = ["Board", "board_for", "load_board"]
 
@@ -92,6 +93,7 @@ def load_board(board: str | Path | None = None) -> Board:
         return Board.from_toml(path)
     folder = firmware_export_directory() / "boards"
     shipped = {one.stem: one for one in sorted(folder.glob("*.toml"))}
+    shipped.update({name: Path(path()) for name, path in plugins("boards").items()})
     if str(board) not in shipped:
         raise ConfigError(
             "no such board",

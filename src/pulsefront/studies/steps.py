@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pulsefront
+from pulsefront import plugins
 from pulsefront.errors import DataError, PulsefrontError
 from pulsefront.evaluate.record import Record
 from pulsefront.files import atomic_directory, hash_file, hash_json
@@ -174,7 +175,7 @@ def _key(step: Step, keys: Mapping[str, str]) -> str:
             "step": step.name,
             "settings": step.settings,
             "after": {name: keys[name] for name in step.after},
-            "source": source_hash(),
+            "source": source_hash() + plugins.fingerprint(),
             "libraries": {name: version(name) for name in NUMERICAL_LIBRARIES},
         }
     )

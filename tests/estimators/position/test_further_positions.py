@@ -131,4 +131,4 @@ def test_every_estimator_of_the_registry_fits_what_is_known(axes: int) -> None:
         errors[entry.name] = median_error(found[:, :2] - TEST[1][:, :2])
         assert len(model.table) > 1
     assert max(errors.values()) < 2.0
-    assert iterating(POSITION) == ("light-response likelihood",)
+    assert iterating("position") == ("light-response likelihood",)

@@ -23,6 +23,7 @@ from pulsefront.events.readers.oscilloscopes.trace_folder import open_folder
 from pulsefront.events.readers.petsird import reader as petsird
 from pulsefront.events.readers.tables import formats as tables
 from pulsefront.events.readers.unsupported import refuse_known
+from pulsefront.plugins import plugins
 
 __all__ = ["FORMATS", "open_events", "recognise"]
 
@@ -52,6 +53,25 @@ _READERS: dict[str, tuple[Recogniser | None, Opener]] = {
 }
 
 FORMATS = tuple(_READERS)
+"""Formats of this package; those that others add come on top."""
+
+
+def _readers() -> dict[str, tuple[Recogniser | None, Opener]]:
+    """Return all readers in the order in which they are tried.
+
+    Those that other packages add come behind the store, before all that could take their files for
+    a table.
+    """
+    added = plugins("readers")
+    if not added:
+        return _READERS
+    for name in added:
+        if name in _READERS:
+            raise ConfigError(
+                "a package adds a format that is there", field="pulsefront.readers", value=name
+            )
+    others = {name: (one.recognises, one.open_file) for name, one in added.items()}
+    return {stored.FORMAT: _READERS[stored.FORMAT], **others, **_READERS}
 
 
 def recognise(path: str | Path) -> str:
@@ -66,7 +86,8 @@ def recognise(path: str | Path) -> str:
     """
     path = Path(path)
     head = read_head(path, 1 << 16)
-    for name, (recognises, _) in _READERS.items():
+    readers = _readers()
+    for name, (recognises, _) in readers.items():
         if recognises is not None and recognises(head, path):
             return name
     if wavedump.recognises_cut(head, path):
@@ -75,7 +96,7 @@ def recognise(path: str | Path) -> str:
     raise UnsupportedFormat(
         "is of no format that is recognised from its content",
         file=path,
-        remedy=f"name it with --format: {', '.join(FORMATS)}",
+        remedy=f"name it with --format: {', '.join(readers)}",
     )
 
 
@@ -92,9 +113,12 @@ def open_events(
         The file is missing, empty, damaged or of another format.
     """
     path = Path(path)
-    if format_name is not None and format_name not in _READERS:
+    if format_name is not None and format_name not in _readers():
         raise ConfigError(
-            "no such format", field="format", value=format_name, remedy=f"use {', '.join(FORMATS)}"
+            "no such format",
+            field="format",
+            value=format_name,
+            remedy=f"use {', '.join(_readers())}",
         )
     options = options or ReadOptions()
     if path.is_dir():
@@ -107,5 +131,5 @@ def _open(path: Path, options: ReadOptions, format_name: str | None) -> EventFil
     if name == scope_text.FORMAT and options.mapping is not None and format_name is None:
         # Who maps its columns says that it is a table.
         name = "csv"
-    _, opener = _READERS[name]
+    _, opener = _readers()[name]
     return opener(path, options)

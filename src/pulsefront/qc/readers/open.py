@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pulsefront.errors import DataError, QCDataError, UnsupportedFormat
+from pulsefront.plugins import plugins
 from pulsefront.qc.readers.assemble import path_values
 from pulsefront.qc.readers.dicom import is_dicom, read_dicom_report
 from pulsefront.qc.readers.ge import is_ge_report, read_ge_report
@@ -120,7 +121,8 @@ def _told(mapping: Mapping, path: Path) -> str:
 def open_source(path: Path, site: Site, *, now_s: int, plan: ReadingPlan | None = None) -> Source:
     """Return how to read *path*.
 
-    A mapping of the site whose pattern fits the file name comes first; then the content decides,
+    A mapping of the site whose pattern fits the file name comes first, then readers of other
+    packages that recognise it (`pulsefront.plugins`); then the content decides,
     and the name only where the content cannot: a report renamed to ``.txt`` is read all the same.
 
     Raises
@@ -137,6 +139,10 @@ def open_source(path: Path, site: Site, *, now_s: int, plan: ReadingPlan | None 
         reader = read_parquet_table if parquet else read_csv_table
         name = "parquet" if parquet else "csv"
         return Source(path, name, partial(reader, path, site, mapping, now_s=now_s))
+    if mapping is None:
+        for name, reader in plugins("qc_readers").items():
+            if reader.recognises(start, path):
+                return Source(path, name, partial(reader.read, path, site, now_s=now_s))
     found: FileFormat = mapping.format if mapping is not None else _format_of(path, start)
     return Source(path, found, partial(_read, found, path, site, mapping, now_s))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.registry import CRYSTAL, CrystalEstimator, CrystalEvents, fit_all
+from pulsefront.estimators.registry import CrystalEstimator, CrystalEvents, estimators_for, fit_all
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.progress import progress
@@ -113,7 +113,7 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
     )
     wrong = WRONG_CRYSTAL_SHARE.key
     with progress("Tuning", "estimators") as report:
-        fitted = fit_all(CRYSTAL, data, report)
+        fitted = fit_all(estimators_for("crystal"), data, report)
     return [
         BaselineEstimator(
             name,

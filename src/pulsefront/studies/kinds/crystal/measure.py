@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
-from pulsefront.estimators.registry import CRYSTAL, iterating
+from pulsefront.estimators.registry import iterating
 from pulsefront.evaluate import Interval
 from pulsefront.evaluate.intervals import Statistic, mean_statistic
 from pulsefront.evaluate.record import Intervals
@@ -78,7 +78,7 @@ def evaluate(
         best_baseline=best,
         gain=compare(found, resampling),
         # Unmixing tries 2,016 pairs for every event: a reference beside the baselines.
-        gain_over_baselines=compare(found, resampling, without=iterating(CRYSTAL)),
+        gain_over_baselines=compare(found, resampling, without=iterating("crystal")),
         initializations=Initializations(final=of_each(outputs.final), full=of_each(outputs.full)),
         uncertainty=agreement(
             _chances(outputs.final),
@@ -116,7 +116,7 @@ def evaluate_external(
         test_events=len(events),
         test_positions=len(np.unique(events["grid_index"], axis=0)),
         estimators=found.table,
-        gain_over_baselines=compare(found, resampling, without=iterating(CRYSTAL)),
+        gain_over_baselines=compare(found, resampling, without=iterating("crystal")),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.registry import POSITION, ChargeEvents, PositionEstimator, fit_all
+from pulsefront.estimators.registry import ChargeEvents, PositionEstimator, estimators_for, fit_all
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.networks.front_end import FrontEnd, row_column_sums
@@ -148,7 +148,7 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimato
     )
     metric = median_error(labels.shape[1])
     with progress("Tuning", "estimators") as report:
-        fitted = fit_all(POSITION, data, report)
+        fitted = fit_all(estimators_for("position"), data, report)
     return [
         BaselineEstimator(
             name,

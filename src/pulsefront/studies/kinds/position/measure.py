@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
-from pulsefront.estimators.registry import POSITION, iterating
+from pulsefront.estimators.registry import iterating
 from pulsefront.evaluate.intervals import (
     Statistic,
     mean_statistic,
@@ -104,7 +104,7 @@ def evaluate(
         best_baseline=best,
         gain=compare(found, resampling),
         # What iterates for every event is a reference beside the baselines.
-        gain_over_baselines=compare(found, resampling, without=iterating(POSITION)),
+        gain_over_baselines=compare(found, resampling, without=iterating("position")),
         initializations=Initializations(
             final=over_initializations([_statistics(o - truth) for o in outputs.final], resampling),
             full=over_initializations([_statistics(o - truth) for o in outputs.full], resampling),
@@ -171,7 +171,7 @@ def evaluate_external(
         test_events=len(truth),
         test_positions=len(np.unique(events["grid_index"], axis=0)),
         estimators=found.table,
-        gain_over_baselines=compare(found, resampling, without=iterating(POSITION)),
+        gain_over_baselines=compare(found, resampling, without=iterating("position")),
     )
 
 

@@ -17,7 +17,7 @@ from pulsefront.estimators.pulses.one_pass import measure
 from pulsefront.estimators.pulses.resolve import FIRST_EVENTS
 from pulsefront.estimators.pulses.settings import PulseSettings
 from pulsefront.estimators.pulses.windows import EdgeWindows, leading_edge_windows
-from pulsefront.estimators.registry import TIMING, PulseEvents, TimeEstimator, fit_all
+from pulsefront.estimators.registry import PulseEvents, TimeEstimator, estimators_for, fit_all
 from pulsefront.estimators.timing.tuning import Trial, prepare_pulses
 from pulsefront.evaluate import Split, check_leaks, split_offsets
 from pulsefront.evaluate.metrics import GAUSSIAN_FWHM_FRACTION, central_width
@@ -315,7 +315,7 @@ def baselines(
         study.seed,
     )
     with progress("Tuning", "estimators") as report:
-        fitted = fit_all(TIMING, training, report)
+        fitted = fit_all(estimators_for("timing"), training, report)
     return [
         BaselineEstimator(
             name,
