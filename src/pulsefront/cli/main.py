@@ -71,6 +71,7 @@ def _register() -> None:
         files.check,
         files.schema,
         study.run,
+        study.compare,
         study.gallery,
         simulation.simulate,
         data.ingest,

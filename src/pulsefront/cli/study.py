@@ -9,7 +9,7 @@ import typer
 
 from pulsefront.cli.data_options import Channels
 
-__all__ = ["gallery", "run"]
+__all__ = ["compare", "gallery", "run"]
 
 MOST_NAMED = 20
 
@@ -74,6 +74,32 @@ def run(
         )
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")
+
+
+def compare(
+    *,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run directories of studies on the same events; the first is the one "
+            "that the others are compared with."
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The page to write.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Compare the networks of finished runs: the same test events, paired differences, cost.
+
+    Only events that are in the test part of every run are used.
+    """
+    from pulsefront.files import write_text
+    from pulsefront.studies.compare import compare_runs
+    from pulsefront.studies.pages.compare import comparison_lines, comparison_page
+
+    found = compare_runs(runs)
+    if out is not None:
+        write_text(out, comparison_page(found))
+    typer.echo(found.model_dump_json(indent=2) if as_json else comparison_lines(found))
 
 
 def gallery(

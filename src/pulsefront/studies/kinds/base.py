@@ -187,6 +187,16 @@ class StudyKind(Protocol):
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return what the network reads, (event, …, input)."""
 
+    def test_events(self, folders: RunFolders) -> EventTable:
+        """Return the test events of a run as `evaluate_external` takes them."""
+
+    def estimates_of(self, events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.generic]:
+        """Return what a network's outputs (vector, output) say of *events*.
+
+        The form is that of the classical estimators: (event, axis) in mm, (event,) in ns, or
+        (event,) crystals.
+        """
+
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return what is to be learned; *folders* hold what the split measured."""
 

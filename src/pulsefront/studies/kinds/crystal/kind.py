@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
-from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
 from pulsefront.studies.kinds import scan
 from pulsefront.studies.kinds.base import (
     BaselineEstimator,
@@ -91,6 +91,18 @@ class CrystalKind:
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor)."""
         return np.asarray(events["charge_adc"])
+
+    def test_events(self, folders: RunFolders) -> EventTable:
+        """Return the test events."""
+        return read_split(folders).test
+
+    def estimates_of(
+        self,
+        events: EventTable,  # noqa: ARG002 - of timing, the outputs correct times of the events
+        outputs: NDArray[np.float64],
+    ) -> NDArray[np.generic]:
+        """Return the crystals chosen."""
+        return data.chosen_crystal(outputs)
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the choice among all crystals."""

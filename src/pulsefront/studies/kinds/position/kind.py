@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
-from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
 from pulsefront.studies.kinds import scan
 from pulsefront.studies.kinds.base import (
     BaselineEstimator,
@@ -97,6 +97,18 @@ class PositionKind:
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor), or sums of them."""
         return data.network_inputs(self.study, events)
+
+    def test_events(self, folders: RunFolders) -> EventTable:
+        """Return the test events."""
+        return read_split(folders).test
+
+    def estimates_of(
+        self,
+        events: EventTable,  # noqa: ARG002 - of timing, the outputs correct times of the events
+        outputs: NDArray[np.float64],
+    ) -> NDArray[np.generic]:
+        """Return the outputs, which are positions."""
+        return outputs
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the position."""

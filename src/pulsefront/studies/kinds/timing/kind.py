@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
-from pulsefront.studies.folders import RunFolders, SplitEvents
+from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
 from pulsefront.studies.kinds.base import (
     BaselineEstimator,
     Estimates,
@@ -25,7 +25,7 @@ from pulsefront.studies.kinds.base import (
     Selection,
 )
 from pulsefront.studies.kinds.timing import data, measure
-from pulsefront.studies.kinds.timing.labels import delays_ns
+from pulsefront.studies.kinds.timing.labels import DELAY, delays_ns, with_delays
 from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.metrics import BIAS, CENTRAL_WIDTH, CTR_FWHM, CTR_FWTM, Metric
@@ -83,6 +83,14 @@ class TimingKind:
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the samples around both edges, (event, 2, sample)."""
         return data.network_inputs(self.study, events)
+
+    def test_events(self, folders: RunFolders) -> EventTable:
+        """Return the test events, what was measured between their channels beside them."""
+        return with_delays(read_split(folders).test, self.read_split(folders).channel_delays)
+
+    def estimates_of(self, events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.generic]:
+        """Return the time differences of the pairs."""
+        return data.network_estimate(self.study, events, outputs, events[DELAY])
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the correction to the coarse time."""
