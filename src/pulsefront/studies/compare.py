@@ -19,7 +19,7 @@ from pulsefront.studies.kinds import StudyKind, kind_of
 from pulsefront.studies.load import load_study
 from pulsefront.studies.steps import read_step
 
-__all__ = ["Comparison", "MetricDifference", "NetworkRow", "compare_runs"]
+__all__ = ["RunComparison", "MetricDifference", "NetworkRow", "compare_runs"]
 
 LEAST_EVENTS = 50
 """Fewer common test events have no resolution worth a number."""
@@ -56,7 +56,7 @@ class NetworkRow(Record):
     """none of the first network"""
 
 
-class Comparison(Record):
+class RunComparison(Record):
     """Networks on the test events that all of them were kept from."""
 
     kind: str
@@ -84,7 +84,7 @@ class _Run:
         return np.asarray(output.values(self.model.run(vectors)), np.float64)
 
 
-def compare_runs(paths: Sequence[str | Path]) -> Comparison:
+def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
     """Compare the exported networks of finished runs with that of the first.
 
     Raises
@@ -135,7 +135,7 @@ def compare_runs(paths: Sequence[str | Path]) -> Comparison:
             for key, gain in gains.items()
         )
         rows.append(_row(run, found.estimators["network"], differences))
-    return Comparison(
+    return RunComparison(
         kind=first.kind.study.kind,
         test_events=len(common),
         test_events_of_each=tuple(len(run.test) for run in runs),

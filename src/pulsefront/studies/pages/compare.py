@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulsefront.firmware.text_table import text_table
 from pulsefront.report import Block, Callout, FigureBlock, Page, Paragraph, Section, Table, render
 from pulsefront.report.figures import comparison_bars
-from pulsefront.studies.compare import Comparison, NetworkRow
+from pulsefront.studies.compare import RunComparison, NetworkRow
 from pulsefront.studies.metrics import METRICS
 
 __all__ = ["comparison_lines", "comparison_page"]
@@ -17,7 +17,7 @@ def _words(key: str) -> str:
     return str(METRICS[key]) if key in METRICS else key
 
 
-def _names(found: Comparison) -> list[str]:
+def _names(found: RunComparison) -> list[str]:
     """Return the studies' names, with a number where two runs are of one study."""
     names = [row.name for row in found.networks]
     if len(set(names)) == len(names):
@@ -29,7 +29,7 @@ def _cells(name: str, row: NetworkRow) -> list[str]:
     return [name, f"{row.weight_bytes:,}", f"{row.macs:,}", f"{row.ebops:,}"]
 
 
-def comparison_lines(found: Comparison) -> str:
+def comparison_lines(found: RunComparison) -> str:
     """Return what the command prints."""
     names, main = _names(found), found.main_metric
     rows = []
@@ -41,7 +41,7 @@ def comparison_lines(found: Comparison) -> str:
     return f"{table}\n{found.test_events:,} test events that all of them were kept from"
 
 
-def comparison_page(found: Comparison) -> str:
+def comparison_page(found: RunComparison) -> str:
     """Return the comparison as HTML."""
     names, main = _names(found), found.main_metric
     whole = {
@@ -88,7 +88,7 @@ def comparison_page(found: Comparison) -> str:
     )
 
 
-def _sentence(found: Comparison, names: list[str], row: NetworkRow, name: str) -> str:
+def _sentence(found: RunComparison, names: list[str], row: NetworkRow, name: str) -> str:
     one = next(one for one in row.differences if one.metric == found.main_metric)
     first = found.networks[0]
     size = row.weight_bytes / first.weight_bytes
