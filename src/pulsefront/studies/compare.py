@@ -19,7 +19,7 @@ from pulsefront.studies.kinds import StudyKind, kind_of
 from pulsefront.studies.load import load_study
 from pulsefront.studies.steps import read_step
 
-__all__ = ["RunComparison", "MetricDifference", "NetworkRow", "compare_runs"]
+__all__ = ["MetricDifference", "NetworkRow", "RunComparison", "compare_runs"]
 
 LEAST_EVENTS = 50
 """Fewer common test events have no resolution worth a number."""

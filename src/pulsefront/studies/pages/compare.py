@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulsefront.firmware.text_table import text_table
 from pulsefront.report import Block, Callout, FigureBlock, Page, Paragraph, Section, Table, render
 from pulsefront.report.figures import comparison_bars
-from pulsefront.studies.compare import RunComparison, NetworkRow
+from pulsefront.studies.compare import NetworkRow, RunComparison
 from pulsefront.studies.metrics import METRICS
 
 __all__ = ["comparison_lines", "comparison_page"]
