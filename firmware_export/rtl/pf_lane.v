@@ -10,6 +10,7 @@ module pf_lane #(
     parameter SUM_WIDTH = 20,
     parameter SHIFT = 0,
     parameter LOGIC = 0,
+    parameter BEHIND = 0,
     parameter NARROW = 0,
     parameter SIGNED = 1,
     parameter ROUNDING = 0,
@@ -26,7 +27,9 @@ module pf_lane #(
 );
     localparam PRODUCT_WIDTH = X_WIDTH + WEIGHT_WIDTH;
     wire signed [PRODUCT_WIDTH-1:0] product;
-    pf_multiply #(.A_WIDTH(X_WIDTH), .B_WIDTH(WEIGHT_WIDTH), .LOGIC(LOGIC)) multiply (
+    pf_multiply #(
+        .A_WIDTH(X_WIDTH), .B_WIDTH(WEIGHT_WIDTH), .LOGIC(LOGIC), .BEHIND(BEHIND)
+    ) multiply (
         .clk(clk), .enable(enable), .a(x), .b(weight), .product(product)
     );
 

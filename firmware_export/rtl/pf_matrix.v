@@ -5,13 +5,14 @@
 // weight of its own column. The sums leave one by one, in order, while the next group is summed.
 //
 // Interval: ROWS · Σ over groups of max(LENGTH, columns of the group + 1) clocks an event.
-// Latency from the last element that a group needs to its first sum: 8 clocks.
+// Latency from the last element that a group needs to its first sum: 8 + BEHIND clocks.
 //
 // WEIGHTS: a file of GROUPS · LENGTH words, group after group, element after element; lane 0 in
 // the least significant bits. BIASES: a file of GROUPS words of LANES sums.
 //
 // See pf_rows for the windows, pf_lane for the sums. DSP_LANES lanes ask for a DSP block, the
-// others are built of look-up tables.
+// others are built of look-up tables. BEHIND = 1 puts a register more behind every multiplier; see
+// pf_multiply.
 module pf_matrix #(
     parameter X_WIDTH = 8,
     parameter X_SIGNED = 1,
@@ -26,6 +27,7 @@ module pf_matrix #(
     parameter LANES = 1,
     parameter GROUPS = 4,
     parameter DSP_LANES = 1,
+    parameter BEHIND = 0,
     parameter WEIGHT_WIDTH = 8,
     parameter WEIGHT_ADDRESS = 5,
     parameter GROUP_ADDRESS = 2,
@@ -50,8 +52,9 @@ module pf_matrix #(
     // Columns of the last group.
     localparam TAIL = OUTPUTS - (GROUPS - 1) * LANES;
 
-    // Seven steps: read x and weights; keep them; multiply, in three; add; hand over. All stop
-    // while the drain has not given away what it holds.
+    // Seven steps: read x and weights; keep them; multiply, in three; add; hand over. With BEHIND
+    // there are four of the multiplication. All stop while the drain has not given away what it
+    // holds.
     wire enable;
 
     wire               reads, wraps, x_valid, x_first, x_last, x_final;
@@ -78,21 +81,42 @@ module pf_matrix #(
     ) weight_memory (.clk(clk), .enable(enable), .address(weight_address), .data(words));
     always @(posedge clk) if (enable) weights <= words;
 
-    reg                        factor_valid, factor_first, factor_last, factor_final;
-    reg                        term_valid, term_first, term_last, term_final;
+    // What is known of an element goes along with it: final, last, first; and that it is there.
+    reg       factor_valid, term_valid, product_valid, sum_valid, sum_final;
+    reg [2:0] factor_marks, term_marks, product_marks;
+    wire      product_first = product_marks[0];
+
+    // One clock before the product.
+    wire       before_valid;
+    wire [2:0] before_marks;
+    generate
+        if (BEHIND) begin : step_behind
+            reg       late_valid;
+            reg [2:0] late_marks;
+            always @(posedge clk) begin
+                if (rst) late_valid <= 1'b0;
+                else if (enable) late_valid <= term_valid;
+                if (enable) late_marks <= term_marks;
+            end
+            assign before_valid = late_valid;
+            assign before_marks = late_marks;
+        end else begin : no_step_behind
+            assign before_valid = term_valid;
+            assign before_marks = term_marks;
+        end
+    endgenerate
+
     reg [GROUP_ADDRESS-1:0]    group;
     wire [LANES*SUM_WIDTH-1:0] biases;
     always @(posedge clk) begin
         if (rst) group <= 0;
-        else if (enable && term_valid && term_last)
-            group <= term_final ? {GROUP_ADDRESS{1'b0}} : group + 1'b1;
+        else if (enable && before_valid && before_marks[1])
+            group <= before_marks[2] ? {GROUP_ADDRESS{1'b0}} : group + 1'b1;
     end
     pf_rom #(
         .WIDTH(LANES * SUM_WIDTH), .WORDS(GROUPS), .ADDRESS_WIDTH(GROUP_ADDRESS), .FILE(BIASES)
     ) bias_memory (.clk(clk), .enable(enable), .address(group), .data(biases));
 
-    reg product_valid, product_first, product_last, product_final;
-    reg sum_valid, sum_final;
     always @(posedge clk) begin
         if (rst) begin
             factor_valid <= 1'b0;
@@ -102,20 +126,14 @@ module pf_matrix #(
         end else if (enable) begin
             factor_valid <= x_valid;
             term_valid <= factor_valid;
-            product_valid <= term_valid;
-            sum_valid <= product_valid && product_last;
+            product_valid <= before_valid;
+            sum_valid <= product_valid && product_marks[1];
         end
         if (enable) begin
-            factor_first <= x_first;
-            factor_last <= x_last;
-            factor_final <= x_final;
-            term_first <= factor_first;
-            product_first <= term_first;
-            term_last <= factor_last;
-            product_last <= term_last;
-            term_final <= factor_final;
-            product_final <= term_final;
-            sum_final <= product_final;
+            factor_marks <= {x_final, x_last, x_first};
+            term_marks <= factor_marks;
+            product_marks <= before_marks;
+            sum_final <= product_marks[2];
         end
     end
 
@@ -126,8 +144,8 @@ module pf_matrix #(
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
             pf_lane #(
                 .X_WIDTH(X_WIDTH + 1), .WEIGHT_WIDTH(WEIGHT_WIDTH), .SUM_WIDTH(SUM_WIDTH),
-                .SHIFT(SHIFT), .LOGIC(lane >= DSP_LANES), .NARROW(NARROW), .SIGNED(SIGNED),
-                .ROUNDING(ROUNDING), .OVERFLOW(OVERFLOW)
+                .SHIFT(SHIFT), .LOGIC(lane >= DSP_LANES), .BEHIND(BEHIND), .NARROW(NARROW),
+                .SIGNED(SIGNED), .ROUNDING(ROUNDING), .OVERFLOW(OVERFLOW)
             ) one (
                 .clk(clk), .enable(enable), .first(product_first), .adds(product_valid),
                 .x(x_wide), .weight(weights[lane*WEIGHT_WIDTH +: WEIGHT_WIDTH]),

@@ -70,7 +70,11 @@ def differences(
     for name in SAME:
         if not np.array_equal(first[name], second[name]):
             raise DataError("the studies judge different coincidences", field=name)
-    a, b = first[RESIDUAL], second[RESIDUAL]
+    return compared(first[RESIDUAL], second[RESIDUAL], replicates=replicates, seed=seed)
+
+
+def compared(a: Floats, b: Floats, *, replicates: int, seed: int) -> list[Difference]:
+    """Return how the widths of residuals *b* (coincidence,) differ from those of *a*, in ps."""
     # One width of bins for both: half of what is compared here would be their rounding.
     bins = choose_binning(a).width
     measures = {

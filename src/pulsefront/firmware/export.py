@@ -38,6 +38,7 @@ from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.onnx.exact import write_onnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import readme
+from pulsefront.firmware.rtl.parts import registers_behind
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.firmware.rtl.targets import refuse_hdl, write_hdl
 from pulsefront.firmware.targets import (
@@ -203,7 +204,8 @@ def export_model(
     )
     _refuse_projects(model, settings, strategy)
     board = board if isinstance(board, Board) else load_board(board)
-    design = plan(model, multipliers, dsp=dsp_multipliers)
+    behind = registers_behind(board.part)
+    design = plan(model, multipliers, dsp=dsp_multipliers, registers_behind=behind)
     refuse_hdl(model, targets)
     _refuse_front_end(model, targets, front_end, waveforms)
     sets = golden_vectors(model, data_vectors)

@@ -54,5 +54,5 @@ def _record(choice: Choice) -> PartRecord:
         shares=choice.shares,
         limited_by=choice.limit,
         origin=design.origin,
-        export=design.export_options,
+        export=choice.export_options,
     )

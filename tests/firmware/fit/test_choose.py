@@ -10,6 +10,7 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.fit import ROUTES, Choice, Fit, fit, fit_table
 from pulsefront.firmware.fit.choose import FIT_BOARDS
 from pulsefront.firmware.fit.design import quantity
+from pulsefront.firmware.fit.verilog import plan_of
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.fixed_point.resources import estimate_resources
 from toys_rtl import position_like, timing_like
@@ -242,8 +243,31 @@ def test_the_table_of_one_choice_shows_every_route_and_how_to_write_the_best():
     text = fit_table(timing_like(), ["ecp5_25"], [1e6]).table()
     assert "unrolled" in text
     assert "hls4ml Latency is left out" in text
-    assert "pulsefront export MODEL --out DIR --target rtl --multipliers dense0=" in text
+    options = "--board ecp5_25 --target rtl --multipliers dense0="
+    assert f"pulsefront export MODEL --out DIR {options}" in text
     assert "fits Lattice ECP5-25 (LFE5U-25F) at 1 M events/s with" in text
+
+
+def test_a_part_that_no_route_builds_for_leaves_the_others_alone():
+    found = fit_table(timing_like(), ["ice40_up5k", "zcu102"], [1e5], routes=["hls4ml Latency"])
+    assert [one.demand.label for one in found.choices] == ["zcu102"]
+    assert "ice40_up5k is not in the table, for no route builds for it" in found.table()
+    assert "not written for parts of lattice" in found.to_json()["unbuilt"]["ice40_up5k"]
+    with pytest.raises(ConfigError, match="by any route"):
+        fit_table(timing_like(), ["ice40_up5k"], [1e5], routes=["hls4ml Latency"])
+
+
+@pytest.mark.parametrize("asked", [([], [1e5]), (["ecp5_25"], [])])
+def test_a_table_of_nothing_is_refused(asked):
+    with pytest.raises(ConfigError, match="names nothing to choose for"):
+        fit_table(timing_like(), *asked)
+
+
+def test_the_register_behind_a_multiplier_is_chosen_for_parts_whose_blocks_do_not_add():
+    ecp5, artix = (fit(timing_like(), board, 1e6) for board in ("ecp5_25", "arty_a7_35"))
+    assert (ecp5.design.registers_behind, artix.design.registers_behind) == (1, 0)
+    assert plan_of(timing_like(), ecp5.design).latency_cycles == ecp5.design.latency_cycles
+    assert ecp5.export_options[:2] == ("--board", "ecp5_25")
 
 
 def test_a_part_that_is_not_known_is_refused():

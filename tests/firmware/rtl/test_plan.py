@@ -54,6 +54,12 @@ def test_dsp_blocks_go_to_the_widest_products():
     assert found.dsp == 70
 
 
+def test_a_register_behind_the_multipliers_costs_a_clock_a_layer():
+    without, with_it = (plan(position_like(), 16, registers_behind=one) for one in (0, 1))
+    assert with_it.interval_cycles == without.interval_cycles
+    assert with_it.latency_cycles == without.latency_cycles + 3
+
+
 @pytest.mark.parametrize("multipliers", [0, {"dense0": -1}, {"nothing": 4}, {"relu0": 4}])
 def test_refused(multipliers):
     with pytest.raises(ExportError):

@@ -11,6 +11,7 @@ import pytest
 
 from pulsefront.errors import ExportError, ToolMissing
 from pulsefront.firmware import export_model, verify_export
+from pulsefront.firmware.rtl.plan import plan
 from pulsefront.firmware.rtl.project import write_rtl
 from pulsefront.firmware.rtl.simulate import Simulation, find_simulator
 from pulsefront.firmware.vectors import golden_vectors
@@ -75,6 +76,19 @@ def test_timing_like(tmp_path, multipliers):
     model = timing_like()
     built(model, tmp_path, multipliers)
     compare_simulation(model, tmp_path, 500)
+
+
+@needs_simulator
+@pytest.mark.parametrize("model_of", [timing_like, every_layer_net, image_net])
+def test_a_register_behind_each_multiplier_changes_the_clocks_alone(tmp_path, model_of):
+    model = model_of()
+    without, design = (plan(model, 2, dsp=1, registers_behind=one) for one in (0, 1))
+    assert design.interval_cycles == without.interval_cycles
+    assert design.latency_cycles > without.latency_cycles
+    built(model, tmp_path, design)
+    with Simulation(tmp_path, model) as simulation:
+        simulation.check()
+    compare_simulation(model, tmp_path, 200)
 
 
 @needs_simulator
@@ -236,9 +250,10 @@ def test_one_dense_layer_of_one_weight(tmp_path):
 
 
 @needs_verilator
+@pytest.mark.parametrize("behind", [0, 1])
 @pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net, timing_like])
-def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, tmp_path):
-    built(model_of(), tmp_path, 2)
+def test_lint_has_nothing_to_say_but_of_bits_that_no_one_reads(model_of, behind, tmp_path):
+    built(model_of(), tmp_path, plan(model_of(), 2, registers_behind=behind))
     assert lint(tmp_path, model_of()) == ""
 
 

@@ -58,23 +58,33 @@ def fit_table(
     routes: Sequence[Route] | None = None,
     count: bool = False,
 ) -> Fit:
-    """Return a choice for every board and rate; see `fit`."""
-    return Fit(
-        model.name,
-        tuple(
-            fit(
-                model,
-                board,
-                rate,
-                clock_mhz=clock_mhz,
-                latency_ns=latency_ns,
-                routes=routes,
-                count=count,
-            )
-            for board in boards
-            for rate in rates_hz
-        ),
-    )
+    """Return a choice for every board and rate; see `fit`.
+
+    A part that none of several routes builds for is named beside the others.
+
+    Raises
+    ------
+    ConfigError
+        There are no boards or no rates, or none of the parts can be built for; or as `fit`.
+    """
+    for name, asked in {"board": boards, "rate": rates_hz}.items():
+        if not asked:
+            raise ConfigError("names nothing to choose for", field=name, remedy="give at least one")
+    unbuilt: dict[str, str] = {}
+    choices: list[Choice] = []
+    for board in boards:
+        demands = [
+            demand_of(board, rate, clock_mhz=clock_mhz, latency_ns=latency_ns) for rate in rates_hz
+        ]
+        left_out = _left_out(model, demands[0].board, routes)
+        if len(left_out) == len(routes or ROUTES):
+            unbuilt[demands[0].label] = _listed(left_out)
+            continue
+        choices += [_fitted(model, one, routes, count=count) for one in demands]
+    if not choices:
+        label, why = next(iter(unbuilt.items()))
+        raise _unbuilt(label, why)
+    return Fit(model.name, tuple(choices), unbuilt)
 
 
 def fit(
@@ -121,6 +131,12 @@ def fit(
         *count* is asked for and yosys, or alkaid for an unrolled design, is not installed.
     """
     demand = demand_of(board, rate_hz, clock_mhz=clock_mhz, latency_ns=latency_ns, limits=limits)
+    return _fitted(model, demand, routes, count=count)
+
+
+def _fitted(
+    model: FixedPointModel, demand: Demand, routes: Sequence[Route] | None, *, count: bool
+) -> Choice:
     best = choose(model, demand, routes)
     if count:
         best = counted(model, best)
@@ -137,25 +153,40 @@ def choose(model: FixedPointModel, demand: Demand, routes: Sequence[Route] | Non
     ConfigError
         No route can build the model for the part.
     """
-    left_out: dict[str, str] = {}
+    left_out = _left_out(model, demand.board, routes)
     found: list[Choice] = []
     for route in routes or ROUTES:
-        try:
-            _refuse(route, model, demand.board)
-        except (ExportError, UnsupportedLayer) as error:
-            left_out[route] = str(error)
+        if route in left_out:
             continue
         made = [Choice(demand, one) for one in MAKERS[route](model, demand)]
         found.append(min(made, key=lambda one: one.worth))
     if not found:
-        raise ConfigError(
-            "cannot be built for that part by any route: "
-            + "; ".join(f"{name}: {why}" for name, why in left_out.items()),
-            field="board",
-            value=demand.label,
-        )
+        raise _unbuilt(demand.label, _listed(left_out))
     found.sort(key=lambda one: one.worth)
     return replace(found[0], others=tuple(found[1:]), left_out=left_out)
+
+
+def _left_out(
+    model: FixedPointModel, board: Board, routes: Sequence[Route] | None
+) -> dict[str, str]:
+    """Return the routes that cannot build *model* for *board*, each with why."""
+    left_out: dict[str, str] = {}
+    for route in routes or ROUTES:
+        try:
+            _refuse(route, model, board)
+        except (ExportError, UnsupportedLayer) as error:
+            left_out[route] = str(error)
+    return left_out
+
+
+def _listed(left_out: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in left_out.items())
+
+
+def _unbuilt(label: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"cannot be built for that part by any route: {why}", field="board", value=label
+    )
 
 
 def _refuse(route: Route, model: FixedPointModel, board: Board) -> None:

@@ -36,8 +36,9 @@ class Design:
         ``parallel``: an event a clock or at once; ``stream``: one element after the other.
     pipelining
         Where registers are, in words.
-    multipliers, dsp_multipliers
-        Time-shared: of each layer, and how many of all ask for a DSP block.
+    multipliers, dsp_multipliers, registers_behind
+        Time-shared: of each layer; how many of all ask for a DSP block; and the registers behind
+        each, see `parts.PartKind`.
     reuse_factors
         hls4ml: of each layer.
     interval_cycles, latency_cycles
@@ -60,6 +61,7 @@ class Design:
     used: Mapping[str, int]
     multipliers: Mapping[str, int] = field(default_factory=dict)
     dsp_multipliers: int = 0
+    registers_behind: int = 0
     reuse_factors: Mapping[str, int] = field(default_factory=dict)
     pace: str = ""
     spread: Mapping[str, float] = field(default_factory=dict)
@@ -107,6 +109,13 @@ class Choice:
     def strategy(self) -> Route:
         """The route of the design."""
         return self.design.strategy
+
+    @property
+    def export_options(self) -> tuple[str, ...]:
+        """Options of ``pulsefront export`` that write the design for its board."""
+        named = self.demand.label != self.demand.board.name
+        board = ("--board", self.demand.label) if named else ()
+        return (*board, *self.design.export_options)
 
     @property
     def events_per_second(self) -> float:
@@ -263,7 +272,7 @@ class Choice:
             "spread": dict(design.spread),
             "limit": self.limit,
             "origin": design.origin,
-            "export": list(design.export_options),
+            "export": list(self.export_options),
             "cut": self.cut,
             "left_out": dict(self.left_out),
             "others": [one.to_json() for one in self.others],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pulsefront.errors import BudgetError
@@ -22,10 +22,14 @@ RIGHT = frozenset({1, 5, 6, 7, 8, 9, 10})
 
 @dataclass(frozen=True)
 class Fit:
-    """The choices of a model: one for each part and rate."""
+    """The choices of a model: one for each part and rate.
+
+    *unbuilt* are parts that no route builds for, with the reasons.
+    """
 
     model: str
     choices: tuple[Choice, ...]
+    unbuilt: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> str:
         """Return the choices as a text table, and lines on what the numbers are.
@@ -36,6 +40,10 @@ class Fit:
         if len(shown) == 1:
             shown += shown[0].others
         lines = [text_table(HEAD, [_row(one) for one in shown], right=RIGHT), _legend(shown)]
+        lines += [
+            _wrapped(f"{label} is not in the table, for no route builds for it: {why}.")
+            for label, why in self.unbuilt.items()
+        ]
         for one in self.choices:
             if not one.fits:
                 lines += [_wrapped(f"{one}."), _wrapped(f"To fit: {one.cut}.", "  ")]
@@ -43,7 +51,7 @@ class Fit:
             (one,) = self.choices
             lines += [_wrapped(f"{name} is left out: {why}.") for name, why in one.left_out.items()]
             if one.fits:
-                words = " ".join(one.design.export_options)
+                words = " ".join(one.export_options)
                 lines += [
                     _wrapped(f"{one}."),
                     f"Write it with: pulsefront export MODEL --out DIR {words}",
@@ -52,7 +60,11 @@ class Fit:
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices as JSON-ready data."""
-        return {"model": self.model, "choices": [one.to_json() for one in self.choices]}
+        return {
+            "model": self.model,
+            "choices": [one.to_json() for one in self.choices],
+            "unbuilt": dict(self.unbuilt),
+        }
 
     def raise_on_failure(self) -> None:
         """Raise where no choice fits: the resource or the rate, and how near the best came.
@@ -67,13 +79,13 @@ class Fit:
         best = min(self.choices, key=lambda one: one.shortfall)
         demand, name = best.demand, best.worst
         if name == "rate":
-            field, limit, found = "events_per_second", demand.rate_hz, best.events_per_second
+            key, limit, found = "events_per_second", demand.rate_hz, best.events_per_second
         elif name == "latency" and demand.latency_ns is not None:
-            field, limit, found = "latency_ns", demand.latency_ns, best.latency_ns
+            key, limit, found = "latency_ns", demand.latency_ns, best.latency_ns
         else:
-            field = f"{name} of {demand.label}"
+            key = f"{name} of {demand.label}"
             limit, found = demand.room[name], best.design.used[name]
-        raise BudgetError(field, limit=limit, best=found, remedy=best.cut)
+        raise BudgetError(key, limit=limit, best=found, remedy=best.cut)
 
 
 def _row(one: Choice) -> tuple[str, ...]:

@@ -44,11 +44,11 @@ def time_shared(model: Specification, demand: Demand) -> list[Design]:
     the shares of DSP blocks and of look-up tables are nearly the same.
     """
     kind = kind_of(family_of(demand.board.part))
-    whole = _in_time(model, demand)
+    whole = _in_time(model, demand, kind.registers_behind)
     lanes = {name: one.lanes for name, one in whole.matrices.items()}
 
     def with_dsp(dsp: int) -> SharedPlan:
-        return plan(model, lanes, dsp=dsp)
+        return plan(model, lanes, dsp=dsp, registers_behind=kind.registers_behind)
 
     def shares(dsp: int) -> tuple[float, float]:
         """Return the shares of DSP blocks and of look-up tables."""
@@ -70,6 +70,7 @@ def time_shared(model: Specification, demand: Demand) -> list[Design]:
             _counts(estimate_time_shared(model, one, kind)),
             multipliers={name: lanes.lanes for name, lanes in one.matrices.items()},
             dsp_multipliers=one.dsp,
+            registers_behind=kind.registers_behind,
             pace=one.limit,
             spread=SPREAD["time-shared"],
         )
@@ -79,17 +80,22 @@ def time_shared(model: Specification, demand: Demand) -> list[Design]:
 
 def plan_of(model: Specification, design: Design) -> SharedPlan:
     """Return the plan of a time-shared *design*."""
-    return plan(model, design.multipliers, dsp=design.dsp_multipliers)
+    return plan(
+        model,
+        design.multipliers,
+        dsp=design.dsp_multipliers,
+        registers_behind=design.registers_behind,
+    )
 
 
-def _in_time(model: Specification, demand: Demand) -> SharedPlan:
+def _in_time(model: Specification, demand: Demand, behind: int) -> SharedPlan:
     """Return the plan that just keeps the rate; where that is too late, one of more multipliers."""
     cycles = demand.cycles
-    found = plan_for_interval(model, cycles)
+    found = plan_for_interval(model, cycles, registers_behind=behind)
     limit = demand.latency_ns
     while limit is not None and cycles > 1 and demand.nanoseconds(found.latency_cycles) > limit:
         cycles = min(cycles, found.interval_cycles) * 3 // 4
-        faster = plan_for_interval(model, max(cycles, 1))
+        faster = plan_for_interval(model, max(cycles, 1), registers_behind=behind)
         if faster.latency_cycles < found.latency_cycles:
             found = faster
     return found

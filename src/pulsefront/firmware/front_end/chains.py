@@ -20,6 +20,7 @@ from pulsefront.firmware.front_end.timing import TimingChain
 from pulsefront.firmware.front_end.timing_bench import StreamSizes, timing_bench
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
 from pulsefront.firmware.front_end.timing_top import timing_clocks, timing_top
+from pulsefront.firmware.rtl.parts import registers_behind
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification
@@ -42,8 +43,8 @@ class StatedClocks:
     loses_none: bool
 
 
-def chain_of(model: FixedPointModel, settings: AnyChainSettings) -> AnyChain:
-    """Return the emulator of a chain.
+def chain_of(model: FixedPointModel, settings: AnyChainSettings, part: str = "") -> AnyChain:
+    """Return the emulator of a chain, whose Verilog is for a *part*.
 
     Raises
     ------
@@ -51,8 +52,8 @@ def chain_of(model: FixedPointModel, settings: AnyChainSettings) -> AnyChain:
         Settings and model do not fit together.
     """
     if isinstance(settings, TimingChainSettings):
-        return TimingChain(model, settings)
-    return PositionChain(model, settings)
+        return TimingChain(model, settings, registers_behind=registers_behind(part))
+    return PositionChain(model, settings, registers_behind=registers_behind(part))
 
 
 def check_fit(model: Specification, settings: AnyChainSettings) -> None:

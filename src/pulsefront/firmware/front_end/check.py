@@ -53,7 +53,8 @@ def _simulated(folder: Path, model: FixedPointModel) -> Iterator[VerificationRow
 
 
 def _golden(folder: Path, model: FixedPointModel) -> tuple[AnyChain, Integers, Records]:
-    chain = chain_of(model, read_statement(folder).settings)
+    statement = read_statement(folder)
+    chain = chain_of(model, statement.settings, statement.part)
     data = folder / "tb_data"
     try:
         words = (data / "stream.hex").read_text().split()

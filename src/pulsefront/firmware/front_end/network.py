@@ -37,7 +37,9 @@ def require_inputs(model: Specification, count: int, *, what: str, field: str, r
         raise ExportError(f"{model.name} reads {size} {what} {count}", field=field, remedy=remedy)
 
 
-def shared_network(model: Specification, multipliers: int | None, interval: int) -> SharedPlan:
+def shared_network(
+    model: Specification, multipliers: int | None, interval: int, registers_behind: int
+) -> SharedPlan:
     """Return the network with so many *multipliers* of each layer, or the fewest for *interval*.
 
     Raises
@@ -46,7 +48,7 @@ def shared_network(model: Specification, multipliers: int | None, interval: int)
         No layer has as many outputs: the multipliers would stand idle.
     """
     if multipliers is None:
-        return plan_for_interval(model, interval)
+        return plan_for_interval(model, interval, registers_behind=registers_behind)
     most = max((s.layer.n_out for s in model.steps if isinstance(s.layer, MatrixLayer)), default=1)
     if multipliers > most:
         raise ExportError(
@@ -56,4 +58,4 @@ def shared_network(model: Specification, multipliers: int | None, interval: int)
             value=multipliers,
             remedy=f"give at most {most}, or leave it out",
         )
-    return plan(model, multipliers)
+    return plan(model, multipliers, registers_behind=registers_behind)

@@ -24,6 +24,8 @@ class PositionChain:
     ----------
     model
         One input of as many counts as channels are chosen, one output.
+    registers_behind
+        Of its Verilog's multipliers: see `firmware.rtl.parts.PartKind`.
 
     Raises
     ------
@@ -31,8 +33,14 @@ class PositionChain:
         Settings and model do not fit together.
     """
 
-    def __init__(self, model: FixedPointModel, settings: PositionChainSettings) -> None:
-        self.layout = PositionLayout(settings, model)
+    def __init__(
+        self,
+        model: FixedPointModel,
+        settings: PositionChainSettings,
+        *,
+        registers_behind: int = 0,
+    ) -> None:
+        self.layout = PositionLayout(settings, model, registers_behind)
         self._model = model
         self.restart()
 

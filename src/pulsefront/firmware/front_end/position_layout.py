@@ -22,7 +22,7 @@ than its own rounding."""
 
 @dataclass(frozen=True, eq=False)
 class PositionLayout:
-    """A model behind the settings of a position chain.
+    """A model behind the settings of a position chain; *registers_behind* its multipliers.
 
     Raises
     ------
@@ -34,6 +34,7 @@ class PositionLayout:
 
     settings: PositionChainSettings
     model: Specification
+    registers_behind: int = 0
 
     def __post_init__(self) -> None:
         require_inputs(
@@ -64,7 +65,8 @@ class PositionLayout:
     def design(self) -> SharedPlan:
         """The time-shared network: the fewest multipliers with which it keeps up."""
         wanted = max(self.settings.interval_clocks or 0, self.interval_before)
-        return shared_network(self.model, self.settings.multipliers, wanted)
+        behind = self.registers_behind
+        return shared_network(self.model, self.settings.multipliers, wanted, behind)
 
     @property
     def interval_before(self) -> int:

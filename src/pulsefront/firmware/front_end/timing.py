@@ -27,6 +27,8 @@ class TimingChain:
     ----------
     model
         One input of as many counts as the window gives, one output.
+    registers_behind
+        Of its Verilog's multipliers: see `firmware.rtl.parts.PartKind`.
 
     Raises
     ------
@@ -34,8 +36,14 @@ class TimingChain:
         Settings and model do not fit together.
     """
 
-    def __init__(self, model: FixedPointModel, settings: TimingChainSettings) -> None:
-        self.layout = TimingLayout(settings, model)
+    def __init__(
+        self,
+        model: FixedPointModel,
+        settings: TimingChainSettings,
+        *,
+        registers_behind: int = 0,
+    ) -> None:
+        self.layout = TimingLayout(settings, model, registers_behind)
         self._model = model
         offsets = np.array(self.layout.window) + settings.samples_before
         self._chosen = np.isin(np.arange(settings.gate), offsets)

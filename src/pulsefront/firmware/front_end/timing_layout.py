@@ -26,7 +26,7 @@ MOST_EXTRA_BITS = 16
 
 @dataclass(frozen=True, eq=False)
 class TimingLayout:
-    """A model behind the settings of a timing chain.
+    """A model behind the settings of a timing chain; *registers_behind* its multipliers.
 
     Raises
     ------
@@ -36,6 +36,7 @@ class TimingLayout:
 
     settings: TimingChainSettings
     model: Specification
+    registers_behind: int = 0
 
     def __post_init__(self) -> None:
         require_inputs(
@@ -60,7 +61,8 @@ class TimingLayout:
     @cached_property
     def design(self) -> SharedPlan:
         """The time-shared network: the fewest multipliers with which it keeps up."""
-        return shared_network(self.model, self.settings.multipliers, self.settings.dead)
+        chain, behind = self.settings, self.registers_behind
+        return shared_network(self.model, chain.multipliers, chain.dead, behind)
 
     @property
     def stream_bits(self) -> int:

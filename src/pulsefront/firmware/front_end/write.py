@@ -53,7 +53,7 @@ def write_front_end(
     ExportError, ConfigError
         Settings and model do not fit together.
     """
-    chain = chain_of(model, settings)
+    chain = chain_of(model, settings, board.part)
     stream = golden_stream(chain, waveforms)
     records = chain.run(stream)
     folder = export / FOLDER

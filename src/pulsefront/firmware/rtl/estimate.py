@@ -82,7 +82,7 @@ class SharedCounts:
 
     *layers* that count or wait; *adder_bits* and *register_bits* of lanes, *product_bits* of
     multipliers of look-up tables, *rom_tables* look-up tables full of constants, *finish_bits* of
-    rounding and overflow; *buffer_lut* as they are.
+    rounding and overflow; *buffer_lut*, and *behind_ff* behind multipliers, as they are.
     """
 
     layers: int = 0
@@ -92,6 +92,7 @@ class SharedCounts:
     rom_tables: float = 0.0
     finish_bits: int = 0
     buffer_lut: int = 0
+    behind_ff: int = 0
     dsp: int = 0
     block_ram_kbit: int = 0
 
@@ -104,6 +105,7 @@ class SharedCounts:
             self.rom_tables + other.rom_tables,
             self.finish_bits + other.finish_bits,
             self.buffer_lut + other.buffer_lut,
+            self.behind_ff + other.behind_ff,
             self.dsp + other.dsp,
             self.block_ram_kbit + other.block_ram_kbit,
         )
@@ -149,6 +151,7 @@ def weigh_time_shared(counts: SharedCounts, weights: Weights) -> Estimate:
         counts.layers * weights.control_ff
         + counts.register_bits * weights.lane_ff
         + counts.finish_bits * weights.finish_ff
+        + counts.behind_ff
     )
     return Estimate(round(lut), round(ff), counts.dsp, counts.block_ram_kbit)
 
@@ -259,6 +262,8 @@ def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> SharedCounts:
     register_bits = adder_bits + others * (x_width + weight)
     # A partial product a bit of the weight, each added in one level of carry.
     product_bits = (plan.lanes - plan.dsp_lanes) * (weight - 1) * (x_width + 1)
+    # The product of a factor that is one bit wider: every x is signed there.
+    behind_ff = plan.registers_behind * plan.lanes * (source.format.width + 1 + weight)
     depth = address_bits(_buffered(step, plan))
     buffer_lut, kbit = _buffer(source.format.width, depth, kind)
     tables, rom_kbit = _rom(plan.groups * plan.length, plan.lanes * weight, kind)
@@ -269,7 +274,7 @@ def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> SharedCounts:
     if tables:
         register_bits += plan.lanes * weight
     return SharedCounts(
-        1, adder_bits, register_bits, product_bits, tables, 0, buffer_lut,
+        1, adder_bits, register_bits, product_bits, tables, 0, buffer_lut, behind_ff,
         plan.dsp_lanes * blocks, kbit + rom_kbit,
     )  # fmt: skip
 

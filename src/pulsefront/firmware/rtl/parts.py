@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "PartKind", "Weights", "kind_of"]
+from pulsefront.errors import ExportError
+from pulsefront.firmware.rtl.resources import family_of
+
+__all__ = ["KINDS", "PartKind", "Weights", "kind_of", "registers_behind"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class PartKind:
     has *ram_kbit*, *ram_width* bits a word at most. A table of constants goes to block RAM where it
     has *ram_words* and fills *ram_share* of it. A buffer takes *buffer_lut* look-up tables or
     *buffer_kbit* of block RAM for every *buffer_bits* of *buffer_words*. With *dsp_adds* a block
-    adds too, and has the registers of its sum.
+    adds too, and has the registers of its sum. *registers_behind* a product are more than one where
+    the way from a block to the adders is long, and would keep a block that adds from adding.
     """
 
     lut_inputs: int
@@ -69,6 +73,7 @@ class PartKind:
     weights: Weights
     buffer_kbit: int = 0
     dsp_adds: bool = False
+    registers_behind: int = 0
 
 
 FITTED = {
@@ -100,7 +105,7 @@ WEIGHTS_ECP5, WEIGHTS_ICE40, WEIGHTS_XC7, WEIGHTS_NEXUS, WEIGHTS_POLARFIRE = (
 # When yosys takes block RAM is read off its counts: for 7 series it does at 435 words, and does not
 # at 210. UltraScale+ has the weights of 7 series.
 KINDS = {
-    "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5),
+    "ecp5": PartKind(4, 18, 18, 18, 36, 0, 0.11, 4, 16, 6, WEIGHTS_ECP5, registers_behind=1),
     "ice40": PartKind(4, 16, 16, 4, 16, 0, 0.25, 16, 256, 0, WEIGHTS_ICE40, buffer_kbit=4),
     "xc7": PartKind(6, 25, 18, 18, 36, 256, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
     "xcup": PartKind(6, 27, 18, 18, 36, 256, 0.11, 6, 32, 4, WEIGHTS_XC7, dsp_adds=True),
@@ -114,3 +119,11 @@ KINDS = {
 def kind_of(family: str) -> PartKind:
     """Return what the cells of a family hold; see `resources.family_of`."""
     return KINDS[family]
+
+
+def registers_behind(part: str) -> int:
+    """Return the registers behind each multiplier on a *part*; none where its family is unknown."""
+    try:
+        return kind_of(family_of(part)).registers_behind
+    except ExportError:
+        return 0

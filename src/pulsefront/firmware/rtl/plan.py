@@ -44,6 +44,7 @@ class MatrixLanes:
     """One dense or convolution layer: *lanes* multipliers, *dsp_lanes* of them DSP blocks.
 
     *rows* windows of *length* elements, *outputs* sums of each; *groups* passes over a window.
+    *registers_behind* every multiplier, more than the one that it has: none or one.
     """
 
     rows: int
@@ -51,6 +52,7 @@ class MatrixLanes:
     outputs: int
     lanes: int
     dsp_lanes: int
+    registers_behind: int = 0
 
     @property
     def groups(self) -> int:
@@ -71,9 +73,10 @@ class MatrixLanes:
     def latency_cycles(self) -> int:
         """Clocks from the last element of an event in to its last sum out, at most."""
         if self.rows > 1:
-            return self.cycles + self.tail + MATRIX_CYCLES
+            return self.cycles + self.tail + MATRIX_CYCLES + self.registers_behind
         # The first group follows the elements as they come.
-        return (self.groups - 1) * self._turn(self.lanes) + self.tail + MATRIX_CYCLES
+        before = (self.groups - 1) * self._turn(self.lanes)
+        return before + self.tail + MATRIX_CYCLES + self.registers_behind
 
     def _turn(self, sums: int) -> int:
         return max(self.length, sums + 1)
@@ -122,11 +125,14 @@ def plan(
     multipliers: int | Mapping[str, int] = 1,
     *,
     dsp: int | None = None,
+    registers_behind: int = 0,
 ) -> SharedPlan:
     """Return the design of *model* with *multipliers* per layer, one number or by layer.
 
     More multipliers than a layer has outputs are of no use and left out. With *dsp*, as many of
     all multipliers ask for a DSP block, those of the widest products first; None: all.
+    *registers_behind* the multipliers are for parts whose blocks do not add: see
+    `parts.PartKind`.
 
     Raises
     ------
@@ -150,11 +156,13 @@ def plan(
         wanted = multipliers.get(name, 1) if isinstance(multipliers, Mapping) else multipliers
         if wanted < 1:
             raise ExportError("a layer has at least one multiplier", field=name, value=wanted)
-        matrices[name] = _matrix(step, wanted)
+        matrices[name] = _matrix(step, wanted, registers_behind)
     return _timed(model, _with_dsp(model, matrices, dsp))
 
 
-def plan_for_interval(model: Specification, cycles: int, *, dsp: int | None = None) -> SharedPlan:
+def plan_for_interval(
+    model: Specification, cycles: int, *, dsp: int | None = None, registers_behind: int = 0
+) -> SharedPlan:
     """Return the design with the fewest multipliers whose interval is at most *cycles*.
 
     Where none is that fast, each layer has as many as it can use, and the interval is above.
@@ -170,16 +178,17 @@ def plan_for_interval(model: Specification, cycles: int, *, dsp: int | None = No
         fitting = [one for one in useful if cycles_of[one] <= cycles]
         fastest = min(zip(cycles_of.values(), useful, strict=True))[1]
         lanes[step.layer.name] = fitting[0] if fitting else fastest
-    return plan(model, lanes, dsp=dsp)
+    return plan(model, lanes, dsp=dsp, registers_behind=registers_behind)
 
 
-def _matrix(step: LayerStep, wanted: int) -> MatrixLanes:
+def _matrix(step: LayerStep, wanted: int, registers_behind: int = 0) -> MatrixLanes:
     layer = step.layer
     assert isinstance(layer, MatrixLayer)
     outputs = layer.n_out
     lanes = min(wanted, outputs)
     rows = step.exact.size // outputs
-    return MatrixLanes(rows, layer.weights.size // outputs, outputs, lanes, lanes)
+    length = layer.weights.size // outputs
+    return MatrixLanes(rows, length, outputs, lanes, lanes, registers_behind)
 
 
 def _with_dsp(

@@ -215,6 +215,7 @@ def _matrix(
         "LANES": matrix.lanes,
         "GROUPS": matrix.groups,
         "DSP_LANES": matrix.dsp_lanes,
+        "BEHIND": matrix.registers_behind,
         "WEIGHT_WIDTH": numbers.weight_width,
         "WEIGHT_ADDRESS": address_bits(matrix.groups * matrix.length),
         "GROUP_ADDRESS": address_bits(matrix.groups),
