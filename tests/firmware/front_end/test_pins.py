@@ -33,7 +33,9 @@ def behind_pins(chain: AnyChain, folder: Path) -> str:
 def test_verilator_has_nothing_to_say_of_a_front_end(kind: str, tmp_path: Path) -> None:
     chain = CHAINS[kind]()
     behind_pins(chain, tmp_path)
-    assert lint(tmp_path, chain.layout.model, f"{chain.layout.model.name}_front_end") == ""
+    top = f"{chain.layout.model.name}_front_end"
+    assert lint(tmp_path, chain.layout.model, top) == ""
+    assert lint(tmp_path, chain.layout.model, f"{top}_axis") == ""
 
 
 @needs_verilator

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError
+from pulsefront.firmware.front_end.axis import axis_front_end
 from pulsefront.firmware.front_end.golden import made_charges, made_stream, stream_of_records
 from pulsefront.firmware.front_end.position import PositionChain
 from pulsefront.firmware.front_end.position_bench import position_bench
@@ -19,8 +20,9 @@ from pulsefront.firmware.front_end.simulate import hex_words
 from pulsefront.firmware.front_end.timing import TimingChain
 from pulsefront.firmware.front_end.timing_bench import StreamSizes, timing_bench
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
-from pulsefront.firmware.front_end.timing_top import timing_clocks, timing_top
+from pulsefront.firmware.front_end.timing_top import LOST_BITS, timing_clocks, timing_top
 from pulsefront.firmware.rtl.parts import registers_behind
+from pulsefront.firmware.rtl.verilog_text import verilog_text
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification
@@ -101,11 +103,20 @@ def hdl(chain: AnyChain, sizes: StreamSizes) -> Mapping[str, str]:
     if isinstance(chain, TimingChain):
         return {
             f"{top}.v": timing_top(chain.layout),
+            f"{top}_axis.v": _axis(chain, "sample", waits=False, beside={"lost": LOST_BITS}),
             f"{top}_tb.v": timing_bench(chain.layout, sizes),
         }
     gains = np.array(chain.layout.settings.whole_gains)
     return {
         f"{top}.v": position_top(chain.layout),
+        f"{top}_axis.v": _axis(chain, "charge", waits=True, beside={}),
         f"{top}_tb.v": position_bench(chain.layout, sizes),
         GAINS: hex_words(gains, chain.layout.gain_bits),
     }
+
+
+def _axis(chain: AnyChain, port: str, *, waits: bool, beside: Mapping[str, int]) -> str:
+    layout = chain.layout
+    given = (port, layout.stream_bits)
+    found = axis_front_end(layout.model.name, layout.fields, given, waits=waits, beside=beside)
+    return verilog_text(found)

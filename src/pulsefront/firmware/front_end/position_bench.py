@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulsefront.firmware.front_end.axis import bench_lines
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.position_top import position_clocks
 from pulsefront.firmware.front_end.timing_bench import StreamSizes, compared, indented
@@ -15,9 +16,8 @@ def position_bench(layout: PositionLayout, sizes: StreamSizes) -> str:
     clocks = position_clocks(layout)
     fields = layout.fields
     bits = sum(one.bits for one in fields)
-    declared = [f"wire {one.declared} record_{one.name};" for one in fields]
     wanted = [f"reg {one.declared} wanted_{one.name};" for one in fields]
-    ports = [f".record_{one.name}(record_{one.name})" for one in fields]
+    held = bench_lines(name, fields, ("charge", layout.stream_bits))
     gathered = ", ".join(f"record_{one.name}" for one in reversed(fields))
     return f"""// Test bench of {name}_front_end: golden charges at one a clock, then with gaps
 // between them and a receiver that is not always ready, then with a receiver that stops for long.
@@ -39,17 +39,12 @@ module {name}_front_end_tb;
     reg [{bits - 1}:0] expected [0:(RECORDS > 0 ? RECORDS - 1 : 0)];
     reg charge_valid = 0;
     reg [{layout.stream_bits - 1}:0] charge = 0;
-    wire charge_ready;
     wire record_valid;
     reg record_ready = 0;
-    {indented(declared, 4)}
     {indented(wanted, 4)}
 
-    {name}_front_end dut (
-        .clk(clk), .rst(rst), .charge_valid(charge_valid), .charge_ready(charge_ready),
-        .charge(charge), .record_valid(record_valid), .record_ready(record_ready),
-        {", ".join(ports)}
-    );
+    // Through the names of AXI4-Stream.
+    {indented(held, 4)}
     wire [{bits - 1}:0] record = {{{gathered}}};
 
     integer run = 0;
@@ -106,6 +101,10 @@ module {name}_front_end_tb;
         end
         stalled = record_valid && !record_ready;
         held = record;
+        if (record_valid && !lanes_right) begin
+            $display("FAIL: tdata beyond a field, or tlast, is wrong, event %0d", index);
+            failed = 1;
+        end
         waited = waited + 1;
         if (record_valid && record_ready) begin
             waited = 0;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from pulsefront.firmware.front_end.axis import record_lanes
 from pulsefront.firmware.front_end.records import Field
 from pulsefront.firmware.front_end.settings import DOUBTS, Doubt
 from pulsefront.fixed_point.format import FixedPointFormat
@@ -15,8 +16,10 @@ def field_rows(
     fields: Sequence[Field], what: Mapping[str, str], output: FixedPointFormat
 ) -> list[str]:
     """Return a row for each field: *what* it is by name, else an output of the network."""
+    lanes = record_lanes(fields)
     return [
         f"| `{one.name}` | {one.bits} | {'yes' if one.signed else 'no'} | "
+        f"{lanes[one.name][0]} to {sum(lanes[one.name]) - 1} | "
         f"{what.get(one.name, f'output of the network, {output}')} |"
         for one in fields
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulsefront.firmware.front_end.axis import bench_lines
 from pulsefront.firmware.front_end.records import Field
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
 from pulsefront.firmware.front_end.timing_top import timing_clocks
@@ -26,8 +27,7 @@ def timing_bench(layout: TimingLayout, sizes: StreamSizes) -> str:
     clocks = timing_clocks(layout)
     fields = layout.fields
     bits = sum(one.bits for one in fields)
-    declared = [f"wire {one.declared} record_{one.name};" for one in fields]
-    ports = [f".record_{one.name}(record_{one.name})" for one in fields]
+    held = bench_lines(name, fields, ("sample", layout.settings.adc_bits), ["lost"])
     gathered = ", ".join(f"record_{one.name}" for one in reversed(fields))
     wanted = [f"reg {one.declared} wanted_{one.name};" for one in fields]
     return f"""// Test bench of {name}_front_end: a golden stream at one sample a clock, then with
@@ -56,14 +56,10 @@ module {name}_front_end_tb;
     wire record_valid;
     reg record_ready = 0;
     wire [15:0] lost;
-    {indented(declared, 4)}
     {indented(wanted, 4)}
 
-    {name}_front_end dut (
-        .clk(clk), .rst(rst), .sample_valid(sample_valid), .sample(sample),
-        .record_valid(record_valid), .record_ready(record_ready), .lost(lost),
-        {", ".join(ports)}
-    );
+    // Through the names of AXI4-Stream.
+    {indented(held, 4)}
     wire [{bits - 1}:0] record = {{{gathered}}};
 
     integer run = 0;
@@ -127,6 +123,10 @@ module {name}_front_end_tb;
         end
         stalled = record_valid && !record_ready;
         held = record;
+        if (record_valid && (!lanes_right || sample_ready !== 1'b1)) begin
+            $display("FAIL: tdata beyond a field, tlast or tready is wrong, event %0d", next);
+            failed = 1;
+        end
         if (record_valid && record_ready) begin
             received = received + 1;
             waited = 0;
