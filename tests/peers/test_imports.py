@@ -13,7 +13,7 @@ from onnx import helper
 
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.imports import from_keras, from_onnx, from_torch
-from toys_onnx import quantized_convolution, quantized_mlp
+from toys_onnx import quantized_convolution, quantized_image, quantized_mlp
 
 torch = pytest.importorskip("torch")
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -86,7 +86,55 @@ def test_brevitas(seed: int, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("build", [quantized_mlp, quantized_convolution])
+def test_brevitas_images(seed: int, tmp_path) -> None:
+    """Convolutions of a small image with a residual sum, a pool, and a sigmoid at the end."""
+    qnn = pytest.importorskip("brevitas.nn")
+    pytest.importorskip("onnxoptimizer")
+    from brevitas.quant import (
+        Int8ActPerTensorFixedPoint,
+        Int8WeightPerTensorFixedPoint,
+        Uint8ActPerTensorFixedPoint,
+    )
+
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    channels, bits = int(rng.integers(2, 5)), [int(one) for one in rng.integers(4, 8, 4)]
+
+    def weighted(kind, *sizes: int, **options):
+        return kind(
+            *sizes, bias=True, weight_quant=Int8WeightPerTensorFixedPoint,
+            weight_bit_width=bits[0], **options,
+        )  # fmt: skip
+
+    class Picture(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.given = qnn.QuantIdentity(act_quant=Int8ActPerTensorFixedPoint, bit_width=bits[1])
+            self.first = weighted(qnn.QuantConv2d, 1, channels, 3, padding=seed % 2)
+            self.bent = qnn.QuantReLU(act_quant=Uint8ActPerTensorFixedPoint, bit_width=bits[2])
+            self.second = weighted(qnn.QuantConv2d, channels, channels, 3, padding=1)
+            self.cast = qnn.QuantIdentity(act_quant=Int8ActPerTensorFixedPoint, bit_width=bits[2])
+            self.sum = qnn.QuantIdentity(act_quant=Int8ActPerTensorFixedPoint, bit_width=bits[3])
+            side = 4 if seed % 2 else 3
+            self.dense = weighted(qnn.QuantLinear, channels * side * side, 2)
+            self.narrow = qnn.QuantIdentity(act_quant=Int8ActPerTensorFixedPoint, bit_width=8)
+            self.last = qnn.QuantIdentity(act_quant=Uint8ActPerTensorFixedPoint, bit_width=9)
+
+        def forward(self, x):
+            x = self.bent(self.first(self.given(x)))
+            x = self.sum(x + self.cast(self.second(x)))
+            x = torch.nn.functional.max_pool2d(x, 2)
+            return self.last(torch.sigmoid(self.narrow(self.dense(torch.flatten(x, 1)))))
+
+    module = Picture()
+    example = rng.normal(0, 1, (200, 1, 8, 8)).astype(np.float32)
+    module.train()
+    module(torch.as_tensor(example))
+    verified(from_torch(module, example[:1], name=f"brevitas_image_{seed}"), seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("build", [quantized_mlp, quantized_convolution, quantized_image])
 def test_qonnx_itself_gives_the_same(build, seed: int, monkeypatch) -> None:
     pytest.importorskip("qonnx")
     made = helper.make_model
