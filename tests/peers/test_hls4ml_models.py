@@ -73,6 +73,14 @@ def after_dense(activation) -> nn.Module:
     return nn.Sequential(nn.Linear(4, 3), activation)
 
 
+def sloped() -> nn.Module:
+    """Return a PReLU with a slope of its own for each channel."""
+    module = nn.PReLU(4)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([0.1, 0.2, 0.3, 0.4]))
+    return module
+
+
 FORMS = {
     "linear": (nn.Linear(4, 3), (4,)),
     "relu": (after_dense(nn.ReLU()), (4,)),
@@ -122,10 +130,10 @@ def test_imported_and_equal_to_the_c_simulation(form: str, tmp_path) -> None:
     ("module", "shape", "said"),
     [
         (after_dense(nn.Softmax(dim=-1)), (4,), "Softmax"),
-        (after_dense(nn.Threshold(1.0, 0.0)), (4,), "Greater|Where"),
+        (after_dense(nn.Threshold(1.0, 0.0)), (4,), "LessOrEqual|Greater|Where"),
         (Functional(lambda x: x * x), (4,), "multiplies"),
         (nn.AvgPool2d(2, padding=1), (2, 6, 8), "without padding"),
-        (nn.Sequential(nn.PReLU(4)), (4,), "one slope for all"),
+        (sloped(), (4,), "one slope for all"),
     ],
 )
 def test_what_does_not_fit(module, shape, said: str) -> None:
