@@ -32,8 +32,8 @@ from pulsefront.files import write_json
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.registry import register
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch

@@ -33,8 +33,8 @@ from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.features.schema import schema_of
 from pulsefront.qc.features.sources import load_histories, load_history, outline
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.simulate.fleet import simulate_units, write_fleet
 from pulsefront.qc.simulate.settings import load_fleet

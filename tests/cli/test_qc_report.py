@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.registry import register
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.times import iso_date

@@ -13,8 +13,8 @@ from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.notify.settings import NotifySettings, WebhookChannel
 from pulsefront.qc.features.sources import load_history
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.registry import promote, register, roll_back
 from pulsefront.qc.nightly.job import models_of, nights_due, score_nights
 from pulsefront.qc.records import Batch

@@ -74,9 +74,9 @@ def train(
     from pulsefront.files import write_text
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.models.fit import fit_model
-    from pulsefront.qc.models.folds import BacktestSettings
     from pulsefront.qc.models.model_file import save_model
     from pulsefront.qc.models.onnx_export import require_onnx, save_onnx
+    from pulsefront.qc.models.protocol import BacktestSettings
     from pulsefront.qc.models.registry import register
     from pulsefront.qc.pages.training import train_page
     from pulsefront.qc.store.database import Store

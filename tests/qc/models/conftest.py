@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit
 
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.training import train, usable_columns
 from strategies_qc import tiny_samples
 

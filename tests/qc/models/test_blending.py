@@ -13,8 +13,8 @@ from pulsefront.qc.models.blending import (
     train_blend,
 )
 from pulsefront.qc.models.estimators import Linear
-from pulsefront.qc.models.folds import BacktestSettings, parts_of_time
 from pulsefront.qc.models.prior import bind_prior, shipped_prior
+from pulsefront.qc.models.protocol import BacktestSettings, parts_of_time
 from pulsefront.qc.models.training import choose_features, rule_of
 from strategies_qc import tiny_samples
 

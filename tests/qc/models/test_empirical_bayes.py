@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from pulsefront.evaluate.classification import roc_auc
 from pulsefront.qc.models import folds
-from pulsefront.qc.models.folds import BacktestSettings
+from pulsefront.qc.models.protocol import BacktestSettings
 from strategies_qc import tiny_samples
 
 

@@ -16,8 +16,8 @@ from pulsefront.qc.features.samples import build_fleet, outline_of
 from pulsefront.qc.models.decide import no_decision_reasons
 from pulsefront.qc.models.estimators import Trees
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import ModelInvalid, load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from strategies_qc import history_of, tiny_samples, tiny_units
 
 

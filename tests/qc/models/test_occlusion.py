@@ -8,9 +8,9 @@ import pytest
 from pulsefront.qc.models.decide import phrase
 from pulsefront.qc.models.estimators import Blend, Linear, Scaler
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.occlusion import explain
 from pulsefront.qc.models.pooled import POOLED_INPUTS, bind_pooled
+from pulsefront.qc.models.protocol import BacktestSettings
 from strategies_qc import tiny_samples
 
 

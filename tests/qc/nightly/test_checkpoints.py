@@ -17,8 +17,8 @@ from pulsefront.qc.features.daily import series_states, unit_features
 from pulsefront.qc.features.history import BLOCK_S, Before
 from pulsefront.qc.features.schema import schema_of
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.checkpoints import save_checkpoints
 from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.score import score

@@ -12,8 +12,8 @@ from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.models.alarm_rates import AlertTable, judge
 from pulsefront.qc.models.decide import no_decision_reasons
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store

@@ -12,8 +12,8 @@ import pytest
 
 from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import ModelInvalid, load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.runs import read_run
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch

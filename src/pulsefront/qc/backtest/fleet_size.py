@@ -18,16 +18,14 @@ from pulsefront.qc.backtest.results import FleetSizePoint
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import threshold_at_rate
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
-from pulsefront.qc.models.folds import (
+from pulsefront.qc.models.folds import FoldRows, Scores, train_all
+from pulsefront.qc.models.judged_alerts import alert_table
+from pulsefront.qc.models.protocol import (
     BacktestSettings,
-    FoldRows,
-    Scores,
     TimeParts,
     parts_of_time,
-    train_all,
     unit_folds,
 )
-from pulsefront.qc.models.judged_alerts import alert_table
 from pulsefront.qc.models.training import choose_features
 
 __all__ = ["FLEET_SIZES", "fleet_size_curve"]

@@ -33,7 +33,8 @@ from pulsefront.qc.backtest.results import (
 )
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import AlertTable, Judged, threshold_at_rate
-from pulsefront.qc.models.folds import BacktestSettings, Scores
+from pulsefront.qc.models.folds import Scores
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.training import RULES
 from pulsefront.qc.times import DAY_S
 

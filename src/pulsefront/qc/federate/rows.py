@@ -21,7 +21,7 @@ from pulsefront.qc.federate.documents import (
 )
 from pulsefront.qc.federate.likelihood import ScaledRows
 from pulsefront.qc.models.estimators import Linear, Scaler
-from pulsefront.qc.models.folds import BacktestSettings, TimeParts, parts_of_time
+from pulsefront.qc.models.protocol import BacktestSettings, TimeParts, parts_of_time
 from pulsefront.qc.store.database import Store
 
 __all__ = [

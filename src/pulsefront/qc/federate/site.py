@@ -24,7 +24,7 @@ from pulsefront.qc.federate.rows import (
     site_parts,
     training_rows,
 )
-from pulsefront.qc.models.folds import failures_in, thinned
+from pulsefront.qc.models.protocol import failures_in, thinned
 from pulsefront.qc.models.training import choose_features, train
 
 __all__ = ["answer", "federated_log_odds", "interval_over_units", "judged_rows", "log_loss"]

@@ -17,8 +17,9 @@ from pulsefront.evaluate.intervals import bootstrap, mean_statistic
 from pulsefront.qc.documents import Range
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import threshold_at_rate
-from pulsefront.qc.models.folds import BacktestSettings, Scores, thinned
+from pulsefront.qc.models.folds import Scores
 from pulsefront.qc.models.judged_alerts import alert_table
+from pulsefront.qc.models.protocol import BacktestSettings, thinned
 from pulsefront.qc.models.record import Comparison
 from pulsefront.qc.models.training import RULES
 

@@ -15,7 +15,6 @@ from pulsefront.qc.models.choice import choose
 from pulsefront.qc.models.classic import ClassicResult
 from pulsefront.qc.models.decide import fit_guard
 from pulsefront.qc.models.folds import (
-    BacktestSettings,
     FoldRows,
     calibrate_candidate,
     score_folds,
@@ -25,6 +24,7 @@ from pulsefront.qc.models.held_out import held_out_horizons
 from pulsefront.qc.models.input_drift import fit_profile
 from pulsefront.qc.models.judged_alerts import alert_table, calibrated_thresholds
 from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.record import (
     ClassicRecord,
     Comparison,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.folds import BacktestSettings, Scores, one_in_seven
+from pulsefront.qc.models.folds import Scores
 from pulsefront.qc.models.horizon_fit import EVEN_SPREAD, fit_horizons
 from pulsefront.qc.models.horizon_shape import expected_horizons
 from pulsefront.qc.models.horizons import HorizonCurve, outcomes_of
+from pulsefront.qc.models.protocol import BacktestSettings, one_in_seven
 
 __all__ = ["held_out_horizons"]
 

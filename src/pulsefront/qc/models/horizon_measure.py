@@ -18,7 +18,7 @@ from pulsefront.progress import Report, silent
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import split_time
 from pulsefront.qc.features.sources import simulated_fleet
-from pulsefront.qc.models.folds import BacktestSettings, one_in_seven, score_folds, spaced
+from pulsefront.qc.models.folds import score_folds
 from pulsefront.qc.models.horizon_counts import promised_failures
 from pulsefront.qc.models.horizon_fit import (
     CENTRE,
@@ -45,6 +45,7 @@ from pulsefront.qc.models.horizons import (
     at_risk,
     outcomes_of,
 )
+from pulsefront.qc.models.protocol import BacktestSettings, one_in_seven, spaced
 from pulsefront.qc.simulate.kinds import draw_fleet
 from pulsefront.qc.times import DAY_S
 

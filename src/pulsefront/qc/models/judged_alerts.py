@@ -9,7 +9,8 @@ from scipy.special import expit, logit
 from pulsefront.qc.features.samples import Fleet
 from pulsefront.qc.models.alarm_rates import AlertTable, threshold_at_rate
 from pulsefront.qc.models.estimators import ProbabilityCalibration
-from pulsefront.qc.models.folds import BacktestSettings, Scores
+from pulsefront.qc.models.folds import Scores
+from pulsefront.qc.models.protocol import BacktestSettings
 
 __all__ = ["alert_table", "calibrated_thresholds"]
 

@@ -30,8 +30,8 @@ from pulsefront.progress import Report, silent
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.sources import stored_fleet
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.models.registry import register
 from pulsefront.qc.nightly.site_folder import init_site
 from pulsefront.qc.rehearsal.compare import (

@@ -13,7 +13,6 @@ from pulsefront.qc.documents import Range
 from pulsefront.qc.features.daily import unit_features
 from pulsefront.qc.features.sources import load_history
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import BacktestSettings
 from pulsefront.qc.models.life import (
     CalibrationBin,
     DriftedInput,
@@ -22,6 +21,7 @@ from pulsefront.qc.models.life import (
     PeriodFigures,
 )
 from pulsefront.qc.models.model_file import load_model, save_model
+from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.run import ScoreRun
 from pulsefront.qc.nightly.score import score
