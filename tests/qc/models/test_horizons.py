@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from scipy.special import expit
 
 from pulsefront.qc.models.horizon_fit import fit_horizons
 from pulsefront.qc.models.horizons import (
     CURVE_DAYS,
     HORIZON_DAYS,
+    HorizonCurve,
     Outcomes,
     at_risk,
     outcomes_of,
@@ -126,6 +130,31 @@ def test_intervals_of_few_failures_are_as_wide_as_what_is_not_known_beforehand()
     assert (high / low > 10.0).all()
     alone = fit_horizons(score, nothing, 30)
     assert np.array_equal(*alone.interval(score))
+
+
+def _floats(*shape: int, within: tuple[float, float]) -> st.SearchStrategy[np.ndarray]:
+    return arrays.arrays(np.float64, shape, elements=st.floats(*within))
+
+
+@given(
+    slope=_floats(9, within=(0.0, 4.0)),
+    intercept=_floats(9, within=(-30.0, 30.0)),
+    replicates=_floats(5, 9, 2, within=(-20.0, 20.0)),
+    bend_hazard=_floats(9, 4, within=(-15.0, 5.0)),
+    log_odds=_floats(7, within=(-40.0, 40.0)),
+    bent=st.booleans(),
+)
+def test_neither_a_chance_nor_the_ends_of_its_interval_fall_with_the_days(
+    slope, intercept, replicates, bend_hazard, log_odds, bent
+):
+    """Whatever the hazards: to fail within 14 days is no less likely than within 7."""
+    bends = (np.array([-6.0, -3.0, 0.0, 3.0]), bend_hazard) if bent else (None, None)
+    curve = HorizonCurve(np.array(HORIZON_DAYS), slope, intercept, replicates, *bends)
+    chance, (low, high) = curve.probability(log_odds), curve.interval(log_odds)
+    for told in (chance, low, high):
+        assert (np.diff(told, axis=1) >= -1e-12).all()
+    assert (low <= chance).all()
+    assert (chance <= high).all()
 
 
 def test_columns_of_a_score_are_those_of_the_table():

@@ -149,7 +149,8 @@ def horizons_section(result: BacktestResult) -> Section:
                     for h in result.horizons
                 ],
                 "From the day of the score on, without a lead. Failures promised: of all "
-                "components every so many days, so that each failure counts once; their "
+                "components every so many days, so that each failure counts once. So their number "
+                "need not grow with the days, though no component's chance falls with them. Their "
                 f"{level(confidence)} intervals allow for what the chances do not know and for the "
                 "scatter of failures. The ratio: of component-days one week apart, with intervals "
                 "by bootstrap over scanners.",
