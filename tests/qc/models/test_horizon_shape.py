@@ -52,7 +52,7 @@ def test_what_ships_is_simulated_and_fleets_lie_apart_by_less_than_half():
     for shape in (known.prior, known.blend):
         assert np.shape(shape.hazard) == (len(HORIZON_DAYS), len(known.score))
         assert len(shape.shift) == len(known.score)
-        assert 0.05 < shape.deviation < 0.5
+        assert 0.02 <= shape.deviation < 0.5  # the least that is ever taken for granted
         assert 0.05 < shape.drift < 0.3
 
 

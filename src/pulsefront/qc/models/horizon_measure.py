@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq, minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
 from pulsefront import __version__
@@ -19,7 +19,7 @@ from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import split_time
 from pulsefront.qc.features.sources import simulated_fleet
 from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.horizon_counts import promised_failures
+from pulsefront.qc.models.horizon_counts import Promised, promised_failures
 from pulsefront.qc.models.horizon_fit import (
     CENTRE,
     ROWS_OF_ONE,
@@ -39,6 +39,7 @@ from pulsefront.qc.models.horizon_shape import (
 from pulsefront.qc.models.horizons import (
     CURVE_DAYS,
     HORIZON_DAYS,
+    AtRisk,
     Bends,
     HorizonCurve,
     Outcomes,
@@ -49,7 +50,7 @@ from pulsefront.qc.models.protocol import BacktestSettings, one_in_seven, spaced
 from pulsefront.qc.simulate.kinds import draw_fleet
 from pulsefront.qc.times import DAY_S
 
-__all__ = ["Residual", "fit_shape", "fleets_apart", "measure_horizons"]
+__all__ = ["Residual", "fit_shape", "fleets_apart", "likely_drift", "measure_horizons"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,6 +58,7 @@ _LEAST_SQUARE = 0.02**2  # fleets that agree by chance are no proof that all do
 _ROUGH = 0.4  # of a day's log-odds between neighbouring intervals
 _LENGTHS = np.diff(np.array(HORIZON_DAYS, dtype=float), prepend=0.0)
 _YEARS = 5.0
+_MOST_DRIFT = 2.0  # of log-odds: with it, an interval tells nothing
 _START = date(2015, 1, 7)  # so that rows a week apart are the days that `thinned` keeps
 
 
@@ -196,21 +198,27 @@ def _shape_of(parts: Sequence[_Part], failures: int) -> HorizonShape:
 
 
 class Residual(NamedTuple):
-    """(2, interval) failures beyond those expected, by level and slope, and how many of each."""
+    """What fleets have beyond the shape, by level and slope, and how much they tell of both.
+
+    ``beyond`` (interval, 2) are failures beyond those expected, once as they are and once times
+    how far the log-odds of the hazard lie from `CENTRE`; ``told`` (interval, 2, 2) what a level and
+    a slope of 1 add to both.
+    """
 
     beyond: Floats
-    expected: Floats
+    told: Floats
 
 
 def _residual(part: _Part, bends: Bends, rows: npt.NDArray[np.bool_]) -> Residual:
     """Return what some rows of a fleet have beyond the shape; rows of one failure count as one."""
     risk = at_risk(part.of(rows))
     bent = bends.at(part.log_odds[rows])
-    hazard, x = expit(bent), bent - CENTRE
-    off, told = risk.fails - risk.weight * hazard, risk.weight * hazard * (1.0 - hazard)
+    hazard = expit(bent)
+    by = np.stack([np.ones_like(bent), bent - CENTRE])
+    off, spread = risk.fails - risk.weight * hazard, risk.weight * hazard * (1.0 - hazard)
     return Residual(
-        np.array([off.sum(axis=0), (off * x).sum(axis=0)]) / ROWS_OF_ONE,
-        np.array([told.sum(axis=0), (told * x * x).sum(axis=0)]) / ROWS_OF_ONE,
+        np.einsum("pri,ri->ip", by, off) / ROWS_OF_ONE,
+        np.einsum("pri,qri,ri->ipq", by, by, spread) / ROWS_OF_ONE,
     )
 
 
@@ -220,16 +228,20 @@ def fleets_apart(
     """Return how far fleets lie apart in level and slope: in all intervals, and in each beyond.
 
     What both parts of a fleet's time have beyond the shape is the fleet's own: chance is not. What
-    one interval shares with the others is told by pairs of different ones.
+    one interval shares with the others is told by pairs of different ones. Few hazards lie at the
+    centre that slopes turn about, so a slope looks like a level too and a level like a slope: the
+    products of both parts are solved for both at once, or each would be counted twice.
     """
-    both, of = (
-        sum(np.einsum("pk,pj->pkj", a[k], b[k]) for a, b in zip(early, late, strict=True))
-        for k in (0, 1)
-    )
     same = np.eye(len(_LENGTHS), dtype=np.bool_)
-    others = both[:, ~same].sum(axis=1) / of[:, ~same].sum(axis=1)
-    alone = both[:, same].sum(axis=1) / of[:, same].sum(axis=1) - np.maximum(others, 0.0)
-    return _deviations(others), _deviations(alone)
+    found = []
+    for pairs in (~same, same):
+        both, of = np.zeros(2), np.zeros((2, 2))
+        for a, b in zip(early, late, strict=True):
+            both += np.einsum("ip,jp,ij->p", a.beyond, b.beyond, pairs)
+            of += np.einsum("ipq,jqp,ij->pq", a.told, b.told, pairs)
+        found.append(np.asarray(np.linalg.solve(of, both), dtype=np.float64))
+    others, alone = found
+    return _deviations(others), _deviations(alone - np.maximum(others, 0.0))
 
 
 def _deviations(squares: Floats) -> tuple[float, float]:
@@ -241,9 +253,8 @@ def _later(parts: Sequence[_Part], expected: Expected) -> dict[str, object]:
     """Return how far the later part of fleets' time lies from the earlier.
 
     What came is compared with what the curve of the earlier part promises. The shift is what makes
-    both alike over all fleets, in one step of Newton's method. What single fleets scatter beyond
-    what was promised with them is drift: as much as brings their mean square to what it should be
-    (Paule and Mandel 1982), over all days ahead that are told.
+    both alike over all fleets, in one step of Newton's method; the drift is how far single fleets
+    lie from that.
     """
     size = len(NODES)
     beyond, told = np.zeros(size), np.eye(size)  # as if one row had told that nothing moves
@@ -256,27 +267,55 @@ def _later(parts: Sequence[_Part], expected: Expected) -> dict[str, object]:
         told += (hat * (spread @ curve.slope**2)[:, None]).T @ hat
     shift = np.asarray(np.linalg.solve(told, beyond), dtype=np.float64)
     shifted = replace(expected, shift=shift)
-    counts = []
-    for part in parts:
-        curve, late = _early_curve(part, shifted), np.flatnonzero(part.late)
-        for days in CURVE_DAYS:
-            rows = late[spaced(part.as_of_s[late], days * DAY_S)]
-            risk = at_risk(part.of(rows))
-            counts.append(promised_failures(curve, part.log_odds[rows], risk, days))
-    came, promised, scatter = (
-        np.array([getattr(count, name) for count in counts], dtype=float)
-        for name in ("came", "expected", "scatter")
-    )
+    still = [_early_curve(part, shifted) for part in parts]
+    moved = [_early_curve(part, replace(shifted, drift=1.0)) for part in parts]
+    late = [_counted(part) for part in parts]
 
-    def too_wide(drift: float) -> float:
-        square = (came - promised) ** 2 / (scatter**2 + (drift * promised) ** 2)
-        return 1.0 - float(square.mean())
+    def promised(drift: float) -> list[Promised]:
+        return [
+            promised_failures(_between(a, b, drift), *rows, days)
+            for a, b, counted in zip(still, moved, late, strict=True)
+            for days, rows in counted.items()
+        ]
 
-    drift = 0.0 if too_wide(0.0) > 0.0 else brentq(too_wide, 0.0, 3.0)
     return {
         "shift": tuple(float(f"{v:.2f}") for v in shift),
-        "drift": float(f"{drift:.3f}"),
+        "drift": float(f"{likely_drift(promised):.3f}"),
     }
+
+
+def likely_drift(promised: Callable[[float], Sequence[Promised]]) -> float:
+    """Return the drift with which the numbers of failures that came are most likely.
+
+    The distribution that intervals are made of is judged by its logarithmic score (Gneiting and
+    Raftery 2007, section 4.1), all numbers together. To bring their mean square to what it should
+    be (Paule and Mandel 1982) hangs on the few fleets with the fewest failures promised, whose
+    distribution is skewed: it gave intervals that were too wide.
+    """
+
+    def surprise(drift: float) -> float:
+        told = np.array([(count.below, count.up_to) for count in promised(drift)])
+        return -float(np.log(np.maximum(told[:, 1] - told[:, 0], 1e-12)).sum())
+
+    found = minimize_scalar(
+        surprise, bounds=(0.0, _MOST_DRIFT), method="bounded", options={"xatol": 0.002}
+    )
+    return float(found.x)
+
+
+def _counted(part: _Part) -> dict[int, tuple[Floats, AtRisk]]:
+    """Return the rows of the later part whose failures are counted, by days ahead."""
+    late = np.flatnonzero(part.late)
+    rows = {days: late[spaced(part.as_of_s[late], days * DAY_S)] for days in CURVE_DAYS}
+    return {days: (part.log_odds[some], at_risk(part.of(some))) for days, some in rows.items()}
+
+
+def _between(still: HorizonCurve, moved: HorizonCurve, drift: float) -> HorizonCurve:
+    """Return a curve with some drift, from those with none and with 1: replicates move evenly."""
+    assert still.replicates is not None
+    assert moved.replicates is not None
+    replicates = still.replicates + drift * (moved.replicates - still.replicates)
+    return replace(still, replicates=replicates)
 
 
 def _early_curve(part: _Part, expected: Expected) -> HorizonCurve:
