@@ -17,6 +17,13 @@ def test_the_page_of_the_front_door_has_every_name_and_no_other() -> None:
     assert named == {name for name in pulsefront.__all__ if not name.startswith("_")}
 
 
+def test_what_is_cited_is_this_version() -> None:
+    cited = re.search(r"^version: (.+)$", (DOCS.parent / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == pulsefront.__version__
+    assert f"version = {{{pulsefront.__version__}}}" in (DOCS / "cite.md").read_text()
+
+
 def test_every_key_page_is_in_the_index_of_the_reference() -> None:
     index = (DOCS / "reference" / "index.md").read_text()
     pages = {path.name for path in (DOCS / "reference").glob("*.md")} - {"index.md"}

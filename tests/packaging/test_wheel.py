@@ -71,6 +71,15 @@ def test_the_wheel_carries_what_ships_and_nothing_else(wheel: Path) -> None:
     assert not [name for name in names if name.endswith((".pyc", ".nbc", ".nbi"))]
 
 
+def test_what_an_index_asks_of_wheel_and_sdist(wheel: Path, tmp_path: Path) -> None:
+    run(
+        sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, folder=REPOSITORY
+    )
+    (sdist,) = tmp_path.iterdir()
+    told = run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist, folder=tmp_path)
+    assert told.count("PASSED") == 2
+
+
 def test_the_base_install_simulates_and_does_qc(wheel: Path, tmp_path: Path) -> None:
     programs = installed(wheel, tmp_path)
     absent = f"from importlib.util import find_spec; print([find_spec(p) for p in {OPTIONAL}])"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pulsefront.evaluate import Interval
 from pulsefront.report.card import CARD_PARTS, model_card
 
@@ -38,3 +40,12 @@ def test_mappings_lists_and_tables() -> None:
 def test_a_part_of_ones_own_comes_last() -> None:
     card = model_card("x", {"ethical_notes": "none", "limits": "some"})
     assert card.rstrip().endswith("## Ethical notes\n\nnone")
+
+
+def test_front_matter_is_yaml_that_hubs_read() -> None:
+    yaml = pytest.importorskip("yaml")
+    matter = {"library_name": "pulsefront", "tags": ["a: b", "γ"], "model-index": [{"name": "x"}]}
+    card = model_card("A network", {}, matter)
+    _, front, text = card.split("---\n", 2)
+    assert yaml.safe_load(front) == matter
+    assert text.lstrip().startswith("# A network\n")

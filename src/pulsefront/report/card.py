@@ -6,6 +6,7 @@ checklist it is filled from a record; a part that the record lacks is named as m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,9 @@ CARD_PARTS = (
 )
 
 
-def model_card(title: str, record: Mapping[str, Any]) -> str:
+def model_card(
+    title: str, record: Mapping[str, Any], front_matter: Mapping[str, Any] | None = None
+) -> str:
     """Return the card as Markdown.
 
     Parameters
@@ -46,15 +49,25 @@ def model_card(title: str, record: Mapping[str, Any]) -> str:
     record
         Part key → text, list of texts, or mapping of names to values; a list of mappings becomes
         a table. Parts beyond `CARD_PARTS` follow at the end under their own names.
+    front_matter
+        What model hubs read before the text, between lines of dashes: YAML, in which every value
+        is written as JSON.
     """
     known = {part.key for part in CARD_PARTS}
     others = [CardPart(key, _words(key).capitalize()) for key in record if key not in known]
-    lines = [f"# {title}", ""]
+    lines = [] if front_matter is None else _front_matter(front_matter)
+    lines += [f"# {title}", ""]
     for part in (*CARD_PARTS, *others):
         content = record.get(part.key)
         body = _body(content) if content else ["Not recorded."]
         lines += [f"## {part.title}", "", *body, ""]
     return "\n".join(lines)
+
+
+def _front_matter(values: Mapping[str, Any]) -> list[str]:
+    # JSON is YAML, and needs no rule of when a text wants quotes.
+    rows = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return ["---", *rows, "---", ""]
 
 
 def _body(content: Any) -> list[str]:

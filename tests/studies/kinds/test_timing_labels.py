@@ -170,8 +170,15 @@ def test_who_insists_gets_a_report_that_says_what_is_wrong(
     run = run_study(study, tmp_path / "run", lambda _: None)
     page = (run / "report.html").read_text()
     assert "sign swapped" in page
-    assert "sign swapped" in (run / "model_card.md").read_text()
     results = json.loads((run / "results.json").read_text())
+    card = (run / "model_card.md").read_text()
+    assert "sign swapped" in card
+    front = dict(line.split(": ", 1) for line in card.split("---\n")[1].splitlines())
+    (told,) = json.loads(front["model-index"])[0]["results"]
+    of_network = results["test"]["estimators"]["network"]
+    assert told["metrics"]
+    for metric in told["metrics"]:
+        assert metric["value"] == of_network[metric["type"]]
     assert "sign swapped" in results["data"]["label_findings"][0]
     # Four epochs teach no network to run time backward: its width is no resolution either.
     assert "is no resolution" in results["test"]["not_judged"]

@@ -60,7 +60,33 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
             f"pulsefront {results.environment.pulsefront}.",
             "other_data": {row.name: _external(row) for row in test.external or ()},
         },
+        _front_matter(kind, results),
     )
+
+
+def _front_matter(kind: StudyKind, results: StudyResults) -> dict[str, Any]:
+    """Return what model hubs read: library, tags and the metrics on test events.
+
+    A licence is the user's to give.
+    """
+    study, row = kind.study, results.test.estimators["network"]
+    task = "tabular-classification" if study.kind == "crystal" else "tabular-regression"
+    metrics = [
+        {"name": str(metric), "type": metric.key, "value": row[metric.key].value}
+        for metric in metrics_in(kind.metrics, row)
+    ]
+    dataset = {"name": f"test events of the study {study.name}", "type": study.name}
+    return {
+        "library_name": "pulsefront",
+        "pipeline_tag": task,
+        "tags": ["radiation-detector", "fixed-point", "fpga", study.kind],
+        "model-index": [
+            {
+                "name": study.name,
+                "results": [{"task": {"type": task}, "dataset": dataset, "metrics": metrics}],
+            }
+        ],
+    }
 
 
 def _external(row: ExternalRecord) -> str:
