@@ -290,7 +290,7 @@ def likely_drift(promised: Callable[[float], Sequence[Promised]]) -> float:
     The distribution that intervals are made of is judged by its logarithmic score (Gneiting and
     Raftery 2007, section 4.1), all numbers together. To bring their mean square to what it should
     be (Paule and Mandel 1982) hangs on the few fleets with the fewest failures promised, whose
-    distribution is skewed: it gave intervals that were too wide.
+    distribution is skewed.
     """
 
     def surprise(drift: float) -> float:
