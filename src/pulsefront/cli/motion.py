@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,11 @@ from typer.core import TyperGroup
 from pulsefront.cli.data_options import Format, Mapping, Strict, read_options, warnings_on_stderr
 
 if TYPE_CHECKING:
-    from pulsefront.motion import FoundMotion
+    from collections.abc import Callable
+
+    from pulsefront.fixed_point import FixedPointModel
+    from pulsefront.motion import FindSettings, FoundMotion, MotionTrace
+    from pulsefront.progress import Report
 
 __all__ = ["app"]
 
@@ -40,7 +45,11 @@ Out = Annotated[
     typer.Option("--out", help="The page to write; a JSON file of the same name lies beside it."),
 ]
 DetectorName = Annotated[
-    str, typer.Option("--detector", help="How steps are found: bayes, threshold or cusum.")
+    str,
+    typer.Option("--detector", help="How steps are found: bayes, threshold, cusum or network."),
+]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Of the detector network, as motion train writes it.")
 ]
 
 
@@ -54,6 +63,7 @@ def find(
     mapping: Mapping = None,
     format_name: Format = None,
     detector: DetectorName = "bayes",
+    model: Model = None,
     interval_s: Annotated[
         float, typer.Option("--interval-s", help="Shorter intervals are joined; 0.1 to 60.")
     ] = 1.0,
@@ -81,7 +91,14 @@ def find(
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Write the trace too (HDF5).")
     ] = None,
+    quiet_s: Annotated[
+        float, typer.Option(help="With --live: end when the file has not grown for so long.")
+    ] = 30.0,
     *,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Follow a file that grows: say each movement when decided."),
+    ] = False,
     strict: Strict = False,
 ) -> None:
     """Find when the patient moved, and the frames between in which he did not.
@@ -92,20 +109,75 @@ def find(
     from pulsefront.motion import FindSettings, find_motion, open_trace
     from pulsefront.motion.readers.list_mode import ListModeSettings
     from pulsefront.motion.traces.store import write_trace
-    from pulsefront.progress import progress
+    from pulsefront.progress import progress, silent
 
-    settings = FindSettings(detector, _checked_interval(interval_s), smallest_mm, matters_mm)
+    settings = FindSettings(
+        detector, _checked_interval(interval_s), smallest_mm, matters_mm, model=_loaded(model)
+    )
     options = read_options(mapping=mapping, strict=strict)
     lines = ListModeSettings(interval_s, field_mm, elements)
-    with warnings_on_stderr(), progress("read", "events") as report:
-        read, breaks = open_trace(
-            file, options, format_name=format_name, list_mode=lines, report=report
-        )
-    if trace is not None:
-        write_trace(trace, read, breaks)
-    found = find_motion(read, settings, breaks=breaks)
-    _tell(found, file, out or Path(f"{file.stem}_motion.html"))
+    target = out or Path(f"{file.stem}_motion.html")
+
+    def read(report: Report = silent) -> tuple[MotionTrace, tuple[float, ...]]:
+        return open_trace(file, options, format_name=format_name, list_mode=lines, report=report)
+
+    if live:
+        found = _followed(file, read, settings, target, quiet_s)
+    else:
+        with warnings_on_stderr(), progress("read", "events") as report:
+            scan, breaks = read(report)
+        if trace is not None:
+            write_trace(trace, scan, breaks)
+        found = find_motion(scan, settings, breaks=breaks)
+        _tell(found, file, target)
     raise typer.Exit({"motion": EXIT_MOTION, "still": 0}.get(found.decision, EXIT_NO_DECISION))
+
+
+def _followed(
+    file: Path,
+    read: Callable[[], tuple[MotionTrace, tuple[float, ...]]],
+    settings: FindSettings,
+    out: Path,
+    quiet_s: float,
+) -> FoundMotion:
+    """Say each movement as soon as it is decided; write the page whenever the file has grown."""
+    from pulsefront.errors import DataError
+    from pulsefront.motion.live import follow, new_moves
+
+    told: set[float] = set()
+    found: FoundMotion | None = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the last row is half written more often than not
+        for found in follow(file, read, settings, every_s=min(1.0, quiet_s / 4), quiet_s=quiet_s):
+            for move in new_moves(found, told):
+                typer.echo(
+                    f"{move.start_s:.1f} s: moved by {move.size_mm:.2f} ± "
+                    f"{1.96 * move.size_error_mm:.2f} mm, decided at {move.decided_s:.1f} s; "
+                    "split the frame"
+                )
+            _write(found, file, out)
+    if found is None:
+        raise DataError("no such file", file=file, remedy="check the path")
+    _tell(found, file, out)
+    return found
+
+
+def _loaded(model: Path | None) -> FixedPointModel | None:
+    if model is None:
+        return None
+    from pulsefront.errors import ConfigError
+    from pulsefront.fixed_point import FixedPointModel
+    from pulsefront.motion.detectors.network import FEATURES
+
+    loaded = FixedPointModel.load(model)
+    if len(loaded.inputs) != 1 or loaded.inputs[0].shape[-1] != len(FEATURES):
+        raise ConfigError(
+            f"is no network of motion: it must take {len(FEATURES)} numbers",
+            file=model,
+            field="--model",
+            remedy="pulsefront motion train makes one",
+        )
+    return loaded
 
 
 def _checked_interval(interval_s: float) -> float:
@@ -116,15 +188,22 @@ def _checked_interval(interval_s: float) -> float:
     return interval_s
 
 
-def _tell(found: FoundMotion, file: Path, out: Path) -> None:
-    """Write page and JSON, and say the answer."""
+def _write(found: FoundMotion, file: Path, out: Path) -> None:
+    """Write page and JSON."""
     from pulsefront.files import write_json, write_text
     from pulsefront.motion.report.page import motion_page
-    from pulsefront.motion.report.record import as_record, sentence
+    from pulsefront.motion.report.record import as_record
     from pulsefront.report import render
 
     write_text(out, render(motion_page(found, file)))
     write_json(out.with_suffix(".json"), as_record(found, file))
+
+
+def _tell(found: FoundMotion, file: Path, out: Path) -> None:
+    """Write page and JSON, and say the answer."""
+    from pulsefront.motion.report.record import sentence
+
+    _write(found, file, out)
     typer.echo(f"{file}: {sentence(found)}")
     for frame in found.frames[:20]:
         doubt = "" if frame.decided else ", no decision"
@@ -159,3 +238,157 @@ def mapping(
     if file is not None:
         text = guess_mapping(open_events(file, ReadOptions(unmapped=True)))
     typer.echo(text, nl=False)
+
+
+@app.command()
+def simulate(
+    out: Annotated[
+        Path, typer.Option("--out", help="The trace to write (HDF5); the truth lies beside it.")
+    ],
+    phantom: Annotated[str, typer.Option(help="brain or torso.")] = "brain",
+    rate_per_s: Annotated[float, typer.Option("--rate-per-s", help="Prompts.")] = 200_000.0,
+    duration_s: Annotated[float, typer.Option("--duration-s", help="Length.")] = 600.0,
+    interval_s: Annotated[float, typer.Option("--interval-s", help="Of the trace.")] = 1.0,
+    step: Annotated[
+        list[str] | None,
+        typer.Option("--step", help="SECONDS:X,Y,Z, a translation in mm; again for more."),
+    ] = None,
+    redistribution: Annotated[
+        float, typer.Option(help="Strength of the tracer's redistribution: 0 none, 1 strong.")
+    ] = 1.0,
+    breathing_hz: Annotated[
+        float | None, typer.Option("--breathing-hz", help="Frequency of breathing (torso).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the patient, the counts and all else.")] = 1,
+) -> None:
+    """Simulate a scan of a patient who may move: its trace, and the truth as JSON.
+
+    The truth lists each movement with the displacement of the centre that it made.
+    """
+    from dataclasses import replace
+
+    from pulsefront.files import write_json
+    from pulsefront.motion.simulate.moves import Breathing, PatientMotion
+    from pulsefront.motion.simulate.phantom import PHANTOMS
+    from pulsefront.motion.simulate.scan import ScanPlan, simulate_scan
+    from pulsefront.motion.traces.store import write_trace
+
+    _one_of(phantom, PHANTOMS, "--phantom")
+    moves = tuple(_move(text) for text in step or ())
+    breathing = None if breathing_hz is None else Breathing(breathing_hz)
+    plan = ScanPlan(
+        "torso" if phantom == "torso" else "brain",
+        seed,
+        duration_s,
+        interval_s,
+        rate_per_s=rate_per_s,
+        redistribution=redistribution,
+        motion=PatientMotion(moves, breathing),
+    )
+    if phantom == "torso":
+        plan = replace(plan, scanner=replace(plan.scanner, field_radius_mm=280.0))
+    scan = simulate_scan(plan, seed)
+    write_trace(out, scan.trace)
+    truth = [
+        {"start_s": one.move.start_s, "shift_mm": one.shift_mm, "patient_mm": one.move.shift_mm}
+        for one in scan.moves
+    ]
+    drift = float(((scan.drift_mm[-1] - scan.drift_mm[0]) ** 2).sum() ** 0.5)
+    write_json(out.with_suffix(".json"), {"seed": seed, "drift_mm": drift, "moves": truth})
+    typer.echo(
+        f"{out}: {len(scan.trace)} intervals, {scan.trace.counts.sum():,.0f} prompts, the centre "
+        f"drifts by {drift:.2f} mm, {len(moves)} movements"
+    )
+
+
+def _one_of(value: str, valid: Any, field: str) -> None:
+    from pulsefront.errors import ConfigError
+
+    if value not in valid:
+        raise ConfigError("no such choice", field=field, value=value,
+                          remedy=f"use {', '.join(valid)}")  # fmt: skip
+
+
+def _move(text: str) -> Any:
+    from pulsefront.errors import ConfigError
+    from pulsefront.motion.simulate.moves import RigidMove
+
+    try:
+        when, _, shift = text.partition(":")
+        x, y, z = (float(part) for part in shift.split(","))
+        return RigidMove(float(when), 0.5, (x, y, z))
+    except ValueError:
+        raise ConfigError("is no step", field="--step", value=text,
+                          remedy="write it like 300:0,1.5,-2") from None  # fmt: skip
+
+
+@app.command()
+def judge(
+    out: Annotated[
+        Path, typer.Option("--out", help="The page to write; a JSON file lies beside it.")
+    ] = Path("motion_detection.html"),
+    scans: Annotated[int, typer.Option(help="For each rate and size, three steps each.")] = 20,
+    still: Annotated[int, typer.Option(help="Without motion, for each rate.")] = 40,
+    seed: Annotated[int, typer.Option(help="First seed, above 1000.")] = 10_000,
+    tuning: Annotated[int, typer.Option(help="Scans for each rate to tune thresholds on.")] = 15,
+    model: Model = None,
+) -> None:
+    """Judge the detectors of motion on simulated scans: found, delay, size error, false splits.
+
+    Thresholds are tuned on the seeds from 0 on, and judged on fresh ones, at five count rates. With
+    --model a network is judged on the same scans, and compared with each of the others.
+    """
+    from pulsefront.errors import ConfigError
+    from pulsefront.files import write_json, write_text
+    from pulsefront.motion.judge.study import DetectionTrials, study_detection
+    from pulsefront.motion.judge.tune import CLASSICAL, LADDERS, network_at, tune
+    from pulsefront.motion.report.study_page import study_page, study_record
+    from pulsefront.progress import progress
+    from pulsefront.report import render
+
+    if seed < 1000 or min(scans, still, tuning) < 1:
+        raise ConfigError("seeds below 1000 are those of tuning, and no number may be 0",
+                          field="--seed", value=seed)  # fmt: skip
+    trials = DetectionTrials(scans=scans, still=still, seed=seed)
+    tuned, detectors = {}, {}
+    at_threshold = dict(CLASSICAL)
+    network = _loaded(model)
+    if network is not None:
+        at_threshold["network"] = network_at(network)
+    for name, detect in at_threshold.items():
+        tuned[name] = tune(detect, LADDERS[name], trials.plan, trials.rates_per_s, range(tuning))
+        at = tuned[name].threshold
+        typer.echo(f"{name}: threshold {at:g}, {tuned[name].worst_per_10_min:.2f} false splits per "
+                   "10 min at the worst rate")  # fmt: skip
+        detectors[name] = lambda trace, detect=detect, at=at: detect(trace, at)
+    with progress("judge", "scans") as report:
+        study = study_detection(detectors, trials, report=report)
+    write_text(out, render(study_page(study, tuned)))
+    write_json(out.with_suffix(".json"), study_record(study, tuned))
+    typer.echo(f"page: {out}")
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option("--out", help="The model to write (JSON).")],
+    scans: Annotated[
+        int, typer.Option(help="With steps for each of five rates, as many without.")
+    ] = 24,
+    seed: Annotated[int, typer.Option(help="Of the network's first weights.")] = 1,
+) -> None:
+    """Train a small network that finds motion, on simulated scans, as a fixed-point model.
+
+    Use it with --detector network --model; pulsefront export writes firmware of it, and pulsefront
+    motion judge --model tells how it compares.
+    """
+    from pulsefront.progress import progress
+    from pulsefront.studies.motion_network import MotionNetworkSettings, train_motion_network
+
+    with progress("train", "scans") as report:
+        trained = train_motion_network(MotionNetworkSettings(scans=scans, seed=seed), report=report)
+    trained.model.save(out)
+    cost = trained.model.cost()
+    typer.echo(
+        f"{out}: {trained.model.name}, {cost.macs} multiply-accumulates a window, trained on "
+        f"{trained.windows:,} windows, {trained.positive:,} of them with a step"
+    )

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
+from pulsefront.fixed_point import FixedPointModel
 from pulsefront.motion.detectors.bayes import BayesSettings, filter_steps
 from pulsefront.motion.detectors.breathing import FoundBreathing, find_breathing
 from pulsefront.motion.detectors.cusum import CusumSettings, cusum_steps
+from pulsefront.motion.detectors.network import NetworkSettings, network_steps
 from pulsefront.motion.detectors.reach import detectable_mm
 from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.detectors.thresholds import ThresholdSettings, threshold_steps
@@ -30,7 +32,7 @@ __all__ = ["DETECTORS", "FindSettings", "FoundMotion", "find_motion", "steps_by"
 
 Floats = NDArray[np.float64]
 
-DETECTORS = ("bayes", "threshold", "cusum")
+DETECTORS = ("bayes", "threshold", "cusum", "network")
 DECIDED_SHARE = 0.9
 """Of the time that has to be decided for a scan to be called still."""
 
@@ -54,6 +56,8 @@ class FindSettings:
         Movements of the centre that are smaller do not split a frame.
     matters_mm
         Where a step of this size would not be found within a minute, there is no decision.
+    model
+        Of the detector ``network``.
     """
 
     detector: str = "bayes"
@@ -63,11 +67,19 @@ class FindSettings:
     bayes: BayesSettings = field(default_factory=BayesSettings)
     threshold: ThresholdSettings = field(default_factory=ThresholdSettings)
     cusum: CusumSettings = field(default_factory=CusumSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    model: FixedPointModel | None = None
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:
             raise ConfigError("no such detector", field="--detector", value=self.detector,
                               remedy=f"use {', '.join(DETECTORS)}")  # fmt: skip
+        if (self.detector == "network") != (self.model is not None):
+            raise ConfigError(
+                "the detector network needs a model, and only that one has one",
+                field="--model",
+                remedy="pulsefront motion train makes one",
+            )
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,9 @@ def steps_by(trace: MotionTrace, settings: FindSettings) -> tuple[tuple[CentreSt
     """Return the steps in a trace whose errors are known, and (interval,) the detector's score."""
     if settings.detector == "threshold":
         return threshold_steps(trace, settings.threshold)
+    if settings.detector == "network":
+        assert settings.model is not None
+        return network_steps(trace, settings.model, settings.network)
     if settings.detector == "cusum":
         return cusum_steps(trace, settings.cusum)
     found = filter_steps(trace, settings.bayes)

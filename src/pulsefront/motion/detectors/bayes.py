@@ -57,11 +57,11 @@ class BayesSettings:
         Time after a step whose data its size is taken from.
     """
 
-    threshold: float = -0.3
+    threshold: float = -0.7
     steps_per_hour: float = 6.0
-    size_mm: float = 0.3
+    size_mm: float = 0.05
     size_errors: float = 1.5
-    wander: tuple[float, ...] = (1e-13, 1e-11, 1e-9, 1e-7)
+    wander: tuple[float, ...] = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7)
     window: int = 90
     settle: int = 3
     refine_s: float = 30.0

@@ -44,7 +44,7 @@ class CusumSettings:
         Intervals at the begin and after a step without a decision.
     """
 
-    threshold: float = 8.0
+    threshold: float = 11.0
     slack: float = 0.35
     wander: float = 1e-10
     settle: int = 12

@@ -21,7 +21,7 @@ from pulsefront.motion.detectors.measure import measure_step
 from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.traces.trace import MotionTrace
 
-__all__ = ["ThresholdSettings", "threshold_steps"]
+__all__ = ["ThresholdSettings", "difference", "measured_steps", "threshold_steps"]
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class ThresholdSettings:
         Intervals at the begin and after a step without a decision.
     """
 
-    threshold: float = 5.0
+    threshold: float = 4.25
     after: tuple[int, ...] = (2, 5, 10, 20)
     before: int = 40
     order: int = 2
@@ -55,7 +55,7 @@ class ThresholdSettings:
 
 
 @njit(nogil=True, cache=True)
-def _difference(
+def difference(
     time: Floats, centre: Floats, error: Floats, begin: int, split: int, stop: int, order: int,
     out: Floats,
 ) -> None:  # fmt: skip
@@ -98,7 +98,7 @@ def _run(
             begin = max(start, split - before)
             if split - begin < max(settle, order + 3):
                 continue
-            _difference(time, centre, error, begin, split, t + 1, order, out)
+            difference(time, centre, error, begin, split, t + 1, order, out)
             total = 0.0
             for a in range(3):
                 recent = history[m, max(0, t - memory) : t, a]
@@ -114,7 +114,7 @@ def _run(
                 # The best split of the last intervals is when it happened.
                 best, top = split, value
                 for other in range(max(begin + settle, split - after[m]), t + 1):
-                    _difference(time, centre, error, begin, other, t + 1, order, out)
+                    difference(time, centre, error, begin, other, t + 1, order, out)
                     here = np.sqrt((out**2).sum())
                     if here > top:
                         best, top = other, here

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ Z95 = 1.959964
 
 def as_record(found: FoundMotion, file: str | Path) -> dict[str, Any]:
     """Return the answer as plain values; docs/motion.md says what the keys mean."""
-    breathing = found.breathing
+    breathing, model = found.breathing, found.settings.model
     record: dict[str, Any] = {
         "format": "pulsefront motion 1",
         "version": __version__,
@@ -26,7 +26,8 @@ def as_record(found: FoundMotion, file: str | Path) -> dict[str, Any]:
         "decided_share": _rounded(found.decided_share, 4),
         "detector": found.settings.detector,
         "interval_s": found.trace.interval_s,
-        "settings": asdict(found.settings),
+        "settings": asdict(replace(found.settings, detector="bayes", model=None))
+        | {"detector": found.settings.detector, "model": model.name if model else None},
         "frames": [
             {
                 "start_s": _rounded(frame.start_s, 3),

@@ -19,7 +19,7 @@ __all__ = ["mixture_moments", "random_moments"]
 
 Floats = NDArray[np.float64]
 
-BREATH_STEP_MM = 0.02
+BREATH_STEP_MM = 0.1
 """Displacements by breathing are rounded to this before their moments are looked up."""
 
 
