@@ -13,14 +13,14 @@ from strategies_motion import drifting
 
 
 def test_a_movement_is_said_once_and_as_soon_as_it_is_decided(tmp_path: Path) -> None:
-    whole = drifting(260, steps=((150, (2.0, 0.0, 0.0)),))
+    whole = drifting(164, steps=((150, (2.0, 0.0, 0.0)),))
     path = tmp_path / "scan"
-    path.write_bytes(b"1" * 100)
+    path.write_bytes(b"1" * 140)
     clock = [0.0]
 
     def sleep(seconds: float) -> None:
         clock[0] += seconds
-        if path.stat().st_size < len(whole):
+        if path.stat().st_size < 164:
             path.write_bytes(b"1" * (path.stat().st_size + 2))
 
     def read():

@@ -75,7 +75,9 @@ def window_features(trace: MotionTrace, *, start: int = 0) -> Integers:
 
 def log_odds(model: FixedPointModel, features: Integers) -> Floats:
     """Return (interval,) the network's log-odds of a step."""
-    raw = np.asarray(model.run(features), np.float64)
+    # What is larger than anything it was calibrated with is a step beyond doubt.
+    seen = np.minimum(features, model.inputs[0].format.maximum)
+    raw = np.asarray(model.run(seen), np.float64)
     form = model.output_formats[model.outputs[0]]
     return np.asarray(raw.reshape(len(features), -1)[:, 0] * form.step)
 
