@@ -43,6 +43,7 @@ _DOORS = {
     "open_events": "events.readers.open",
     "point_source_scan": "learn",
     "run_study": "studies.run",
+    "tidy_results": "studies.tidy",
     "verify_export": "firmware",
 }
 """Names of the front door, and the rooms that they come from."""
