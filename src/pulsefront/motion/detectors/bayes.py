@@ -57,7 +57,7 @@ class BayesSettings:
         Time after a step whose data its size is taken from.
     """
 
-    threshold: float = -0.7
+    threshold: float = -0.5
     steps_per_hour: float = 6.0
     size_mm: float = 0.05
     size_errors: float = 1.5
