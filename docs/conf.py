@@ -38,6 +38,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 
+smartquotes = False  # an option's two dashes stay two dashes
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
 
