@@ -68,7 +68,7 @@ class PointSourceScan:
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """(event,) one number per stage position: events of one are not independent."""
+        """(event,) one number per stage position; events of one are not independent."""
         groups = groups_of(self.events["grid_index"], len(self))
         assert groups is not None
         return groups
