@@ -87,7 +87,7 @@ def shift_history(
     step = max(1, -(-len(times) // 6))
     axes.set_xticks(places[::step], [times[k] for k in places[::step]])
     axes.set_ylabel("shift (standard errors)")
-    legend(axes, loc="upper left")
+    legend(axes, loc="best")
     title(axes, "The quantities that stand out most, check by check")
     style_axes(axes)
     return figure
