@@ -23,6 +23,15 @@ def charges(events: int, seed: int, gains=1.0, light: float = 1.0) -> np.ndarray
     return np.rint(4.0 * counted * gains).astype(np.int64)
 
 
+def narrow_charges(events: int, seed: int, gains=1.0) -> np.ndarray:
+    """Return charges of light that falls off so fast that most photosensors see next to none."""
+    rng = np.random.default_rng(seed)
+    centres = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1).reshape(-1, 2)
+    place = rng.uniform(-0.3, SIDE - 0.7, (events, 2))
+    distance = ((place[:, np.newaxis] - centres) ** 2).sum(axis=2)
+    return np.rint(rng.poisson(650.0 * np.exp(-distance)) * gains).astype(np.int64)
+
+
 def batch(events: int = 5000, seed: int = 1, flagged: int = 0, **changes) -> WatchedEvents:
     """Return a batch of such charges with its spectrum."""
     found = charges(events, seed, **changes)

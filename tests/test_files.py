@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -127,3 +128,17 @@ def test_nan_is_refused() -> None:
 def test_shipped_folders_are_found() -> None:
     assert (files.sim_data_directory()).is_dir()
     assert (files.firmware_export_directory()).is_dir()
+
+
+def test_a_name_too_long_and_a_folder_that_makes_no_files_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PulsefrontError, match=r"cannot be written: file name too long.*shorter"):
+        files.write_text(tmp_path / ("a" * 300), "text")
+    if Path("/proc/self").exists():
+        with pytest.raises(PulsefrontError, match="cannot be written"):
+            files.write_text("/proc/x.html", "text")
+
+
+def test_an_error_of_the_block_has_no_cause_in_a_circle(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="odd") as caught, files.atomic_path(tmp_path / "a"):
+        raise OSError(errno.EBADMSG, "odd")
+    assert caught.value.__cause__ is None

@@ -57,7 +57,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _sync(target.parent)
     except OSError as error:
-        raise _explained(error, target) from error
+        _raise_explained(error, target)
+        raise
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -85,7 +86,8 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
         _sync(target.parent)
     except OSError as error:
-        raise _explained(error, target) from error
+        _raise_explained(error, target)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -200,17 +202,28 @@ DISK_REMEDIES = {
     errno.EROFS: "choose a folder you may write to",
     errno.ENOTDIR: "choose a path whose parents are folders",
     errno.EEXIST: "choose a path whose parents are folders",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EISDIR: "remove the folder of that name or choose another name",
 }
 
 
-def _explained(error: OSError, target: Path) -> Exception:
-    """Return *error* as a line for the user where the disk or the path is at fault."""
+def _raise_explained(error: OSError, target: Path) -> None:
+    """Raise a line for the user where the disk or the path is at fault; else return."""
     remedy = DISK_REMEDIES.get(error.errno or 0)
+    if remedy is None and error.errno == errno.ENOENT and _is_beside(error.filename, target):
+        remedy = "choose a folder in which files can be made"
     if remedy is None:
-        return error
+        return
     reason = (error.strerror or str(error)).lower()
-    return PulsefrontError(f"cannot be written: {reason}", file=target, remedy=remedy)
+    raise PulsefrontError(f"cannot be written: {reason}", file=target, remedy=remedy) from error
+
+
+def _is_beside(name: object, target: Path) -> bool:
+    """Return whether the file of an error is the one that is being written, or its folder."""
+    return isinstance(name, str | os.PathLike) and Path(name).parent in (
+        target.parent,
+        target.parent.parent,
+    )
 
 
 def write_bytes(target: str | Path, content: bytes) -> None:

@@ -69,3 +69,28 @@ def test_wrong_use_is_one_line(folder) -> None:
     events = run("check", folder / "p.npz", folder / "model.json")
     assert isinstance(events.exception, DataError)
     assert "made of plain integers" in str(events.exception)
+
+
+def test_nothing_that_is_read_is_overwritten(folder) -> None:
+    np.save(folder / "a.npy", charges(3000, 1))
+    before = (folder / "p.npz").read_bytes()
+    for target in ("p.npz", "a.npy"):
+        done = run("check", folder / "p.npz", folder / "a.npy", "--prometheus", folder / target)
+        assert isinstance(done.exception, ConfigError), done.output
+    assert (folder / "p.npz").read_bytes() == before
+
+
+def test_an_empty_file_is_no_alarm(folder) -> None:
+    (folder / "empty.npy").touch()
+    done = run("check", folder / "p.npz", folder / "empty.npy")
+    assert isinstance(done.exception, DataError)
+    assert "cannot be read as integers" in str(done.exception)
+
+
+def test_a_reference_that_never_varies_is_named(folder) -> None:
+    still = charges(3000, 1)
+    still[:, 4] = 0
+    np.save(folder / "still.npy", still)
+    done = run("profile", folder / "model.json", "--events", folder / "still.npy", "-o",
+               folder / "q.npz")  # fmt: skip
+    assert "never varies, and is not watched: input 4" in done.output

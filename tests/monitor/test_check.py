@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
-from pulsefront.monitor import WatchedEvents, check
+from pulsefront.monitor import WatchedEvents, check, make_profile
 from pulsefront.monitor.shares import count_estimates
-from strategies_monitor import batch, profile
+from strategies_monitor import anger, batch, narrow_charges, profile
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,20 @@ def test_an_input_that_never_varied_is_passed_over():
     found = check(quiet, WatchedEvents(still.inputs))
     assert "gain of channel 3" not in [one.name for one in found.verdicts]
     assert not found.moved
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.9, 0.98, 1.8])
+def test_narrow_light_puts_the_blame_on_the_right_input(gain):
+    known = make_profile(anger(), WatchedEvents(narrow_charges(20_000, 0)))
+    fresh = WatchedEvents(narrow_charges(5000, 7, gains(c5=gain)))
+    moved = [one for one in check(known, fresh).moved if one.name.startswith("gain")]
+    assert [one.name for one in moved] == ["gain of input 5"]
+    assert moved[0].shift == pytest.approx(gain - 1, abs=4 * moved[0].error)
+
+
+def test_two_dead_neighbours_are_both_told_and_no_third():
+    known = make_profile(anger(), WatchedEvents(narrow_charges(20_000, 0)))
+    fresh = WatchedEvents(narrow_charges(5000, 8, gains(c5=0.0, c6=0.0)))
+    moved = [one for one in check(known, fresh).moved if one.name.startswith("gain")]
+    assert {one.name for one in moved} == {"gain of input 5", "gain of input 6"}
+    assert all(one.shift == pytest.approx(-1.0) for one in moved)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pulsefront.monitor.gains import fit_gain_test
-from strategies_monitor import charges
+from pulsefront.monitor.gains import _jacobian, _scores, fit_gain_test
+from strategies_monitor import charges, narrow_charges
 
 
 def sigmas(test, inputs):
@@ -54,3 +54,20 @@ def test_some_columns_alone_are_compared_with_each_other():
 def test_one_column_has_nothing_to_be_compared_with():
     test = fit_gain_test(charges(5000, 0), np.array([3]))
     assert not test.estimates(charges(1000, 1))
+
+
+@pytest.mark.parametrize("make", [charges, narrow_charges])
+def test_the_directions_of_the_scores_are_their_derivatives(make):
+    x = make(5000, 0).astype(float)
+    test = fit_gain_test(x, np.arange(16))
+    found = _jacobian(x, test.mixing, test.sizes)
+    step = 1e-4
+    for k in (0, 5, 10):
+        ends = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[:, k] *= 1 + sign * step
+            moved *= x.sum() / moved.sum()
+            ends.append(_scores(moved, test.mixing, test.sizes).mean(axis=0))
+        numeric = (ends[0] - ends[1]) / (2 * step)
+        assert found[:, k] == pytest.approx(numeric, abs=0.02 * np.abs(numeric).max())

@@ -53,5 +53,5 @@ def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str,
         return np.loadtxt(path, dtype=np.int64, ndmin=2)
     except FileNotFoundError:
         raise DataError("no such file", file=path) from None
-    except (OSError, ValueError) as error:
+    except (EOFError, OSError, ValueError) as error:  # EOFError: an empty .npy
         raise DataError(f"cannot be read as integers: {error}", file=path) from None

@@ -128,7 +128,11 @@ def _told(error: BaseException) -> tuple[str, int] | None:
 
 def _was_interrupted(error: BaseException | None) -> bool:
     """Return whether Ctrl-C is behind an error: what it breaks off may fail once more."""
+    seen: set[int] = set()  # an error may be its own cause
     while error is not None and not isinstance(error, KeyboardInterrupt):
+        if id(error) in seen:
+            return False
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return error is not None
 

@@ -74,6 +74,15 @@ def make(
     else:
         model = FixedPointModel.load(source)
         profile = make_profile(model, _integers(events, model, duration_s))
+    still = [
+        name
+        for name, spread in zip(
+            profile.input_names, profile.reference.inputs.std(axis=0), strict=True
+        )
+        if not spread > 0
+    ]
+    if still:
+        typer.echo(f"never varies, and is not watched: {', '.join(still)}", err=True)
     profile.save(out)
     typer.echo(
         f"{out}: {profile.model.name}, {len(profile.reference.inputs):,} vectors of "

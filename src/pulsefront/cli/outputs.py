@@ -14,7 +14,7 @@ from pulsefront.files import refuse_inputs, refuse_target
 
 __all__ = ["guard_outputs"]
 
-OUTPUTS = ("out", "figure")
+OUTPUTS = ("out", "figure", "trace", "prometheus")
 """Names of the parameters that say what is written."""
 
 NO_INPUTS = (*OUTPUTS, "light_maps")

@@ -12,13 +12,17 @@ covariance of the scores of the reference), as if no other input had moved. Inpu
 the same mean sum before, so that light, temperature and bias voltage, which move all alike, are no
 one's gain; those are seen in the photopeak.
 
+Estimates are linear in g, good for changes of some per cent. A gain that is further from the
+reference is found by dividing the input until the estimate is none (`GainTest.refined`).
+
 Of 64 charges of a monolithic block 10,000 photopeak events tell each gain to 0.4 %, whatever
 positions they come from, as long as these are spread as those of the reference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +36,9 @@ Float = NDArray[np.float64]
 REFERENCE_ERRORS = 2.0
 """The reference's share of the variance, in units of that of one sample of its size: once for the
 mean of its scores, once more for the predictors, which were fitted to the same events."""
+
+SMALL, SETTLED, ROUNDS = 0.03, 1e-3, 30
+"""Below the first a linear estimate is good enough; beyond it is repeated until the second."""
 
 LEAST_RATIO = 1e-9
 """Directions in which the reference's inputs do not vary at all, such as a dead input's, are left
@@ -57,7 +64,7 @@ class GainTest:
     """(column,): of one event, 1 / variance of the estimate"""
     reference_events: int
 
-    def estimates(self, inputs: NDArray[np.integer]) -> dict[int, ShiftEstimate]:
+    def estimates(self, inputs: NDArray[Any]) -> dict[int, ShiftEstimate]:
         """Return column of the network's inputs → relative shift of its gain.
 
         Parameters
@@ -79,7 +86,31 @@ class GainTest:
             if information > 0
         }
 
-    def _scaled(self, inputs: NDArray[np.integer]) -> Float:
+    def refined(self, inputs: NDArray[Any], column: int) -> ShiftEstimate | None:
+        """Return the estimate of one gain that is far from the reference: the factor by which the
+        input has to be divided for its estimate to be none.
+
+        The linear estimate where no such factor is found.
+        """
+        linear = self.estimates(inputs).get(column)
+        if linear is None or abs(linear.shift) < SMALL:
+            return linear
+        gain, values = 1.0, np.asarray(inputs, np.float64)
+        for _ in range(ROUNDS):
+            undone = values.copy()
+            undone[:, column] /= gain
+            left = self.estimates(undone)[column].shift
+            if abs(left) < SETTLED:
+                return replace(
+                    linear,
+                    shift=gain - 1.0,
+                    variance=linear.variance * gain**2,
+                    reference_variance=linear.reference_variance * gain**2,
+                )
+            gain *= float(np.clip(1.0 + left, 0.5, 2.0))
+        return linear
+
+    def _scaled(self, inputs: NDArray[Any]) -> Float:
         chosen = np.asarray(inputs[:, self.columns], np.float64)
         total = chosen.sum(axis=1).mean()
         return chosen * (self.total / total) if total > 0 else chosen
@@ -97,7 +128,8 @@ def fit_gain_test(reference: NDArray[np.integer], columns: NDArray[np.int64]) ->
     directions = np.linalg.pinv(covariance, rcond=LEAST_RATIO, hermitian=True) @ jacobian
     information = np.einsum("ij,ij->j", jacobian, directions)
     # An input without a partner, or one that never moves, has nothing to be compared with.
-    usable = (np.ptp(x, axis=0) > 0) & (information > 0) & (len(columns) > 1)
+    enough = LEAST_RATIO * information.max(initial=0.0)
+    usable = (np.ptp(x, axis=0) > 0) & (information > enough) & (len(columns) > 1)
     return GainTest(
         columns,
         mixing,
@@ -136,12 +168,13 @@ def _weights(predicted: Float) -> tuple[Float, ...]:
 
 
 def _slopes(predicted: Float) -> tuple[Float, ...]:
-    """Return the derivatives of `_weights`."""
+    """Return the derivatives of `_weights`; a prediction that is held at zero does not move."""
+    free = (predicted > 0).astype(np.float64)
     return (
         np.zeros_like(predicted),
-        -1 / (1 + predicted) ** 2,
+        -free / (1 + predicted) ** 2,
         -2 * predicted / (1 + predicted**2) ** 2,
-        np.ones_like(predicted),
+        free,
     )
 
 

@@ -10,8 +10,8 @@ from pulsefront.monitor.check import PREFIX, Checked
 
 __all__ = ["amount", "cause", "findings", "is_gain"]
 
-DEAD, HOT = -0.9, 3.0
-"""Relative gains below and above which a channel is no channel with another gain."""
+DEAD, FAR = -0.95, 0.3
+"""Relative gains below which an input is dead, and beyond which it hardly drifted there."""
 
 
 def is_gain(name: str) -> bool:
@@ -41,8 +41,8 @@ def cause(verdict: Verdict) -> str:
     if is_gain(name):
         if verdict.shift < DEAD:
             return "dead"
-        if verdict.shift > HOT:
-            return "far too large: hot, or stuck at its limit"
+        if abs(verdict.shift) > FAR:
+            return "far from the reference: nearly dead, hot, or another channel"
         return "gain or baseline of this input alone"
     if name.endswith(", position"):
         return "all inputs alike: temperature, bias voltage, light yield or coupling"
