@@ -5,6 +5,8 @@ OUT ?= out
 FUZZ_SECONDS ?= 120
 # Folder with measured files for the page of `make studies`.
 MEASURED ?= ../shared/data
+# Of the gallery of `make docs`, the scripts to execute: those whose names begin so, all by default.
+EXECUTED ?=
 CODE := src tests docs/conf.py docs/examples docs/extensions docs/plugin_example
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -25,7 +27,8 @@ demo: $(VENV)/installed
 
 # The site, its gallery executed; a warning is an error. It opens offline.
 docs: $(VENV)/installed-docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html docs $(OUT)/docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -q -b html \
+	    -D sphinx_gallery_conf.filename_pattern=plot_$(EXECUTED) docs $(OUT)/docs
 	@echo "Open $(OUT)/docs/index.html"
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
