@@ -188,7 +188,8 @@ class VerificationFailed(ExportError):
     """Two executors of one model disagree.
 
     ``backend`` disagrees with the reference on ``output`` of vector number ``vector``:
-    ``expected`` is the reference's integer, ``got`` the backend's.
+    ``expected`` is the integer of the reference, the model where nothing else is said, ``got`` the
+    backend's.
     """
 
     exit_code = 1
@@ -203,6 +204,8 @@ class VerificationFailed(ExportError):
         got: int,
         mismatches: int,
         compared: int,
+        reference: str = "the model",
+        remedy: str = "do not use this build; export again and rerun pulsefront verify",
     ) -> None:
         self.backend = backend
         self.vector = vector
@@ -212,9 +215,9 @@ class VerificationFailed(ExportError):
         self.mismatches = mismatches
         self.compared = compared
         super().__init__(
-            f"{backend} differs from the model at vector {vector}, output {output}: "
+            f"{backend} differs from {reference} at vector {vector}, output {output}: "
             f"expected {expected}, got {got} ({mismatches} of {compared} integers differ)",
-            remedy="do not use this build; export again and rerun pulsefront verify",
+            remedy=remedy,
         )
 
 

@@ -157,8 +157,21 @@ def test_a_wrong_integer_is_found() -> None:
     (difference,) = wrong.compare(drawn(wrong))
     assert difference.different > EVENTS
     assert "differ, by up to" in str(difference)
-    with pytest.raises(VerificationFailed, match="the imported model differs"):
+    with pytest.raises(VerificationFailed, match="differs from the network it was made of") as said:
         wrong.check(drawn(wrong))
+    assert "build" not in str(said.value)
+
+
+def test_a_check_of_a_calibrated_network_says_that_formats_were_chosen() -> None:
+    model, logits = in_floats()
+    data = np.random.default_rng(2).integers(0, 4096, (200, 2, 10))
+    imported = from_onnx(model, data=data, outputs=[logits])
+    integers = imported.integers(data)
+    (difference,) = imported.compare(integers)
+    assert difference.different
+    with pytest.raises(PrecisionError, match="by construction") as said:
+        imported.check(integers)
+    assert f"{difference.output} {100 * difference.relative_rms:.2g} %" in str(said.value)
 
 
 def test_a_network_in_floats_is_calibrated() -> None:
@@ -292,7 +305,7 @@ def test_parameters_with_an_axis_of_one_are_numbers() -> None:
 
 def test_data_of_another_shape_are_not_read_as_more_events() -> None:
     imported = from_onnx(quantized_mlp())
-    with pytest.raises(PrecisionError, match="need the shape"):
+    with pytest.raises(PrecisionError, match=r"needs \(event, 10\), the network"):
         imported.integers(np.zeros((3, 20)))
 
 

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["import_network"]
 
 
+def _no_folder(file: Path | None) -> Path | None:
+    """Say that an input is a folder before anything is said of where the model is written."""
+    from pulsefront.errors import DataError
+
+    if file is not None and file.is_dir():
+        raise DataError("is a folder", file=file, remedy="name the file in it")
+    return file
+
+
 class ScalesName(StrEnum):
     """What becomes of scales that are no powers of two."""
 
@@ -29,7 +38,10 @@ class ScalesName(StrEnum):
 
 def import_network(
     file: Annotated[
-        Path, typer.Argument(help="An ONNX file: QONNX, QuantizeLinear, or not quantized.")
+        Path,
+        typer.Argument(
+            help="An ONNX file: QONNX, QuantizeLinear, or not quantized.", callback=_no_folder
+        ),
     ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The model to write.")] = Path(
@@ -42,6 +54,7 @@ def import_network(
             "-d",
             help="Events to calibrate and compare with, .npy, .npz or text, in the "
             "order of axes of FILE; integers are taken as they are, such as ADC counts.",
+            callback=_no_folder,
         ),
     ] = None,
     input_format: Annotated[
@@ -90,21 +103,29 @@ def import_network(
     """
     from pulsefront.firmware.vectors import golden_vectors
     from pulsefront.imports.calibrate import Widths
+    from pulsefront.imports.event_axes import EventsMismatch
     from pulsefront.imports.onnx.model import from_onnx
 
-    events = None if data is None else _events(data)
+    events, only = (None, None) if data is None else _events(data)
     widths = Widths(
         weights=weight_bits, activations=activation_bits, outputs=output_bits, factors=factor_bits
     )
-    imported = from_onnx(
-        file,
-        data=events,
-        name=name,
-        outputs=tuple(output or ()),
-        input_format=None if input_format is None else _format(input_format),
-        widths=widths,
-        scales=scales.value,
-    )
+    try:
+        imported = from_onnx(
+            file,
+            data=events,
+            name=name,
+            outputs=tuple(output or ()),
+            input_format=None if input_format is None else _format(input_format),
+            widths=widths,
+            scales=scales.value,
+        )
+    except EventsMismatch as error:
+        error.file = data
+        raise
+    if only is not None and only != imported.model.inputs[0].name:
+        port = imported.model.inputs[0].name
+        typer.echo(f"{data}: its only array, {only}, is taken for the input {port}", err=True)
     found = {}
     if not imported.calibrated:
         # Of formats chosen on data, inputs that data do not hold say nothing.
@@ -125,8 +146,16 @@ def _tell(out: Path, imported: Imported, found: dict[str, tuple[OriginDifference
     results = [f"{name} {form}" for name, form in model.output_formats.items()]
     layers = f"{len(model.layers)} layers, {model.cost().weight_bytes:,} bytes of weights"
     typer.echo(f"{out}: {', '.join(ports)} -> {', '.join(results)}; {layers}")
-    for one in imported.turned:
-        typer.echo(f"input {one}: (channel, position) of the file is (position, channel) here")
+    for port in model.inputs:
+        if port.name in imported.turned:
+            own = imported.axes.get(port.name, port.shape)
+            axes, order = "(channel, position)", ""
+            if len(own) == 3:
+                axes, order = "(channel, row, column)", ", row after row"
+            typer.echo(
+                f"input {port.name}: {axes} of the file, {own}, is (position, channel) here, "
+                f"{port.shape}{order}"
+            )
     for change in imported.changes:
         typer.echo(f"changed: {change}")
     if imported.calibrated:
@@ -165,25 +194,38 @@ def _format(text: str) -> FixedPointFormat:
     return FixedPointFormat(int(match[2]), int(match[3]), signed=not match[1])
 
 
-def _events(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
-    """Read arrays of events: .npy, .npz with an array for each input, or a text table."""
+def _events(path: Path) -> tuple[npt.NDArray[Any] | dict[str, npt.NDArray[Any]], str | None]:
+    """Read arrays of events: .npy, .npz with an array for each input, or a text table.
+
+    Beside them stands the name of the only array of an .npz, which is taken whatever its name.
+    """
+    import zipfile
+
     import numpy as np
 
     from pulsefront.errors import DataError
 
     try:
+        if not path.stat().st_size:
+            raise DataError("is empty", file=path, remedy="give events to calibrate or compare")
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            # Opened here: of an archive that is cut short, NumPy leaves the file open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: _numbers(path, archive[name]) for name in archive.files}
-            return arrays if len(arrays) != 1 else next(iter(arrays.values()))
+            if not arrays:
+                raise DataError("holds no array", file=path)
+            (first, *others) = arrays
+            return (arrays, None) if others else (arrays[first], first)
         if path.suffix == ".npy":
-            return _numbers(path, np.load(path, allow_pickle=False))
+            return _numbers(path, np.load(path, allow_pickle=False)), None
+        if not path.read_text(encoding="utf-8").strip():
+            raise DataError("holds no events", file=path)
         table = np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
         whole = bool(np.all(table == np.rint(table)))
-        return table.astype(np.int64) if whole else table
+        return (table.astype(np.int64) if whole else table), None
     except FileNotFoundError:
         raise DataError("no such file", file=path) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"cannot be read as numbers: {error}", file=path) from None
 
 

@@ -14,11 +14,12 @@ from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel
 from pulsefront.fixed_point.real_values import real_assigned
 from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
+from pulsefront.imports.event_axes import in_model_axes
 from pulsefront.imports.fold import folded, with_sums_for_means
 from pulsefront.imports.graph import Cast, RealNetwork, Reals
 from pulsefront.imports.lower import lower
 
-__all__ = ["Imported", "Origin", "OriginDifference", "finished", "in_graph_axes"]
+__all__ = ["Imported", "Origin", "OriginDifference", "finished"]
 
 _ON_GRID = 1e-3
 """Steps by which float32 may leave a step that a number was cast to."""
@@ -77,7 +78,10 @@ class Imported:
     changes
         What had to be changed, in sentences; empty where nothing was.
     turned
-        Inputs whose axes were exchanged: (channel, position) of the origin is (position, channel).
+        Inputs whose axes were exchanged: (channel, position) of the origin is (position, channel),
+        (channel, row, column) the same with the positions row after row.
+    axes
+        By input, the shape of an event in the origin, where the model has another.
     assignments
         How the origin rounds and limits what enters, for inputs where it does.
     steps
@@ -90,6 +94,7 @@ class Imported:
     calibrated: bool
     changes: tuple[str, ...] = ()
     turned: frozenset[str] = frozenset()
+    axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     steps: Mapping[str, float] = field(default_factory=dict)
 
@@ -132,11 +137,11 @@ class Imported:
 
     def _reals(self, data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]) -> dict[str, Reals]:
         """Return *data* in the model's order of axes and in its own steps of scale."""
-        arrays = in_graph_axes(data, [one.name for one in self.model.inputs], self.turned)
+        shapes = {one.name: one.shape for one in self.model.inputs}
+        arrays = in_model_axes(data, shapes, self.turned, self.axes)
         return {
-            one.name: np.asarray(shaped(one.name, one.shape, arrays[one.name]), np.float64)
-            / self.steps.get(one.name, 1.0)
-            for one in self.model.inputs
+            name: np.asarray(array, np.float64) / self.steps.get(name, 1.0)
+            for name, array in arrays.items()
         }
 
     def _differences(
@@ -151,24 +156,38 @@ class Imported:
     def check(self, integers: Arrays) -> tuple[OriginDifference, ...]:
         """Compare, and raise where an integer differs.
 
+        It asks whether the import kept the integers. A network whose formats were chosen here had
+        none: judge that by ``relative_rms`` of `compare` or `compare_data`.
+
         Raises
         ------
+        PrecisionError
+            Integers differ because they were chosen here, and how far the outputs lie apart.
         VerificationFailed
             Names the output, the event and both integers.
         """
         found = self.compare(integers)
-        for one in found:
-            if one.first is not None:
-                event, expected, got = one.first
-                raise VerificationFailed(
-                    "the imported model",
-                    vector=event,
-                    output=one.output,
-                    expected=expected,
-                    got=got,
-                    mismatches=one.different,
-                    compared=one.integers,
-                )
+        wrong = [(one, one.first) for one in found if one.first is not None]
+        if wrong and self.calibrated:
+            apart = ", ".join(f"{one.output} {100 * one.relative_rms:.2g} %" for one in found)
+            raise PrecisionError(
+                "the formats were chosen here, so that integers differ by construction from those "
+                f"of the network in floats; outputs lie apart by (root mean square) {apart}",
+                remedy="judge relative_rms of compare(integers); more bits bring it down",
+            )
+        for one, (event, expected, got) in wrong:
+            raise VerificationFailed(
+                "the imported model",
+                reference="the network it was made of",
+                vector=event,
+                output=one.output,
+                expected=expected,
+                got=got,
+                mismatches=one.different,
+                compared=one.integers,
+                remedy="compare(integers) counts them; kept scales and sums of more than 24 bits "
+                "in float32 differ where a rounding hangs on them, all else must not",
+            )
         return found
 
 
@@ -193,35 +212,6 @@ def _difference(
     )
 
 
-def in_graph_axes(
-    data: npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]],
-    names: Sequence[str],
-    turned: frozenset[str],
-) -> dict[str, npt.NDArray[Any]]:
-    """Return arrays in the origin's order of axes by the names of inputs, channels last.
-
-    Raises
-    ------
-    PrecisionError
-        There are several inputs and *data* is no mapping of their names.
-    """
-    if not isinstance(data, Mapping):
-        if len(names) != 1:
-            raise PrecisionError(
-                f"the network has {len(names)} inputs",
-                remedy=f"give a mapping with the keys {', '.join(names)}",
-            )
-        data = {names[0]: data}
-    absent = [name for name in names if name not in data]
-    if absent:
-        raise PrecisionError("the data lack an input", field=absent[0], value=tuple(data))
-    arrays = {name: np.asarray(data[name]) for name in names}
-    return {
-        name: np.moveaxis(one, 1, -1) if name in turned and one.ndim >= 3 else one
-        for name, one in arrays.items()
-    }
-
-
 def finished(
     graph: RealNetwork,
     origin: Origin,
@@ -230,12 +220,14 @@ def finished(
     input_format: FixedPointFormat | None = None,
     widths: Widths | None = None,
     turned: frozenset[str] = frozenset(),
+    axes: Mapping[str, tuple[int, ...]] | None = None,
     steps: Mapping[str, float] | None = None,
     with_factors: bool = False,
 ) -> Imported:
     """Return a real graph as a fixed-point model, calibrated with *data* where it has no formats.
 
-    *with_factors* puts weights that lie on no grid on one of ``widths.factors`` bits.
+    *turned*, *axes* and *steps* are those of `Imported`. *with_factors* puts weights that lie on no
+    grid on one of ``widths.factors`` bits.
 
     Raises
     ------
@@ -256,38 +248,22 @@ def finished(
             remedy="give data to calibrate with, or quantize it where it was trained",
         )
     if data is not None:
-        arrays = in_graph_axes(data, [one.name for one in graph.inputs], turned)
-        arrays = {one.name: shaped(one.origin, one.shape, arrays[one.name]) for one in graph.inputs}
+        arrays = in_model_axes(data, {one.name: one.shape for one in graph.inputs}, turned, axes)
         graph = calibrated(graph if whole else with_sums_for_means(graph), arrays, widths)
     assignments = _assignments(graph)
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
     told = (*graph.changes, *changes) if whole else graph.changes
-    return Imported(model, origin, not whole, told, turned, assignments, steps or {})
-
-
-def shaped(name: str, shape: tuple[int, ...], array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the events (event, …) of an input of *shape*, flat where the model has it flat.
-
-    Rows and columns of an image become positions.
-
-    Raises
-    ------
-    PrecisionError
-        There are none, or they have another shape.
-    """
-    size = int(np.prod(shape))
-    image = len(shape) == 2 and array.ndim == 4 and array.shape[-1] == shape[-1]
-    flat = len(shape) == 1 and array.ndim > 2
-    if (image or flat) and int(np.prod(array.shape[1:])) == size:
-        array = array.reshape(len(array), *shape)
-    if array.shape[1:] != shape or not len(array):
-        raise PrecisionError(
-            f"the data need the shape (event, {', '.join(map(str, shape))}), channels last",
-            field=name,
-            value=array.shape,
-        )
-    return array
+    return Imported(
+        model,
+        origin,
+        calibrated=not whole,
+        changes=told,
+        turned=turned,
+        axes=axes or {},
+        assignments=assignments,
+        steps=steps or {},
+    )
 
 
 def _assignments(graph: RealNetwork) -> dict[str, Assignment]:

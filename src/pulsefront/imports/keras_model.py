@@ -93,7 +93,11 @@ def from_keras(
         return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in several]
 
     compared = _without_last(model) if logits else model
-    return finished(graph, origin, data=data, input_format=input_format, widths=widths)
+    axes = {
+        one.name: tuple(tensor.shape[1:])
+        for one, tensor in zip(graph.inputs, model.inputs, strict=True)
+    }
+    return finished(graph, origin, data=data, input_format=input_format, widths=widths, axes=axes)
 
 
 def _without_last(model: Any) -> Any:

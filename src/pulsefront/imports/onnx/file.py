@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pulsefront.errors import DataError, UnsupportedLayer
+from pulsefront.errors import DataError, PulsefrontError, UnsupportedLayer
 from pulsefront.extras import require
 from pulsefront.fixed_point import format_of_scale
 from pulsefront.fixed_point.layers.unsupported import refuse
@@ -142,6 +143,11 @@ class OnnxReader:
         for one in self.graph.input:
             if one.name not in self.constants:
                 self._input(one)
+        given = {one.name for one in self.graph.input}
+        for one in outputs:
+            if one in given or not any(one in node.output for node in self.graph.node):
+                told = "is what goes in" if one in given else "is no tensor of the network"
+                raise self._no_ending(one, told)
         wanted = list(outputs) or [one.name for one in self.graph.output]
         for node in self._needed(wanted):
             if all(not one or one in self.constants for one in node.input):
@@ -153,12 +159,7 @@ class OnnxReader:
             handler(self, node)
         for one in wanted:
             if one not in self.tensors:
-                raise DataError(
-                    "is no tensor of the network",
-                    field="output",
-                    value=one,
-                    remedy=f"one of {', '.join(list(self.tensors)[-8:])}",
-                )
+                raise self._no_ending(one, "does not depend on what goes in")
         for one in wanted:
             if self.tensors[one].scale != 1.0:
                 self.changes.append(
@@ -168,6 +169,27 @@ class OnnxReader:
         inputs = tuple(one for one in self.inputs if one.name in used)
         names = tuple(self.tensors[one].name for one in wanted)
         return RealNetwork(name, inputs, tuple(self.nodes), names, tuple(self.changes))
+
+    def _no_ending(self, output: str, problem: str) -> DataError:
+        """Return the error of an output that is none, with the last tensors one can end at."""
+        from pulsefront.imports.onnx.nodes import HANDLERS
+
+        found: list[str] = []
+        other = OnnxReader(self.model, scales=self.scales)
+        for one in self.graph.input:
+            if one.name not in other.constants:
+                other._input(one)
+        for node in self.graph.node:
+            with suppress(PulsefrontError):  # behind what has no counterpart nothing can be read
+                if all(not one or one in other.constants for one in node.input):
+                    other._fold(node)
+                elif node.op_type in HANDLERS and all(
+                    not one or one in other.constants or one in other.tensors for one in node.input
+                ):
+                    HANDLERS[node.op_type](other, node)
+                    found += [one for one in node.output if one in other.tensors]
+        remedy = f"one of {', '.join(found[-8:])}" if found else "leave it out"
+        return DataError(problem, field="output", value=output, remedy=remedy)
 
     def _fold(self, node: Any) -> None:
         """Compute what is constant; weights that are quantized here keep to their grid."""

@@ -80,6 +80,11 @@ def from_onnx(
         input_format=input_format,
         widths=widths,
         turned=turned,
+        axes={
+            one.name: seen[one.origin].file_shape
+            for one in graph.inputs
+            if seen[one.origin].file_shape != one.shape
+        },
         steps={one.name: seen[one.origin].scale for one in graph.inputs},
         with_factors=scales == "keep",
     )
