@@ -133,8 +133,10 @@ def _near_files(path: Path) -> str:
     return f"did you mean {path.parent / near[0]}?" if near else "check the path"
 
 
-def validate(model: type[Model], content: Mapping[str, Any], *, file: str | Path) -> Model:
-    """Return *content* as a checked *model*.
+def validate(
+    model: type[Model], content: Mapping[str, Any], *, file: str | Path | None = None
+) -> Model:
+    """Return *content* as a checked *model*; *file* is where it stands, None of arguments.
 
     Raises
     ------
@@ -147,7 +149,9 @@ def validate(model: type[Model], content: Mapping[str, Any], *, file: str | Path
     except ValidationError as error:
         first, *others = _problems_of(error, model, file)
         if others:
-            found = f"{len(others)} more: pulsefront check {Path(file).name} lists them"
+            more = ", ".join(one.field or "" for one in others)
+            found = f"{len(others)} more: "
+            found += more if file is None else f"pulsefront check {Path(file).name} lists them"
             first.remedy = f"{first.remedy}; {found}" if first.remedy else found
         raise first from None
 
@@ -165,10 +169,10 @@ def problems(
 
 
 def _problems_of(
-    error: ValidationError, model: type[BaseModel], file: str | Path
+    error: ValidationError, model: type[BaseModel], file: str | Path | None
 ) -> list[ConfigError]:
     try:
-        text = Path(file).read_text()
+        text = "" if file is None else Path(file).read_text()
     except (OSError, UnicodeDecodeError):
         text = ""
     errors = error.errors(include_url=False)
@@ -181,7 +185,7 @@ def _problems_of(
 
 
 def _problem(
-    error: ErrorDetails, model: type[BaseModel], file: str | Path, text: str
+    error: ErrorDetails, model: type[BaseModel], file: str | Path | None, text: str
 ) -> ConfigError:
     location = error["loc"]
     message = error["msg"].removeprefix("Value error, ")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.learn.arrays import counts, groups_of, labels, selection_events
 
 
@@ -31,7 +31,7 @@ def test_awkward_arrays_are_counts() -> None:
     ("values", "told"),
     [
         ([[0.5, 1.0]], "whole numbers"),
-        ([[np.nan, 1.0]], "whole numbers"),
+        ([[1.0, 1.0], [np.nan, 1.0]], r"1 of 4 values are not finite, the first at \[1, 0\]"),
         ([1, 2], "must be"),
         (np.zeros((0, 3), int), "must be"),
         ([[1, 2], [3]], "no regular array"),
@@ -47,7 +47,9 @@ def test_labels_are_finite_and_one_for_each_event() -> None:
     assert labels(pd.Series([1, 2]), 2).tolist() == [1.0, 2.0]
     with pytest.raises(DataError, match="there are 3 events"):
         labels([1.0, 2.0], 3)
-    with pytest.raises(DataError, match="no label"):
+    with pytest.raises(
+        DataError, match=r"1 of 2 values are not finite, the first at \[1\] \(got inf\); select"
+    ):
         labels([1.0, np.inf], 2)
 
 
@@ -69,3 +71,8 @@ def test_no_group_is_in_both_parts(groups: list[int], seed: int) -> None:
     train, selection = selection_events(len(groups), of_event, 0.3, seed)
     assert sorted([*train, *selection]) == list(range(len(groups)))
     assert not set(of_event[train]) & set(of_event[selection])
+
+
+def test_a_fraction_is_a_number() -> None:
+    with pytest.raises(ConfigError, match="selection_fraction: needs a number"):
+        selection_events(5, None, "x", 0)  # type: ignore[arg-type]

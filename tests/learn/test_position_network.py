@@ -142,3 +142,31 @@ def test_trained_networks_and_a_checkpoint_exclude_each_other(tmp_path) -> None:
             checkpoint=tmp_path,
             full=learned.full,
         )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"hidden": "a"}, "hidden: input should be a valid tuple (got 'a')"),
+        ({"hidden": 5}, "hidden: input should be a valid tuple (got 5)"),
+        ({"weight_bits": 0}, "weight_bits: input should be greater than or equal to 2 (got 0)"),
+        ({"epochs": "x"}, "epochs: input should be a valid number, unable to parse string"),
+        ({"initializations": 0}, "initializations: input should be greater than or equal to 3"),
+        ({"device": "zz"}, "device: string should match"),
+        ({"weight_bits": 0, "activation_bits": 99}, "(got 0); 1 more: activation_bits"),
+    ],
+)
+def test_parameters_that_have_no_sense_are_one_line(parameters: dict, told: str) -> None:
+    charges, position, _ = scan(50)
+    with pytest.raises(ConfigError) as said:
+        PositionNetwork(**parameters).fit(charges, position)
+    assert told in str(said.value)
+    assert "http" not in str(said.value)
+    assert "\n" not in str(said.value)
+
+
+def test_widths_given_later_are_checked_too(fitted: PositionNetwork) -> None:
+    with pytest.raises(ConfigError, match="weight_bits"):
+        clone(fitted).set_params(weight_bits=99).fit(*scan(50))
+    with pytest.raises(ConfigError, match="weight_bits"):
+        fitted.quantize(weight_bits=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
-from pulsefront.learn import ConstantFractionTime, LeadingEdgeTime
+from pulsefront.learn import ConstantFractionTime, EstimateWarning, LeadingEdgeTime
 from toys_learn import pairs
 
 torch = pytest.importorskip("torch")
@@ -41,7 +41,8 @@ def test_a_record_without_a_whole_window_has_no_time() -> None:
     waveforms, known, offset = pairs(600)
     network = TimingNetwork(hidden=(4,), epochs=1, batch=64).fit(waveforms, known, groups=offset)
     waveforms[0, 1] = 100
-    found = network.predict(waveforms)
+    with pytest.warns(EstimateWarning, match="1 of 600 events have no time.*whole window"):
+        found = network.predict(waveforms)
     assert np.isnan(found[0])
     assert np.isfinite(found[1:]).all()
     with pytest.raises(DataError, match="no estimate"):

@@ -7,6 +7,7 @@ train with what studies train with. A study is the longer way that also splits, 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pulsefront.learn.base import EstimateWarning
     from pulsefront.learn.position_network import PositionNetwork
     from pulsefront.learn.positions import (
         AngerPosition,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AngerPosition": "positions",
     "ConstantFractionTime": "times",
+    "EstimateWarning": "base",
     "EstimatorReport": "report",
     "LeadingEdgeTime": "times",
     "LightResponsePosition": "positions",
@@ -34,6 +36,7 @@ _MODULES = {
 __all__ = [
     "AngerPosition",
     "ConstantFractionTime",
+    "EstimateWarning",
     "EstimatorReport",
     "LeadingEdgeTime",
     "LightResponsePosition",

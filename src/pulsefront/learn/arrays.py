@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import DataError
+from pulsefront.errors import ConfigError, DataError
 
 __all__ = ["counts", "groups_of", "labels", "selection_events"]
 
@@ -36,7 +37,7 @@ def counts(values: Any, axes: int, field: str = "X") -> NDArray[np.integer]:
     Raises
     ------
     DataError
-        Other axes, no events, or values that are no whole numbers.
+        Other axes, no events, or values that are not finite or no whole numbers.
     """
     array = _plain(values, field)
     if array.ndim != axes or not len(array):
@@ -44,6 +45,8 @@ def counts(values: Any, axes: int, field: str = "X") -> NDArray[np.integer]:
         raise DataError(f"must be {shape}", field=field, value=array.shape)
     if array.dtype.kind in "iu":
         return array
+    if array.dtype.kind == "f":
+        _require_finite(array, field, "leave such events out")
     if array.dtype.kind != "f" or not np.array_equal(array, np.rint(array)):
         raise DataError(
             "ADC counts are whole numbers",
@@ -65,9 +68,20 @@ def labels(values: Any, events: int, field: str = "y") -> NDArray[np.float64]:
     array = _plain(values, field).astype(np.float64)
     if array.ndim not in {1, 2} or len(array) != events:
         raise DataError(f"there are {events} events", field=field, value=array.shape)
-    if not np.isfinite(array).all():
-        raise DataError("events have no label", field=field, remedy="select those that have one")
+    _require_finite(array, field, "select events that have a label")
     return array
+
+
+def _require_finite(array: NDArray[Any], field: str, remedy: str) -> None:
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise DataError(
+            f"{len(wrong):,} of {array.size:,} values are not finite, the first at [{place}]",
+            field=field,
+            value=float(array[tuple(wrong[0])]),
+            remedy=remedy,
+        )
 
 
 def groups_of(values: Any, events: int) -> NDArray[np.int64] | None:
@@ -94,9 +108,15 @@ def selection_events(
 
     Raises
     ------
+    ConfigError
+        *fraction* is no number.
     DataError
         Fewer than two events or groups, or a fraction that leaves one part empty.
     """
+    if not isinstance(fraction, Real):
+        raise ConfigError(
+            "needs a number between 0 and 1", field="selection_fraction", value=fraction
+        )
     of_event = np.arange(events) if groups is None else groups
     names = np.unique(of_event)
     chosen = round(fraction * len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from pulsefront.errors import DataError
 from pulsefront.evaluate.metrics import central_width, median_error
 
-__all__ = ["DetectorEstimator", "PositionRegressor", "TimeRegressor"]
+__all__ = ["DetectorEstimator", "EstimateWarning", "PositionRegressor", "TimeRegressor"]
+
+
+class EstimateWarning(UserWarning):
+    """Events have no estimate: they are NaN among those that have one."""
 
 
 # scikit-learn ships no types.
@@ -55,8 +60,21 @@ class TimeRegressor(DetectorEstimator):
 
     axes: ClassVar[int] = 3
     unit: ClassVar[str] = "ns"
+    without_estimate: ClassVar[str] = "a pulse is flat or crosses no threshold"
+    """why an event has no time"""
     least_share: ClassVar[float] = 0.99
     """of events that need an estimate: none may gain by losing the difficult ones"""
+
+    def _tell_without_estimate(self, found: NDArray[np.float64]) -> None:
+        """Warn where events of a prediction have no time, so that no NaN goes on in silence."""
+        absent = np.flatnonzero(np.isnan(found))
+        if len(absent):
+            warnings.warn(
+                f"{len(absent):,} of {len(found):,} events have no time and are NaN, the first is "
+                f"event {absent[0]}: {self.without_estimate}",
+                EstimateWarning,
+                stacklevel=3,
+            )
 
     def score(self, X: Any, y: Any) -> float:  # noqa: N803
         """Return minus the central 76.1 % width in ns: larger is better.
@@ -66,7 +84,10 @@ class TimeRegressor(DetectorEstimator):
         DataError
             More than one event in a hundred has no estimate.
         """
-        residual = self.predict(X) - np.asarray(y, np.float64)
+        with warnings.catch_warnings():
+            # How many may have none is judged here.
+            warnings.simplefilter("ignore", EstimateWarning)
+            residual = self.predict(X) - np.asarray(y, np.float64)
         known = np.isfinite(residual)
         if known.mean() < self.least_share:
             raise DataError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.config import validate
 from pulsefront.fixed_point import FixedPointFormat, FixedPointModel
 from pulsefront.learn.arrays import counts, groups_of, labels, selection_events
 from pulsefront.learn.base import DetectorEstimator
@@ -94,6 +95,8 @@ class QuantizedNetwork(DetectorEstimator):
 
         Raises
         ------
+        ConfigError
+            A parameter has no sense.
         DataError
             Shapes do not fit, labels are not finite, or counts are no whole numbers.
         PulsefrontError
@@ -101,10 +104,11 @@ class QuantizedNetwork(DetectorEstimator):
         """
         from pulsefront.search.stages import train_float
 
+        settings = self._settings()
         events = counts(X, self.axes)
         known = labels(y, len(events))
         task = self._task(events, known, groups_of(groups, len(events)))
-        full = train_float(task, self._settings())
+        full = train_float(task, settings)
         self._scaling = task.training_data().scaling
         self.n_features_in_ = events.shape[1]
         self._learned = _Learned(task, self._scaling, full, full)
@@ -224,27 +228,34 @@ class QuantizedNetwork(DetectorEstimator):
     def _settings(
         self, weight_bits: int | None = None, activation_bits: int | None = None
     ) -> SearchSettings:
-        bits = self.weight_bits if weight_bits is None else weight_bits
-        return SearchSettings(
-            network=MlpSettings(
-                hidden=tuple(self.hidden),
-                weight_bits=bits,
-                activation_bits=self.activation_bits
-                if activation_bits is None
-                else activation_bits,
-            ),
-            initializations=self.initializations,
-            seed=self.seed,
-            float_training=TrainingSettings(epochs=self.epochs, batch=self.batch),
-            quantized_training=self._short(8.0),
-            fine_tuning=self._short(1.5),
-            final_training=self._short(8.0),
-            device=self.device,
+        network = {
+            "hidden": _listed(self.hidden),
+            "weight_bits": self.weight_bits if weight_bits is None else weight_bits,
+            "activation_bits": self.activation_bits if activation_bits is None else activation_bits,
+        }
+        search = {
+            "initializations": self.initializations,
+            "seed": self.seed,
+            "device": self.device,
+        }
+        # Checked one by one, so that an error names the parameter as it is called here.
+        return validate(SearchSettings, search).model_copy(
+            update={
+                "network": validate(MlpSettings, network),
+                "float_training": validate(
+                    TrainingSettings, {"epochs": self.epochs, "batch": self.batch}
+                ),
+                "quantized_training": self._short(8.0),
+                "fine_tuning": self._short(1.5),
+                "final_training": self._short(8.0),
+            }
         )
 
     def _short(self, epochs: float) -> TrainingSettings:
         """Return a training that goes on from weights that are good already."""
-        return TrainingSettings(epochs=epochs, batch=self.batch, learning_rate=2e-3)
+        return validate(
+            TrainingSettings, {"epochs": epochs, "batch": self.batch, "learning_rate": 2e-3}
+        )
 
     def _parts(
         self, events: int, groups: NDArray[np.int64] | None
@@ -279,6 +290,11 @@ class QuantizedNetwork(DetectorEstimator):
         """Return outputs in the labels' unit for the integers of all inputs, (row, n_in)."""
         raw = self.model.run(np.ascontiguousarray(integers[:, self.kept_inputs_]))
         return np.asarray(self._learned.task.output_format.values(raw), np.float64)
+
+
+def _listed(hidden: Any) -> Any:
+    """Return a list or an array of nodes as a tuple; what is neither, as it is, to be refused."""
+    return tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else hidden
 
 
 def output_format(largest: float, bits: int) -> FixedPointFormat:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.errors import DataError
 from pulsefront.estimators.timing.discriminators import fit_constant_fraction, fit_leading_edge
 from pulsefront.estimators.timing.tuning import Sampling
 from pulsefront.learn.arrays import counts, labels
@@ -34,7 +35,12 @@ class _TunedTime(TimeRegressor):
             Shapes do not fit, differences are not finite, or pulses do not rise above the noise.
         """
         waveforms = counts(X, self.axes)
-        known = labels(y, len(waveforms)).reshape(len(waveforms))
+        known = labels(y, len(waveforms))
+        if known.size != len(waveforms):
+            raise DataError(
+                "needs one time difference an event, (event,)", field="y", value=known.shape
+            )
+        known = known.reshape(len(waveforms))
         self.estimator_ = self._tuned(waveforms, known)
         self.parameters_ = dict(self.estimator_.parameters)
         self.n_features_in_ = waveforms.shape[1]
@@ -44,9 +50,14 @@ class _TunedTime(TimeRegressor):
         raise NotImplementedError
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """Return t0 − t1 (event,) in ns; NaN where a pulse gives no time."""
+        """Return t0 − t1 (event,) in ns; NaN where a pulse gives no time, with a warning.
+
+        A pulse gives none where it never crosses the threshold, or is flat.
+        """
         self._require_fitted()
-        return np.asarray(self.estimator_.estimate(counts(X, self.axes)), np.float64)
+        found = np.asarray(self.estimator_.estimate(counts(X, self.axes)), np.float64)
+        self._tell_without_estimate(found)
+        return found
 
     @property
     def _sampling(self) -> Sampling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class TimingNetwork(QuantizedNetwork, TimeRegressor):
 selection_fraction, seed, device, name
         As of `PositionNetwork`.
     """
+
+    without_estimate: ClassVar[str] = "a side has no whole window about a crossing"
 
     def __init__(
         self,
@@ -141,7 +143,7 @@ selection_fraction, seed, device, name
         )
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """Return t0 − t1 (event,) in ns; NaN where a side has no whole window.
+        """Return t0 − t1 (event,) in ns; NaN where a side has no whole window, with a warning.
 
         Raises
         ------
@@ -154,6 +156,7 @@ selection_fraction, seed, device, name
         times = outputs + coarse[usable]
         found = np.full(len(samples), np.nan)
         found[usable] = times[:, 0] - times[:, 1]
+        self._tell_without_estimate(found)
         return found
 
 
