@@ -75,4 +75,4 @@ def test_no_group_is_in_both_parts(groups: list[int], seed: int) -> None:
 
 def test_a_fraction_is_a_number() -> None:
     with pytest.raises(ConfigError, match="selection_fraction: needs a number"):
-        selection_events(5, None, "x", 0)  # type: ignore[arg-type]
+        selection_events(5, None, "x", 0)

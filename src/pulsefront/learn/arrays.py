@@ -99,7 +99,7 @@ def groups_of(values: Any, events: int) -> NDArray[np.int64] | None:
 
 
 def selection_events(
-    events: int, groups: NDArray[np.int64] | None, fraction: float, seed: int
+    events: int, groups: NDArray[np.int64] | None, fraction: Any, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the events to train on and those that every choice is made on: whole groups.
 
@@ -119,7 +119,7 @@ def selection_events(
         )
     of_event = np.arange(events) if groups is None else groups
     names = np.unique(of_event)
-    chosen = round(fraction * len(names))
+    chosen = round(float(fraction) * len(names))
     if len(names) < 2 or not 0 < chosen < len(names):
         raise DataError(
             f"{len(names)} {'events' if groups is None else 'groups'} give no two parts",
