@@ -9,6 +9,7 @@ import pytest
 
 from pulsefront.errors import ConfigError
 from pulsefront.motion import FindSettings, find_motion, make_trace
+from pulsefront.motion.report.record import as_record, sentence
 from strategies_motion import drifting
 
 
@@ -74,6 +75,40 @@ def test_counts_that_fall_to_zero_are_named_and_no_motion() -> None:
     found = find_motion(replace(trace, counts=counts))
     assert kinds(found) == {"no counts"}
     assert not found.moves
+
+
+def test_time_without_counts_is_time_undecided() -> None:
+    trace = drifting(600, drift_mm=0.0)
+    assert find_motion(trace).decided_share == 1.0
+    assert find_motion(trace).lost_s == 0.0
+    dark = (trace.time_s >= 200) & (trace.time_s < 400)
+    lost = replace(trace, counts=np.where(dark, 0.0, trace.counts))
+    for one in (lost, trace.select(~dark)):  # no counts, and no rows
+        found = find_motion(one)
+        assert found.decision == "no decision"
+        assert found.decided_share == pytest.approx(2 / 3)
+        assert (found.scan_s, found.lost_s, found.parts) == (600.0, 200.0, 2)
+        assert "200 s (33%) are lost" in sentence(found)
+        assert "before and after a cut is not compared" in sentence(found)
+        assert as_record(found, "scan")["lost_s"] == 200.0
+    short = find_motion(trace.select((trace.time_s < 300) | (trace.time_s >= 340)))
+    assert short.decision == "still"
+    assert "cut into 2 parts" in sentence(short)
+
+
+def test_time_in_which_somebody_moved_is_decided() -> None:
+    found = find_motion(drifting(steps=((250, (3.0, 0.0, 0.0)),)))
+    assert found.decided_share == 1.0
+    assert "cut" not in sentence(found)
+
+
+def test_a_centre_that_never_changes_is_still_and_breathes_not() -> None:
+    trace = drifting(300)
+    found = find_motion(replace(trace, centre_mm=np.full((300, 3), 2.0)))
+    assert found.decision == "still"
+    assert found.breathing is not None
+    assert found.breathing.frequency_hz is None
+    assert found.breathing.why == "the centre does not change"
 
 
 def test_a_bed_change_is_named_and_no_motion() -> None:

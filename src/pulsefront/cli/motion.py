@@ -10,11 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from pulsefront.cli.data_options import Format, Mapping, Strict, read_options, warnings_on_stderr
+from pulsefront.cli.motion_options import beside_json, between, loaded_model, page_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pulsefront.fixed_point import FixedPointModel
     from pulsefront.motion import FindSettings, FoundMotion, MotionTrace
     from pulsefront.progress import Report
 
@@ -112,11 +112,17 @@ def find(
     from pulsefront.progress import progress, silent
 
     settings = FindSettings(
-        detector, _checked_interval(interval_s), smallest_mm, matters_mm, model=_loaded(model)
+        detector,
+        between(interval_s, 0.1, 60, "s", "--interval-s"),
+        between(smallest_mm, 0, 100, "mm", "--smallest-mm"),
+        between(matters_mm, 0.01, 1000, "mm", "--matters-mm"),
+        model=loaded_model(model),
     )
+    between(field_mm, 1, 10_000, "mm", "--field-mm")
+    between(quiet_s, 0.1, 86_400, "s", "--quiet-s")
+    target = page_name(out or Path(f"{file.stem}_motion.html"))
     options = read_options(mapping=mapping, strict=strict)
     lines = ListModeSettings(interval_s, field_mm, elements)
-    target = out or Path(f"{file.stem}_motion.html")
 
     def read(report: Report = silent) -> tuple[MotionTrace, tuple[float, ...]]:
         return open_trace(file, options, format_name=format_name, list_mode=lines, report=report)
@@ -160,32 +166,6 @@ def _followed(
         raise DataError("no such file", file=file, remedy="check the path")
     _tell(found, file, out)
     return found
-
-
-def _loaded(model: Path | None) -> FixedPointModel | None:
-    if model is None:
-        return None
-    from pulsefront.errors import ConfigError
-    from pulsefront.fixed_point import FixedPointModel
-    from pulsefront.motion.detectors.network import FEATURES
-
-    loaded = FixedPointModel.load(model)
-    if len(loaded.inputs) != 1 or loaded.inputs[0].shape[-1] != len(FEATURES):
-        raise ConfigError(
-            f"is no network of motion: it must take {len(FEATURES)} numbers",
-            file=model,
-            field="--model",
-            remedy="pulsefront motion train makes one",
-        )
-    return loaded
-
-
-def _checked_interval(interval_s: float) -> float:
-    from pulsefront.errors import ConfigError
-
-    if not 0.1 <= interval_s <= 60:
-        raise ConfigError("must lie between 0.1 and 60 s", field="--interval-s", value=interval_s)
-    return interval_s
 
 
 def _write(found: FoundMotion, file: Path, out: Path) -> None:
@@ -274,6 +254,7 @@ def simulate(
     from pulsefront.motion.traces.store import write_trace
 
     _one_of(phantom, PHANTOMS, "--phantom")
+    beside_json(out, f"name the trace, as in {out.with_suffix('.h5').name}")
     moves = tuple(_move(text) for text in step or ())
     breathing = None if breathing_hz is None else Breathing(breathing_hz)
     plan = ScanPlan(
@@ -349,10 +330,11 @@ def judge(
     if seed < 1000 or min(scans, still, tuning) < 1:
         raise ConfigError("seeds below 1000 are those of tuning, and no number may be 0",
                           field="--seed", value=seed)  # fmt: skip
+    page_name(out)
     trials = DetectionTrials(scans=scans, still=still, seed=seed)
     tuned, detectors = {}, {}
     at_threshold = dict(CLASSICAL)
-    network = _loaded(model)
+    network = loaded_model(model)
     if network is not None:
         at_threshold["network"] = network_at(network)
     for name, detect in at_threshold.items():

@@ -101,6 +101,8 @@ class FoundMotion:
         What is wrong with the data.
     breathing
         Of the longest part.
+    scan_s
+        Length of the scan, with the time in which nothing was measured.
     """
 
     trace: MotionTrace
@@ -112,6 +114,7 @@ class FoundMotion:
     breathing: FoundBreathing | None
     settings: FindSettings
     told: dict[str, Any] = field(default_factory=dict)
+    scan_s: float = 0.0
 
     @property
     def decision(self) -> Decision:
@@ -122,10 +125,24 @@ class FoundMotion:
 
     @property
     def decided_share(self) -> float:
-        """Return the share of the time of all frames in which motion could have been seen."""
-        total = sum(frame.duration_s for frame in self.frames)
-        decided = sum(frame.duration_s for frame in self.frames if frame.decided)
-        return decided / total if total else 0.0
+        """Return the share of the scan in which motion was seen or could have been seen."""
+        seen = sum(frame.duration_s for frame in self.frames if frame.decided)
+        seen += sum(move.stop_s - move.start_s for move in self.moves)
+        return min(seen / self.scan_s, 1.0) if self.scan_s else 0.0
+
+    @property
+    def lost_s(self) -> float:
+        """Return the time between the parts: without counts or rows, or at a bad interval."""
+        kept = sum(frame.duration_s for frame in self.frames)
+        kept += sum(move.stop_s - move.start_s for move in self.moves)
+        # A millionth of the scan is the rounding of the sum.
+        lost = self.scan_s - kept
+        return lost if lost > 1e-6 * self.scan_s else 0.0
+
+    @property
+    def parts(self) -> int:
+        """Return how many parts there are, which are not compared with each other."""
+        return len({frame.part for frame in self.frames})
 
 
 def steps_by(trace: MotionTrace, settings: FindSettings) -> tuple[tuple[CentreStep, ...], Floats]:
@@ -196,6 +213,7 @@ def find_motion(
         breathing=breathing,
         settings=settings,
         told=dict(trace.provenance),
+        scan_s=trace.stop_s - float(trace.time_s[0]) if len(trace) else 0.0,
     )
 
 

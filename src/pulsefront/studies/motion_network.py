@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.imports import from_sklearn
-from pulsefront.motion.detectors.network import SETTLE, window_features
+from pulsefront.motion.detectors.network import MODEL_NAME, SETTLE, window_features
 from pulsefront.motion.judge.trials import stepped_scans, still_scans
 from pulsefront.motion.simulate.scan import ScanPlan, SimulatedScan
 from pulsefront.progress import Report, silent
@@ -87,7 +87,7 @@ def train_motion_network(
         ),
     )  # fmt: skip
     network.fit(x, y)
-    imported = from_sklearn(network, x[:: max(len(x) // 20_000, 1)], name="motion")
+    imported = from_sklearn(network, x[:: max(len(x) // 20_000, 1)], name=MODEL_NAME)
     return TrainedMotionNetwork(imported.model, len(x), int(y.sum()))
 
 

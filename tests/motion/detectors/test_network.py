@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pulsefront.cli.motion_options import loaded_model
 from pulsefront.errors import ConfigError
+from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Input
 from pulsefront.motion import FindSettings, find_motion
 from pulsefront.motion.detectors.network import (
     FEATURES,
@@ -15,6 +17,7 @@ from pulsefront.motion.detectors.network import (
     NetworkSettings,
     log_odds,
     network_steps,
+    problem_of_model,
     window_features,
 )
 from pulsefront.motion.simulate.scan import ScanPlan
@@ -63,6 +66,22 @@ def test_a_model_and_its_detector_go_together(model) -> None:
         with pytest.raises(ConfigError, match="needs a model"):
             FindSettings(name, model=given)
     assert model.inputs[0].shape[-1] == len(FEATURES)
+
+
+def test_a_model_of_something_else_is_refused(model, tmp_path: Path) -> None:
+    def dense(name: str, into: int, out: int) -> FixedPointModel:
+        form = FixedPointFormat(8, 8)
+        layer = Dense("out", ("x",), np.ones((into, out), np.int64), form)
+        return FixedPointModel(name, (Input("x", (into,), form),), (layer,), ("out",))
+
+    assert problem_of_model(model) == ""
+    others = ((dense("motion", 8, 1), "must take 16 numbers"),
+              (dense("motion", 16, 2), "must give one number"),
+              (dense("timing", 16, 1), "its name must be motion"))  # fmt: skip
+    for other, problem in others:
+        other.save(tmp_path / "other.json")
+        with pytest.raises(ConfigError, match=problem):
+            loaded_model(tmp_path / "other.json")
 
 
 def test_the_model_is_kept_to_the_bit(model, tmp_path: Path) -> None:

@@ -93,7 +93,10 @@ def find_breathing(trace: MotionTrace) -> FoundBreathing:
     # about half of a mean.
     freedom = 2 * max(2, round(0.35 * segments))
     needed = TILT * float(chi2.isf(CHANCE / band.sum(), freedom) / chi2.median(freedom))
-    height = float(power[band].max() / np.median(power[band]))
+    usual = float(np.median(power[band]))
+    if not usual > 0:
+        return FoundBreathing(None, 0.0, none, 0.0, needed, "the centre does not change")
+    height = float(power[band].max() / usual)
     x, y, z = direction.tolist()
     if height < needed:
         return FoundBreathing(None, 0.0, (x, y, z), height, needed)

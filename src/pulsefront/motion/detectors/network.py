@@ -19,7 +19,15 @@ from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.detectors.thresholds import difference, measured_steps
 from pulsefront.motion.traces.trace import MotionTrace
 
-__all__ = ["FEATURES", "NetworkSettings", "log_odds", "network_steps", "window_features"]
+__all__ = [
+    "FEATURES",
+    "MODEL_NAME",
+    "NetworkSettings",
+    "log_odds",
+    "network_steps",
+    "problem_of_model",
+    "window_features",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -29,6 +37,9 @@ SHAPES = ((1, 25), (2, 60))
 """Order of the drift, and intervals that it is fitted to."""
 
 FEATURES = tuple(f"order_{order}_after_{b}" for order, _ in SHAPES for b in AFTER)
+MODEL_NAME = "motion"
+"""What training calls its models: by it they are told from others of the same shape."""
+
 PER_ERROR = 16
 LARGEST = 1023
 SETTLE = 12
@@ -60,6 +71,18 @@ def _features(
                     value = np.sqrt((offs**2).sum()) * per_error
                     out[t, column] = min(int(value + 0.5), largest)
                 column += 1
+
+
+def problem_of_model(model: FixedPointModel) -> str:
+    """Return why a model cannot be one that training for motion wrote; empty where it can."""
+    if len(model.inputs) != 1 or model.inputs[0].shape != (len(FEATURES),):
+        return f"it must take {len(FEATURES)} numbers, {FEATURES[0]} to {FEATURES[-1]}"
+    shapes = [model.tensors[name].shape for name in model.outputs]
+    if shapes != [(1,)]:
+        return f"it must give one number, the log-odds of a step, and gives {shapes}"
+    if model.name != MODEL_NAME:
+        return f"its name must be {MODEL_NAME}, and is {model.name}"
+    return ""
 
 
 def window_features(trace: MotionTrace, *, start: int = 0) -> Integers:

@@ -53,6 +53,7 @@ def motion_page(found: FoundMotion, file: str | Path) -> Page:
         Tile("still frames", len(frames), note=f"the longest {longest / 60:.1f} min"),
         Tile("would be found", f"{max(reach):.2f}" if reach else "–", "mm",
              note="step, within 30 s, nine of ten" if reach else "too few counts"),
+        Tile("could be seen", f"{100 * found.decided_share:.0f}", "%", note="of the scan"),
     ]  # fmt: skip
     blocks: list[Block] = [Tiles(tiles), Callout(sentence(found) + ".", tone=tone)]
     sections = [

@@ -24,6 +24,9 @@ def as_record(found: FoundMotion, file: str | Path) -> dict[str, Any]:
         "file": Path(file).name,
         "decision": found.decision,
         "decided_share": _rounded(found.decided_share, 4),
+        "scan_s": _rounded(found.scan_s, 3),
+        "lost_s": _rounded(found.lost_s, 3),
+        "parts": found.parts,
         "detector": found.settings.detector,
         "interval_s": found.trace.interval_s,
         "settings": asdict(replace(found.settings, detector="bayes", model=None))
@@ -87,6 +90,24 @@ def _rounded(value: float, digits: int = 5) -> float | None:
 
 def sentence(found: FoundMotion) -> str:
     """Return the answer in one line."""
+    return _answer(found) + _cuts(found)
+
+
+def _cuts(found: FoundMotion) -> str:
+    """Return what a reader must know of a scan that is cut; empty where it is whole."""
+    text = ""
+    if found.lost_s:
+        share = found.lost_s / found.scan_s
+        text += f"; {found.lost_s:.0f} s ({share:.0%}) are lost, in no frame"
+    if found.parts > 1:
+        text += (
+            f"; the scan is cut into {found.parts} parts, and what lies before and after a cut is "
+            "not compared: a movement between them is not seen"
+        )
+    return text
+
+
+def _answer(found: FoundMotion) -> str:
     if found.decision == "motion":
         count = len(found.moves)
         largest = max(found.moves, key=lambda one: one.size_mm)

@@ -1,0 +1,56 @@
+"""Options of the commands for motion, checked before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pulsefront.fixed_point import FixedPointModel
+
+__all__ = ["beside_json", "between", "loaded_model", "page_name"]
+
+
+def loaded_model(model: Path | None) -> FixedPointModel | None:
+    """Return the network of a file, which must be one for motion."""
+    if model is None:
+        return None
+    from pulsefront.errors import ConfigError
+    from pulsefront.fixed_point import FixedPointModel
+    from pulsefront.motion.detectors.network import problem_of_model
+
+    loaded = FixedPointModel.load(model)
+    problem = problem_of_model(loaded)
+    if problem:
+        raise ConfigError(
+            f"is no network of motion: {problem}",
+            file=model,
+            field="--model",
+            remedy="pulsefront motion train makes one",
+        )
+    return loaded
+
+
+def between(value: float, low: float, high: float, unit: str, option: str) -> float:
+    """Return a number of the command line; NaN lies between nothing."""
+    from pulsefront.errors import ConfigError
+
+    if not low <= value <= high:
+        raise ConfigError(f"must lie between {low:g} and {high:g} {unit}", field=option,
+                          value=value)  # fmt: skip
+    return value
+
+
+def page_name(out: Path) -> Path:
+    """Return the page to write, beside which JSON of the same name will lie."""
+    return beside_json(out, f"name the page, as in {out.with_suffix('.html').name}")
+
+
+def beside_json(out: Path, remedy: str) -> Path:
+    """Return a file to write beside which JSON of the same name will lie; refuse that very name."""
+    from pulsefront.errors import ConfigError
+
+    if out.suffix.lower() == ".json":
+        raise ConfigError("is the name of the JSON file that is written beside it", field="--out",
+                          value=out, remedy=remedy)  # fmt: skip
+    return out
