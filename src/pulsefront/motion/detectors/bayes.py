@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 
 FIRST_SLOPE_MM_PER_S = 0.5
 FIRST_CURVATURE_MM_PER_S2 = 0.02
+LARGE = 3.0
+"""Standard deviations of the expected size above which a step is too large to have come of it."""
+
 MIX = 0.01
 """Share of the weights of wandering that is spread evenly again at every interval."""
 
@@ -105,6 +108,46 @@ def update(mean: Floats, cov: Floats, value: float, variance: float) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _begin_step(mean: Floats, cov: Floats, expected: float) -> None:
+    """Let a step begin: of mean 0 and variance *expected*, and nothing to slope and curvature."""
+    mean[3] = 0.0
+    cov[0, 3] = cov[3, 0] = cov[3, 3] = expected
+    cov[1, 3] = cov[3, 1] = cov[2, 3] = cov[3, 2] = 0.0
+    cov[0, 0] += expected
+
+
+@njit(nogil=True, cache=True)
+def _is_large(weight: Floats, mean: Floats, sizes: Floats) -> bool:
+    """Return whether a step is larger than was expected in any axis, by `LARGE` deviations."""
+    size = mean[np.argmax(weight), :, 3]
+    return bool((size**2 > LARGE**2 * sizes).any())
+
+
+@njit(nogil=True, cache=True)
+def _filter_anew(
+    begin: int, end: int, time_s: Floats, duration_s: Floats, centre: Floats, error: Floats,
+    wander: Floats, weight: Floats, mean: Floats, cov: Floats, sizes: Floats,
+) -> None:  # fmt: skip
+    """Filter intervals *begin* to *end* of a step with a prior as wide as it is.
+
+    Mean, covariance and weight come as they were before *begin*; *sizes* are widened.
+    """
+    for a in range(3):
+        sizes[a] = max(sizes[a], (centre[begin : end + 1, a].mean() - mean[:, a, 0].mean()) ** 2)
+    for t in range(begin, end + 1):
+        step_s = 0.0
+        if t:
+            middle = time_s[t] + duration_s[t] / 2
+            step_s = max(middle - time_s[t - 1] - duration_s[t - 1] / 2, 1e-6)
+        for q in range(len(wander)):
+            for a in range(3):
+                predict(mean[q, a], cov[q, a], step_s, wander[q])
+                if t == begin:
+                    _begin_step(mean[q, a], cov[q, a], sizes[a])
+                weight[q] += update(mean[q, a], cov[q, a], centre[t, a], error[t, a] ** 2)
+
+
+@njit(nogil=True, cache=True)
 def _run(
     time_s: Floats, duration_s: Floats, centre: Floats, error: Floats, wander: Floats,
     threshold: float, hazard: float, size_mm: float, spread: float, window: int, settle: int,
@@ -114,6 +157,9 @@ def _run(
 
     ``score`` (interval,) is the log-odds of a step, ``level`` (interval, axis) the level under the
     hypothesis of no new step, which is slot 0.
+
+    A step that is decided is filtered anew from its begin, with a prior as wide as the step: the
+    expected size helps to decide, and would pull the level after a large step towards none.
     """
     count, kinds, slots = len(time_s), len(wander), window + 1
     mean = np.zeros((slots, kinds, 3, 4))
@@ -121,6 +167,9 @@ def _run(
     weight = np.full((slots, kinds), -np.inf)
     begun = np.full(slots, -1)
     sizes = np.ones((slots, 3))
+    mean_then = np.zeros((slots, kinds, 3, 4))
+    cov_then = np.zeros((slots, kinds, 3, 4, 4))
+    weight_then = np.zeros((slots, kinds))
     steps, last, open_until = 0, 0, -1.0
     for q in range(kinds):
         weight[0, q] = -np.log(float(kinds))
@@ -147,6 +196,8 @@ def _run(
             cov[fresh, q] = cov[0, q]
             weight[fresh, q] = weight[0, q] + np.log(chance)
             weight[0, q] += np.log(1 - chance)
+        mean_then[fresh], cov_then[fresh] = mean[fresh], cov[fresh]
+        weight_then[fresh] = weight[fresh]
         begun[fresh] = t
         best = weight.max()
         for j in range(slots):
@@ -161,13 +212,8 @@ def _run(
                     m, c = mean[j, q, a], cov[j, q, a]
                     predict(m, c, step_s, wander[q])
                     if j == fresh:
-                        # The step itself: known to have mean 0 and to be nothing to the slope.
-                        m[3] = 0.0
-                        expected = size_mm**2 + (spread * error[t, a]) ** 2
-                        c[0, 3] = c[3, 0] = c[3, 3] = expected
-                        c[1, 3] = c[3, 1] = c[2, 3] = c[3, 2] = 0.0
-                        c[0, 0] += expected
-                        sizes[j, a] = expected
+                        sizes[j, a] = size_mm**2 + (spread * error[t, a]) ** 2
+                        _begin_step(m, c, sizes[j, a])
                     weight[j, q] += update(m, c, centre[t, a], error[t, a] ** 2)
         top = weight.max()
         none = np.exp(weight[0] - top).sum()
@@ -202,6 +248,14 @@ def _run(
             row[0], row[1], row[8] = begun[best_j], t, odds
             mean[0], cov[0] = mean[best_j].copy(), cov[best_j].copy()
             weight[0], sizes[0] = weight[best_j], sizes[best_j]
+            if _is_large(weight[0], mean[0], sizes[0]):
+                mean[0], cov[0] = mean_then[best_j], cov_then[best_j]
+                weight[0] = weight_then[best_j]
+                _filter_anew(
+                    begun[best_j], t, time_s, duration_s, centre, error, wander, weight[0],
+                    mean[0], cov[0], sizes[0],
+                )  # fmt: skip
+                weight[0] -= weight[0].max()
             _write_step(row, weight[0], mean[0], cov[0], sizes[0])
             open_until = time_s[begun[best_j]] + refine_s
             steps += 1
