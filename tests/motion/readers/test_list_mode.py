@@ -20,7 +20,8 @@ MM_PER_PS = 0.299792458 / 2
 
 
 def source(columns: dict[str, np.ndarray], chunk: int = 1000) -> EventFile:
-    units = {name: Quantity("1", name) for name in columns}
+    unit_of = {"mm": "mm", "ps": "ps", "s": "s", "ms": "ms"}
+    units = {name: Quantity(unit_of.get(name.split("_")[-1], "1"), name) for name in columns}
     count = len(next(iter(columns.values())))
 
     def stream(_: int):

@@ -97,6 +97,49 @@ def test_a_table_without_a_centre_says_what_is_missing(tmp_path: Path) -> None:
         open_trace(path, ReadOptions(mapping=mapping))
 
 
+def mapped(path: Path, units: dict[str, str]):
+    """Return the trace of a table whose columns are said to be in *units*."""
+    mapping = path.with_suffix(".toml")
+    sources = {"time_s": '"time_ms"', "centre_mm": '["x_mm", "y_mm", "z_mm"]',
+               "counts_per_s": '"counts"', "counts": '"counts"'}  # fmt: skip
+    mapping.write_text(
+        "".join(
+            f'[columns.{name}]\nsource = {sources[name]}\nunit = "{unit}"\ndescription = "it"\n'
+            for name, unit in units.items()
+        )
+    )
+    return open_trace(path, ReadOptions(mapping=mapping))[0]
+
+
+def test_units_of_the_mapping_are_turned_into_those_of_the_names(tmp_path: Path) -> None:
+    made = drifting(100)
+    path = write(tmp_path / "scan.csv", rows_of(made))
+    trace = mapped(path, {"time_s": "ms", "centre_mm": "cm", "counts_per_s": "kcps"})
+    np.testing.assert_allclose(trace.time_s, made.time_s)
+    np.testing.assert_allclose(trace.centre_mm, 10 * made.centre_mm, atol=6e-4)
+    np.testing.assert_allclose(trace.counts, 1e3 * np.round(made.counts / 0.8))
+    plain = mapped(path, {"time_s": "s", "centre_mm": "mm", "counts": "1"})
+    np.testing.assert_allclose(plain.time_s, 1e3 * made.time_s)
+    np.testing.assert_allclose(plain.centre_mm, made.centre_mm, atol=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("time_s", "mm"), ("time_s", "fortnight"), ("centre_mm", "inch"), ("centre_mm", "1"),
+     ("counts", "kcps")],
+)  # fmt: skip
+def test_a_unit_that_cannot_be_is_refused_with_its_name(
+    tmp_path: Path, name: str, unit: str
+) -> None:
+    path = write(tmp_path / "scan.csv", rows_of(drifting(50)))
+    units = {"time_s": "ms", "centre_mm": "mm", "counts": "1"} | {name: unit}
+    with pytest.raises(DataError, match=f"unit of {name}") as told:
+        mapped(path, units)
+    assert "scan.csv" in str(told.value)
+    assert unit in str(told.value)
+    assert "mapping file" in str(told.value)
+
+
 def test_the_command_writes_page_and_json_and_says_so(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path / "scan.csv", rows_of(drifting(300, steps=((150, (2.0, 0.0, 0.0)),))))

@@ -20,6 +20,7 @@ from pulsefront.motion.readers.elements import (
     sectors_of,
 )
 from pulsefront.motion.readers.tables import SECONDS, time_column
+from pulsefront.motion.readers.units import factor_of
 from pulsefront.motion.traces.sums import trace_from_sums
 from pulsefront.motion.traces.trace import MotionTrace, TraceFinding
 from pulsefront.progress import Report, silent
@@ -78,6 +79,8 @@ def trace_of_list_mode(
     difference = next((n for n in DIFFERENCES if n in file.quantities), None)
     if not settings.tof or (file.format == "petsird" and not _resolves(file)):
         difference = None
+    to_ps = DIFFERENCES[difference] * factor_of(file, difference) if difference else 1.0
+    to_mm = [1.0 if elements is not None else factor_of(file, name) for name in ENDS]
     found = Accumulator(
         settings.interval_s, settings.field_mm, SECTORS if elements is None else elements.views
     )
@@ -86,10 +89,8 @@ def trace_of_list_mode(
             continue
         time = np.asarray(table[clock], np.float64)
         time = (time if time.ndim == 1 else time.min(axis=1)) * seconds
-        ends, pairs, view = _ends(table, elements, lookup)
-        tof = None
-        if difference is not None:
-            tof = np.asarray(table[difference], np.float64) * DIFFERENCES[difference]
+        ends, pairs, view = _ends(table, elements, lookup, to_mm)
+        tof = None if difference is None else np.asarray(table[difference], np.float64) * to_ps
         known = np.isfinite(time) & (table.status == 0)
         delayed = table.columns.get("delayed", np.zeros(len(table), np.bool_))
         found.add(
@@ -165,7 +166,7 @@ def _clock(file: EventFile) -> tuple[str, float]:
             field="time_s",
             remedy=f"name it in the mapping file; it holds {', '.join(file.quantities)}",
         )
-    return name, SECONDS[name.removeprefix("time_")]
+    return name, SECONDS[name.removeprefix("time_")] * factor_of(file, name)
 
 
 def _resolves(file: EventFile) -> bool:
@@ -197,12 +198,18 @@ def _elements(
 
 
 def _ends(
-    table: EventTable, elements: ScannerElements | None, lookup: NDArray[np.int64] | None
+    table: EventTable,
+    elements: ScannerElements | None,
+    lookup: NDArray[np.int64] | None,
+    to_mm: list[float],
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """Return places of ends, (event, 2) which of them an event has, and the part of each."""
     count = len(table)
     if elements is None or lookup is None:
-        places = [np.asarray(table[name], np.float64) for name in ENDS]
+        places = [
+            np.asarray(table[name], np.float64) * factor
+            for name, factor in zip(ENDS, to_mm, strict=True)
+        ]
         for name, place in zip(ENDS, places, strict=True):
             if place.shape != (count, 3):
                 raise DataError("must have three columns", field=name, value=place.shape)

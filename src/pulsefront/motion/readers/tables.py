@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
+from pulsefront.motion.readers.units import factor_of
 from pulsefront.motion.traces.rows import order_rows
 from pulsefront.motion.traces.trace import MotionTrace, TraceFinding, make_trace
 
@@ -43,6 +44,7 @@ source = "counts"                     # per interval; counts_per_s where the fil
 unit = "1"
 description = "prompt coincidences"
 
+# The unit is that of the numbers: times and lengths in others than the name says are converted.
 # Known to the reader too: trues or randoms (per interval), spread_mm and error_mm (three columns
 # each), duration_s, bed (number of the position), views (counts of several parts of the scanner).
 """
@@ -64,7 +66,7 @@ def trace_of_table(file: EventFile) -> tuple[MotionTrace, tuple[float, ...]]:
     Raises
     ------
     DataError
-        A column is missing, or has another shape than it must have.
+        A column is missing, or has another shape or unit than it must have.
     """
     table = file.read()
     name = time_column(table.columns)
@@ -73,6 +75,7 @@ def trace_of_table(file: EventFile) -> tuple[MotionTrace, tuple[float, ...]]:
     if not {"counts", "counts_per_s", "trues"} & set(table.columns):
         raise _missing(file, "counts", "counts_per_s or trues will do as well")
     time = np.asarray(table[name], np.float64) * SECONDS[name.removeprefix("time_")]
+    time = time * factor_of(file, name)
     ordered = order_rows(time)
     if len(ordered.rows) < 3:
         raise DataError(
@@ -128,7 +131,7 @@ def _column(table: EventTable, name: str, rows: NDArray[np.intp], file: EventFil
     if values.ndim > 2:
         raise DataError("must be a number or a few per interval", file=file.path, field=name,
                         value=values.shape)  # fmt: skip
-    return values
+    return values * factor_of(file, name)
 
 
 def _three(values: Floats, name: str, file: EventFile) -> Floats:
