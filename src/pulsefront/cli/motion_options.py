@@ -52,5 +52,5 @@ def beside_json(out: Path, remedy: str) -> Path:
 
     if out.suffix.lower() == ".json":
         raise ConfigError("is the name of the JSON file that is written beside it", field="--out",
-                          value=out, remedy=remedy)  # fmt: skip
+                          value=str(out), remedy=remedy)  # fmt: skip
     return out
