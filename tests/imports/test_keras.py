@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 
-from pulsefront.errors import DataError, UnsupportedLayer  # noqa: E402
+from pulsefront.errors import DataError, PrecisionError, UnsupportedLayer  # noqa: E402
 from pulsefront.imports import Widths, from_keras  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2 about their own code
@@ -133,6 +133,8 @@ def test_a_model_of_images_in_floats_is_calibrated() -> None:
     assert kinds.count("image_windows") == 2
     (difference,) = imported.compare_data(data)
     assert difference.relative_rms < 0.005
+    with pytest.raises(PrecisionError, match=r"needs \(event, 8, 8, 1\), the network's own order"):
+        imported.integers(np.moveaxis(data, -1, 1))
 
 
 def test_what_has_no_counterpart_is_named() -> None:
