@@ -51,9 +51,12 @@ def signed_width(one: FixedPointFormat) -> int:
 def resized(name: str, one: FixedPointFormat, bits: int, zeros: int = 0) -> str:
     """Return the number on the wire *name* in exactly *bits* bits, the lowest *zeros* of them 0.
 
-    Above it there is its sign; a bus that is too wide for the rest loses bits above.
+    Above it there is its sign; a number that is too wide for the rest loses bits above, all of them
+    where zeros fill the bus (of such a number the interval is zero alone).
     """
     kept = bits - zeros
+    if kept <= 0:
+        return f"{{{bits}{{{NOTHING}}}}}"
     more = kept - one.width
     parts = [f"{name}[{kept - 1}:0]" if more < 0 else name]
     if more > 0:
