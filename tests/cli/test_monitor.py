@@ -68,7 +68,13 @@ def test_wrong_use_is_one_line(folder) -> None:
     assert "is no whole monitor profile" in str(none.exception)
     events = run("check", folder / "p.npz", folder / "model.json")
     assert isinstance(events.exception, DataError)
-    assert "made of plain integers" in str(events.exception)
+    assert "cannot be read as integers" in str(events.exception)
+
+
+def test_a_table_with_commas_is_read_too(folder) -> None:
+    np.savetxt(folder / "a.csv", charges(3000, 1), fmt="%d", delimiter=",")
+    done = run("check", folder / "p.npz", folder / "a.csv")
+    assert done.exit_code == 0, done.output
 
 
 def test_nothing_that_is_read_is_overwritten(folder) -> None:

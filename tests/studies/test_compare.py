@@ -87,6 +87,8 @@ def test_only_events_that_all_were_kept_from_are_used(runs, tmp_path) -> None:
 def test_what_cannot_be_compared_is_refused(runs, tmp_path) -> None:
     with pytest.raises(ConfigError, match="two runs or more"):
         compare_runs(runs[:1])
+    with pytest.raises(DataError, match="nothere: holds no finished run"):
+        compare_runs([tmp_path / "nothere"])
     with pytest.raises(ConfigError, match="named twice"):
         compare_runs([runs[0], runs[0]])
     with pytest.raises(DataError, match="holds no finished run"):

@@ -48,9 +48,11 @@ def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str,
         if path.suffix == ".npy":
             array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
             return array
-        if not path.read_text().strip():
+        text = path.read_text()
+        if not text.strip():
             raise DataError("holds no events", file=path)
-        return np.loadtxt(path, dtype=np.int64, ndmin=2)
+        delimiter = "," if "," in text else None
+        return np.loadtxt(path, dtype=np.int64, ndmin=2, delimiter=delimiter)
     except FileNotFoundError:
         raise DataError("no such file", file=path) from None
     except (EOFError, OSError, ValueError) as error:  # EOFError: an empty .npy

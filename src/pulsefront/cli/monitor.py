@@ -22,8 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-ARRAYS = (".npy", ".npz", ".txt")
-"""Files of a network's input integers; anything else is read as events."""
+ARRAYS = (".npy", ".npz")
+"""Files of a network's input integers also where a profile knows a study; text may hold events."""
 
 
 @app.command("profile")
@@ -39,7 +39,7 @@ def make(
         typer.Option(
             "--events",
             help="Events of normal work: event files, read as the study of the run reads them, or "
-            "input integers (.npy, .npz, .txt) of the model. A run's own events if left out.",
+            "input integers (.npy, .npz or text) of the model. A run's own events if left out.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The profile to write.")] = Path(
@@ -166,7 +166,7 @@ def _batch(profile: Profile, events: list[Path], duration_s: float | None) -> Wa
 
     from pulsefront.studies.monitor import read_batch
 
-    if all(file.suffix in ARRAYS for file in events):
+    if profile.study is None or all(file.suffix in ARRAYS for file in events):
         return _integers(events, profile.model, duration_s)
     return replace(read_batch(profile, events), duration_s=duration_s)
 

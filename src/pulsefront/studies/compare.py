@@ -95,9 +95,9 @@ def compare_runs(paths: Sequence[str | Path]) -> RunComparison:
         A folder holds no finished run, the runs have different events, or too few test events in
         common.
     """
-    if len(paths) < 2:
-        raise ConfigError("takes two runs or more", field="RUN", value=len(paths))
     runs = [_read(Path(path), number) for number, path in enumerate(paths)]
+    if len(runs) < 2:
+        raise ConfigError("takes two runs or more", field="RUN", value=len(runs))
     if len({run.path.resolve() for run in runs}) < len(runs):
         raise ConfigError("the same run is named twice", field="RUN")
     _refuse_others(runs)

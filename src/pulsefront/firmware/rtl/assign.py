@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pulsefront.firmware.rtl.verilog import address_bits, instance, resized, signed_width, wires
+from pulsefront.firmware.rtl.verilog import (
+    address_bits,
+    handed_on,
+    instance,
+    resized,
+    signed_width,
+    wires,
+)
 from pulsefront.fixed_point.format import (
     Assignment,
     FixedPointFormat,
@@ -82,8 +89,7 @@ def assigned(
         bits = source.value(result.width)
         if not registered:
             return [
-                f"assign {stem}_valid = {source.stem}_valid;",
-                f"assign {source.stem}_ready = {stem}_ready;",
+                *handed_on(source.stem, stem),
                 f"assign {stem}_data = {bits};",
             ]
         return register_slice(f"{stem}_slice", result.width, source, target, data=bits)

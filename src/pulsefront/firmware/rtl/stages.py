@@ -19,7 +19,7 @@ from pulsefront.firmware.rtl.assign import (
 from pulsefront.firmware.rtl.memories import MatrixNumbers, matrix_numbers
 from pulsefront.firmware.rtl.netlist import Number
 from pulsefront.firmware.rtl.plan import SharedPlan, queue_bits
-from pulsefront.firmware.rtl.verilog import address_bits, instance, signed_width, wires
+from pulsefront.firmware.rtl.verilog import address_bits, handed_on, instance, signed_width, wires
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 from pulsefront.fixed_point.layers import (
     Add,
@@ -111,8 +111,7 @@ def _limited(
     clipped = Stream(stem, FixedPointFormat(width, width - source.format.fraction))
     return [
         *wires(stem, width),
-        f"assign {stem}_valid = {source.stem}_valid;",
-        f"assign {source.stem}_ready = {stem}_ready;",
+        *handed_on(source.stem, stem),
         f"wire signed [{width - 1}:0] {stem}_whole = {source.value(width)};",
         *instance(
             "pf_clip",
@@ -137,8 +136,7 @@ def _table(
     found = Stream(stem, layer.format)
     return [
         *wires(stem, layer.format.width),
-        f"assign {stem}_valid = {source.stem}_valid;",
-        f"assign {source.stem}_ready = {stem}_ready;",
+        *handed_on(source.stem, stem),
         *instance(
             f"{plan.model}__{layer.name}",
             f"u__{layer.name}",

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pulsefront.firmware.rtl.netlist import Number
 from pulsefront.fixed_point.format import FixedPointFormat
 
-__all__ = ["address_bits", "constant", "instance", "resized", "signed_width", "wires"]
+__all__ = [
+    "address_bits",
+    "constant",
+    "handed_on",
+    "instance",
+    "resized",
+    "signed_width",
+    "wires",
+]
 
 
 NOTHING = "1'b0"
@@ -41,6 +49,11 @@ def constant(value: int) -> str:
 def wires(stem: str, width: int) -> list[str]:
     """Return the declarations of a stream *stem*."""
     return [f"wire {stem}_valid, {stem}_ready;", f"wire [{width - 1}:0] {stem}_data;"]
+
+
+def handed_on(source: str, stem: str) -> list[str]:
+    """Return the lines that make each event of stream *source* one of stream *stem*."""
+    return [f"assign {stem}_valid = {source}_valid;", f"assign {source}_ready = {stem}_ready;"]
 
 
 def signed_width(one: FixedPointFormat) -> int:
