@@ -24,6 +24,7 @@ class TargetName(StrEnum):
     """What an export can hold."""
 
     onnx = "onnx"
+    qonnx = "qonnx"
     onnx_float = "onnx_float"
     onnx_qdq = "onnx_qdq"
     hls4ml = "hls4ml"

@@ -12,8 +12,9 @@ from pulsefront.firmware.c99.execute import c99_executors
 from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
 from pulsefront.firmware.hls4ml.execute import hls4ml_executors
 from pulsefront.firmware.onnx.exact import run_onnx
+from pulsefront.firmware.onnx.qonnx import run_qonnx
 from pulsefront.firmware.rtl.simulate import rtl_executors
-from pulsefront.firmware.targets import EXACT_GRAPH
+from pulsefront.firmware.targets import EXACT_GRAPH, QONNX_GRAPH
 
 __all__ = ["EXECUTORS"]
 
@@ -34,9 +35,15 @@ def _onnxruntime(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outpu
         yield run_onnx(folder.directory / EXACT_GRAPH, arrays)
 
 
+def _qonnx(folder: ExportFolder, sets: Sequence[Inputs]) -> Iterator[Outputs]:
+    for arrays in sets:
+        yield run_qonnx(folder.directory / QONNX_GRAPH, folder.model, arrays)
+
+
 EXECUTORS: Mapping[str, Executor] = {
     "emulator": Executor("model.json", _emulator),
     "onnxruntime": Executor(EXACT_GRAPH, _onnxruntime),
+    "qonnx": Executor(QONNX_GRAPH, _qonnx),
     **hls4ml_executors(),
     **c99_executors(),
     **rtl_executors(),

@@ -36,6 +36,7 @@ from pulsefront.firmware.hls4ml.synthesis import find_tool, synthesize
 from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport
 from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.onnx.exact import write_onnx
+from pulsefront.firmware.onnx.qonnx import write_qonnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.readme import readme
 from pulsefront.firmware.rtl.parts import registers_behind
@@ -46,6 +47,7 @@ from pulsefront.firmware.targets import (
     EXACT_GRAPH,
     FRONT_END,
     HLS_TARGETS,
+    QONNX_GRAPH,
     REAL_TARGETS,
     RTL_TARGETS,
     RealTarget,
@@ -81,6 +83,7 @@ class Export:
         """Return what was written as a text table, with the estimated resources of projects."""
         head = ("target", "file", "to be compared", "LUT", "FF", "DSP", "latency")
         rows = [("onnx", EXACT_GRAPH, "by ONNX Runtime, bit for bit", "", "", "", "")]
+        rows.append(("qonnx", QONNX_GRAPH, "by the ONNX reference, bit for bit", "", "", "", ""))
         rows += [
             (target, one.file, "approximate, measured", "", "", "", "")
             for target, one in REAL_TARGETS.items()
@@ -155,10 +158,11 @@ def export_model(
     Parameters
     ----------
     targets
-        ``onnx``; ``onnx_float`` and ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis
-        back-end), ``hls4ml_vivado``, ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``;
-        ``c99``, one function of integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog;
-        ``rtl_unrolled_vhdl``, VHDL; ``front_end``, Verilog of the whole chain around the network.
+        ``onnx``; ``qonnx``, with QONNX's quantizers, for tools that read these; ``onnx_float`` and
+        ``onnx_qdq``, which are not bit-exact; ``hls4ml`` (the Vitis back-end), ``hls4ml_vivado``,
+        ``hls4ml_quartus``, ``hls4ml_oneapi``, ``hls4ml_catapult``; ``c99``, one function of
+        integers alone; ``rtl``, ``rtl_unrolled``, ``rtl_gates``, Verilog; ``rtl_unrolled_vhdl``,
+        VHDL; ``front_end``, Verilog of the whole chain around the network.
     board
         Name of a shipped board, path of a TOML file, or a `Board`. A back-end of another vendor
         is written for that vendor's default board.
@@ -313,6 +317,8 @@ def _write_graphs(
     }
     if "onnx" in targets:
         write_onnx(model, folder / EXACT_GRAPH, metadata)
+    if "qonnx" in targets:
+        write_qonnx(model, folder / QONNX_GRAPH, metadata)
     return tuple(
         _write_real_graph(model, folder, one, sets, metadata)
         for target, one in REAL_TARGETS.items()

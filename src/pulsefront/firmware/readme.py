@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from pulsefront.firmware.c99.write import FOLDER
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.synthesis import COMMANDS, OLDER_COMMANDS, TOOLS
-from pulsefront.firmware.targets import FRONT_END
+from pulsefront.firmware.onnx.qonnx import exact_in
+from pulsefront.firmware.targets import FRONT_END, QONNX_GRAPH
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 
@@ -182,6 +185,11 @@ def _executors(contents: Contents) -> list[str]:
     ]
     if "onnx" in contents.targets:
         lines.append("| `model.onnx` | ONNX Runtime | yes, bit for bit |")
+    if "qonnx" in contents.targets:
+        lines.append(
+            f"| `{QONNX_GRAPH}` | ONNX's reference with QONNX's quantizers, float64 | yes, bit for "
+            "bit |"
+        )
     lines += [
         f"| `{one.file}` | ONNX Runtime | yes, the difference is measured |"
         for one in contents.graphs
@@ -220,6 +228,11 @@ def _files(contents: Contents) -> list[str]:
     ]
     if "onnx" in contents.targets:
         lines.append("- `model.onnx`: raw integers in and out, for any ONNX runtime")
+    if "qonnx" in contents.targets:
+        lines += [
+            f"- `{QONNX_GRAPH}`: real values and QONNX's quantizers, for tools that read these; in",
+            f"  {np.dtype(exact_in(contents.model)).name} every sum of it is exact",
+        ]
     if "c99" in contents.targets:
         name = contents.model.name
         lines += [

@@ -12,6 +12,7 @@ __all__ = [
     "EXACT_GRAPH",
     "FRONT_END",
     "HLS_TARGETS",
+    "QONNX_GRAPH",
     "REAL_TARGETS",
     "RTL_TARGETS",
     "RealTarget",
@@ -29,6 +30,9 @@ class RealTarget:
 
 EXACT_GRAPH = "model.onnx"
 """File of the target ``onnx``."""
+
+QONNX_GRAPH = "model_qonnx.onnx"
+"""File of the target ``qonnx``."""
 
 REAL_TARGETS = {
     "onnx_float": RealTarget("model_float.onnx", int8=False),
@@ -66,7 +70,7 @@ def known_targets(names: Sequence[str]) -> tuple[str, ...]:
     ExportError
         A target is not known.
     """
-    known = ("onnx", *REAL_TARGETS, *HLS_TARGETS, "c99", *RTL_TARGETS, FRONT_END)
+    known = ("onnx", "qonnx", *REAL_TARGETS, *HLS_TARGETS, "c99", *RTL_TARGETS, FRONT_END)
     for name in names:
         if name not in known:
             raise ExportError(

@@ -17,21 +17,32 @@ IR_VERSION = 9
 
 
 class GraphBuilder:
-    """Collects nodes and constants; *kind* is the number type of all raw integers between."""
+    """Collects nodes and constants; *kind* is the number type of all raw integers between.
 
-    def __init__(self, kind: type[np.float32 | np.float64 | np.int64]) -> None:
+    *domains* are those of operators beside the standard's, with their versions.
+    """
+
+    def __init__(
+        self,
+        kind: type[np.float32 | np.float64 | np.int64],
+        domains: Mapping[str, int] | None = None,
+    ) -> None:
         self.kind = kind
+        self.domains = {"": OPSET, **(domains or {})}
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self._values: dict[str, str] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
-    def node(self, operator: str, inputs: list[str], *, output: str = "", **attributes: Any) -> str:
+    def node(
+        self, operator: str, inputs: list[str], *, output: str = "", name: str = "",
+        **attributes: Any,
+    ) -> str:  # fmt: skip
         """Append a node and return the name of its output."""
         from onnx import helper
 
         output = output or f"value__{len(self.nodes)}"
-        name = f"{operator}__{len(self.nodes)}"
+        name = name or f"{operator}__{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
         return output
 
@@ -93,7 +104,7 @@ class GraphBuilder:
 
         proto = helper.make_model(
             helper.make_graph(self.nodes, name, inputs, outputs, initializer=self.initializers),
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid(*one) for one in self.domains.items()],
             producer_name="pulsefront",
             ir_version=IR_VERSION,
             doc_string=description,

@@ -113,6 +113,8 @@ class OnnxReader:
         What had to be changed, in sentences.
     scales
         What becomes of scales that are no powers of two; see `Scales`.
+    half_steps
+        Tensors of the file to which half a step was added, as a part of the quantizer behind.
     """
 
     def __init__(self, model: Any, *, scales: Scales) -> None:
@@ -127,6 +129,7 @@ class OnnxReader:
         self.tensors: dict[str, FileTensor] = {}
         self.nodes: list[Node] = []
         self.changes: list[str] = []
+        self.half_steps: set[str] = set()
         self.taken: set[str] = set()
         self.inputs: list[RealInput] = []
 

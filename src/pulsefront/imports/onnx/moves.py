@@ -35,12 +35,30 @@ def flatten(reader: OnnxReader, node: Any) -> None:
     ):
         alias(reader, node)
         return
+    image = _as_image(source, wanted)
+    if image is not None:
+        reader.tensors[node.output[0]] = image
+        return
     if len(wanted) != 2 or wanted[1] not in (-1, int(np.prod(source.shape))):
         raise refused(
             node, f"a reshape from {sizes} to {tuple(wanted[1:])} has no counterpart",
             "give the input its shape, and flatten to (event, all)",
         )  # fmt: skip
     flat(reader, node, source)
+
+
+def _as_image(source: FileTensor, wanted: list[int]) -> FileTensor | None:
+    """Return (position, channel) as (row, column, channel), or back; None if it is neither."""
+    if len(source.shape) != 2 or source.channels_first:
+        return None
+    positions, channels = source.shape
+    if source.image is None and len(wanted) == 4 and wanted[3] == channels:
+        rows, columns = wanted[1:3]
+        if rows * columns == positions:
+            return source.like(source.name, image=(rows, columns))
+    if source.image is not None and wanted[1:] == [positions, channels]:
+        return source.like(source.name, image=None)
+    return None
 
 
 def shape(reader: OnnxReader, node: Any) -> None:

@@ -12,7 +12,7 @@ from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 from pulsefront.imports.onnx.moves import alias, flatten, shape, squeeze, transpose, unsqueeze
 from pulsefront.imports.onnx.parts import attributes, by_channel, label, multiplied, refused, single
 from pulsefront.imports.onnx.positions import convolution, global_pool, pool, reduced
-from pulsefront.imports.onnx.quantizers import bipolar, quant, quantize_linear
+from pulsefront.imports.onnx.quantizers import bipolar, is_half_step, quant, quantize_linear
 
 __all__ = ["HANDLERS"]
 
@@ -146,9 +146,15 @@ def _concat(reader: OnnxReader, node: Any) -> None:
 
 
 def _add(reader: OnnxReader, node: Any) -> None:
-    """Add a constant as a bias, or two tensors."""
+    """Add a constant as a bias, or tensors; half a step before a quantizer is its rounding."""
     constants = [one for one in node.input if one in reader.constants]
     sign = -1.0 if node.op_type == "Sub" else 1.0
+    if constants and len(node.input) > 2:
+        raise refused(node, "adds tensors and a constant", "add the constant to one of them before")
+    if is_half_step(reader, node):
+        (other,) = (one for one in node.input if one not in constants)
+        reader.tensors[node.output[0]] = reader.tensors[other]
+        return
     if constants:
         other = next(one for one in node.input if one not in reader.constants)
         if sign < 0 and node.input[0] in constants:
@@ -256,6 +262,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Concat": _concat,
     "Add": _add,
     "Sub": _add,
+    "Sum": _add,
     "Mul": _mul,
     "Div": _mul,
     "BatchNormalization": _batch_norm,

@@ -14,36 +14,32 @@ import numpy as np
 from pulsefront.imports.graph import RealNetwork, Reals
 from pulsefront.imports.imported import Origin
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.onnx_reference import QUANTIZER_DOMAINS, reference_evaluator
 
 __all__ = ["constants_of", "origin_of"]
 
 Run = Callable[[Mapping[str, Any]], Sequence[Any]]
 """From arrays by the file's names of inputs, in its order of axes, to those of its outputs."""
 
-DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "qonnx")
-"""Under which the quantizers appear."""
-
-
 FIRST_OPSET = 19
 """From which on the reference knows QuantizeLinear and DequantizeLinear, whose meaning is older."""
 
 
-def _reference(model: Any) -> Any:
-    """Return the reference evaluator of a model, QONNX's operators included."""
-    from onnx import helper
-    from onnx.reference import ReferenceEvaluator
+class _Quietly:
+    """The reference without the warnings of branches that it computes and does not take."""
 
-    known = {one.domain for one in model.opset_import}
-    used = {one.domain for one in model.graph.node}
-    # Files of older packages use domains without saying so.
-    model.opset_import.extend(helper.make_opsetid(one, 1) for one in sorted(used - known))
-    return ReferenceEvaluator(model, new_ops=_quantizers())
+    def __init__(self, evaluator: Any) -> None:
+        self.evaluator = evaluator
+
+    def run(self, names: Any, feeds: Mapping[str, Any]) -> Any:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.evaluator.run(names, feeds)
 
 
 def _evaluator(model: Any) -> Any:
     """Return what has a method ``run`` like that of ONNX Runtime's session."""
-    if any(one.domain in DOMAINS for one in model.graph.node):
-        return _reference(model)
+    if any(one.domain in QUANTIZER_DOMAINS for one in model.graph.node):
+        return _Quietly(reference_evaluator(model))
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as states
 
@@ -56,7 +52,7 @@ def _evaluator(model: Any) -> Any:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except (states.NotImplemented, states.Fail, states.InvalidGraph):
-        return _reference(model)  # of operators older or newer than it knows
+        return reference_evaluator(model)  # of operators older or newer than it knows
 
 
 def constants_of(model: Any, node: Any, constants: Mapping[str, Any]) -> list[Any]:
@@ -77,70 +73,7 @@ def constants_of(model: Any, node: Any, constants: Mapping[str, Any]) -> list[An
         for one in model.opset_import
     ]
     alone = helper.make_model(graph, opset_imports=opsets)
-    return list(_reference(alone).run(None, {one: constants[one] for one in needed}))
-
-
-def _quantizers() -> list[Any]:
-    """Return QONNX's operators under every domain that they appear in."""
-    from onnx.reference.op_run import OpRun
-
-    class Quant(OpRun):
-        def _run(
-            self, x: Any, scale: Any, zero: Any, bits: Any, signed: Any = None, narrow: Any = None,
-            rounding_mode: Any = None,
-        ) -> tuple[Any]:  # fmt: skip
-            signed = 1 if signed is None else signed
-            return (_quantized(x, scale, zero, bits, signed, narrow or 0, rounding_mode),)
-
-    class BipolarQuant(OpRun):
-        def _run(self, x: Any, scale: Any) -> tuple[Any]:
-            return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
-
-    class BatchNormalization(OpRun):
-        # Below opset 14 the reference takes the mean of the events at hand.
-        def _run(
-            self, x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: Any = None,
-            **_: Any,
-        ) -> tuple[Any]:  # fmt: skip
-            shape = (1, -1, *[1] * (x.ndim - 2))
-            factor = scale / np.sqrt(variance + (1e-5 if epsilon is None else epsilon))
-            shifted = (x - mean.reshape(shape)) * factor.reshape(shape)
-            return ((shifted + bias.reshape(shape)).astype(x.dtype),)
-
-    named = {"Quant": Quant, "IntQuant": Quant, "BipolarQuant": BipolarQuant}
-    return [
-        type("BatchNormalization", (BatchNormalization,), {"op_domain": ""}),
-        *(
-            type(name, (one,), {"op_domain": domain})
-            for domain in DOMAINS
-            for name, one in named.items()
-        ),
-    ]
-
-
-def _quantized(
-    x: Any, scale: Any, zero: Any, bits: Any, signed: int, narrow: int, mode: str | None
-) -> Any:
-    width = float(np.reshape(bits, -1)[0])
-    if width == 1 and signed:
-        return np.where(x >= 0, scale, -scale).astype(x.dtype)
-    low = -(2 ** (width - 1)) + narrow if signed else 0
-    high = 2 ** (width - 1) - 1 if signed else 2**width - 1 - narrow
-    rounded = _ROUND[(mode or "ROUND").upper()](np.clip(x / scale + zero, low, high))
-    return ((rounded - zero) * scale).astype(x.dtype)
-
-
-_ROUND: Mapping[str, Callable[[Any], Any]] = {
-    "ROUND": np.round,
-    "HALF_EVEN": np.round,
-    "CEIL": np.ceil,
-    "FLOOR": np.floor,
-    "UP": lambda x: np.sign(x) * np.ceil(np.abs(x)),
-    "DOWN": np.trunc,
-    "ROUND_TO_ZERO": np.trunc,
-    "HALF_UP": lambda x: np.sign(x) * np.floor(np.abs(x) + 0.5),
-    "HALF_DOWN": lambda x: np.sign(x) * np.ceil(np.abs(x) - 0.5),
-}
+    return list(reference_evaluator(alone).run(None, {one: constants[one] for one in needed}))
 
 
 def origin_of(

@@ -25,7 +25,7 @@ from pulsefront.imports.onnx.parts import (
     single,
 )
 
-__all__ = ["ROUNDINGS", "bipolar", "quant", "quantize_linear"]
+__all__ = ["ROUNDINGS", "bipolar", "is_half_step", "quant", "quantize_linear"]
 
 ROUNDINGS: Mapping[str, Rounding] = {
     "ROUND": Rounding.RND_CONV,
@@ -38,6 +38,34 @@ ROUNDINGS: Mapping[str, Rounding] = {
 }
 """QONNX's names; its half-up is away from zero, as its implementation has it."""
 
+HALF_STEPS: Mapping[str, tuple[float, Rounding]] = {
+    "FLOOR": (0.5, Rounding.RND),
+    "CEIL": (-0.5, Rounding.RND_MIN_INF),
+}
+"""Roundings that QONNX has no name for: what is added in steps before which mode."""
+
+
+def is_half_step(reader: OnnxReader, node: Any) -> bool:
+    """Whether *node* adds half a step for the quantizer that alone reads it: floor(x + ½)."""
+    behind = [one for one in reader.graph.node if node.output[0] in one.input]
+    constants = [one for one in node.input if one in reader.constants]
+    if len(behind) != 1 or reader.readers(node.output[0]) != 1 or len(constants) != 1:
+        return False
+    (quantizer,) = behind
+    half, _ = HALF_STEPS.get(_mode(quantizer), (0.0, None))
+    if quantizer.op_type not in ("Quant", "IntQuant") or node.op_type == "Sub" or not half:
+        return False
+    scale = reader.constants.get(quantizer.input[1])
+    added = reader.constants[constants[0]]
+    if scale is None or not np.array_equal(added, half * scale):
+        return False
+    reader.half_steps.add(node.output[0])
+    return True
+
+
+def _mode(node: Any) -> str:
+    return str(attributes(node).get("rounding_mode", b"ROUND").decode().upper())
+
 
 def quant(reader: OnnxReader, node: Any) -> None:
     """Cast a tensor by QONNX's quantizer."""
@@ -48,12 +76,14 @@ def quant(reader: OnnxReader, node: Any) -> None:
     assert scale is not None
     assert zero is not None
     assert bits is not None
-    mode = given.get("rounding_mode", b"ROUND").decode().upper()
+    mode = _mode(node)
+    half = node.input[0] in reader.half_steps
+    rounding = HALF_STEPS[mode][1] if half else ROUNDINGS.get(mode)
     if bits.size == 1 and single(bits) % 1:
         raise refused(
             node, f"a width of {single(bits):g} bits has no counterpart", "use whole bits"
         )
-    if mode not in ROUNDINGS or bits.size != 1 or zero.size != 1:
+    if rounding is None or bits.size != 1 or zero.size != 1:
         raise refused(node, f"rounding {mode} or several zero points or widths have no counterpart",
                       f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
     if single(bits) == 1 and given.get("signed", 1):
@@ -64,7 +94,7 @@ def quant(reader: OnnxReader, node: Any) -> None:
     low = -(2 ** (width - 1)) + narrow if signed else 0
     high = 2 ** (width - 1) - 1 if signed else 2**width - 1 - narrow
     offset = int(single(zero))
-    _cast(reader, node, scale, (low - offset, high - offset), ROUNDINGS[mode], odd=bool(offset % 2))
+    _cast(reader, node, scale, (low - offset, high - offset), rounding, odd=bool(offset % 2))
 
 
 def bipolar(reader: OnnxReader, node: Any) -> None:
