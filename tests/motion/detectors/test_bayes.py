@@ -7,6 +7,8 @@ import pytest
 
 from pulsefront.motion import find_motion
 from pulsefront.motion.detectors.bayes import BayesSettings, bayes_steps
+from pulsefront.motion.judge.trials import judge_scan, stepped_scans
+from pulsefront.motion.simulate.scan import ScanPlan
 from strategies_motion import drifting
 
 DIRECTION = np.array([0.8, -0.6, 0.0])
@@ -43,6 +45,29 @@ def test_a_large_step_is_measured_as_if_nothing_were_expected_of_it() -> None:
     (one,), (other,) = narrow, wide
     np.testing.assert_allclose(one.shift_mm, other.shift_mm, atol=0.01)
     np.testing.assert_allclose(one.error_mm, other.error_mm, rtol=0.05)
+
+
+@pytest.mark.parametrize("on_the_way", [0.1, 0.5, 0.9])
+def test_a_step_within_an_interval_is_one_step_with_its_size(on_the_way: float) -> None:
+    """Once split in two: the interval that he moved in lies between, and fits neither level."""
+    for size_mm in (50.0, 200.0):
+        for seed in range(40, 45):
+            (step,) = bayes_steps(stepped(size_mm, seed, on_the_way=on_the_way), BayesSettings())
+            assert abs(step.time_s - 300) <= 1
+            off = np.array(step.shift_mm) - size_mm * DIRECTION
+            # Of 90 normal numbers none lies beyond 4.5 but once in 1 600 times.
+            assert (np.abs(off) < 4.5 * np.array(step.error_mm)).all()
+
+
+def test_a_step_wider_in_one_axis_than_was_expected_is_not_made_larger_still() -> None:
+    """Once 15 mm for 1 mm along z: the prior that was taken out was as narrow as the doubt."""
+    (scan,) = stepped_scans(ScanPlan(), 2.0, [80_231])
+    judged = judge_scan(scan, lambda trace: bayes_steps(trace, BayesSettings()))
+    assert [abs(move.error_mm) < 0.4 for move in judged.moves] == [True] * 3
+    for stop in range(421, 450, 2):  # as it is told while the scan runs
+        last = bayes_steps(scan.trace.select(slice(0, stop)), BayesSettings())[-1]
+        off = np.array(last.shift_mm) - scan.moves[2].shift_mm
+        assert (np.abs(off) < 4.5 * np.array(last.error_mm)).all()
 
 
 def test_after_a_large_step_a_small_one_is_still_found() -> None:

@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 
 FIRST_SLOPE_MM_PER_S = 0.5
 FIRST_CURVATURE_MM_PER_S2 = 0.02
-LARGE = 3.0
-"""Standard deviations of the expected size above which a step is too large to have come of it."""
+WIDE = 5.0
+"""Errors of an interval that the size of a decided step may at least have: nothing is expected."""
 
 MIX = 0.01
 """Share of the weights of wandering that is spread evenly again at every interval."""
@@ -117,23 +117,20 @@ def _begin_step(mean: Floats, cov: Floats, expected: float) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _is_large(weight: Floats, mean: Floats, sizes: Floats) -> bool:
-    """Return whether a step is larger than was expected in any axis, by `LARGE` deviations."""
-    size = mean[np.argmax(weight), :, 3]
-    return bool((size**2 > LARGE**2 * sizes).any())
-
-
-@njit(nogil=True, cache=True)
 def _filter_anew(
-    begin: int, end: int, time_s: Floats, duration_s: Floats, centre: Floats, error: Floats,
-    wander: Floats, weight: Floats, mean: Floats, cov: Floats, sizes: Floats,
-) -> None:  # fmt: skip
-    """Filter intervals *begin* to *end* of a step with a prior as wide as it is.
+    begin: int, at: int, skipped: int, end: int, time_s: Floats, duration_s: Floats,
+    centre: Floats, error: Floats, wander: Floats, weight: Floats, mean: Floats, cov: Floats,
+    sizes: Floats,
+) -> float:  # fmt: skip
+    """Filter intervals *begin* to *end* with a step at *at*; return the log-evidence.
 
-    Mean, covariance and weight come as they were before *begin*; *sizes* are widened.
+    Mean, covariance and weight come as they were before *begin*. *sizes* is filled with a prior as
+    wide as the step: what was expected of it is forgotten. In *skipped* intervals from *at* on the
+    patient was on his way: they may lie anywhere between, and say nothing of the step.
     """
     for a in range(3):
-        sizes[a] = max(sizes[a], (centre[begin : end + 1, a].mean() - mean[:, a, 0].mean()) ** 2)
+        seen = centre[at + skipped : end + 1, a].mean() - mean[:, a, 0].mean()
+        sizes[a] = max((WIDE * error[at, a]) ** 2, seen**2)
     for t in range(begin, end + 1):
         step_s = 0.0
         if t:
@@ -142,9 +139,17 @@ def _filter_anew(
         for q in range(len(wander)):
             for a in range(3):
                 predict(mean[q, a], cov[q, a], step_s, wander[q])
-                if t == begin:
-                    _begin_step(mean[q, a], cov[q, a], sizes[a])
-                weight[q] += update(mean[q, a], cov[q, a], centre[t, a], error[t, a] ** 2)
+                m, c = mean[q, a], cov[q, a]
+                if at <= t < at + skipped:
+                    total = c[0, 0] + sizes[a] + error[t, a] ** 2
+                    off = centre[t, a] - m[0]
+                    weight[q] -= 0.5 * (off * off / total + np.log(2 * np.pi * total))
+                    continue
+                if t == at + skipped:
+                    _begin_step(m, c, sizes[a])
+                weight[q] += update(m, c, centre[t, a], error[t, a] ** 2)
+    top = weight.max()
+    return top + np.log(np.exp(weight - top).sum())  # type: ignore[no-any-return]
 
 
 @njit(nogil=True, cache=True)
@@ -158,14 +163,15 @@ def _run(
     ``score`` (interval,) is the log-odds of a step, ``level`` (interval, axis) the level under the
     hypothesis of no new step, which is slot 0.
 
-    A step that is decided is filtered anew from its begin, with a prior as wide as the step: the
-    expected size helps to decide, and would pull the level after a large step towards none.
+    A step that is decided is filtered anew, with a prior as wide as the step: the expected size
+    helps to decide, and would pull the level after a large step towards none. The interval that he
+    moved in is left out where this explains the centre better.
     """
     count, kinds, slots = len(time_s), len(wander), window + 1
     mean = np.zeros((slots, kinds, 3, 4))
     cov = np.zeros((slots, kinds, 3, 4, 4))
     weight = np.full((slots, kinds), -np.inf)
-    begun = np.full(slots, -1)
+    begun, fresh_at = np.full(slots, -1), np.full(slots, -1)
     sizes = np.ones((slots, 3))
     mean_then = np.zeros((slots, kinds, 3, 4))
     cov_then = np.zeros((slots, kinds, 3, 4, 4))
@@ -198,7 +204,7 @@ def _run(
             weight[0, q] += np.log(1 - chance)
         mean_then[fresh], cov_then[fresh] = mean[fresh], cov[fresh]
         weight_then[fresh] = weight[fresh]
-        begun[fresh] = t
+        begun[fresh] = fresh_at[fresh] = t
         best = weight.max()
         for j in range(slots):
             if j and begun[j] < 0:
@@ -245,22 +251,35 @@ def _run(
             _write_step(found[steps - 1], weight[0], mean[0], cov[0], sizes[0])
         if odds > threshold and t - last >= settle and best_j > 0:
             row = found[steps]
-            row[0], row[1], row[8] = begun[best_j], t, odds
-            mean[0], cov[0] = mean[best_j].copy(), cov[best_j].copy()
-            weight[0], sizes[0] = weight[best_j], sizes[best_j]
-            if _is_large(weight[0], mean[0], sizes[0]):
-                mean[0], cov[0] = mean_then[best_j], cov_then[best_j]
-                weight[0] = weight_then[best_j]
-                _filter_anew(
-                    begun[best_j], t, time_s, duration_s, centre, error, wander, weight[0],
-                    mean[0], cov[0], sizes[0],
+            at = begun[best_j]
+            slot = best_j
+            before_slot = best_j - 1 if best_j > 1 else window
+            if fresh_at[before_slot] == at - 1:
+                slot = before_slot
+            best_evidence = -np.inf
+            for option in range(3):
+                # As it is; moving in this interval; moving in the one before.
+                shifted, skipped = at - option // 2, min(option, 1)
+                if shifted < fresh_at[slot] or shifted + skipped > t:
+                    continue
+                mean_new, cov_new = mean_then[slot].copy(), cov_then[slot].copy()
+                weight_new, sizes_new = weight_then[slot].copy(), np.zeros(3)
+                evidence = _filter_anew(
+                    fresh_at[slot], shifted, skipped, t, time_s, duration_s, centre, error, wander,
+                    weight_new, mean_new, cov_new, sizes_new,
                 )  # fmt: skip
-                weight[0] -= weight[0].max()
+                if evidence > best_evidence:
+                    best_evidence = evidence
+                    mean[0], cov[0], weight[0], sizes[0] = mean_new, cov_new, weight_new, sizes_new
+                    row[0] = shifted
+            row[1], row[8] = t, odds
+            weight[0] -= weight[0].max()
             _write_step(row, weight[0], mean[0], cov[0], sizes[0])
-            open_until = time_s[begun[best_j]] + refine_s
+            open_until = time_s[at] + refine_s
             steps += 1
             last = t
             begun[:] = -1
+            fresh_at[:] = -1
             for j in range(1, slots):
                 weight[j] = -np.inf
             next_slot = 1
@@ -273,20 +292,21 @@ def _run(
 def _write_step(row: Floats, weight: Floats, mean: Floats, cov: Floats, sizes: Floats) -> None:
     """Write shift and variance of the step, averaged over the kinds of wandering.
 
-    What was expected of its size, a Gaussian about 0, is taken out again: it helps to decide, and
-    would make small steps smaller.
+    What was expected of its size, a Gaussian about 0, is taken out again of each kind: it would
+    make steps smaller.
     """
     share = np.exp(weight - weight.max())
     share /= share.sum()
     for a in range(3):
         value, square = 0.0, 0.0
         for q in range(len(share)):
-            value += share[q] * mean[q, a, 3]
-            square += share[q] * (cov[q, a, 3, 3] + mean[q, a, 3] ** 2)
-        variance = max(square - value**2, 1e-12)
-        grown = sizes[a] / max(sizes[a] - variance, 0.05 * sizes[a])
-        row[2 + a] = value * grown
-        row[5 + a] = variance * grown
+            left = cov[q, a, 3, 3]
+            grown = sizes[a] / max(sizes[a] - left, 0.05 * sizes[a])
+            here = mean[q, a, 3] * grown
+            value += share[q] * here
+            square += share[q] * (left * grown + here**2)
+        row[2 + a] = value
+        row[5 + a] = max(square - value**2, 1e-12)
 
 
 @dataclass(frozen=True)
