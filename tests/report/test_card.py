@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.evaluate import Interval
-from pulsefront.report.card import CARD_PARTS, model_card
+from pulsefront.report.card import CARD_PARTS, DATA_PARTS, data_card, model_card
 
 
 def test_every_part_is_there_and_missing_ones_say_so() -> None:
@@ -49,3 +49,12 @@ def test_front_matter_is_yaml_that_hubs_read() -> None:
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front) == matter
     assert text.lstrip().startswith("# A network\n")
+
+
+def test_a_data_card_has_its_own_parts_and_names_what_is_missing() -> None:
+    card = data_card("Events", {"left_out": {"with_status": 3}})
+    assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == [
+        part.title for part in DATA_PARTS
+    ]
+    assert "- with status: 3" in card
+    assert card.count("Not recorded.") == len(DATA_PARTS) - 1

@@ -20,6 +20,7 @@ from pulsefront.errors import (
     ToolMissing,
     UnsupportedLayer,
 )
+from pulsefront.events import store
 from pulsefront.files import sim_data_directory
 from pulsefront.firmware.rtl.plan import plan
 from pulsefront.fixed_point import FixedPointModel
@@ -56,13 +57,35 @@ def test_shipped_studies_are_valid(name: str) -> None:
 def test_report_opens_offline_and_results_are_whole(timing_run: Path) -> None:
     page = (timing_run / "report.html").read_text()
     addresses = set(re.findall(r"""(?:src|href)=["'](?!#|data:)([^"']+)""", page))
-    assert addresses == set()
+    assert addresses == {"model_card.md", "data_card.md", "results.json"}
+    assert all((timing_run / name).is_file() for name in addresses)
     results = json.loads((timing_run / "results.json").read_text())
     assert results["verification"]["passed"]
     assert results["verification"]["mismatches"] == 0
     assert results["model"]["weight_bytes"] <= results["model"]["budget"]["weight_bytes"]
     assert results["data"]["leak_test_passed"]
     assert len(results["test"]["initializations"]["final"]["ctr_fwhm_ps"]["each"]) >= 3
+
+
+def test_the_data_card_says_what_the_events_are(timing_run: Path) -> None:
+    card = (timing_run / "data_card.md").read_text()
+    data = json.loads((timing_run / "results.json").read_text())["data"]
+    front = dict(line.split(": ", 1) for line in card.split("---\n")[1].splitlines())
+    info = json.loads(front["dataset_info"])
+    parts = {row["name"]: row["num_examples"] for row in info["splits"]}
+    assert parts == {name: data[f"events_{name}"] for name in ("train", "selection", "test")}
+    events = store.read(timing_run / "steps" / "data" / "events.h5")
+    assert {row["name"] for row in info["features"]} == set(events.columns)
+    for name, quantity in events.quantities.items():
+        (row,) = [line for line in card.splitlines() if line.startswith(f"| `{name}` |")]
+        assert f"| {quantity.unit} | {quantity.description} |" in row
+    waveforms = events["waveform_adc"]
+    shape = {"shape": list(waveforms.shape[1:]), "dtype": "uint16"}
+    assert {"name": "waveform_adc", "array2_d": shape} in info["features"]
+    assert "they share nothing" in card
+    assert "Simulated events of the detector lyso_" in card
+    assert f"{len(events):,} recorded" in card
+    assert "Not recorded." not in card
 
 
 def test_test_events_lie_at_untrained_offsets(timing_run: Path) -> None:

@@ -1,7 +1,7 @@
-"""A model card: what a model is for, what it was made from, how good it is, where it fails.
+"""Cards: what a model, or a set of events, is for, is made from, and where it fails.
 
-Plain Markdown beside the model file, for those who get the model without the report. Like the
-checklist it is filled from a record; a part that the record lacks is named as missing.
+Plain Markdown beside the file, for those who get it without the report. Like the checklist they
+are filled from a record; a part that the record lacks is named as missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pulsefront.report.render import format_cell
 
-__all__ = ["CARD_PARTS", "CardPart", "model_card"]
+__all__ = ["CARD_PARTS", "DATA_PARTS", "CardPart", "data_card", "model_card"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,19 @@ CARD_PARTS = (
     CardPart("reproduction", "How to repeat it"),
 )
 
+DATA_PARTS = (
+    CardPart("events", "Events"),
+    CardPart("source", "Where they come from"),
+    CardPart("columns", "Columns of an event"),
+    CardPart("labels", "Labels"),
+    CardPart("parts", "Parts, and what none has in common with another"),
+    CardPart("left_out", "Events left out"),
+    CardPart("others", "Other sets"),
+    CardPart("coverage", "What is covered, and what is not"),
+    CardPart("limits", "Limits"),
+    CardPart("reproduction", "How to read and repeat it"),
+)
+
 
 def model_card(
     title: str, record: Mapping[str, Any], front_matter: Mapping[str, Any] | None = None
@@ -53,11 +66,27 @@ def model_card(
         What model hubs read before the text, between lines of dashes: YAML, in which every value
         is written as JSON.
     """
-    known = {part.key for part in CARD_PARTS}
+    return _card(title, record, CARD_PARTS, front_matter)
+
+
+def data_card(
+    title: str, record: Mapping[str, Any], front_matter: Mapping[str, Any] | None = None
+) -> str:
+    """Return the card of a set of events as Markdown; parameters as `model_card`."""
+    return _card(title, record, DATA_PARTS, front_matter)
+
+
+def _card(
+    title: str,
+    record: Mapping[str, Any],
+    parts: Sequence[CardPart],
+    front_matter: Mapping[str, Any] | None,
+) -> str:
+    known = {part.key for part in parts}
     others = [CardPart(key, _words(key).capitalize()) for key in record if key not in known]
     lines = [] if front_matter is None else _front_matter(front_matter)
     lines += [f"# {title}", ""]
-    for part in (*CARD_PARTS, *others):
+    for part in (*parts, *others):
         content = record.get(part.key)
         body = _body(content) if content else ["Not recorded."]
         lines += [f"## {part.title}", "", *body, ""]

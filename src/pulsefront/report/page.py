@@ -15,6 +15,7 @@ __all__ = [
     "Checklist",
     "ChecklistItem",
     "FigureBlock",
+    "Files",
     "Grid",
     "Page",
     "Paragraph",
@@ -125,7 +126,15 @@ class Preformatted:
     caption: str = ""
 
 
-Block = Paragraph | Callout | Tiles | Table | FigureBlock | Grid | Checklist | Preformatted
+@dataclass(frozen=True)
+class Files:
+    """Files that lie beside the page: relative path and what it is, each a link."""
+
+    kind: ClassVar[str] = "files"
+    items: Mapping[str, str]
+
+
+Block = Files | Paragraph | Callout | Tiles | Table | FigureBlock | Grid | Checklist | Preformatted
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,10 @@ def test_who_insists_gets_a_report_that_says_what_is_wrong(
     results = json.loads((run / "results.json").read_text())
     card = (run / "model_card.md").read_text()
     assert "sign swapped" in card
+    events = (run / "data_card.md").read_text()
+    assert "sign swapped" in events
+    assert "Measured events of the detector" in events
+    assert "- polarity: " in events
     front = dict(line.split(": ", 1) for line in card.split("---\n")[1].splitlines())
     (told,) = json.loads(front["model-index"])[0]["results"]
     of_network = results["test"]["estimators"]["network"]

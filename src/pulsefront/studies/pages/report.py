@@ -1,4 +1,4 @@
-"""``report.html``, ``results.json`` and ``model_card.md`` of a run directory."""
+"""``report.html``, ``results.json`` and the two cards of a run directory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pulsefront.report import (
     Checklist,
     ChecklistItem,
     FigureBlock,
+    Files,
     Page,
     Paragraph,
     Preformatted,
@@ -27,6 +28,7 @@ from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.card import card_of
+from pulsefront.studies.pages.data_card import data_card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
@@ -43,11 +45,19 @@ __all__ = ["write_report"]
 def write_report(
     kind: StudyKind, directory: Path, folders: RunFolders, steps: Sequence[StepRecord]
 ) -> None:
-    """Write results, model card and report, each atomically."""
+    """Write results, cards of model and data, and report, each atomically."""
     results = collect_results(kind, folders, steps)
     results.write(directory / "results.json")
     write_text(directory / "model_card.md", card_of(kind, results))
+    write_text(directory / "data_card.md", data_card_of(kind, results, folders))
     write_text(directory / "report.html", render(_page(kind, results, folders)))
+
+
+_BESIDE = {
+    "model_card.md": "what the network is for, how good it is, where it fails",
+    "data_card.md": "what the events are, where they come from, how they were split",
+    "results.json": "every number of this page",
+}
 
 
 def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
@@ -73,6 +83,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         Section("Limits", [Callout(text, "warning") for text in study.purpose.limits]),
         Section("Best-practice checklist", [_checklist(results)]),
         Section("To repeat it", _repeat(study, results)),
+        Section("Beside this page", [Files(_BESIDE)]),
     ]
     environment = results.environment
     return Page(
