@@ -18,15 +18,13 @@ from studies_small import TIMING_CHANGES, small
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def runs(timing_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("compared")
     study = folder / "study.toml"
-    study.write_text(small("timing_lyso_pair", TIMING_CHANGES))
-    first = run_study(study, folder / "first", lambda _: None)
     # Data and split are those of the first; the network is smaller.
-    shutil.copytree(first, folder / "second")
+    shutil.copytree(timing_run, folder / "second")
     study.write_text(small("timing_lyso_pair", {**TIMING_CHANGES, "hidden": "[2, 2]"}))
-    return first, run_study(study, folder / "second", lambda _: None)
+    return timing_run, run_study(study, folder / "second", lambda _: None)
 
 
 def test_a_run_reaches_in_the_comparison_what_its_report_says(runs) -> None:

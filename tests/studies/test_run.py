@@ -29,13 +29,6 @@ from pulsefront.studies.run import run_study
 from studies_small import POSITION_CHANGES, TIMING_CHANGES, small, without_host
 
 
-@pytest.fixture(scope="module")
-def timing_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("timing")
-    (folder / "study.toml").write_text(small("timing_lyso_pair", TIMING_CHANGES))
-    return run_study(folder / "study.toml", folder / "run", lambda _: None)
-
-
 def test_one_test_offset_is_refused(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
     study.write_text(

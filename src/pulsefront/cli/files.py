@@ -12,6 +12,7 @@ __all__ = ["check", "help_key", "new", "schema"]
 
 STUDIES = ("position", "timing", "crystal")
 OTHERS = (
+    "evaluation",
     "detector",
     "material",
     "manifest",
@@ -38,7 +39,10 @@ def new(
     ] = None,
     like: Annotated[
         str | None,
-        typer.Option(help="The shipped detector, material, board or front end to begin with."),
+        typer.Option(
+            help="The shipped detector, material, board or front end to begin with; of an "
+            "evaluation the run directory of the development study."
+        ),
     ] = None,
     labels: Annotated[
         str, typer.Option(help="What a manifest's positions are for: position or timing.")
@@ -73,6 +77,14 @@ def new(
                 remedy="name one that ships, or a file: pulsefront new detector begins one",
             )
         text = start.new_study(kind, detector, name)
+    elif kind == "evaluation":
+        if like is None:
+            raise ConfigError(
+                "an evaluation needs a finished development study",
+                field="--like",
+                remedy="name its run directory: pulsefront new evaluation --like out/NAME",
+            )
+        text = start.new_evaluation(Path(like), name, folder=path.parent)
     elif kind in ("detector", "material"):
         shipped = "lyso_monolithic_50x50x16" if kind == "detector" else "lyso"
         text = start.new_description(kind, like or shipped, name)
@@ -111,8 +123,8 @@ def check(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Studies, detectors, materials, manifests, mappings, failure tables, boards, "
-            "front ends, pickoffs."
+            help="Studies, evaluations, detectors, materials, manifests, mappings, failure "
+            "tables, boards, front ends, pickoffs."
         ),
     ],
     *,

@@ -50,15 +50,28 @@ def run(
 ) -> None:
     """Run a study: data, baselines, network, ablation, firmware, proof and report.
 
+    An evaluation study runs a frozen export on external data instead: the plan is written, then
+    the data are opened, and nothing is fitted.
+
     A run that was stopped goes on where it was when the same command is given again; steps that
     are done are not repeated. The result is the same for any workers; one that is lost costs
     only the networks that it held.
     """
     from pulsefront.cli.executors import workers_for
     from pulsefront.events.external import ExternalData
+    from pulsefront.studies.evaluation.settings import EvaluationStudy
+    from pulsefront.studies.load import load_any_study
     from pulsefront.studies.run import run_study
     from pulsefront.studies.settings import ExternalSet
 
+    loaded, file = load_any_study(study)
+    if isinstance(loaded, EvaluationStudy):
+        from pulsefront.studies.evaluation.run import run_evaluation
+
+        _refuse_beside_plan(external=external, workers=workers, scheduler=scheduler, device=device)
+        directory = run_evaluation(loaded, file, out, lambda line: typer.echo(line, err=True))
+        _told(directory)
+        return
     sets = [
         ExternalSet(name=path.stem, measured=ExternalData(path=path.absolute()))
         for path in external or []
@@ -72,8 +85,25 @@ def run(
             workers=found,
             device=device,
         )
+    _told(directory)
+
+
+def _told(directory: Path) -> None:
     typer.echo(f"Report: {directory / 'report.html'}")
     typer.echo(f"Numbers: {directory / 'results.json'}")
+
+
+def _refuse_beside_plan(**options: object) -> None:
+    """Refuse what an evaluation's plan would not know of, or has no use for."""
+    from pulsefront.errors import ConfigError
+
+    given = next((name for name, value in options.items() if value), None)
+    if given is not None:
+        raise ConfigError(
+            "an evaluation study trains nothing, and all its data stand in its plan",
+            field=f"--{given}",
+            remedy="leave it out; sets are [[external]] tables of the study file",
+        )
 
 
 def compare(

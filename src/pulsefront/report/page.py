@@ -101,12 +101,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """One topic, what it asks, its answer, and whether it was done."""
+    """One topic, what it asks, its answer, whether it was done, and the section that shows it."""
 
     title: str
     question: str
     answer: str
     done: bool
+    evidence: str = ""
+    """title of a section of the same page; rendering fails where there is none"""
 
 
 @dataclass(frozen=True)

@@ -136,4 +136,8 @@ def render(page: Page) -> str:
     dark preference. The same page gives the same bytes.
     """
     template = environment().get_template("page.html.jinja")
-    return template.render(page=page, draw=_FigureCounter())
+    anchors = {
+        section.title: f"{number}-{_slug(section.title)}"
+        for number, section in enumerate(page.sections, 1)
+    }
+    return template.render(page=page, draw=_FigureCounter(), anchors=anchors)

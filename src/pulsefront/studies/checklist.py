@@ -18,7 +18,7 @@ from pulsefront.studies.records import (
 )
 from pulsefront.studies.settings import NOT_STATED
 
-__all__ = ["checklist_record"]
+__all__ = ["checklist_record", "stated"]
 
 
 def checklist_record(
@@ -43,7 +43,7 @@ def checklist_record(
 def _purpose(kind: StudyKind, plan: StudyPlan) -> dict[str, dict[str, Any]]:
     purpose = kind.study.purpose
     return {
-        "task": _stated(
+        "task": stated(
             {
                 "task": purpose.task,
                 "user": purpose.user,
@@ -53,12 +53,12 @@ def _purpose(kind: StudyKind, plan: StudyPlan) -> dict[str, dict[str, Any]]:
         ),
         "study_type": {"study_type": kind.study.study_type},
         "plan": {"risk": purpose.risk, "plan_sha256": plan.sha256},
-        "bias": _stated({"covered": list(purpose.covered), "missing": list(purpose.missing)}),
-        "transparency": _stated({"limits": list(purpose.limits)}),
+        "bias": stated({"covered": list(purpose.covered), "missing": list(purpose.missing)}),
+        "transparency": stated({"limits": list(purpose.limits)}),
     }
 
 
-def _stated(record: dict[str, Any]) -> dict[str, Any]:
+def stated(record: dict[str, Any]) -> dict[str, Any]:
     """Return *record*, or that the study file leaves a part of it open."""
     left = [key for key, value in record.items() if value in (NOT_STATED, [NOT_STATED])]
     return {"not_done": f"purpose.{left[0]} is not stated in the study file"} if left else record

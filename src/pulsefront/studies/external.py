@@ -101,11 +101,13 @@ def _sets(folder: Path) -> list[tuple[int, ExternalRecord, EventTable | None]]:
     ]
 
 
-def estimate_sets(fitted: Sequence[BaselineEstimator], sets: Path, folder: Path) -> None:
+def estimate_sets(
+    kind: StudyKind, fitted: Sequence[BaselineEstimator], sets: Path, folder: Path
+) -> None:
     """Apply the fitted classical estimators to every set; write the estimates into *folder*."""
     for number, _, events in _sets(sets):
         if events is not None:
-            found = {str(k): baseline.estimate(events) for k, baseline in enumerate(fitted)}
+            found = {str(k): kind.estimate_with(b.fitted, events) for k, b in enumerate(fitted)}
             save_arrays(folder / f"external_{number}.npz", found)
 
 

@@ -63,6 +63,10 @@ class RunFolders:
         """How the classical estimators were tuned."""
         return self.of("baselines") / "baselines.json"
 
+    def frozen_estimator(self, number: int) -> Path:
+        """The fitted estimator of that row of `baselines`; absent where it cannot be written."""
+        return self.of("baselines") / f"frozen_{number}.npz"
+
     @property
     def estimates(self) -> Path:
         """Their estimates of the test events."""

@@ -7,21 +7,44 @@ from pathlib import Path
 from pulsefront.config import load_toml, validate
 from pulsefront.errors import ConfigError
 from pulsefront.files import sim_data_directory
+from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.kinds import STUDY_FILES, AnyStudy
 
-__all__ = ["load_study"]
+__all__ = ["load_any_study", "load_study"]
 
 
-def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
-    """Read a study file, or one that ships by its name; returns the study and its path.
+def load_any_study(path: str | Path) -> tuple[AnyStudy | EvaluationStudy, Path]:
+    """Read a study file of either type, or one that ships by its name.
 
     Raises
     ------
     ConfigError
-        No such file or shipped study, an unknown key, or a value that does not fit.
+        As `load_study`.
     """
     file = _find(Path(path))
     content = load_toml(file)
+    if content.get("study_type") == "evaluation":
+        return validate(EvaluationStudy, content, file=file), file
+    return load_study(file)
+
+
+def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
+    """Read the file of a development study, or one that ships by its name; with its path.
+
+    Raises
+    ------
+    ConfigError
+        No such file or shipped study, an evaluation study, an unknown key, or a value that does not
+        fit.
+    """
+    file = _find(Path(path))
+    content = load_toml(file)
+    if content.get("study_type") == "evaluation":
+        raise ConfigError(
+            "is an evaluation study, which fits nothing; a development study is needed here",
+            file=file,
+            field="study_type",
+        )
     kind = content.get("kind")
     if kind not in STUDY_FILES:
         raise ConfigError(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pulsefront.files import write_text
 from pulsefront.reference import reference_page
+from pulsefront.studies.evaluation.records import EvaluationResults
 from pulsefront.studies.files.kinds import FILE_KINDS
 from pulsefront.studies.kinds.crystal.records import CrystalTest
 from pulsefront.studies.kinds.position.records import PositionTest
@@ -21,7 +22,7 @@ from pulsefront.studies.results import StudyResults
 __all__ = ["pages", "write_pages"]
 
 
-OWN_PAGES = ("study", "detector", "material", "board", "front_end", "failure_tables")
+OWN_PAGES = ("study", "evaluation", "detector", "material", "board", "front_end", "failure_tables")
 """Of the files; the others have theirs from `pulsefront.measured.reference`."""
 
 
@@ -35,6 +36,13 @@ def pages() -> dict[str, str]:
             "stands under its name, the ends of the interval under `name_low` and `name_high`. "
             "`data` and `test` have the keys of their kind of study: `ScanSplit` and "
             "`PositionTest` or `CrystalTest`, `TimingSplit` and `TimingTest`.",
+        ),
+        "evaluation_results.md": reference_page(
+            [EvaluationResults],
+            "`results.json` of an evaluation",
+            "Every number of the report of an evaluation study, with units in the keys. A metric "
+            "with an interval stands under its name, the ends of the interval under `name_low` and "
+            "`name_high`.",
         ),
         **{
             f"{kind.name}.md": reference_page(

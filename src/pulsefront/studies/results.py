@@ -37,7 +37,7 @@ from pulsefront.studies.records import (
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, StepRecord, source_hash
 
-__all__ = ["StudyResults", "collect_results"]
+__all__ = ["StudyResults", "collect_results", "environment_record"]
 
 
 class StudyResults(Record):
@@ -102,7 +102,7 @@ def collect_results(
         verification=VerificationRecord.read(folders.verification),
         diagnosis=diagnosis,
         checklist=checklist_record(kind, plan, split, baselines, search, test, diagnosis),
-        environment=_environment(),
+        environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},
     )
 
@@ -148,7 +148,8 @@ def _format_text(formats: Any) -> str:
     return ", ".join(f"{count} × {name}" for name, count in counts.most_common())
 
 
-def _environment() -> EnvironmentRecord:
+def environment_record() -> EnvironmentRecord:
+    """Return machine and software of this run."""
     return EnvironmentRecord(
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         pulsefront=__version__,

@@ -170,8 +170,9 @@ class StudyBase(FrozenModel):
     """of the study, its model and its run directory"""
     title: str = ""
     """heading of the report; the name where left out"""
-    study_type: Literal["development", "evaluation"] = "development"
-    """development: train and test; a finished study is evaluated with run --external"""
+    study_type: Literal["development"] = "development"
+    """development: train and test; an evaluation has a file of its own, which freezes all that this
+    one fits: pulsefront new evaluation --like RUN"""
     seed: int = Field(default=1, ge=0)
     """of everything random in the study"""
     detector: str
@@ -194,15 +195,6 @@ class StudyBase(FrozenModel):
     """what the study learns about itself"""
     measured: MeasuredData | None = None
     """measured events in the place of simulated ones"""
-
-    @model_validator(mode="after")
-    def _develops(self) -> Self:
-        if self.study_type == "evaluation":
-            raise ValueError(
-                "study_type: an evaluation study must not train, and this version can only "
-                "develop; test a finished study on other data with pulsefront run --external"
-            )
-        return self
 
     @model_validator(mode="after")
     def _external_names(self) -> Self:

@@ -18,6 +18,7 @@ from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
 from pulsefront.studies.external import estimate_sets, evaluate_sets, input_profile
 from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
+from pulsefront.studies.frozen import freeze_estimator
 from pulsefront.studies.input_uses import input_uses
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
@@ -67,8 +68,11 @@ def tune_baselines(kind: StudyKind, context: StepContext) -> None:
     )
     rows = [_tuning(baseline).to_json() for baseline in fitted]
     write_json(context.folder / folders.baselines.name, rows)
+    for number, baseline in enumerate(fitted):
+        # Without this an evaluation could not meet the very estimator that was compared with.
+        freeze_estimator(baseline.fitted, context.folder / folders.frozen_estimator(number).name)
     if kind.study.external:
-        estimate_sets(fitted, folders.external, context.folder)
+        estimate_sets(kind, fitted, folders.external, context.folder)
 
 
 def _tuning(baseline: BaselineEstimator) -> BaselineRecord:

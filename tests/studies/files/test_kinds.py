@@ -45,7 +45,9 @@ def test_a_mapping_of_failure_tables_is_checked(tmp_path: Path) -> None:
 
 def test_unknown_names_list_the_kinds() -> None:
     assert kind_of_name("board").name == "board"
-    with pytest.raises(ConfigError, match="one of manifest, failure_tables, front_end, study"):
+    with pytest.raises(
+        ConfigError, match="one of manifest, failure_tables, front_end, evaluation, study"
+    ):
         kind_of_name("bord")
 
 

@@ -19,6 +19,7 @@ from pulsefront.events.channels import channel_count
 from pulsefront.events.manifest import Manifest
 from pulsefront.events.readers.base import DataWarning
 from pulsefront.events.scans import open_scan_set
+from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.files.kinds import FileKind, kind_of_file
 from pulsefront.studies.kinds import AnyStudy
@@ -118,6 +119,10 @@ def _beyond_the_keys(checked: BaseModel, path: Path) -> Iterator[PulsefrontError
     """Yield what the model of a file cannot see: sources, other files, sums."""
     if isinstance(checked, AnyStudy):
         yield from early_problems(checked, path)
+    if isinstance(checked, EvaluationStudy):
+        from pulsefront.studies.evaluation.run import evaluation_problems
+
+        yield from (_where(problem, path) for problem in evaluation_problems(checked, path))
     if isinstance(checked, SourcedModel):
         text = path.read_text()
         for problem in source_problems(checked, file=path):
@@ -132,6 +137,13 @@ def _beyond_the_keys(checked: BaseModel, path: Path) -> Iterator[PulsefrontError
     if isinstance(checked, Manifest):
         absent = list(_absent_files(checked, path))
         yield from absent or _single_channel(checked, path)
+
+
+def _where(problem: PulsefrontError, path: Path) -> PulsefrontError:
+    """Return *problem* with file and line of the key that it is about, if it names no file."""
+    if problem.file is None and problem.field:
+        problem.file, problem.line = path, line_of(path.read_text(), _location(problem.field))
+    return problem
 
 
 def _location(field: str | None) -> tuple[int | str, ...]:

@@ -19,6 +19,7 @@ from pulsefront.events.readers.tables.mapping import TableMapping
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.front_end.settings import CHAIN_FILES
 from pulsefront.qc.backtest.failure_mapping import FailureTables
+from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.kinds import STUDY_FILES
 
 __all__ = ["FILE_KINDS", "FileKind", "kind_of_file", "kind_of_name"]
@@ -80,6 +81,12 @@ FILE_KINDS = (
         "the chain around a network in firmware, from samples to records",
         CHAIN_FILES,
         _any_of("adc_bits", "energy_samples"),
+    ),
+    FileKind(
+        "evaluation",
+        "a frozen export on external data, and one claim",
+        {"": EvaluationStudy},
+        lambda content: content.get("study_type") == "evaluation",
     ),
     FileKind(
         "study",

@@ -17,14 +17,20 @@ from pulsefront.firmware import load_board
 from pulsefront.firmware.front_end.settings import load_chain
 from pulsefront.qc.backtest.failure_mapping import FailureTables
 from pulsefront.simulate.scan.settings import ScanSettings, default_scan, scan_positions
+from pulsefront.studies.evaluation.frozen import baselines_of
+from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.files.kinds import kind_of_name
-from pulsefront.studies.kinds import STUDY_FILES
+from pulsefront.studies.folders import RunFolders
+from pulsefront.studies.kinds import STUDY_FILES, kind_of
+from pulsefront.studies.load import load_study
+from pulsefront.studies.records import TestRecord
 from pulsefront.toml_template import commented_toml
 
 __all__ = [
     "name_from",
     "new_board",
     "new_description",
+    "new_evaluation",
     "new_failure_tables",
     "new_front_end",
     "new_manifest",
@@ -148,6 +154,72 @@ def _timing(detector: Detector) -> Chosen:
         "budget": {"weight_bytes": 512},
         "verification": {"held_out_vectors": 5000},
     }
+
+
+def new_evaluation(development: Path, name: str, *, folder: Path) -> str:
+    """Return the file of an evaluation of a finished development study.
+
+    The claim begins as that of its main metric, below that of its best classical estimator; where
+    the network did not reach that, as a bound a tenth above what it reached.
+
+    Parameters
+    ----------
+    development
+        Its run directory.
+    name
+        Of the evaluation.
+    folder
+        Where the file will lie; the run is named relative to it.
+
+    Raises
+    ------
+    ConfigError, DataError
+        The folder holds no finished run, or no classical estimator that could be frozen.
+    """
+    if not (development / "study.toml").is_file():
+        raise ConfigError(
+            "holds no finished development study",
+            file=development,
+            field="--like",
+            remedy="name the directory of a run, such as out/position_lyso_monolithic",
+        )
+    developed = load_study(development / "study.toml")[0]
+    folders = RunFolders(development / "steps")
+    test = kind_of(developed).read_evaluation(folders)
+    frozen = [name for name, path in baselines_of(folders).items() if path is not None]
+    if not frozen:
+        raise ConfigError(
+            "keeps no classical estimator that could be frozen",
+            file=development,
+            field="--like",
+            remedy="run the study again with this version",
+        )
+    key = test.main_metric.key
+    best = min(frozen, key=lambda one: test.estimators[one][key].value)
+    chosen: Chosen = {
+        "study_type": "evaluation",
+        "name": name,
+        "seed": developed.seed + 1000,
+        "purpose": developed.purpose.model_dump(mode="json"),
+        "frozen": {"development": _relative(development, folder), "baseline": best},
+        "claim": {"metric": key, **_first_claim(test, key, best)},
+        # Another seed draws other gains of the channels, as another detector of the type has them.
+        "external": [{"name": "another specimen of the detector", "events": 20_000}],
+    }
+    heading = (
+        f"An evaluation of {developed.name}: what is frozen, what is claimed, on which data. All "
+        "of it is written down before the data are opened, and holds from then on. Replace the set "
+        "by data of your own. pulsefront check tells whether they are enough, pulsefront run runs "
+        "it."
+    )
+    return commented_toml(EvaluationStudy, chosen, heading=heading)
+
+
+def _first_claim(test: TestRecord, key: str, baseline: str) -> Chosen:
+    network = test.estimators["network"][key].value
+    if network < test.estimators[baseline][key].value:
+        return {"margin_percent": 0.0}
+    return {"bound": float(f"{1.1 * network:.3g}")}
 
 
 def new_description(kind: str, like: str, name: str) -> str:

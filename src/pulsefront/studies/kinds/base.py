@@ -6,7 +6,7 @@ estimators, its measures, its pages. `pulsefront.studies.kinds` lists them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -79,15 +79,15 @@ class BaselineEstimator:
     """A classical estimator, tuned, on the test events.
 
     ``estimates`` are (test event, 3) in mm, (test event,) in ns, or (test event,) crystals;
-    ``table`` holds all settings tried; ``estimate`` gives such estimates of any events of the
-    same detector type.
+    ``table`` holds all settings tried; ``fitted`` is the estimator itself, which
+    `StudyKind.estimate_with` applies to any events of the same detector type.
     """
 
     name: str
     estimates: NDArray[np.float64]
     parameters: Mapping[str, Any]
     table: tuple[Mapping[str, Any], ...]
-    estimate: Callable[[EventTable], NDArray[np.float64]]
+    fitted: Any
 
 
 @dataclass(frozen=True)
@@ -204,6 +204,21 @@ class StudyKind(Protocol):
         """Tune the classical estimators on training and selection events; apply to the test.
 
         *folders* hold what the split measured.
+        """
+
+    def estimate_with(self, fitted: Any, events: EventTable) -> NDArray[np.float64]:
+        """Return what a fitted classical estimator says of *events*, as `BaselineEstimator` does.
+
+        Of timing, the delays of the channels stand beside the events.
+        """
+
+    def losses(self, events: EventTable, estimates: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return how wrong *estimates* are of each event, (event,), in the unit of `loss_words`.
+
+        Parameters
+        ----------
+        estimates
+            As `estimates_of` and `estimate_with` give them.
         """
 
     def evaluate(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +23,7 @@ __all__ = [
     "OUTPUT_FORMAT",
     "baselines",
     "chosen_crystal",
+    "estimate",
     "first_crystal",
     "learning_task",
 ]
@@ -120,11 +119,12 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
             estimator.estimate(charge_adc[test]).astype(np.float64),
             estimator.parameters,
             tuple({**row.parameters, wrong: row.wrong} for row in estimator.table),
-            partial(_estimate, estimator),
+            estimator,
         )
         for name, estimator in fitted.items()
     ]
 
 
-def _estimate(estimator: CrystalEstimator, events: EventTable) -> NDArray[np.float64]:
+def estimate(estimator: CrystalEstimator, events: EventTable) -> NDArray[np.float64]:
+    """Return the crystals of *events*, (event,)."""
     return estimator.estimate(events["charge_adc"]).astype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,14 @@ class CrystalKind:
         """Tune flood map, k-NN and unmixing."""
         return data.baselines(self.study, parts)
 
+    def estimate_with(self, fitted: Any, events: EventTable) -> NDArray[np.float64]:
+        """Return what a fitted classical estimator says."""
+        return data.estimate(fitted, events)
+
+    def losses(self, events: EventTable, estimates: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return 100 where the wrong crystal is chosen, and 0 elsewhere."""
+        return measure.losses(events, estimates)
+
     def evaluate(
         self,
         parts: SplitEvents,
@@ -145,7 +153,8 @@ class CrystalKind:
         folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> NDArray[np.float64]:
         """Return 100 where the wrong crystal is chosen, and 0 elsewhere."""
-        return measure.event_losses(parts.events.select(events), outputs)
+        some = parts.events.select(events)
+        return self.losses(some, self.estimates_of(some, outputs))
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, flood map and spectrum."""

@@ -38,7 +38,7 @@ from pulsefront.studies.metrics import (
 )
 from pulsefront.studies.records import Initializations, SeedSpread, SubgroupRecord
 
-__all__ = ["evaluate", "evaluate_external", "event_losses"]
+__all__ = ["evaluate", "evaluate_external", "losses"]
 
 DEPTH_BINS = 4
 
@@ -96,10 +96,9 @@ def evaluate(
     return Evaluation(record, arrays)
 
 
-def event_losses(events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 100 where scores (event, crystal) choose the wrong crystal, else 0, (event,)."""
-    wrong = chosen_crystal(outputs) != first_crystal(events)
-    return np.where(wrong, 100.0, 0.0)
+def losses(events: EventTable, crystal: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return 100 where *crystal* (event,) is not the one that was hit first, else 0, (event,)."""
+    return np.where(crystal != first_crystal(events), 100.0, 0.0)
 
 
 def evaluate_external(

@@ -26,6 +26,7 @@ from pulsefront.studies.metrics import MEDIAN_ERROR_2D, MEDIAN_ERROR_3D, Metric
 __all__ = [
     "OUTPUT_FORMAT",
     "baselines",
+    "estimate",
     "labels_mm",
     "learning_task",
     "median_error",
@@ -155,7 +156,7 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimato
             estimator.estimate(charges[test]),
             estimator.parameters,
             tuple({**row.parameters, metric.key: row.median_error_mm} for row in estimator.table),
-            partial(_estimate, estimator),
+            estimator,
         )
         for name, estimator in fitted.items()
     ]
@@ -167,5 +168,6 @@ def _attenuation_per_mm(detector: Detector) -> float:
     return sum(gamma_table(material.formula, material.density_g_cm3).at(511.0))
 
 
-def _estimate(estimator: PositionEstimator, events: EventTable) -> NDArray[np.float64]:
+def estimate(estimator: PositionEstimator, events: EventTable) -> NDArray[np.float64]:
+    """Return the positions of *events*, (event, axis) in mm."""
     return estimator.estimate(events["charge_adc"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +122,14 @@ class PositionKind:
         """Tune every classical estimator of position."""
         return data.baselines(self.study, parts)
 
+    def estimate_with(self, fitted: Any, events: EventTable) -> NDArray[np.float64]:
+        """Return what a fitted classical estimator says."""
+        return data.estimate(fitted, events)
+
+    def losses(self, events: EventTable, estimates: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return the distances from the truth in mm."""
+        return measure.losses(events, np.asarray(estimates, np.float64))
+
     def evaluate(
         self,
         parts: SplitEvents,
@@ -151,7 +159,8 @@ class PositionKind:
         folders: RunFolders,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> NDArray[np.float64]:
         """Return the distances from the truth in mm."""
-        return measure.event_losses(parts.events.select(events), outputs)
+        some = parts.events.select(events)
+        return self.losses(some, self.estimates_of(some, outputs))
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, light patterns and spectrum."""

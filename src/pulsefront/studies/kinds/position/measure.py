@@ -44,7 +44,7 @@ from pulsefront.studies.metrics import (
 )
 from pulsefront.studies.records import Initializations, SubgroupRecord
 
-__all__ = ["evaluate", "evaluate_external", "event_losses"]
+__all__ = ["evaluate", "evaluate_external", "losses"]
 
 DEPTH_BINS = 4
 EDGE_MM = 5.0
@@ -129,9 +129,11 @@ def evaluate(
     return Evaluation(record, arrays)
 
 
-def event_losses(events: EventTable, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far the network's outputs (event, axis) are from the truth, (event,) in mm."""
-    return euclidean_error(outputs - truth_mm(events))
+def losses(events: EventTable, position_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far *position_mm* (event, axis) are from the truth, (event,), in common axes."""
+    truth = truth_mm(events)
+    axes = min(truth.shape[1], position_mm.shape[1])
+    return euclidean_error(position_mm[:, :axes] - truth[:, :axes])
 
 
 def _with_stage(

@@ -58,6 +58,7 @@ __all__ = [
     "batch",
     "charges_adc",
     "coarse_ns",
+    "estimate",
     "generate",
     "generate_external",
     "learning_task",
@@ -322,13 +323,14 @@ def baselines(
             estimator.estimate(waveforms[test]) - delay_ns[test],
             estimator.parameters,
             tuple(_row(candidate) for candidate in estimator.table),
-            partial(_estimate, estimator),
+            estimator,
         )
         for name, estimator in fitted.items()
     ]
 
 
-def _estimate(estimator: TimeEstimator, events: EventTable) -> NDArray[np.float64]:
+def estimate(estimator: TimeEstimator, events: EventTable) -> NDArray[np.float64]:
+    """Return t0 − t1 of *events* without the delay beside them, (event,) in ns."""
     return np.asarray(estimator.estimate(events["waveform_adc"]) - events[DELAY])
 
 

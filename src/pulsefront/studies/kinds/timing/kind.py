@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,14 @@ class TimingKind:
         """Tune every classical estimator of time."""
         return data.baselines(self.study, parts, self._delay_ns(parts.events, folders))
 
+    def estimate_with(self, fitted: Any, events: EventTable) -> NDArray[np.float64]:
+        """Return what a fitted classical estimator says."""
+        return data.estimate(fitted, events)
+
+    def losses(self, events: EventTable, estimates: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return the distances from the median residual in ps."""
+        return measure.losses(events, np.asarray(estimates, np.float64))
+
     def evaluate(
         self,
         parts: SplitEvents,
@@ -135,7 +143,8 @@ class TimingKind:
     ) -> NDArray[np.float64]:
         """Return the distances from the median residual in ps."""
         some = parts.events.select(events)
-        return measure.event_losses(self.study, some, outputs, self._delay_ns(some, folders))
+        some = with_delays(some, self.read_split(folders).channel_delays)
+        return self.losses(some, self.estimates_of(some, outputs))
 
     def data_blocks(self, folders: RunFolders) -> list[Block]:
         """Return detector, pulses and spectra."""
