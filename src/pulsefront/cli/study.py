@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,15 @@ def run(
         str | None,
         typer.Option(help="Train on cpu, cuda or cuda:N instead of what the study says."),
     ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(
+            "--mlflow",
+            help="Log what came out to this experiment of MLflow, where that is installed; "
+            "MLFLOW_TRACKING_URI says where it is kept.",
+            metavar="EXPERIMENT",
+        ),
+    ] = None,
 ) -> None:
     """Run a study: data, baselines, network, ablation, firmware, proof and report.
 
@@ -58,16 +68,26 @@ def run(
     only the networks that it held.
     """
     from pulsefront.cli.executors import workers_for
+    from pulsefront.errors import ConfigError
     from pulsefront.events.external import ExternalData
     from pulsefront.studies.evaluation.settings import EvaluationStudy
     from pulsefront.studies.load import load_any_study
     from pulsefront.studies.run import run_study
     from pulsefront.studies.settings import ExternalSet
+    from pulsefront.studies.tracking import log_to_mlflow, require_mlflow
 
+    if mlflow is not None:
+        require_mlflow()
     loaded, file = load_any_study(study)
     if isinstance(loaded, EvaluationStudy):
         from pulsefront.studies.evaluation.run import run_evaluation
 
+        if mlflow is not None:
+            raise ConfigError(
+                "results of an evaluation are not logged",
+                field="--mlflow",
+                remedy="log the runs that it evaluates",
+            )
         _refuse_beside_plan(external=external, workers=workers, scheduler=scheduler, device=device)
         directory = run_evaluation(loaded, file, out, lambda line: typer.echo(line, err=True))
         _told(directory)
@@ -86,6 +106,10 @@ def run(
             device=device,
         )
     _told(directory)
+    if mlflow is not None:
+        # Of a server that is not there MLflow would say so after minutes, if not told otherwise.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        typer.echo(f"MLflow: run {log_to_mlflow(directory, mlflow)} of {mlflow}")
 
 
 def _told(directory: Path) -> None:
