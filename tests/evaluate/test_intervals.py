@@ -161,3 +161,14 @@ def test_unusable_requests_raise() -> None:
         intervals.t_interval([1.0])
     with pytest.raises(DataError, match="undefined in some"):
         intervals.bootstrap(lambda weights: float("nan") if weights[0] > 1 else 1.0, 2)
+
+
+def test_an_interval_over_folds_counts_the_events_that_they_share() -> None:
+    values = [1.0, 1.2, 0.9, 1.1, 1.3]
+    plain, corrected = intervals.t_interval(values), intervals.fold_interval(values, 0.25)
+    # Nadeau and Bengio 2003: 1/5 + 1/4 in the place of 1/5.
+    assert corrected.value == plain.value
+    widened = (corrected.high - corrected.low) / (plain.high - plain.low)
+    assert widened == pytest.approx(np.sqrt((1 / 5 + 1 / 4) * 5))
+    with pytest.raises(DataError, match="over folds"):
+        intervals.fold_interval([1.0], 0.25)

@@ -34,6 +34,7 @@ __all__ = [
     "bootstrap_replicates",
     "central_width_statistic",
     "difference",
+    "fold_interval",
     "fwhm_statistic",
     "mean_statistic",
     "median_statistic",
@@ -202,6 +203,40 @@ def _bca_tails(
     acceleration *= math.sqrt(blocks / count)
     shifted = correction + special.ndtri(tails)
     return np.asarray(special.ndtr(correction + shifted / (1 - acceleration * shifted)))
+
+
+def fold_interval(values: ArrayLike, test_share: float, confidence: float = 0.95) -> Interval:
+    """Return mean and interval over the folds of a cross validation.
+
+    Folds share most of their training events, so that their spread understates that of the mean:
+    the corrected resampled t interval (Nadeau and Bengio 2003, eq. 9) takes 1/k + test/train in
+    the place of 1/k.
+
+    Parameters
+    ----------
+    values
+        One for each fold.
+    test_share
+        Test events of a fold over its training events.
+
+    Raises
+    ------
+    DataError
+        Fewer than two values, values not finite, or a share that is negative.
+    """
+    from scipy import stats
+
+    data = np.asarray(values, dtype=np.float64).ravel()
+    if data.size < 2 or not np.isfinite(data).all() or not test_share >= 0:
+        raise DataError(
+            "an interval over folds needs at least two finite values and a share",
+            field="values",
+            value=(data.size, test_share),
+        )
+    mean, variance = float(data.mean()), float(data.var(ddof=1))
+    error = math.sqrt(variance * (1 / data.size + test_share))
+    half = float(stats.t.ppf((1 + confidence) / 2, data.size - 1)) * error
+    return Interval(mean, mean - half, mean + half, confidence)
 
 
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:

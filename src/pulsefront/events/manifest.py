@@ -57,6 +57,8 @@ class PointSource(FrozenModel):
     """name of the detector"""
     run: str
     """name of the run: what was measured under one temperature and gain"""
+    site: str = ""
+    """name of the place where it was measured, where there are several"""
 
 
 class Manifest(FrozenModel):

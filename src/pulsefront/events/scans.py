@@ -32,6 +32,7 @@ LABELS = {
     "run": Quantity("1", "number of the run; names in the provenance"),
     "detector": Quantity("1", "number of the detector; names in the provenance"),
     "source": Quantity("1", "number of the source; names in the provenance"),
+    "site": Quantity("1", "number of the site; names in the provenance"),
     "scan": Quantity("1", "number of the line of the manifest"),
 }
 
@@ -152,6 +153,9 @@ def _labels(manifest: Manifest) -> tuple[dict[str, NDArray[Any]], dict[str, list
         [names["detector"].index(scan.detector_id) for scan in scans], np.int32
     )
     labels["source"] = np.array([names["source"].index(scan.source) for scan in scans], np.int32)
+    if any(scan.site for scan in scans):
+        names["site"] = sorted({scan.site for scan in scans})
+        labels["site"] = np.array([names["site"].index(scan.site) for scan in scans], np.int32)
     labels["scan"] = np.arange(len(scans), dtype=np.int32)
     return labels, names
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pulsefront import __version__
+from pulsefront.evaluate import Interval
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.records import (
@@ -215,13 +216,22 @@ def _learning_curve(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:
 
 
 def _cross_validation(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:
-    if diagnosis is None or diagnosis.cross_validation is None:
+    if diagnosis is None or not (diagnosis.cross_validation or diagnosis.validation):
         return {"not_done": "one hold-out split by position; no folds"}
-    found, mean = diagnosis.cross_validation, diagnosis.cross_validation.mean
-    return {
-        "cross_validation": f"{found.folds} folds of whole positions, {diagnosis.metric.key} "
-        f"{mean.value:.4g} [{mean.low:.4g}, {mean.high:.4g}]"
-    }
+    told = {}
+    if diagnosis.cross_validation is not None:
+        found = diagnosis.cross_validation
+        told[f"{found.folds} folds of whole positions"] = _mean(found.mean, diagnosis)
+    for one in diagnosis.validation or ():
+        name = f"{one.design} by {one.group}, network {one.network}"
+        told[name] = _mean(one.mean, diagnosis)
+        if one.holdout is not None:
+            told[f"{name}, the hold-out"] = _mean(one.holdout, diagnosis)
+    return {"cross_validation": told}
+
+
+def _mean(found: Interval, diagnosis: DiagnosisRecord) -> str:
+    return f"{diagnosis.metric.key} {found.value:.4g} [{found.low:.4g}, {found.high:.4g}]"
 
 
 def _sham(diagnosis: DiagnosisRecord | None) -> dict[str, Any]:

@@ -6,24 +6,26 @@ set has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import PulsefrontError
 from pulsefront.evaluate import Fold
-from pulsefront.evaluate.intervals import t_interval
+from pulsefront.evaluate.intervals import fold_interval, t_interval
 from pulsefront.evaluate.power import training_subsets
 from pulsefront.evaluate.splits import k_fold
-from pulsefront.networks.candidate import initial_candidate
 from pulsefront.progress import Report, silent
+from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
 from pulsefront.studies.metrics import metric_named
 from pulsefront.studies.records import CrossValidation, DiagnosisRecord, LearningPoint, ShamRecord
 from pulsefront.studies.settings import DiagnosisSettings
+from pulsefront.studies.trainings import KeptScores, train_and_score
+from pulsefront.studies.validation import trainings_of, validate_designs
 
 __all__ = ["diagnose"]
 
@@ -34,10 +36,13 @@ def diagnose(
     settings: DiagnosisSettings,
     full_metrics: Sequence[float],
     *,
+    budget: Budget | None = None,
+    labels: Mapping[str, NDArray[np.generic]] | None = None,
     confidence: float = 0.95,
+    checkpoint: Path | None = None,
     report: Report = silent,
 ) -> DiagnosisRecord:
-    """Return learning curve, cross validation and sham result.
+    """Return learning curve, cross validation, validation designs and sham result.
 
     With a stream the points of the learning curve are trained on as much shorter streams, each
     event seen once; cross validation and sham data use the training events that lie in memory.
@@ -47,31 +52,38 @@ def diagnose(
     full_metrics
         The metric of each initialization of the full float network on all training events, which
         the search has measured already: the last point of the learning curve.
+    budget
+        Of searches inside a validation design.
+    labels
+        Group → label (event,) of all events of the task, for validation designs.
     confidence
-        Of the t intervals over initializations and folds.
+        Of the intervals over initializations and folds.
+    checkpoint
+        Folder in which every finished training is kept; a diagnosis that was killed goes on there.
     report
         Called with the trainings done and their number.
     """
+    known = dict(labels or {}) | ({} if task.groups is None else {"position": task.groups})
+    few = _part_of(task, settings.most_events, search.seed)
     trainings = len(settings.learning_curve) + settings.folds + int(settings.sham)
-    done = 0
+    trainings += sum(trainings_of(search, one, known, few) for one in settings.validation)
+    scores = KeptScores(checkpoint, trainings, report)
 
-    def measured(changed: Task, seeds: Sequence[int]) -> tuple[float, ...]:
-        nonlocal done
-        values = _train_and_score(changed, search, seeds)
-        done += 1
-        report(done, trainings)
-        return values
+    def measured(name: str, changed: Task, seeds: Sequence[int]) -> tuple[float, ...]:
+        return scores.of(name, lambda: train_and_score(changed, search, seeds))
 
     # A fold and exchanged inputs are made of events that are there: no stream knows of them.
     still = task if task.stream is None else replace(task, stream=None)
     seeds = [search.seed * 1000 + k for k in range(search.initializations)]
-    few = _part_of(task, settings.most_events, search.seed)
     full = tuple(full_metrics)
 
     def learning_curve() -> tuple[LearningPoint, ...]:
         sizes = [max(1, round(share * len(task.train))) for share in settings.learning_curve]
         parts = training_subsets(task.train, sizes, groups=_groups(task), seed=search.seed)
-        points = [(len(part), measured(replace(task, train=part), seeds)) for part in parts]
+        points = [
+            (len(part), measured(f"curve_{len(part)}", replace(task, train=part), seeds))
+            for part in parts
+        ]
         return tuple(
             LearningPoint(
                 events=_seen(task, search, events), each=each, mean=t_interval(each, confidence)
@@ -80,15 +92,21 @@ def diagnose(
         )
 
     def cross_validation() -> CrossValidation:
+        folds = _folds(task, few, settings.folds, search.seed)
         values = tuple(
-            measured(replace(still, train=fold.train, selection=fold.test), seeds[:1])[0]
-            for fold in _folds(task, few, settings.folds, search.seed)
+            measured(
+                f"fold_{number}",
+                replace(still, train=fold.train, selection=fold.test),
+                seeds[:1],
+            )[0]
+            for number, fold in enumerate(folds)
         )
-        mean = t_interval(values, confidence)
+        share = float(np.mean([len(fold.test) / len(fold.train) for fold in folds]))
+        mean = fold_interval(values, share, confidence)
         return CrossValidation(folds=len(values), events=len(few), each=values, mean=mean)
 
     def sham() -> ShamRecord:
-        found = measured(_sham(replace(still, train=few), search.seed), seeds)
+        found = measured("sham", _sham(replace(still, train=few), search.seed), seeds)
         constant = task.metric(
             task.goal.constant_residuals(task.labels, task.train, task.selection)
         )
@@ -104,6 +122,16 @@ def diagnose(
         metric=metric_named(task.metric_name),
         learning_curve=learning_curve() if settings.learning_curve else None,
         cross_validation=cross_validation() if settings.folds else None,
+        validation=validate_designs(
+            replace(still, train=few),
+            search,
+            budget or Budget(),
+            settings.validation,
+            known,
+            scores,
+            confidence=confidence,
+        )
+        or None,
         sham=sham() if settings.sham else None,
     )
 
@@ -114,27 +142,6 @@ def _seen(task: Task, search: SearchSettings, events: int) -> int:
         return events
     training = search.float_training
     return training.steps(events) * min(training.batch, events)
-
-
-def _train_and_score(task: Task, search: SearchSettings, seeds: Sequence[int]) -> tuple[float, ...]:
-    """Return the selection metric of the full float network from each of *seeds*."""
-    from pulsefront.networks.training import repeatable, train
-
-    data = task.training_data(common_scale=search.network.convolution is not None)
-    start = [initial_candidate(search.network, task.n_in, task.n_out, seed=seed) for seed in seeds]
-    with repeatable():
-        trained = train(start, data, search.float_training, seed=search.seed)
-    if not all(candidate.finite for candidate in trained):
-        raise PulsefrontError(
-            "a network of the learning curve, cross validation or sham run diverged",
-            field="search.float_training.learning_rate",
-            value=search.float_training.learning_rate,
-            remedy="lower the learning rate",
-        )
-    return tuple(
-        float(task.metric(task.residuals(candidate, data.scaling, task.selection)))
-        for candidate in trained
-    )
 
 
 def _groups(task: Task) -> NDArray[np.integer] | None:

@@ -6,7 +6,7 @@ What is particular to a kind of study stands in records of its own beside the ki
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -39,6 +39,8 @@ __all__ = [
     "SubgroupRecord",
     "TestRecord",
     "Uncertainty",
+    "ValidationFold",
+    "ValidationRecord",
     "VerificationRecord",
 ]
 
@@ -281,6 +283,34 @@ class CrossValidation(Record):
     mean: Interval
 
 
+class ValidationFold(Record):
+    """One division of a validation design."""
+
+    left_out: str
+    events_train: int
+    events_test: int
+    value: float
+    chosen: str
+    """hidden layers of the network that was measured"""
+
+
+class ValidationRecord(Record):
+    """One validation design, within the training events."""
+
+    design: Literal["k_fold", "k_fold_with_holdout", "nested", "leave_one_group_out"]
+    group: str
+    """label that is never divided"""
+    network: str
+    decides: str
+    """what is chosen inside a division, and by what"""
+    folds: tuple[ValidationFold, ...]
+    mean: Interval
+    """over folds, its interval corrected for the training events that they share"""
+    holdout: Interval | None = None
+    """the metric on the held-out groups, resampled by whole groups"""
+    holdout_events: int | None = None
+
+
 class ShamRecord(Record):
     """Training on exchanged inputs, in which there is nothing to find."""
 
@@ -299,6 +329,7 @@ class DiagnosisRecord(Record):
     metric: MetricKey
     learning_curve: tuple[LearningPoint, ...] | None = None
     cross_validation: CrossValidation | None = None
+    validation: tuple[ValidationRecord, ...] | None = None
     sham: ShamRecord | None = None
 
 

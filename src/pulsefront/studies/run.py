@@ -153,7 +153,9 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         ),
     ]
     part = _part_steps(kind, pick("budget"))
-    diagnosis = _diagnosis_steps(kind, pick("events", "loss", "search", "diagnosis", "statistics"))
+    diagnosis = _diagnosis_steps(
+        kind, pick("events", "loss", "search", "budget", "diagnosis", "statistics")
+    )
     prove = [
         Step(
             "evaluate",

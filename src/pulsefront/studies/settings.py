@@ -29,6 +29,7 @@ __all__ = [
     "Statistics",
     "StudyBase",
     "StudyScan",
+    "ValidationDesign",
     "VerificationSettings",
     "one_source",
 ]
@@ -138,6 +139,43 @@ class ExternalSet(FrozenModel):
         return self
 
 
+class ValidationDesign(FrozenModel):
+    """One way to divide the training events, whole groups at a time, and to measure on the rest.
+
+    It costs as many trainings as it says beside each design; every one is kept as it ends.
+    """
+
+    design: Literal["k_fold", "k_fold_with_holdout", "nested", "leave_one_group_out"]
+    """k_fold: one training for each fold. k_fold_with_holdout: a fifth of the groups is held out,
+    folds of the others choose the hidden layers, and the network trained on all of these meets the
+    hold-out once: folds times choices, and one. nested: each outer fold chooses in inner folds of
+    its own: folds times (inner folds times choices, and one). leave_one_group_out: one for each
+    group"""
+    group: Literal["position", "run", "detector", "source", "site"] = "position"
+    """label that is never divided; of measured events the manifest says all but the position"""
+    folds: int = Field(default=5, ge=2)
+    """of k_fold and k_fold_with_holdout; outer ones of nested"""
+    inner_folds: int = Field(default=3, ge=2)
+    """of nested; with search one of them is what the ablation decides on"""
+    hidden: tuple[tuple[int, ...], ...] = ()
+    """hidden layers to choose among; those of search.network and half as wide where left out"""
+    search: bool = False
+    """run the whole search inside each division, and measure the integer network that it ends
+    with; not of k_fold, which has no events left to decide on"""
+    most_groups: int = Field(default=30, ge=2)
+    """of leave_one_group_out"""
+
+    @model_validator(mode="after")
+    def _room_to_decide(self) -> Self:
+        if self.search and self.design == "k_fold":
+            raise ValueError(
+                "search: k_fold would decide on the events that it is measured on; use nested"
+            )
+        if any(width < 1 for layers in self.hidden for width in layers):
+            raise ValueError("hidden: a layer has at least one node")
+        return self
+
+
 class DiagnosisSettings(FrozenModel):
     """Learning curve, cross validation and sham data, with the full float network."""
 
@@ -145,6 +183,8 @@ class DiagnosisSettings(FrozenModel):
     """shares of the training events to train on, beside all of them"""
     folds: int = Field(default=5, ge=0)
     """of the cross validation by position among training events; 0 leaves it out"""
+    validation: tuple[ValidationDesign, ...] = ()
+    """validation designs beside it, shown in one figure"""
     sham: bool = True
     """train once on exchanged inputs, in which there is nothing to find"""
     most_events: int = Field(default=40_000, ge=100)

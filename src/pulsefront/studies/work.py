@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from pulsefront.events import store
+from pulsefront.events.container import EventTable
 from pulsefront.files import hash_json, write_json
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
@@ -37,6 +38,9 @@ __all__ = [
     "tune_baselines",
     "write_plan",
 ]
+
+GROUPS = ("run", "detector", "source", "site")
+"""Labels of measured events that a validation design may keep together."""
 
 BASELINES = TypeAdapter(tuple[BaselineRecord, ...])
 
@@ -139,7 +143,9 @@ def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: StepCon
     from pulsefront.studies.diagnosis import diagnose
 
     folders, study = RunFolders(context.steps), kind.study
-    task = kind.learning_task(read_split(folders), folders)
+    parts = read_split(folders)
+    task = kind.learning_task(parts, folders)
+    labels = _labels(parts.events)
     full = SearchSummary.read(folders.search).full
     with progress("Diagnosis", "trainings") as report:
         found = diagnose(
@@ -147,10 +153,24 @@ def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: StepCon
             study.search,
             settings,
             full,
+            budget=study.budget,
+            labels=labels,
             confidence=study.statistics.confidence,
+            checkpoint=context.checkpoint,
             report=report,
         )
     found.write(context.folder / folders.diagnosis.name)
+
+
+def _labels(events: EventTable) -> dict[str, NDArray[np.generic]]:
+    """Return what the manifest says of each event, by name where the provenance has names."""
+    found: dict[str, NDArray[np.generic]] = {}
+    for label in GROUPS:
+        if label in events.columns:
+            names = events.provenance.get(label)
+            numbers = events[label]
+            found[label] = np.array(names)[numbers] if isinstance(names, list) else numbers
+    return found
 
 
 def held_out_inputs(context: StepContext) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from pulsefront.report.figures.comparison import (
     heat_map,
     importance_bars,
     learning_curve,
+    validation_dots,
 )
 from pulsefront.report.figures.events import light_patterns, pulses
 from pulsefront.report.figures.firmware import format_audit
@@ -25,4 +26,5 @@ __all__ = [
     "light_patterns",
     "pulses",
     "residual_histograms",
+    "validation_dots",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "heat_map",
     "importance_bars",
     "learning_curve",
+    "validation_dots",
 ]
 
 Triple = tuple[float, float, float]
@@ -77,6 +78,48 @@ def comparison_bars(
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.set_ylim(len(names) - 0.5, -0.8)
+    axes.set_xlabel(label)
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def validation_dots(
+    rows: Mapping[str, tuple[Sequence[float], Triple]],
+    *,
+    label: str,
+    reference: float | None = None,
+    reference_label: str = "",
+    width: float = 7.2,
+) -> Figure:
+    """Draw validation designs from top to bottom: every division a dot, the mean with interval.
+
+    Parameters
+    ----------
+    rows
+        Design → (value of each division, (mean, low, high)).
+    reference
+        A vertical line, such as the value on selection events.
+    """
+    figure, (axes,) = new_figure(width, 1.0 + 0.5 * len(rows))
+    style_axes(axes, grid="x")
+    for row, (values, (mean, low, high)) in enumerate(rows.values()):
+        axes.plot(values, [row + 0.2] * len(values), "o", color=PALETTE["series-8"], ms=4)
+        axes.plot([low, high], [row, row], "|-", color=colour_of(0), linewidth=1.6, ms=9, mew=1.6)
+        axes.plot([mean], [row], "o", color=colour_of(0), ms=6)
+    if reference is not None:
+        axes.axvline(reference, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.annotate(
+            reference_label,
+            (reference, -0.62),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=MUTED,
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(len(rows) - 0.5, -0.8)
     axes.set_xlabel(label)
     axes.spines["left"].set_visible(False)
     return figure

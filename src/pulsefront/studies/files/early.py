@@ -27,7 +27,7 @@ from pulsefront.simulate.scan.settings import check_scan, scan_positions
 from pulsefront.studies.kinds import AnyStudy
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.kinds.timing.settings import TimingStudy
-from pulsefront.studies.settings import ScanStudy
+from pulsefront.studies.settings import ScanStudy, ValidationDesign
 from pulsefront.toml_lines import line_of
 
 __all__ = ["early_problems", "most_test_vectors"]
@@ -72,6 +72,8 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
             attempt(check, *where)
         attempt(lambda: _require_budget(study, detector), "budget")
     attempt(lambda: _require_vectors(study), "verification")
+    for number, design in enumerate(study.diagnosis.validation if study.diagnosis else ()):
+        attempt(partial(_require_groups, study, design), "diagnosis", "validation", number)
     if study.measured is not None:
         measured = study.measured
         attempt(lambda: open_external(file.parent / measured.path), "measured")
@@ -230,6 +232,45 @@ def _require_vectors(study: AnyStudy) -> None:
             value=wanted,
             remedy="simulate more events, or compare fewer vectors",
         )
+
+
+def _require_groups(study: AnyStudy, design: ValidationDesign) -> None:
+    """Check that simulated events have the label of a design, and not too many of it."""
+    if study.measured is not None:
+        return  # what the manifest says is read with the events
+    if design.group != "position":
+        raise ConfigError(
+            "is a label of measured events alone",
+            field="group",
+            value=design.group,
+            remedy='use group = "position"',
+        )
+    count = _training_positions(study)
+    if design.design == "leave_one_group_out" and count > design.most_groups:
+        raise ConfigError(
+            f"would train on {count} divisions, one for each training position",
+            field="most_groups",
+            value=design.most_groups,
+            remedy="raise it, or take k_fold, which leaves out several positions at a time",
+        )
+    if count < 4:
+        raise ConfigError(
+            f"needs more than the {count} positions that train",
+            field="design",
+            value=design.design,
+            remedy="scan more positions",
+        )
+
+
+def _training_positions(study: AnyStudy) -> int:
+    if isinstance(study, TimingStudy):
+        coincidences = study.coincidences
+        offsets = () if coincidences is None else coincidences.offsets_mm
+        return len(split_offsets(np.arange(len(offsets)), seed=study.seed).train)
+    if study.scan is None:
+        return 0
+    index, _, _ = scan_positions(study.scan)
+    return len(split_grid(index, seed=study.seed).train)
 
 
 def _require_part(study: AnyStudy) -> None:
