@@ -45,6 +45,13 @@ class FlatAdamW:
         rate = learning_rate * correction / (1.0 - first**self._step)
         self.parameters.addcdiv_(self._mean, size, value=-rate)
 
-    def keep(self, part: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Forget what is not in the *part* of a flat tensor; set ``parameters`` to that part."""
+    def keep(
+        self,
+        part: Callable[[torch.Tensor], torch.Tensor],
+        indices: torch.Tensor,  # noqa: ARG002 - every optimizer is asked by the same call
+    ) -> None:
+        """Forget all candidates but those at *indices*, which *part* takes out of a flat tensor.
+
+        Set ``parameters`` to that part before the next step.
+        """
         self._mean, self._square = part(self._mean), part(self._square)

@@ -49,8 +49,8 @@ class BatchNormStack(Stack):
 
     def _allocate(self) -> None:
         super()._allocate()
-        self.gains = self._views(self.latent)[2 * self.layers :]
-        self._gain_gradients = self._views(self.gradient)[2 * self.layers :]
+        self.gains = self.views(self.latent)[2 * self.layers :]
+        self._gain_gradients = self.views(self.gradient)[2 * self.layers :]
         self._normal: list[torch.Tensor] = [torch.empty(0)] * (self.layers - 1)
         self._spread: list[torch.Tensor] = [torch.empty(0)] * (self.layers - 1)
 

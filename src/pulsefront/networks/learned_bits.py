@@ -15,6 +15,7 @@ from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import one_thread, require_device
 from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
+from pulsefront.networks.optimizer import optimizer_for
 from pulsefront.networks.settings import TrainingSettings, WidthSettings
 from pulsefront.networks.training import one_cycle
 from pulsefront.networks.weightwise_stack import WeightwiseStack
@@ -110,7 +111,7 @@ def _run(
     steps = settings.steps(len(data))
     learning = round(steps * (1.0 - widths.frozen_share))
     price = strengths / stack.ebops().clamp_min(1.0)
-    optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
+    optimizer = optimizer_for(stack, settings)
     points = FlatAdamW(stack.points)
     chosen = batches(stack, data, settings.batch, steps, seed)
     for step, (inputs, targets) in enumerate(chosen):

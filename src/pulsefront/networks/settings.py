@@ -112,7 +112,7 @@ class LossSettings(FrozenModel):
 
 
 class TrainingSettings(FrozenModel):
-    """One training run: AdamW under a one-cycle learning rate (linear up, cosine down)."""
+    """One training run under a one-cycle learning rate (linear up, cosine down)."""
 
     epochs: float = Field(default=30.0, gt=0)
     """passes over the training events"""
@@ -120,10 +120,14 @@ class TrainingSettings(FrozenModel):
     """events of one step"""
     learning_rate: float = Field(default=1.2e-2, gt=0)
     """at the top of the cycle"""
+    optimizer: Literal["adamw", "soap"] = "adamw"
+    """how steps are taken: by AdamW, or by SOAP, Adam in the eigenbasis of each layer's gradients:
+    inputs that hang together, as neighbouring photosensors or samples do, are then learned as fast
+    as if they did not. It does best with large batches"""
     warm_up: float = Field(default=0.1, ge=0, le=1)
     """share of the steps in which the rate rises"""
     weight_decay: float = Field(default=0.0, ge=0)
-    """of AdamW"""
+    """share of the weights that a step at rate 1 would take away"""
     patience: int | None = Field(default=None, ge=1)
     """a candidate stops once its loss on selection events has not fallen in that many looks, and
     comes back as it was at its best"""

@@ -83,19 +83,19 @@ class Stack:
         """Return the shapes of what is trained beside weights and biases."""
         return []
 
-    def _views(self, flat: torch.Tensor) -> list[torch.Tensor]:
+    def views(self, flat: torch.Tensor) -> list[torch.Tensor]:
         """Return the weights of all layers, their biases, and what is beside, in *flat*."""
         parts = torch.split(flat, [math.prod(shape) for shape in self._shapes])
         return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def _pairs(self, flat: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Return the weights and the biases of all layers in *flat*."""
-        views = self._views(flat)
+        views = self.views(flat)
         return views[: self.layers], views[self.layers : 2 * self.layers]
 
     def part(self, flat: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """Return the numbers in *flat* (like ``latent``) of the candidates at *indices*, flat."""
-        return torch.cat([view[indices].reshape(-1) for view in self._views(flat)])
+        return torch.cat([view[indices].reshape(-1) for view in self.views(flat)])
 
     def keep(self, indices: torch.Tensor) -> None:
         """Forget all candidates but those at *indices*, ascending; ``latent`` is a new tensor."""
@@ -146,16 +146,23 @@ class Stack:
             return (np.arange(self._positions)[:, None] * padded + channels).reshape(-1)
         return np.arange(own)
 
+    def movable(self) -> torch.Tensor | None:
+        """Return 1 where a number may move and 0 where a weight stays zero; None if all may.
+
+        Unlike gradients, which are zero there by themselves, this knows of padded nodes, too.
+        """
+        weights = sum(weight.numel() for weight in self.weights)
+        mask = torch.ones_like(self.latent)
+        mask[:weights] = (self.latent[:weights] != 0).float()
+        return mask if bool((mask == 0).any()) else None
+
     def _trained_mask(self) -> torch.Tensor | None:
         """Return 1 where a number is trained and 0 where a weight stays zero; None if all are."""
         padded = any(len(rows) < len(self.inputs) for rows in self._rows)
         pruned = any(bool((weight == 0).any()) for c in self._candidates for weight in c.weights)
         if not padded and not pruned:
             return None
-        mask = torch.ones_like(self.latent)
-        weights = sum(weight.numel() for weight in self.weights)
-        mask[:weights] = (self.latent[:weights] != 0).float()
-        return mask
+        return self.movable()
 
     def hold_pruned(self) -> None:
         """Clear the gradients of weights that are pruned, or of inputs a candidate lacks."""

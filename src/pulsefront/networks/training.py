@@ -10,13 +10,13 @@ import torch
 
 from pulsefront.errors import ConfigError
 from pulsefront.evaluate.spread import spread_over
-from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.batch_norm import BatchNormStack
 from pulsefront.networks.batches import batches, chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.data import TrainingData, prepare
 from pulsefront.networks.device import one_thread, repeatable, require_device
 from pulsefront.networks.losses import loss_of, slope_of
+from pulsefront.networks.optimizer import optimizer_for
 from pulsefront.networks.patience import Patience
 from pulsefront.networks.settings import LossSettings, TrainingSettings
 from pulsefront.networks.stack import Stack
@@ -94,7 +94,7 @@ def _run(
     report: Report,
     patience: Patience | None,
 ) -> None:
-    optimizer = FlatAdamW(stack.latent, weight_decay=settings.weight_decay)
+    optimizer = optimizer_for(stack, settings)
     steps = settings.steps(len(data))
     check = max(1, round(settings.check_epochs * len(data) / settings.batch))
     chosen = batches(stack, data, settings.batch, steps, seed)
@@ -114,7 +114,7 @@ def _run(
                 report(steps, steps)
                 return
             if len(going) < len(stack):
-                optimizer.keep(partial(stack.part, indices=going))
+                optimizer.keep(partial(stack.part, indices=going), going)
                 stack.keep(going)
                 optimizer.parameters = stack.latent
         report(step + 1, steps)

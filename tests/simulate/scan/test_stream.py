@@ -18,7 +18,7 @@ from pulsefront.simulate import LightMapSettings, ScanSettings, simulate_scan
 from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.run.shards import iterate_ahead
 from pulsefront.simulate.scan.measurement import set_up_scan
-from pulsefront.simulate.scan.stream import BLOCK_EVENTS, ScanStream
+from pulsefront.simulate.scan.stream import BLOCK_EVENTS, NO_INDEX, ScanStream
 
 MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)
 SCAN = ScanSettings(
@@ -107,3 +107,20 @@ def test_an_endless_stream_ends_when_it_is_closed(stream: ScanStream, tmp_path: 
     assert threading.active_count() > before
     tables.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+def test_a_stream_that_goes_anywhere_is_nowhere_twice_and_even(stream: ScanStream) -> None:
+    free = replace(stream, anywhere=True)
+    found = first(free, 6)
+    again = first(replace(free, blocks_at_once=3), 6)
+    assert np.array_equal(found["charge_adc"], again["charge_adc"])
+    stage = found["stage_position_mm"]
+    assert len(np.unique(stage, axis=0)) == len(stage)
+    low, high = (f(stream.setup.position_mm[stream.positions], 0) for f in (np.min, np.max))
+    where = (stage - low) / (high - low)
+    # Uniform on the unit square: means of 6,144 within four standard errors.
+    assert np.abs(where.mean(0) - 0.5).max() < 4 * np.sqrt(1 / 12 / len(where))
+    assert np.abs((where**2).mean(0) - 1 / 3).max() < 4 * np.sqrt(4 / 45 / len(where))
+    assert (found["grid_index"] == NO_INDEX).all()
+    away = np.linalg.norm(found["first_interaction_mm"][:, :2] - stage, axis=1)
+    assert np.median(away) < SCAN.beam_fwhm_mm + 4 * SCAN.stage_error_mm

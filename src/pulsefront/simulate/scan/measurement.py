@@ -164,6 +164,8 @@ class ScanSetup:
         What the kernels read.
     keep_deposits, largest_adc
         Deposits that are written down; the code at which a channel saturates.
+    stage_error_mm
+        Standard deviation, per axis, of where the stage really is.
     provenance, optics
         JSON values on which the events depend, those of the light map apart.
     """
@@ -176,6 +178,7 @@ class ScanSetup:
     chain: ScanChain
     keep_deposits: int
     largest_adc: int
+    stage_error_mm: float
     provenance: dict[str, Any]
     optics: str
 
@@ -183,14 +186,24 @@ class ScanSetup:
         self, positions: NDArray[np.intp], seed: np.random.SeedSequence
     ) -> tuple[Any, ...]:
         """Return what `scan_shard` needs for one event at each of *positions* (event,)."""
-        return self.source_mm[positions], self.gain, self.keep_deposits, self.chain, seed
+        return self.arguments_at(self.source_mm[positions], seed)
+
+    def arguments_at(self, source_mm: Table, seed: np.random.SeedSequence) -> tuple[Any, ...]:
+        """Return what `scan_shard` needs for one event with the source at each of (event, 2)."""
+        return source_mm, self.gain, self.keep_deposits, self.chain, seed
 
     def table(self, positions: NDArray[np.intp], events: ScanEvents) -> EventTable:
         """Return what `scan_shard` made for *positions* as a table."""
+        return self.table_at(self.position_mm[positions], self.index[positions], events)
+
+    def table_at(
+        self, position_mm: Table, index: NDArray[np.int16], events: ScanEvents
+    ) -> EventTable:
+        """Return what `scan_shard` made for a stage at (event, 2), with *index* on the grid."""
         columns = {
             **events._asdict(),
-            "stage_position_mm": self.position_mm[positions].astype(np.float32),
-            "grid_index": self.index[positions],
+            "stage_position_mm": position_mm.astype(np.float32),
+            "grid_index": index,
             "depth_mm": events.first_interaction_mm[:, 2].copy(),
         }
         kept = self.keep_deposits > 0
@@ -237,6 +250,7 @@ def set_up_scan(
         _chain(detector, scan, readout, light_map),
         scan.keep_deposits,
         2**readout.adc_bits - 1,
+        scan.stage_error_mm,
         _provenance(detector, scan, seed, gain),
         light_map.optics,
     )
