@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import ConfigError
+from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.position.anger import AngerLogic, fit_anger
 from pulsefront.estimators.position.boosted_trees import BoostedPositions, fit_boosted_positions
 from pulsefront.estimators.position.depth_free import DepthFreeResponse, fit_depth_free_response
@@ -193,7 +193,11 @@ def fit_all(
     """Fit every entry to *events*, in their order, by name."""
     fitted = {}
     for number, entry in enumerate(entries, 1):
-        fitted[entry.name] = entry.fit(events)
+        try:
+            fitted[entry.name] = entry.fit(events)
+        except DataError as error:
+            error.problem = f"{entry.name}: {error.problem}"
+            raise
         report(number, len(entries))
     return fitted
 

@@ -88,6 +88,7 @@ def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, di
         "leakage": {
             "leak_test_passed": split.leak_test_passed,
             "minimum_distance_mm": split.minimum_distance_mm,
+            "labels_of_test_events": "hidden from tuning, training and search",
         },
         "test_set": {
             "test_set": f"{test.test_events} events at {test.test_positions} positions "

@@ -17,6 +17,7 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
+from pulsefront.studies.blind import refuse_copies, tuned_blind, without_test_labels
 from pulsefront.studies.external import estimate_sets, evaluate_sets, input_profile
 from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
 from pulsefront.studies.frozen import freeze_estimator
@@ -59,13 +60,14 @@ def make_events(kind: StudyKind, study_folder: Path, context: StepContext) -> No
 def split_events(kind: StudyKind, context: StepContext) -> None:
     """Select and split the events."""
     found = kind.split(store.read(RunFolders(context.steps).events))
+    refuse_copies(found.parts.events, found.parts.split)
     write_split(context.folder, found.selected, found.parts.split, found.record)
 
 
 def tune_baselines(kind: StudyKind, context: StepContext) -> None:
     """Tune the classical estimators and keep their estimates of test and external events."""
     folders = RunFolders(context.steps)
-    fitted = kind.baselines(read_split(folders), folders)
+    fitted = tuned_blind(kind, read_split(folders), folders)
     save_arrays(
         context.folder / folders.estimates.name,
         {str(k): baseline.estimates for k, baseline in enumerate(fitted)},
@@ -110,7 +112,7 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
     from pulsefront.search import run_ablation
 
     folders, study = RunFolders(context.steps), kind.study
-    parts = read_split(folders)
+    parts = without_test_labels(read_split(folders))
     task = kind.learning_task(parts, folders)
     with progress("Ablation", "stages") as report:
         result = run_ablation(
@@ -143,7 +145,7 @@ def diagnose_task(kind: StudyKind, settings: DiagnosisSettings, context: StepCon
     from pulsefront.studies.diagnosis import diagnose
 
     folders, study = RunFolders(context.steps), kind.study
-    parts = read_split(folders)
+    parts = without_test_labels(read_split(folders))
     task = kind.learning_task(parts, folders)
     labels = _labels(parts.events)
     full = SearchSummary.read(folders.search).full

@@ -16,6 +16,7 @@ from pulsefront.events.container import EventTable
 from pulsefront.files import hash_file, hash_json
 from pulsefront.firmware.checksums import CHECKSUMS, changed_files
 from pulsefront.fixed_point import FixedPointModel
+from pulsefront.studies.blind import fingerprints
 from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import thaw_estimator
@@ -237,15 +238,4 @@ def seen_in_development(frozen: FrozenNetwork, events: EventTable) -> int:
     known = store.read(_of_step(frozen.folders.events))
     if column not in known.columns or known[column].shape[1:] != events[column].shape[1:]:
         return 0
-    return int(np.isin(_fingerprints(events[column]), _fingerprints(known[column])).sum())
-
-
-def _fingerprints(values: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return one number per event that two different events share once in 2^64 pairs."""
-    rows = values.reshape(len(values), -1)
-    factors = np.random.default_rng(0).integers(0, 2**63, rows.shape[1], np.uint64) * 2 + 1
-    found = np.empty(len(rows), np.uint64)
-    for start in range(0, len(rows), 65_536):
-        some = np.rint(rows[start : start + 65_536]).astype(np.int64).astype(np.uint64)
-        found[start : start + 65_536] = (some * factors).sum(axis=1, dtype=np.uint64)
-    return found
+    return int(np.isin(fingerprints(events[column]), fingerprints(known[column])).sum())
