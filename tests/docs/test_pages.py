@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
 from pathlib import Path
 
 import pulsefront
@@ -23,6 +24,21 @@ def test_what_is_cited_is_this_version() -> None:
     assert cited is not None
     assert cited[1] == pulsefront.__version__
     assert f"version = {{{pulsefront.__version__}}}" in (DOCS / "cite.md").read_text()
+
+
+def wrong_tags(repository: Path) -> list[str]:
+    """Return the tags of versions at the commit that is checked out, if not of this version."""
+    asked = ["git", "tag", "--points-at", "HEAD", "v*"]
+    found = subprocess.run(asked, cwd=repository, capture_output=True, text=True, check=False)
+    return [tag for tag in found.stdout.split() if tag != f"v{pulsefront.__version__}"]
+
+
+def test_a_tag_of_a_version_is_at_the_commit_that_says_it(tmp_path: Path) -> None:
+    assert wrong_tags(DOCS.parent) == []
+    for words in ("init -q", "commit -q --allow-empty -m first", "tag v99.0", "tag other"):
+        by = ["-c", "user.name=t", "-c", "user.email=t@t"]
+        subprocess.run(["git", *by, *words.split()], cwd=tmp_path, check=True)
+    assert wrong_tags(tmp_path) == ["v99.0"]
 
 
 def test_every_key_page_is_in_the_index_of_the_reference() -> None:

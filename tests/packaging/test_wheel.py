@@ -1,4 +1,5 @@
-"""The wheel, installed elsewhere: without extras a QC host's work, with all of them the main job.
+"""The wheel, installed elsewhere: without extras a QC host's work, with each of them what it adds,
+with all of them the main job.
 
 `make package` runs it; it installs from a package index, and downloads what all extras need.
 """
@@ -47,17 +48,31 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def installed(wheel: Path, folder: Path, extras: str = "") -> Path:
-    """Return the folder of programs of a new environment with the wheel and *extras* in it."""
+def installed(wheel: Path, folder: Path, extras: str = "", beside: Path | None = None) -> Path:
+    """Return the folder of programs of a new environment with the wheel and *extras* in it.
+
+    What the environment *beside* holds is there, too, and need not be installed again.
+    """
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv" / "bin"
+    if beside is not None:
+        (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+        (other,) = (beside.parent / "lib").glob("python*/site-packages")
+        (packages / "beside.pth").write_text(f"{other}\n")
     constraints = REPOSITORY / "constraints.txt"
     run(programs / "pip", "install", "-q", "-c", constraints, f"{wheel}{extras}", folder=folder)
     found = run(
         programs / "python", "-c", "import pulsefront as p; print(p.__file__)", folder=folder
     )
-    assert Path(found).is_relative_to(folder)
+    roots = [folder] if beside is None else [folder, beside.parent]
+    assert any(Path(found).is_relative_to(root) for root in roots)
     return programs
+
+
+@pytest.fixture(scope="module")
+def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and no extras."""
+    return installed(wheel, tmp_path_factory.mktemp("base"))
 
 
 def test_the_wheel_carries_what_ships_and_nothing_else(wheel: Path) -> None:
@@ -80,8 +95,8 @@ def test_what_an_index_asks_of_wheel_and_sdist(wheel: Path, tmp_path: Path) -> N
     assert told.count("PASSED") == 2
 
 
-def test_the_base_install_simulates_and_does_qc(wheel: Path, tmp_path: Path) -> None:
-    programs = installed(wheel, tmp_path)
+def test_the_base_install_simulates_and_does_qc(base: Path, tmp_path: Path) -> None:
+    programs = base
     absent = f"from importlib.util import find_spec; print([find_spec(p) for p in {OPTIONAL}])"
     assert run(programs / "python", "-c", absent, folder=tmp_path) == f"{[None] * len(OPTIONAL)}\n"
     pulsefront = programs / "pulsefront"
@@ -93,6 +108,25 @@ def test_the_base_install_simulates_and_does_qc(wheel: Path, tmp_path: Path) -> 
     assert "200 events" in run(pulsefront, "inspect", "a.h5", folder=tmp_path)
     run(pulsefront, "qc", "demo", "--out", "qc", folder=tmp_path)
     assert (tmp_path / "qc" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("extra", PACKAGES)
+def test_each_extra_brings_what_it_names_and_the_program_runs(
+    extra: str, base: Path, wheel: Path, tmp_path: Path
+) -> None:
+    programs = installed(wheel, tmp_path, f"[{extra}]", beside=base)
+    load = (
+        "import importlib\n"
+        "from pulsefront.extras import PACKAGES, require\n"
+        f"require({extra!r}, needed_for='this')\n"
+        f"print(*(importlib.import_module(one).__name__ for one in PACKAGES[{extra!r}]))\n"
+    )
+    # Keras asks for a back-end, which is the user's; NumPy's is there.
+    code = f"import os; os.environ['KERAS_BACKEND'] = 'numpy'\n{load}"
+    found = run(programs / "python", "-W", "ignore", "-c", code, folder=tmp_path)
+    assert found.split()[-len(PACKAGES[extra]) :] == list(PACKAGES[extra])
+    told = run(programs / "python", "-m", "pulsefront", "--version", folder=tmp_path)
+    assert told.startswith("pulsefront ")
 
 
 def test_with_all_extras_it_runs_the_main_job(wheel: Path, tmp_path: Path) -> None:
