@@ -124,20 +124,18 @@ def test_functions_between_quantizers_are_tables_of_the_same_integers(operator, 
     assert difference.integers == 9000
 
 
-def test_a_slope_of_prelu_is_one_for_all() -> None:
-    for count, expected in ((1, True), (3, False)):
+def test_prelu_keeps_every_integer_with_one_slope_and_with_one_for_each_channel() -> None:
+    for count, kinds in ((1, {"table": 1}), (3, {"relu": 2, "add": 1})):
         b = Builder(4)
         x = b.quant(
             b.node("MatMul", b.quant("in", 0.25, 6), b.quant(b.weights(4, 3), 0.125, 4)), 0.125, 8
         )
         slope = b.constant(np.linspace(0.25, 0.5, count).astype(np.float32))
         model = b.model([4], b.quant(b.node("PRelu", x, slope), 2.0**-6, 10), [3])
-        if expected:
-            imported = from_onnx(model)
-            imported.check(drawn(imported))
-        else:
-            with pytest.raises(UnsupportedLayer, match="use one slope for all"):
-                from_onnx(model)
+        imported = from_onnx(model)
+        imported.check(drawn(imported))
+        found = [one.kind for one in imported.model.layers]
+        assert {kind: found.count(kind) for kind in kinds} == kinds
 
 
 def test_a_function_without_formats_around_it_is_refused() -> None:

@@ -95,19 +95,23 @@ def test_an_hgq2_model_keeps_every_integer(build, overflow: str) -> None:
     imported.check(drawn)
 
 
-def test_a_model_in_floats_is_calibrated() -> None:
+@pytest.mark.parametrize("as_layer", [False, True])
+def test_a_model_in_floats_is_calibrated(as_layer: bool) -> None:
     keras.utils.set_random_seed(1)
     source = keras.Input((16, 2))
     x = keras.layers.Conv1D(4, 3, strides=2, padding="same")(source)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     x = keras.layers.Concatenate()([x, keras.layers.Conv1D(2, 1)(x)])
     x = keras.layers.GlobalAveragePooling1D()(x)
-    x = keras.layers.Dense(3, activation="softmax")(keras.layers.Dropout(0.1)(x))
+    if as_layer:
+        x = keras.layers.Softmax()(keras.layers.Dense(3)(keras.layers.Dropout(0.1)(x)))
+    else:
+        x = keras.layers.Dense(3, activation="softmax")(keras.layers.Dropout(0.1)(x))
     model = keras.Model(source, x)
     data = RNG.normal(0, 1, (1000, 16, 2)).astype(np.float32)
-    with pytest.raises(UnsupportedLayer, match="logits=True"):
-        from_keras(model, data=data)
-    imported = from_keras(model, data=data, logits=True, widths=Widths(12, 12))
+    imported = from_keras(model, data=data, widths=Widths(12, 12))
+    (said,) = imported.changes
+    assert "the softmax at the end is left out: the largest of its inputs tells the class" in said
     (difference,) = imported.compare(imported.integers(data))
     assert difference.relative_rms < 0.01
     name = imported.model.inputs[0].name
@@ -147,6 +151,23 @@ def test_what_has_no_counterpart_is_named() -> None:
     image = keras.Input((8, 8, 8, 1))
     with pytest.raises(UnsupportedLayer, match="an input of the shape"):
         from_keras(keras.Model(image, keras.layers.Flatten()(image)))
-    unknown = keras.Model(source, keras.layers.Softmax(name="odds")(source))
-    with pytest.raises(UnsupportedLayer, match="odds"):
-        from_keras(unknown)
+    odds = keras.layers.Softmax(name="odds")(source)
+    with pytest.raises(UnsupportedLayer, match=r"odds.*compare the linear"):
+        from_keras(keras.Model(source, keras.layers.Dense(2)(odds)))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_a_grouped_convolution_is_the_whole_one_with_zeros(groups: int) -> None:
+    keras.utils.set_random_seed(4)
+    source = keras.Input((9, 4))
+    x = keras.layers.Conv1D(8, 3, groups=groups, dilation_rate=2, name="one")(source)
+    model = keras.Model(source, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    data = RNG.integers(-50, 50, (300, 9, 4)).astype(np.float32)
+    imported = from_keras(model, data=data, widths=Widths(14, 14))
+    (convolution,) = [one for one in imported.model.layers if one.kind == "conv1d"]
+    inside = convolution.weights.reshape(5, groups, 4 // groups, groups, 8 // groups)
+    for one in range(groups):
+        others = np.delete(inside[:, :, :, one], one, axis=1)
+        assert not np.any(others)
+    (difference,) = imported.compare_data(data)
+    assert difference.relative_rms < 0.002

@@ -199,6 +199,43 @@ def test_real_data_give_the_input_a_format() -> None:
     assert imported.compare(imported.integers(data))[0].relative_rms < 0.05
 
 
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax"])
+def test_a_softmax_at_the_end_is_left_out_and_the_class_is_the_same(kind: str) -> None:
+    b = Builder(6)
+    x = b.node("Gemm", b.quant("in", 0.25, 5), b.quant(b.weights(6, 4), 0.125, 4))
+    logits = b.quant(x, 0.25, 8)
+    model = b.model([6], b.node(kind, logits, axis=1), [4])
+    imported = from_onnx(model)
+    (said,) = imported.changes
+    assert "the softmax at the end is left out" in said
+    assert logits in said
+    data = np.random.default_rng(0).normal(0, 2, (EVENTS, 6)).astype(np.float32)
+    integers = imported.integers(data)
+    imported.check(integers)
+    alone = Builder()
+    session = onnx.reference.ReferenceEvaluator(
+        alone.model([4], alone.node(kind, "in", axis=1), [4])
+    )
+    found = imported.model.run(integers[imported.model.inputs[0].name])
+    probable = session.run(None, {"in": found.astype(np.float32) * np.float32(0.25)})[0]
+    # Equal logits are equal probabilities, of which either names the first.
+    assert np.array_equal(np.argmax(found, axis=1), np.argmax(probable, axis=1))
+    assert len(set(np.argmax(found, axis=1))) == 4
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 6)])
+def test_slopes_by_channel_keep_every_integer(shape: tuple[int, ...]) -> None:
+    b = Builder(8)
+    slopes = np.array([0.25, -0.5, 0.0, 1.5], np.float32).reshape(4, *[1] * (len(shape) - 1))
+    x = b.quant("in", 0.25, 6)
+    if len(shape) == 2:
+        x = b.node("Conv", x, b.quant(b.weights(4, 4, 1), 0.125, 4))
+    x = b.node("PRelu", b.quant(x, 0.25, 7), b.constant(slopes))
+    imported = from_onnx(b.model(shape, b.quant(x, 0.125, 9), shape))
+    imported.check(drawn(imported))
+    assert [one.kind for one in imported.model.layers].count("relu") == 2
+
+
 def refused(error: type[Exception], text: str, model, **given) -> None:
     with pytest.raises(error, match=text):
         from_onnx(model, **given)
@@ -235,8 +272,12 @@ def test_kept_scales_keep_the_integers_of_tensors(seed: int) -> None:
 
 def test_what_has_no_counterpart_is_named_with_what_to_use() -> None:
     model, logits = in_floats()
-    data = np.ones((4, 2, 10))
-    refused(UnsupportedLayer, f"Softmax.*or end before it: the output {logits}", model, data=data)
+    b = Builder()
+    x = b.node("Mish", "in")
+    refused(UnsupportedLayer, "Mish.*or end before it: the output in", b.model([4], x, [4]))
+    b = Builder()
+    x = b.node("Relu", b.node("Softmax", "in", axis=1))
+    refused(UnsupportedLayer, "Softmax is not bit-exact.*compare the linear", b.model([4], x, [4]))
     refused(PrecisionError, "not quantized.*give data", model, outputs=[logits])
     b = Builder()
     refused(UnsupportedLayer, "Mish", b.model([4], b.node("Mish", "in"), [4]))

@@ -63,7 +63,8 @@ def from_keras(
     name
         Of the model; from Keras' name.
     logits
-        Leave out a softmax or sigmoid at the end: the largest of its inputs tells the class.
+        Leave out a sigmoid at the end, whose input tells the class by its sign. A softmax there
+        is left out in any case: the largest of its inputs tells the class.
     input_format, widths
         See `from_onnx`.
 
@@ -81,7 +82,8 @@ def from_keras(
 
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise DataError("is no functional or sequential Keras model", value=type(model).__name__)
-    graph = _Walk(model, logits=logits).graph(name or model_name(str(model.name)))
+    walk = _Walk(model, logits=logits)
+    graph = walk.graph(name or model_name(str(model.name)))
 
     def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
         given = [
@@ -92,7 +94,7 @@ def from_keras(
         several = found if isinstance(found, (tuple, list)) else [found]
         return [np.asarray(keras.ops.convert_to_numpy(one), np.float64) for one in several]
 
-    compared = _without_last(model) if logits else model
+    compared = _without_last(model) if walk.left_out else model
     axes = {
         one.name: tuple(tensor.shape[1:])
         for one, tensor in zip(graph.inputs, model.inputs, strict=True)
@@ -106,11 +108,16 @@ def _without_last(model: Any) -> Any:
 
     same = keras.models.clone_model(model)
     same.set_weights(model.get_weights())
+    outputs = []
     for tensor in same.outputs:
-        layer = tensor._keras_history.operation
+        layer, ending = tensor._keras_history.operation, tensor
+        if type(layer).__name__ == "Softmax":
+            (ending,) = layer._inbound_nodes[-1].input_tensors
+            layer = ending._keras_history.operation
+        outputs.append(ending)
         if getattr(getattr(layer, "activation", None), "__name__", "") in LOGITS:
             layer.activation = keras.activations.linear
-    return same
+    return keras.Model(same.inputs, outputs)
 
 
 class _Walk:
@@ -123,6 +130,7 @@ class _Walk:
         self.taken: set[str] = set()
         self.nodes: list[Node] = []
         self.names: dict[int, str] = {}
+        self.left_out: list[str] = []
 
     def graph(self, name: str) -> RealNetwork:
         inputs = []
@@ -143,7 +151,7 @@ class _Walk:
             if type(layer).__name__ != "InputLayer":
                 self._layer(layer)
         outputs = tuple(self.names[id(one)] for one in self.model.outputs)
-        return RealNetwork(name, tuple(inputs), tuple(self.nodes), outputs)
+        return RealNetwork(name, tuple(inputs), tuple(self.nodes), outputs, tuple(self.left_out))
 
     def _layer(self, layer: Any) -> None:
         node = layer._inbound_nodes[-1]
@@ -205,7 +213,10 @@ class _Walk:
         kind = getattr(layer.activation, "__name__", str(layer.activation))
         if kind == "linear":
             return source
-        if kind in LOGITS and is_output and self.logits:
+        if is_output and (kind == "softmax" or (kind in LOGITS and self.logits)):
+            self.left_out.append(
+                f"{layer.name}: the {kind} at the end is left out: " + _TELLS[kind]
+            )
             return source
         if kind in _FUNCTIONS:
             name = self._name(layer, f"_{kind}")
@@ -329,6 +340,15 @@ class _Walk:
             found = self._keep(Flattening(self._name(layer, "_flat"), (found,), str(layer.name)))
         return found
 
+    def softmax(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:
+        """Leave out a softmax at the end."""
+        (output,) = node.output_tensors
+        if not self._is_output(output):
+            raise refuse(str(layer.name), "softmax")
+        told = f"{layer.name}: the softmax at the end is left out: {_TELLS['softmax']}"
+        self.left_out.append(told)
+        return sources[0]
+
     def flatten(self, layer: Any, sources: list[str], node: Any, _: Any) -> str:
         """Add a flattening, where there is anything to flatten."""
         if len(node.input_tensors[0].shape) == 2:
@@ -355,6 +375,11 @@ class _Walk:
         found, kept = self._cast(layer, layer, tensor, sources[0])
         return found if kept.all() else self._masked(layer, found, kept, tensor)
 
+
+_TELLS = {
+    "softmax": "the largest of its inputs tells the class",
+    "sigmoid": "the sign of its input tells the class",
+}
 
 _LIMITS = {"relu": (0.0, np.inf), "relu6": (0.0, 6.0), "hard_tanh": (-1.0, 1.0)}
 
@@ -385,6 +410,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "Conv2D": _Walk.matrix,
     "BatchNormalization": _Walk.batch_norm,
     "Activation": _Walk.same,
+    "Softmax": _Walk.softmax,
     "ReLU": _Walk.limit,
     "LeakyReLU": _Walk.leaky,
     "ELU": _Walk.elu,

@@ -37,13 +37,14 @@ def kernel_of(layer: Any, weights: Reals, sides: tuple[int, ...]) -> KernelPlace
     Raises
     ------
     UnsupportedLayer
-        It has groups, or channels first.
+        It has channels first.
     """
-    if layer.data_format != "channels_last" or layer.groups != 1:
+    if layer.data_format != "channels_last":
         raise UnsupportedLayer(
-            str(layer.name), problem="groups or channels first have no counterpart",
-            remedy="use groups=1 and channels_last",
+            str(layer.name), problem="channels first have no counterpart",
+            remedy="use channels_last",
         )  # fmt: skip
+    weights = _ungrouped(weights, int(layer.groups))
     dilations = [int(one) for one in layer.dilation_rate]
     strides = tuple(int(one) for one in layer.strides)
     sizes = [(len_ - 1) * step + 1 for len_, step in zip(weights.shape, dilations, strict=False)]
@@ -58,3 +59,16 @@ def kernel_of(layer: Any, weights: Reals, sides: tuple[int, ...]) -> KernelPlace
     elif layer.padding == "causal":
         padding = [(sizes[0] - 1, 0)]
     return KernelPlaces(kernel, strides, tuple(padding))
+
+
+def _ungrouped(weights: Reals, groups: int) -> Reals:
+    """Return a kernel (…, channel_in, channel_out) with zeros where groups leave inputs out."""
+    if groups == 1:
+        return weights
+    n_in, n_out = weights.shape[-2:]
+    found = np.zeros((*weights.shape[:-2], n_in * groups, n_out))
+    each = n_out // groups
+    for group in range(groups):
+        outs = slice(group * each, (group + 1) * each)
+        found[..., group * n_in : (group + 1) * n_in, outs] = weights[..., outs]
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def from_onnx(
     name
         Of the model; from the file.
     outputs
-        Tensors of the file at which to end, such as what goes into a softmax.
+        Tensors of the file at which to end. A softmax at the end is left out in any case: the
+        largest of its inputs tells the class, and the changes say so.
     input_format
         Of the inputs, where the network does not say it.
     widths
@@ -68,14 +70,17 @@ def from_onnx(
         The file is missing or no ONNX, or *outputs* names no tensor.
     """
     model = load_onnx(source)
+    outputs, left_out = _before_softmax(model, outputs)
     stem = Path(source).stem if isinstance(source, (str, Path)) else model.graph.name
     named = name or model_name(stem)
     graph, reader = read_onnx(model, named, outputs=outputs, scales=scales)
+    graph = replace(graph, changes=(*left_out, *graph.changes))
     seen = reader.tensors
     turned = frozenset(one.name for one in graph.inputs if seen[one.origin].channels_first)
     return finished(
         graph,
-        origin_of(model, graph, reader, outputs, run),
+        # What computes the network as it was gives no tensor before its end.
+        origin_of(model, graph, reader, outputs, None if left_out else run),
         data=data,
         input_format=input_format,
         widths=widths,
@@ -88,3 +93,20 @@ def from_onnx(
         steps={one.name: seen[one.origin].scale for one in graph.inputs},
         with_factors=scales == "keep",
     )
+
+
+def _before_softmax(model: Any, outputs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the tensors to end at, those before a softmax at the end, and what is left out."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    found, left_out = [], []
+    for one in outputs or [port.name for port in model.graph.output]:
+        maker = makers.get(one)
+        if maker is None or maker.op_type not in ("Softmax", "LogSoftmax"):
+            found.append(one)
+            continue
+        found.append(maker.input[0])
+        left_out.append(
+            f"{maker.name or one}: the softmax at the end is left out: the largest of its inputs, "
+            f"{maker.input[0]}, tells the class"
+        )
+    return tuple(found if left_out else outputs), tuple(left_out)

@@ -100,16 +100,37 @@ def _function(reader: OnnxReader, node: Any) -> None:
 
 
 def _prelu(reader: OnnxReader, node: Any) -> None:
+    """Add a leaky ReLU; of slopes by channel max(x, 0) − slope · max(−x, 0)."""
     slope = reader.constant(node, 1, "slope")
     assert slope is not None
-    if len(set(slope.reshape(-1).tolist())) != 1:
-        raise refused(node, "a slope for each channel has no counterpart", "use one slope for all")
     source = reader.tensors[node.input[0]]
+    if len(set(slope.reshape(-1).tolist())) != 1:
+        _sloped_by_channel(reader, node, source, by_channel(node, source, slope))
+        return
     made = Function(
         reader.new_name(node), (source.name,), label(node), "leaky_relu", single(slope),
         source.scale,
     )  # fmt: skip
     reader.keep(node, made, source, scale=1.0)
+
+
+def _sloped_by_channel(reader: OnnxReader, node: Any, source: FileTensor, slopes: Reals) -> None:
+    def times(factors: Reals, tensor: str, suffix: str) -> str:
+        weights = np.diag(factors) if len(source.shape) == 1 else np.diag(factors)[None]
+        name = reader.new_name(node, suffix)
+        reader.nodes.append(Matrix(name, (tensor,), label(node), weights))
+        return name
+
+    def above_zero(tensor: str, suffix: str) -> str:
+        name = reader.new_name(node, suffix)
+        reader.nodes.append(Limit(name, (tensor,), label(node), 0.0, np.inf))
+        return name
+
+    above = above_zero(source.name, "_above")
+    turned = times(np.full(len(slopes), -1.0), source.name, "_turned")
+    below = times(-slopes, above_zero(turned, "_below"), "_sloped")
+    made = Sum(reader.new_name(node), (above, below), label(node))
+    reader.keep(node, made, source)
 
 
 _FUNCTIONS: Mapping[str, tuple[str, str, float]] = {
