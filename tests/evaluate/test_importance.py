@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate.importance import occlusion_importance, permutation_importance
+from pulsefront.evaluate.importance import (
+    occlusion_importance,
+    permutation_importance,
+    rank_agreement,
+    saliency,
+)
 
 RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(4_000, 4))
@@ -71,3 +76,26 @@ def test_unusable_requests_raise() -> None:
         permutation_importance(predict, INPUTS, loss, {"beyond": [4]})
     with pytest.raises(DataError, match="loss"):
         occlusion_importance(predict, INPUTS, lambda e: e[:10], {"strong": [0]})
+
+
+def test_saliency_is_the_central_difference_of_the_model() -> None:
+    random = np.random.default_rng(5)
+    inputs = np.column_stack([random.integers(300, 700, 400), random.integers(480, 520, 400)])
+    weights = np.array([0.5, -3.0])
+    found = saliency(lambda x: x @ weights, inputs, {"a": [0], "b": [1]}, low=0, high=1023)
+    by_name = {row.name: row.growth for row in found}
+    for k, name in enumerate("ab"):
+        step = round(inputs[:, k].std() / 2)
+        assert by_name[name].value == pytest.approx(2 * step * abs(weights[k]))
+    # At the end of the format half of the step is not there.
+    top = np.full((10, 1), 1023)
+    top[0] = 1013
+    (clipped,) = saliency(lambda x: x * 1.0, top, {"a": [0]}, low=0, high=1023)
+    assert clipped.growth.value < 2 * max(1, round(top.std() / 2))
+
+
+def test_rankings_of_one_order_agree_and_of_the_other_do_not() -> None:
+    one = {"a": 3.0, "b": 2.0, "c": 1.0}
+    assert rank_agreement(one, {"a": 9.0, "b": 5.0, "c": 4.0}) == pytest.approx(1.0)
+    assert rank_agreement(one, {"a": 1.0, "b": 2.0, "c": 3.0}) == pytest.approx(-1.0)
+    assert np.isnan(rank_agreement(one, dict.fromkeys("abc", 0.0)))

@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval, bootstrap, mean_statistic
 
-__all__ = ["InputImportance", "occlusion_importance", "permutation_importance"]
+__all__ = [
+    "InputImportance",
+    "occlusion_importance",
+    "permutation_importance",
+    "rank_agreement",
+    "saliency",
+]
 
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
 Loss = Callable[[NDArray[Any]], NDArray[np.float64]]
@@ -106,6 +112,68 @@ def occlusion_importance(
 
     options = {"replicates": replicates, "confidence": confidence, "seed": seed, "groups": groups}
     return _importances(predict, inputs, loss, columns, covered, options)
+
+
+def saliency(
+    predict: Predict,
+    inputs: NDArray[Any],
+    columns: Mapping[str, Sequence[int]],
+    *,
+    low: float,
+    high: float,
+    replicates: int = 300,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[InputImportance, ...]:
+    """Return how far the output moves where an input moves by its own spread, the largest first.
+
+    A central difference of the integer model itself, which has no gradient: each input goes half
+    its standard deviation up and down, in whole steps and within its format.
+
+    Parameters
+    ----------
+    predict, inputs, columns
+        As `permutation_importance`; inputs of one name move together.
+    low, high
+        Ends of the inputs' format.
+
+    Raises
+    ------
+    DataError
+        A column does not exist.
+    """
+    steps = np.maximum(1, np.rint(inputs.std(axis=0) / 2)).astype(np.int64)
+    found = []
+    for name, indices in columns.items():
+        chosen = [int(index) for index in indices]
+        if not chosen or not all(0 <= index < inputs.shape[1] for index in chosen):
+            raise DataError("no such input", field=name, value=chosen)
+        moved = []
+        for sign in (1, -1):
+            changed = inputs.copy()
+            changed[:, chosen] = np.clip(inputs[:, chosen] + sign * steps[chosen], low, high)
+            moved.append(np.asarray(predict(changed), np.float64).reshape(len(inputs), -1))
+        size = np.sqrt(((moved[0] - moved[1]) ** 2).sum(axis=1))
+        interval = bootstrap(
+            mean_statistic(size),
+            len(size),
+            replicates=replicates,
+            confidence=confidence,
+            seed=seed,
+        )
+        found.append(InputImportance(name, interval))
+    return tuple(sorted(found, key=lambda item: -item.growth.value))
+
+
+def rank_agreement(first: Mapping[str, float], second: Mapping[str, float]) -> float:
+    """Return Spearman's rank correlation of two rankings of the same names; NaN of a constant."""
+    from scipy import stats
+
+    names = list(first)
+    a, b = [first[name] for name in names], [second[name] for name in names]
+    if len(names) < 2 or len(set(a)) < 2 or len(set(b)) < 2:
+        return float("nan")
+    return float(stats.spearmanr(a, b).statistic)
 
 
 def _importances(

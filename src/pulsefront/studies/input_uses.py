@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from pulsefront.evaluate.importance import occlusion_importance, permutation_importance
+from pulsefront.evaluate.importance import (
+    occlusion_importance,
+    permutation_importance,
+    rank_agreement,
+    saliency,
+)
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds import StudyKind
@@ -27,8 +34,9 @@ def input_uses(
     kept: NDArray[np.int64],
     names: Sequence[str],
     confidence: float,
+    limits: tuple[int, int],
 ) -> InputUses:
-    """Return what test events lose where an input is shuffled, and where it is zero.
+    """Return what test events lose where an input is shuffled or zero, and what moves the output.
 
     An input of both detectors of a coincidence is changed in both.
 
@@ -42,6 +50,8 @@ def input_uses(
         Inputs that the network reads.
     names
         Of all inputs.
+    limits
+        Smallest and largest value of an input.
     """
     chosen = parts.split.test[spread_over(len(parts.split.test), MOST_EVENTS)]
     raw = kind.network_inputs(parts.events.select(chosen))[..., kept].astype(np.int64)
@@ -65,11 +75,54 @@ def input_uses(
             predict, flat, loss, columns, replicates=REPLICATES, confidence=confidence, seed=seed
         )
     }
+    low, high = int(limits[0]), int(limits[1])
+    moved = {
+        row.name: row.growth
+        for row in saliency(
+            predict,
+            flat,
+            columns,
+            low=low,
+            high=high,
+            replicates=REPLICATES,
+            confidence=confidence,
+            seed=seed,
+        )
+    }
+    rankings = {
+        "exchanged": {row.name: row.growth.value for row in shuffled},
+        "zero": {name: row.value for name, row in silent.items()},
+        "moved": {name: row.value for name, row in moved.items()},
+    }
+    agreement = {
+        f"{one} and {other}": _or_none(rank_agreement(rankings[one], rankings[other]))
+        for one, other in combinations(rankings, 2)
+    }
     return InputUses(
         loss=kind.loss_words,
         events=len(chosen),
         inputs=tuple(
-            InputUse(input=row.name, shuffled=row.growth, silent=silent[row.name])
+            InputUse(
+                input=row.name,
+                shuffled=row.growth,
+                silent=silent[row.name],
+                moved=moved[row.name],
+            )
             for row in shuffled
         ),
+        rank_agreement=agreement,
+        ranked_apart=_ranked_apart(rankings),
     )
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _ranked_apart(rankings: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
+    """Return the inputs on whose rank the rankings disagree, the most disputed first."""
+    names = list(next(iter(rankings.values())))
+    ranks = np.array([rankdata([-row[name] for name in names]) for row in rankings.values()])
+    apart = np.ptp(ranks, axis=0)
+    order = np.argsort(-apart, kind="stable")
+    return tuple(names[k] for k in order if apart[k] > len(names) / 3)

@@ -25,6 +25,9 @@ def known_parts(events: EventTable) -> dict[str, Mask]:
         found |= _from_centre(np.asarray(columns["stage_position_mm"], np.float64))
     if "charge_adc" in columns:
         found |= _thirds(columns["charge_adc"].sum(axis=1, dtype=np.float64), "charge sum")
+    if "waveform_adc" in columns and columns["waveform_adc"].ndim == 3:
+        height = np.ptp(columns["waveform_adc"].astype(np.float64), axis=2).min(axis=1)
+        found |= _thirds(height, "smaller pulse")
     if "source_offset_mm" in columns:
         offset = np.asarray(columns["source_offset_mm"], np.float64)
         if (offset < 0).any() and (offset > 0).any():

@@ -16,7 +16,7 @@ from pulsefront.evaluate.record import INLINE, Intervals, Record
 from pulsefront.firmware.verification import Mismatch
 from pulsefront.search.result import Architecture
 from pulsefront.studies.metrics import MetricKey
-from pulsefront.studies.use_records import InputUses, TestPower
+from pulsefront.studies.use_records import Failures, InputUses, TestPower
 
 __all__ = [
     "AuditRecord",
@@ -245,6 +245,7 @@ class TestRecord(Record):
     power: TestPower | None = None
     """absent where the test set is too small for a pilot"""
     input_uses: InputUses | None = None
+    failures: Failures | None = None
     input_profile: InputProfile | None = None
     external: tuple[ExternalRecord, ...] | None = None
     audit: tuple[AuditRecord, ...] | None = None
@@ -255,6 +256,7 @@ class TestRecord(Record):
         external: tuple[ExternalRecord, ...] | None,
         audit: tuple[AuditRecord, ...],
         input_uses: InputUses,
+        failures: Failures,
     ) -> Self:
         """Return the record with what does not depend on the kind of study."""
         added = {
@@ -262,6 +264,7 @@ class TestRecord(Record):
             "external": external,
             "audit": audit,
             "input_uses": input_uses,
+            "failures": failures,
         }
         return self.model_copy(update=added)
 

@@ -19,6 +19,7 @@ from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
 from pulsefront.studies.blind import refuse_copies, tuned_blind, without_test_labels
 from pulsefront.studies.external import estimate_sets, evaluate_sets, input_profile
+from pulsefront.studies.failures import find_failures
 from pulsefront.studies.folders import RunFolders, read_split, save_arrays, write_split
 from pulsefront.studies.frozen import freeze_estimator
 from pulsefront.studies.input_uses import input_uses
@@ -206,7 +207,8 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
     found = kind.evaluate(parts, outputs, estimates, folders, context.cache)
     trained = kind.network_inputs(parts.events.select(parts.split.train))
     profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
-    record = found.record.completed(
+    record, (port,) = found.record, model.inputs
+    record = record.completed(
         profile,
         evaluate_sets(kind, model, profile, kept, names, folders) if kind.study.external else None,
         _audit(model, inputs),
@@ -218,7 +220,9 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
             kept,
             SearchSummary.read(folders.search).input_names,
             kind.study.statistics.confidence,
+            (port.format.minimum, port.format.maximum),
         ),
+        find_failures(kind, folders, outputs.network, record.best_baseline, estimates),
     )
     record.write(context.folder / folders.evaluation.name)
     save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)

@@ -31,6 +31,7 @@ from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.data_card import data_card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
+from pulsefront.studies.pages.failures import failure_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
 from pulsefront.studies.pages.uses import power_blocks, use_blocks
 from pulsefront.studies.pages.words import metrics_in, percent
@@ -39,7 +40,50 @@ from pulsefront.studies.results import StudyResults, collect_results
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepRecord
 
-__all__ = ["write_report"]
+__all__ = ["EVIDENCE", "write_report"]
+
+OUTCOME = "What came out"
+DATA = "Detector and data"
+RESOLUTION = "Resolution beside the classical estimators"
+ERRORS = "Where the errors lie"
+EXTERNAL = "External test sets"
+STABILITY = "Stability over initializations"
+DIAGNOSIS = "Size of data, sham data, uncertainty"
+ABLATION = "Ablation"
+USES = "What the exported network uses"
+LIMITS = "Limits"
+REPEAT = "To repeat it"
+CHECKLIST = "Best-practice checklist"
+FAILURES = "Where it fails, and where not to use it"
+
+EVIDENCE = {
+    "task": OUTCOME,
+    "study_type": REPEAT,
+    "plan": RESOLUTION,
+    "bias": DATA,
+    "set_sizes": DATA,
+    "learning_curve": DIAGNOSIS,
+    "data_decisions": DATA,
+    "reference": DATA,
+    "quantity": DATA,
+    "comparison": RESOLUTION,
+    "selection": ABLATION,
+    "stability": STABILITY,
+    "ablation": ABLATION,
+    "cross_validation": DIAGNOSIS,
+    "leakage": DATA,
+    "test_set": DATA,
+    "external": EXTERNAL,
+    "metrics": RESOLUTION,
+    "interpretability": USES,
+    "sharing": REPEAT,
+    "transparency": FAILURES,
+    "reproducibility": REPEAT,
+    "sham": DIAGNOSIS,
+    "uncertainty": DIAGNOSIS,
+    "monitoring": EXTERNAL,
+}
+"""Topic of the checklist → the section in which its answer can be checked."""
 
 
 def write_report(
@@ -64,25 +108,24 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
     study, test = kind.study, results.test
     confidence = percent(study.statistics.confidence)
     sections = [
-        Section("What came out", _summary(study, results)),
-        Section("Detector and data", [*kind.data_blocks(folders), _split_table(results.data)]),
+        Section(OUTCOME, _summary(study, results)),
+        Section(DATA, [*kind.data_blocks(folders), _split_table(results.data)]),
+        Section(RESOLUTION, _resolution(kind, results, confidence)),
+        Section(ERRORS, [*kind.error_blocks(folders), _subgroups(test)]),
+        Section(FAILURES, failure_blocks(kind, test.failures, folders)),
+        Section(EXTERNAL, external_blocks(test, confidence)),
+        Section(STABILITY, [_stability(test, confidence)]),
         Section(
-            "Resolution beside the classical estimators", _resolution(kind, results, confidence)
-        ),
-        Section("Where the errors lie", [*kind.error_blocks(folders), _subgroups(test)]),
-        Section("External test sets", external_blocks(test, confidence)),
-        Section("Stability over initializations", [_stability(test, confidence)]),
-        Section(
-            "Size of data, sham data, uncertainty",
+            DIAGNOSIS,
             diagnosis_blocks(results.diagnosis, test, confidence),
         ),
-        Section("Ablation", ablation_blocks(results, kind.ranking_figure)),
-        Section("What the exported network uses", use_blocks(test)),
+        Section(ABLATION, ablation_blocks(results, kind.ranking_figure)),
+        Section(USES, use_blocks(kind, test)),
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),
-        Section("Limits", [Callout(text, "warning") for text in study.purpose.limits]),
-        Section("Best-practice checklist", [_checklist(results)]),
-        Section("To repeat it", _repeat(study, results)),
+        Section(LIMITS, [Callout(text, "warning") for text in study.purpose.limits]),
+        Section(CHECKLIST, [_checklist(results)]),
+        Section(REPEAT, _repeat(study, results)),
         Section("Beside this page", [Files(_BESIDE)]),
     ]
     environment = results.environment
@@ -286,7 +329,13 @@ def _stability(test: TestRecord, confidence: str) -> Table:
 def _checklist(results: StudyResults) -> Checklist:
     return Checklist(
         [
-            ChecklistItem(answer.topic.title, answer.topic.question, answer.text, answer.done)
+            ChecklistItem(
+                answer.topic.title,
+                answer.topic.question,
+                answer.text,
+                answer.done,
+                EVIDENCE[answer.topic.key],
+            )
             for answer in fill_checklist(results.checklist)
         ]
     )
