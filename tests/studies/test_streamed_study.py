@@ -86,30 +86,6 @@ def test_what_is_streamed_is_selected_and_placed_as_training_events_are(
     np.testing.assert_array_equal(np.unique(stages, axis=0), known)
 
 
-def test_a_stream_that_goes_anywhere_is_labelled_where_it_went(run: Path) -> None:
-    study, _ = load_study(run / "study.toml")
-    assert study.kind == "position"
-    assert study.scan is not None
-    free = study.model_copy(update={"scan": study.scan.model_copy(update={"anywhere": True})})
-    folders = RunFolders(run / "steps")
-    parts = read_split(folders)
-    task = kind_of(free).learning_task(parts, folders)
-    assert task.stream is not None
-    block = next(iter(task.stream.blocks(5)))
-    stages = block.targets[:, :2]
-    assert len(np.unique(stages, axis=0)) == len(stages)
-    trained = np.asarray(parts.events.select(parts.split.train)["stage_position_mm"])
-    assert (stages >= trained.min(0)).all()
-    assert (stages <= trained.max(0)).all()
-
-
-def test_only_a_stream_goes_anywhere(tmp_path: Path) -> None:
-    text = small("position_lyso_monolithic", POSITION_CHANGES)
-    (tmp_path / "study.toml").write_text(text.replace("[scan]\n", "[scan]\nanywhere = true\n"))
-    with pytest.raises(ConfigError, match="set stream = true"):
-        load_study(tmp_path / "study.toml")
-
-
 def test_no_streamed_event_is_one_of_the_study(run: Path, stream: SelectedStream) -> None:
     stored = store.read(RunFolders(run / "steps").events)["charge_adc"]
     own = {row.tobytes() for row in np.asarray(stored, np.uint16)}

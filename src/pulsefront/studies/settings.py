@@ -261,18 +261,6 @@ class StudyScan(ScanSettings):
     """networks are trained on new events of the scan, simulated as they are needed and each seen
     once, in the place of its training events. These still tune the classical estimators, and an
     epoch is as many"""
-    anywhere: bool = False
-    """the stream's events come from anywhere between the training positions, never twice from one
-    place: networks that are trained on a grid learn the grid, the more so the larger they are. Only
-    a simulation can do so"""
-
-    @model_validator(mode="after")
-    def _only_a_stream_goes_anywhere(self) -> Self:
-        if self.anywhere and not self.stream:
-            raise ValueError(
-                "anywhere: only a stream goes between the positions; set stream = true"
-            )
-        return self
 
 
 class ScanStudy(StudyBase):

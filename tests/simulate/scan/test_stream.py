@@ -18,7 +18,7 @@ from pulsefront.simulate import LightMapSettings, ScanSettings, simulate_scan
 from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.run.shards import iterate_ahead
 from pulsefront.simulate.scan.measurement import set_up_scan
-from pulsefront.simulate.scan.stream import BLOCK_EVENTS, NO_INDEX, ScanStream
+from pulsefront.simulate.scan.stream import BLOCK_EVENTS, ScanStream
 
 MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)
 SCAN = ScanSettings(
@@ -109,18 +109,30 @@ def test_an_endless_stream_ends_when_it_is_closed(stream: ScanStream, tmp_path: 
     assert threading.active_count() == before
 
 
-def test_a_stream_that_goes_anywhere_is_nowhere_twice_and_even(stream: ScanStream) -> None:
-    free = replace(stream, anywhere=True)
-    found = first(free, 6)
-    again = first(replace(free, blocks_at_once=3), 6)
-    assert np.array_equal(found["charge_adc"], again["charge_adc"])
-    stage = found["stage_position_mm"]
-    assert len(np.unique(stage, axis=0)) == len(stage)
-    low, high = (f(stream.setup.position_mm[stream.positions], 0) for f in (np.min, np.max))
-    where = (stage - low) / (high - low)
-    # Uniform on the unit square: means of 6,144 within four standard errors.
-    assert np.abs(where.mean(0) - 0.5).max() < 4 * np.sqrt(1 / 12 / len(where))
-    assert np.abs((where**2).mean(0) - 1 / 3).max() < 4 * np.sqrt(4 / 45 / len(where))
-    assert (found["grid_index"] == NO_INDEX).all()
-    away = np.linalg.norm(found["first_interaction_mm"][:, :2] - stage, axis=1)
-    assert np.median(away) < SCAN.beam_fwhm_mm + 4 * SCAN.stage_error_mm
+def test_a_stage_that_moves_on_is_nowhere_twice_and_evenly_within_reach(
+    detector: Detector, light_map: LightMap, stream: ScanStream
+) -> None:
+    moving = SCAN.model_copy(update={"continuous": True})
+    setup = set_up_scan(detector, moving, 7, light_map=light_map)
+    scan = simulate_scan(detector, moving, 7, light_map=light_map)
+    even = (scan["grid_index"] % 2 == 0).all(1)
+    found = [scan.select(np.flatnonzero(even)), first(replace(stream, setup=setup), 5)]
+    again = first(replace(stream, setup=setup, blocks_at_once=3), 5)
+    assert np.array_equal(found[1]["charge_adc"], again["charge_adc"])
+    assert np.array_equal(found[1]["stage_position_mm"], again["stage_position_mm"])
+    for table in found:
+        stage = table["stage_position_mm"].astype(np.float64)
+        assert len(np.unique(stage, axis=0)) == len(stage)
+        place = table["grid_index"] * moving.pitch_mm - moving.half_extent_mm
+        assert np.abs(stage - place).max() <= moving.pitch_mm
+        assert np.abs(stage).max() <= moving.half_extent_mm
+        inner = (np.abs(place) < moving.half_extent_mm - moving.pitch_mm).all(1)
+        where = (stage - place)[inner] / moving.pitch_mm
+        # Uniform on [−1, 1]: mean and mean square within four standard errors.
+        assert np.abs(where.mean(0)).max() < 4 * np.sqrt(1 / 3 / len(where))
+        assert np.abs((where**2).mean(0) - 1 / 3).max() < 4 * np.sqrt(4 / 45 / len(where))
+        away = np.linalg.norm(table["first_interaction_mm"][:, :2] - stage, axis=1)
+        assert np.median(away) < moving.beam_fwhm_mm
+    still = simulate_scan(detector, SCAN, 7, light_map=light_map).select(np.flatnonzero(~even))
+    other = scan.select(np.flatnonzero(~even))
+    assert np.array_equal(still["stage_position_mm"], other["stage_position_mm"])

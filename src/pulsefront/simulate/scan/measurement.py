@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from pulsefront.simulate.records import typed
 from pulsefront.simulate.run.plan import Plan
 from pulsefront.simulate.run.random import new_state
 from pulsefront.simulate.run.shards import child_seed
-from pulsefront.simulate.run.sharing import Sharing, share_events
+from pulsefront.simulate.run.sharing import share_events
 from pulsefront.simulate.scan.chain import (
     GEOMETRIES,
     MAX_TRIES,
@@ -144,8 +143,11 @@ def scan_plan(
     def arguments(shard: int) -> tuple[Any, ...]:
         return setup.arguments(sharing.positions(shard), child_seed(seed, EVENTS, shard))
 
+    def table(shard: int, made: ScanEvents) -> EventTable:
+        return setup.table(sharing.positions(shard), made, child_seed(seed, EVENTS, shard))
+
     identity = {**setup.provenance, "events": sharing.events, "map": setup.optics}
-    return Plan(sharing.sizes, scan_shard, arguments, partial(_table, setup, sharing), identity)
+    return Plan(sharing.sizes, scan_shard, arguments, table, identity)
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,11 @@ class ScanSetup:
         What the kernels read.
     keep_deposits, largest_adc
         Deposits that are written down; the code at which a channel saturates.
+    reach_mm
+        (position, 2, 2) lowest and highest x and y of the stage at a position, both the position
+        itself where the stage does not move on.
     stage_error_mm
-        Standard deviation, per axis, of where the stage really is.
+        Standard deviation, per axis, of where a stage that moves on really is.
     provenance, optics
         JSON values on which the events depend, those of the light map apart.
     """
@@ -178,6 +183,7 @@ class ScanSetup:
     chain: ScanChain
     keep_deposits: int
     largest_adc: int
+    reach_mm: Table
     stage_error_mm: float
     provenance: dict[str, Any]
     optics: str
@@ -186,24 +192,37 @@ class ScanSetup:
         self, positions: NDArray[np.intp], seed: np.random.SeedSequence
     ) -> tuple[Any, ...]:
         """Return what `scan_shard` needs for one event at each of *positions* (event,)."""
-        return self.arguments_at(self.source_mm[positions], seed)
-
-    def arguments_at(self, source_mm: Table, seed: np.random.SeedSequence) -> tuple[Any, ...]:
-        """Return what `scan_shard` needs for one event with the source at each of (event, 2)."""
+        source_mm = self.source_mm[positions]
+        moves = self._moves(positions)
+        if moves.any():
+            random = np.random.default_rng(child_seed(seed, 1))
+            error = random.normal(0.0, self.stage_error_mm, source_mm.shape)
+            source_mm[moves] = (self.stage_mm(positions, seed) + error)[moves]
         return source_mm, self.gain, self.keep_deposits, self.chain, seed
 
-    def table(self, positions: NDArray[np.intp], events: ScanEvents) -> EventTable:
-        """Return what `scan_shard` made for *positions* as a table."""
-        return self.table_at(self.position_mm[positions], self.index[positions], events)
+    def stage_mm(self, positions: NDArray[np.intp], seed: np.random.SeedSequence) -> Table:
+        """Return where the stage is told to go for one event at each of *positions*, (event, 2).
 
-    def table_at(
-        self, position_mm: Table, index: NDArray[np.int16], events: ScanEvents
+        *seed* is that of these events: it says where within its reach a stage is that moves on.
+        """
+        if not self._moves(positions).any():
+            return self.position_mm[positions]
+        random = np.random.default_rng(child_seed(seed, 0))
+        low, high = self.reach_mm[positions].swapaxes(0, 1)
+        return random.uniform(low, high)
+
+    def _moves(self, positions: NDArray[np.intp]) -> NDArray[np.bool_]:
+        low, high = self.reach_mm[positions].swapaxes(0, 1)
+        return (low < high).any(axis=1)
+
+    def table(
+        self, positions: NDArray[np.intp], events: ScanEvents, seed: np.random.SeedSequence
     ) -> EventTable:
-        """Return what `scan_shard` made for a stage at (event, 2), with *index* on the grid."""
+        """Return what `scan_shard` made with `arguments` of the same *positions* and *seed*."""
         columns = {
             **events._asdict(),
-            "stage_position_mm": position_mm.astype(np.float32),
-            "grid_index": index,
+            "stage_position_mm": self.stage_mm(positions, seed).astype(np.float32),
+            "grid_index": self.index[positions],
             "depth_mm": events.first_interaction_mm[:, 2].copy(),
         }
         kept = self.keep_deposits > 0
@@ -250,6 +269,7 @@ def set_up_scan(
         _chain(detector, scan, readout, light_map),
         scan.keep_deposits,
         2**readout.adc_bits - 1,
+        _reach(scan, index, position_mm),
         scan.stage_error_mm,
         _provenance(detector, scan, seed, gain),
         light_map.optics,
@@ -275,6 +295,15 @@ def _positions(scan: ScanSettings) -> tuple[NDArray[np.int16], Table, NDArray[np
             remedy="widen the scan, or give the visited parities events",
         )
     return index, position, counts
+
+
+def _reach(scan: ScanSettings, index: NDArray[np.int16], position_mm: Table) -> Table:
+    """Return lowest and highest x and y (position, 2, 2) that the stage has at each position."""
+    moves = scan.continuous & (index % 2 == 0).all(axis=1)
+    step = np.where(moves, scan.pitch_mm, 0.0)[:, None]
+    end = np.abs(position_mm).max(axis=0, initial=0.0)
+    low, high = np.maximum(position_mm - step, -end), np.minimum(position_mm + step, end)
+    return np.stack([low, high], axis=1)
 
 
 def _chain(
@@ -351,10 +380,6 @@ def scan_shard(
             remedy="lower trigger_kev, or scan inside the crystal",
         )
     return events
-
-
-def _table(setup: ScanSetup, sharing: Sharing, shard: int, events: ScanEvents) -> EventTable:
-    return setup.table(sharing.positions(shard), events)
 
 
 _QUANTITIES = {

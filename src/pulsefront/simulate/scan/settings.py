@@ -57,6 +57,10 @@ class ScanSettings(FrozenModel):
     """with both indices odd; these select and test"""
     events_mixed: Annotated[int, Field(ge=0)] = 0
     """with one even and one odd index; these select and test"""
+    continuous: bool = False
+    """the stage moves on between events where both indices are even: each of their events has a
+    position of its own, anywhere in the square up to the next such positions. A network that is
+    trained on a grid learns the grid, the more so the larger it is"""
     energy_kev: Annotated[float, Field(ge=20, le=2500)] = 511.0
     """of the gamma rays of a mono source"""
     beam_fwhm_mm: Annotated[float, Field(ge=0)] = 0.5

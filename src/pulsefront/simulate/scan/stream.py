@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
 from pulsefront.simulate.run.shards import child_seed, iterate_ahead
-from pulsefront.simulate.scan.chain import ScanEvents
 from pulsefront.simulate.scan.measurement import STREAM, ScanSetup, scan_shard
 
-__all__ = ["BLOCK_EVENTS", "NO_INDEX", "ScanStream"]
+__all__ = ["BLOCK_EVENTS", "ScanStream"]
 
 BLOCK_EVENTS = 1024
 """Events that one seed makes; workers are handed several such blocks at once."""
-NO_INDEX = -1
-"""Grid index of an event that is at no position of the grid."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,7 @@ class ScanStream:
 
     Which event is the n-th depends on the scan's seed and the stream's alone: neither on workers
     nor on how many blocks a worker takes at once. All positions take their turn before any does
-    again, in an order drawn anew every time. With *anywhere* no position comes twice: they are
-    drawn evenly from the rectangle that *positions* span, and their grid index is `NO_INDEX`.
+    again, in an order drawn anew every time.
 
     Attributes
     ----------
@@ -45,8 +41,6 @@ class ScanStream:
         Blocks of `BLOCK_EVENTS` that a worker makes for one call.
     ahead
         Calls that may wait to be taken, which bounds the memory.
-    anywhere
-        Whether the stage goes between the positions, too.
     """
 
     setup: ScanSetup
@@ -54,7 +48,6 @@ class ScanStream:
     seed: int
     blocks_at_once: int = 2
     ahead: int = 8
-    anywhere: bool = False
 
     def tables(self, seed: int, *, executor: Executor | None = None) -> Iterator[EventTable]:
         """Yield the events of stream number *seed*, block after block, without end.
@@ -69,21 +62,8 @@ class ScanStream:
             ahead=self.ahead,
         ):
             for block, events in zip(self._of(chunk), made, strict=True):
-                yield self._table(seed, block, events)
-
-    def _table(self, seed: int, block: int, events: ScanEvents) -> EventTable:
-        if not self.anywhere:
-            return self.setup.table(self.positions_of(seed, block), events)
-        stage = self.places_of(seed, block)
-        return self.setup.table_at(stage, np.full((len(stage), 2), NO_INDEX, np.int16), events)
-
-    def places_of(self, seed: int, block: int) -> NDArray[np.float64]:
-        """Return where the stage is for each event of a block, (event, 2), in mm."""
-        if not self.anywhere:
-            return self.setup.position_mm[self.positions_of(seed, block)]
-        spanned = self.setup.position_mm[self.positions]
-        random = np.random.default_rng(child_seed(self.seed, STREAM, seed, 2, block))
-        return random.uniform(spanned.min(0), spanned.max(0), (BLOCK_EVENTS, 2))
+                own = self._seed_of(seed, block)
+                yield self.setup.table(self.positions_of(seed, block), events, own)
 
     def positions_of(self, seed: int, block: int) -> NDArray[np.intp]:
         """Return the position of each event of a block, (event,), as an index into the scan's."""
@@ -98,20 +78,17 @@ class ScanStream:
         random = np.random.default_rng(child_seed(self.seed, STREAM, seed, 1, turn))
         return random.permutation(self.positions)
 
+    def _seed_of(self, seed: int, block: int) -> np.random.SeedSequence:
+        return child_seed(self.seed, STREAM, seed, 0, block)
+
     def _of(self, chunk: int) -> range:
         return range(chunk * self.blocks_at_once, (chunk + 1) * self.blocks_at_once)
 
     def _arguments(self, seed: int, chunk: int) -> list[tuple[Any, ...]]:
-        return [self._argument(seed, block) for block in self._of(chunk)]
-
-    def _argument(self, seed: int, block: int) -> tuple[Any, ...]:
-        own = child_seed(self.seed, STREAM, seed, 0, block)
-        if not self.anywhere:
-            return self.setup.arguments(self.positions_of(seed, block), own)
-        # A stage that goes elsewhere for every event errs anew, too.
-        random = np.random.default_rng(child_seed(self.seed, STREAM, seed, 3, block))
-        error = random.normal(0.0, self.setup.stage_error_mm, (BLOCK_EVENTS, 2))
-        return self.setup.arguments_at(self.places_of(seed, block) + error, own)
+        return [
+            self.setup.arguments(self.positions_of(seed, block), self._seed_of(seed, block))
+            for block in self._of(chunk)
+        ]
 
 
 def _blocks(arguments: list[tuple[Any, ...]]) -> list[Any]:

@@ -46,7 +46,6 @@ class SelectedStream:
             "positions": [int(position) for position in self.scan.positions],
             "map": self.scan.setup.optics,
             "peak": [self.peak.position, self.peak.sigma, self.sigmas],
-            **({"anywhere": True} if self.scan.anywhere else {}),
         }
 
     def blocks(self, seed: int) -> Generator[FreshEvents, None, None]:
@@ -64,7 +63,7 @@ def stream_of(
     inputs: Callable[[EventTable], NDArray[np.integer]],
     targets: Callable[[EventTable], NDArray[np.floating]],
 ) -> SelectedStream | None:
-    """Return new events at, or between, a study's training positions; None where it has no stream.
+    """Return new events at the training positions of a study; None where it does not stream.
 
     The window of the photopeak is that of the split.
     """
@@ -75,7 +74,7 @@ def stream_of(
     at_training = (setup.index[:, None] == trained[None]).all(2).any(1)
     found = ScanSplit.read(folders.split)
     return SelectedStream(
-        ScanStream(setup, np.flatnonzero(at_training), study.seed, anywhere=study.scan.anywhere),
+        ScanStream(setup, np.flatnonzero(at_training), study.seed),
         Photopeak(found.photopeak_adc, found.photopeak_sigma_adc),
         study.events.photopeak_sigmas,
         inputs,
