@@ -232,6 +232,32 @@ def test_the_slope_of_a_weights_own_point_follows_the_price() -> None:
         assert change == pytest.approx(float(asked[place]), abs=1e-3) or change == 0.0
 
 
+def test_the_price_presses_weights_by_the_bits_that_they_take() -> None:
+    counts, position = light_response(200)
+    data = prepare(counts, position, ADC, LossSettings())
+    stack = WeightwiseStack(start_from(data, 1, per_channel=True), data.scaling, 12)
+    stack.calibrate(data.inputs)
+    stack.round_points()
+    stack.refresh()
+    stack.gradient.zero_()
+    stack.press(torch.ones(1))
+    pressed = stack.gradient.clone()[: 16 * 64].view(16, 64)
+    used, raw = stack._used_weights[0][0].clone(), stack._raw(0)[0]
+    before = float(stack.ebops())
+    even = torch.nonzero((raw != 0) & (raw % 2 == 0))
+    assert len(even) > 100
+    for node, entry in even[:60].tolist():
+        latent = stack.weights[0][0, node, entry].clone()
+        stack.weights[0][0, node, entry] = used[node, entry] / 2
+        stack.refresh()
+        # Half of a weight takes one bit less, which 12 bits of the input are charged for.
+        assert before - float(stack.ebops()) == 12.0
+        slope = float(pressed[node, entry] * used[node, entry])
+        assert slope * float(np.log(2.0)) == pytest.approx(12.0, rel=1e-5)
+        stack.weights[0][0, node, entry] = latent
+    assert bool((pressed[raw == 0] == 0).all())
+
+
 def test_widths_at_rest_from_the_start_are_those_given() -> None:
     counts, position = light_response(500)
     data = prepare(counts, position, ADC, LossSettings())

@@ -49,9 +49,10 @@ def train_with_ebops(
     back.
 
     With ``widths.per_weight``, which is off where *widths* is left out, every weight has a binary
-    point of its own. Firmware stores an output's weights in one format, in which the low bits of
-    most weights are then zero: constants that cost no gates. The weights that come back are exactly
-    these; training them any further would fill their low bits again.
+    point of its own, and the price acts on the weights, too: a smaller one needs fewer bits, which
+    presses to zero what the loss hardly holds. Firmware stores an output's weights in one format,
+    in which the low bits of most weights are then zero: constants that cost no gates. The weights
+    that come back are exactly these; training them any further would fill their low bits again.
 
     Parameters
     ----------
@@ -123,6 +124,7 @@ def _run(
         if step < learning:
             points.step(stack.slope_of_points(price), widths.reach / learning)
             stack.limit_points()
+            stack.press(price)
         stack.hold_pruned()
         rate = settings.learning_rate * one_cycle(step / steps, settings.warm_up)
         optimizer.step(stack.gradient, rate)

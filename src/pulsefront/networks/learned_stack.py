@@ -140,6 +140,12 @@ class LearnedStack(Stack):
                 )
         return slope
 
+    def press(self, price: torch.Tensor) -> None:
+        """Add to the gradients of the weights what *price* (C,) · EBOPs says of them.
+
+        Nothing here: the bits of a group are those of its largest weight alone.
+        """
+
     def _activate(self, layer: int, value: torch.Tensor) -> torch.Tensor:
         # Raw results carry the ½ of RND: what floor takes away is the rounding error plus ½.
         self._rests[layer] = value - torch.floor(value) - 0.5

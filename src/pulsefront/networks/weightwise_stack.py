@@ -45,6 +45,22 @@ class WeightwiseStack(LearnedStack):
         error = self.weights[layer] - self._used_weights[layer]
         return LN2 * self._weight_gradients[layer] * error
 
+    def press(self, price: torch.Tensor) -> None:
+        """Add to the gradients of the weights what *price* (C,) · EBOPs says of them.
+
+        A weight w at a binary point f takes log₂ |w| + f + 1 bits, all but for the rounding: its
+        slope, 1 / (|w| ln 2), presses small weights harder than large ones, and so to zero. One
+        that has come there pays nothing.
+        """
+        for layer in range(self.layers):
+            kept, _ = self._stored(layer)
+            used = self._used_weights[layer]
+            # sign / |w| is 1 / w; where nothing is kept, used is zero.
+            slope = kept / (LN2 * torch.where(kept > 0, used, 1.0))
+            self._weight_gradients[layer].add_(
+                slope * (price * self._entering(layer))[:, None, None]
+            )
+
     def unstack(self) -> list[Candidate]:
         """Return the candidates, the weights of each output in the format that holds them all."""
         formats = self.formats

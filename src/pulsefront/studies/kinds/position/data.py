@@ -102,7 +102,7 @@ def network_inputs(study: PositionStudy, events: EventTable) -> NDArray[np.integ
     """Return the charges (event, photosensor), or the sums of rows and columns (event, sum)."""
     charges = np.asarray(events["charge_adc"])
     if study.events.inputs == "charges":
-        return charges
+        return charges >> study.events.drop_bits
     return _sums(study).apply(charges)
 
 
@@ -113,7 +113,7 @@ def _sums(study: PositionStudy) -> FrontEnd:
 
 def _input_format(study: PositionStudy) -> FixedPointFormat:
     bits = load_detector(study.detector).charge_readout.adc_bits
-    single = FixedPointFormat(bits, bits, signed=False)
+    single = FixedPointFormat(bits - study.events.drop_bits, bits, signed=False)
     return single if study.events.inputs == "charges" else _sums(study).sum_format(single)
 
 

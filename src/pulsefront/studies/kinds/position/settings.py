@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.networks.settings import LossSettings
@@ -22,6 +22,15 @@ class PositionEvents(ScanSelection):
     inputs: Literal["charges", "row_column_sums"] = "charges"
     """what the network reads: every photosensor, or the sums of the rows and columns of the array,
     as a multiplexed readout gives them; classical estimators read every photosensor"""
+    drop_bits: int = Field(default=0, ge=0, le=8)
+    """lowest bits of every charge that the network does not read, where they are hardly more than
+    noise: what is left out costs no wire. Classical estimators read them all"""
+
+    @model_validator(mode="after")
+    def _sums_are_whole(self) -> Self:
+        if self.drop_bits and self.inputs != "charges":
+            raise ValueError('drop_bits: only inputs = "charges" have bits to leave out')
+        return self
 
 
 class PositionBaselines(FrozenModel):
