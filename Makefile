@@ -43,7 +43,7 @@ coverage:
 # Some of the rooms that need no torch, in a Python without it: the quick part of the matrix in .ci/run.
 quick: $(VENV)/installed-test
 	$(PYTEST) -n auto --dist loadfile -m "not slow" --max-worker-restart=0 \
-	    tests/test_*.py tests/fixed_point tests/evaluate tests/events tests/qc/readers tests/qc/models
+	    tests/test_*.py tests/fixed_point tests/evaluate tests/events tests/qc/readers
 
 # Tests that take more than ten seconds each.
 slow: $(VENV)/installed-dev

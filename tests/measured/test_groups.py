@@ -85,7 +85,7 @@ GROUPS = st.lists(
 
 
 @given(groups=GROUPS, chunk=st.integers(1, 40), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @pytest.mark.filterwarnings("ignore:.*no hit at all:pulsefront.events.readers.base.DataWarning")
 def test_no_charge_is_lost_and_the_order_of_hits_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory,

@@ -27,6 +27,7 @@ def names(found):
     return [one.name for one in found.moved]
 
 
+@pytest.mark.slow
 def test_checks_with_a_false_alarm_are_as_rare_as_stated():
     # 2 references of 25 checks each at one false alarm in 3: 17 are the bound, fewer are expected.
     alarms = 0

@@ -96,7 +96,14 @@ def test_second_run_repeats_no_step(timing_run: Path) -> None:
     assert without_host(timing_run) == before
 
 
-@pytest.mark.parametrize("step", ["Simulating events", "Training and ablating", "Measuring on"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Training and ablating",
+        pytest.param("Simulating events", marks=pytest.mark.slow),
+        pytest.param("Measuring on", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_run_resumes_to_the_same_results(
     timing_run: Path, tmp_path: Path, step: str
 ) -> None:

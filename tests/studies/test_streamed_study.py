@@ -128,6 +128,7 @@ def test_the_scan_of_no_study_has_no_stream(tmp_path: Path) -> None:
         load_study(tmp_path / "study.toml")
 
 
+@pytest.mark.slow
 def test_crystals_are_streamed_as_classes(tmp_path: Path) -> None:
     text = streamed(small("crystal_lyso_pixels", CRYSTAL_CHANGES))
     (tmp_path / "study.toml").write_text(text)

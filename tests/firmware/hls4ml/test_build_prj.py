@@ -29,8 +29,15 @@ def build(project: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("target", ["hls4ml", "hls4ml_vivado"])
-@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize(
+    ("target", "io_type"),
+    [
+        ("hls4ml", "io_stream"),
+        ("hls4ml_vivado", "io_parallel"),
+        pytest.param("hls4ml", "io_parallel", marks=pytest.mark.slow),
+        pytest.param("hls4ml_vivado", "io_stream", marks=pytest.mark.slow),
+    ],
+)
 def test_it_simulates_the_golden_vectors_twice_and_ends_in_test_passed(tmp_path, target, io_type):
     if target == "hls4ml_vivado" and io_type == "io_stream":
         pytest.skip("the same bench as with Vitis")

@@ -44,7 +44,9 @@ def small(tmp_path_factory):
     return written(small_model(), tmp_path_factory.mktemp("vhdl") / "tiny")
 
 
-@pytest.mark.parametrize("model_of", [small_model, every_layer_net, image_net])
+@pytest.mark.parametrize(
+    "model_of", [small_model, every_layer_net, pytest.param(image_net, marks=pytest.mark.slow)]
+)
 def test_golden_and_random_vectors(model_of, tmp_path):
     model = model_of()
     with GhdlSimulation(written(model, tmp_path), model) as simulation:

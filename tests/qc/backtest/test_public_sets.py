@@ -145,6 +145,7 @@ def test_sensors_of_six_conditions_are_told_as_of_one():
     assert same_condition(rows, rows)[0] is rows
 
 
+@pytest.mark.slow
 def test_other_sets_of_engines_are_read_by_their_names_and_short_engines_count(tmp_path):
     """One engine has 19 cycles."""
     train, test = engines([60, 19, 70, 66, 90, 31, 80], 1), engines([40, 19, 50], 2)

@@ -104,6 +104,7 @@ def test_contributions_name_no_scanner_and_hold_no_row(sites, done):
         assert not re.search(r"module\d\d", text)
 
 
+@pytest.mark.slow
 def test_size_of_contributions_does_not_grow_with_the_records(sites):
     def leaves(content) -> int:
         if isinstance(content, dict):

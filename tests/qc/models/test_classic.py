@@ -35,6 +35,7 @@ def test_of_84_inputs_it_keeps_the_2_in_at_least_9_of_10_seeds():
     assert hits >= 9
 
 
+@pytest.mark.slow
 def test_of_45_inputs_in_863_rows_it_keeps_the_4_in_at_least_9_of_10_seeds():
     hits = 0
     for seed in range(10):

@@ -83,6 +83,7 @@ def test_a_known_drift_comes_back(known):
     assert likely_drift(promised) == pytest.approx(known, abs=0.08)
 
 
+@pytest.mark.slow
 def test_two_small_fleets_are_measured():
     found = measure_horizons(fleets=2, scanners=6, first_seed=8100)
     assert (found.fleets, found.scanners, found.first_seed) == (2, 6, 8100)

@@ -99,6 +99,7 @@ def test_much_censoring_does_not_raise_what_is_promised():
     assert promised == pytest.approx(1.0 - np.exp(-np.array(HORIZON_DAYS) / 120.0), rel=0.08)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_chance_as_often_as_they_say():
     """Of 200 histories at least 91 % hold it: 95 %, less 2.6 deviations of such a share.
 

@@ -131,6 +131,7 @@ def test_model_of_an_earlier_version_scores_as_it_did():
     assert 0 < (refused == "").mean() < 1
 
 
+@pytest.mark.slow
 def test_blend_comes_back_from_its_file(tmp_path):
     plan = BacktestSettings(folds=2, bootstrap_replicates=20, candidates=("ewma", "blend"))
     blend = fit_model(tiny_samples(), plan)

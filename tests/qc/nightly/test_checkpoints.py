@@ -75,6 +75,7 @@ def deliver(store, first, last):
         )
 
 
+@pytest.mark.slow
 def test_every_night_ends_with_the_bytes_of_a_full_recomputation(model, tmp_path):
     start = int(tiny_units(8, 2.0)[0].measurements["available_at"].min()) // DAY
     night = start + 400

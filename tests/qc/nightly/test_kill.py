@@ -82,7 +82,7 @@ def fortnight(site, mail, kills, seed):
 
 @pytest.mark.parametrize(
     ("kills", "seed"),
-    [(14, 1), pytest.param(140, 2, marks=pytest.mark.slow)],
+    [(6, 1), pytest.param(140, 2, marks=pytest.mark.slow)],
 )
 def test_fortnight_of_killed_jobs_ends_like_an_undisturbed_one(site, tmp_path, kills, seed):
     whole = SimpleNamespace(**{**vars(site), "db": tmp_path / "whole.db", "out": tmp_path / "w"})

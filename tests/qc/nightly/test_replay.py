@@ -70,6 +70,7 @@ def backtest_table(model, first_s, last_s):
     return table, [(fleet.units[unit], name) for unit, name in fleet.components]
 
 
+@pytest.mark.slow
 def test_alerts_of_a_nightly_replay_are_those_that_the_backtest_counts(replay):
     model, table, names, found, at_threshold = replay
     threshold = model.thresholds[f"{RATE:g}"]

@@ -115,6 +115,7 @@ def operate(folder: Path, plan, *, with_kills: bool) -> list[list[tuple]]:
     return content(folder / "qc.db")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(nights)
 def test_kills_change_nothing_and_every_row_is_accounted_for(tmp_path_factory, plan):

@@ -191,6 +191,7 @@ def test_who_insists_gets_a_report_that_says_what_is_wrong(
     assert "not_judged" in results["checklist"]["comparison"]
 
 
+@pytest.mark.slow
 def test_a_cable_costs_the_network_nothing(tmp_path: Path, pulses: list[Waves]) -> None:
     """A constant delay of 1 ns gave 881 ps, of 5 ns 3,264 ps, where leading edge had 231 ps."""
     found = {}
@@ -208,6 +209,7 @@ def test_a_cable_costs_the_network_nothing(tmp_path: Path, pulses: list[Waves]) 
         assert ratio == pytest.approx(1.0, abs=0.1), estimator
 
 
+@pytest.mark.slow
 def test_every_pair_and_every_other_bench_has_its_own_cables(
     tmp_path: Path, pulses: list[Waves]
 ) -> None:
