@@ -123,7 +123,8 @@ class TrainingSettings(FrozenModel):
     optimizer: Literal["adamw", "soap"] = "adamw"
     """how steps are taken: by AdamW, or by SOAP, Adam in the eigenbasis of each layer's gradients:
     inputs that hang together, as neighbouring photosensors or samples do, are then learned as fast
-    as if they did not. It does best with large batches"""
+    as if they did not. It does best with large batches, and in floating point: through coarse
+    quantizers it swings to and fro"""
     warm_up: float = Field(default=0.1, ge=0, le=1)
     """share of the steps in which the rate rises"""
     weight_decay: float = Field(default=0.0, ge=0)

@@ -209,11 +209,11 @@ class ScanSetup:
             return self.position_mm[positions]
         random = np.random.default_rng(child_seed(seed, 0))
         low, high = self.reach_mm[positions].swapaxes(0, 1)
-        return random.uniform(low, high)
+        return np.asarray(random.uniform(low, high), np.float64)
 
     def _moves(self, positions: NDArray[np.intp]) -> NDArray[np.bool_]:
         low, high = self.reach_mm[positions].swapaxes(0, 1)
-        return (low < high).any(axis=1)
+        return np.asarray((low < high).any(axis=1), np.bool_)
 
     def table(
         self, positions: NDArray[np.intp], events: ScanEvents, seed: np.random.SeedSequence
