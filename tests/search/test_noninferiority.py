@@ -57,6 +57,17 @@ def test_a_truly_inferior_network_is_accepted_in_at_most_five_percent_of_trials(
     assert accepted / trials < 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / trials)
 
 
+def test_an_equal_network_is_accepted_within_the_needed_margin_in_four_trials_of_five() -> None:
+    random = np.random.default_rng(4)
+    groups = event_groups(600)
+    equal = float(np.sqrt(1.0 - 0.01 / 1.09))
+    found = [compare(*pairs(random, 600, equal, 0.02, 8), _spread, groups) for _ in range(300)]
+    margin = float(np.median([one.needed for one in found]))
+    accepted = np.mean([one.non_inferior(margin) for one in found])
+    # Three standard errors of 300 trials around 80 %, and what the estimate of the error adds.
+    assert abs(accepted - 0.8) < 3 * np.sqrt(0.8 * 0.2 / 300) + 0.02
+
+
 def _spread(residuals: np.ndarray) -> float:
     return float(residuals.std())
 

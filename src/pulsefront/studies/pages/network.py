@@ -13,7 +13,7 @@ from pulsefront.report import Block, FigureBlock, Paragraph, Table
 from pulsefront.report.figures import ablation_path, format_audit
 from pulsefront.report.figures.firmware import FormatRange
 from pulsefront.report.figures.search import PathStep
-from pulsefront.search.result import PathPoint, TrialNetwork
+from pulsefront.search.result import PathPoint, SearchSummary, TrialNetwork
 from pulsefront.studies.kinds.base import Ranking
 from pulsefront.studies.metrics import metric_named
 from pulsefront.studies.pages.search import front_blocks
@@ -53,7 +53,9 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             f"{search.candidates_tried} architectures ({search.networks_trained} networks) "
             f"were trained. A removal counts as not worse where the {words} over "
             f"{len(search.full)} initializations stays within {search.margin:.0%} of the "
-            "full float network's at one-sided 95 % confidence." + _streamed(search.streamed_events)
+            "full float network's at one-sided 95 % confidence."
+            + _power(search)
+            + _streamed(search.streamed_events)
         ),
         FigureBlock(
             figure,
@@ -82,6 +84,22 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             "mean; selection events.",
         ),
     ]
+
+
+def _power(search: SearchSummary) -> str:
+    """Return how fine the test is: what a network that loses nothing would need."""
+    needed = [
+        trial.comparison.needed
+        for trial in search.candidates
+        if trial.accepted and math.isfinite(trial.comparison.needed)
+    ]
+    if not needed:
+        return ""
+    margin = 100.0 * float(np.median(needed))
+    return (
+        " So many events and initializations show a network that loses nothing within "
+        f"{margin:.1f} % in 80 of 100 cases (median over the steps taken)."
+    )
 
 
 def _streamed(events: int | None) -> str:
