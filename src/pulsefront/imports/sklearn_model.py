@@ -1,4 +1,4 @@
-"""The door for scikit-learn: multilayer perceptrons and linear models, behind scalers."""
+"""The door for scikit-learn: perceptrons and linear models behind scalers, and trees."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pulsefront.imports.evaluate import evaluate
 from pulsefront.imports.graph import Function, Limit, Matrix, Node, RealInput, RealNetwork, Reals
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
+from pulsefront.imports.sklearn_trees import TREES, imported_trees
 
 __all__ = ["from_sklearn"]
 
@@ -33,6 +34,10 @@ def from_sklearn(
     are folded into the weights. A classifier ends at the numbers of which the largest, or the sign
     of a single one, tells the class: what enters its softmax or logistic function.
 
+    Regression trees on whole numbers, such as ADC counts: ``HistGradientBoostingRegressor``,
+    ``GradientBoostingRegressor``, forests and single trees, and ``MultiOutputRegressor`` of these.
+    Every comparison is exact; see `sklearn_trees`.
+
     Parameters
     ----------
     data
@@ -48,6 +53,9 @@ def from_sklearn(
     PrecisionError
         It is not fitted, or a weight is not finite.
     """
+    if type(estimator).__name__ in TREES:
+        named = name or model_name(type(estimator).__name__)
+        return imported_trees(estimator, np.asarray(data), named, widths or Widths())
     steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
     nodes: list[Node] = []
     for index, step in enumerate(steps):
@@ -123,5 +131,5 @@ def _network(step: Any) -> list[Step]:
     raise UnsupportedLayer(
         kind,
         problem="this estimator has no bit-exact counterpart",
-        remedy="use MLPRegressor, MLPClassifier or a linear model",
+        remedy="use MLPRegressor, MLPClassifier or a linear model, or trees without a pipeline",
     )
