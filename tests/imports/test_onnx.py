@@ -363,7 +363,10 @@ def test_casts_to_integers_and_parts_of_bits_are_refused() -> None:
     x = b.node("Cast", b.quant("in", 0.5, 4), to=onnx.TensorProto.INT32)
     refused(UnsupportedLayer, "a cast to integers", b.model([4], x, [4]))
     b = Builder()
-    refused(UnsupportedLayer, "2.5 bits", b.model([4], b.quant("in", 0.5, 2.5), [4]))
+    for bits in (2.5, 0, -3, 300):
+        b = Builder()
+        text = rf"n\d+.*{bits} bits.*whole bits, 1 to 62"
+        refused(UnsupportedLayer, text, b.model([4], b.quant("in", 0.5, bits), [4]))
     b = Builder()
     x = b.node("GlobalMaxPool", b.quant("in", 0.5, 4))
     refused(UnsupportedLayer, "without positions", b.model([4], x, [4]))

@@ -13,6 +13,7 @@ import numpy as np
 
 from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_scale
+from pulsefront.fixed_point.format import MAX_WIDTH
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
@@ -79,10 +80,11 @@ def quant(reader: OnnxReader, node: Any) -> None:
     mode = _mode(node)
     half = node.input[0] in reader.half_steps
     rounding = HALF_STEPS[mode][1] if half else ROUNDINGS.get(mode)
-    if bits.size == 1 and single(bits) % 1:
+    if bits.size == 1 and (single(bits) % 1 or not 1 <= single(bits) <= MAX_WIDTH):
         raise refused(
-            node, f"a width of {single(bits):g} bits has no counterpart", "use whole bits"
-        )
+            node, f"a width of {single(bits):g} bits has no counterpart",
+            f"use whole bits, 1 to {MAX_WIDTH}",
+        )  # fmt: skip
     if rounding is None or bits.size != 1 or zero.size != 1:
         raise refused(node, f"rounding {mode} or several zero points or widths have no counterpart",
                       f"use one of {', '.join(ROUNDINGS)}, and one width")  # fmt: skip
