@@ -47,6 +47,8 @@ __all__ = [
 
 Float = NDArray[np.float64]
 
+METHODS = ("percentile", "expanded", "bca")
+
 _JACKKNIFE_BLOCKS = 200
 
 
@@ -155,16 +157,20 @@ def bootstrap(
     Parameters
     ----------
     method
-        ``"percentile"``, or ``"bca"``: bias-corrected and accelerated (Efron 1987, eq. 2.3), the
-        acceleration from a jackknife over at most 200 blocks of events or groups.
+        ``"percentile"``; ``"expanded"``: the same with ends further out where few events or groups
+        were drawn, as Student's t has them (Hesterberg 2015, section 4.3); or ``"bca"``:
+        bias-corrected and accelerated (Efron 1987, eq. 2.3), the acceleration from a jackknife
+        over at most 200 blocks of events or groups.
 
     Raises
     ------
     DataError
         As `bootstrap_replicates`; or replicates that are not finite (too few events).
     """
-    if method not in {"percentile", "bca"}:
-        raise DataError("unknown method", field="method", value=method, remedy="percentile or bca")
+    if method not in METHODS:
+        raise DataError(
+            "unknown method", field="method", value=method, remedy=f"one of {', '.join(METHODS)}"
+        )
     found = bootstrap_replicates(statistic, events, groups=groups, replicates=replicates, seed=seed)
     value = statistic(np.ones(events))
     if not (np.isfinite(found).all() and np.isfinite(value)):
@@ -175,10 +181,25 @@ def bootstrap(
             remedy="there are too few events or groups for an interval",
         )
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    if method == "bca":
+    if method == "expanded":
+        tails = _expanded_tails(tails, int(_group_index(groups, events).max()) + 1)
+    elif method == "bca":
         tails = _bca_tails(statistic, value, found, tails, _group_index(groups, events))
     low, high = np.quantile(found, tails)
     return Interval(float(value), float(low), float(high), confidence)
+
+
+def _expanded_tails(tails: Float, units: int) -> Float:
+    """Return the shares of replicates that the ends lie at, for so many independent units.
+
+    A resampled mean of n varies less than a mean by √((n − 1) / n), and its ends are those of a
+    normal: both are small where n is.
+    """
+    from scipy import special, stats
+
+    if units < 2:
+        return tails
+    return np.asarray(special.ndtr(np.sqrt(units / (units - 1)) * stats.t.ppf(tails, units - 1)))
 
 
 def _bca_tails(

@@ -75,6 +75,7 @@ def subgroup_table(
                 replicates=replicates,
                 confidence=confidence,
                 seed=seed,
+                method="expanded",
             )
         except DataError as error:
             rows.append(Subgroup(name, len(inside), None, error.problem))

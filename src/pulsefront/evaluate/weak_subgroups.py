@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from scipy import stats
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.intervals import Interval, bootstrap_replicates
@@ -201,7 +201,8 @@ def _tested(
         seed=seed,
     )
     error = float(np.nanstd(found, ddof=1))
-    z = float(special.ndtri((1 + confidence) / 2))
+    units = count if count >= 2 else len(values)
+    z = float(stats.t.ppf((1 + confidence) / 2, units - 1))
     ends: Sequence[float] = [float(np.exp(value + sign * z * error)) for sign in (-1, 1)]
-    p = float(special.ndtr(-(value - np.log(factor)) / error)) if error > 0 else 1.0
+    p = float(stats.t.sf((value - np.log(factor)) / error, units - 1)) if error > 0 else 1.0
     return Interval(float(np.exp(value)), ends[0], ends[1], confidence), p

@@ -72,6 +72,7 @@ class Resampling:
             replicates=self.replicates,
             confidence=self.confidence,
             seed=self.seed,
+            method="expanded",
         )
 
 
