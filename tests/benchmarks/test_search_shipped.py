@@ -1,0 +1,242 @@
+"""Learned widths against other ways to a small network, on the shipped tasks.
+
+Every method gets the processor time of one thread that this package's own front takes, the same
+events, loss and split, and for each seed other events. Fronts are chosen on selection events and
+reported on test events that nothing saw, all costs counted by one code; HGQ2's networks come
+through `pulsefront.imports`. Look-up tables are alkaid's count.
+
+What is measured is set by the environment:
+
+- ``PULSEFRONT_SEEDS``: repetitions, three by default;
+- ``PULSEFRONT_SHARE``: share of the events that are simulated, 1 by default;
+- ``PULSEFRONT_SECONDS``: processor time of each method; by default that of the study's own epochs;
+- ``PULSEFRONT_METHODS``: some of the methods, by commas;
+- ``PULSEFRONT_CACHE``: folder that keeps events and light maps;
+- ``PULSEFRONT_PICTURES``: folder for pictures of the first seed's fronts.
+
+A minute's version of either task, and the whole:
+
+    PULSEFRONT_SEEDS=1 PULSEFRONT_SHARE=0.1 PULSEFRONT_SECONDS=8 pytest -s \
+        tests/benchmarks/test_search_shipped.py -k timing
+    pytest -s tests/benchmarks/test_search_shipped.py
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from front_figure import pareto_fronts
+from fronts import cost_at, front_of, hypervolume, mean_interval
+from hgq_front import hgq_front
+from shipped_methods import (
+    FloatStart,
+    float_start,
+    learned_widths,
+    magnitude_pruning,
+    nsga2,
+    random_search,
+)
+from shipped_task import Point, ShippedTask, shipped_task
+
+from alkaid_fixed_point import alkaid_logic
+from pulsefront.networks import repeatable
+
+OURS, HGQ2 = "learned widths (this package)", "HGQ2"
+FLOAT_SHARE = 0.25
+"""Of the time that is set, what the float network gets; else the study's epochs say."""
+REACH = 0.1
+"""The corner of the hypervolume lies at the full float network's test error, and so much more."""
+GATE = {"position": (1.03, 1.04, 1.05, 1.06, 1.07, 1.08)}
+"""Test medians in mm between which HGQ2's front is to be passed."""
+STUDIES = {"position": "position_lyso_learned_bits", "timing": "timing_lyso_pair"}
+COSTS: Mapping[str, Callable[[Point], float]] = {
+    "EBOPs": lambda one: one.ebops,
+    "bytes": lambda one: one.weight_bytes,
+}
+
+Method = Callable[[ShippedTask, FloatStart, int, float], list[Point]]
+
+METHODS: dict[str, Method] = {
+    HGQ2: lambda given, start, seed, seconds: hgq_front(
+        given, start.network, seed, seconds - start.seconds
+    ),
+    "magnitude pruning, uniform bits": magnitude_pruning,
+    "Optuna NSGA-II": lambda given, _, seed, seconds: nsga2(given, seed, seconds),
+    "random search": lambda given, _, seed, seconds: random_search(given, seed, seconds),
+}
+NEEDED = {HGQ2: "hgq", "Optuna NSGA-II": "optuna"}
+
+
+def chosen_methods() -> dict[str, Method]:
+    """Return the methods that are asked for and installed."""
+    asked = os.environ.get("PULSEFRONT_METHODS")
+    names = list(METHODS) if asked is None else [one.strip() for one in asked.split(",")]
+    absent = [name for name in names if name in NEEDED and find_spec(NEEDED[name]) is None]
+    for name in absent:
+        print(f"{name} is not installed and is left out")  # noqa: T201
+    return {name: METHODS[name] for name in names if name not in absent}
+
+
+def one_seed(kind: str, seed: int, cache: Path) -> tuple[ShippedTask, FloatStart, dict]:
+    """Return the task, its full float network and what every method finds for one seed."""
+    given = shipped_task(STUDIES[kind], seed, float(os.environ.get("PULSEFRONT_SHARE", "1")), cache)
+    asked = os.environ.get("PULSEFRONT_SECONDS")
+    seconds = None if asked is None else float(asked)
+    start = float_start(given, seed, None if seconds is None else FLOAT_SHARE * seconds)
+    print(  # noqa: T201
+        f"\n{kind}, seed {seed}: {len(given.data):,} training, {len(given.task.selection):,} "
+        f"selection, {len(given.parts.split.test):,} test events; float network "
+        f"{start.test:.4g} {given.unit} in {start.seconds:.0f} s"
+    )
+    found: dict[str, list[Point]] = {}
+    begin = time.process_time()
+    found[OURS] = learned_widths(given, start, seed, seconds)
+    taken = start.seconds + time.process_time() - begin
+    tell(OURS, found[OURS], given, taken)
+    for name, method in chosen_methods().items():
+        begin = time.process_time()
+        found[name] = method(given, start, seed, taken)
+        own = time.process_time() - begin
+        charged = own + (start.seconds if name in (HGQ2, "magnitude pruning, uniform bits") else 0)
+        tell(name, found[name], given, charged)
+    return given, start, found
+
+
+def tell(name: str, points: Sequence[Point], given: ShippedTask, seconds: float) -> None:
+    """Print the front of a method, with the look-up tables of the networks of the gate."""
+    print(f"{name}: {len(points)} networks in {seconds:.0f} s of processor time")  # noqa: T201
+    low, high = gate(given)
+    for place in front_of(points, COSTS["EBOPs"]):
+        one = points[place]
+        counted = name in (OURS, HGQ2) and low <= one.test <= high
+        luts = f"{luts_of(one):8,.0f} LUT" if counted else ""
+        print(  # noqa: T201
+            f"  {one.ebops:9,} EBOPs {one.weight_bytes:7,} bytes {one.nonzero_weights:6,} weights"
+            f"  selection {one.selection:.4g}  test {one.test:.4g} {given.unit} {luts}",
+            flush=True,
+        )
+
+
+def gate(given: ShippedTask) -> tuple[float, float]:
+    """Return the errors near which look-up tables are counted."""
+    if given.unit == "mm":
+        return GATE["position"][0] - 0.02, GATE["position"][-1] + 0.02
+    return 0.0, np.inf
+
+
+LUTS: dict[int, float] = {}
+
+
+def luts_of(one: Point) -> float:
+    """Return alkaid's count of look-up tables."""
+    if id(one.model) not in LUTS:
+        LUTS[id(one.model)] = float(alkaid_logic(one.model).cost)
+    return LUTS[id(one.model)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2 about their own code
+@pytest.mark.parametrize("kind", STUDIES)
+def test_the_fronts_of_the_shipped_tasks(kind: str, tmp_path: Path) -> None:
+    cache = Path(os.environ.get("PULSEFRONT_CACHE", str(tmp_path)))
+    seeds = range(1, 1 + int(os.environ.get("PULSEFRONT_SEEDS", "3")))
+    volumes: dict[str, dict[str, list[float]]] = {cost: {} for cost in COSTS}
+    ratios: dict[tuple[str, float], list[float]] = {}
+    for seed in seeds:
+        with repeatable():
+            given, start, found = one_seed(kind, seed, cache)
+        full = found[OURS][0]  # before any price
+        corner = start.test * (1.0 + REACH)
+        for cost, of in COSTS.items():
+            whole = of(full) * REACH * start.test
+            for name, points in found.items():
+                share = hypervolume(points, of, of(full), corner) / whole
+                volumes[cost].setdefault(name, []).append(share)
+        if HGQ2 in found:
+            beside(found[OURS], found[HGQ2], gate_errors(given, found), ratios)
+        if seed == seeds[0]:
+            draw(kind, found, given.unit)
+    report(volumes, ratios, len(seeds))
+    # Figures are the result; what may fail is a method that found nothing.
+    for cost, by_method in volumes.items():
+        for name, shares in by_method.items():
+            assert max(shares) > 0.0, f"{name} has no network within reach in {cost}"
+
+
+def gate_errors(given: ShippedTask, found: Mapping[str, Sequence[Point]]) -> Sequence[float]:
+    """Return the errors at which two fronts are compared."""
+    if given.unit == "mm":
+        return GATE["position"]
+    best = min(one.test for one in found[HGQ2])
+    return tuple(round(best * factor, 1) for factor in (1.01, 1.02, 1.05, 1.1))
+
+
+def beside(
+    ours: Sequence[Point],
+    others: Sequence[Point],
+    errors: Sequence[float],
+    ratios: dict[tuple[str, float], list[float]],
+) -> None:
+    """Print both fronts' costs at equal test errors, and keep their ratios."""
+    for error in errors:
+        for cost, of in {**COSTS, "LUT": luts_of}.items():
+            a, b = (cost_at(_near(points, cost), of, error) for points in (ours, others))
+            words = [f"{one:,.0f}" if one is not None else "not reached" for one in (a, b)]
+            print(f"  at {error:g}: {cost} {words[0]}, HGQ2 {words[1]}")  # noqa: T201
+            if a is not None and b is not None:
+                ratios.setdefault((cost, error), []).append(b / a)
+
+
+def _near(points: Sequence[Point], cost: str) -> Sequence[Point]:
+    """Return the points whose *cost* is counted: look-up tables only on the front of EBOPs."""
+    if cost != "LUT":
+        return points
+    return [points[place] for place in front_of(points, COSTS["EBOPs"])]
+
+
+def report(
+    volumes: Mapping[str, Mapping[str, Sequence[float]]],
+    ratios: Mapping[tuple[str, float], Sequence[float]],
+    seeds: int,
+) -> None:
+    """Print hypervolumes and ratios with their intervals over the seeds."""
+    print(f"over {seeds} seeds, 90 % t intervals; hypervolume as share of the rectangle")  # noqa: T201
+    for cost, by_method in volumes.items():
+        for name, shares in by_method.items():
+            gain = np.array(by_method[OURS]) - np.array(shares)
+            paired = "" if name == OURS else f"; ours − it {mean_interval(gain.tolist())}"
+            print(f"  {cost}, {name}: {mean_interval(shares)}{paired}")  # noqa: T201
+    for (cost, error), values in ratios.items():
+        logs = mean_interval(np.log(values).tolist())
+        low, mean, high = np.exp([logs.low, logs.mean, logs.high])
+        print(  # noqa: T201
+            f"  at {error:g}, {cost}: HGQ2 / ours {mean:.2f} [{low:.2f}, {high:.2f}], "
+            f"{len(values)} seeds"
+        )
+
+
+def draw(kind: str, found: Mapping[str, Sequence[Point]], unit: str) -> None:
+    """Write the fronts of one seed as pictures, where a folder for pictures is named."""
+    folder = os.environ.get("PULSEFRONT_PICTURES")
+    if folder is None:
+        return
+    for cost, of in COSTS.items():
+        best = min(one.test for points in found.values() for one in points)
+        figure = pareto_fronts(
+            {
+                name: ([of(one) for one in points], [one.test for one in points])
+                for name, points in found.items()
+            },
+            cost_label=cost if cost != "bytes" else "bytes of weights",
+            label=f"{'median error' if unit == 'mm' else 'central width'} on test events ({unit})",
+            fronts={name: front_of(points, of) for name, points in found.items()},
+            limits=(0.98 * best, 1.35 * best),
+        )
+        path = Path(folder) / f"fronts_{kind}_{cost.lower()}.png"
+        figure.savefig(path, dpi=160, facecolor="white")
