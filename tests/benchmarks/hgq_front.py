@@ -46,7 +46,7 @@ ACTIVATION_FRACTION = 7
 WIDTH_REACH = 20.0
 """Bits by which a width may change over the run; Adam's rate for the weights alone would move it
 by less than one in a run of minutes."""
-TRACED_EVENTS = 200_000
+TRACED_EVENTS = 32_768
 FLOAT32_ERROR = 1e-4
 """Of the outputs' size, root mean square: a rounding of an activation that hangs on the last bit of
 a sum is rare, and is one step of it."""

@@ -1,4 +1,6 @@
-"""The ablation search against other ways to a small network, at equal CPU time.
+"""The ablation search against other ways to a small network, on a toy, at equal CPU time.
+
+The shipped tasks, where widths are learned, are those of ``test_search_shipped.py``.
 
 Every method gets the CPU seconds that the ablation took (full training included), trains through
 the same batched code with three initializations, and is judged by the hypervolume of its front of
@@ -18,11 +20,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from front_figure import pareto_fronts
+from fronts import front_of, hypervolume
 from scipy.stats import t as student
 from search_methods import (
     MARGIN,
@@ -55,29 +59,11 @@ if find_spec("optuna") is None:
     print("Optuna is not installed: the ablation is not compared with NSGA-II")  # noqa: T201
 
 
-def front_of(points: Sequence[Point], cost: str) -> list[int]:
-    """Return the places of the front, cheapest first, chosen on the selection set."""
-    front: list[int] = []
-    order = sorted(
-        range(len(points)), key=lambda n: (getattr(points[n], cost), points[n].selection)
-    )
-    for place in order:
-        if not front or points[place].selection < points[front[-1]].selection:
-            front.append(place)
-    return front
-
-
-def hypervolume(points: Sequence[Point], cost: str, full_cost: float, full_figure: float) -> float:
-    """Return the share of the rectangle that the front dominates."""
-    front = [points[place] for place in front_of(points, cost)]
+def volume(points: Sequence[Point], cost: str, full_cost: float, full_figure: float) -> float:
+    """Return the area under the front's corner, in units of the cost times the margin."""
     corner = full_figure * (1.0 + MARGIN)
-    depth = 0.0
-    area = 0.0
-    for point, after in zip(front, [*front[1:], None], strict=True):
-        depth = max(depth, corner - point.test)
-        until = full_cost if after is None else min(getattr(after, cost), full_cost)
-        area += max(until - getattr(point, cost), 0) * max(depth, 0.0)
-    return area / (full_cost * corner) * (1.0 + MARGIN) / MARGIN
+    area = hypervolume(points, attrgetter(cost), full_cost, corner)
+    return area / (full_cost * MARGIN * full_figure)
 
 
 @pytest.mark.slow
@@ -94,8 +80,8 @@ def test_the_front_of_the_ablation_is_at_least_as_good_at_equal_cpu_time(tmp_pat
                 found[name] = method(given, seed, seconds)
         for cost, by_method in volumes.items():
             for name, points in found.items():
-                volume = hypervolume(points, cost, getattr(path[0], cost), full_figure)
-                by_method[name].append(volume)
+                found_here = volume(points, cost, getattr(path[0], cost), full_figure)
+                by_method[name].append(found_here)
         told = [
             f"{name} {volumes['weight_bytes'][name][-1]:.3f} ({len(points)} judged)"
             for name, points in found.items()
@@ -132,7 +118,7 @@ def draw(found: dict[str, list[Point]], full_figure: float) -> None:
             points,
             cost_label=words,
             label="test width against the full float network (%)",
-            fronts={name: front_of(tried, cost) for name, tried in found.items()},
+            fronts={name: front_of(tried, attrgetter(cost)) for name, tried in found.items()},
             limits=(-4.0, 30.0),
             limit=100.0 * MARGIN,
         )

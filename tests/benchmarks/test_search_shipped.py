@@ -11,7 +11,7 @@ What is measured is set by the environment:
 - ``PULSEFRONT_SHARE``: share of the events that are simulated, 1 by default;
 - ``PULSEFRONT_SECONDS``: processor time of each method; by default that of the study's own epochs;
 - ``PULSEFRONT_METHODS``: some of the methods, by commas;
-- ``PULSEFRONT_CACHE``: folder that keeps events and light maps;
+- ``PULSEFRONT_CACHE``: folder that keeps events, light maps and the networks of the fronts;
 - ``PULSEFRONT_PICTURES``: folder for pictures of the first seed's fronts.
 
 A minute's version of either task, and the whole:
@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def chosen_methods() -> dict[str, Method]:
     return {name: METHODS[name] for name in names if name not in absent}
 
 
-def one_seed(kind: str, seed: int, cache: Path) -> tuple[ShippedTask, FloatStart, dict]:
+def one_seed(kind: str, seed: int, stored: Path) -> tuple[ShippedTask, FloatStart, dict]:
     """Return the task, its full float network and what every method finds for one seed."""
-    given = shipped_task(STUDIES[kind], seed, float(os.environ.get("PULSEFRONT_SHARE", "1")), cache)
+    share = float(os.environ.get("PULSEFRONT_SHARE", "1"))
+    given = shipped_task(STUDIES[kind], seed, share, stored)
     asked = os.environ.get("PULSEFRONT_SECONDS")
     seconds = None if asked is None else float(asked)
     start = float_start(given, seed, None if seconds is None else FLOAT_SHARE * seconds)
@@ -109,64 +111,62 @@ def one_seed(kind: str, seed: int, cache: Path) -> tuple[ShippedTask, FloatStart
 
 
 def tell(name: str, points: Sequence[Point], given: ShippedTask, seconds: float) -> None:
-    """Print the front of a method, with the look-up tables of the networks of the gate."""
+    """Print the front of a method."""
     print(f"{name}: {len(points)} networks in {seconds:.0f} s of processor time")  # noqa: T201
-    low, high = gate(given)
     for place in front_of(points, COSTS["EBOPs"]):
         one = points[place]
-        counted = name in (OURS, HGQ2) and low <= one.test <= high
-        luts = f"{luts_of(one):8,.0f} LUT" if counted else ""
         print(  # noqa: T201
             f"  {one.ebops:9,} EBOPs {one.weight_bytes:7,} bytes {one.nonzero_weights:6,} weights"
-            f"  selection {one.selection:.4g}  test {one.test:.4g} {given.unit} {luts}",
+            f"  selection {one.selection:.4g}  test {one.test:.4g} {given.unit}",
             flush=True,
         )
 
 
-def gate(given: ShippedTask) -> tuple[float, float]:
-    """Return the errors near which look-up tables are counted."""
-    if given.unit == "mm":
-        return GATE["position"][0] - 0.02, GATE["position"][-1] + 0.02
-    return 0.0, np.inf
-
-
-LUTS: dict[int, float] = {}
-
-
+@cache
 def luts_of(one: Point) -> float:
-    """Return alkaid's count of look-up tables."""
-    if id(one.model) not in LUTS:
-        LUTS[id(one.model)] = float(alkaid_logic(one.model).cost)
-    return LUTS[id(one.model)]
+    """Return alkaid's count of look-up tables, and print it once."""
+    found = float(alkaid_logic(one.model).cost)
+    print(f"  {one.ebops:9,} EBOPs, {one.test:.4g}: {found:,.0f} LUT", flush=True)  # noqa: T201
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2 about their own code
 @pytest.mark.parametrize("kind", STUDIES)
 def test_the_fronts_of_the_shipped_tasks(kind: str, tmp_path: Path) -> None:
-    cache = Path(os.environ.get("PULSEFRONT_CACHE", str(tmp_path)))
+    stored = Path(os.environ.get("PULSEFRONT_CACHE", str(tmp_path)))
     seeds = range(1, 1 + int(os.environ.get("PULSEFRONT_SEEDS", "3")))
     volumes: dict[str, dict[str, list[float]]] = {cost: {} for cost in COSTS}
     ratios: dict[tuple[str, float], list[float]] = {}
     for seed in seeds:
         with repeatable():
-            given, start, found = one_seed(kind, seed, cache)
+            given, start, found = one_seed(kind, seed, stored)
         full = found[OURS][0]  # before any price
         corner = start.test * (1.0 + REACH)
+        keep(found, stored / f"{kind}_{seed}")
         for cost, of in COSTS.items():
             whole = of(full) * REACH * start.test
             for name, points in found.items():
                 share = hypervolume(points, of, of(full), corner) / whole
                 volumes[cost].setdefault(name, []).append(share)
-        if HGQ2 in found:
-            beside(found[OURS], found[HGQ2], gate_errors(given, found), ratios)
         if seed == seeds[0]:
             draw(kind, found, given.unit)
+        if HGQ2 in found:
+            beside(found[OURS], found[HGQ2], gate_errors(given, found), ratios)
     report(volumes, ratios, len(seeds))
     # Figures are the result; what may fail is a method that found nothing.
     for cost, by_method in volumes.items():
         for name, shares in by_method.items():
             assert max(shares) > 0.0, f"{name} has no network within reach in {cost}"
+
+
+def keep(found: Mapping[str, Sequence[Point]], folder: Path) -> None:
+    """Write the networks of every front, for whoever wants to look at them."""
+    for name, points in found.items():
+        where = folder / name.split()[0].rstrip(",")
+        where.mkdir(parents=True, exist_ok=True)
+        for number, place in enumerate(front_of(points, COSTS["EBOPs"])):
+            points[place].model.save(where / f"{number:02d}.json")
 
 
 def gate_errors(given: ShippedTask, found: Mapping[str, Sequence[Point]]) -> Sequence[float]:
@@ -184,20 +184,26 @@ def beside(
     ratios: dict[tuple[str, float], list[float]],
 ) -> None:
     """Print both fronts' costs at equal test errors, and keep their ratios."""
-    for error in errors:
-        for cost, of in {**COSTS, "LUT": luts_of}.items():
-            a, b = (cost_at(_near(points, cost), of, error) for points in (ours, others))
+    for cost, of in {**COSTS, "LUT": luts_of}.items():
+        for error in errors:
+            a, b = (cost_at(near(points, cost, errors), of, error) for points in (ours, others))
             words = [f"{one:,.0f}" if one is not None else "not reached" for one in (a, b)]
-            print(f"  at {error:g}: {cost} {words[0]}, HGQ2 {words[1]}")  # noqa: T201
+            print(f"  at {error:g}: {cost} {words[0]}, HGQ2 {words[1]}", flush=True)  # noqa: T201
             if a is not None and b is not None:
                 ratios.setdefault((cost, error), []).append(b / a)
 
 
-def _near(points: Sequence[Point], cost: str) -> Sequence[Point]:
-    """Return the points whose *cost* is counted: look-up tables only on the front of EBOPs."""
+def near(points: Sequence[Point], cost: str, errors: Sequence[float]) -> Sequence[Point]:
+    """Return the points whose *cost* is asked for.
+
+    Look-up tables, which take minutes to count, are those of the front of EBOPs between *errors*
+    and of the next point on either side.
+    """
     if cost != "LUT":
         return points
-    return [points[place] for place in front_of(points, COSTS["EBOPs"])]
+    front = [points[place] for place in front_of(points, COSTS["EBOPs"])]
+    inside = [n for n, one in enumerate(front) if min(errors) <= one.test <= max(errors)]
+    return front[max(0, inside[0] - 1) : inside[-1] + 2] if inside else front[:1]
 
 
 def report(
