@@ -46,7 +46,7 @@ from shipped_methods import (
 from shipped_task import Point, ShippedTask, shipped_task
 
 from alkaid_fixed_point import alkaid_logic
-from pulsefront.networks import repeatable
+from pulsefront.networks.training import repeatable
 
 OURS, HGQ2 = "learned widths (this package)", "HGQ2"
 FLOAT_SHARE = 0.25
