@@ -32,6 +32,8 @@ from pulsefront.networks.losses import loss_of
 
 __all__ = ["Shifts", "hgq_front", "hgq_model", "imported_network", "without_unread"]
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is first imported
+
 POINTS = 10
 BATCH = 2048
 LEARNING_RATE = 3e-3
@@ -96,7 +98,6 @@ class Shifts:
 
 def hgq_model(layers: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Any:
     """Return an HGQ2 model that starts from these weights (n_in, n_out) and biases."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
     from hgq.config import LayerConfigScope, QuantizerConfig
     from hgq.layers import QDense
