@@ -89,6 +89,8 @@ FORMS = {
     "leaky_relu": (after_dense(nn.LeakyReLU(0.3)), (4,)),
     "elu": (after_dense(nn.ELU(1.0)), (4,)),
     "prelu": (after_dense(nn.PReLU(init=0.25)), (4,)),
+    "prelu_by_channel": (nn.Sequential(nn.Linear(4, 4), sloped()), (4,)),
+    "softmax_left_out": (after_dense(nn.Softmax(dim=-1)), (4,)),
     "functional_tanh": (Functional(torch.tanh), (4,)),
     "functional_elu": (Functional(nn.functional.elu), (4,)),
     "conv1d": (nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU()), (2, 9)),
@@ -129,11 +131,9 @@ def test_imported_and_equal_to_the_c_simulation(form: str, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("module", "shape", "said"),
     [
-        (after_dense(nn.Softmax(dim=-1)), (4,), "Softmax"),
         (after_dense(nn.Threshold(1.0, 0.0)), (4,), "LessOrEqual|Greater|Where"),
         (Functional(lambda x: x * x), (4,), "multiplies"),
         (nn.AvgPool2d(2, padding=1), (2, 6, 8), "without padding"),
-        (sloped(), (4,), "one slope for all"),
     ],
 )
 def test_what_does_not_fit(module, shape, said: str) -> None:
