@@ -233,6 +233,10 @@ def simulate(
         list[str] | None,
         typer.Option("--step", help="SECONDS:X,Y,Z, a translation in mm; again for more."),
     ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="SECONDS:MM, the table moves along z; again for more."),
+    ] = None,
     redistribution: Annotated[
         float, typer.Option(help="Strength of the tracer's redistribution: 0 none, 1 strong.")
     ] = 1.0,
@@ -240,6 +244,10 @@ def simulate(
         float | None, typer.Option("--breathing-hz", help="Frequency of breathing (torso).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the patient, the counts and all else.")] = 1,
+    *,
+    attenuation: Annotated[
+        bool, typer.Option("--attenuation", help="The patient attenuates, as water does.")
+    ] = False,
 ) -> None:
     """Simulate a scan of a patient who may move: its trace, and the truth as JSON.
 
@@ -256,6 +264,7 @@ def simulate(
     _one_of(phantom, PHANTOMS, "--phantom")
     beside_json(out, f"name the trace, as in {out.with_suffix('.h5').name}")
     moves = tuple(_move(text) for text in step or ())
+    tables = tuple(_table(text) for text in table or ())
     breathing = None if breathing_hz is None else Breathing(breathing_hz)
     plan = ScanPlan(
         "torso" if phantom == "torso" else "brain",
@@ -264,7 +273,8 @@ def simulate(
         interval_s,
         rate_per_s=rate_per_s,
         redistribution=redistribution,
-        motion=PatientMotion(moves, breathing),
+        attenuation=attenuation,
+        motion=PatientMotion((*moves, *tables), breathing),
     )
     if phantom == "torso":
         plan = replace(plan, scanner=replace(plan.scanner, field_radius_mm=280.0))
@@ -275,7 +285,9 @@ def simulate(
         for one in scan.moves
     ]
     drift = float(((scan.drift_mm[-1] - scan.drift_mm[0]) ** 2).sum() ** 0.5)
-    write_json(out.with_suffix(".json"), {"seed": seed, "drift_mm": drift, "moves": truth})
+    beds = [{"start_s": one.start_s, "shift_mm": one.shift_mm[2]} for one in tables]
+    told = {"seed": seed, "drift_mm": drift, "moves": truth, "table": beds}
+    write_json(out.with_suffix(".json"), told)
     typer.echo(
         f"{out}: {len(scan.trace)} intervals, {scan.trace.counts.sum():,.0f} prompts, the centre "
         f"drifts by {drift:.2f} mm, {len(moves)} movements"
@@ -303,6 +315,18 @@ def _move(text: str) -> Any:
                           remedy="write it like 300:0,1.5,-2") from None  # fmt: skip
 
 
+def _table(text: str) -> Any:
+    from pulsefront.errors import ConfigError
+    from pulsefront.motion.simulate.moves import table_move
+
+    try:
+        when, _, shift = text.partition(":")
+        return table_move(float(when), float(shift))
+    except ValueError:
+        raise ConfigError("is no movement of the table", field="--table", value=text,
+                          remedy="write it like 300:-40") from None  # fmt: skip
+
+
 @app.command()
 def judge(
     out: Annotated[
@@ -311,14 +335,24 @@ def judge(
     scans: Annotated[int, typer.Option(help="For each rate and size, three steps each.")] = 20,
     still: Annotated[int, typer.Option(help="Without motion, for each rate.")] = 40,
     seed: Annotated[int, typer.Option(help="First seed, above 1000.")] = 10_000,
-    tuning: Annotated[int, typer.Option(help="Scans for each rate to tune thresholds on.")] = 15,
+    tuning: Annotated[int, typer.Option(help="Scans for each rate to tune thresholds on.")] = 40,
+    rate_per_s: Annotated[
+        list[float] | None,
+        typer.Option("--rate-per-s", help="Counts; again for more. Five of them where left out."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Judge this detector; again for more. All where left out."),
+    ] = None,
     model: Model = None,
 ) -> None:
     """Judge the detectors of motion on simulated scans: found, delay, size error, false splits.
 
-    Thresholds are tuned on the seeds from 0 on, and judged on fresh ones, at five count rates. With
+    Thresholds are tuned on the seeds from 0 on, and judged on fresh ones, at all count rates. With
     --model a network is judged on the same scans, and compared with each of the others.
     """
+    from dataclasses import replace
+
     from pulsefront.errors import ConfigError
     from pulsefront.files import write_json, write_text
     from pulsefront.motion.judge.study import DetectionTrials, study_detection
@@ -332,11 +366,17 @@ def judge(
                           field="--seed", value=seed)  # fmt: skip
     page_name(out)
     trials = DetectionTrials(scans=scans, still=still, seed=seed)
+    if rate_per_s:
+        rates = tuple(between(rate, 100, 1e8, "counts/s", "--rate-per-s") for rate in rate_per_s)
+        trials = replace(trials, rates_per_s=rates)
     tuned, detectors = {}, {}
     at_threshold = dict(CLASSICAL)
     network = loaded_model(model)
     if network is not None:
         at_threshold["network"] = network_at(network)
+    for name in only or ():
+        _one_of(name, at_threshold, "--only")
+    at_threshold = {n: detect for n, detect in at_threshold.items() if not only or n in only}
     for name, detect in at_threshold.items():
         tuned[name] = tune(detect, LADDERS[name], trials.plan, trials.rates_per_s, range(tuning))
         at = tuned[name].threshold
@@ -353,9 +393,7 @@ def judge(
 @app.command()
 def train(
     out: Annotated[Path, typer.Option("--out", help="The model to write (JSON).")],
-    scans: Annotated[
-        int, typer.Option(help="With steps for each of five rates, as many without.")
-    ] = 24,
+    scans: Annotated[int, typer.Option(help="Of any count rate, with steps of any size.")] = 1500,
     seed: Annotated[int, typer.Option(help="Of the network's first weights.")] = 1,
 ) -> None:
     """Train a small network that finds motion, on simulated scans, as a fixed-point model.

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from pulsefront.motion.simulate.moves import Breathing, PatientMotion, RigidMove, nodding, pose_at
+from pulsefront.motion import find_motion
+from pulsefront.motion.simulate.attenuation import WATER_PER_MM, chord_mm, survival
+from pulsefront.motion.simulate.moves import (
+    Breathing,
+    PatientMotion,
+    RigidMove,
+    nodding,
+    pose_at,
+    table_move,
+)
+from pulsefront.motion.simulate.phantom import make_phantom
 from pulsefront.motion.simulate.scan import ScanPlan, simulate_lines, simulate_scan
 
 STEP = PatientMotion((RigidMove(5.0, 0.5, (2.0, -1.0, 3.0)),), Breathing(0.25))
@@ -22,6 +33,38 @@ def test_moments_agree_with_single_coincidences() -> None:
     assert abs(counts.mean()) < 4 / np.sqrt(counts.size)
     np.testing.assert_allclose(drawn.spread_mm.mean(0), sampled.spread_mm.mean(0), rtol=0.01)
     np.testing.assert_allclose(drawn.error_mm.mean(0), sampled.error_mm.mean(0), rtol=0.01)
+
+
+def test_attenuation_is_the_same_in_moments_and_single_coincidences() -> None:
+    plan = ScanPlan(duration_s=12, rate_per_s=10_000, patient=3, motion=STEP, attenuation=True)
+    drawn = simulate_scan(plan, 5, way="kernel").trace
+    sampled = simulate_scan(plan, 5).trace
+    z = (drawn.centre_mm - sampled.centre_mm) / np.hypot(drawn.error_mm, sampled.error_mm)
+    assert abs(z.mean()) < 4 / np.sqrt(z.size)
+    counts = (drawn.counts - sampled.counts) / np.sqrt(drawn.counts + sampled.counts)
+    assert abs(counts.mean()) < 4 / np.sqrt(counts.size)
+    np.testing.assert_allclose(drawn.spread_mm.mean(0), sampled.spread_mm.mean(0), rtol=0.01)
+    # What lies deep is seen less: the distribution is wider than without.
+    bare = simulate_scan(ScanPlan(duration_s=12, rate_per_s=10_000, patient=3), 5).trace
+    assert (sampled.spread_mm.mean(0) > 1.01 * bare.spread_mm.mean(0))[:2].all()
+
+
+def test_survival_follows_the_chord() -> None:
+    ball = np.array([[10.0, 0.0, 0.0], [80.0, 80.0, 80.0]])
+    tube = np.array([[0.0, 0.0, 0.0], [100.0, 60.0, np.inf]])
+    x, y = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
+    assert chord_mm(10.0, 0.0, 0.0, x, ball) == pytest.approx(160.0)
+    assert chord_mm(10.0, 48.0, 0.0, x, ball) == pytest.approx(128.0)
+    assert chord_mm(10.0, 90.0, 0.0, x, ball) == 0.0
+    assert chord_mm(0.0, 0.0, 500.0, y, tube) == pytest.approx(120.0)
+    slanted = np.array([0.0, 0.8, 0.6])
+    assert chord_mm(0.0, 0.0, 0.0, slanted, tube) == pytest.approx(150.0)
+    phantom = make_phantom("torso", voxel_mm=20.0)
+    share = survival(phantom, WATER_PER_MM)
+    middle = np.linalg.norm(phantom.place_mm[:, :2], axis=1).argmin()
+    rim = np.linalg.norm(phantom.place_mm[:, :2] / (175, 115), axis=1).argmax()
+    assert np.exp(-WATER_PER_MM * 350) < share[middle] < np.exp(-WATER_PER_MM * 230)
+    assert share[rim] > 2 * share[middle]
 
 
 def test_the_trace_scatters_about_its_drift_as_its_errors_say() -> None:
@@ -82,3 +125,16 @@ def test_nods_go_and_return() -> None:
     np.testing.assert_allclose(turns[0], np.eye(3))
     np.testing.assert_allclose(turns[2], np.eye(3), atol=1e-12)
     assert np.linalg.norm(shifts[1]) > 0.5
+
+
+def test_a_table_that_moves_is_named_and_no_truth() -> None:
+    both = (RigidMove(60.0, 0.5, (3.0, 0.0, 0.0)), table_move(120.3, -15.0))
+    scan = simulate_scan(ScanPlan(duration_s=200, voxel_mm=16.0, motion=PatientMotion(both)), 1)
+    assert [truth.move.start_s for truth in scan.moves] == [60.0]
+    # On its way within interval 120, at its place from 121 on.
+    np.testing.assert_array_equal(np.unique(scan.trace.bed, return_index=True)[1], [0, 120, 121])
+    shift = scan.trace.centre_mm[122:130, 2].mean() - scan.trace.centre_mm[110:120, 2].mean()
+    assert shift < -4
+    found = find_motion(scan.trace)
+    assert [round(move.start_s) for move in found.moves] == [60]
+    assert {one.kind for one in found.findings} == {"bed change"}

@@ -13,12 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.motion.detectors.bayes import (
-    FIRST_CURVATURE_MM_PER_S2,
-    FIRST_SLOPE_MM_PER_S,
-    predict,
-    update,
-)
+from pulsefront.motion.detectors.kalman import begin_state, predict, update
 from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.detectors.thresholds import measured_steps
 from pulsefront.motion.traces.trace import MotionTrace
@@ -59,10 +54,7 @@ def _run(
     sums, zero = np.zeros((3, 2)), np.zeros((3, 2), np.int64)
     start, steps = 0, 0
     for a in range(3):
-        mean[a, 0] = centre[0, a]
-        cov[a, 0, 0] = 1e2
-        cov[a, 1, 1] = FIRST_SLOPE_MM_PER_S**2
-        cov[a, 2, 2] = FIRST_CURVATURE_MM_PER_S2**2
+        begin_state(mean[a], cov[a], centre[0, a])
     for t in range(len(time)):
         ended, at = False, t
         for a in range(3):

@@ -6,13 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pulsefront.motion.detectors.bayes import (
-    FIRST_CURVATURE_MM_PER_S2,
-    FIRST_SLOPE_MM_PER_S,
-    BayesSettings,
-    predict,
-    update,
-)
+from pulsefront.motion.detectors.bayes import BayesSettings
+from pulsefront.motion.detectors.kalman import begin_state, begin_step, predict, update
 from pulsefront.motion.traces.trace import MotionTrace
 
 __all__ = ["detectable_mm"]
@@ -31,13 +26,11 @@ def _step_error(
 ) -> float:
     """Return the standard error of a step *after* intervals old, *before* intervals into a part."""
     mean, cov = np.zeros(4), np.zeros((4, 4))
-    cov[0, 0], cov[1, 1] = 1e2, FIRST_SLOPE_MM_PER_S**2
-    cov[2, 2] = FIRST_CURVATURE_MM_PER_S2**2
+    begin_state(mean, cov, 0.0)
     for i in range(before + after):
         predict(mean, cov, interval_s, wander)
         if i == before:
-            cov[0, 3] = cov[3, 0] = cov[3, 3] = size_mm**2
-            cov[0, 0] += size_mm**2
+            begin_step(mean, cov, size_mm**2)
         update(mean, cov, 0.0, error_mm**2)
     prior = size_mm**2
     return np.sqrt(cov[3, 3] * prior / max(prior - cov[3, 3], 0.05 * prior))  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pulsefront.motion.simulate.attenuation import chord_mm
 from pulsefront.motion.traces.sums import add_place
 
 __all__ = ["draw_lines"]
@@ -24,7 +25,8 @@ def draw_lines(
     activity: Floats, turns: Floats, shifts: Floats, breath: Floats,
     emissions: Floats, random_counts: Floats, delayed_counts: Floats,
     radius: float, length: float, largest_sine: float, blur_mm: float, tof_mm: float,
-    field: float, begin_s: Floats, duration_s: float, sectors: int, rings: int,
+    field: float, per_mm: float, outline: Floats, begin_s: Floats, duration_s: float,
+    sectors: int, rings: int,
     dead: NDArray[np.bool_],
     lines: Floats, sums: Floats, views: Floats,
 ) -> int:  # fmt: skip
@@ -38,6 +40,8 @@ def draw_lines(
         (sub,) expected annihilations whose line lies within ``largest_sine``.
     random_counts, delayed_counts
         (sub,) expected random coincidences among the prompts, and in the delayed window.
+    per_mm, outline
+        Attenuation, and what it goes through: see `pulsefront.motion.simulate.attenuation`.
     dead
         (sub, sector × ring) parts of the ring that record nothing.
     lines
@@ -52,6 +56,7 @@ def draw_lines(
     half = length / 2
     regions = len(first) - 1
     point, end, other, at = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
+    along_him = np.zeros(3)
     for s in range(len(emissions)):
         cumulative = np.zeros(regions)
         total = 0.0
@@ -87,6 +92,15 @@ def draw_lines(
                     end[2], other[2] = point[2] + forth * slope, point[2] - back * slope
                     if abs(end[2]) > half or abs(other[2]) > half:
                         continue
+                    if per_mm > 0:
+                        for a in range(3):  # back into the frame of the patient
+                            along_him[a] = (
+                                turns[s, 0, a] * ux * cosine + turns[s, 1, a] * uy * cosine
+                                + turns[s, 2, a] * sine
+                            )  # fmt: skip
+                        chord = chord_mm(place[v, 0], place[v, 1], place[v, 2], along_him, outline)
+                        if random.random() > np.exp(-per_mm * chord):
+                            continue
                     end[0], end[1] = point[0] + forth * ux, point[1] + forth * uy
                     other[0], other[1] = point[0] - back * ux, point[1] - back * uy
                     where = (back - forth) / (2 * cosine) + tof_mm * random.standard_normal()

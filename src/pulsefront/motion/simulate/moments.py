@@ -37,8 +37,8 @@ def _look_up(table: Floats, row: float, column: float) -> float:
 
 @njit(nogil=True, cache=True)
 def _regions(
-    place: Floats, first: NDArray[np.int64], breathing: Floats, voxel_mm: float,
-    turns: Floats, shifts: Floats, breath: Floats,
+    place: Floats, survival: Floats, first: NDArray[np.int64], breathing: Floats,
+    voxel_mm: float, turns: Floats, shifts: Floats, breath: Floats,
     seen: Floats, cos2: Floats, sin2: Floats, cos4: Floats, sin4: Floats,
     radius_step: float, z_step: float, z_first: float, blur_mm: float, tof_mm: float,
     raw: Floats, along_z: Floats,
@@ -64,7 +64,7 @@ def _regions(
                 row, column = radius / radius_step, (at[2] - z_first) / z_step
                 if not (0 <= column <= columns - 1 and row <= rows - 1):
                     continue
-                weight = _look_up(seen, row, column)
+                weight = survival[v] * _look_up(seen, row, column)
                 part = min(int(column / (columns - 1) * parts), parts - 1)
                 along_z[p, region, part] += weight
                 plane2 = _look_up(cos2, row, column) / 2 * tof2
@@ -93,6 +93,7 @@ def mixture_moments(
     activity: Floats,
     pose: tuple[Floats, Floats],
     breath_mm: Floats,
+    survival: Floats,
 ) -> tuple[Floats, Floats]:
     """Return what the scanner sees of the phantom at each of many times.
 
@@ -104,6 +105,8 @@ def mixture_moments(
         (time, 3, 3) rotations and (time, 3) translations.
     breath_mm
         (time, axis) displacement of what moves with the whole amplitude of breathing.
+    survival
+        (voxel,) share of the annihilations that leave the patient.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def mixture_moments(
     raw = np.zeros((len(poses), len(phantom.regions), 13))
     along_z = np.zeros((len(poses), len(phantom.regions), scanner.rings))
     _regions(
-        phantom.place_mm, phantom.first, phantom.breathing, phantom.voxel_mm,
+        phantom.place_mm, survival, phantom.first, phantom.breathing, phantom.voxel_mm,
         np.ascontiguousarray(poses[:, :9]).reshape(-1, 3, 3),
         np.ascontiguousarray(poses[:, 9:12]), np.ascontiguousarray(poses[:, 12:]),
         table.seen, table.cos2, table.sin2, table.cos4, table.sin4,

@@ -9,12 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-__all__ = ["Breathing", "PatientMotion", "RigidMove", "breathing_course", "nodding", "pose_at"]
+__all__ = [
+    "Breathing",
+    "PatientMotion",
+    "RigidMove",
+    "bed_numbers",
+    "breathing_course",
+    "nodding",
+    "pose_at",
+    "table_move",
+]
 
 Floats = NDArray[np.float64]
 
 NECK_MM = (0.0, -20.0, -90.0)
 """About which a head turns, in the frame of the patient."""
+
+
+TABLE_MM_PER_S = 50.0
+"""Our choice, of the order of clinical tables."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,8 @@ class RigidMove:
     shift_mm, turn_deg
         Translation, and rotation vector about the neck.
     table
-        Whether the table moved and not the patient.
+        Whether the table moved and not the patient: it is no truth to be found, and the trace
+        tells another position of the bed.
     """
 
     start_s: float
@@ -74,6 +88,24 @@ def pose_at(time_s: Floats, moves: Sequence[RigidMove]) -> tuple[Floats, Floats]
     turns = Rotation.from_rotvec(vector).as_matrix()
     neck = np.array(NECK_MM)
     return turns, shift + neck - turns @ neck
+
+
+def table_move(start_s: float, shift_mm: float) -> RigidMove:
+    """Return a movement of the table along z, at `TABLE_MM_PER_S`."""
+    return RigidMove(start_s, abs(shift_mm) / TABLE_MM_PER_S, (0.0, 0.0, shift_mm), table=True)
+
+
+def bed_numbers(time_s: Floats, interval_s: float, moves: Sequence[RigidMove]) -> NDArray[np.int64]:
+    """Return (interval,) the position of the bed, counted; on its way it has a number of its own.
+
+    An interval belongs to the way from the moment in which the table begins to move within it.
+    """
+    number = np.zeros(len(time_s), np.int64)
+    for move in moves:
+        if move.table:
+            number += move.start_s < time_s + interval_s
+            number += move.start_s + move.duration_s <= time_s
+    return number
 
 
 def breathing_course(

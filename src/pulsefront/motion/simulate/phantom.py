@@ -83,6 +83,8 @@ class VoxelPhantom:
         (region,) see `Solid`.
     regions
         Names.
+    outline_mm
+        (2, axis) centre and half axes of the first solid; infinite along z where it is a cylinder.
     """
 
     name: str
@@ -94,6 +96,7 @@ class VoxelPhantom:
     tau_s: Floats
     breathing: Floats
     regions: tuple[str, ...]
+    outline_mm: Floats
 
     def activity(self, time_s: Floats, redistribution: float) -> Floats:
         """Return (time, region) activity per voxel, without decay.
@@ -148,4 +151,12 @@ def make_phantom(name: str, *, voxel_mm: float = 10.0, seed: int | None = None) 
         tau_s=np.array([s.tau_s for s in solids]) * factors[:, 2],
         breathing=np.array([s.breathing for s in solids]),
         regions=tuple(s.region for s in solids),
+        outline_mm=_outline(solids[0], size),
     )
+
+
+def _outline(solid: Solid, size: Floats) -> Floats:
+    half = np.array(solid.half_mm) * size
+    if solid.cylinder:
+        half[2] = np.inf
+    return np.stack([np.array(solid.centre_mm) * size, half])

@@ -9,9 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.motion.simulate.attenuation import WATER_PER_MM, survival
 from pulsefront.motion.simulate.kernel import draw_lines
 from pulsefront.motion.simulate.moments import mixture_moments, random_moments
-from pulsefront.motion.simulate.moves import PatientMotion, RigidMove, breathing_course, pose_at
+from pulsefront.motion.simulate.moves import (
+    PatientMotion,
+    RigidMove,
+    bed_numbers,
+    breathing_course,
+    pose_at,
+)
 from pulsefront.motion.simulate.phantom import VoxelPhantom, make_phantom
 from pulsefront.motion.simulate.scanner import RingScanner
 from pulsefront.motion.traces.sums import SUMS, trace_from_sums
@@ -52,6 +59,8 @@ class ScanPlan:
         Strength of the tracer's redistribution: 0 none, 1 that of the phantom.
     dead_time_s
         Non-paralysable dead time of the scanner per coincidence.
+    attenuation
+        Whether the patient attenuates, as water in his outline does; scattered photons are lost.
     motion
         All that moves.
     dead
@@ -70,6 +79,7 @@ class ScanPlan:
     redistribution: float = 1.0
     dead_time_s: float = 0.0
     voxel_mm: float = 10.0
+    attenuation: bool = False
     motion: PatientMotion = field(default_factory=PatientMotion)
     dead: tuple[tuple[float, float, int], ...] = ()
     samples: int = 2
@@ -109,6 +119,7 @@ class _Course:
     activity: Floats
     pose: tuple[Floats, Floats]
     breath: Floats
+    survival: Floats
     moments: Floats
     along_z: Floats
     scale: float
@@ -144,6 +155,7 @@ def simulate_scan(
         joined,
         delayed_known=plan.randoms > 0,
         views=parts,
+        bed=bed_numbers(time_s, plan.interval_s, plan.motion.moves),
         provenance=told,
     )
     return SimulatedScan(trace, _truths(plan, course), _drift(plan, course), plan)
@@ -164,6 +176,9 @@ def simulate_lines(plan: ScanPlan, seed: int, room: int) -> tuple[Floats, Simula
         sums.reshape(count, plan.samples, SUMS).sum(axis=1),
         delayed_known=plan.randoms > 0,
         views=views.reshape(count, plan.samples, -1).sum(axis=1),
+        bed=bed_numbers(
+            np.arange(count, dtype=np.float64) * plan.interval_s, plan.interval_s, plan.motion.moves
+        ),
     )
     scan = SimulatedScan(trace, _truths(plan, course), _drift(plan, course), plan)
     return lines[np.argsort(lines[:, 0], kind="stable")], scan
@@ -179,9 +194,11 @@ def _course(plan: ScanPlan, random: np.random.Generator) -> _Course:
     activity = phantom.activity(middle + plan.start_s, plan.redistribution) * decay[:, None]
     pose = pose_at(middle, plan.motion.moves)
     breath = breathing_course(middle, plan.motion.breathing, random)
-    moments, along_z = mixture_moments(phantom, plan.scanner, activity, pose, breath)
+    everything = np.ones(len(phantom.place_mm))
+    leave = survival(phantom, WATER_PER_MM) if plan.attenuation else everything
+    moments, along_z = mixture_moments(phantom, plan.scanner, activity, pose, breath, leave)
     scale = plan.rate_per_s * (1 - plan.randoms) / float(moments[:, 0].mean())
-    return _Course(phantom, begin, activity, pose, breath, moments, along_z, scale)
+    return _Course(phantom, begin, activity, pose, breath, leave, moments, along_z, scale)
 
 
 def _live(plan: ScanPlan, course: _Course) -> Floats:
@@ -253,24 +270,32 @@ def _sums_of_kernel(
         course.activity, course.pose[0], course.pose[1], course.breath,
         emissions * step * live, randoms, randoms,
         scanner.radius_mm, scanner.length_mm, scanner.largest_sine, scanner.blur_mm,
-        scanner.tof_sigma_mm, scanner.field_radius_mm, course.begin_s, step, scanner.sectors,
-        scanner.rings, dead,
+        scanner.tof_sigma_mm, scanner.field_radius_mm,
+        WATER_PER_MM if plan.attenuation else 0.0, phantom.outline_mm, course.begin_s, step,
+        scanner.sectors, scanner.rings, dead,
         lines, sums, views,
     )  # fmt: skip
     return sums, views, lines[:written]
 
 
 def _truths(plan: ScanPlan, course: _Course) -> tuple[MoveTruth, ...]:
-    """Return every movement with the displacement of the centre that it alone made."""
+    """Return every movement of the patient with the displacement of the centre it alone made."""
     found = []
     for move in plan.motion.moves:
+        if move.table:
+            continue
         when = np.array([min(move.start_s + move.duration_s, plan.duration_s)])
         activity = course.phantom.activity(when + plan.start_s, plan.redistribution)
         places = []
         before = tuple(other for other in plan.motion.moves if other is not move)
         for moves in ((*before, move), before):
             moments, _ = mixture_moments(
-                course.phantom, plan.scanner, activity, pose_at(when, moves), np.zeros((1, 3))
+                course.phantom,
+                plan.scanner,
+                activity,
+                pose_at(when, moves),
+                np.zeros((1, 3)),
+                course.survival,
             )
             places.append(moments[0, 1:4])
         x, y, z = (places[0] - places[1]).tolist()
@@ -283,7 +308,12 @@ def _drift(plan: ScanPlan, course: _Course) -> Floats:
     activity = course.activity[:: plan.samples]
     still = pose_at(course.begin_s[:: plan.samples], ())
     moments, _ = mixture_moments(
-        course.phantom, plan.scanner, activity, still, np.zeros((len(activity), 3))
+        course.phantom,
+        plan.scanner,
+        activity,
+        still,
+        np.zeros((len(activity), 3)),
+        course.survival,
     )
     return moments[:, 1:4]
 
