@@ -36,7 +36,7 @@ __all__ = [
     "random_search",
 ]
 
-PROBE_STEPS = 10
+PROBE_STEPS = 20
 """Steps that tell the pace of a training."""
 FLOAT_SHARE, QUANTIZED_SHARE = 0.25, 0.2
 """Shares of the time of pruning's float start and of its first quantized training."""
@@ -61,16 +61,17 @@ class FloatStart:
 
 def _within(given: ShippedTask, seconds: float, settings: TrainingSettings, run: Training) -> list:
     """Run a training that takes *seconds* of processor time, its first steps' pace included."""
-    epoch = settings.batch / len(given.data)
+    epoch = min(settings.batch, len(given.data)) / len(given.data)
+    whole = time.process_time()
+    run(settings.model_copy(update={"epochs": epoch}))  # the first call compiles
     begin = time.process_time()
     run(settings.model_copy(update={"epochs": epoch}))
     middle = time.process_time()
     run(settings.model_copy(update={"epochs": (1 + PROBE_STEPS) * epoch}))
     now = time.process_time()
     # What does not grow with the steps, calibration and copies, is paid once more.
-    once = max(middle - begin, 0.0)
-    step = max((now - middle - once) / PROBE_STEPS, 1e-6)
-    steps = max(1.0, (seconds - (now - begin) - once) / step)
+    step = max((now - middle) - (middle - begin), 0.2 * (now - middle)) / PROBE_STEPS
+    steps = max(1.0, (seconds - (now - whole) - (middle - begin)) / step)
     return run(settings.model_copy(update={"epochs": steps * epoch}))
 
 
