@@ -66,7 +66,7 @@ def residual_histogram(directory: str | Path, *, bins: int = 100) -> Any:
     for estimator, residuals in found.items():
         columns = residuals.T if positions else residuals[None]
         for axis, column in zip(AXES, columns, strict=False):
-            where = {"axis": axis} if positions else {}
             finite = column[np.isfinite(column)]
-            histogram.fill(estimator=estimator, **where, **{f"residual_{unit}": finite})
+            where = (estimator, axis) if positions else (estimator,)
+            histogram.fill(*where, finite)
     return histogram
