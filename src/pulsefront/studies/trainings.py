@@ -17,7 +17,6 @@ from pulsefront.errors import PulsefrontError
 from pulsefront.files import write_json
 from pulsefront.networks.candidate import initial_candidate
 from pulsefront.progress import Report, silent
-from pulsefront.search import run_ablation
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
@@ -110,6 +109,8 @@ def residuals_of_search(
 
     Training, ablation and every choice use the task's training and selection events.
     """
+    from pulsefront.search import run_ablation
+
     found = run_ablation(task, search, budget, checkpoint)
     inputs = task.inputs[rows]
     flat = inputs.reshape(-1, inputs.shape[-1])[:, found.kept_inputs].astype(np.int64)
