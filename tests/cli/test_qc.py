@@ -183,6 +183,7 @@ for arguments in json.load(sys.stdin):
 """
 
 
+@pytest.mark.slow
 def test_qc_host_without_torch_and_onnx_goes_from_logs_to_pages(tmp_path):
     """One site of the demonstration's fleet, over two years, where none of them is."""
     logs, db = tmp_path / "fleet" / "logs", tmp_path / "qc.db"

@@ -98,6 +98,7 @@ def test_a_streamed_search_killed_after_any_stage_ends_with_the_same_result(
     assert_same(run_ablation(task, short(), BUDGET, tmp_path), result)
 
 
+@pytest.mark.slow
 def test_neither_threads_nor_processes_change_a_streamed_search(
     task: Task, finished: tuple[AblationResult, Path, Toy]
 ) -> None:

@@ -128,6 +128,7 @@ def measured_scan(folder: Path, *, sign: int = 1) -> Path:
     return folder / "study.toml"
 
 
+@pytest.mark.slow
 def test_a_study_learns_from_measured_positions(tmp_path: Path) -> None:
     run = run_study(measured_scan(tmp_path / "up"), tmp_path / "up" / "run", lambda _: None)
     results = results_of(run)

@@ -148,6 +148,7 @@ def test_budget_that_nothing_meets_says_how_near(tmp_path: Path, timing_run: Pat
         run_study(study, run, lambda _: None)
 
 
+@pytest.mark.slow
 def test_the_first_page_says_how_the_network_fits_its_part(
     tmp_path: Path, timing_run: Path
 ) -> None:

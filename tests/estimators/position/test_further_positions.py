@@ -80,6 +80,7 @@ def test_trees_know_two_axes_where_the_labels_do() -> None:
         fit_boosted_positions(*TRAIN, SELECTION[0], SELECTION[1][:, :2], anger)
 
 
+@pytest.mark.slow
 def test_depths_from_the_light_cost_little_in_x_and_y(depth_free: DepthFreeResponse) -> None:
     told = fit_light_response(*TRAIN, *SELECTION, extent_mm=EXTENT).estimate(TEST[0])[:, :2]
     truth = TEST[1][:, :2]
@@ -109,7 +110,7 @@ def test_ranks_become_depths_by_the_law_of_attenuation() -> None:
     assert (depth < 8.0).mean() == pytest.approx(share, abs=0.002)
 
 
-@pytest.mark.parametrize("axes", [2, 3])
+@pytest.mark.parametrize("axes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_estimator_of_the_registry_fits_what_is_known(axes: int) -> None:
     events = ChargeEvents(
         TRAIN[0][:3000],

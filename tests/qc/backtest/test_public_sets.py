@@ -75,6 +75,7 @@ def test_command_writes_json_and_a_page(small_set, tmp_path):
     assert "operating conditions" not in page
 
 
+@pytest.mark.slow
 def test_truth_about_the_test_engines_does_not_reach_the_choice_or_the_predictions(
     small_set, tmp_path
 ):

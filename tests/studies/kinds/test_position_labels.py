@@ -88,6 +88,7 @@ def test_who_insists_gets_what_is_wrong_in_the_record(
     assert "swapped" in record.label_findings[0]
 
 
+@pytest.mark.slow
 def test_a_network_of_row_and_column_sums_runs_to_the_end(tmp_path: Path) -> None:
     text = small("position_lyso_monolithic", POSITION_CHANGES)
     text = text.replace("[events]\n", '[events]\ninputs = "row_column_sums"\n')
