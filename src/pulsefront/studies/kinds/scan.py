@@ -231,5 +231,6 @@ def stage_rows(study: ScanStudy) -> list[tuple[str, str, str]]:
         return [("data", "measured", "")]
     return [
         ("stage pitch", f"{source.pitch_mm:g}", "mm"),
+        ("stage while training", "moves on" if source.continuous else "stands still", ""),
         ("beam width, FWHM", f"{source.beam_fwhm_mm:g}", "mm"),
     ]
