@@ -16,12 +16,11 @@ from pulsefront.networks.settings import MlpSettings, TrainingSettings
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
-from pulsefront.studies import validation
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.load import load_study
 from pulsefront.studies.settings import ValidationDesign
 from pulsefront.studies.trainings import KeptScores
-from pulsefront.studies.validation import trainings_of, validate_designs
+from pulsefront.studies.validation import divisions, trainings_of, validate_designs
 from studies.test_diagnosis import task_of
 from studies_small import TIMING_CHANGES, small
 
@@ -82,13 +81,13 @@ def test_every_design_measures_each_group_once_and_within_the_training_events() 
 def test_what_decides_never_sees_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     task, labels = task_with_runs()
     seen: list[tuple[set[int], set[int]]] = []
-    plain = validation.train_and_score
+    plain = divisions.train_and_score
 
     def spy(task: Task, search: SearchSettings, seeds: Any) -> Any:
         seen.append((set(task.train.tolist()), set(task.selection.tolist())))
         return plain(task, search, seeds)
 
-    monkeypatch.setattr(validation, "train_and_score", spy)
+    monkeypatch.setattr(divisions, "train_and_score", spy)
     found_by([DESIGNS[2]])
     outer_tests = [selection for _, selection in seen if len(selection) > 300]
     assert len(outer_tests) == 2
@@ -128,7 +127,7 @@ def test_a_killed_validation_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = found_by(DESIGNS[:2])
-    plain, done = validation.train_and_score, 0
+    plain, done = divisions.train_and_score, 0
 
     def killed(*arguments: Any) -> Any:
         nonlocal done
@@ -137,7 +136,7 @@ def test_a_killed_validation_goes_on_where_it_was(
             raise KeyboardInterrupt
         return plain(*arguments)
 
-    monkeypatch.setattr(validation, "train_and_score", killed)
+    monkeypatch.setattr(divisions, "train_and_score", killed)
     with pytest.raises(KeyboardInterrupt):
         found_by(DESIGNS[:2], KeptScores(tmp_path, 9))
     again = found_by(DESIGNS[:2], KeptScores(tmp_path, 9))

@@ -5,9 +5,9 @@ What is particular to a kind stands beside the kind.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
@@ -23,6 +23,7 @@ __all__ = [
     "ExportSettings",
     "ExternalSet",
     "MeasuredData",
+    "Perturbations",
     "Purpose",
     "ScanSelection",
     "ScanStudy",
@@ -111,6 +112,17 @@ class MeasuredData(ExternalData):
         return given
 
 
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in NAMED]
+    if unknown:
+        raise ValueError(f"perturb: {unknown[0]!r} is none of {', '.join(NAMED)}")
+    return names
+
+
+Perturbations = Annotated[tuple[str, ...], AfterValidator(_known)]
+"""Names of `pulsefront.simulate.perturb.NAMED`."""
+
+
 class ExternalSet(FrozenModel):
     """Other data that the finished estimators are tested on; nothing is fitted to it."""
 
@@ -120,7 +132,7 @@ class ExternalSet(FrozenModel):
     """measured files; otherwise the set is simulated"""
     detector: str | None = None
     """another detector; the study's own where left out"""
-    perturb: tuple[str, ...] = ()
+    perturb: Perturbations = ()
     """names of `pulsefront.simulate.perturb.NAMED`, applied one after the other"""
     events: int = Field(default=4000, ge=100)
     """simulated events, shared between positions or offsets that no training has seen"""
@@ -133,9 +145,6 @@ class ExternalSet(FrozenModel):
                 f"external set {self.name!r} needs either measured files, "
                 "or a detector or perturbations to simulate"
             )
-        unknown = [name for name in self.perturb if name not in NAMED]
-        if unknown:
-            raise ValueError(f"perturb: {unknown[0]!r} is none of {', '.join(NAMED)}")
         return self
 
 

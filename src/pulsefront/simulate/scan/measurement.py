@@ -387,7 +387,9 @@ _QUANTITIES = {
         "ADC counts", "charge per channel (photosensor iy·nx + ix), pedestal subtracted"
     ),
     "stage_position_mm": Quantity("mm", "nominal x, y of the beam (y, z from mid-depth: side)"),
-    "grid_index": Quantity("1", "index (ix, iy) of the stage position on the scan grid"),
+    "grid_index": Quantity(
+        "1", "index (ix, iy) on the scan grid of the stage, or of what it moves around"
+    ),
     "first_interaction_mm": Quantity("mm", "truth: x, y, z of the first interaction"),
     "depth_mm": Quantity("mm", "truth: z of the first interaction from the entrance face"),
     "energy_deposited_kev": Quantity("keV", "truth: energy deposited in the crystal"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pulsefront.evaluate import Interval, fill_checklist
+from pulsefront.evaluate import Interval
 from pulsefront.files import write_text
 from pulsefront.report import (
     Block,
     Callout,
-    Checklist,
-    ChecklistItem,
     FigureBlock,
     Page,
     Paragraph,
@@ -28,6 +26,7 @@ from pulsefront.studies.evaluation.frozen import FrozenNetwork
 from pulsefront.studies.evaluation.records import ClaimPower, EvaluationResults, SetResult
 from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.metrics import METRICS
+from pulsefront.studies.pages.checklist import checklist_with_evidence
 
 __all__ = ["write_evaluation_report"]
 
@@ -46,7 +45,7 @@ def write_evaluation_report(
         [block for row in results.sets for block in _metrics(row, results)],
         [block for row in results.sets for block in _subgroups(row, frozen.baseline)],
         [Callout(text, "warning") for text in study.purpose.limits],
-        [_checklist(results)],
+        [checklist_with_evidence(results.checklist, EVIDENCE)],
         _repeat(study, results),
     )
     environment = results.environment
@@ -269,21 +268,6 @@ def _subgroups(row: SetResult, baseline: str) -> list[Block]:
             "them is part of the claim.",
         )
     ]
-
-
-def _checklist(results: EvaluationResults) -> Checklist:
-    return Checklist(
-        [
-            ChecklistItem(
-                answer.topic.title,
-                answer.topic.question,
-                answer.text,
-                answer.done,
-                EVIDENCE[answer.topic.key],
-            )
-            for answer in fill_checklist(results.checklist)
-        ]
-    )
 
 
 def _repeat(study: EvaluationStudy, results: EvaluationResults) -> list[Block]:

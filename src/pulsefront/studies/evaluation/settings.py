@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.events.external import ExternalData
-from pulsefront.simulate.perturb import NAMED
-from pulsefront.studies.settings import Purpose
+from pulsefront.studies.settings import Perturbations, Purpose
 
 __all__ = ["Claim", "EvaluationSet", "EvaluationStudy", "Frozen"]
 
@@ -83,7 +82,7 @@ class EvaluationSet(FrozenModel):
     """measured files; otherwise the set is simulated"""
     detector: str | None = None
     """to simulate; that of the development study where left out"""
-    perturb: tuple[str, ...] = ()
+    perturb: Perturbations = ()
     """names of `pulsefront.simulate.perturb.NAMED`, applied one after the other"""
     events: int = Field(default=4000, ge=100)
     """simulated events, shared between positions or offsets between those of training"""
@@ -98,9 +97,6 @@ class EvaluationSet(FrozenModel):
                 f"external set {self.name!r} is either measured, or simulated with detector and "
                 "perturb"
             )
-        unknown = [name for name in self.perturb if name not in NAMED]
-        if unknown:
-            raise ValueError(f"perturb: {unknown[0]!r} is none of {', '.join(NAMED)}")
         return self
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pulsefront.evaluate import fill_checklist
 from pulsefront.files import write_text
 from pulsefront.report import (
     Block,
     Callout,
-    Checklist,
-    ChecklistItem,
     FigureBlock,
     Files,
     Page,
@@ -28,6 +25,7 @@ from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.card import card_of
+from pulsefront.studies.pages.checklist import checklist_with_evidence
 from pulsefront.studies.pages.data_card import data_card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
@@ -124,7 +122,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),
         Section(LIMITS, [Callout(text, "warning") for text in study.purpose.limits]),
-        Section(CHECKLIST, [_checklist(results)]),
+        Section(CHECKLIST, [checklist_with_evidence(results.checklist, EVIDENCE)]),
         Section(REPEAT, _repeat(study, results)),
         Section("Beside this page", [Files(_BESIDE)]),
     ]
@@ -323,21 +321,6 @@ def _stability(test: TestRecord, confidence: str) -> Table:
         ],
         caption="Test events; the exported network is the initialization that was best on "
         "selection events.",
-    )
-
-
-def _checklist(results: StudyResults) -> Checklist:
-    return Checklist(
-        [
-            ChecklistItem(
-                answer.topic.title,
-                answer.topic.question,
-                answer.text,
-                answer.done,
-                EVIDENCE[answer.topic.key],
-            )
-            for answer in fill_checklist(results.checklist)
-        ]
     )
 
 

@@ -1,9 +1,4 @@
-"""Validation designs: k-fold, k-fold with hold-out, nested, leave one group out.
-
-After Figure 5 of the SNMMI AI Task Force's report (Bradshaw et al. 2022). All of it lies within the
-training events of the study; whole groups are divided, never events, and what decides (a choice of
-width, an ablation) never sees the events that it is measured on.
-"""
+"""What every validation design trains, on which events, and what it measures on the others."""
 
 from __future__ import annotations
 
@@ -17,7 +12,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
 from pulsefront.evaluate import Fold, Interval
-from pulsefront.evaluate.intervals import fold_interval
+from pulsefront.evaluate.intervals import bootstrap, fold_interval
 from pulsefront.evaluate.splits import k_fold
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
@@ -30,11 +25,11 @@ from pulsefront.studies.trainings import (
     residuals_of_training,
     train_and_score,
 )
+from pulsefront.studies.validation.designs import Hidden, choices_of, groups_of, left_over
 
-__all__ = ["groups_of", "trainings_of", "validate_designs"]
+__all__ = ["validate_designs"]
 
 Index = NDArray[np.int64]
-Hidden = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -84,76 +79,6 @@ def validate_designs(
         setting = _Setting(task, search, budget, confidence, scores)
         found.append(_validated(setting, design, labels, f"validation_{number}"))
     return tuple(found)
-
-
-def choices_of(search: SearchSettings, design: ValidationDesign) -> tuple[Hidden, ...]:
-    """Return the hidden layers that a design chooses among."""
-    if design.hidden:
-        return design.hidden
-    own = tuple(search.network.hidden)
-    return tuple(dict.fromkeys((own, tuple(max(1, width // 2) for width in own))))
-
-
-def groups_of(
-    design: ValidationDesign, labels: Mapping[str, NDArray[np.generic]], events: Index
-) -> NDArray[np.generic]:
-    """Return the label of each of *events* that must not be divided.
-
-    Raises
-    ------
-    ConfigError
-        There is no such label, fewer than two groups, or more than the design allows.
-    """
-    if design.group not in labels:
-        raise ConfigError(
-            "the events have no such label",
-            field="diagnosis.validation.group",
-            value=design.group,
-            remedy=f"they have {', '.join(labels) or 'none'}; a manifest gives run, detector, "
-            "source and site",
-        )
-    chosen = labels[design.group][events]
-    count = len(np.unique(chosen))
-    if count < 2:
-        raise ConfigError(
-            f"all training events have one {design.group}, and nothing could be left out",
-            field="diagnosis.validation.group",
-            value=design.group,
-        )
-    if design.design == "leave_one_group_out" and count > design.most_groups:
-        raise ConfigError(
-            f"would train on {count} divisions, one for each {design.group}",
-            field="diagnosis.validation.most_groups",
-            value=design.most_groups,
-            remedy="raise it, or take k_fold, which leaves out several groups at a time",
-        )
-    return chosen
-
-
-def trainings_of(
-    search: SearchSettings,
-    design: ValidationDesign,
-    labels: Mapping[str, NDArray[np.generic]],
-    events: Index,
-) -> int:
-    """Return how many scores a design takes, for progress."""
-    groups = groups_of(design, labels, events)
-    count = len(np.unique(groups))
-    folds, choices = min(design.folds, count), len(choices_of(search, design))
-    match design.design:
-        case "k_fold":
-            return folds
-        case "leave_one_group_out":
-            return count
-        case "k_fold_with_holdout":
-            return 1 + choices * min(design.folds, _left(count))
-        case "nested":
-            return folds * (1 if design.search else 1 + choices)
-
-
-def _left(count: int) -> int:
-    """Return the groups that are left where a fifth of *count* is held out, at least one."""
-    return count - max(1, round(count / 5))
 
 
 def _validated(
@@ -295,7 +220,7 @@ def _with_holdout(
     groups = labels[design.group]
     unique = np.unique(groups[events])
     order = np.random.default_rng(setting.search.seed).permutation(len(unique))
-    held = unique[order[_left(len(unique)) :]]
+    held = unique[order[left_over(len(unique)) :]]
     outside = np.isin(groups[events], held)
     inside, test = events[~outside], events[outside]
     if len(np.unique(groups[inside])) < 2:
@@ -345,23 +270,22 @@ def _resampled(
     groups: NDArray[np.generic],
     confidence: float,
     seed: int,
-    replicates: int = 400,
 ) -> list[float]:
-    """Return the metric of residuals and its percentile interval over whole groups."""
-    unique, of_event = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(of_event == k) for k in range(len(unique))]
-    random = np.random.default_rng(seed)
-    found = []
-    for _ in range(replicates):
-        # A single group cannot be resampled: then its events are.
-        if len(members) > 1:
-            drawn = random.integers(0, len(members), len(members))
-            rows = np.concatenate([members[k] for k in drawn])
-        else:
-            rows = random.integers(0, len(residuals), len(residuals))
-        found.append(float(task.metric(residuals[rows])))
-    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return [float(task.metric(residuals)), float(low), float(high)]
+    """Return the metric of residuals and its interval over whole groups, or events of a single."""
+
+    def metric(weights: NDArray[np.float64]) -> float:
+        return float(task.metric(np.repeat(residuals, weights.astype(np.int64), axis=0)))
+
+    found = bootstrap(
+        metric,
+        len(residuals),
+        groups=groups if len(np.unique(groups)) > 1 else None,
+        replicates=400,
+        confidence=confidence,
+        seed=seed,
+        method="expanded",
+    )
+    return [found.value, found.low, found.high]
 
 
 def _record(
