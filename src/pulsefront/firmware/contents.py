@@ -40,7 +40,10 @@ class MeasuredGraph:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything in an export folder; *units* are those of inputs and outputs, by name."""
+    """Everything in an export folder; *units* are those of inputs and outputs, by name.
+
+    *normalised_sum* is what the charges of each event are brought to before the network, if so.
+    """
 
     model: FixedPointModel
     targets: tuple[str, ...]
@@ -50,3 +53,4 @@ class Contents:
     units: Mapping[str, str]
     hdl: tuple[HdlFolder, ...] = ()
     front_end: FrontEndStatement | None = None
+    normalised_sum: int | None = None

@@ -228,7 +228,8 @@ def export_model(
         chain = None
         if front_end is not None:
             chain = write_front_end(model, front_end, folder, board, waveforms)
-        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl, chain)
+        total = (provenance or {}).get("normalised_sum")
+        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl, chain, total)
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)

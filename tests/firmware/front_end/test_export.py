@@ -141,6 +141,23 @@ def test_the_channels_of_the_network_come_from_the_export_beside_it(folder: Path
     assert with_window(chain, folder / "model.json").network_channels is None
 
 
+def test_the_sum_that_charges_are_brought_to_comes_from_the_export_beside_it(folder: Path) -> None:
+    (folder / "provenance.json").write_text(json.dumps({"normalised_sum": 512}))
+    found = with_window(block_chain(normalised_sum=None), folder / "model.json")
+    assert found.normalised_sum == 512
+    with pytest.raises(ConfigError, match="trained on charges at a sum of 512"):
+        with_window(block_chain(normalised_sum=600), folder / "model.json")
+
+
+def test_a_network_on_normalised_charges_says_how_they_are_made(folder: Path) -> None:
+    out = folder / "out"
+    export_model(window_net(7), out, targets=["onnx"], provenance={"normalised_sum": 512})
+    readme = (out / "README.md").read_text()
+    assert "r = 512·2^15 / S" in readme
+    assert "No file here computes it" in readme
+    assert json.loads((out / "provenance.json").read_text())["normalised_sum"] == 512
+
+
 def test_target_and_settings_belong_together(folder: Path) -> None:
     done = run("export", folder / "model.json", "-o", folder / "out", "-t", "front_end")
     assert done.exit_code != 0

@@ -63,8 +63,8 @@ def test_every_step_is_what_fractions_say(charges, total, gains) -> None:
         if total is None:
             expected = corrected
         else:
-            shift = layout.reciprocal_shift
-            most = (1 << layout.reciprocal_bits) - 1
+            shift = layout.normalisation.shift
+            most = (1 << layout.normalisation.reciprocal_bits) - 1
             factor = min(floor(Fraction(total << shift, whole)), most) if whole else most
             half = Fraction(1, 2)
             expected = [floor(Fraction(one * factor, 1 << shift) + half) for one in corrected]

@@ -110,16 +110,10 @@ class PositionChain:
         return self._network_inputs(corrected, corrected.sum(axis=1))
 
     def _network_inputs(self, corrected: Integers, sums: Integers) -> Integers:
-        layout = self.layout
+        layout, form = self.layout, self._model.inputs[0].format
         values = corrected[:, list(layout.chosen)]
-        if layout.settings.normalised_sum is not None:
-            most = (1 << layout.reciprocal_bits) - 1
-            # By zero the divider of the hardware gives all ones: the largest, as below.
-            reciprocal = np.where(sums > 0, layout.dividend // np.maximum(sums, 1), most)
-            reciprocal = np.minimum(reciprocal, most)
-            shift = layout.reciprocal_shift
-            values = (values * reciprocal[:, None] + (1 << (shift - 1))) >> shift
-        form = self._model.inputs[0].format
+        if layout.normalisation is not None:
+            return layout.normalisation.scaled(values, sums, form)
         return np.clip(values, form.minimum, form.maximum)
 
     def _checked(self, charges: npt.NDArray[np.integer]) -> Integers:

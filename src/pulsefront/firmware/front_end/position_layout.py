@@ -11,13 +11,10 @@ from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import PositionChainSettings
 from pulsefront.firmware.rtl.plan import SharedPlan
+from pulsefront.fixed_point.normalise import SumNormalisation
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["SPARE_BITS", "PositionLayout"]
-
-SPARE_BITS = 2
-"""Of the reciprocal beyond a charge's: a normalised charge is off by less than 2^−2 counts more
-than its own rounding."""
+__all__ = ["PositionLayout"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,25 +88,18 @@ class PositionLayout:
         """Width of the sum."""
         return self.charge_bits + (self.settings.channels - 1).bit_length()
 
-    @property
-    def reciprocal_shift(self) -> int:
-        """The reciprocal is that of the sum times `normalised_sum` times 2 to this."""
-        return self.charge_bits + SPARE_BITS
-
-    @property
-    def dividend(self) -> int:
-        """What is divided by the sum; 0 without normalisation."""
-        return (self.settings.normalised_sum or 0) << self.reciprocal_shift
-
-    @property
-    def reciprocal_bits(self) -> int:
-        """Width of the reciprocal: that of the lowest sum that is not flagged; it saturates."""
-        return max((self.dividend // self.settings.sum_range[0]).bit_length(), 1)
+    @cached_property
+    def normalisation(self) -> SumNormalisation | None:
+        """What brings the charges of an event to one sum; None where they stay as they are."""
+        total = self.settings.normalised_sum
+        if total is None:
+            return None
+        return SumNormalisation(total, self.charge_bits, self.settings.sum_range[0])
 
     @property
     def division_steps(self) -> int:
-        """Clocks of the division: one for each bit of the dividend."""
-        return self.dividend.bit_length()
+        """Clocks of the division: one for each bit of the dividend; 0 without normalisation."""
+        return 0 if self.normalisation is None else self.normalisation.dividend.bit_length()
 
     @property
     def channel_bits(self) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pulsefront.firmware.front_end.position_layout import SPARE_BITS, PositionLayout
+from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
 from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
+from pulsefront.fixed_point.normalise import SPARE_BITS
 
 __all__ = ["position_readme"]
 
@@ -95,11 +96,12 @@ def _fields(layout: PositionLayout) -> list[str]:
 
 
 def _normalisation(layout: PositionLayout) -> list[str]:
-    total, shift = layout.settings.normalised_sum, layout.reciprocal_shift
-    if total is None:
+    made = layout.normalisation
+    if made is None:
         return ["- no normalisation: the network reads the corrected charges"]
     return [
-        f"- normalised to a sum of {total}: r = {total}·2^{shift} / sum, rounded down, at most",
-        f"  {layout.reciprocal_bits} bits; then charge·r / 2^{shift}, rounded half up: within",
+        f"- normalised to a sum of {made.total}: r = {made.total}·2^{made.shift} / sum, rounded",
+        f"  down, at most {made.reciprocal_bits} bits; then charge·r / 2^{made.shift}, rounded",
+        "  half up: within",
         f"  1/2 + 2^−{SPARE_BITS} of the exact quotient where the sum is in its range",
     ]

@@ -218,15 +218,15 @@ def _sides(layout: PositionLayout) -> list[str]:
 
 def _normalisation(layout: PositionLayout) -> list[str]:
     chain, form = layout.settings, layout.model.inputs[0].format
-    normalised = chain.normalised_sum is not None
-    bits = layout.reciprocal_bits if normalised else 1
+    made = layout.normalisation
+    bits = 1 if made is None else made.reciprocal_bits
     lines = [
         "// normalisation",
         "wire factor_valid, factor_ready, window_valid, window_ready;",
         f"wire [{bits - 1}:0] factor;",
         f"wire [{form.width - 1}:0] window_value;",
     ]
-    if normalised:
+    if made is not None:
         lines += [
             "wire quotient_valid, quotient_ready;",
             f"wire [{bits - 1}:0] quotient;",
@@ -237,7 +237,7 @@ def _normalisation(layout: PositionLayout) -> list[str]:
             {
                 "IN_BITS": layout.sum_bits,
                 "DIVIDEND_BITS": layout.division_steps,
-                "DIVIDEND": Text(f"{layout.division_steps}'h{layout.dividend:x}"),
+                "DIVIDEND": Text(f"{layout.division_steps}'h{made.dividend:x}"),
                 "OUT_BITS": bits,
             },
             {
@@ -276,7 +276,7 @@ def _normalisation(layout: PositionLayout) -> list[str]:
             {
                 "CHARGE_BITS": layout.charge_bits,
                 "FACTOR_BITS": bits,
-                "SHIFT": layout.reciprocal_shift if normalised else 0,
+                "SHIFT": 0 if made is None else made.shift,
                 "CHANNELS": chain.channels,
                 "CHANNEL_BITS": address_bits(chain.channels),
                 "TAPS": Text(f"{chain.channels}'h{taps:x}"),

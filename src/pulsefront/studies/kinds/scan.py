@@ -14,6 +14,8 @@ from pulsefront.estimators.energy.photopeak import Photopeak, find_photopeak
 from pulsefront.estimators.position.stated_positions import PositionCheck, check_positions
 from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point.normalise import SumNormalisation
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.progress import progress
@@ -31,12 +33,18 @@ __all__ = [
     "generate",
     "generate_external",
     "label_uncertainty",
+    "normalised",
     "position_groups",
+    "refuse_clipped",
     "select_external",
     "split",
     "stage_mm",
     "stage_rows",
 ]
+
+
+MOST_CLIPPED = 0.01
+"""Of events, where charges are brought to one sum: more lose what tells the depth near a sensor."""
 
 
 class ScanSplit(SplitRecord):
@@ -195,6 +203,42 @@ def _own_peak(events: EventTable) -> tuple[EventTable, NDArray[np.float64], Phot
     good = events.select(events.status == 0)
     charge = charge_sum_adc(good)
     return good, charge, find_photopeak(charge)
+
+
+def normalised(
+    study: ScanStudy, charges: NDArray[np.integer], inputs: FixedPointFormat
+) -> NDArray[np.integer]:
+    """Return what a network reads of *charges* (event, channel), all channels, in format *inputs*.
+
+    Brought to one sum where the study says so, by the integers of the position front end.
+    """
+    total = study.events.normalised_sum
+    return (
+        charges if total is None else SumNormalisation(total, inputs.width).apply(charges, inputs)
+    )
+
+
+def refuse_clipped(
+    study: ScanStudy, charges: NDArray[np.integer], inputs: FixedPointFormat
+) -> None:
+    """Refuse a sum that brings charges beyond the network's input in more than 1 % of the events.
+
+    Raises
+    ------
+    DataError
+        It does; the message has the share.
+    """
+    total = study.events.normalised_sum
+    if total is None or not len(charges):
+        return
+    share = float((charges >= inputs.maximum).any(axis=1).mean())
+    if share > MOST_CLIPPED:
+        raise DataError(
+            f"brings a charge beyond {inputs.width} bits in {100 * share:.1f} % of the events",
+            field="events.normalised_sum",
+            value=total,
+            remedy="lower it: a power of two near the photopeak of the charge sum keeps the bits",
+        )
 
 
 def charge_sum_adc(events: EventTable) -> NDArray[np.float64]:

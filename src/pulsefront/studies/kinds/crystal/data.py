@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from pulsefront.search.task import Task, misclassified
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
-from pulsefront.studies.kinds.scan import position_groups
+from pulsefront.studies.kinds.scan import normalised, position_groups, refuse_clipped
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
 
@@ -26,6 +28,7 @@ __all__ = [
     "estimate",
     "first_crystal",
     "learning_task",
+    "network_inputs",
 ]
 
 OUTPUT_FORMAT = FixedPointFormat(16, 8)
@@ -50,8 +53,18 @@ def first_crystal(events: EventTable) -> NDArray[np.int64]:
 
 
 def charges(events: EventTable) -> NDArray[np.integer]:
-    """Return what the network reads, (event, channel)."""
+    """Return the charges, (event, channel)."""
     return np.asarray(events["charge_adc"])
+
+
+def network_inputs(study: CrystalStudy, events: EventTable) -> NDArray[np.integer]:
+    """Return what the network reads, (event, channel): charges, at one sum if the study says so."""
+    return normalised(study, charges(events), _input_format(study))
+
+
+def _input_format(study: CrystalStudy) -> FixedPointFormat:
+    bits = load_detector(study.detector).charge_readout.adc_bits
+    return FixedPointFormat(bits, bits, signed=False)
 
 
 def crystal_target(events: EventTable) -> NDArray[np.float64]:
@@ -67,8 +80,8 @@ def chosen_crystal(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) -> Task:
     """Return the choice among all crystals from the charges."""
     detector = load_detector(study.detector)
-    bits = detector.charge_readout.adc_bits
-    inputs = charges(parts.events)
+    inputs = network_inputs(study, parts.events)
+    refuse_clipped(study, inputs[parts.split.train], _input_format(study))
     centres = detector.crystal.element_centres_mm
     return Task(
         name=study.name,
@@ -76,7 +89,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
         targets=crystal_target(parts.events),
         train=parts.split.train,
         selection=parts.split.selection,
-        input_format=FixedPointFormat(bits, bits, signed=False),
+        input_format=_input_format(study),
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=misclassified,
@@ -85,7 +98,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
         output_names=tuple(f"crystal_{i}" for i in range(len(centres))),
         groups=position_groups(parts.events),
         class_positions=centres,
-        stream=stream_of(study, parts, folders, charges, crystal_target),
+        stream=stream_of(study, parts, folders, partial(network_inputs, study), crystal_target),
     )
 
 

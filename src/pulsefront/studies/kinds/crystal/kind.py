@@ -90,7 +90,7 @@ class CrystalKind:
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor)."""
-        return np.asarray(events["charge_adc"])
+        return data.network_inputs(self.study, events)
 
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events."""

@@ -19,7 +19,7 @@ from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.position.settings import PositionStudy
-from pulsefront.studies.kinds.scan import position_groups, stage_mm
+from pulsefront.studies.kinds.scan import normalised, position_groups, refuse_clipped, stage_mm
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import MEDIAN_ERROR_2D, MEDIAN_ERROR_3D, Metric
 
@@ -78,9 +78,11 @@ def _with_depth(xy: NDArray[np.float64], events: EventTable) -> NDArray[np.float
 def learning_task(study: PositionStudy, parts: SplitEvents, folders: RunFolders) -> Task:
     """Return the regression of x, y and depth from the charges."""
     labels = labels_mm(study, parts.events)
+    inputs = network_inputs(study, parts.events)
+    refuse_clipped(study, inputs[parts.split.train], _input_format(study))
     return Task(
         name=study.name,
-        inputs=network_inputs(study, parts.events),
+        inputs=inputs,
         targets=labels,
         train=parts.split.train,
         selection=parts.split.selection,
@@ -99,11 +101,16 @@ def learning_task(study: PositionStudy, parts: SplitEvents, folders: RunFolders)
 
 
 def network_inputs(study: PositionStudy, events: EventTable) -> NDArray[np.integer]:
-    """Return the charges (event, photosensor), or the sums of rows and columns (event, sum)."""
+    """Return the charges (event, photosensor), or the sums of rows and columns (event, sum).
+
+    They are brought to one sum where the study says so.
+    """
     charges = np.asarray(events["charge_adc"])
     if study.events.inputs == "charges":
-        return charges >> study.events.drop_bits
-    return _sums(study).apply(charges)
+        found = charges >> study.events.drop_bits
+    else:
+        found = _sums(study).apply(charges)
+    return normalised(study, found, _input_format(study))
 
 
 def _sums(study: PositionStudy) -> FrontEnd:
