@@ -45,7 +45,7 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
 def _chosen(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
     timing = isinstance(settings, TimingChainSettings)
     key = "window_samples" if timing else "network_channels"
-    pattern = r"sample_([+-]\d+)" if timing else r"sensor_(\d+)"
+    pattern = r"sample_([+-]\d+)" if timing else r"(?:folded_)?sensor_(\d+)"
     if getattr(settings, key) is not None:
         return {}
     try:

@@ -90,7 +90,7 @@ def _maps(kind: StudyKind, uses: InputUses) -> list[Block]:
         for title, row in zip(rankings, matrix, strict=True):
             whole = np.full(nx * ny, np.nan)
             for name, value in zip(names, row, strict=True):
-                whole[int(name.removeprefix("sensor_"))] = value
+                whole[int(name.rpartition("_")[2])] = value
             blocks.append(
                 FigureBlock(
                     heat_map(
@@ -134,7 +134,7 @@ def _agreement(uses: InputUses) -> str:
 
 def _sensor_grid(kind: StudyKind, names: Sequence[str]) -> tuple[int, int] | None:
     """Return the photosensors along x and y where the inputs are single ones of an array."""
-    if not all(name.startswith("sensor_") for name in names):
+    if not all("sensor_" in name for name in names):
         return None
     nx, ny = load_detector(kind.study.detector).sensors.grid
     return (nx, ny) if min(nx, ny) > 1 else None

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.registry import ChargeEvents, PositionEstimator, estimators_for, fit_all
+from pulsefront.estimators.position.folded import better_of, fold_events
+from pulsefront.estimators.registry import (
+    ChargeEvents,
+    ClassicalEstimator,
+    PositionEstimator,
+    estimators_for,
+    fit_all,
+)
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
-from pulsefront.networks.front_end import FrontEnd, row_column_sums
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, median_distance
 from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
+from pulsefront.studies.kinds.position.inputs import (
+    fold_of,
+    input_format,
+    input_names,
+    network_inputs,
+)
 from pulsefront.studies.kinds.position.settings import PositionStudy
-from pulsefront.studies.kinds.scan import normalised, position_groups, refuse_clipped, stage_mm
+from pulsefront.studies.kinds.scan import position_groups, refuse_clipped, stage_mm
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import MEDIAN_ERROR_2D, MEDIAN_ERROR_3D, Metric
 
@@ -30,7 +44,6 @@ __all__ = [
     "labels_mm",
     "learning_task",
     "median_error",
-    "network_inputs",
     "truth_mm",
 ]
 
@@ -77,57 +90,35 @@ def _with_depth(xy: NDArray[np.float64], events: EventTable) -> NDArray[np.float
 
 def learning_task(study: PositionStudy, parts: SplitEvents, folders: RunFolders) -> Task:
     """Return the regression of x, y and depth from the charges."""
-    labels = labels_mm(study, parts.events)
+    labels = _targets(study, parts.events)
     inputs = network_inputs(study, parts.events)
-    refuse_clipped(study, inputs[parts.split.train], _input_format(study))
+    refuse_clipped(study, inputs[parts.split.train], input_format(study))
     return Task(
         name=study.name,
         inputs=inputs,
         targets=labels,
         train=parts.split.train,
         selection=parts.split.selection,
-        input_format=_input_format(study),
+        input_format=input_format(study),
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=median_distance,
         metric_name=median_error(labels.shape[1]).key,
-        input_names=_input_names(study),
+        input_names=input_names(study),
         output_names=("x_mm", "y_mm", "depth_mm")[: labels.shape[1]],
         groups=position_groups(parts.events),
         stream=stream_of(
-            study, parts, folders, partial(network_inputs, study), partial(labels_mm, study)
+            study, parts, folders, partial(network_inputs, study), partial(_targets, study)
         ),
     )
 
 
-def network_inputs(study: PositionStudy, events: EventTable) -> NDArray[np.integer]:
-    """Return the charges (event, photosensor), or the sums of rows and columns (event, sum).
-
-    They are brought to one sum where the study says so.
-    """
-    charges = np.asarray(events["charge_adc"])
-    if study.events.inputs == "charges":
-        found = charges >> study.events.drop_bits
-    else:
-        found = _sums(study).apply(charges)
-    return normalised(study, found, _input_format(study))
-
-
-def _sums(study: PositionStudy) -> FrontEnd:
-    columns, rows = load_detector(study.detector).sensors.grid
-    return row_column_sums(rows, columns)
-
-
-def _input_format(study: PositionStudy) -> FixedPointFormat:
-    bits = load_detector(study.detector).charge_readout.adc_bits
-    single = FixedPointFormat(bits - study.events.drop_bits, bits, signed=False)
-    return single if study.events.inputs == "charges" else _sums(study).sum_format(single)
-
-
-def _input_names(study: PositionStudy) -> tuple[str, ...]:
-    if study.events.inputs == "charges":
-        return tuple(f"sensor_{i}" for i in range(load_detector(study.detector).sensors.count))
-    return _sums(study).names
+def _targets(study: PositionStudy, events: EventTable) -> NDArray[np.float64]:
+    """Return the labels as the network learns them: folded where its events are."""
+    labels, fold = labels_mm(study, events), fold_of(study)
+    if fold is None:
+        return labels
+    return np.asarray(fold.forward(labels, fold.turns(np.asarray(events["charge_adc"]))))
 
 
 def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimator]:
@@ -156,7 +147,7 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimato
     )
     metric = median_error(labels.shape[1])
     with progress("Tuning", "estimators") as report:
-        fitted = fit_all(estimators_for("position"), data, report)
+        fitted = fit_all(_both_ways(study, data), data, report)
     return [
         BaselineEstimator(
             name,
@@ -167,6 +158,27 @@ def baselines(study: PositionStudy, parts: SplitEvents) -> list[BaselineEstimato
         )
         for name, estimator in fitted.items()
     ]
+
+
+def _both_ways(
+    study: PositionStudy, data: ChargeEvents
+) -> tuple[ClassicalEstimator[ChargeEvents, Any], ...]:
+    """Return the classical estimators; each chooses between events as they are and folded ones."""
+    entries, fold = estimators_for("position"), fold_of(study)
+    if fold is None:
+        return entries
+    charges, position = fold_events(fold, data.charges, data.position_mm)
+    selection = fold_events(fold, data.selection_charges, data.selection_position_mm)
+    folded = replace(
+        data,
+        charges=charges,
+        position_mm=position,
+        selection_charges=selection[0],
+        selection_position_mm=selection[1],
+    )
+    return tuple(
+        replace(entry, fit=partial(better_of, fold, entry.fit, folded=folded)) for entry in entries
+    )
 
 
 def _attenuation_per_mm(detector: Detector) -> float:

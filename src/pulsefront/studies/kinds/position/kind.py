@@ -25,7 +25,7 @@ from pulsefront.studies.kinds.base import (
     Ranking,
     Selection,
 )
-from pulsefront.studies.kinds.position import data, measure
+from pulsefront.studies.kinds.position import data, inputs, measure
 from pulsefront.studies.kinds.position.records import PositionTest
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.metrics import (
@@ -96,7 +96,7 @@ class PositionKind:
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor), or sums of them."""
-        return data.network_inputs(self.study, events)
+        return inputs.network_inputs(self.study, events)
 
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events."""
@@ -104,11 +104,11 @@ class PositionKind:
 
     def estimates_of(
         self,
-        events: EventTable,  # noqa: ARG002 - of timing, the outputs correct times of the events
+        events: EventTable,
         outputs: NDArray[np.float64],
     ) -> NDArray[np.generic]:
-        """Return the outputs, which are positions."""
-        return outputs
+        """Return the outputs, which are positions, turned back where the events were folded."""
+        return inputs.positions_mm(self.study, events, outputs)
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the position."""
@@ -139,7 +139,11 @@ class PositionKind:
         cache: Path,
     ) -> Evaluation:
         """Measure against the first interaction."""
-        return measure.evaluate(self.study, parts, outputs, estimates, cache)
+        network, final, full = (
+            inputs.positions_mm(self.study, parts.test, found)
+            for found in (outputs.network, outputs.final, outputs.full)
+        )
+        return measure.evaluate(self.study, parts, Outputs(network, final, full), estimates, cache)
 
     def read_evaluation(self, folders: RunFolders) -> PositionTest:
         """Return the record of the evaluation."""
@@ -149,7 +153,8 @@ class PositionKind:
         self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
     ) -> ExternalMeasures:
         """Measure in the axes that the set knows."""
-        return measure.evaluate_external(self.study, events, network, estimates)
+        found = inputs.positions_mm(self.study, events, network)
+        return measure.evaluate_external(self.study, events, found, estimates)
 
     def event_losses(
         self,

@@ -173,11 +173,11 @@ def _limit(limit: PositionLimit) -> Table:
 
 def ranking_figure(study: ScanStudy, ranking: Ranking) -> Figure:
     """Draw the inputs' ranking as a map of the photosensors, or as bars where they are sums."""
-    if not all(name.startswith("sensor_") for name, _ in ranking):
+    if not all("sensor_" in name for name, _ in ranking):
         values = {name.replace("_", " "): (100.0 * rise,) * 3 for name, rise in ranking}
         return importance_bars(values, label="rise (%)")
     nx, ny = load_detector(study.detector).sensors.grid
-    rise = {int(name.removeprefix("sensor_")): 100.0 * value for name, value in ranking}
+    rise = {int(name.rpartition("_")[2]): 100.0 * value for name, value in ranking}
     # The highest y comes first, as on the detector.
     matrix = np.array([rise[k] for k in range(nx * ny)]).reshape(ny, nx)[::-1]
     rows = [f"y {k}" for k in range(ny)][::-1]

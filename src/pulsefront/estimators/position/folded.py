@@ -1,0 +1,93 @@
+"""A classical estimator that sees events folded by the mirrors of the block, where that helps it.
+
+What compares or averages events (nearest neighbours, trees) has eight times as many of each kind; a
+fitted light response has nothing to gain, and sees its block from one corner. So every estimator is
+tuned both ways, and does as it errs less on selection events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsefront.estimators.position.patterns import PositionTrial, least_error
+from pulsefront.fixed_point.fold import Fold
+
+__all__ = ["FoldedEstimator", "better_of", "fold_events"]
+
+
+class _Tuned(Protocol):
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+    @property
+    def table(self) -> tuple[PositionTrial, ...]: ...
+
+    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True)
+class FoldedEstimator:
+    """*estimator*, which sees folded events if *folded*, and whose answers are turned back.
+
+    ``table`` holds all that was tried, both ways.
+    """
+
+    fold: Fold
+    estimator: Any
+    folded: bool
+    table: tuple[PositionTrial, ...] = field(repr=False)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Tuned parameters, for a table."""
+        return {**self.estimator.parameters, "events": _way(folded=self.folded)}
+
+    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return positions (event, axis) in mm of charges (event, photosensor)."""
+        given: NDArray[Any] = np.asarray(charge_adc)
+        if not self.folded:
+            return np.asarray(self.estimator.estimate(given), np.float64)
+        turns = self.fold.turns(given)
+        found = self.estimator.estimate(self.fold.folded(given, turns))
+        return np.asarray(self.fold.back(found, turns), np.float64)
+
+
+Events = TypeVar("Events")
+
+
+def fold_events(
+    fold: Fold, charges: NDArray[Any], position_mm: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return charges (event, photosensor) and positions (event, axis) after their turns."""
+    turns = fold.turns(charges)
+    return fold.folded(charges, turns), fold.forward(position_mm, turns)
+
+
+def better_of(
+    fold: Fold, fit: Callable[[Events], _Tuned], events: Events, folded: Events
+) -> FoldedEstimator:
+    """Return the better of two fits, to *events* and to *folded*, by the error of their best row.
+
+    Selection events are the same in both, so that the errors can be compared.
+    """
+    both = [(fit(given), way) for given, way in ((events, False), (folded, True))]
+    table = tuple(
+        replace(row, parameters={**row.parameters, "events": _way(folded=way)})
+        for found, way in both
+        for row in found.table
+    )
+    errors = [
+        found.table[least_error(found.table)].median_error_mm if found.table else np.inf
+        for found, _ in both
+    ]
+    chosen, way = both[int(np.argmin(errors))]
+    return FoldedEstimator(fold, chosen, way, table)
+
+
+def _way(*, folded: bool) -> str:
+    return "folded" if folded else "as measured"

@@ -1,0 +1,98 @@
+"""What happens to the charges of an event before the network, in integers: one sum, mirrors, bits.
+
+The order is that of the position front end: charges are brought to one sum, turned by the mirrors
+of the block, and lose their lowest bits. How they are turned is seen from the charges as they
+come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pulsefront.errors import ConfigError
+from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point.normalise import SumNormalisation
+
+__all__ = ["ChargePreparation"]
+
+
+@dataclass(frozen=True)
+class ChargePreparation:
+    """Charges of so many unsigned ``bits`` become the integers that a network reads.
+
+    Attributes
+    ----------
+    normalised_sum
+        To which the charges of every event are brought; None: they stay as they are.
+    fold
+        Mirrors by which every event is turned; None: none is.
+    drop_bits
+        Lowest bits that are left out, rounded down.
+
+    Raises
+    ------
+    ConfigError
+        No bit is left.
+    """
+
+    bits: int
+    normalised_sum: int | None = None
+    fold: Fold | None = None
+    drop_bits: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drop_bits < self.bits:
+            raise ConfigError(
+                f"charges of {self.bits} bits have none left",
+                field="drop_bits",
+                value=self.drop_bits,
+            )
+
+    @property
+    def format(self) -> FixedPointFormat:
+        """Of what the network reads: its step is that of the lowest bit that is left."""
+        return FixedPointFormat(self.bits - self.drop_bits, self.bits, signed=False)
+
+    @property
+    def normalisation(self) -> SumNormalisation | None:
+        """What brings an event to one sum."""
+        if self.normalised_sum is None:
+            return None
+        return SumNormalisation(self.normalised_sum, self.bits)
+
+    def apply(self, charges: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        """Return what the network reads of charges (event, channel), all channels."""
+        given, found = np.asarray(charges), np.asarray(charges)
+        if self.normalisation is not None:
+            whole = FixedPointFormat(self.bits, self.bits, signed=False)
+            found = self.normalisation.apply(given, whole)
+        if self.fold is not None:
+            found = self.fold.folded(found, self.fold.turns(given))
+        return found >> self.drop_bits
+
+    def back(
+        self, charges: npt.NDArray[np.integer], outputs: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
+        """Return a network's *outputs* (…, event, axis), x and y first, in the block's axes."""
+        if self.fold is None:
+            return outputs
+        turns = self.fold.turns(charges)
+        flat = outputs.reshape(-1, *outputs.shape[-2:])
+        return np.stack([self.fold.back(one, turns) for one in flat]).reshape(outputs.shape)
+
+    def document(self) -> dict[str, Any]:
+        """Return what an export says of it; empty where the network reads charges as they are."""
+        found: dict[str, Any] = {}
+        if self.normalised_sum is not None:
+            found["normalised_sum"] = self.normalised_sum
+        if self.fold is not None:
+            found["fold"] = "square" if self.fold.diagonal else "rectangle"
+            found["grid"] = [self.fold.columns, self.fold.rows]
+        if self.drop_bits:
+            found["drop_bits"] = self.drop_bits
+        return found
