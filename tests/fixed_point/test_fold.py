@@ -23,7 +23,7 @@ def images(fold: Fold, charges: np.ndarray) -> list[np.ndarray]:
     found = [grid, grid[:, ::-1], grid[:, :, ::-1], grid[:, ::-1, ::-1]]
     if fold.diagonal:
         found += [one.transpose(0, 2, 1) for one in found]
-    return [one.reshape(len(charges), -1) for one in found]
+    return [one.reshape(len(charges), fold.channels) for one in found]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -21,7 +21,7 @@ from pulsefront.errors import DataError
 
 __all__ = ["freeze_estimator", "thaw_estimator"]
 
-ROOM = "pulsefront.estimators."
+ROOMS = ("pulsefront.estimators.", "pulsefront.fixed_point.fold")
 """Where the classes are that a file may name; those of other packages are not written."""
 
 FORMAT = "pulsefront frozen estimator 1"
@@ -85,7 +85,7 @@ def _plain(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
     if isinstance(value, Mapping):
         return {"mapping": [[str(key), _plain(one, arrays)] for key, one in value.items()]}
     kind = type(value)
-    if is_dataclass(value) and kind.__module__.startswith(ROOM):
+    if is_dataclass(value) and kind.__module__.startswith(ROOMS):
         return {
             "class": f"{kind.__module__}:{kind.__name__}",
             "fields": {
@@ -109,7 +109,7 @@ def _thawed(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
             return {key: _thawed(one, arrays) for key, one in pairs}
         case {"class": named, "fields": content}:
             module, name = named.split(":")
-            if not module.startswith(ROOM):
+            if not module.startswith(ROOMS):
                 raise ValueError(named)
             kind = getattr(importlib.import_module(module), name)
             if not (isinstance(kind, type) and is_dataclass(kind)):
