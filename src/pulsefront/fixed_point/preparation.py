@@ -75,9 +75,7 @@ class ChargePreparation:
             found = self.fold.folded(found, self.fold.turns(given))
         return found >> self.drop_bits
 
-    def back(
-        self, charges: npt.NDArray[np.integer], outputs: npt.NDArray[Any]
-    ) -> npt.NDArray[Any]:
+    def back(self, charges: npt.NDArray[np.integer], outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return a network's *outputs* (…, event, axis), x and y first, in the block's axes."""
         if self.fold is None:
             return outputs

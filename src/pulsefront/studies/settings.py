@@ -263,8 +263,9 @@ class ScanSelection(FrozenModel):
     first page says what is wrong"""
     normalised_sum: int | None = Field(default=None, ge=16, lt=2**24)
     """sum to which the network's inputs of every event are brought, in integers, as the front end
-    does it: what all channels lose alike is then no change to the network. A power of two near the
-    photopeak of the sum; left out, they stay as they are. Classical estimators read the charges"""
+    does it, before the lowest bits are dropped: what all channels lose alike is then no change to
+    the network. A power of two near the photopeak of the sum; left out, they stay as they are.
+    Classical estimators read the charges"""
 
 
 class StudyScan(ScanSettings):

@@ -61,13 +61,13 @@ def test_without_the_key_charges_are_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kind.network_inputs(table(charges)), charges)
 
 
-def test_bits_are_dropped_and_sums_made_before(tmp_path: Path) -> None:
+def test_bits_are_dropped_behind_and_sums_made_before(tmp_path: Path) -> None:
     charges = charges_of_everything()
-    dropped = kind_with(tmp_path, "normalised_sum = 2048\ndrop_bits = 2")
+    dropped = kind_with(tmp_path, "normalised_sum = 8192\ndrop_bits = 2")
     found = dropped.network_inputs(table(charges))
-    narrow = kind_with(tmp_path, "normalised_sum = 2048").study
+    whole = kind_with(tmp_path, "normalised_sum = 8192").network_inputs(table(charges))
     assert found.max() == 1023
-    assert narrow.events.normalised_sum == 2048
+    np.testing.assert_array_equal(found, whole >> 2)
     sums = kind_with(tmp_path, 'normalised_sum = 16384\ninputs = "row_column_sums"')
     rows = sums.network_inputs(table(charges))
     # Half of all inputs are rows: each half holds the whole light, and so half of the sum.

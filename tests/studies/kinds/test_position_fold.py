@@ -17,7 +17,8 @@ from pulsefront.fixed_point.fold import Fold
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import freeze_estimator, thaw_estimator
 from pulsefront.studies.kinds.position import data
-from pulsefront.studies.kinds.position.data import fold_of, labels_mm
+from pulsefront.studies.kinds.position.data import labels_mm
+from pulsefront.studies.kinds.position.inputs import fold_of
 from pulsefront.studies.kinds.position.kind import PositionKind
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.load import load_study
@@ -159,10 +160,10 @@ def test_only_what_is_the_same_in_a_mirror_is_folded(tmp_path: Path) -> None:
     study = study_of(tmp_path, "square")
     assert fold_of(study_of(tmp_path, "none")) is None
     moved = study.model_copy(update={"detector": changed(tmp_path, "offset_mm", "[0.3, 0.0]")})
-    with pytest.raises(ConfigError, match="offset_mm is not the same"):
+    with pytest.raises(ConfigError, match="not the same in the mirrors"):
         fold_of(moved)
     oblong = study.model_copy(update={"detector": changed(tmp_path, "pitch_mm", "[6.2, 6.0]")})
-    with pytest.raises(ConfigError, match="pitch_mm is not the same") as error:
+    with pytest.raises(ConfigError, match=r"sensors.pitch_mm of") as error:
         fold_of(oblong)
     assert '"rectangle"' in str(error.value)
     study_of(tmp_path, "square")

@@ -20,7 +20,7 @@ from pulsefront.fixed_point.fold import Fold
 __all__ = ["FoldedEstimator", "better_of", "fold_events"]
 
 
-class _Tuned(Protocol):
+class _TunedPosition(Protocol):
     @property
     def parameters(self) -> Mapping[str, Any]: ...
 
@@ -69,7 +69,7 @@ def fold_events(
 
 
 def better_of(
-    fold: Fold, fit: Callable[[Events], _Tuned], events: Events, folded: Events
+    fold: Fold, fit: Callable[[Events], _TunedPosition], events: Events, folded: Events
 ) -> FoldedEstimator:
     """Return the better of two fits, to *events* and to *folded*, by the error of their best row.
 

@@ -15,7 +15,14 @@ from pulsefront.networks.front_end import FrontEnd, row_column_sums
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.scan import normalised
 
-__all__ = ["fold_of", "input_format", "input_names", "network_inputs", "positions_mm", "preparation"]
+__all__ = [
+    "fold_of",
+    "input_format",
+    "input_names",
+    "network_inputs",
+    "positions_mm",
+    "preparation",
+]
 
 
 def fold_of(study: PositionStudy) -> Fold | None:
