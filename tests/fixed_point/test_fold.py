@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulsefront.errors import ConfigError
-from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.fold import Mirrors
 
 SIZES = [(8, 8, True), (8, 8, False), (4, 8, False), (5, 5, True), (3, 2, False), (1, 1, True)]
 
 
-def drawn(fold: Fold, seed: int, events: int = 500) -> np.ndarray:
+def drawn(fold: Mirrors, seed: int, events: int = 500) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 4096, (events, fold.channels))
 
 
-def images(fold: Fold, charges: np.ndarray) -> list[np.ndarray]:
+def images(fold: Mirrors, charges: np.ndarray) -> list[np.ndarray]:
     """Return all mirror images of events, made by numpy's own flips."""
     grid = charges.reshape(len(charges), fold.rows, fold.columns)
     found = [grid, grid[:, ::-1], grid[:, :, ::-1], grid[:, ::-1, ::-1]]
@@ -28,7 +28,7 @@ def images(fold: Fold, charges: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_all_images_of_an_event_fold_to_the_same_charges(size: tuple[int, int, bool]) -> None:
-    fold = Fold(*size)
+    fold = Mirrors(*size)
     charges = drawn(fold, 1)
     x, y = (charges @ weights for weights in fold.weights)
     # On an edge of the octant several turns would do, and each gives another image.
@@ -41,7 +41,7 @@ def test_all_images_of_an_event_fold_to_the_same_charges(size: tuple[int, int, b
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_folded_lies_in_the_octant(size: tuple[int, int, bool]) -> None:
-    fold = Fold(*size)
+    fold = Mirrors(*size)
     charges = drawn(fold, 2)
     folded = fold.folded(charges, fold.turns(charges))
     x, y = (folded @ weights for weights in fold.weights)
@@ -55,7 +55,7 @@ def test_what_is_folded_lies_in_the_octant(size: tuple[int, int, bool]) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_point_moves_as_its_channel_does_and_back(size: tuple[int, int, bool]) -> None:
-    fold = Fold(*size)
+    fold = Mirrors(*size)
     charges = drawn(fold, 3)
     turns = fold.turns(charges)
     brightest, weights = charges.argmax(axis=1), np.column_stack(fold.weights)
@@ -71,7 +71,7 @@ def test_a_point_moves_as_its_channel_does_and_back(size: tuple[int, int, bool])
 
 @given(st.lists(st.integers(0, 2**24), min_size=16, max_size=16))
 def test_folding_twice_is_folding_once(charges: list[int]) -> None:
-    fold = Fold(4, 4)
+    fold = Mirrors(4, 4)
     given_ = np.array([charges])
     once = fold.folded(given_, fold.turns(given_))
     np.testing.assert_array_equal(fold.folded(once, fold.turns(once)), once)
@@ -79,7 +79,7 @@ def test_folding_twice_is_folding_once(charges: list[int]) -> None:
 
 def test_golden_turns() -> None:
     """2 × 2 channels: (x−, y−), (x+, y−), (x−, y+), (x+, y+)."""
-    fold = Fold(2, 2)
+    fold = Mirrors(2, 2)
     charges = np.array([[9, 1, 2, 0], [1, 9, 0, 2], [1, 9, 2, 0], [0, 0, 0, 0], [5, 5, 5, 5]])
     turns = fold.turns(charges)
     np.testing.assert_array_equal(
@@ -93,8 +93,8 @@ def test_golden_turns() -> None:
 
 def test_bad_input_is_named() -> None:
     with pytest.raises(ConfigError, match="diagonal"):
-        Fold(4, 8)
+        Mirrors(4, 8)
     with pytest.raises(ConfigError, match="columns and rows"):
-        Fold(0, 8, diagonal=False)
+        Mirrors(0, 8, diagonal=False)
     with pytest.raises(ConfigError, match="charges"):
-        Fold(4, 4).turns(np.zeros((3, 15), np.int64))
+        Mirrors(4, 4).turns(np.zeros((3, 15), np.int64))

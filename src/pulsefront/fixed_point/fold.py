@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from pulsefront.errors import ConfigError
 
-__all__ = ["Fold"]
+__all__ = ["Mirrors"]
 
 Turns = npt.NDArray[np.bool_]
 """(event, 3): mirrored in x, mirrored in y, then x and y exchanged."""
 
 
 @dataclass(frozen=True)
-class Fold:
+class Mirrors:
     """The mirrors of a grid of channels, row by row, x along a row.
 
     Attributes

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ConfigError
-from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.normalise import SumNormalisation
 
@@ -42,7 +42,7 @@ class ChargePreparation:
 
     bits: int
     normalised_sum: int | None = None
-    fold: Fold | None = None
+    fold: Mirrors | None = None
     drop_bits: int = 0
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from pulsefront.estimators.position.folded import FoldedEstimator
 from pulsefront.estimators.registry import estimators_for
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.files import sim_data_directory
-from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import freeze_estimator, thaw_estimator
 from pulsefront.studies.kinds.position import data
@@ -33,7 +33,7 @@ def events() -> EventTable:
     # The detector counts photosensors along x first.
     charges = charges.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64)
     # On an edge of the octant several turns would do, and each gives another image.
-    x, y = (np.abs(charges @ weights) for weights in Fold(8, 8).weights)
+    x, y = (np.abs(charges @ weights) for weights in Mirrors(8, 8).weights)
     inside = (x != 0) & (y != 0) & (x != y)
     charges, position = charges[inside], position[inside]
     columns = {

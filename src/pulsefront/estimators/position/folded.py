@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.estimators.position.patterns import PositionTrial, least_error
-from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.fold import Mirrors
 
 __all__ = ["FoldedEstimator", "better_of", "fold_events"]
 
@@ -37,7 +37,7 @@ class FoldedEstimator:
     ``table`` holds all that was tried, both ways.
     """
 
-    fold: Fold
+    fold: Mirrors
     estimator: Any
     folded: bool
     table: tuple[PositionTrial, ...] = field(repr=False)
@@ -61,7 +61,7 @@ Events = TypeVar("Events")
 
 
 def fold_events(
-    fold: Fold, charges: NDArray[Any], position_mm: NDArray[np.float64]
+    fold: Mirrors, charges: NDArray[Any], position_mm: NDArray[np.float64]
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return charges (event, photosensor) and positions (event, axis) after their turns."""
     turns = fold.turns(charges)
@@ -69,7 +69,7 @@ def fold_events(
 
 
 def better_of(
-    fold: Fold, fit: Callable[[Events], _TunedPosition], events: Events, folded: Events
+    fold: Mirrors, fit: Callable[[Events], _TunedPosition], events: Events, folded: Events
 ) -> FoldedEstimator:
     """Return the better of two fits, to *events* and to *folded*, by the error of their best row.
 

@@ -9,7 +9,7 @@ from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
-from pulsefront.fixed_point.fold import Fold
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.networks.front_end import FrontEnd, row_column_sums
 from pulsefront.studies.kinds.position.settings import PositionStudy
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def fold_of(study: PositionStudy) -> Fold | None:
+def fold_of(study: PositionStudy) -> Mirrors | None:
     """Return the mirrors that the events of a study are folded by; None where they are not.
 
     Raises
@@ -52,7 +52,7 @@ def fold_of(study: PositionStudy) -> Fold | None:
             value=study.events.fold,
             remedy=f"use fold = {ways}",
         )
-    return Fold(*sensors.grid, diagonal=diagonal)
+    return Mirrors(*sensors.grid, diagonal=diagonal)
 
 
 def preparation(study: PositionStudy) -> ChargePreparation:
