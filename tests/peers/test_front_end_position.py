@@ -21,12 +21,14 @@ pytestmark = [
 ]
 
 
+@pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("normalised", [True, False])
-def test_ten_thousand_events(normalised: bool, tmp_path: Path) -> None:
+def test_ten_thousand_events(normalised: bool, folded: bool, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     chosen = block_chain(
         adc_bits=12, channels=64, gains=tuple(rng.uniform(0.7, 1.4, 64).tolist()),
         sum_range=(4000, 20000), normalised_sum=8000 if normalised else None,
+        **({"fold": "square", "grid": (8, 8), "drop_bits": 2} if folded else {}),
     )  # fmt: skip
     chain = PositionChain(block_net(64, bits=12), chosen)
     charges = made_charges(chosen, events=10_000, seed=12)

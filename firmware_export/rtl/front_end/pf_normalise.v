@@ -1,5 +1,6 @@
 // The charges of an event for the network: those of the channels in TAPS, times the reciprocal of
-// the event where SHIFT is not 0, rounded half up, limited to the network's input.
+// the event where SHIFT is not 0, rounded half up, without their DROP lowest bits, limited to the
+// network's input.
 //
 // A word of the reciprocal lasts for CHANNELS charges. Charges come out of a block RAM, late in the
 // clock: they are multiplied by pf_multiply, in three steps; a fourth rounds, a fifth limits.
@@ -7,6 +8,7 @@ module pf_normalise #(
     parameter CHARGE_BITS = 12,
     parameter FACTOR_BITS = 15,
     parameter SHIFT = 14,
+    parameter DROP = 0,
     parameter CHANNELS = 64,
     parameter CHANNEL_BITS = 6,
     parameter [CHANNELS-1:0] TAPS = {CHANNELS{1'b1}},
@@ -66,7 +68,7 @@ module pf_normalise #(
             value_valid <= rounded_valid;
         end
         if (enable) begin
-            rounded <= more >> SHIFT;
+            rounded <= more >> (SHIFT + DROP);
             value <= limited;
         end
     end

@@ -12,6 +12,7 @@ from pulsefront.firmware.onnx.real import Difference
 from pulsefront.firmware.rtl.targets import HdlFolder
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.fixed_point.resources import ResourceEstimate
 
 __all__ = ["Contents", "MeasuredGraph", "Project"]
@@ -42,7 +43,7 @@ class MeasuredGraph:
 class Contents:
     """Everything in an export folder; *units* are those of inputs and outputs, by name.
 
-    *normalised_sum* is what the charges of each event are brought to before the network, if so.
+    *preparation* is what happens to the charges of each event before the network, if anything does.
     """
 
     model: FixedPointModel
@@ -53,4 +54,4 @@ class Contents:
     units: Mapping[str, str]
     hdl: tuple[HdlFolder, ...] = ()
     front_end: FrontEndStatement | None = None
-    normalised_sum: int | None = None
+    preparation: ChargePreparation | None = None

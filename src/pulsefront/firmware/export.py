@@ -57,6 +57,7 @@ from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vector_files import write_vectors
 from pulsefront.firmware.vectors import VectorSet, golden_vectors
 from pulsefront.fixed_point.model import FixedPointModel
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.fixed_point.resources import estimate_resources
 
 __all__ = ["Export", "export_model", "synthesize_export"]
@@ -228,8 +229,8 @@ def export_model(
         chain = None
         if front_end is not None:
             chain = write_front_end(model, front_end, folder, board, waveforms)
-        total = (provenance or {}).get("normalised_sum")
-        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl, chain, total)
+        before = ChargePreparation.of_document(provenance or {})
+        contents = Contents(model, targets, sets, graphs, projects, units or {}, hdl, chain, before)
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)

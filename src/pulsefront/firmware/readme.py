@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pulsefront.firmware.before_network import before_network
 from pulsefront.firmware.c99.write import FOLDER
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
 from pulsefront.firmware.hls4ml.synthesis import COMMANDS, OLDER_COMMANDS, TOOLS
@@ -13,7 +14,6 @@ from pulsefront.firmware.onnx.qonnx import exact_in
 from pulsefront.firmware.targets import FRONT_END, QONNX_GRAPH
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.normalise import SumNormalisation
 
 __all__ = ["readme"]
 
@@ -24,7 +24,7 @@ def readme(contents: Contents) -> str:
     sections = [
         _title(model),
         _ports(model, contents.units),
-        _normalisation(contents),
+        before_network(contents),
         _cost(model),
         _estimates(contents.projects),
         _layers(model),
@@ -74,27 +74,6 @@ def _port(
     step = f"2^{-one.fraction} {units.get(name, '')}".rstrip()
     elements = " × ".join(map(str, shape))
     return f"| {name} | {direction} | {elements} | {one} | {one.minimum} … {one.maximum} | {step} |"
-
-
-def _normalisation(contents: Contents) -> list[str]:
-    """Return what comes before the network where it was trained on normalised charges."""
-    if contents.normalised_sum is None:
-        return []
-    made = SumNormalisation(contents.normalised_sum, contents.model.inputs[0].format.width)
-    where = (
-        f"`{FRONT_END}/` computes it."
-        if FRONT_END in contents.targets
-        else "No file here computes it: compute it before, or export with `--front-end`."
-    )
-    return [
-        "## Before the network",
-        "",
-        f"The inputs are charges x brought to a sum of {made.total}: with S the sum of all",
-        "channels of the event, also of those that the network does not read,",
-        f"r = {made.total}·2^{made.shift} / S and z = (x·r + 2^{made.shift - 1}) / 2^{made.shift},",
-        "both rounded down, z saturated to the port; without light z = 0.",
-        where,
-    ]
 
 
 def _cost(model: FixedPointModel) -> list[str]:

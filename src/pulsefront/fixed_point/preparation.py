@@ -7,8 +7,9 @@ come.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,4 +94,16 @@ class ChargePreparation:
             found["grid"] = [self.fold.columns, self.fold.rows]
         if self.drop_bits:
             found["drop_bits"] = self.drop_bits
-        return found
+        return {"charge_bits": self.bits, **found} if found else {}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> Self | None:
+        """Return what `document` says, among other things; None where it says nothing."""
+        bits = document.get("charge_bits")
+        if bits is None:
+            return None
+        grid = document.get("grid")
+        mirrors = None
+        if grid is not None:
+            mirrors = Mirrors(grid[0], grid[1], diagonal=document["fold"] == "square")
+        return cls(bits, document.get("normalised_sum"), mirrors, document.get("drop_bits", 0))

@@ -16,7 +16,7 @@ from pulsefront.search.result import SearchSummary
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.records import PartRecord, StudyPlan
-from pulsefront.studies.settings import ScanStudy, StudyBase
+from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext, read_step
 
 __all__ = ["board_of_export", "export_step", "verify_step"]
@@ -46,24 +46,24 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             "study_sha256": StudyPlan.read(folders.plan).sha256,
             "training_sha256": read_step(folders.of("search")).key,
             "input_names": [search.input_names[i] for i in search.kept_inputs],
-            **_normalised(study),
+            **_before(kind),
         },
         units={
-            **{port.name: _input_unit(study) for port in model.inputs},
+            **{port.name: _input_unit(kind) for port in model.inputs},
             **dict.fromkeys(model.outputs, kind.output_unit),
         },
     )
 
 
-def _normalised(study: StudyBase) -> dict[str, int]:
+def _before(kind: StudyKind) -> dict[str, Any]:
     """Return what a front end has to know of the inputs beside their names."""
-    total = study.events.normalised_sum if isinstance(study, ScanStudy) else None
-    return {} if total is None else {"normalised_sum": total}
+    found = kind.preparation()
+    return {} if found is None else found.document()
 
 
-def _input_unit(study: StudyBase) -> str:
-    found = _normalised(study)
-    return f"ADC counts at a sum of {found['normalised_sum']}" if found else "ADC counts"
+def _input_unit(kind: StudyKind) -> str:
+    total = _before(kind).get("normalised_sum")
+    return "ADC counts" if total is None else f"ADC counts at a sum of {total}"
 
 
 def board_of_export(study: StudyBase) -> str:

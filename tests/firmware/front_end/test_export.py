@@ -13,11 +13,17 @@ from pulsefront.cli.main import app
 from pulsefront.errors import ConfigError, ExportError
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.export import export_model
-from pulsefront.firmware.front_end.settings import TimingChainSettings, load_chain
+from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.settings import (
+    PositionChainSettings,
+    TimingChainSettings,
+    load_chain,
+)
 from pulsefront.firmware.front_end.statement import read_statement
 from pulsefront.firmware.front_end.window import with_window
 from pulsefront.firmware.verify import verify_export
-from toys_front_end import block_chain, small_chain, window_net
+from pulsefront.fixed_point import FixedPointFormat, FixedPointModel, Input
+from toys_front_end import block_chain, block_net, small_chain, window_net
 from toys_rtl import needs_simulator
 
 SETTINGS = """
@@ -149,9 +155,50 @@ def test_the_sum_that_charges_are_brought_to_comes_from_the_export_beside_it(fol
         with_window(block_chain(normalised_sum=600), folder / "model.json")
 
 
+NORMALISED = {"normalised_sum": 512, "charge_bits": 13}
+
+
+def test_the_mirrors_and_bits_come_from_the_export_beside_it(folder: Path) -> None:
+    told = {"charge_bits": 9, "fold": "rectangle", "grid": [4, 2], "drop_bits": 2}
+    (folder / "provenance.json").write_text(
+        json.dumps({**told, "input_names": [f"folded_sensor_{i}" for i in (1, 6)]})
+    )
+    found = with_window(block_chain(), folder / "model.json")
+    assert isinstance(found, PositionChainSettings)
+    assert (found.fold, found.grid, found.drop_bits) == ("rectangle", (4, 2), 2)
+    assert found.network_channels == (1, 6)
+    with pytest.raises(ConfigError, match="charges without their 2 lowest bits"):
+        with_window(block_chain(drop_bits=1), folder / "model.json")
+    with pytest.raises(ConfigError, match="turned by the mirrors of a rectangle"):
+        with_window(block_chain(channels=9, fold="square", grid=(3, 3)), folder / "model.json")
+
+
+def test_a_network_on_folded_charges_says_how_they_are_turned(folder: Path) -> None:
+    told = {"charge_bits": 13, "fold": "square", "grid": [8, 8], "drop_bits": 2}
+    export_model(window_net(7), folder / "out", targets=["onnx"], provenance=told)
+    readme = (folder / "out" / "README.md").read_text()
+    for words in (
+        "does not read the charges as they come",
+        "2·column − 7",
+        "exchanged where |b|",
+        "divided by 4, rounded down",
+        "and what comes after the network",
+    ):
+        assert words in readme
+
+
+def test_a_chain_that_gives_other_steps_than_the_network_reads_is_refused() -> None:
+    net = block_net(8, bits=8)
+    port = Input("counts", (8,), FixedPointFormat(8, 10, signed=False))
+    coarse = FixedPointModel("block", (port,), net.layers, net.outputs)
+    with pytest.raises(ExportError, match="steps of 4 counts, the chain gives steps of 1"):
+        PositionChain(coarse, block_chain())
+    PositionChain(coarse, block_chain(drop_bits=2))
+
+
 def test_a_network_on_normalised_charges_says_how_they_are_made(folder: Path) -> None:
     out = folder / "out"
-    export_model(window_net(7), out, targets=["onnx"], provenance={"normalised_sum": 512})
+    export_model(window_net(7), out, targets=["onnx"], provenance=NORMALISED)
     readme = (out / "README.md").read_text()
     assert "r = 512·2^15 / S" in readme
     assert "No file here computes it" in readme

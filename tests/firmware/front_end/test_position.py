@@ -21,7 +21,9 @@ from pulsefront.firmware.front_end.simulate import FrontEndRun
 from pulsefront.firmware.front_end.statement import read_statement
 from pulsefront.firmware.front_end.write import write_chain
 from pulsefront.firmware.verify import verify_export
-from toys_front_end import block_chain, block_net
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.preparation import ChargePreparation
+from toys_front_end import block_chain, block_net, window_net
 from toys_rtl import needs_simulator
 
 BENCH = "block_front_end_tb"
@@ -114,6 +116,12 @@ CASES = {
     "shared multipliers": {"interval_clocks": 40},
     "outputs in a range": {"output_range": ((-1.0, 1.0), (-5.0, 9.0), (0.0, 2.0))},
     "seven channels": {"channels": 7, "gain_fraction_bits": 0},
+    "no lowest bits": {"drop_bits": 2, "bits": 8},
+    "mirrored": {"fold": "rectangle", "grid": (4, 2), "gains": GAINS},
+    "mirrored, not normalised": {"fold": "rectangle", "grid": (2, 4), "normalised_sum": None},
+    "square": {"channels": 16, "fold": "square", "grid": (4, 4), "drop_bits": 1},
+    "square, odd": {"channels": 9, "fold": "square", "grid": (3, 3), "network_channels": (2, 5)},
+    "a row": {"channels": 5, "fold": "rectangle", "grid": (5, 1), "normalised_sum": None},
 }
 
 
@@ -125,6 +133,45 @@ def test_the_verilog_gives_the_emulator_s_records(changed, tmp_path: Path) -> No
     write_chain(chain, tmp_path, charges.reshape(-1), chain.run(charges))
     with FrontEndRun(tmp_path, BENCH) as run:
         run.check()
+
+
+FOLDED = {"channels": 16, "fold": "square", "grid": (4, 4)}
+
+
+def test_a_folded_chain_is_the_study_s_preparation_and_its_answer_turned_back() -> None:
+    chain = chain_of(**FOLDED, drop_bits=2, bits=8, sum_range=(1, 1 << 13))
+    charges = np.random.default_rng(2).integers(0, 512, (3000, 16))
+    mirrors = Mirrors(4, 4)
+    turns = mirrors.turns(charges)
+    # Each of the eight turns is there often.
+    assert np.unique(turns @ [1, 2, 4], return_counts=True)[1].min() > 200
+    prepared = ChargePreparation(9, chain.layout.settings.normalised_sum, mirrors, 2)
+    np.testing.assert_array_equal(chain.network_inputs(charges), prepared.apply(charges))
+    raw = np.asarray(chain._model.run(prepared.apply(charges)))
+    records, form = chain.run(charges), chain.layout.limits.format
+    found = np.column_stack([records[f"shift_{axis}"] for axis in range(3)])
+    np.testing.assert_array_equal(found, np.minimum(mirrors.back(raw, turns), form.maximum))
+
+
+def test_a_mirrored_block_gives_the_mirrored_record() -> None:
+    chain = chain_of(**FOLDED)
+    charges = np.random.default_rng(3).integers(0, 512, (500, 16))
+    turned = charges.reshape(-1, 4, 4)[:, :, ::-1].reshape(-1, 16)
+    before, after = (chain.run(one) for one in (charges, turned))
+    highest = chain.layout.limits.format.maximum
+    np.testing.assert_array_equal(after["shift_0"], np.minimum(-before["shift_0"], highest))
+    for same in ("energy", "channels", "shift_1", "shift_2"):
+        np.testing.assert_array_equal(after[same], before[same])
+
+
+def test_a_fold_needs_its_grid_and_two_signed_outputs() -> None:
+    with pytest.raises(ValidationError, match="columns and rows of 8 channels"):
+        block_chain(fold="rectangle")
+    with pytest.raises(ValidationError, match="as many columns as rows"):
+        block_chain(fold="square", grid=(4, 2))
+    chosen = block_chain(fold="rectangle", grid=(4, 2))
+    with pytest.raises(ExportError, match="x and y"):
+        PositionChain(window_net(8), chosen)
 
 
 def test_more_multipliers_than_any_layer_has_outputs_are_refused() -> None:
@@ -143,6 +190,28 @@ WRONG = {
     "a limit": ("block_front_end.v", "> 13'd900", "> 13'd901"),
     "a record": ("tb_data/records.hex", "f", "e"),
 }
+
+
+WRONG_TURNS = {
+    "a mirror": ("pf_turn.v", "left <= x < 0", "left <= x > 0"),
+    "a weight": ("pf_turn.v", "(ROWS + 1)", "(ROWS + 2)"),
+    "the diagonal": ("pf_turn.v", "far_y > far_x", "far_y < far_x"),
+    "the order": ("pf_turned.v", "turn[0] ?", "turn[1] ?"),
+    "the way back": ("pf_unturn.v", "turn[2] ? second : first", "turn[2] ? first : second"),
+}
+
+
+@needs_simulator
+@pytest.mark.parametrize(("file", "old", "new"), WRONG_TURNS.values(), ids=WRONG_TURNS)
+def test_the_bench_of_a_folded_chain_fails_on(file, old, new, tmp_path: Path) -> None:
+    chain = chain_of(**FOLDED)
+    charges = made_charges(chain.layout.settings, events=40)
+    write_chain(chain, tmp_path, charges.reshape(-1), chain.run(charges))
+    text = (tmp_path / file).read_text()
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new))
+    with FrontEndRun(tmp_path, BENCH) as run, pytest.raises(ExportError, match="FAIL"):
+        run.check()
 
 
 @needs_simulator

@@ -11,7 +11,7 @@ from pulsefront.firmware.front_end.outputs import with_no_decision
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Records
 from pulsefront.firmware.front_end.settings import PositionChainSettings
-from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["PositionChain"]
@@ -74,7 +74,7 @@ class PositionChain:
         values = self._network_inputs(corrected, sums)
         shape = self._model.inputs[0].shape
         outputs = np.asarray(self._model.run(values.reshape(-1, *shape)))
-        outputs = outputs.reshape(len(raw), len(layout.limits.low))
+        outputs = self._turned_back(corrected, outputs.reshape(len(raw), len(layout.limits.low)))
         low, high = chain.sum_range
         flags = np.zeros(len(raw), np.int64)
         for flag, doubtful in (
@@ -110,11 +110,23 @@ class PositionChain:
         return self._network_inputs(corrected, corrected.sum(axis=1))
 
     def _network_inputs(self, corrected: Integers, sums: Integers) -> Integers:
-        layout, form = self.layout, self._model.inputs[0].format
-        values = corrected[:, list(layout.chosen)]
+        layout, form, drop = self.layout, self._model.inputs[0].format, self.layout.drop_bits
+        whole = FixedPointFormat(form.width + drop, form.integer, form.signed)
+        values, mirrors = corrected, layout.settings.mirrors
         if layout.normalisation is not None:
-            return layout.normalisation.scaled(values, sums, form)
+            values = layout.normalisation.scaled(values, sums, whole)
+        if mirrors is not None:
+            values = mirrors.folded(values, mirrors.turns(corrected))
+        values = values[:, list(layout.chosen)] >> drop
         return np.clip(values, form.minimum, form.maximum)
+
+    def _turned_back(self, corrected: Integers, outputs: Integers) -> Integers:
+        """Return outputs (event, element) in the axes of the block."""
+        mirrors, form = self.layout.settings.mirrors, self.layout.limits.format
+        if mirrors is None:
+            return outputs
+        found = mirrors.back(outputs, mirrors.turns(corrected))
+        return np.asarray(np.clip(found, form.minimum, form.maximum), np.int64)
 
     def _checked(self, charges: npt.NDArray[np.integer]) -> Integers:
         chain = self.layout.settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from pulsefront.errors import ConfigError
+from pulsefront.errors import ConfigError, ExportError
 from pulsefront.firmware.front_end.network import require_inputs, shared_network
 from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
@@ -44,6 +44,24 @@ class PositionLayout:
                 field="sum_range",
                 value=self.settings.sum_range,
             )
+        if self.settings.mirrors is not None and (
+            len(self.limits.low) < 2 or not self.limits.format.signed
+        ):
+            raise ExportError(
+                f"{self.model.name} does not answer with x and y, signed, first: nothing can be "
+                "turned back",
+                field="fold",
+                value=self.settings.fold,
+            )
+        step = self.model.inputs[0].format.fraction
+        if step < 0 and self.drop_bits != -step:
+            raise ExportError(
+                f"{self.model.name} reads charges in steps of {2**-step} counts, the chain gives "
+                f"steps of {2**self.drop_bits}",
+                field="drop_bits",
+                value=self.settings.drop_bits,
+                remedy=f"write drop_bits = {-step}",
+            )
         _ = self.limits, self.design
 
     @cached_property
@@ -52,6 +70,11 @@ class PositionLayout:
         if self.settings.network_channels is not None:
             return self.settings.network_channels
         return tuple(range(self.settings.channels))
+
+    @property
+    def drop_bits(self) -> int:
+        """Lowest bits that the network does not read."""
+        return self.settings.drop_bits or 0
 
     @cached_property
     def limits(self) -> OutputLimits:

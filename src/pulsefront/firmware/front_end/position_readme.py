@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulsefront.firmware.before_network import fold_lines
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
 from pulsefront.firmware.front_end.settings import Doubt
@@ -59,6 +60,8 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         f"- channels of {chain.channel_adc} or more have light; fewer than",
         f"  {chain.least_channels} are flagged",
         *_normalisation(layout),
+        *([] if chain.mirrors is None else fold_lines(chain.mirrors)),
+        *_dropped(layout),
         f"- the network reads {len(layout.chosen)} channels",
         "",
         "## Rate",
@@ -93,6 +96,12 @@ def _fields(layout: PositionLayout) -> list[str]:
         "flags": "see below",
     }
     return field_rows(layout.fields, what, layout.limits.format)
+
+
+def _dropped(layout: PositionLayout) -> list[str]:
+    if not layout.drop_bits:
+        return []
+    return [f"- the network reads charges without their {layout.drop_bits} lowest bits"]
 
 
 def _normalisation(layout: PositionLayout) -> list[str]:

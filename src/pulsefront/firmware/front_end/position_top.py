@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulsefront.firmware.front_end.position_layout import PositionLayout
+from pulsefront.firmware.front_end.position_turns import (
+    FOLD_CLOCKS,
+    kept_charges,
+    turn_lines,
+    turned_back_lines,
+)
 from pulsefront.firmware.front_end.record_logic import (
     CLOCK,
     Text,
@@ -40,7 +46,8 @@ def position_clocks(layout: PositionLayout) -> PositionClocks:
     """Return the clocks of a chain."""
     chain, design = layout.settings, layout.design
     elements = len(layout.limits.low)
-    before = chain.channels + layout.division_steps + STAGE_CLOCKS
+    turned = 0 if chain.mirrors is None else FOLD_CLOCKS
+    before = chain.channels + layout.division_steps + STAGE_CLOCKS + turned
     # The network may read few of the channels: the last comes when all have passed.
     network = chain.channels + design.latency_cycles + elements
     interval = max(layout.interval_before, design.interval_cycles)
@@ -50,7 +57,7 @@ def position_clocks(layout: PositionLayout) -> PositionClocks:
 def position_top(layout: PositionLayout) -> str:
     """Return the Verilog of the top module ``NAME_front_end``."""
     chain, model = layout.settings, layout.model
-    name, width = model.name, layout.charge_bits
+    name, width, mirrors = model.name, layout.charge_bits, chain.mirrors
     body = [
         "// gains",
         "wire corrected_valid, corrected_ready, corrected_full, corrected_last;",
@@ -111,28 +118,16 @@ def position_top(layout: PositionLayout) -> str:
                 "event_full": "event_full",
             },
         ),
+        *([] if mirrors is None else turn_lines(layout, mirrors, EVENTS_LOG2)),
         "wire waiting_valid, waiting_ready;",
         f"wire [{width - 1}:0] waiting;",
-        *instance(
-            "pf_fifo",
-            "charges",
-            {"WIDTH": width, "DEPTH_LOG2": address_bits(2 * chain.channels)},
-            {
-                **CLOCK,
-                "in_valid": "passed_valid",
-                "in_ready": "passed_ready",
-                "in_data": "passed",
-                "out_valid": "waiting_valid",
-                "out_ready": "waiting_ready",
-                "out_data": "waiting",
-            },
-        ),
+        *(_queue(layout) if mirrors is None else kept_charges(layout, mirrors)),
         "",
         *_sides(layout),
         "",
         *_normalisation(layout),
         "",
-        *network_lines(model, layout.limits),
+        *_network(layout),
         "",
         *_doubts(layout),
         "",
@@ -168,14 +163,44 @@ def position_top(layout: PositionLayout) -> str:
     )
 
 
+def _queue(layout: PositionLayout) -> list[str]:
+    return instance(
+        "pf_fifo",
+        "charges",
+        {"WIDTH": layout.charge_bits, "DEPTH_LOG2": address_bits(2 * layout.settings.channels)},
+        {
+            **CLOCK,
+            "in_valid": "passed_valid",
+            "in_ready": "passed_ready",
+            "in_data": "passed",
+            "out_valid": "waiting_valid",
+            "out_ready": "waiting_ready",
+            "out_data": "waiting",
+        },
+    )
+
+
+def _network(layout: PositionLayout) -> list[str]:
+    if layout.settings.mirrors is None:
+        return network_lines(layout.model, layout.limits)
+    return [*network_lines(layout.model, layout.limits, "answer"), *turned_back_lines(layout)]
+
+
 def _sides(layout: PositionLayout) -> list[str]:
     """Return what keeps sum and channels until the network is done."""
+    folded = layout.settings.mirrors is not None
+    readers = ["noted"]
+    if layout.settings.normalised_sum is not None:
+        readers.append("divided")
+    if folded:
+        readers += ["order_in", "back_in"]
+    source = "joined" if folded else "event"
     bits = layout.sum_bits + layout.channel_bits + 1
     lines = [
         "// what is known of the event waits for the network, and its sum is divided by",
         "wire noted_valid, noted_ready, divided_valid, divided_ready;",
     ]
-    if layout.settings.normalised_sum is None:
+    if readers == ["noted"]:
         lines += [
             "assign noted_valid = event_valid;",
             "assign event_ready = noted_ready;",
@@ -184,13 +209,13 @@ def _sides(layout: PositionLayout) -> list[str]:
         lines += instance(
             "pf_fork",
             "events",
-            {"COUNT": 2},
+            {"COUNT": len(readers)},
             {
                 **CLOCK,
-                "in_valid": "event_valid",
-                "in_ready": "event_ready",
-                "out_valid": "{divided_valid, noted_valid}",
-                "out_ready": "{divided_ready, noted_ready}",
+                "in_valid": f"{source}_valid",
+                "in_ready": f"{source}_ready",
+                "out_valid": f"{{{', '.join(f'{one}_valid' for one in reversed(readers))}}}",
+                "out_ready": f"{{{', '.join(f'{one}_ready' for one in reversed(readers))}}}",
             },
         )
     return [
@@ -277,6 +302,7 @@ def _normalisation(layout: PositionLayout) -> list[str]:
                 "CHARGE_BITS": layout.charge_bits,
                 "FACTOR_BITS": bits,
                 "SHIFT": 0 if made is None else made.shift,
+                "DROP": layout.drop_bits,
                 "CHANNELS": chain.channels,
                 "CHANNEL_BITS": address_bits(chain.channels),
                 "TAPS": Text(f"{chain.channels}'h{taps:x}"),

@@ -44,8 +44,8 @@ def declared_ports(fields: Sequence[Field]) -> list[str]:
     return [f"output reg  {one.declared} record_{one.name}" for one in fields]
 
 
-def network_lines(model: Specification, limits: OutputLimits) -> list[str]:
-    """Return the network between the streams ``window`` and ``result``, one word an event."""
+def network_lines(model: Specification, limits: OutputLimits, result: str = "result") -> list[str]:
+    """Return the network between the streams ``window`` and *result*, one word an event."""
     (port,) = model.inputs
     width, elements = limits.format.width, len(limits.low)
     return [
@@ -67,8 +67,8 @@ def network_lines(model: Specification, limits: OutputLimits) -> list[str]:
                 f"{limits.name}_last": "element_last",
             },
         ),
-        "wire result_valid, result_ready;",
-        f"wire [{width * elements - 1}:0] result;",
+        f"wire {result}_valid, {result}_ready;",
+        f"wire [{width * elements - 1}:0] {result};",
         *instance(
             "pf_collect",
             "elements",
@@ -78,9 +78,9 @@ def network_lines(model: Specification, limits: OutputLimits) -> list[str]:
                 "in_valid": "element_valid",
                 "in_ready": "element_ready",
                 "in_data": "element",
-                "out_valid": "result_valid",
-                "out_ready": "result_ready",
-                "out_data": "result",
+                "out_valid": f"{result}_valid",
+                "out_ready": f"{result}_ready",
+                "out_data": result,
             },
         ),
     ]

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
+from pulsefront.fixed_point.fold import Mirrors
 
 __all__ = [
     "CHAIN_FILES",
@@ -205,6 +206,15 @@ class PositionChainSettings(ChainSettings):
     """lowest and highest sum of the corrected charges that is not flagged"""
     normalised_sum: int | None = Field(default=None, ge=1)
     """sum to which the charges of every event are brought; left out, they stay as they are"""
+    drop_bits: int | None = Field(default=None, ge=0, le=8)
+    """lowest bits of a charge that the network does not read; left out, those that the export
+    beside the model names, else none"""
+    fold: Literal["rectangle", "square"] | None = None
+    """mirrors by which every event is turned before the network, and its answer turned back: of
+    both axes, and of the diagonal, too; left out, those that the export beside the model names,
+    else none"""
+    grid: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    """columns and rows of the channels, which come row by row; needed with `fold`"""
     interval_clocks: int | None = Field(default=None, ge=1)
     """clocks between two events that the network may take; left out, one for each channel"""
     network_channels: tuple[int, ...] | None = None
@@ -215,6 +225,11 @@ class PositionChainSettings(ChainSettings):
     def _fits(self) -> Self:
         if self.gains is not None and len(self.gains) != self.channels:
             raise ValueError(f"gains must be {self.channels}, one for each channel")
+        if self.fold is not None:
+            if self.grid is None or self.grid[0] * self.grid[1] != self.channels:
+                raise ValueError(f"grid must be columns and rows of {self.channels} channels")
+            if self.fold == "square" and self.grid[0] != self.grid[1]:
+                raise ValueError("fold = square needs as many columns as rows")
         if not 1 <= self.sum_range[0] <= self.sum_range[1]:
             raise ValueError("sum_range must ascend from 1 on")
         if self.network_channels is not None:
@@ -224,6 +239,13 @@ class PositionChainSettings(ChainSettings):
             ):
                 raise ValueError("network_channels must ascend among the channels")
         return self
+
+    @property
+    def mirrors(self) -> Mirrors | None:
+        """By which every event is turned."""
+        if self.fold is None or self.grid is None:
+            return None
+        return Mirrors(*self.grid, diagonal=self.fold == "square")
 
     @property
     def whole_gains(self) -> tuple[int, ...]:

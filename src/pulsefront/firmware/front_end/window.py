@@ -17,25 +17,32 @@ from pulsefront.firmware.front_end.settings import (
 
 __all__ = ["with_window"]
 
+WORDS = {
+    "normalised_sum": "charges at a sum of {}",
+    "fold": "events turned by the mirrors of a {}",
+    "drop_bits": "charges without their {} lowest bits",
+}
+"""What an export may say of the charges before its network."""
+
 
 def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSettings:
     """Return *settings* with what ``provenance.json`` beside a model says of its inputs.
 
     A study names its inputs ``sample_-8`` … ``sample_+7`` or ``sensor_0`` …; where the settings
     name them themselves, or no such file is there, they stay as they are. So it is with the sum
-    that charges are brought to.
+    that charges are brought to, the mirrors that events are turned by, and bits that are dropped.
 
     Raises
     ------
     ConfigError
-        The settings bring charges to another sum than that of the network's training.
+        The settings do something else to the charges than was done for the network's training.
     """
     provenance = model_file.parent / "provenance.json"
     try:
         content = json.loads(provenance.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return settings
-    told = {**_chosen(settings, content), **_sum(settings, content)} if content else {}
+    told = {**_chosen(settings, content), **_before(settings, content)} if content else {}
     if not told:
         return settings
     # Checked anew: they must lie within the window.
@@ -57,17 +64,20 @@ def _chosen(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
     return {key: tuple(int(found[1]) for found in names if found)}
 
 
-def _sum(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
+def _before(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
+    """Return what happened to the charges that the network was trained on."""
     if not isinstance(settings, PositionChainSettings) or not isinstance(content, dict):
         return {}
-    trained = content.get("normalised_sum")
-    if trained is None:
-        return {}
-    if settings.normalised_sum not in (None, trained):
-        raise ConfigError(
-            f"the network was trained on charges at a sum of {trained}",
-            field="normalised_sum",
-            value=settings.normalised_sum,
-            remedy=f"write normalised_sum = {trained}, or leave it out",
-        )
-    return {"normalised_sum": trained}
+    trained = {key: content[key] for key in WORDS if content.get(key) is not None}
+    for key, value in trained.items():
+        given = getattr(settings, key)
+        if given not in (None, value):
+            raise ConfigError(
+                f"the network was trained on {WORDS[key].format(value)}",
+                field=key,
+                value=given,
+                remedy=f"write {key} = {json.dumps(value)}, or leave it out",
+            )
+    if "fold" in trained:
+        trained["grid"] = tuple(content["grid"])
+    return trained

@@ -19,6 +19,7 @@ from pulsefront.estimators.timing.stated_offsets import ChannelDelay
 from pulsefront.evaluate import Split
 from pulsefront.evaluate.record import Intervals
 from pulsefront.events.container import EventTable
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.simulate.perturb import NAMED, perturbed
 from pulsefront.studies.folders import RunFolders, SplitEvents
@@ -186,6 +187,9 @@ class StudyKind(Protocol):
 
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return what the network reads, (event, …, input)."""
+
+    def preparation(self) -> ChargePreparation | None:
+        """Return what happens to charges before the network; None where it reads no charges."""
 
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events of a run as `evaluate_external` takes them."""

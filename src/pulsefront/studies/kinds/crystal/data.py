@@ -12,12 +12,13 @@ from pulsefront.errors import DataError
 from pulsefront.estimators.registry import CrystalEstimator, CrystalEvents, estimators_for, fit_all
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, misclassified
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
-from pulsefront.studies.kinds.scan import normalised, position_groups, refuse_clipped
+from pulsefront.studies.kinds.scan import position_groups, refuse_clipped
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
 
@@ -29,6 +30,7 @@ __all__ = [
     "first_crystal",
     "learning_task",
     "network_inputs",
+    "preparation",
 ]
 
 OUTPUT_FORMAT = FixedPointFormat(16, 8)
@@ -59,12 +61,13 @@ def charges(events: EventTable) -> NDArray[np.integer]:
 
 def network_inputs(study: CrystalStudy, events: EventTable) -> NDArray[np.integer]:
     """Return what the network reads, (event, channel): charges, at one sum if the study says so."""
-    return normalised(study, charges(events), _input_format(study))
+    return preparation(study).apply(charges(events))
 
 
-def _input_format(study: CrystalStudy) -> FixedPointFormat:
+def preparation(study: CrystalStudy) -> ChargePreparation:
+    """Return what happens to the charges of a study before its network."""
     bits = load_detector(study.detector).charge_readout.adc_bits
-    return FixedPointFormat(bits, bits, signed=False)
+    return ChargePreparation(bits, study.events.normalised_sum)
 
 
 def crystal_target(events: EventTable) -> NDArray[np.float64]:
@@ -81,7 +84,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
     """Return the choice among all crystals from the charges."""
     detector = load_detector(study.detector)
     inputs = network_inputs(study, parts.events)
-    refuse_clipped(study, inputs[parts.split.train], _input_format(study))
+    refuse_clipped(study, inputs[parts.split.train], preparation(study).format)
     centres = detector.crystal.element_centres_mm
     return Task(
         name=study.name,
@@ -89,7 +92,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
         targets=crystal_target(parts.events),
         train=parts.split.train,
         selection=parts.split.selection,
-        input_format=_input_format(study),
+        input_format=preparation(study).format,
         output_format=OUTPUT_FORMAT,
         loss=study.loss,
         metric=misclassified,

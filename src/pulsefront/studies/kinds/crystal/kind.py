@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
 from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
@@ -91,6 +92,10 @@ class CrystalKind:
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor)."""
         return data.network_inputs(self.study, events)
+
+    def preparation(self) -> ChargePreparation:
+        """Return what happens to the charges."""
+        return data.preparation(self.study)
 
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.search.task import Task
 from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
@@ -97,6 +98,10 @@ class PositionKind:
     def network_inputs(self, events: EventTable) -> NDArray[np.integer]:
         """Return the charges, (event, photosensor), or sums of them."""
         return inputs.network_inputs(self.study, events)
+
+    def preparation(self) -> ChargePreparation | None:
+        """Return what happens to the charges; of sums, nothing that the front end knows."""
+        return None if self.study.events.inputs != "charges" else inputs.preparation(self.study)
 
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events."""

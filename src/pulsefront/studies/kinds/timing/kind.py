@@ -84,6 +84,10 @@ class TimingKind:
         """Return the samples around both edges, (event, 2, sample)."""
         return data.network_inputs(self.study, events)
 
+    def preparation(self) -> None:
+        """Return nothing: samples are read as they are."""
+        return
+
     def test_events(self, folders: RunFolders) -> EventTable:
         """Return the test events, what was measured between their channels beside them."""
         return with_delays(read_split(folders).test, self.read_split(folders).channel_delays)

@@ -1,0 +1,75 @@
+"""What an export says of its inputs: how they come from the charges of an event."""
+
+from __future__ import annotations
+
+from pulsefront.firmware.contents import Contents
+from pulsefront.firmware.targets import FRONT_END
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.normalise import SumNormalisation
+
+__all__ = ["before_network", "fold_lines"]
+
+
+def before_network(contents: Contents) -> list[str]:
+    """Return the section of a README on what comes before the network; nothing if nothing does."""
+    found = contents.preparation
+    if found is None:
+        return []
+    lines = [
+        "## Before the network",
+        "",
+        f"**The network does not read the charges as they come** (x, {found.bits} bits, unsigned),",
+        "but what is made of them, in this order:",
+        "",
+    ]
+    if found.normalisation is not None:
+        lines += _normalised(found.normalisation)
+    if found.fold is not None:
+        lines += fold_lines(found.fold)
+    if found.drop_bits:
+        lines.append(
+            f"- without their {found.drop_bits} lowest bits: divided by {1 << found.drop_bits}, "
+            "rounded down"
+        )
+    where = (
+        f"`{FRONT_END}/` computes it"
+        if FRONT_END in contents.targets
+        else "No file here computes it: compute it before, or export with `--front-end`"
+    )
+    back = ", and what comes after the network" if found.fold is not None else ""
+    return [
+        *lines,
+        "",
+        f"{where}{back}.",
+        "Vectors, executors and golden files of this folder hold what the network reads.",
+    ]
+
+
+def _normalised(made: SumNormalisation) -> list[str]:
+    return [
+        f"- brought to a sum of {made.total}: with S the sum of all channels of the event, also of",
+        f"  those that the network does not read, r = {made.total}·2^{made.shift} / S and",
+        f"  z = (x·r + 2^{made.shift - 1}) / 2^{made.shift}, both rounded down; z is at most",
+        f"  {(1 << made.charge_bits) - 1}, and 0 without light",
+    ]
+
+
+def fold_lines(mirrors: Mirrors) -> list[str]:
+    """Return how an event is turned before a network and its answer after it."""
+    columns, rows = mirrors.columns, mirrors.rows
+    lines = [
+        f"- turned by the mirrors of a grid of {columns} columns and {rows} rows, channel number",
+        f"  {columns}·row + column: with a = Σ x·(2·column − {columns - 1}) and",
+        f"  b = Σ x·(2·row − {rows - 1}) of the charges as they come, the event is mirrored in x",
+        f"  where a < 0 (column becomes {columns - 1} − column) and in y where b < 0 (row becomes",
+        f"  {rows - 1} − row)",
+    ]
+    exchanged = ""
+    if mirrors.diagonal:
+        lines[-1] += ", then rows and columns exchanged where |b| > |a|"
+        exchanged = "first exchanged where rows and columns were, then each "
+    lines += [
+        f"- the answer is turned back: its first two elements, x and y, are {exchanged}of the",
+        "  opposite sign where the event was mirrored",
+    ]
+    return lines
