@@ -199,7 +199,7 @@ def test_the_first_page_says_how_the_network_fits_its_part(
             'kind = "timing"',
             'kind = "tming"',
             ConfigError,
-            "use one of 'crystal', 'position', 'timing'",
+            "use one of 'crystal', 'motion', 'position', 'timing'",
         ),
         ("hidden = [4, 3]", 'hidden = [4]\nactivation = "tanh"', UnsupportedLayer, "relu"),
         ('detector = "lyso_pair_3x3x20"', 'detector = "nonesuch"', ConfigError, "nonesuch"),

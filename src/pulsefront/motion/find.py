@@ -14,7 +14,7 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.motion.detectors.bayes import BayesSettings, filter_steps
 from pulsefront.motion.detectors.breathing import FoundBreathing, find_breathing
 from pulsefront.motion.detectors.cusum import CusumSettings, cusum_steps
-from pulsefront.motion.detectors.network import NetworkSettings, network_steps
+from pulsefront.motion.detectors.network import EvidenceNetwork, NetworkSettings, network_steps
 from pulsefront.motion.detectors.reach import detectable_mm
 from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.detectors.thresholds import ThresholdSettings, threshold_steps
@@ -68,7 +68,7 @@ class FindSettings:
     threshold: ThresholdSettings = field(default_factory=ThresholdSettings)
     cusum: CusumSettings = field(default_factory=CusumSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
-    model: FixedPointModel | None = None
+    model: FixedPointModel | EvidenceNetwork | None = None
 
     def __post_init__(self) -> None:
         if self.detector not in DETECTORS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ LABELS = (
 )  # fmt: skip
 """Columns that say what is to be estimated, or what only a simulation knows."""
 
-CLASSES = ("element", "elements_hit", "compton_scatters", "deposits")
+CLASSES = ("element", "elements_hit", "compton_scatters", "deposits", "moved")
 """The same as whole numbers, of which -1 (or the largest without a sign) is none."""
 
 MOST_COPIES = 0.001
@@ -39,8 +40,12 @@ def without_test_labels(parts: SplitEvents) -> SplitEvents:
 
     What was tuned or trained on them could only be so by mistake, and comes out blank as well.
     """
-    test = parts.split.test
-    events = parts.events
+    events, test = parts.events, parts.split.test
+    if "scan" in events.columns:
+        # Of a scan every interval, also those that are in no part: around a step.
+        scans = np.unique(events["scan"][test])
+        test = np.flatnonzero(np.isin(events["scan"], scans))
+        events = events.with_provenance(_without_moves(events.provenance, scans))
     changed: dict[str, NDArray[np.generic]] = {}
     for name in (*LABELS, *CLASSES):
         if name in events.columns:
@@ -53,6 +58,16 @@ def without_test_labels(parts: SplitEvents) -> SplitEvents:
                 blank[test] = np.array(-1).astype(values.dtype)
             changed[name] = blank
     return SplitEvents(events.with_columns(changed, {}), parts.split)
+
+
+def _without_moves(provenance: Mapping[str, Any], scans: NDArray[np.integer]) -> dict[str, Any]:
+    """Return the provenance of scans of patients without the known movements of some."""
+    hidden = set(scans.tolist())
+    told = [
+        {**one, "moves": []} if one["scan"] in hidden else one
+        for one in provenance.get("scans", ())
+    ]
+    return {**provenance, "scans": told}
 
 
 def tuned_blind(
@@ -110,6 +125,8 @@ def refuse_copies(events: EventTable, split: Split) -> None:
         More test or selection events equal a training event number for number than by chance.
     """
     column = "charge_adc" if "charge_adc" in events.columns else "waveform_adc"
+    if column not in events.columns:
+        return  # scans of patients, of which the kind refuses copies as a whole
     known = fingerprints(events[column])
     for name, rows in (("selection", split.selection), ("test", split.test)):
         copies = int(np.isin(known[rows], known[split.train]).sum())

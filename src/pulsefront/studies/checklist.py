@@ -67,10 +67,10 @@ def stated(record: dict[str, Any]) -> dict[str, Any]:
 
 def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, dict[str, Any]]:
     events = split.events_in_parts
-    positions = split.positions_in_parts
+    positions, words = split.positions_in_parts, kind.words
     return {
         "set_sizes": {
-            **{f"events_{part}": count for part, count in events.items()},
+            **{f"{words.events}_{part}": count for part, count in events.items()},
             **_needed(test),
         },
         "data_decisions": {"exclusions": split.exclusions},
@@ -80,19 +80,23 @@ def _data(kind: StudyKind, split: SplitRecord, test: TestRecord) -> dict[str, di
             "contradicted_by_the_data": list(split.label_findings) or "nothing",
         },
         "quantity": {
-            "positions": positions,
-            "events_per_position": {
+            words.places: positions,
+            f"{words.events}_per_{words.place}": {
                 part: round(events[part] / max(positions[part], 1), 1) for part in events
             },
         },
         "leakage": {
             "leak_test_passed": split.leak_test_passed,
-            "minimum_distance_mm": split.minimum_distance_mm,
-            "labels_of_test_events": "hidden from tuning, training and search",
+            **(
+                {}
+                if split.minimum_distance_mm is None
+                else {"minimum_distance_mm": split.minimum_distance_mm}
+            ),
+            f"labels_of_test_{words.events}": "hidden from tuning, training and search",
         },
         "test_set": {
-            "test_set": f"{test.test_events} events at {test.test_positions} positions "
-            "between the training positions",
+            "test_set": f"{test.test_events} {words.events} {words.between}: "
+            f"{test.test_positions} {words.places}",
             "differs_from_use": list(kind.study.purpose.missing),
         },
     }
@@ -119,7 +123,7 @@ def _comparison(
         },
         "selection": {
             "candidates_tried": search.candidates_tried,
-            "chosen_on": "selection events, at positions between the training positions",
+            "chosen_on": f"selection {kind.words.events}, {kind.words.between}",
         },
         "stability": {
             "initializations": len(spread.each),

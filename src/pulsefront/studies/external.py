@@ -7,7 +7,7 @@ report; it does not stop the study.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.records import ExternalRecord, InputProfile
 from pulsefront.studies.settings import ExternalSet, StudyBase
 
-__all__ = ["estimate_sets", "evaluate_sets", "fingerprint", "input_profile", "make_sets"]
+__all__ = ["estimate_sets", "evaluate_sets", "fingerprint", "input_profile", "make_sets", "stamps"]
 
 LEAST_EVENTS = 50
 """Fewer have no resolution worth a number."""
@@ -47,7 +47,12 @@ def fingerprint(chosen: ExternalData, folder: Path) -> list[tuple[str, int, int]
         named = [path.parent / file for scan in load_manifest(path).scan for file in scan.files]
     else:
         named = []
-    found = [(str(file), file.stat()) for file in (path, *named) if file.is_file()]
+    return stamps((path, *named))
+
+
+def stamps(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Return name, size and time of change of the files that there are."""
+    found = [(str(file), file.stat()) for file in files if file.is_file()]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 

@@ -28,7 +28,7 @@ LISTED = 8
 KNOWN = (
     "stage_position_mm", "first_interaction_mm", "source_offset_mm", "depth_mm",
     "energy_deposited_kev", "compton_scatters", "deposits", "element", "elements_hit",
-    "avalanches", "run", "detector",
+    "avalanches", "run", "detector", "patient", "scan", "time_s", "counts_per_s",
 )  # fmt: skip
 """Columns that tell what was special about an event."""
 
@@ -56,7 +56,8 @@ def find_failures(
     others = kind.losses(events, estimates[baseline])
     sound = np.isfinite(losses)
     masks = crossed({name: mask[sound] for name, mask in known_parts(events).items()})
-    groups = events["grid_index"][sound] if "grid_index" in events.columns else None
+    place = next((name for name in ("grid_index", "patient") if name in events.columns), None)
+    groups = None if place is None else events[place][sound]
     found = find_weak_subgroups(
         losses[sound],
         masks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,11 @@ def compare(
 
 
 def power_of_test(
-    measured: Measured, metric: Metric, resampling: Resampling, least_gain_percent: float
+    measured: Measured,
+    metric: Metric,
+    resampling: Resampling,
+    least_gain_percent: float,
+    places: Literal["positions", "patients"] = "positions",
 ) -> TestPower | None:
     """Return what this test, as a pilot, says of the size of another one.
 
@@ -162,7 +166,7 @@ def power_of_test(
     if plan.standard_error == 0:
         return None
     return TestPower(
-        counted="events" if resampling.groups is None else "positions",
+        counted="events" if resampling.groups is None else places,
         here=plan.pilot,
         least_gain_percent=least_gain_percent,
         power_here=power_of_paired_test(plan, plan.pilot),

@@ -42,6 +42,12 @@ WRONG_OF_ONE_CRYSTAL = Metric("wrong_of_one_crystal_percent", "wrong, one crysta
 WRONG_OF_SCATTERED = Metric("wrong_of_scattered_percent", "wrong, several hit", "%")
 MEAN_MISPLACEMENT = Metric("mean_misplacement_mm", "mean misplacement", "mm")
 WRONG_CRYSTAL_SHARE = Metric("wrong_crystal_share", "share in the wrong crystal", "1")
+MISSED_STEPS = Metric("missed_steps_percent", "steps missed within 30 s", "%")
+FALSE_SPLITS = Metric("false_splits_per_10_min", "false splits", "per 10 min")
+MEAN_DELAY = Metric("mean_delay_s", "mean delay, missed steps as 90 s", "s")
+MEAN_SIZE_ERROR = Metric("mean_size_error_mm", "mean error of size, missed steps as 0 mm", "mm")
+LOG_LOSS = Metric("log_loss_nats", "log loss of an interval", "nats")
+WRONG_INTERVALS = Metric("wrong_interval_share", "share of intervals judged wrongly", "1")
 CTR_FWHM = Metric("ctr_fwhm_ps", "CTR FWHM", "ps")
 CTR_FWTM = Metric("ctr_fwtm_ps", "CTR FWTM", "ps")
 CENTRAL_WIDTH = Metric("central_width_ps", "central 76.1 % width", "ps")
@@ -74,6 +80,12 @@ METRICS = {
         WRONG_OF_SCATTERED,
         MEAN_MISPLACEMENT,
         WRONG_CRYSTAL_SHARE,
+        MISSED_STEPS,
+        FALSE_SPLITS,
+        MEAN_DELAY,
+        MEAN_SIZE_ERROR,
+        LOG_LOSS,
+        WRONG_INTERVALS,
         CTR_FWHM,
         CTR_FWTM,
         CENTRAL_WIDTH,

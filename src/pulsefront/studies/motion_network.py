@@ -23,10 +23,20 @@ from pulsefront.motion.detectors.evidence import EVIDENCE, advance_many
 from pulsefront.motion.detectors.hypotheses import Hypotheses, StepModel, TraceArrays, decide
 from pulsefront.motion.detectors.network import MODEL_NAME
 from pulsefront.motion.simulate.moves import PatientMotion, RigidMove
-from pulsefront.motion.simulate.scan import ScanPlan, SimulatedScan, simulate_scan
+from pulsefront.motion.simulate.scan import MoveTruth, ScanPlan, SimulatedScan, simulate_scan
+from pulsefront.motion.traces.trace import MotionTrace
 from pulsefront.progress import Report, silent
 
-__all__ = ["MotionNetworkSettings", "TrainedMotionNetwork", "train_motion_network"]
+__all__ = [
+    "POSITIVE_S",
+    "MotionNetworkSettings",
+    "TrainedMotionNetwork",
+    "labelled_evidence",
+    "random_shift",
+    "train_motion_network",
+    "training_scan",
+    "uniform_in_log",
+]
 
 Integers = NDArray[np.int64]
 Truths = NDArray[np.bool_]
@@ -92,8 +102,14 @@ def train_motion_network(
     inputs: list[NDArray[np.int8]] = []
     labels: list[Truths] = []
     for number in range(settings.scans):
-        scan, random = _scan(settings, FIRST_SEED + number)
-        evidence, label, used = labelled_evidence(scan, random)
+        scan, random = training_scan(
+            settings.plan,
+            settings.rates_per_s,
+            settings.sizes_in_errors,
+            settings.apart_s,
+            FIRST_SEED + number,
+        )
+        evidence, label, used = labelled_evidence(scan.trace, scan.moves, random)
         inputs.append(evidence[used].astype(np.int8))
         labels.append(label[used])
         report(number + 1, settings.scans)
@@ -114,37 +130,63 @@ def train_motion_network(
     return TrainedMotionNetwork(imported.model, len(x), int(y.sum()))
 
 
-def _scan(settings: MotionNetworkSettings, seed: int) -> tuple[SimulatedScan, np.random.Generator]:
-    """Return a scan with steps at any time, and what is drawn from next."""
+def training_scan(
+    plan: ScanPlan,
+    rates_per_s: tuple[float, float],
+    sizes_in_errors: tuple[float, float],
+    apart_s: float,
+    seed: int,
+    *,
+    patient: int | None = None,
+) -> tuple[SimulatedScan, np.random.Generator]:
+    """Return a scan with steps at any time, and what is drawn from next.
+
+    Its rate lies between the two, its steps between two numbers of errors of an interval, both
+    uniform in their logarithm; the time from one to the next is exponential. The patient is that
+    of the seed where none is named.
+    """
     random = np.random.default_rng([seed, 3])
-    rate = _uniform_in_log(random, settings.rates_per_s)
-    error = ERROR_MM / np.sqrt(rate * settings.plan.interval_s)
-    moves, at = [], FIRST_S + random.exponential(settings.apart_s)
-    while at < settings.plan.duration_s:
-        direction = random.standard_normal(3)
-        size = error * _uniform_in_log(random, settings.sizes_in_errors)
-        x, y, z = (size * direction / np.linalg.norm(direction)).tolist()
+    rate = uniform_in_log(random, rates_per_s)
+    moves, at = [], FIRST_S + random.exponential(apart_s)
+    while at < plan.duration_s:
+        x, y, z = random_shift(random, rate * plan.interval_s, sizes_in_errors)
         moves.append(RigidMove(at, random.uniform(0.2, 1.0), (x, y, z)))
-        at += random.exponential(settings.apart_s)
-    plan = replace(settings.plan, rate_per_s=rate, patient=seed, motion=PatientMotion(tuple(moves)))
-    return simulate_scan(plan, seed), random
+        at += random.exponential(apart_s)
+    body = seed if patient is None else patient
+    whole = replace(plan, rate_per_s=rate, patient=body, motion=PatientMotion(tuple(moves)))
+    return simulate_scan(whole, seed), random
 
 
-def _uniform_in_log(random: np.random.Generator, ends: tuple[float, float]) -> float:
+def random_shift(
+    random: np.random.Generator, counts: float, sizes_in_errors: tuple[float, float]
+) -> tuple[float, float, float]:
+    """Return a translation in mm, so many errors of an interval of *counts* long."""
+    direction = random.standard_normal(3)
+    size = ERROR_MM / np.sqrt(counts) * uniform_in_log(random, sizes_in_errors)
+    x, y, z = (size * direction / np.linalg.norm(direction)).tolist()
+    return x, y, z
+
+
+def uniform_in_log(random: np.random.Generator, ends: tuple[float, float]) -> float:
+    """Return a number between two, uniform in its logarithm."""
     return float(np.exp(random.uniform(*np.log(ends))))
 
 
 def labelled_evidence(
-    scan: SimulatedScan, random: np.random.Generator
+    trace: MotionTrace, moves: Sequence[MoveTruth], random: np.random.Generator
 ) -> tuple[Integers, Truths, Truths]:
-    """Return (interval, evidence), whether a step was in the last 30 s, and what to learn from."""
-    settings, trace, count = BayesSettings(), scan.trace, len(scan.trace)
+    """Return (interval, evidence), whether a step was in the last 30 s, and what to learn from.
+
+    Of an uninterrupted trace and the movements within it.
+    """
+    settings, count = BayesSettings(), len(trace)
     state, arrays, model = kernel_inputs(trace, settings)
     score, slots = np.zeros(count), np.zeros(count, np.int64)
     evidence = np.zeros((count, len(EVIDENCE)), np.int64)
-    stops = [truth.move.start_s + truth.move.duration_s for truth in scan.moves]
+    stops = [truth.move.start_s + truth.move.duration_s for truth in moves]
     told = [(stop + random.uniform(*TOLD_S), stop) for stop in stops]
-    wrong = random.uniform(0, trace.stop_s, random.poisson(trace.stop_s / WRONG_APART_S))
+    first, last = float(trace.time_s[0]), trace.stop_s
+    wrong = random.uniform(first, last, random.poisson((last - first) / WRONG_APART_S))
     end, begin = trace.time_s + trace.duration_s, 0
     for when, stop in sorted([*told, *((float(at), np.inf) for at in wrong), (np.inf, np.inf)]):
         until = min(int(np.searchsorted(end, when)), count)

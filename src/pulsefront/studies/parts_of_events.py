@@ -28,6 +28,8 @@ def known_parts(events: EventTable) -> dict[str, Mask]:
     if "waveform_adc" in columns and columns["waveform_adc"].ndim == 3:
         height = np.ptp(columns["waveform_adc"].astype(np.float64), axis=2).min(axis=1)
         found |= _thirds(height, "smaller pulse")
+    if "counts_per_s" in columns:
+        found |= _thirds(np.asarray(columns["counts_per_s"], np.float64), "count rate")
     if "source_offset_mm" in columns:
         offset = np.asarray(columns["source_offset_mm"], np.float64)
         if (offset < 0).any() and (offset > 0).any():

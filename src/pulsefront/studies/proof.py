@@ -62,8 +62,8 @@ def _before(kind: StudyKind) -> dict[str, Any]:
 
 
 def _input_unit(kind: StudyKind) -> str:
-    total = _before(kind).get("normalised_sum")
-    return "ADC counts" if total is None else f"ADC counts at a sum of {total}"
+    total, unit = _before(kind).get("normalised_sum"), kind.words.input_unit
+    return unit if total is None else f"{unit} at a sum of {total}"
 
 
 def board_of_export(study: StudyBase) -> str:

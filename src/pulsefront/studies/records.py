@@ -61,21 +61,23 @@ class SplitRecord(Record):
     """events before any selection"""
     events_with_status: int
     """events left out because something was wrong with them"""
-    events_outside_photopeak: int
-    """events left out because their charge lies outside the photopeak window"""
-    photopeak_window_sigmas: float
+    events_outside_photopeak: int | None = None
+    """events left out because their charge lies outside the photopeak window; absent where there
+    is none"""
+    photopeak_window_sigmas: float | None = None
     """half width of the photopeak window in its standard deviations"""
     events_train: int
     events_selection: int
     events_test: int
     positions_train: int
-    """source positions or offsets that training events come from"""
+    """source positions, offsets or patients that training events come from"""
     positions_selection: int
     positions_test: int
     leak_test_passed: bool
     """whether nothing is shared between the parts"""
-    minimum_distance_mm: float
-    """from a test or selection position to the nearest training position"""
+    minimum_distance_mm: float | None = None
+    """from a test or selection position to the nearest training position; absent where patients,
+    and not positions, are split"""
     excluded_by_split: dict[str, int]
     """events that belong to no part, by rule"""
     label_findings: tuple[str, ...] = ()
@@ -104,9 +106,10 @@ class SplitRecord(Record):
     @property
     def exclusions(self) -> dict[str, int]:
         """Events left out, by rule."""
+        window = self.events_outside_photopeak
         return {
             "with_status": self.events_with_status,
-            "outside_photopeak": self.events_outside_photopeak,
+            **({} if window is None else {"outside_photopeak": window}),
             **self.excluded_by_split,
         }
 

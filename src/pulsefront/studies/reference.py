@@ -14,6 +14,7 @@ from pulsefront.reference import reference_page
 from pulsefront.studies.evaluation.records import EvaluationResults
 from pulsefront.studies.files.kinds import FILE_KINDS
 from pulsefront.studies.kinds.crystal.records import CrystalTest
+from pulsefront.studies.kinds.motion.records import MotionSplit, MotionTest
 from pulsefront.studies.kinds.position.records import PositionTest
 from pulsefront.studies.kinds.scan import ScanSplit
 from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
@@ -30,12 +31,22 @@ def pages() -> dict[str, str]:
     """Return the pages by file name."""
     return {
         "results.md": reference_page(
-            [StudyResults, ScanSplit, TimingSplit, PositionTest, TimingTest, CrystalTest],
+            [
+                StudyResults,
+                ScanSplit,
+                TimingSplit,
+                MotionSplit,
+                PositionTest,
+                TimingTest,
+                CrystalTest,
+                MotionTest,
+            ],
             "`results.json`",
             "Every number of a study's report, with units in the keys. A metric with an interval "
             "stands under its name, the ends of the interval under `name_low` and `name_high`. "
             "`data` and `test` have the keys of their kind of study: `ScanSplit` and "
-            "`PositionTest` or `CrystalTest`, `TimingSplit` and `TimingTest`.",
+            "`PositionTest` or `CrystalTest`, `TimingSplit` and `TimingTest`, `MotionSplit` and "
+            "`MotionTest`.",
         ),
         "evaluation_results.md": reference_page(
             [EvaluationResults],

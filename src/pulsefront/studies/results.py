@@ -90,10 +90,7 @@ def collect_results(
         study_type=study.study_type,
         study_sha256=plan.sha256,
         seed=study.seed,
-        detector={
-            f"{quantity}, {unit}" if unit else quantity: value
-            for quantity, value, unit in derived_numbers(load_detector(study.detector))
-        },
+        detector=_detector(study.detector),
         data=split,
         baselines=baselines,
         model=_model(study, FixedPointModel.load(folders.model), search, folders),
@@ -105,6 +102,16 @@ def collect_results(
         environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},
     )
+
+
+def _detector(name: str | None) -> dict[str, str]:
+    """Return the numbers that follow from a detector; none where the study has none."""
+    if name is None:
+        return {}
+    return {
+        f"{quantity}, {unit}" if unit else quantity: value
+        for quantity, value, unit in derived_numbers(load_detector(name))
+    }
 
 
 def _model(

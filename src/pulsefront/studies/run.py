@@ -13,6 +13,7 @@ from pulsefront.search.workers import Workers
 from pulsefront.studies.external import (
     fingerprint,
     make_sets,
+    stamps,
 )
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
@@ -111,10 +112,13 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
     study = kind.study
     settings: dict[str, Any] = study.model_dump(mode="json")
     common = {key: settings[key] for key in ("kind", "seed", "name")}
-    data = {key: settings.get(key) for key in ("scan", "coincidences", "measured")}
+    sources = ("scan", "coincidences", "measured", "simulated", "recorded", "trace")
+    data = {key: settings[key] for key in sources if key in settings}
     if study.measured is not None:
         data["files"] = fingerprint(study.measured, folder)
-    data["detector"] = detector_hash(load_detector(study.detector))
+    data["own_files"] = stamps(study.own_files(folder))
+    if study.detector is not None:
+        data["detector"] = detector_hash(load_detector(study.detector))
 
     def pick(*names: str) -> dict[str, Any]:
         return {**common, **{name: settings.get(name) for name in names}}
@@ -123,13 +127,13 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         Step("plan", "Writing down the plan", lambda c: write_plan(settings, c), settings),
         Step(
             "data",
-            "Reading events" if study.measured is not None else "Simulating events",
+            f"{_verb(study)} {kind.words.events}",
             lambda c: make_events(kind, folder, c),
             {**common, **data},
         ),
         Step(
             "split",
-            "Selecting and splitting events",
+            f"Selecting and splitting {kind.words.events}",
             lambda c: split_events(kind, c),
             pick("events", "measured"),
             after=("data",),
@@ -187,6 +191,10 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         ),
     ]
     return [*first, *external, *learn, *part, *diagnosis, *prove]
+
+
+def _verb(study: StudyBase) -> str:
+    return "Reading" if study.from_files else "Simulating"
 
 
 def _external_steps(kind: StudyKind, folder: Path, settings: dict[str, Any]) -> list[Step]:

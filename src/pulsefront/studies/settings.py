@@ -5,6 +5,7 @@ What is particular to a kind stands beside the kind.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
@@ -214,7 +215,7 @@ class StudyBase(FrozenModel):
     schema_version: Literal[1] = 1
     """of the study file"""
     kind: str
-    """position, timing or crystal"""
+    """position, timing, crystal or motion"""
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """of the study, its model and its run directory"""
     title: str = ""
@@ -224,8 +225,8 @@ class StudyBase(FrozenModel):
     one fits: pulsefront new evaluation --like RUN"""
     seed: int = Field(default=1, ge=0)
     """of everything random in the study"""
-    detector: str
-    """name of a file in sim_data/detectors, or its path"""
+    detector: str | None = None
+    """name of a file in sim_data/detectors, or its path; of a motion study none"""
     purpose: Purpose = Purpose()
     """what the study is for, in the words of the best-practice checklist"""
     search: SearchSettings = SearchSettings()
@@ -244,6 +245,22 @@ class StudyBase(FrozenModel):
     """what the study learns about itself"""
     measured: MeasuredData | None = None
     """measured events in the place of simulated ones"""
+
+    @property
+    def from_files(self) -> bool:
+        """Whether any data are read and not simulated."""
+        return self.measured is not None
+
+    def own_files(self, folder: Path) -> tuple[Path, ...]:
+        """Return the files, beside those of ``measured``, whose change makes new data.
+
+        Parameters
+        ----------
+        folder
+            Of the study file, which they are relative to.
+        """
+        del folder
+        return ()
 
     @model_validator(mode="after")
     def _external_names(self) -> Self:
@@ -280,6 +297,8 @@ class StudyScan(ScanSettings):
 class ScanStudy(StudyBase):
     """What studies of the charges of a scan have in common."""
 
+    detector: str
+    """name of a file in sim_data/detectors, or its path"""
     scan: StudyScan | None = None
     """the point-source scan to simulate"""
     events: ScanSelection = ScanSelection()

@@ -86,7 +86,7 @@ class TestPower(Record):
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
-    counted: Literal["events", "positions"]
+    counted: Literal["events", "positions", "patients"]
     """what the numbers below count"""
     here: int
     least_gain_percent: float

@@ -23,6 +23,7 @@ from pulsefront.motion.traces.trace import MotionTrace
 
 __all__ = [
     "MODEL_NAME",
+    "EvidenceNetwork",
     "NetworkSettings",
     "log_odds",
     "network_steps",
@@ -60,20 +61,41 @@ def problem_of_model(model: FixedPointModel) -> str:
     return ""
 
 
-def log_odds(model: FixedPointModel, evidence: Integers) -> Floats:
-    """Return (interval,) the network's log-odds of a step."""
+@dataclass(frozen=True)
+class EvidenceNetwork:
+    """A network that reads some of the evidence, as a study of motion ends with.
+
+    Attributes
+    ----------
+    kept
+        The inputs that it reads, in their order; all of them where empty.
+    """
+
+    model: FixedPointModel
+    kept: tuple[int, ...] = ()
+
+
+def log_odds(network: FixedPointModel | EvidenceNetwork, evidence: Integers) -> Floats:
+    """Return (interval,) the network's log-odds of a step.
+
+    One output is that; of two, the scores of still and moved, it is the difference.
+    """
+    model = network.model if isinstance(network, EvidenceNetwork) else network
+    kept = network.kept if isinstance(network, EvidenceNetwork) else ()
+    seen = evidence[:, kept] if kept else evidence
     # What is larger than anything it was calibrated with is cut, as an input register would.
     form = model.inputs[0].format
-    raw = np.asarray(model.run(np.clip(evidence, form.minimum, form.maximum)), np.float64)
+    raw = np.asarray(model.run(np.clip(seen, form.minimum, form.maximum)), np.float64)
     step = model.output_formats[model.outputs[0]].step
-    return np.asarray(raw.reshape(len(evidence), -1)[:, 0] * step)
+    scores = raw.reshape(len(evidence), -1) * step
+    return np.asarray(scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0])
 
 
 def network_steps(
-    trace: MotionTrace, model: FixedPointModel, settings: NetworkSettings
+    trace: MotionTrace, network: FixedPointModel | EvidenceNetwork, settings: NetworkSettings
 ) -> tuple[tuple[CentreStep, ...], Floats]:
     """Return the steps, with the sizes of the filter, and (interval,) the network's log-odds."""
-    return steps_by_evidence(trace, lambda some: log_odds(model, some), settings)
+    return steps_by_evidence(trace, lambda some: log_odds(network, some), settings)
 
 
 def steps_by_evidence(

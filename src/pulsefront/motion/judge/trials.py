@@ -13,7 +13,17 @@ from pulsefront.motion.simulate.moves import PatientMotion, RigidMove
 from pulsefront.motion.simulate.scan import MoveTruth, ScanPlan, SimulatedScan, simulate_scan
 from pulsefront.motion.traces.trace import MotionTrace
 
-__all__ = ["JudgedMove", "JudgedScan", "judge_scan", "stepped_scans", "still_scans"]
+__all__ = [
+    "MATCH_S",
+    "SPREAD_S",
+    "JudgedMove",
+    "JudgedScan",
+    "judge_scan",
+    "match_moves",
+    "step_times",
+    "stepped_scans",
+    "still_scans",
+]
 
 Detect = Callable[[MotionTrace], Sequence[CentreStep]]
 
@@ -62,41 +72,57 @@ def still_scans(plan: ScanPlan, seeds: Sequence[int]) -> Iterator[SimulatedScan]
         yield simulate_scan(replace(plan, patient=seed), seed)
 
 
+def step_times(duration_s: float) -> list[float]:
+    """Return the earliest time of each step of a scan; it comes up to `SPREAD_S` later."""
+    found, at = [], FIRST_S
+    while at + SPREAD_S < duration_s - LAST_S:
+        found.append(at)
+        at += APART_S
+    return found
+
+
 def stepped_scans(plan: ScanPlan, size_mm: float, seeds: Sequence[int]) -> Iterator[SimulatedScan]:
     """Yield scans with steps of a size in directions uniform on the sphere, about every 150 s."""
     for seed in seeds:
         random = np.random.default_rng([seed, 81])
-        moves, at = [], FIRST_S
-        while at + SPREAD_S < plan.duration_s - LAST_S:
+        moves = []
+        for at in step_times(plan.duration_s):
             direction = random.standard_normal(3)
             x, y, z = (size_mm * direction / np.linalg.norm(direction)).tolist()
             start = at + SPREAD_S * random.random()
             moves.append(RigidMove(start, random.uniform(0.2, 1.0), (x, y, z)))
-            at += APART_S
         motion = PatientMotion(tuple(moves), plan.motion.breathing)
         yield simulate_scan(replace(plan, patient=seed, motion=motion), seed)
 
 
 def judge_scan(scan: SimulatedScan, detect: Detect) -> JudgedScan:
-    """Return what *detect* finds of a scan.
+    """Return what *detect* finds of a scan, matched as `match_moves` says."""
+    found = merge_steps(detect(scan.trace), scan.trace)
+    judged, false = match_moves(scan.moves, found)
+    return JudgedScan(judged, false, scan.plan.duration_s / 60)
+
+
+def match_moves(
+    truths: Sequence[MoveTruth], found: Sequence[FoundMove]
+) -> tuple[tuple[JudgedMove, ...], int]:
+    """Return each true movement with what was found of it, and how many more were found.
 
     A movement found belongs to the nearest true one that begins within one interval before or 15 s
     around its own begin and was decided no later than 90 s after; each true one takes the first
     that fits. All others are false.
     """
-    steps = detect(scan.trace)
-    found = list(merge_steps(steps, scan.trace))
+    left = list(found)
     judged = []
-    for truth in scan.moves:
+    for truth in truths:
         begin = truth.move.start_s
         fitting = [
             one
-            for one in found
+            for one in left
             if abs(one.start_s - begin) <= max(15.0, truth.move.duration_s)
             and begin <= one.decided_s <= begin + MATCH_S
         ]
         first = min(fitting, key=lambda one: one.decided_s, default=None)
         if first is not None:
-            found.remove(first)
+            left.remove(first)
         judged.append(JudgedMove(truth, first))
-    return JudgedScan(tuple(judged), len(found), scan.plan.duration_s / 60)
+    return tuple(judged), len(left)

@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.motion.detectors.bayes import BayesSettings, bayes_steps
 from pulsefront.motion.detectors.cusum import CusumSettings, cusum_steps
-from pulsefront.motion.detectors.network import NetworkSettings, network_steps
+from pulsefront.motion.detectors.network import (
+    EvidenceNetwork,
+    NetworkSettings,
+    network_steps,
+)
 from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.detectors.thresholds import ThresholdSettings, threshold_steps
 from pulsefront.motion.judge.trials import judge_scan, still_scans
 from pulsefront.motion.simulate.scan import ScanPlan, SimulatedScan
 from pulsefront.motion.traces.trace import MotionTrace
 
-__all__ = ["CLASSICAL", "LADDERS", "Tuned", "network_at", "tune"]
+__all__ = ["ALLOWED", "CLASSICAL", "LADDERS", "Tuned", "network_at", "tune"]
 
 AtThreshold = Callable[[MotionTrace, float], Sequence[CentreStep]]
 
@@ -46,7 +50,7 @@ LADDERS = {
 }
 
 
-def network_at(model: FixedPointModel) -> AtThreshold:
+def network_at(model: FixedPointModel | EvidenceNetwork) -> AtThreshold:
     """Return the detector of a network, at any threshold."""
 
     def detect(trace: MotionTrace, threshold: float) -> Sequence[CentreStep]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,14 +14,19 @@ from pulsefront.report.style import MUTED, colour_of, legend, new_figure
 __all__ = ["trace_figure"]
 
 MOST_POINTS = 500
-BAD, MOVE, DOUBT = colour_of(3), colour_of(1), MUTED
+BAD, MOVE, DOUBT, TRUE = colour_of(3), colour_of(1), MUTED, colour_of(4)
 
 
-def trace_figure(found: FoundMotion) -> Figure:
+def trace_figure(found: FoundMotion, true_s: Sequence[float] = ()) -> Figure:
     """Return the centre along x, y, z and the rate over time.
 
-    Movements are vertical lines; what is wrong with the data is shaded; frames without a decision
-    are hatched.
+    Movements are vertical lines, true ones dashed where they are known; what is wrong with the data
+    is shaded; frames without a decision are hatched.
+
+    Parameters
+    ----------
+    true_s
+        Begins of the true movements.
     """
     figure, axes = new_figure(9.6, 7.6, rows=4, height_ratios=(1, 1, 1, 0.7))
     trace = found.trace
@@ -54,6 +61,9 @@ def trace_figure(found: FoundMotion) -> Figure:
         return label if new else "_"
 
     for axis in axes:
+        for when in true_s:
+            axis.axvline(when / 60, color=TRUE, linewidth=1.1, linestyle="--", zorder=3,
+                         label=once("true movement"))  # fmt: skip
         for move in found.moves:
             axis.axvline(move.start_s / 60, color=MOVE, linewidth=1.3, label=once("movement"))
         for one in found.findings:

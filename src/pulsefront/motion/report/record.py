@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pulsefront import __version__
+from pulsefront.motion.detectors.network import EvidenceNetwork
 from pulsefront.motion.find import FoundMotion
 
 __all__ = ["as_record", "sentence"]
@@ -17,7 +18,8 @@ Z95 = 1.959964
 
 def as_record(found: FoundMotion, file: str | Path) -> dict[str, Any]:
     """Return the answer as plain values; docs/motion.md says what the keys mean."""
-    breathing, model = found.breathing, found.settings.model
+    breathing, network = found.breathing, found.settings.model
+    model = network.model if isinstance(network, EvidenceNetwork) else network
     record: dict[str, Any] = {
         "format": "pulsefront motion 1",
         "version": __version__,

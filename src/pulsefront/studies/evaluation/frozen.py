@@ -21,6 +21,7 @@ from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import thaw_estimator
 from pulsefront.studies.kinds import StudyKind, kind_of
+from pulsefront.studies.kinds.motion.settings import MotionStudy
 from pulsefront.studies.load import load_study
 from pulsefront.studies.metrics import Metric
 from pulsefront.studies.records import InputProfile, SplitRecord, StudyPlan, TestRecord
@@ -121,6 +122,13 @@ def load_frozen(study: EvaluationStudy, file: Path) -> FrozenNetwork:
             remedy="name the directory of a run, such as out/position_lyso_monolithic",
         )
     developed = load_study(run / "study.toml")[0]
+    if isinstance(developed, MotionStudy):
+        raise ConfigError(
+            "is of motion, whose scans an evaluation does not read",
+            file=run,
+            field="frozen.development",
+            remedy="list the scans in a motion study, as [[recorded]] with part = 'test'",
+        )
     if study.kind not in (None, developed.kind):
         raise ConfigError(
             f"the development study is one of {developed.kind}", field="kind", value=study.kind

@@ -101,7 +101,7 @@ def _events_of(
     path = file.parent / chosen.measured.path
     channels = None
     if kind.measured_kind == "position":
-        channels = load_detector(kind.study.detector).sensors.count
+        channels = load_detector(str(kind.study.detector)).sensors.count
     files = [path]
     if path.suffix.lower() == ".toml":
         files += [path.parent / name for scan in load_manifest(path).scan for name in scan.files]
@@ -136,7 +136,7 @@ def _refuse_other_units(
                 remedy="give charges in the ADC counts that the front end gives the network",
             )
     interval = events.provenance.get("sample_interval_ns")
-    digitizer = load_detector(frozen.kind.study.detector).digitizer
+    digitizer = load_detector(str(frozen.kind.study.detector)).digitizer
     if frozen.kind.measured_kind == "timing" and interval is not None and digitizer is not None:
         own_ns = digitizer.sample_interval_ns
         if abs(float(interval) / own_ns - 1) > 0.01:

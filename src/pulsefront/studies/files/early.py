@@ -26,6 +26,9 @@ from pulsefront.simulate.coincidences.settings import check_pair
 from pulsefront.simulate.scan.settings import check_scan, scan_positions
 from pulsefront.studies.kinds import AnyStudy
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.motion.data import INPUT_FORMAT
+from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
+from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.settings import ScanStudy, ValidationDesign
 from pulsefront.toml_lines import line_of
@@ -66,11 +69,17 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
         attempt(lambda: _require_device(study.search.device), "search", "device")
     attempt(lambda: load_board(study.export.board), "export", "board")
     attempt(lambda: _require_part(study), "budget")
-    detector = attempt(lambda: load_detector(study.detector), "detector")
-    if detector is not None:
-        for where, check in _checks_of_kind(study, detector):
-            attempt(check, *where)
-        attempt(lambda: _require_budget(study, detector), "budget")
+    if isinstance(study, MotionStudy):
+        for number, one in enumerate(study.recorded):
+            attempt(partial(_require_scan, one, file.parent), "recorded", number)
+        attempt(lambda: _require_budget(study, None), "budget")
+    else:
+        name = study.detector
+        detector = attempt(lambda: load_detector(name), "detector")
+        if detector is not None:
+            for where, check in _checks_of_kind(study, detector):
+                attempt(check, *where)
+            attempt(lambda: _require_budget(study, detector), "budget")
     attempt(lambda: _require_vectors(study), "verification")
     for number, design in enumerate(study.diagnosis.validation if study.diagnosis else ()):
         attempt(partial(_require_groups, study, design), "diagnosis", "validation", number)
@@ -111,7 +120,20 @@ def _require_device(name: str) -> None:
     require_device(name)
 
 
-def _checks_of_kind(study: AnyStudy, detector: Detector) -> Iterator[tuple[tuple[str, ...], Check]]:
+def _require_scan(one: RecordedScan, folder: Path) -> None:
+    for field, name in (("path", one.path), ("mapping", one.mapping), ("elements", one.elements)):
+        if name is not None and not (folder / name).is_file():
+            raise ConfigError(
+                "no such file",
+                field=field,
+                value=str(name),
+                remedy="files are relative to the study file",
+            )
+
+
+def _checks_of_kind(
+    study: CrystalStudy | PositionStudy | TimingStudy, detector: Detector
+) -> Iterator[tuple[tuple[str, ...], Check]]:
     """Yield what must hold of a kind of study and a detector, and which key it is about."""
     if isinstance(study, TimingStudy):
         coincidences = study.coincidences
@@ -193,6 +215,11 @@ def most_test_vectors(study: AnyStudy) -> int | None:
             return None
         split = split_offsets(np.arange(len(coincidences.offsets_mm)), seed=study.seed)
         return 2 * len(split.test) * coincidences.events_per_offset
+    if isinstance(study, MotionStudy):
+        chosen = study.simulated
+        if chosen is None or any(one.part == "test" for one in study.recorded):
+            return None
+        return 2 * chosen.patients_test * int(chosen.duration_s / study.trace.interval_s)
     return None if study.scan is None else _split_of_scan(study)
 
 
@@ -236,7 +263,7 @@ def _require_vectors(study: AnyStudy) -> None:
 
 def _require_groups(study: AnyStudy, design: ValidationDesign) -> None:
     """Check that simulated events have the label of a design, and not too many of it."""
-    if study.measured is not None:
+    if study.measured is not None or (isinstance(study, MotionStudy) and study.recorded):
         return  # what the manifest says is read with the events
     if design.group != "position":
         raise ConfigError(
@@ -267,6 +294,8 @@ def _training_positions(study: AnyStudy) -> int:
         coincidences = study.coincidences
         offsets = () if coincidences is None else coincidences.offsets_mm
         return len(split_offsets(np.arange(len(offsets)), seed=study.seed).train)
+    if isinstance(study, MotionStudy):
+        return 0 if study.simulated is None else study.simulated.patients_train
     if study.scan is None:
         return 0
     index, _, _ = scan_positions(study.scan)
@@ -281,9 +310,11 @@ def _require_part(study: AnyStudy) -> None:
         find_tool("yosys")
 
 
-def _require_budget(study: AnyStudy, detector: Detector) -> None:
+def _require_budget(study: AnyStudy, detector: Detector | None) -> None:
     """Compare the budget with the smallest network that any search could end with."""
-    if isinstance(study, TimingStudy):
+    if isinstance(study, MotionStudy) or detector is None:
+        outputs, bits = 2, INPUT_FORMAT.width
+    elif isinstance(study, TimingStudy):
         outputs, bits = 1, detector.waveform_digitizer.adc_bits + 1
     else:
         bits = detector.charge_readout.adc_bits

@@ -14,10 +14,15 @@ from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, co
 from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan
 from pulsefront.studies.files.early import most_test_vectors
 from pulsefront.studies.kinds import AnyStudy, kind_of
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.motion.settings import MotionStudy
+from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.toml_lines import line_of
 
 __all__ = ["probe_study"]
+
+Probed = CrystalStudy | PositionStudy | TimingStudy
 
 PROBE_EVENTS = 400
 """A share of events is then known to within 0.05, twice its standard error."""
@@ -29,9 +34,10 @@ TOO_MANY_SATURATED = 0.1
 def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tuple[str, ...]]:
     """Return what is wrong with simulated events of a study, and what they say of the whole.
 
-    Nothing of measured events: they are as they are.
+    Nothing of measured events: they are as they are. Nothing of scans of patients, in which no
+    pulse saturates.
     """
-    if study.measured is not None:
+    if study.measured is not None or isinstance(study, MotionStudy):
         return [], ()
     events = _simulate(study)
     clipped = float(np.mean((events.status & Status.SATURATED) != 0))
@@ -64,7 +70,7 @@ def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tup
     return [], tuple(notes)
 
 
-def _simulate(study: AnyStudy) -> EventTable:
+def _simulate(study: Probed) -> EventTable:
     detector, source = load_detector(study.detector), study.source
     with progress("Probing", "events") as report:
         if isinstance(source, CoincidenceSettings):
@@ -78,7 +84,7 @@ def _simulate(study: AnyStudy) -> EventTable:
         return plan.run(report=report)
 
 
-def _saturated(study: AnyStudy, share: float, file: Path) -> ConfigError:
+def _saturated(study: Probed, share: float, file: Path) -> ConfigError:
     section = "digitizer" if isinstance(study, TimingStudy) else "charge"
     return ConfigError(
         f"{100 * share:.0f} % of its events saturate at {_energy(study):g} keV, and are left out",
@@ -90,7 +96,7 @@ def _saturated(study: AnyStudy, share: float, file: Path) -> ConfigError:
     )
 
 
-def _energy(study: AnyStudy) -> float:
+def _energy(study: Probed) -> float:
     source = study.source
     if isinstance(source, CoincidenceSettings):
         return source.gamma_kev

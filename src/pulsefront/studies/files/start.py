@@ -22,6 +22,7 @@ from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.files.kinds import kind_of_name
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import STUDY_FILES, kind_of
+from pulsefront.studies.kinds.motion.settings import MotionStudy
 from pulsefront.studies.load import load_study
 from pulsefront.studies.records import TestRecord
 from pulsefront.toml_template import commented_toml
@@ -184,6 +185,13 @@ def new_evaluation(development: Path, name: str, *, folder: Path) -> str:
             remedy="name the directory of a run, such as out/position_lyso_monolithic",
         )
     developed = load_study(development / "study.toml")[0]
+    if isinstance(developed, MotionStudy):
+        raise ConfigError(
+            "is of motion, whose scans an evaluation does not read",
+            file=development,
+            field="--like",
+            remedy="list the scans in a motion study, as [[recorded]] with part = 'test'",
+        )
     folders = RunFolders(development / "steps")
     test = kind_of(developed).read_evaluation(folders)
     frozen = [name for name, path in baselines_of(folders).items() if path is not None]

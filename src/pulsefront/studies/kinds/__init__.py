@@ -8,6 +8,8 @@ from __future__ import annotations
 from pulsefront.studies.kinds.base import StudyKind
 from pulsefront.studies.kinds.crystal.kind import CrystalKind
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.motion.kind import MotionKind
+from pulsefront.studies.kinds.motion.settings import MotionStudy
 from pulsefront.studies.kinds.position.kind import PositionKind
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.timing.kind import TimingKind
@@ -15,10 +17,11 @@ from pulsefront.studies.kinds.timing.settings import TimingStudy
 
 __all__ = ["STUDY_FILES", "AnyStudy", "StudyKind", "kind_of"]
 
-AnyStudy = CrystalStudy | PositionStudy | TimingStudy
+AnyStudy = CrystalStudy | MotionStudy | PositionStudy | TimingStudy
 
 STUDY_FILES: dict[str, type[AnyStudy]] = {
     "crystal": CrystalStudy,
+    "motion": MotionStudy,
     "position": PositionStudy,
     "timing": TimingStudy,
 }
@@ -30,6 +33,8 @@ def kind_of(study: AnyStudy) -> StudyKind:
     match study:
         case CrystalStudy():
             return CrystalKind(study)
+        case MotionStudy():
+            return MotionKind(study)
         case PositionStudy():
             return PositionKind(study)
         case TimingStudy():

@@ -39,6 +39,7 @@ __all__ = [
     "Evaluation",
     "ExternalEvents",
     "ExternalMeasures",
+    "KindWords",
     "Outputs",
     "Ranking",
     "Selection",
@@ -124,6 +125,45 @@ class ExternalMeasures:
     test_events_left_out: int | None = None
 
 
+@dataclass(frozen=True)
+class KindWords:
+    """What the pages call things.
+
+    Attributes
+    ----------
+    events, places
+        What is learned from, and what is never divided between parts.
+    between
+        Where test and selection events lie.
+    data
+        Heading of the section on the data.
+    figures
+        Heading of the section that compares the estimators.
+    input_unit
+        Of the network's inputs.
+    classifies
+        Whether the network chooses among classes.
+    """
+
+    events: str = "events"
+    places: str = "positions"
+    between: str = "at positions between the training positions"
+    data: str = "Detector and data"
+    figures: str = "Resolution beside the classical estimators"
+    input_unit: str = "ADC counts"
+    classifies: bool = False
+
+    @property
+    def event(self) -> str:
+        """Return the word for one of ``events``."""
+        return self.events.removesuffix("s")
+
+    @property
+    def place(self) -> str:
+        """Return the word for one of ``places``."""
+        return self.places.removesuffix("s")
+
+
 class StudyKind(Protocol):
     """A study of one kind: what it simulates, learns, compares, measures and shows."""
 
@@ -133,7 +173,17 @@ class StudyKind(Protocol):
 
     @property
     def measured_kind(self) -> Literal["position", "timing"]:
-        """What the labels of measured events have to say."""
+        """What the labels of measured events have to say.
+
+        Raises
+        ------
+        ConfigError
+            The kind takes no files of events.
+        """
+
+    @property
+    def words(self) -> KindWords:
+        """What the pages call things."""
 
     @property
     def output_unit(self) -> str:

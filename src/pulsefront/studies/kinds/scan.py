@@ -50,6 +50,10 @@ MOST_CLIPPED = 0.01
 class ScanSplit(SplitRecord):
     """The same for the charges of a scan, whose photopeak is that of their sum."""
 
+    events_outside_photopeak: int
+    """events left out because their charge lies outside the photopeak window"""
+    photopeak_window_sigmas: float
+    """half width of the photopeak window in its standard deviations"""
     photopeak_adc: float
     photopeak_sigma_adc: float
     energy_resolution_fwhm_percent: float

@@ -31,7 +31,10 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
                 "requirement": purpose.requirement,
             },
             "data": {
-                **{f"events, {part}": n for part, n in results.data.events_in_parts.items()},
+                **{
+                    f"{kind.words.events}, {part}": n
+                    for part, n in results.data.events_in_parts.items()
+                },
                 "covered": list(purpose.covered),
                 "not covered": list(purpose.missing),
             },
@@ -70,7 +73,7 @@ def _front_matter(kind: StudyKind, results: StudyResults) -> dict[str, Any]:
     A licence is the user's to give.
     """
     study, row = kind.study, results.test.estimators["network"]
-    task = "tabular-classification" if study.kind == "crystal" else "tabular-regression"
+    task = "tabular-classification" if kind.words.classifies else "tabular-regression"
     metrics = [
         {"name": str(metric), "type": metric.key, "value": row[metric.key].value}
         for metric in metrics_in(kind.metrics, row)

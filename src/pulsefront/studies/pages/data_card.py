@@ -21,21 +21,28 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 
 def data_card_of(kind: StudyKind, results: StudyResults, folders: RunFolders) -> str:
     """Return the card as Markdown, every number from the results and the store of the run."""
-    study, data = kind.study, results.data
+    study, data, words = kind.study, results.data, kind.words
     with store.open_store(folders.events) as events:
         columns = [_column(events, name) for name in events.quantities]
         features = [_feature(events, name) for name in events.quantities]
         provenance = dict(events.provenance)
     parts = [
-        {"part": part, "events": count, "positions": data.positions_in_parts[part]}
+        {"part": part, words.events: count, words.places: data.positions_in_parts[part]}
         for part, count in data.events_in_parts.items()
     ]
-    distance = data.minimum_distance_mm
+    nearest = data.minimum_distance_mm
+    distance = (
+        ""
+        if nearest is None
+        else f", and the nearest test or selection position lies {nearest:.3g} mm from a training "
+        "position"
+    )
     return data_card(
         f"Events of {study.title or study.name}",
         {
-            "events": f"{'Measured' if study.measured else 'Simulated'} events of the detector "
-            f"{study.detector}: {data.events_recorded:,} recorded, "
+            "events": f"{_origin(study)} {words.events}"
+            f"{f' of the detector {study.detector}' if study.detector else ''}: "
+            f"{data.events_recorded:,} recorded, "
             f"{sum(data.events_in_parts.values()):,} used by the study {study.name} "
             f"({results.study_sha256[:12]})." + _streamed(results),
             "source": _source(study, results, provenance),
@@ -65,13 +72,12 @@ def data_card_of(kind: StudyKind, results: StudyResults, folders: RunFolders) ->
                 "steps/data/events.h5": "HDF5, a dataset for each column under /events, with unit "
                 "and meaning as attributes",
                 "steps/split/split.npz": "indices of the events of each part; "
-                f"{_shared(data.shared)}, and the nearest test or selection position lies "
-                f"{distance:.3g} mm from a training position",
+                f"{_shared(data.shared)}{distance}",
                 "command": f"pulsefront run {study.name}; seed {study.seed}; "
                 f"pulsefront {results.environment.pulsefront}",
             },
         },
-        _front_matter(study, results, features),
+        _front_matter(kind, results, features),
     )
 
 
@@ -108,7 +114,7 @@ def _source(
         texts = {key: value for key, value in provenance.items() if not isinstance(value, dict)}
         return found | {key: value for key, value in given.items() if value not in ("", [])} | texts
     settings = study.model_dump(mode="json", exclude_none=True)
-    given = settings.get("scan") or settings.get("coincidences") or {}
+    given = settings.get("scan") or settings.get("coincidences") or settings.get("simulated") or {}
     plain = {key: value for key, value in given.items() if not isinstance(value, dict)}
     return found | plain | {"seed": str(study.seed)}
 
@@ -134,23 +140,27 @@ def _other(row: ExternalRecord) -> str:
     return f"{row.test_events:,} events"
 
 
+def _origin(study: StudyBase) -> str:
+    return "Measured" if study.from_files else "Simulated"
+
+
 def _front_matter(
-    study: StudyBase, results: StudyResults, features: list[dict[str, Any]]
+    kind: StudyKind, results: StudyResults, features: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return what hubs of data read: name, size, task, columns and parts.
 
     A licence is the user's to give.
     """
-    counts = results.data.events_in_parts
+    study, counts = kind.study, results.data.events_in_parts
     used = sum(counts.values())
     size = next((name for limit, name in SIZES if used < limit), "1M<n<10M")
-    task = "tabular-classification" if study.kind == "crystal" else "tabular-regression"
+    task = "tabular-classification" if kind.words.classifies else "tabular-regression"
     return {
         "pretty_name": f"Events of {study.title or study.name}",
         "task_categories": [task],
         "size_categories": [size],
         "annotations_creators": ["machine-generated"],
-        "tags": ["radiation-detector", study.kind, "measured" if study.measured else "simulated"],
+        "tags": ["radiation-detector", study.kind, _origin(study).lower()],
         "dataset_info": {
             "features": features,
             "splits": [{"name": part, "num_examples": n} for part, n in counts.items()],

@@ -112,7 +112,7 @@ def _short(value: float | None) -> str | None:
 def _drawn(kind: StudyKind, rows: tuple[WorstEvent, ...], events: EventTable) -> list[Block]:
     shown = np.array([row.event for row in rows])
     if "charge_adc" in events.columns:
-        sensors = load_detector(kind.study.detector).sensors
+        sensors = load_detector(str(kind.study.detector)).sensors
         nx, ny = sensors.grid
         if nx * ny != events["charge_adc"].shape[1]:
             return []
@@ -131,6 +131,8 @@ def _drawn(kind: StudyKind, rows: tuple[WorstEvent, ...], events: EventTable) ->
         caption = "The worst test events as they were recorded"
         caption += "; the ring is the first interaction." if truth else "."
         return [FigureBlock(figure, "Charges of the worst test events", caption)]
+    if "waveform_adc" not in events.columns:
+        return []
     waveforms = events["waveform_adc"][shown]
     interval = float(events.provenance.get("sample_interval_ns", 1.0))
     figure = pulses(

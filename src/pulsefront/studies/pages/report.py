@@ -23,6 +23,7 @@ from pulsefront.report import (
 from pulsefront.report.figures import comparison_bars
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
+from pulsefront.studies.kinds.base import KindWords
 from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.checklist import checklist_with_evidence
@@ -41,8 +42,8 @@ from pulsefront.studies.steps import StepRecord
 __all__ = ["EVIDENCE", "write_report"]
 
 OUTCOME = "What came out"
-DATA = "Detector and data"
-RESOLUTION = "Resolution beside the classical estimators"
+DATA = KindWords().data
+RESOLUTION = KindWords().figures
 ERRORS = "Where the errors lie"
 EXTERNAL = "External test sets"
 STABILITY = "Stability over initializations"
@@ -103,13 +104,13 @@ _BESIDE = {
 
 
 def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
-    study, test = kind.study, results.test
+    study, test, words = kind.study, results.test, kind.words
     confidence = percent(study.statistics.confidence)
     sections = [
-        Section(OUTCOME, _summary(study, results)),
-        Section(DATA, [*kind.data_blocks(folders), _split_table(results.data)]),
-        Section(RESOLUTION, _resolution(kind, results, confidence)),
-        Section(ERRORS, [*kind.error_blocks(folders), _subgroups(test)]),
+        Section(OUTCOME, _summary(study, results, words)),
+        Section(words.data, [*kind.data_blocks(folders), _split_table(results.data, words)]),
+        Section(words.figures, _resolution(kind, results, confidence)),
+        Section(ERRORS, [*kind.error_blocks(folders), _subgroups(test, words)]),
         Section(FAILURES, failure_blocks(kind, test.failures, folders)),
         Section(EXTERNAL, external_blocks(test, confidence)),
         Section(STABILITY, [_stability(test, confidence)]),
@@ -122,7 +123,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),
         Section(LIMITS, [Callout(text, "warning") for text in study.purpose.limits]),
-        Section(CHECKLIST, [checklist_with_evidence(results.checklist, EVIDENCE)]),
+        Section(CHECKLIST, [checklist_with_evidence(results.checklist, _evidence(words))]),
         Section(REPEAT, _repeat(study, results)),
         Section("Beside this page", [Files(_BESIDE)]),
     ]
@@ -140,7 +141,13 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
     )
 
 
-def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
+def _evidence(words: KindWords) -> dict[str, str]:
+    """Return `EVIDENCE` under the headings of a kind of study."""
+    own = {DATA: words.data, RESOLUTION: words.figures}
+    return {topic: own.get(section, section) for topic, section in EVIDENCE.items()}
+
+
+def _summary(study: StudyBase, results: StudyResults, words: KindWords) -> list[Block]:
     test, model = results.test, results.model
     metric = test.main_metric
     over_baselines, overall = test.gain_over_baselines[metric.key], test.gain[metric.key]
@@ -171,7 +178,7 @@ def _summary(study: StudyBase, results: StudyResults) -> list[Block]:
                     "bytes",
                     note=f"budget {limit:,}" if limit else "",
                 ),
-                Tile("operations", model.macs, "MACs per event"),
+                Tile("operations", model.macs, f"MACs per {words.event}"),
                 Tile(
                     "differing bits",
                     verification.mismatches,
@@ -221,18 +228,24 @@ def _verdict(gain: Gain, name: str, apposition: str) -> str:
     return f"The network's {name} is {size} {direction} that of {rival}."
 
 
-def _split_table(data: SplitRecord) -> Table:
+def _split_table(data: SplitRecord, words: KindWords) -> Table:
     events, positions = data.events_in_parts, data.positions_in_parts
     return Table(
-        ("part", "events", "positions"),
+        ("part", words.events, words.places),
         [(part, events[part], positions[part]) for part in events],
-        caption="No position is shared between parts; the nearest test position lies "
-        f"{data.minimum_distance_mm:.3g} mm from a training position. Excluded: "
+        caption=f"No {words.place} is shared between parts{_nearest(data)}. Excluded: "
         + ", ".join(
             f"{count:,} {rule.replace('_', ' ')}" for rule, count in data.exclusions.items()
         )
         + ".",
     )
+
+
+def _nearest(data: SplitRecord) -> str:
+    distance = data.minimum_distance_mm
+    if distance is None:
+        return ""
+    return f"; the nearest test position lies {distance:.3g} mm from a training position"
 
 
 def _resolution(kind: StudyKind, results: StudyResults, confidence: str) -> list[Block]:
@@ -247,7 +260,9 @@ def _resolution(kind: StudyKind, results: StudyResults, confidence: str) -> list
         Table(
             ("estimator", *map(str, shown)),
             [(name, *(row[m.key] for m in shown)) for name, row in rows.items()],
-            caption=f"{test.test_events:,} test events at {test.test_positions} positions; "
+            caption=f"{test.test_events:,} test {kind.words.events} "
+            f"{'at' if kind.words.places == 'positions' else 'of'} {test.test_positions} "
+            f"{kind.words.places}; "
             f"{confidence} bootstrap intervals; reference: {test.reference_standard}.",
             highlight=(0,),
         ),
@@ -283,7 +298,7 @@ def _ends(results: StudyResults) -> list[Block]:
     return [Paragraph(f"{text}{'; '.join(rows)}.".replace("_", " "))]
 
 
-def _subgroups(test: TestRecord) -> Table:
+def _subgroups(test: TestRecord, own: KindWords) -> Table:
     rows = test.subgroups
     names = list(dict.fromkeys(key for row in rows for key in row.measured.intervals))
     owners = {"network": "network", "baseline": test.best_baseline}
@@ -293,7 +308,7 @@ def _subgroups(test: TestRecord) -> Table:
         return f"{owners[who]}, {METRICS[key]}"
 
     return Table(
-        ("subgroup", "events", *map(words, names)),
+        ("subgroup", own.events, *map(words, names)),
         [
             (
                 row.subgroup,
@@ -302,7 +317,7 @@ def _subgroups(test: TestRecord) -> Table:
             )
             for row in rows
         ],
-        caption="Subgroups of the test events, by what the simulation knows of them.",
+        caption=f"Subgroups of the test {own.events}, by what is known of them.",
     )
 
 
@@ -319,7 +334,7 @@ def _stability(test: TestRecord, confidence: str) -> Table:
             for name, metrics in both.items()
             for key, row in metrics.items()
         ],
-        caption="Test events; the exported network is the initialization that was best on "
+        caption="On test data; the exported network is the initialization that was best on "
         "selection events.",
     )
 

@@ -136,7 +136,7 @@ def _sensor_grid(kind: StudyKind, names: Sequence[str]) -> tuple[int, int] | Non
     """Return the photosensors along x and y where the inputs are single ones of an array."""
     if not all("sensor_" in name for name in names):
         return None
-    nx, ny = load_detector(kind.study.detector).sensors.grid
+    nx, ny = load_detector(str(kind.study.detector)).sensors.grid
     return (nx, ny) if min(nx, ny) > 1 else None
 
 

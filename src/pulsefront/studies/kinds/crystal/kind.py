@@ -22,6 +22,7 @@ from pulsefront.studies.kinds.base import (
     Evaluation,
     ExternalEvents,
     ExternalMeasures,
+    KindWords,
     Outputs,
     Ranking,
     Selection,
@@ -46,12 +47,16 @@ if TYPE_CHECKING:
 __all__ = ["CrystalKind"]
 
 
+WORDS = KindWords(classifies=True)
+
+
 @dataclass(frozen=True)
 class CrystalKind:
     """The crystal of first interaction; see `StudyKind`."""
 
     study: CrystalStudy
     measured_kind: Literal["position", "timing"] = "position"
+    words: KindWords = WORDS
     output_unit: str = "score"
     loss_words: str = "share in the wrong crystal (%)"
     metrics: Sequence[Metric] = (

@@ -22,6 +22,7 @@ from pulsefront.studies.kinds.base import (
     Evaluation,
     ExternalEvents,
     ExternalMeasures,
+    KindWords,
     Outputs,
     Ranking,
     Selection,
@@ -49,12 +50,16 @@ if TYPE_CHECKING:
 __all__ = ["PositionKind"]
 
 
+WORDS = KindWords()
+
+
 @dataclass(frozen=True)
 class PositionKind:
     """Position of interaction; see `StudyKind`."""
 
     study: PositionStudy
     measured_kind: Literal["position", "timing"] = "position"
+    words: KindWords = WORDS
     output_unit: str = "mm"
     loss_words: str = "mean distance from the truth (mm)"
     metrics: Sequence[Metric] = (

@@ -20,6 +20,7 @@ from pulsefront.studies.kinds.base import (
     Evaluation,
     ExternalEvents,
     ExternalMeasures,
+    KindWords,
     Outputs,
     Ranking,
     Selection,
@@ -39,12 +40,16 @@ if TYPE_CHECKING:
 __all__ = ["TimingKind"]
 
 
+WORDS = KindWords()
+
+
 @dataclass(frozen=True)
 class TimingKind:
     """Timing pickoff; see `StudyKind`."""
 
     study: TimingStudy
     measured_kind: Literal["position", "timing"] = "timing"
+    words: KindWords = WORDS
     output_unit: str = "ns"
     loss_words: str = "mean distance from the median residual (ps)"
     metrics: Sequence[Metric] = (CTR_FWHM, CTR_FWTM, CENTRAL_WIDTH, BIAS)

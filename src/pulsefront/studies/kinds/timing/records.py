@@ -23,6 +23,10 @@ __all__ = [
 class TimingSplit(SplitRecord):
     """How coincidences were selected and split."""
 
+    events_outside_photopeak: int
+    """events left out because their charge lies outside the photopeak window"""
+    photopeak_window_sigmas: float
+    """half width of the photopeak window in its standard deviations"""
     events_without_whole_window: int
     """coincidences in both photopeaks whose samples are not all there"""
     photopeak_0_adc: float

@@ -64,6 +64,8 @@ class TimingStudy(StudyBase):
 
     kind: Literal["timing"]
     """what is estimated: timing"""
+    detector: str
+    """name of a file in sim_data/detectors, or its path"""
     coincidences: CoincidenceSettings | None = None
     """the stepped point source to simulate"""
     loss: LossSettings = LossSettings(kind="coincidence")
