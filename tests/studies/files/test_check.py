@@ -119,7 +119,8 @@ def test_a_missing_key_is_told_beside_the_others(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_told_first(tmp_path: Path) -> None:
-    assert "one of crystal, motion, position, timing" in checked(tmp_path, 'kind = "energy"\nname = "a"')[0]
+    told = checked(tmp_path, 'kind = "energy"\nname = "a"')[0]
+    assert "one of crystal, motion, position, timing" in told
     assert "a study needs a kind" in checked(tmp_path, 'detector = "a"')[0]
 
 
