@@ -10,7 +10,7 @@ import typer
 
 __all__ = ["check", "help_key", "new", "schema"]
 
-STUDIES = ("position", "timing", "crystal")
+STUDIES = ("position", "timing", "crystal", "motion")
 OTHERS = (
     "evaluation",
     "detector",
@@ -70,7 +70,7 @@ def new(
     start.require_new(path)
     name = name or start.name_from(path)
     if kind in STUDIES:
-        if detector is None:
+        if detector is None and kind != "motion":
             raise ConfigError(
                 "a study needs a detector",
                 field="--detector",

@@ -10,7 +10,13 @@ import typer
 from typer.core import TyperGroup
 
 from pulsefront.cli.data_options import Format, Mapping, Strict, read_options, warnings_on_stderr
-from pulsefront.cli.motion_options import beside_json, between, loaded_model, page_name
+from pulsefront.cli.motion_options import (
+    beside_json,
+    between,
+    loaded_model,
+    network_settings,
+    page_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +55,11 @@ DetectorName = Annotated[
     typer.Option("--detector", help="How steps are found: bayes, threshold, cusum or network."),
 ]
 Model = Annotated[
-    Path | None, typer.Option("--model", help="Of the detector network, as motion train writes it.")
+    Path | None,
+    typer.Option(
+        "--model",
+        help="Of the detector network: what motion train wrote, or the run directory of a study.",
+    ),
 ]
 
 
@@ -116,6 +126,7 @@ def find(
         between(interval_s, 0.1, 60, "s", "--interval-s"),
         between(smallest_mm, 0, 100, "mm", "--smallest-mm"),
         between(matters_mm, 0.01, 1000, "mm", "--matters-mm"),
+        network=network_settings(model, interval_s),
         model=loaded_model(model),
     )
     between(field_mm, 1, 10_000, "mm", "--field-mm")

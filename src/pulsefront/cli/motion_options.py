@@ -7,14 +7,46 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pulsefront.fixed_point import FixedPointModel
+    from pulsefront.motion.detectors.network import EvidenceNetwork, NetworkSettings
 
-__all__ = ["beside_json", "between", "loaded_model", "page_name"]
+__all__ = ["beside_json", "between", "loaded_model", "network_settings", "page_name"]
 
 
-def loaded_model(model: Path | None) -> FixedPointModel | None:
-    """Return the network of a file, which must be one for motion."""
+def network_settings(model: Path | None, interval_s: float) -> NetworkSettings:
+    """Return how a network decides: at its own threshold where it is that of a study.
+
+    Raises
+    ------
+    ConfigError
+        It was trained on other intervals.
+    """
+    from pulsefront.errors import ConfigError
+    from pulsefront.motion.detectors.network import NetworkSettings
+
+    if model is None or not model.is_dir():
+        return NetworkSettings()
+    from pulsefront.studies.kinds.motion.deployed import network_of_run
+
+    found = network_of_run(model)
+    if found.interval_s != interval_s:
+        raise ConfigError(
+            f"was trained on intervals of {found.interval_s:g} s",
+            file=model,
+            field="--model",
+            value=f"--interval-s {interval_s:g}",
+            remedy=f"give --interval-s {found.interval_s:g}",
+        )
+    return NetworkSettings(found.threshold)
+
+
+def loaded_model(model: Path | None) -> FixedPointModel | EvidenceNetwork | None:
+    """Return the network of a file or of a study's run directory, which must be one for motion."""
     if model is None:
         return None
+    if model.is_dir():
+        from pulsefront.studies.kinds.motion.deployed import network_of_run
+
+        return network_of_run(model).network
     from pulsefront.errors import ConfigError
     from pulsefront.fixed_point import FixedPointModel
     from pulsefront.motion.detectors.network import problem_of_model

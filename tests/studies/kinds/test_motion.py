@@ -7,15 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from pulsefront.cli.main import app
+from pulsefront.errors import ConfigError
 from pulsefront.events import store
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.motion.frames import merge_steps
 from pulsefront.motion.judge.tune import CLASSICAL
+from pulsefront.motion.traces.store import write_trace
 from pulsefront.studies.blind import without_test_labels
+from pulsefront.studies.files.start import new_evaluation
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds.motion.data import scans_of
+from pulsefront.studies.kinds.motion.deployed import network_of_run
+from pulsefront.studies.monitor import profile_of_run
 from pulsefront.studies.run import run_study
+from strategies_motion import drifting
 from studies_small import small
 
 CHANGES = {
@@ -117,6 +125,36 @@ def test_the_log_loss_is_that_of_the_exported_integers(run: Path) -> None:
     moved = read_split(folders).test["moved"] == 1
     loss = -np.log(np.where(moved, chance, 1 - chance)).mean()
     assert test["estimators"]["network"]["log_loss_nats"] == pytest.approx(loss, rel=1e-9)
+
+
+def test_pulsefront_motion_uses_the_network_of_a_run(run: Path, tmp_path: Path) -> None:
+    """Its decisions on a file are those that the study counted: same integers, same threshold."""
+    write_trace(tmp_path / "scan.h5", drifting(300, seed=5, steps=((150, (3.0, 0.0, 0.0)),)))
+    page = tmp_path / "found.html"
+    answer = CliRunner().invoke(
+        app, ["motion", str(tmp_path / "scan.h5"), "--detector", "network", "--model", str(run),
+              "--out", str(page)],
+    )  # fmt: skip
+    assert answer.exit_code in (0, 1), answer.output
+    found = json.loads(page.with_suffix(".json").read_text())
+    thresholds = json.loads((run / "results.json").read_text())["test"]["thresholds"]
+    assert found["settings"]["network"]["threshold"] == thresholds["network"]
+    assert found["settings"]["model"] == "motion_brain"
+    other = CliRunner().invoke(
+        app, ["motion", str(tmp_path / "scan.h5"), "--detector", "network", "--model", str(run),
+              "--interval-s", "2"],
+    )  # fmt: skip
+    assert other.exit_code != 0
+    assert "trained on intervals of 1 s" in str(other.exception)
+
+
+def test_what_a_motion_study_does_not_do_is_said_in_a_line(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no finished study of motion"):
+        network_of_run(tmp_path)
+    with pytest.raises(ConfigError, match="whose scans an evaluation does not read"):
+        new_evaluation(run, "later", folder=tmp_path)
+    with pytest.raises(ConfigError, match="no files of events"):
+        profile_of_run(run, ["some.csv"])
 
 
 def test_report_and_cards_speak_of_patients_and_show_traces(run: Path) -> None:

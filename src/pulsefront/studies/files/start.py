@@ -51,15 +51,15 @@ TEST_EVENTS = 26_000
 since not every event passes the photopeak window."""
 
 
-def new_study(kind: str, detector: str, name: str) -> str:
+def new_study(kind: str, detector: str | None, name: str) -> str:
     """Return a study file for a detector that ships, or for one in a file.
 
     Parameters
     ----------
     kind
-        ``position``, ``timing`` or ``crystal``.
+        ``position``, ``timing``, ``crystal`` or ``motion``.
     detector
-        Name or path.
+        Name or path; a motion study has none.
     name
         Of the study.
 
@@ -68,6 +68,17 @@ def new_study(kind: str, detector: str, name: str) -> str:
     ConfigError
         There is no such detector, or it lacks what the kind needs.
     """
+    if detector is None or kind == "motion":
+        if detector is not None:
+            raise ConfigError(
+                "has no detector; its scans come from a scanner", field="--detector",
+                value=detector, remedy="leave it out",
+            )  # fmt: skip
+        return commented_toml(
+            STUDY_FILES["motion"],
+            {"kind": "motion", "name": name, **_motion()},
+            heading=_ABOUT_SCANS,
+        )
     description = load_detector(detector)
     chosen: Chosen = {"kind": kind, "name": name, "detector": detector}
     chosen |= _timing(description) if kind == "timing" else _scan(kind, description)
@@ -77,6 +88,32 @@ def new_study(kind: str, detector: str, name: str) -> str:
         f"means, pulsefront run runs it."
     )
     return commented_toml(STUDY_FILES[kind], chosen, heading=heading)
+
+
+_ABOUT_SCANS = (
+    "A motion study of simulated heads. Lines that begin with a # hold the defaults. List scans of "
+    "your own whose movements are known as [[recorded]], and set the patients of that part to 0. "
+    "pulsefront check lists what is missing or wrong, pulsefront help KEY tells what a key means, "
+    "pulsefront run runs it."
+)
+
+
+def _motion() -> Chosen:
+    """Return simulated scans enough to tune thresholds on, and a short search."""
+    short = {"batch": 1024}
+    return {
+        "simulated": {"patients_train": 60, "patients_selection": 30, "patients_test": 45},
+        "search": {
+            "max_rounds": 6,
+            "network": {"hidden": [32, 16], "weight_bits": 8},
+            "float_training": {"epochs": 12.0, "learning_rate": 5e-3, **short},
+            "quantized_training": {"epochs": 3.0, "learning_rate": 2e-3, **short},
+            "fine_tuning": {"epochs": 0.5, "learning_rate": 1e-3, **short},
+            "final_training": {"epochs": 3.0, "learning_rate": 1e-3, **short},
+        },
+        "budget": {"weight_bytes": 1024},
+        "verification": {"held_out_vectors": 5000},
+    }
 
 
 def _scan(kind: str, detector: Detector) -> Chosen:
