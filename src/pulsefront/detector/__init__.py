@@ -17,6 +17,7 @@ from pulsefront.detector.materials import (
     load_material,
 )
 from pulsefront.detector.photosensor import PMT, Photosensor, SiPM
+from pulsefront.detector.turns import Turn, turns_of
 
 __all__ = [
     "PMT",
@@ -33,9 +34,11 @@ __all__ = [
     "SensorPlane",
     "SiPM",
     "Surface",
+    "Turn",
     "Wavelengths",
     "detector_file",
     "detector_hash",
     "load_detector",
     "load_material",
+    "turns_of",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.front_end import FrontEnd
 
-__all__ = ["EventStream", "FreshEvents", "InputStream"]
+__all__ = ["EventStream", "FreshEvents", "InputStream", "StoredStream"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ class EventStream(Protocol):
 
     def blocks(self, seed: int) -> Generator[FreshEvents, None, None]:
         """Yield events without end; streams of two seeds have no event in common."""
+
+
+@runtime_checkable
+class StoredStream(EventStream, Protocol):
+    """Events that are stored, and come again and again in other forms."""
+
+    def among(self, rows: NDArray[np.intp]) -> Self:
+        """Return the stream of the events of these numbers alone."""
 
 
 @dataclass(frozen=True)

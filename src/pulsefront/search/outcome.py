@@ -8,6 +8,7 @@ import numpy as np
 
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.lower import lower
+from pulsefront.networks.stream import StoredStream
 from pulsefront.search.budget import Budget
 from pulsefront.search.importance import rank_inputs
 from pulsefront.search.judge import Judge
@@ -67,7 +68,7 @@ def assemble(
         non_inferior=verdict.non_inferior,
         input_names=task.input_names,
         streamed_events=None
-        if task.stream is None
+        if task.stream is None or isinstance(task.stream, StoredStream)
         else streamed_events(settings, len(task.train), _rounds(state)),
     )
 

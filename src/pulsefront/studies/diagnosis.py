@@ -17,6 +17,7 @@ from pulsefront.evaluate import Fold
 from pulsefront.evaluate.intervals import fold_interval, t_interval
 from pulsefront.evaluate.power import training_subsets
 from pulsefront.evaluate.splits import k_fold
+from pulsefront.networks.stream import StoredStream
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
@@ -72,8 +73,10 @@ def diagnose(
     def measured(name: str, changed: Task, seeds: Sequence[int]) -> tuple[float, ...]:
         return scores.of(name, lambda: train_and_score(changed, search, seeds))
 
-    # A fold and exchanged inputs are made of events that are there: no stream knows of them.
+    # A fold and exchanged inputs are made of events that are there: a stream of new ones knows of
+    # none, and other forms of an event would undo an exchange.
     still = task if task.stream is None else replace(task, stream=None)
+    stored = task if isinstance(task.stream, StoredStream) else still
     seeds = [search.seed * 1000 + k for k in range(search.initializations)]
     full = tuple(full_metrics)
 
@@ -81,7 +84,7 @@ def diagnose(
         sizes = [max(1, round(share * len(task.train))) for share in settings.learning_curve]
         parts = training_subsets(task.train, sizes, groups=_groups(task), seed=search.seed)
         points = [
-            (len(part), measured(f"curve_{len(part)}", replace(task, train=part), seeds))
+            (len(part), measured(f"curve_{len(part)}", _trained_on(task, part), seeds))
             for part in parts
         ]
         return tuple(
@@ -96,7 +99,7 @@ def diagnose(
         values = tuple(
             measured(
                 f"fold_{number}",
-                replace(still, train=fold.train, selection=fold.test),
+                replace(_trained_on(stored, fold.train), selection=fold.test),
                 seeds[:1],
             )[0]
             for number, fold in enumerate(folds)
@@ -138,10 +141,16 @@ def diagnose(
 
 def _seen(task: Task, search: SearchSettings, events: int) -> int:
     """Return how many distinct events a network has seen whose epoch has so many."""
-    if task.stream is None:
+    if task.stream is None or isinstance(task.stream, StoredStream):
         return events
     training = search.float_training
     return training.steps(events) * min(training.batch, events)
+
+
+def _trained_on(task: Task, rows: NDArray[np.intp]) -> Task:
+    """Return the task trained on *rows* alone, also where their other forms are trained on."""
+    stream = task.stream.among(rows) if isinstance(task.stream, StoredStream) else task.stream
+    return replace(task, train=rows, stream=stream)
 
 
 def _groups(task: Task) -> NDArray[np.integer] | None:

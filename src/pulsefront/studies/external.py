@@ -27,7 +27,15 @@ from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.records import ExternalRecord, InputProfile
 from pulsefront.studies.settings import ExternalSet, StudyBase
 
-__all__ = ["estimate_sets", "evaluate_sets", "fingerprint", "input_profile", "make_sets", "stamps"]
+__all__ = [
+    "estimate_sets",
+    "evaluate_sets",
+    "fingerprint",
+    "input_profile",
+    "make_sets",
+    "open_sets",
+    "stamps",
+]
 
 LEAST_EVENTS = 50
 """Fewer have no resolution worth a number."""
@@ -98,7 +106,8 @@ def _described(study: StudyBase, chosen: ExternalSet) -> ExternalRecord:
     )
 
 
-def _sets(folder: Path) -> list[tuple[int, ExternalRecord, EventTable | None]]:
+def open_sets(folder: Path) -> list[tuple[int, ExternalRecord, EventTable | None]]:
+    """Return number, record and events of every set in *folder*; no events of one left out."""
     rows = ROWS.validate_json((folder / "external.json").read_bytes())
     return [
         (n, row, None if row.not_measured is not None else store.read(folder / f"{n}.h5"))
@@ -110,7 +119,7 @@ def estimate_sets(
     kind: StudyKind, fitted: Sequence[BaselineEstimator], sets: Path, folder: Path
 ) -> None:
     """Apply the fitted classical estimators to every set; write the estimates into *folder*."""
-    for number, _, events in _sets(sets):
+    for number, _, events in open_sets(sets):
         if events is not None:
             found = {str(k): kind.estimate_with(b.fitted, events) for k, b in enumerate(fitted)}
             save_arrays(folder / f"external_{number}.npz", found)
@@ -161,7 +170,7 @@ def evaluate_sets(
             row,
             _estimates(folders.baselines.with_name(f"external_{number}.npz"), baselines),
         )
-        for number, row, events in _sets(folders.external)
+        for number, row, events in open_sets(folders.external)
     )
 
 

@@ -88,6 +88,16 @@ class RunFolders:
         return self.of("search") / "initializations"
 
     @property
+    def full_networks(self) -> Path:
+        """The full float networks, a folder; absent where nothing is augmented."""
+        return self.of("search") / "full"
+
+    @property
+    def augment(self) -> Path:
+        """Networks trained with and without other detectors; absent where nothing is augmented."""
+        return self.of("augment") / "augment.json"
+
+    @property
     def part(self) -> Path:
         """The design for the budget's part; absent where it names none."""
         return self.of("part") / "part.json"

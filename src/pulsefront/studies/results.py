@@ -19,6 +19,7 @@ from pulsefront.evaluate.record import Record
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.search.result import SearchSummary
 from pulsefront.simulate.inspect import derived_numbers
+from pulsefront.studies.augmented import AugmentRecord
 from pulsefront.studies.checklist import checklist_record
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
@@ -34,7 +35,7 @@ from pulsefront.studies.records import (
     TestRecord,
     VerificationRecord,
 )
-from pulsefront.studies.settings import StudyBase
+from pulsefront.studies.settings import ScanStudy, StudyBase
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, StepRecord, source_hash
 
 __all__ = ["StudyResults", "collect_results", "environment_record"]
@@ -63,6 +64,8 @@ class StudyResults(Record):
     test: SerializeAsAny[TestRecord]
     verification: VerificationRecord
     diagnosis: DiagnosisRecord | None = None
+    augment: AugmentRecord | None = None
+    """where networks were trained on other detectors"""
     checklist: dict[str, dict[str, Any]]
     """what the best-practice checklist is filled from"""
     environment: EnvironmentRecord
@@ -83,6 +86,7 @@ def collect_results(
         folders.baselines.read_bytes()
     )
     diagnosis = None if study.diagnosis is None else DiagnosisRecord.read(folders.diagnosis)
+    augmented = isinstance(study, ScanStudy) and study.augment is not None
     return StudyResults(
         schema_version=1,
         study=study.name,
@@ -98,6 +102,7 @@ def collect_results(
         test=test,
         verification=VerificationRecord.read(folders.verification),
         diagnosis=diagnosis,
+        augment=AugmentRecord.read(folders.augment) if augmented else None,
         checklist=checklist_record(kind, plan, split, baselines, search, test, diagnosis),
         environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},

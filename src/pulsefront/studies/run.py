@@ -10,6 +10,7 @@ from pulsefront.detector import detector_hash, load_detector
 from pulsefront.files import write_text
 from pulsefront.firmware import load_board
 from pulsefront.search.workers import Workers
+from pulsefront.studies.augmented import compare_augment
 from pulsefront.studies.external import (
     fingerprint,
     make_sets,
@@ -22,7 +23,7 @@ from pulsefront.studies.load import load_study
 from pulsefront.studies.monitor import profile_step
 from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
-from pulsefront.studies.settings import ExternalSet, StudyBase
+from pulsefront.studies.settings import ExternalSet, ScanStudy, StudyBase
 from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.work import (
     diagnose_task,
@@ -152,13 +153,16 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "search",
             "Training and ablating networks",
             lambda c: search_network(kind, workers, c),
-            {**pick("events", "loss", "search", "budget"), **_board(study)},
+            {**pick("events", "loss", "search", "budget", "augment"), **_board(study)},
             after=("data", "split"),
         ),
     ]
     part = _part_steps(kind, pick("budget"))
     diagnosis = _diagnosis_steps(
-        kind, pick("events", "loss", "search", "budget", "diagnosis", "statistics")
+        kind, pick("events", "loss", "search", "budget", "augment", "diagnosis", "statistics")
+    )
+    both = _augment_steps(
+        kind, pick("events", "loss", "search", "augment", "statistics"), [*external]
     )
     prove = [
         Step(
@@ -190,7 +194,7 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=("search", "export"),
         ),
     ]
-    return [*first, *external, *learn, *part, *diagnosis, *prove]
+    return [*first, *external, *learn, *part, *both, *diagnosis, *prove]
 
 
 def _verb(study: StudyBase) -> str:
@@ -230,6 +234,22 @@ def _part_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
             lambda c: part_step(kind.study, c),
             {**settings, **_board(kind.study)},
             after=("search",),
+        )
+    ]
+
+
+def _augment_steps(
+    kind: StudyKind, settings: dict[str, Any], external: Sequence[Step]
+) -> list[Step]:
+    if not isinstance(kind.study, ScanStudy) or kind.study.augment is None:
+        return []
+    return [
+        Step(
+            "augment",
+            "Training without other detectors",
+            lambda c: compare_augment(kind, c),
+            settings,
+            after=("data", "split", "search", *(step.name for step in external)),
         )
     ]
 

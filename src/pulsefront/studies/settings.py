@@ -15,6 +15,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.events.external import ExternalData
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
+from pulsefront.simulate.augment import AugmentSettings
 from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.measurement import ScanSettings
 
@@ -303,6 +304,20 @@ class ScanStudy(StudyBase):
     """the point-source scan to simulate"""
     events: ScanSelection = ScanSelection()
     """which events are used"""
+    augment: AugmentSettings | None = None
+    """detectors that networks are trained on, drawn from ranges around the one that is described;
+    the report has the same network trained without beside it. Classical estimators, selection and
+    test see the events as they are"""
+
+    @model_validator(mode="after")
+    def _augments_what_it_can(self) -> Self:
+        streamed = self.scan is not None and self.scan.stream
+        if self.augment is not None and self.augment.misalignment_mm and not streamed:
+            raise ValueError(
+                "augment.misalignment_mm: stored events have their light from where the "
+                "photosensors lay; set [scan] stream = true, or leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import PulsefrontError
 from pulsefront.files import write_json
-from pulsefront.networks.candidate import initial_candidate
+from pulsefront.networks.candidate import Candidate, Scaling, initial_candidate
 from pulsefront.progress import Report, silent
 from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.search.task import Task
 
-__all__ = ["KeptScores", "residuals_of_search", "residuals_of_training", "train_and_score"]
+__all__ = [
+    "KeptScores",
+    "TrainedNetworks",
+    "residuals_of_search",
+    "residuals_of_training",
+    "train_and_score",
+    "train_full",
+]
 
 
 @dataclass
@@ -82,6 +89,26 @@ def residuals_of_training(
     PulsefrontError
         A network diverged.
     """
+    found = train_full(task, search, seeds)
+    return [task.residuals(candidate, found.scaling, rows) for candidate in found.networks]
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """Networks from several seeds, and how their inputs are scaled."""
+
+    networks: list[Candidate]
+    scaling: Scaling
+
+
+def train_full(task: Task, search: SearchSettings, seeds: Sequence[int]) -> TrainedNetworks:
+    """Return the full float network trained from each of *seeds*, as the search begins.
+
+    Raises
+    ------
+    PulsefrontError
+        A network diverged.
+    """
     from pulsefront.networks.training import repeatable, train
 
     data = task.training_data(common_scale=search.network.convolution is not None)
@@ -90,12 +117,12 @@ def residuals_of_training(
         trained = train(start, data, search.float_training, seed=search.seed)
     if not all(candidate.finite for candidate in trained):
         raise PulsefrontError(
-            "a network of the learning curve, cross validation or sham run diverged",
+            "a network that is trained beside the search diverged",
             field="search.float_training.learning_rate",
             value=search.float_training.learning_rate,
             remedy="lower the learning rate",
         )
-    return [task.residuals(candidate, data.scaling, rows) for candidate in trained]
+    return TrainedNetworks(trained, data.scaling)
 
 
 def residuals_of_search(

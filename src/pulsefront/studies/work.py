@@ -17,6 +17,7 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
 from pulsefront.search.result import SearchSummary
 from pulsefront.search.workers import Workers
+from pulsefront.studies.augmented import keep_full_networks
 from pulsefront.studies.blind import refuse_copies, tuned_blind, without_test_labels
 from pulsefront.studies.external import estimate_sets, evaluate_sets, input_profile
 from pulsefront.studies.failures import find_failures
@@ -26,7 +27,7 @@ from pulsefront.studies.input_uses import input_uses
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
 from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
-from pulsefront.studies.settings import DiagnosisSettings
+from pulsefront.studies.settings import DiagnosisSettings, ScanStudy
 from pulsefront.studies.steps import StepContext
 
 __all__ = [
@@ -138,6 +139,8 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
             "full": result.predict_full(task, inputs),
         },
     )
+    if isinstance(study, ScanStudy) and study.augment is not None:
+        keep_full_networks(result.full_candidates, context)
     result.summary().write(context.folder / folders.search.name)
 
 

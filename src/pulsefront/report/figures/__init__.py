@@ -2,6 +2,7 @@
 
 from pulsefront.report.figures.accuracy import bias_curves, error_map, residual_histograms
 from pulsefront.report.figures.comparison import (
+    before_and_after,
     comparison_bars,
     heat_map,
     importance_bars,
@@ -15,6 +16,7 @@ from pulsefront.report.figures.search import FrontPanel, ablation_path, cost_fro
 __all__ = [
     "FrontPanel",
     "ablation_path",
+    "before_and_after",
     "bias_curves",
     "comparison_bars",
     "cost_fronts",

@@ -23,6 +23,7 @@ from pulsefront.report.style import (
 from pulsefront.report.svg import PALETTE
 
 __all__ = [
+    "before_and_after",
     "comparison_bars",
     "heat_map",
     "importance_bars",
@@ -80,6 +81,41 @@ def comparison_bars(
     axes.set_ylim(len(names) - 0.5, -0.8)
     axes.set_xlabel(label)
     axes.spines["left"].set_visible(False)
+    return figure
+
+
+def before_and_after(
+    values: Mapping[str, tuple[Triple, Triple]],
+    *,
+    names: tuple[str, str],
+    label: str,
+    width: float = 7.2,
+) -> Figure:
+    """Draw two points with intervals per row, from top to bottom.
+
+    Parameters
+    ----------
+    values
+        Row → (value, low, high) before and after.
+    names
+        Of both, for the legend.
+    """
+    figure, (axes,) = new_figure(width, 1.2 + 0.44 * len(values))
+    style_axes(axes, grid="x")
+    colours = (PALETTE["series-8"], colour_of(0))
+    for row, pair in enumerate(values.values()):
+        for (value, low, high), colour, shift in zip(pair, colours, (-0.14, 0.14), strict=True):
+            at = row + shift
+            axes.plot([low, high], [at, at], "|-", color=colour, linewidth=1.6, ms=8, mew=1.6)
+            axes.plot([value], [at], "o", color=colour, ms=5)
+    for name, colour in zip(names, colours, strict=True):
+        axes.plot([], [], "o-", color=colour, ms=5, label=name)
+    axes.set_yticks(range(len(values)), list(values))
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.set_ylim(len(values) - 0.5, -0.8)
+    axes.set_xlabel(label)
+    axes.spines["left"].set_visible(False)
+    legend(axes)
     return figure
 
 

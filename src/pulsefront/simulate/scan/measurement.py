@@ -55,6 +55,7 @@ __all__ = [
     "STREAM",
     "ScanSettings",
     "ScanSetup",
+    "scan_chain",
     "scan_plan",
     "scan_positions",
     "scan_shard",
@@ -266,7 +267,7 @@ def set_up_scan(
         counts,
         position_mm + stage_rng.normal(0.0, scan.stage_error_mm, position_mm.shape),
         gain,
-        _chain(detector, scan, readout, light_map),
+        scan_chain(detector, scan, readout, light_map),
         scan.keep_deposits,
         2**readout.adc_bits - 1,
         _reach(scan, index, position_mm),
@@ -306,10 +307,10 @@ def _reach(scan: ScanSettings, index: NDArray[np.int16], position_mm: Table) -> 
     return np.stack([low, high], axis=1)
 
 
-def _chain(
+def scan_chain(
     detector: Detector, scan: ScanSettings, readout: ChargeReadout, light_map: LightMap
 ) -> ScanChain:
-    """Return what the kernels read."""
+    """Return what the kernels read of a detector with a charge readout."""
     material, sensor = detector.material, detector.photosensor
     lines = gamma_lines(scan)
     efficiency = mean_detection_efficiency(material, sensor)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pulsefront.events.container import EventTable
 from pulsefront.simulate.run.shards import child_seed, iterate_ahead
 from pulsefront.simulate.scan.measurement import STREAM, ScanSetup, scan_shard
+from pulsefront.simulate.scan.varied import VariedScan
 
 __all__ = ["BLOCK_EVENTS", "ScanStream"]
 
@@ -41,6 +42,8 @@ class ScanStream:
         Blocks of `BLOCK_EVENTS` that a worker makes for one call.
     ahead
         Calls that may wait to be taken, which bounds the memory.
+    varied
+        What draws another detector for every block.
     """
 
     setup: ScanSetup
@@ -48,6 +51,7 @@ class ScanStream:
     seed: int
     blocks_at_once: int = 2
     ahead: int = 8
+    varied: VariedScan | None = None
 
     def tables(self, seed: int, *, executor: Executor | None = None) -> Iterator[EventTable]:
         """Yield the events of stream number *seed*, block after block, without end.
@@ -86,9 +90,16 @@ class ScanStream:
 
     def _arguments(self, seed: int, chunk: int) -> list[tuple[Any, ...]]:
         return [
-            self.setup.arguments(self.positions_of(seed, block), self._seed_of(seed, block))
+            self._setup_of(seed, block).arguments(
+                self.positions_of(seed, block), self._seed_of(seed, block)
+            )
             for block in self._of(chunk)
         ]
+
+    def _setup_of(self, seed: int, block: int) -> ScanSetup:
+        if self.varied is None:
+            return self.setup
+        return self.varied.drawn(self.setup, child_seed(self.seed, STREAM, seed, 2, block))
 
 
 def _blocks(arguments: list[tuple[Any, ...]]) -> list[Any]:

@@ -25,6 +25,7 @@ from pulsefront.search.part import demand_of_budget
 from pulsefront.simulate.coincidences.settings import check_pair
 from pulsefront.simulate.scan.settings import check_scan, scan_positions
 from pulsefront.studies.kinds import AnyStudy
+from pulsefront.studies.kinds.augment import check_augment
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.kinds.motion.data import INPUT_FORMAT
 from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
@@ -147,6 +148,8 @@ def _checks_of_kind(
             yield ("coincidences", "offsets_mm"), lambda: _require_offsets(coincidences.offsets_mm)
         return
     yield ("detector",), lambda: detector.charge_readout
+    if study.augment is not None:
+        yield ("augment",), partial(check_augment, study, detector)
     scan = study.scan
     if scan is not None:
         yield ("scan",), lambda: check_scan(detector, scan)

@@ -25,6 +25,7 @@ from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import KindWords
 from pulsefront.studies.metrics import METRICS
+from pulsefront.studies.pages.augment import augment_blocks
 from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.checklist import checklist_with_evidence
 from pulsefront.studies.pages.data_card import data_card_of
@@ -112,7 +113,10 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         Section(words.figures, _resolution(kind, results, confidence)),
         Section(ERRORS, [*kind.error_blocks(folders), _subgroups(test, words)]),
         Section(FAILURES, failure_blocks(kind, test.failures, folders)),
-        Section(EXTERNAL, external_blocks(test, confidence)),
+        Section(
+            EXTERNAL,
+            [*external_blocks(test, confidence), *augment_blocks(results.augment, confidence)],
+        ),
         Section(STABILITY, [_stability(test, confidence)]),
         Section(
             DIAGNOSIS,
