@@ -89,10 +89,10 @@ def test_stored_events_come_each_once_and_as_another_detector_every_time(tmp_pat
     np.testing.assert_array_equal(labels, same)
     assert len(inputs) == 3000
     # The training events, in another order; their charges are those of other detectors.
-    known = {tuple(row): n for n, row in enumerate(stream.targets[:3000])}
+    known = {tuple(row): n for n, row in enumerate(targets(stream.events)[:3000])}
     rows = [known[tuple(row)] for row in labels]
     assert sorted(rows) == list(range(3000))
-    ratio = inputs.sum(axis=1) / stream.charges[rows].sum(axis=1)
+    ratio = inputs.sum(axis=1) / stream.events["charge_adc"][rows].sum(axis=1)
     assert 0.3 < ratio.min() < 0.5
     assert 1.0 < ratio.max() < 1.25
     later, labels = some(first, 1)
@@ -109,7 +109,7 @@ def test_a_learning_curve_trains_on_its_events_alone(tmp_path: Path) -> None:
     stream = stored(tmp_path).among(np.array([5, 7]))
     _, labels = some(stream.blocks(0), 3)
     np.testing.assert_array_equal(
-        np.unique(labels, axis=0), np.unique(stream.targets[[5, 7]], axis=0)
+        np.unique(labels, axis=0), np.unique(targets(stream.events)[[5, 7]], axis=0)
     )
 
 
@@ -117,13 +117,15 @@ def test_turned_events_have_turned_labels(tmp_path: Path) -> None:
     stream = stored(tmp_path, "[augment]\nsymmetries = true\n")
     # The light of each event lies where its label is: one bright sensor at the nearest place.
     centres = load_detector("lyso_monolithic_50x50x16").sensors.centres_mm[:, :2]
-    nearest = ((stream.targets[:, None, :2] - centres) ** 2).sum(axis=2).argmin(axis=1)
-    charges = np.zeros_like(stream.charges)
+    places = targets(stream.events)[:, :2]
+    nearest = ((places[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    charges = np.zeros_like(stream.events["charge_adc"])
     charges[np.arange(len(charges)), nearest] = 1000
-    inputs, labels = some(replace(stream, charges=charges).blocks(3), 1)
+    lit = stream.events.with_columns({"charge_adc": charges}, {})
+    inputs, labels = some(replace(stream, events=lit).blocks(3), 1)
     found = ((labels[:, None, :2] - centres) ** 2).sum(axis=2).argmin(axis=1)
     np.testing.assert_array_equal(inputs.argmax(axis=1), found)
-    before = {tuple(row) for row in stream.targets[:, :2]}
+    before = {tuple(row) for row in places}
     still = sum(tuple(row) in before for row in labels[:, :2])
     assert 0.08 < still / len(labels) < 0.17  # one of eight turns
 

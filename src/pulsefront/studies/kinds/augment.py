@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, Turn, detector_hash, load_detector, turns_of
 from pulsefront.errors import ConfigError
-from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.container import EventTable
 from pulsefront.networks.stream import FreshEvents
 from pulsefront.simulate.augment import (
     AugmentSettings,
@@ -25,8 +25,16 @@ from pulsefront.studies.settings import ScanStudy
 __all__ = ["AfterSimulation", "AugmentedEvents", "augmented_events", "check_augment"]
 
 BLOCK_EVENTS = 4096
+BRANCH = 4
+"""Of a study's seed; the lower ones are those of its scan."""
+
 CHARGES = "charge_adc"
+PLACES = ("stage_position_mm", "first_interaction_mm")
+READ = (CHARGES, *PLACES, "depth_mm", "element")
+"""Columns that inputs and targets of the kinds of studies are made of."""
+
 Inputs = Callable[[EventTable], NDArray[np.integer]]
+Targets = Callable[[EventTable], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -48,33 +56,27 @@ class AfterSimulation:
         turns = turns_of(detector) if settings.symmetries else ()
         return AfterSimulation(settings.dead_channels, turns)
 
-    def turned(
-        self,
-        charges: NDArray[np.integer],
-        targets: NDArray[np.floating],
-        random: np.random.Generator,
-    ) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
-        """Return charges (event, channel) and targets (event, axis), x and y first, turned."""
+    def turned(self, events: EventTable, random: np.random.Generator) -> EventTable:
+        """Return *events* turned: their charges, and where stage and first interaction were."""
         if not self.turns:
-            return charges, targets
-        number = random.integers(0, len(self.turns), len(charges))
+            return events
+        number = random.integers(0, len(self.turns), len(events))
         orders = np.stack([one.order for one in self.turns])[number]
         matrices = np.stack([one.matrix for one in self.turns])[number]
-        moved = targets.copy()
-        moved[:, :2] = np.einsum("eij,ej->ei", matrices, targets[:, :2])
-        return np.take_along_axis(charges, orders, axis=1), moved
+        moved = {CHARGES: np.take_along_axis(events[CHARGES], orders, axis=1)}
+        for name in PLACES:
+            if name in events.columns:
+                moved[name] = events[name].copy()
+                moved[name][:, :2] = np.einsum("eij,ej->ei", matrices, events[name][:, :2])
+        return events.with_columns(moved, {})
 
-    def apply(
-        self,
-        charges: NDArray[np.integer],
-        targets: NDArray[np.floating],
-        random: np.random.Generator,
-    ) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
+    def apply(self, events: EventTable, random: np.random.Generator) -> EventTable:
         """Return them turned, and with dead channels."""
-        charges, targets = self.turned(charges, targets, random)
-        if self.dead_channels:
-            charges = with_dead_channels(charges, self.dead_channels, random)
-        return charges, targets
+        turned = self.turned(events, random)
+        if not self.dead_channels:
+            return turned
+        charges = with_dead_channels(turned[CHARGES], self.dead_channels, random)
+        return turned.with_columns({CHARGES: charges}, {})
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,20 @@ class AugmentedEvents:
 
     Attributes
     ----------
-    charges, targets
-        (event, channel) and (event, …) of all events of the study.
+    events
+        All events of the study.
     rows
         Those that train.
-    inputs
-        What a network reads of events.
+    inputs, targets
+        What a network reads of events, and what it learns of them.
     """
 
-    charges: NDArray[np.integer]
-    targets: NDArray[np.floating]
+    events: EventTable
     rows: NDArray[np.intp]
     inputs: Inputs
+    targets: Targets
     augmentation: ChargeAugmentation
     after: AfterSimulation
-    quantities: Mapping[str, Quantity]
     seed: int
     detector: str
 
@@ -118,37 +119,33 @@ class AugmentedEvents:
 
     def blocks(self, seed: int) -> Generator[FreshEvents, None, None]:
         """Yield the events without end, each once before any comes again."""
-        random = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(4, seed)))
+        random = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(BRANCH, seed)))
         while True:
             order = random.permutation(self.rows)
             for start in range(0, len(order), BLOCK_EVENTS):
-                some = order[start : start + BLOCK_EVENTS]
+                some = self.events.select(order[start : start + BLOCK_EVENTS])
                 # Turned first: gains, noise and dead channels are those of where light falls then.
-                charges, targets = self.after.turned(self.charges[some], self.targets[some], random)
-                changed = self.augmentation.apply(charges, random)
-                table = EventTable({CHARGES: changed}, self.quantities)
-                yield FreshEvents(self.inputs(table), targets)
+                turned = self.after.turned(some, random)
+                changed = self.augmentation.apply(turned[CHARGES], random)
+                seen = turned.with_columns({CHARGES: changed}, {})
+                yield FreshEvents(self.inputs(seen), self.targets(seen))
 
 
 def augmented_events(
-    study: ScanStudy,
-    parts: SplitEvents,
-    inputs: Inputs,
-    targets: Callable[[EventTable], NDArray[np.floating]],
+    study: ScanStudy, parts: SplitEvents, inputs: Inputs, targets: Targets
 ) -> AugmentedEvents | None:
     """Return the stored training events of *parts* as a stream; None without ``[augment]``."""
     if study.augment is None:
         return None
     detector = load_detector(study.detector)
-    events = parts.events
+    others = [name for name in parts.events.columns if name not in READ]
     return AugmentedEvents(
-        np.asarray(events[CHARGES]),
-        targets(events),
+        parts.events.without(*others),
         parts.split.train,
         inputs,
+        targets,
         augmentation_of(detector, study.augment),
         AfterSimulation.of(detector, study.augment),
-        {CHARGES: events.quantities[CHARGES]},
         study.seed,
         detector_hash(detector),
     )

@@ -67,12 +67,10 @@ class SelectedStream:
         for block, table in enumerate(self.scan.tables(seed)):
             inside = self.peak.contains(self._sums(table), self.sigmas)
             kept = table.select(inside & (table.status == 0))
-            targets = self.targets(kept)
             if self.after is not None:
                 random = np.random.default_rng(child_seed(self.scan.seed, STREAM, seed, 3, block))
-                charges, targets = self.after.apply(kept["charge_adc"], targets, random)
-                kept = kept.with_columns({"charge_adc": charges}, {})
-            yield FreshEvents(self.inputs(kept), targets)
+                kept = self.after.apply(kept, random)
+            yield FreshEvents(self.inputs(kept), self.targets(kept))
 
     def _sums(self, table: EventTable) -> NDArray[np.float64]:
         sums = charge_sum_adc(table)
