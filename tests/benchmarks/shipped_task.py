@@ -102,7 +102,8 @@ class ShippedTask:
         rows = self.parts.split.test
         if self.task.loss.kind != "regression":
             return self.figure(rows, predict)
-        found = self.kind.losses(self.parts.test, self._outputs(rows, predict))
+        test = self.parts.test
+        found = self.kind.losses(test, self.kind.estimates_of(test, self._outputs(rows, predict)))
         return float(np.median(found))
 
     @property

@@ -84,6 +84,19 @@ class ChargePreparation:
         flat = outputs.reshape(-1, *outputs.shape[-2:])
         return np.stack([self.fold.back(one, turns) for one in flat]).reshape(outputs.shape)
 
+    @property
+    def words(self) -> str:
+        """What happens to the charges, in words; empty where nothing does."""
+        found = []
+        if self.normalised_sum is not None:
+            found.append(f"brought to a sum of {self.normalised_sum}")
+        if self.fold is not None:
+            part = "octant" if self.fold.diagonal else "quadrant"
+            found.append(f"turned into one {part} by the mirrors of the block, the answer back")
+        if self.drop_bits:
+            found.append(f"without their {self.drop_bits} lowest bits")
+        return "; ".join(found)
+
     def document(self) -> dict[str, Any]:
         """Return what an export says of it; empty where the network reads charges as they are."""
         found: dict[str, Any] = {}

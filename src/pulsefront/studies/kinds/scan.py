@@ -16,6 +16,7 @@ from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.normalise import SumNormalisation
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.progress import progress
@@ -29,6 +30,7 @@ from pulsefront.studies.settings import ExternalSet, MeasuredData, ScanStudy
 __all__ = [
     "ScanSplit",
     "batch",
+    "charge_rows",
     "charge_sum_adc",
     "generate",
     "generate_external",
@@ -270,6 +272,11 @@ def label_uncertainty(study: ScanStudy, truth: str) -> str:
         f"stage {source.stage_error_mm} mm, beam {source.beam_fwhm_mm} mm FWHM; "
         f"{truth} from the simulation"
     )
+
+
+def charge_rows(found: ChargePreparation) -> list[tuple[str, str, str]]:
+    """Return a (quantity, value, unit) row for a report: what happens to charges, if anything."""
+    return [("charges before the network", found.words, "")] if found.words else []
 
 
 def stage_rows(study: ScanStudy) -> list[tuple[str, str, str]]:

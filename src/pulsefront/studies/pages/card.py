@@ -23,7 +23,7 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
         study.title or study.name,
         {
             "model": f"Fixed-point network {model.architecture} with ReLU, made by the "
-            f"study {study.name} ({results.study_sha256[:12]}).",
+            f"study {study.name} ({results.study_sha256[:12]}).{_inputs(kind)}",
             "intended_use": {
                 "task": purpose.task,
                 "user": purpose.user,
@@ -65,6 +65,14 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
         },
         _front_matter(kind, results),
     )
+
+
+def _inputs(kind: StudyKind) -> str:
+    """Return what happens to the charges before the network, where it is not nothing."""
+    found = kind.preparation()
+    if found is None or not found.words:
+        return ""
+    return f" It does not read raw charges: {found.words}; the export's README says exactly how."
 
 
 def _front_matter(kind: StudyKind, results: StudyResults) -> dict[str, Any]:

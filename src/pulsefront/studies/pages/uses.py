@@ -87,6 +87,7 @@ def _maps(kind: StudyKind, uses: InputUses) -> list[Block]:
         )
     else:
         nx, ny = grid
+        turned = ", by their place after the turn" if names[0].startswith("folded") else ""
         for title, row in zip(rankings, matrix, strict=True):
             whole = np.full(nx * ny, np.nan)
             for name, value in zip(names, row, strict=True):
@@ -100,7 +101,7 @@ def _maps(kind: StudyKind, uses: InputUses) -> list[Block]:
                         label="of the largest",
                         numbers=False,
                     ),
-                    f"Photosensors that count, where one is {title}",
+                    f"Photosensors that count, where one is {title}{turned}",
                     f"{title.capitalize()}; blank where the network reads nothing.",
                 )
             )

@@ -14,9 +14,10 @@ from pulsefront.report.figures.crystals import crystal_maps, flood_maps, misplac
 from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
 from pulsefront.studies.folders import RunFolders, read_split
+from pulsefront.studies.kinds.crystal.data import preparation
 from pulsefront.studies.kinds.crystal.records import CrystalTest
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
-from pulsefront.studies.kinds.scan import ScanSplit, charge_sum_adc, stage_rows
+from pulsefront.studies.kinds.scan import ScanSplit, charge_rows, charge_sum_adc, stage_rows
 
 __all__ = ["data_blocks", "error_blocks"]
 
@@ -61,6 +62,7 @@ def data_blocks(study: CrystalStudy, folders: RunFolders) -> list[Block]:
                     "%",
                 ),
                 *stage_rows(study),
+                *charge_rows(preparation(study)),
             ],
         ),
         FigureBlock(drawing, "Side view of the array, and its photosensors from the front"),

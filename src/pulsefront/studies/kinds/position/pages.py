@@ -24,9 +24,10 @@ from pulsefront.report.figures.spectrum import spectrum
 from pulsefront.simulate.inspect import describe_detector
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds.base import Ranking
+from pulsefront.studies.kinds.position.inputs import preparation
 from pulsefront.studies.kinds.position.records import PositionLimit, PositionTest
 from pulsefront.studies.kinds.position.settings import PositionStudy
-from pulsefront.studies.kinds.scan import ScanSplit, stage_rows
+from pulsefront.studies.kinds.scan import ScanSplit, charge_rows, stage_rows
 from pulsefront.studies.measured_events import polarity_rows
 from pulsefront.studies.metrics import FWHM_2D
 from pulsefront.studies.settings import ScanStudy
@@ -67,6 +68,7 @@ def data_blocks(study: PositionStudy, folders: RunFolders) -> list[Block]:
                     "%",
                 ),
                 *stage_rows(study),
+                *charge_rows(preparation(study)),
                 *polarity_rows(events),
             ],
         ),
