@@ -69,6 +69,21 @@ def test_a_point_moves_as_its_channel_does_and_back(size: tuple[int, int, bool])
     np.testing.assert_array_equal(fold.back(after, turns), points)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_channels_and_values_find_their_way_back(size: tuple[int, int, bool]) -> None:
+    fold = Mirrors(*size)
+    charges = drawn(fold, 4)
+    turns = fold.turns(charges)
+    np.testing.assert_array_equal(fold.unfolded(fold.folded(charges, turns), turns), charges)
+    several = np.stack([charges, charges + 1])
+    back = fold.unfolded(np.stack([fold.folded(one, turns) for one in several]), turns)
+    np.testing.assert_array_equal(back, several)
+    numbers = np.random.default_rng(5).integers(0, fold.channels, len(charges))
+    places, rows = fold.moved(numbers, turns), np.arange(len(charges))
+    np.testing.assert_array_equal(fold.folded(charges, turns)[rows, places], charges[rows, numbers])
+    np.testing.assert_array_equal(fold.came_from(places, turns), numbers)
+
+
 @given(st.lists(st.integers(0, 2**24), min_size=16, max_size=16))
 def test_folding_twice_is_folding_once(charges: list[int]) -> None:
     fold = Mirrors(4, 4)

@@ -25,7 +25,7 @@ def before_network(contents: Contents) -> list[str]:
     if found.normalisation is not None:
         lines += _normalised(found.normalisation)
     if found.fold is not None:
-        lines += fold_lines(found.fold)
+        lines += fold_lines(found.fold, found.classes)
     if found.drop_bits:
         lines.append(
             f"- without their {found.drop_bits} lowest bits: divided by {1 << found.drop_bits}, "
@@ -54,8 +54,11 @@ def _normalised(made: SumNormalisation) -> list[str]:
     ]
 
 
-def fold_lines(mirrors: Mirrors) -> list[str]:
-    """Return how an event is turned before a network and its answer after it."""
+def fold_lines(mirrors: Mirrors, classes: Mirrors | None = None) -> list[str]:
+    """Return how an event is turned before a network and its answer after it.
+
+    The answer is x and y first, or a score for each of a grid of *classes*.
+    """
     columns, rows = mirrors.columns, mirrors.rows
     lines = [
         f"- turned by the mirrors of a grid of {columns} columns and {rows} rows, channel number",
@@ -68,6 +71,16 @@ def fold_lines(mirrors: Mirrors) -> list[str]:
     if mirrors.diagonal:
         lines[-1] += ", then rows and columns exchanged where |b| > |a|"
         exchanged = "first exchanged where rows and columns were, then each "
+    if classes is not None:
+        width, first = classes.columns, ""
+        if mirrors.diagonal:
+            first = "row and column exchanged where those of the charges were, then "
+        return [
+            *lines,
+            f"- the answer is turned back: score number {width}·row + column is that of the",
+            f"  crystal with {first}column {width - 1} − column where",
+            f"  mirrored in x, and row {classes.rows - 1} − row where mirrored in y",
+        ]
     lines += [
         f"- the answer is turned back: its first two elements, x and y, are {exchanged}of the",
         "  opposite sign where the event was mirrored",

@@ -85,6 +85,20 @@ class Mirrors:
         """Return the charges (event, channel) as they stand after their *turns*."""
         return np.take_along_axis(charges, self._orders()[self._number(turns)], axis=1)
 
+    def unfolded(self, values: npt.NDArray[Any], turns: Turns) -> npt.NDArray[Any]:
+        """Return values (…, event, channel) as they stood before the *turns*."""
+        places = np.argsort(self._orders(), axis=1)[self._number(turns)]
+        return np.take_along_axis(values, np.broadcast_to(places, values.shape), axis=-1)
+
+    def moved(self, numbers: npt.NDArray[np.integer], turns: Turns) -> npt.NDArray[np.int64]:
+        """Return where the channels *numbers* (event,) stand after the turns of their events."""
+        places = np.argsort(self._orders(), axis=1)
+        return np.asarray(places[self._number(turns), numbers], np.int64)
+
+    def came_from(self, numbers: npt.NDArray[np.integer], turns: Turns) -> npt.NDArray[np.int64]:
+        """Return which channels (event,) stand at the places *numbers* after the turns."""
+        return np.asarray(self._orders()[self._number(turns), numbers], np.int64)
+
     def forward(self, points: npt.NDArray[Any], turns: Turns) -> npt.NDArray[Any]:
         """Return *points* (event, x and y and more) as they stand after the *turns*."""
         found = np.array(points)

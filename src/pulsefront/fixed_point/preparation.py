@@ -34,6 +34,9 @@ class ChargePreparation:
         Mirrors by which every event is turned; None: none is.
     drop_bits
         Lowest bits that are left out, rounded down.
+    classes
+        Grid of the network's classes, which turn as the channels do; None: its first two outputs
+        are x and y.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class ChargePreparation:
     normalised_sum: int | None = None
     fold: Mirrors | None = None
     drop_bits: int = 0
+    classes: Mirrors | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.drop_bits < self.bits:
@@ -77,10 +81,12 @@ class ChargePreparation:
         return found >> self.drop_bits
 
     def back(self, charges: npt.NDArray[np.integer], outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return a network's *outputs* (…, event, axis), x and y first, in the block's axes."""
+        """Return a network's *outputs* (…, event, element) as the block stood before the turns."""
         if self.fold is None:
             return outputs
         turns = self.fold.turns(charges)
+        if self.classes is not None:
+            return self.classes.unfolded(outputs, turns)
         flat = outputs.reshape(-1, *outputs.shape[-2:])
         return np.stack([self.fold.back(one, turns) for one in flat]).reshape(outputs.shape)
 
@@ -105,6 +111,8 @@ class ChargePreparation:
         if self.fold is not None:
             found["fold"] = "square" if self.fold.diagonal else "rectangle"
             found["grid"] = [self.fold.columns, self.fold.rows]
+            if self.classes is not None:
+                found["classes"] = [self.classes.columns, self.classes.rows]
         if self.drop_bits:
             found["drop_bits"] = self.drop_bits
         return {"charge_bits": self.bits, **found} if found else {}
@@ -116,7 +124,11 @@ class ChargePreparation:
         if bits is None:
             return None
         grid = document.get("grid")
-        mirrors = None
-        if grid is not None:
-            mirrors = Mirrors(grid[0], grid[1], diagonal=document["fold"] == "square")
-        return cls(bits, document.get("normalised_sum"), mirrors, document.get("drop_bits", 0))
+        drop, total = document.get("drop_bits", 0), document.get("normalised_sum")
+        if grid is None:
+            return cls(bits, total, None, drop)
+        diagonal, of_classes = document["fold"] == "square", document.get("classes")
+        classes = (
+            None if of_classes is None else Mirrors(of_classes[0], of_classes[1], diagonal=diagonal)
+        )
+        return cls(bits, total, Mirrors(grid[0], grid[1], diagonal=diagonal), drop, classes)

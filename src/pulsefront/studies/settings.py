@@ -279,6 +279,11 @@ class ScanSelection(FrozenModel):
     check_labels: bool = True
     """stop before training where the light does not follow the stated positions; where false, the
     first page says what is wrong"""
+    fold: Literal["none", "rectangle", "square"] = "none"
+    """mirrors in which the block looks the same: every event is turned until most of its light lies
+    at positive x and y (rectangle), and further in x than in y (square); the network learns that
+    part alone, and its answer is turned back. Classical estimators may see folded events, too:
+    each does as it errs less on selection events"""
     normalised_sum: int | None = Field(default=None, ge=16, lt=2**24)
     """sum to which the network's inputs of every event are brought, in integers, as the front end
     does it, before the lowest bits are dropped: what all channels lose alike is then no change to

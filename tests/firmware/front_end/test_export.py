@@ -187,6 +187,15 @@ def test_a_network_on_folded_charges_says_how_they_are_turned(folder: Path) -> N
         assert words in readme
 
 
+def test_classes_of_a_folded_array_have_no_front_end(folder: Path) -> None:
+    told = {"charge_bits": 12, "fold": "square", "grid": [4, 4], "classes": [8, 8]}
+    (folder / "provenance.json").write_text(json.dumps(told))
+    with pytest.raises(ConfigError, match="turns x and y back alone"):
+        with_window(block_chain(channels=16), folder / "model.json")
+    export_model(window_net(7), folder / "out", targets=["onnx"], provenance=told)
+    assert "score number 8·row + column" in (folder / "out" / "README.md").read_text()
+
+
 def test_a_chain_that_gives_other_steps_than_the_network_reads_is_refused() -> None:
     net = block_net(8, bits=8)
     port = Input("counts", (8,), FixedPointFormat(8, 10, signed=False))

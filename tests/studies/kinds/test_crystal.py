@@ -10,8 +10,15 @@ import pytest
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.registry import estimators_for
 from pulsefront.events import store
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.preparation import ChargePreparation
+from pulsefront.studies.folders import RunFolders
+from pulsefront.studies.kinds.crystal import data
 from pulsefront.studies.kinds.crystal.data import chosen_crystal, first_crystal
+from pulsefront.studies.kinds.crystal.kind import CrystalKind
+from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from studies_small import shipped, small
@@ -47,6 +54,42 @@ def test_first_crystal_holds_the_first_interaction(run: Path) -> None:
 
 def test_first_of_equal_scores_wins() -> None:
     assert chosen_crystal(np.array([[0.0, 2.0, 2.0], [1.0, 0.0, 1.0]])).tolist() == [1, 0]
+
+
+def test_a_folded_study_sees_an_eighth_of_the_array_and_says_the_whole(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = small("crystal_lyso_pixels", CHANGES)
+    (tmp_path / "study.toml").write_text(f'{text}\n[events]\nfold = "square"\n')
+    study, _ = load_study(tmp_path / "study.toml")
+    assert isinstance(study, CrystalStudy)
+    kind = CrystalKind(study)
+    events = store.read(run / "steps" / "data" / "events.h5")
+    parts = kind.split(events).parts
+    task = kind.learning_task(parts, RunFolders(tmp_path))
+    learned = task.targets.astype(int)
+    # A crystal moves as its centre does, and the folded light lies in the octant with it.
+    centre = load_detector(study.detector).crystal.element_centres_mm
+    turns = Mirrors(4, 4).turns(np.asarray(parts.events["charge_adc"]))
+    moved = Mirrors(4, 4).forward(centre[first_crystal(parts.events)], turns)
+    np.testing.assert_allclose(centre[learned], moved, atol=1e-9)
+    inside = (moved[:, 0] > 0) & (moved[:, 1] > 0) & (moved[:, 0] > moved[:, 1] - 0.1)
+    assert inside.mean() > 0.7
+    # A network that scores what it should have learned names the crystal that was hit.
+    scores = np.eye(64)[learned]
+    np.testing.assert_array_equal(
+        kind.estimates_of(parts.events, scores), first_crystal(parts.events)
+    )
+    assert kind.losses(parts.events, kind.estimates_of(parts.events, scores)).max() == 0
+    monkeypatch.setattr(data, "estimators_for", lambda name: estimators_for(name)[1:2])
+    (found,) = kind.baselines(parts, RunFolders(tmp_path))
+    assert found.parameters["events"] in ("folded", "as measured")
+    right = (found.estimates == first_crystal(parts.test)).mean()
+    assert right > 0.4
+    assert {row["events"] for row in found.table} == {"folded", "as measured"}
+    document = kind.preparation().document()
+    assert document["classes"] == [8, 8]
+    assert ChargePreparation.of_document(document) == kind.preparation()
 
 
 def test_events_without_truth_are_refused(run: Path) -> None:

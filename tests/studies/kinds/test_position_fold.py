@@ -16,9 +16,9 @@ from pulsefront.files import sim_data_directory
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import freeze_estimator, thaw_estimator
+from pulsefront.studies.kinds.folding import fold_of
 from pulsefront.studies.kinds.position import data
 from pulsefront.studies.kinds.position.data import labels_mm
-from pulsefront.studies.kinds.position.inputs import fold_of
 from pulsefront.studies.kinds.position.kind import PositionKind
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.load import load_study

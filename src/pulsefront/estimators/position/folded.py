@@ -14,47 +14,54 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.estimators.position.patterns import PositionTrial, least_error
+from pulsefront.estimators.position.patterns import CrystalTrial, PositionTrial
 from pulsefront.fixed_point.fold import Mirrors
 
 __all__ = ["FoldedEstimator", "better_of", "fold_events"]
 
 
-class _TunedPosition(Protocol):
+Trial = PositionTrial | CrystalTrial
+
+
+class _TunedOnCharges(Protocol):
     @property
     def parameters(self) -> Mapping[str, Any]: ...
 
     @property
-    def table(self) -> tuple[PositionTrial, ...]: ...
+    def table(self) -> tuple[Trial, ...]: ...
 
-    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[np.float64]: ...
+    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
 class FoldedEstimator:
     """*estimator*, which sees folded events if *folded*, and whose answers are turned back.
 
-    ``table`` holds all that was tried, both ways.
+    It says positions, or numbers of a grid of ``classes`` that turns with the block. ``table``
+    holds all that was tried, both ways.
     """
 
     fold: Mirrors
     estimator: Any
     folded: bool
-    table: tuple[PositionTrial, ...] = field(repr=False)
+    table: tuple[Trial, ...] = field(repr=False)
+    classes: Mirrors | None = None
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Tuned parameters, for a table."""
         return {**self.estimator.parameters, "events": _way(folded=self.folded)}
 
-    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Return positions (event, axis) in mm of charges (event, photosensor)."""
+    def estimate(self, charge_adc: NDArray[np.generic]) -> NDArray[Any]:
+        """Return positions (event, axis) in mm, or classes (event,), of (event, channel)."""
         given: NDArray[Any] = np.asarray(charge_adc)
         if not self.folded:
-            return np.asarray(self.estimator.estimate(given), np.float64)
+            return np.asarray(self.estimator.estimate(given))
         turns = self.fold.turns(given)
         found = self.estimator.estimate(self.fold.folded(given, turns))
-        return np.asarray(self.fold.back(found, turns), np.float64)
+        if self.classes is not None:
+            return self.classes.came_from(found, turns)
+        return np.asarray(self.fold.back(found, turns))
 
 
 Events = TypeVar("Events")
@@ -69,7 +76,11 @@ def fold_events(
 
 
 def better_of(
-    fold: Mirrors, fit: Callable[[Events], _TunedPosition], events: Events, folded: Events
+    fold: Mirrors,
+    fit: Callable[[Events], _TunedOnCharges],
+    events: Events,
+    folded: Events,
+    classes: Mirrors | None = None,
 ) -> FoldedEstimator:
     """Return the better of two fits, to *events* and to *folded*, by the error of their best row.
 
@@ -81,12 +92,13 @@ def better_of(
         for found, way in both
         for row in found.table
     )
-    errors = [
-        found.table[least_error(found.table)].median_error_mm if found.table else np.inf
-        for found, _ in both
-    ]
+    errors = [min((_error(row) for row in found.table), default=np.inf) for found, _ in both]
     chosen, way = both[int(np.argmin(errors))]
-    return FoldedEstimator(fold, chosen, way, table)
+    return FoldedEstimator(fold, chosen, way, table, classes)
+
+
+def _error(row: Trial) -> float:
+    return row.median_error_mm if isinstance(row, PositionTrial) else row.wrong
 
 
 def _way(*, folded: bool) -> str:

@@ -42,7 +42,7 @@ class PositionTrial:
 class CrystalTrial:
     """One row of a tuning table: share of selection events given the wrong crystal."""
 
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
     wrong: float
 
 

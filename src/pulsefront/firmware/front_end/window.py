@@ -68,6 +68,14 @@ def _before(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
     """Return what happened to the charges that the network was trained on."""
     if not isinstance(settings, PositionChainSettings) or not isinstance(content, dict):
         return {}
+    if "classes" in content:
+        raise ConfigError(
+            "the network says classes of a folded array, and a front end turns x and y back alone",
+            field="fold",
+            value=content.get("fold"),
+            remedy='train with fold = "none", or compute what the export\'s README says around '
+            "the network",
+        )
     trained = {key: content[key] for key in WORDS if content.get(key) is not None}
     for key, value in trained.items():
         given = getattr(settings, key)

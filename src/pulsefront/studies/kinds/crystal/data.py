@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.registry import CrystalEstimator, CrystalEvents, estimators_for, fit_all
+from pulsefront.estimators.registry import (
+    ClassicalEstimator,
+    CrystalEstimator,
+    CrystalEvents,
+    estimators_for,
+    fit_all,
+)
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.progress import progress
 from pulsefront.search.task import Task, misclassified
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.folding import both_ways, fold_of, input_names
 from pulsefront.studies.kinds.scan import position_groups, refuse_clipped
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
@@ -26,6 +36,7 @@ __all__ = [
     "OUTPUT_FORMAT",
     "baselines",
     "chosen_crystal",
+    "crystal_scores",
     "estimate",
     "first_crystal",
     "learning_task",
@@ -67,17 +78,37 @@ def network_inputs(study: CrystalStudy, events: EventTable) -> NDArray[np.intege
 def preparation(study: CrystalStudy) -> ChargePreparation:
     """Return what happens to the charges of a study before its network."""
     bits = load_detector(study.detector).charge_readout.adc_bits
-    return ChargePreparation(bits, study.events.normalised_sum)
+    total, fold = study.events.normalised_sum, fold_of(study)
+    return ChargePreparation(bits, total, fold, classes=None if fold is None else _array(study))
 
 
-def crystal_target(events: EventTable) -> NDArray[np.float64]:
-    """Return the class of each event, (event,), as a target."""
-    return first_crystal(events).astype(np.float64)
+def _array(study: CrystalStudy) -> Mirrors:
+    """Return the mirrors of the array's crystals."""
+    columns, rows = load_detector(study.detector).crystal.elements
+    return Mirrors(columns, rows, diagonal=study.events.fold == "square")
+
+
+def crystal_target(study: CrystalStudy, events: EventTable) -> NDArray[np.float64]:
+    """Return the class of each event, (event,), as a target: folded where its events are."""
+    crystal, fold = first_crystal(events), fold_of(study)
+    if fold is not None:
+        crystal = _array(study).moved(crystal, fold.turns(charges(events)))
+    return crystal.astype(np.float64)
 
 
 def chosen_crystal(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the crystal of the largest score, (event,), from (event, crystal)."""
     return np.asarray(scores.argmax(axis=-1), np.int64)
+
+
+def crystal_scores(
+    study: CrystalStudy, events: EventTable, outputs: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the scores of the array's crystals from a network's *outputs*: turned back.
+
+    Both are (…, event, crystal).
+    """
+    return np.asarray(preparation(study).back(charges(events), outputs), np.float64)
 
 
 def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) -> Task:
@@ -89,7 +120,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
     return Task(
         name=study.name,
         inputs=inputs,
-        targets=crystal_target(parts.events),
+        targets=crystal_target(study, parts.events),
         train=parts.split.train,
         selection=parts.split.selection,
         input_format=preparation(study).format,
@@ -97,11 +128,13 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
         loss=study.loss,
         metric=misclassified,
         metric_name=WRONG_CRYSTAL_SHARE.key,
-        input_names=tuple(f"sensor_{i}" for i in range(inputs.shape[1])),
+        input_names=input_names(study),
         output_names=tuple(f"crystal_{i}" for i in range(len(centres))),
         groups=position_groups(parts.events),
         class_positions=centres,
-        stream=stream_of(study, parts, folders, partial(network_inputs, study), crystal_target),
+        stream=stream_of(
+            study, parts, folders, partial(network_inputs, study), partial(crystal_target, study)
+        ),
     )
 
 
@@ -128,7 +161,7 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
     )
     wrong = WRONG_CRYSTAL_SHARE.key
     with progress("Tuning", "estimators") as report:
-        fitted = fit_all(estimators_for("crystal"), data, report)
+        fitted = fit_all(_entries(study, data), data, report)
     return [
         BaselineEstimator(
             name,
@@ -139,6 +172,27 @@ def baselines(study: CrystalStudy, parts: SplitEvents) -> list[BaselineEstimator
         )
         for name, estimator in fitted.items()
     ]
+
+
+def _entries(
+    study: CrystalStudy, data: CrystalEvents
+) -> tuple[ClassicalEstimator[CrystalEvents, Any], ...]:
+    """Return the classical estimators; each chooses between events as they are and folded ones."""
+    entries, fold = estimators_for("crystal"), fold_of(study)
+    if fold is None:
+        return entries
+    array = _array(study)
+    turns, selection_turns = (
+        fold.turns(np.asarray(some, np.int64)) for some in (data.charges, data.selection_charges)
+    )
+    folded = replace(
+        data,
+        charges=fold.folded(data.charges, turns),
+        crystal=array.moved(data.crystal, turns),
+        selection_charges=fold.folded(data.selection_charges, selection_turns),
+        selection_crystal=array.moved(data.selection_crystal, selection_turns),
+    )
+    return both_ways(entries, fold, folded, array)
 
 
 def estimate(estimator: CrystalEstimator, events: EventTable) -> NDArray[np.float64]:

@@ -108,11 +108,11 @@ class CrystalKind:
 
     def estimates_of(
         self,
-        events: EventTable,  # noqa: ARG002 - of timing, the outputs correct times of the events
+        events: EventTable,
         outputs: NDArray[np.float64],
     ) -> NDArray[np.generic]:
-        """Return the crystals chosen."""
-        return data.chosen_crystal(outputs)
+        """Return the crystals chosen, turned back where the events were folded."""
+        return data.chosen_crystal(data.crystal_scores(self.study, events, outputs))
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the choice among all crystals."""
@@ -143,7 +143,11 @@ class CrystalKind:
         cache: Path,  # noqa: ARG002 - every kind of study is asked by the same call
     ) -> Evaluation:
         """Measure against the crystal of first interaction."""
-        return measure.evaluate(self.study, parts, outputs, estimates)
+        network, final, full = (
+            data.crystal_scores(self.study, parts.test, found)
+            for found in (outputs.network, outputs.final, outputs.full)
+        )
+        return measure.evaluate(self.study, parts, Outputs(network, final, full), estimates)
 
     def read_evaluation(self, folders: RunFolders) -> CrystalTest:
         """Return the record of the evaluation."""
@@ -153,7 +157,8 @@ class CrystalKind:
         self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
     ) -> ExternalMeasures:
         """Measure on another set."""
-        return measure.evaluate_external(self.study, events, network, estimates)
+        scores = data.crystal_scores(self.study, events, network)
+        return measure.evaluate_external(self.study, events, scores, estimates)
 
     def event_losses(
         self,

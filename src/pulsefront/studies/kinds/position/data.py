@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.folded import better_of, fold_events
+from pulsefront.estimators.position.folded import fold_events
 from pulsefront.estimators.registry import (
     ChargeEvents,
     ClassicalEstimator,
@@ -26,8 +26,8 @@ from pulsefront.search.task import Task, median_distance
 from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
+from pulsefront.studies.kinds.folding import both_ways, fold_of
 from pulsefront.studies.kinds.position.inputs import (
-    fold_of,
     input_format,
     input_names,
     network_inputs,
@@ -176,9 +176,7 @@ def _both_ways(
         selection_charges=selection[0],
         selection_position_mm=selection[1],
     )
-    return tuple(
-        replace(entry, fit=partial(better_of, fold, entry.fit, folded=folded)) for entry in entries
-    )
+    return both_ways(entries, fold, folded)
 
 
 def _attenuation_per_mm(detector: Detector) -> float:

@@ -26,12 +26,6 @@ class PositionEvents(ScanSelection):
     """lowest bits of every charge that the network does not read, where they are hardly more than
     noise: what is left out costs no wire. Classical estimators read them all"""
 
-    fold: Literal["none", "rectangle", "square"] = "none"
-    """mirrors in which the block looks the same: every event is turned until most of its light lies
-    at positive x and y (rectangle), and further in x than in y (square); the network learns that
-    part alone, and its answer is turned back. Classical estimators may see folded events, too:
-    each does as it errs less on selection events"""
-
     @model_validator(mode="after")
     def _of_charges(self) -> Self:
         if self.inputs != "charges":

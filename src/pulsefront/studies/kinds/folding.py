@@ -1,0 +1,70 @@
+"""Studies of charges that fold their events: the mirrors, and classical estimators both ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
+
+from pulsefront.detector import load_detector
+from pulsefront.errors import ConfigError
+from pulsefront.estimators.position.folded import better_of
+from pulsefront.estimators.registry import ClassicalEstimator
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.studies.settings import ScanStudy
+
+__all__ = ["both_ways", "fold_of", "input_names"]
+
+Events = TypeVar("Events")
+
+
+def fold_of(study: ScanStudy) -> Mirrors | None:
+    """Return the mirrors that the events of a study are folded by; None where they are not.
+
+    Raises
+    ------
+    ConfigError
+        The photosensors of its detector are no mirror images of each other.
+    """
+    if study.events.fold == "none":
+        return None
+    detector, diagonal = load_detector(study.detector), study.events.fold == "square"
+    sensors, size = detector.sensors, detector.crystal.size_mm
+    elements = detector.crystal.elements
+    uneven = {"sensors.offset_mm": any(sensors.offset_mm)}
+    if diagonal:
+        uneven |= {
+            "sensors.grid": sensors.grid[0] != sensors.grid[1],
+            "sensors.pitch_mm": sensors.pitch_mm[0] != sensors.pitch_mm[1],
+            "crystal.size_mm": size[0] != size[1],
+            "crystal.elements": elements[0] != elements[1],
+        }
+    for name in (name for name, differs in uneven.items() if differs):
+        ways = '"none"' if name == "sensors.offset_mm" else '"rectangle" or "none"'
+        raise ConfigError(
+            f"the {name} of {study.detector} is not the same in the mirrors",
+            field="events.fold",
+            value=study.events.fold,
+            remedy=f"use fold = {ways}",
+        )
+    return Mirrors(*sensors.grid, diagonal=diagonal)
+
+
+def input_names(study: ScanStudy) -> tuple[str, ...]:
+    """Return the names of the charges of a study, as its network reads them."""
+    # Where a photosensor stands after the turns, not which it is.
+    what = "sensor" if study.events.fold == "none" else "folded_sensor"
+    return tuple(f"{what}_{i}" for i in range(load_detector(study.detector).sensors.count))
+
+
+def both_ways(
+    entries: tuple[ClassicalEstimator[Any, Any], ...],
+    fold: Mirrors,
+    folded: Any,
+    classes: Mirrors | None = None,
+) -> tuple[ClassicalEstimator[Any, Any], ...]:
+    """Return classical estimators that choose between events as they are and *folded* ones."""
+    return tuple(
+        replace(entry, fit=partial(better_of, fold, entry.fit, folded=folded, classes=classes))
+        for entry in entries
+    )
