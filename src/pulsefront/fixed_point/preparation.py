@@ -128,7 +128,7 @@ class ChargePreparation:
         if grid is None:
             return cls(bits, total, None, drop)
         diagonal, of_classes = document["fold"] == "square", document.get("classes")
-        classes = (
-            None if of_classes is None else Mirrors(of_classes[0], of_classes[1], diagonal=diagonal)
-        )
+        classes = None
+        if of_classes is not None:
+            classes = Mirrors(of_classes[0], of_classes[1], diagonal=diagonal)
         return cls(bits, total, Mirrors(grid[0], grid[1], diagonal=diagonal), drop, classes)
