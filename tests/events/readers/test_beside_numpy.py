@@ -22,6 +22,7 @@ from strategies_events import (
     wavedump_bytes,
     wavedump_text_bytes,
 )
+from strategies_siemens import write as write_siemens
 from strategies_traces import isf_bytes, lh5_file, wfm_bytes
 
 RANDOM = np.random.default_rng(12)
@@ -192,12 +193,24 @@ def stored(path: Path) -> Columns:
         return {"q": plain["events/q"][:]}
 
 
+def siemens(path: Path) -> Columns:
+    words = RANDOM.integers(0, 1 << 12, 50).astype(np.uint32)
+    words[::7] |= np.uint32(1 << 30)
+    words[::10] = (1 << 31) | np.arange(5, dtype=np.uint32)
+    write_siemens(path.parent, words.tolist(), path.name)
+    plain = np.fromfile(path, "<u4")
+    event = plain < 1 << 31
+    time = np.maximum.accumulate(np.where(event, 0, plain & ((1 << 29) - 1)))
+    return {"time_ms": time[event].astype(float), "delayed": (plain[event] >> 30) == 0}
+
+
 PLAIN: dict[str, Callable[[Path], Columns]] = {
     "store": stored, "drs4": drs4, "wavecatcher": wavecatcher, "lecroy": lecroy,
     "tektronix-wfm": tektronix_wfm, "tektronix-isf": tektronix_isf,
     "wavedump-text": wavedump_text, "compass-text": compass_text,
     "oscilloscope-text": oscilloscope_text, "parquet": parquet, "npy": npy, "npz": npz,
     "hdf5": hdf5, "root": root, "csv": csv, "compass": compass, "wavedump": wavedump,
+    "siemens-list-mode": siemens,
     "petsys-coincidence": petsys("petsys-coincidence", PAIR),
     "petsys-group": petsys("petsys-group", GROUP + SINGLE),
     "petsys-single": petsys("petsys-single", SINGLE),

@@ -21,6 +21,7 @@ from pulsefront.events.readers.digitizers import (
 from pulsefront.events.readers.oscilloscopes import lecroy, scope_text, tektronix_isf, tektronix_wfm
 from pulsefront.events.readers.oscilloscopes.trace_folder import open_folder
 from pulsefront.events.readers.petsird import reader as petsird
+from pulsefront.events.readers.siemens import reader as siemens
 from pulsefront.events.readers.tables import formats as tables
 from pulsefront.events.readers.unsupported import refuse_known
 from pulsefront.plugins import plugins
@@ -40,6 +41,7 @@ _READERS: dict[str, tuple[Recogniser | None, Opener]] = {
     tektronix_isf.FORMAT: (tektronix_isf.recognises, tektronix_isf.open_file),
     petsird.FORMAT: (petsird.recognises, petsird.open_file),
     petsird.SINGLES: (None, petsird.open_singles),
+    siemens.FORMAT: (siemens.recognises, siemens.open_file),
     wavedump_text.FORMAT: (wavedump_text.recognises, wavedump_text.open_file),
     compass_text.FORMAT: (compass_text.recognises, compass_text.open_file),
     scope_text.FORMAT: (scope_text.recognises, scope_text.open_file),

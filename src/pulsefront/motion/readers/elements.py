@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.events.readers.siemens.header import read_header
+from pulsefront.events.readers.siemens.reader import header_of
 
-__all__ = ["ScannerElements", "elements_of_petsird", "elements_of_table", "sectors_of"]
+__all__ = [
+    "ScannerElements",
+    "elements_of_petsird",
+    "elements_of_siemens",
+    "elements_of_table",
+    "sectors_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +75,17 @@ def elements_of_petsird(path: Path) -> ScannerElements:
     module = np.concatenate(modules)
     views = min(count, MOST_VIEWS)
     return ScannerElements(np.concatenate(places), module * views // max(count, 1), views)
+
+
+def elements_of_siemens(path: Path) -> ScannerElements:
+    """Return the crystals of a Siemens scanner, numbered as the reader's ``channel``.
+
+    Parts are 64 sectors around the axis, all rings together.
+    """
+    header = read_header(header_of(path))
+    crystal = np.tile(np.arange(header.crystals), header.rings)
+    views = min(header.crystals, MOST_VIEWS)
+    return ScannerElements(header.place_mm, crystal * views // header.crystals, views)
 
 
 def elements_of_table(path: Path) -> tuple[ScannerElements, NDArray[np.int64]]:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable
 from pulsefront.events.readers.base import EventFile
+from pulsefront.events.readers.siemens import reader as siemens
 from pulsefront.motion.readers.accumulate import Accumulator
 from pulsefront.motion.readers.elements import (
     SECTORS,
     ScannerElements,
     elements_of_petsird,
+    elements_of_siemens,
     elements_of_table,
     sectors_of,
 )
@@ -59,7 +61,8 @@ class ListModeSettings:
 def is_list_mode(file: EventFile) -> bool:
     """Return whether a file holds coincidences."""
     names = set(file.quantities)
-    return set(ENDS) <= names or ("channel" in names and bool(set(DIFFERENCES) & names))
+    pairs = "channel" in names and bool(set(DIFFERENCES) & names)
+    return set(ENDS) <= names or pairs or file.format == siemens.FORMAT
 
 
 def trace_of_list_mode(
@@ -188,6 +191,9 @@ def _elements(
         return elements, lookup
     if file.format == "petsird":
         elements = elements_of_petsird(file.path)
+        return elements, np.arange(len(elements.place_mm))
+    if file.format == siemens.FORMAT:
+        elements = elements_of_siemens(file.path)
         return elements, np.arange(len(elements.place_mm))
     raise DataError(
         "does not say where its elements are",
