@@ -64,6 +64,7 @@ def _register() -> None:
         qc,
         simulation,
         study,
+        trust,
     )
 
     commands = (
@@ -74,6 +75,8 @@ def _register() -> None:
         study.compare,
         study.gallery,
         simulation.simulate,
+        trust.published,
+        trust.sensitivity,
         data.ingest,
         data.inspect,
         mapping.mapping,
