@@ -203,6 +203,56 @@ class Coincidence:
         return labels.coarse
 
 
+class PairSum:
+    """What a network says of both detectors of a coincidence is added, as of its error."""
+
+    def check(
+        self,
+        labels: Labels,
+        train: NDArray[np.intp],  # noqa: ARG002 - every goal is asked by the same call
+        used: NDArray[np.intp],
+    ) -> None:
+        """Refuse labels that are not (event, 1)."""
+        if labels.targets[used].shape[1:] != (1,):
+            raise DataError(
+                "a sum over pairs needs targets (event, 1)",
+                field="targets",
+                value=labels.targets.shape,
+            )
+
+    def outputs(self, labels: Labels, train: NDArray[np.intp]) -> int:  # noqa: ARG002
+        """Return one."""
+        return 1
+
+    def targets(self, inputs: NDArray[np.floating], labels: Labels) -> Float:
+        """Return the labels."""
+        if inputs.ndim != 3 or inputs.shape[1] != 2:
+            raise DataError(
+                "a sum over pairs needs inputs (event, 2, n)", field="inputs", value=inputs.shape
+            )
+        return np.asarray(labels.targets, np.float64)
+
+    def scaling(self, targets: Float) -> tuple[Float, Float]:
+        """Return half of the mean, and 1/√2 of the spread, of each of the two."""
+        return targets.mean(0) / 2.0, targets.std(0) / np.sqrt(2.0)
+
+    def standardized(self, targets: Float, mean: Float, scale: Float) -> NDArray[np.generic]:
+        """Return float32 targets of the sum of two standardized outputs."""
+        return ((targets - 2.0 * mean) / scale).astype(np.float32)
+
+    def residuals(self, outputs: Float, labels: Labels, rows: NDArray[np.intp]) -> Float:
+        """Return sum − label, (event, 1)."""
+        known = np.asarray(labels.targets[rows], np.float64)
+        return np.asarray(outputs.reshape(-1, 2).sum(axis=1, keepdims=True) - known)
+
+    def constant_residuals(
+        self, labels: Labels, train: NDArray[np.intp], rows: NDArray[np.intp]
+    ) -> Float:
+        """Return the residuals of the median."""
+        known = np.asarray(labels.targets, np.float64)
+        return np.asarray(np.median(known[train], axis=0) - known[rows])
+
+
 class Classification:
     """One linear output per class; the largest decides, the first among equals."""
 
@@ -284,5 +334,6 @@ GOALS: Mapping[LossKind, Goal] = {
     "regression": Regression(),
     "coincidence": Coincidence(),
     "classification": Classification(),
+    "pair_sum": PairSum(),
 }
 """The kinds of loss; a new one is a class here and one in `pulsefront.networks.losses`."""

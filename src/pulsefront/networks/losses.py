@@ -40,18 +40,22 @@ def slope_of(outputs: torch.Tensor, targets: torch.Tensor, loss: LossSettings) -
 
 
 class RegressionLoss:
-    """Huber or Lorentzian loss of the residual."""
+    """Huber, Lorentzian or quantile loss of the residual."""
 
     def mean(
         self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
     ) -> torch.Tensor:
         """Return the mean loss."""
+        if settings.quantile is not None:
+            return _quantile_mean(outputs - targets.T, settings, settings.quantile)
         return _robust_mean(outputs - targets.T, settings)
 
     def slope(
         self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
     ) -> torch.Tensor:
         """Return its derivative."""
+        if settings.quantile is not None:
+            return _quantile_slope(outputs - targets.T, settings, settings.quantile)
         return _robust_slope(outputs - targets.T, settings)
 
 
@@ -70,6 +74,23 @@ class CoincidenceLoss:
         """Return its derivative: that of the second detector has the other sign."""
         slope = _robust_slope(_difference(outputs, targets), settings)
         return torch.cat((slope, -slope), 2)
+
+
+class PairSumLoss:
+    """Any loss of a regression, of the sum of the outputs for both detectors."""
+
+    def mean(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return the mean loss."""
+        return RegressionLoss().mean(_sum(outputs, targets), targets, settings)
+
+    def slope(
+        self, outputs: torch.Tensor, targets: torch.Tensor, settings: LossSettings
+    ) -> torch.Tensor:
+        """Return its derivative, the same for both."""
+        slope = RegressionLoss().slope(_sum(outputs, targets), targets, settings)
+        return torch.cat((slope, slope), 2)
 
 
 class CrossEntropy:
@@ -102,6 +123,7 @@ LOSSES: Mapping[LossKind, Loss] = {
     "regression": RegressionLoss(),
     "coincidence": CoincidenceLoss(),
     "classification": CrossEntropy(),
+    "pair_sum": PairSumLoss(),
 }
 
 
@@ -129,9 +151,26 @@ def _robust_slope(residual: torch.Tensor, loss: LossSettings) -> torch.Tensor:
     return slope
 
 
+def _quantile_mean(residual: torch.Tensor, loss: LossSettings, quantile: float) -> torch.Tensor:
+    # Koenker and Bassett 1978, eq. 2.1: an output below its target costs *quantile* for each unit.
+    value = torch.maximum(-quantile * residual, (1.0 - quantile) * residual)
+    return (value * _output_weights(loss, residual)).mean((1, 2))
+
+
+def _quantile_slope(residual: torch.Tensor, loss: LossSettings, quantile: float) -> torch.Tensor:
+    n_out, events = residual.shape[1:]
+    slope = (residual > 0).to(residual.dtype).sub_(quantile)
+    return slope.mul_(_output_weights(loss, residual) / (n_out * events))
+
+
 def _difference(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     events = len(targets)
     return outputs[:, :, :events] - outputs[:, :, events:] - targets.T
+
+
+def _sum(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    events = len(targets)
+    return outputs[:, :, :events] + outputs[:, :, events:]
 
 
 def _classes(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import UnsupportedLayer
@@ -18,7 +18,7 @@ __all__ = [
     "WidthSettings",
 ]
 
-LossKind = Literal["regression", "coincidence", "classification"]
+LossKind = Literal["regression", "coincidence", "classification", "pair_sum"]
 
 FIRMWARE_ACTIVATIONS = ("relu",)
 
@@ -99,7 +99,8 @@ class LossSettings(FrozenModel):
     kind: LossKind = "regression"
     """regression: per-output loss on standardized outputs. coincidence: a shared network corrects
     the coarse time of both detectors, and the loss acts on the corrected difference minus the
-    known one. classification: cross entropy of one linear output per class"""
+    known one. classification: cross entropy of one linear output per class. pair_sum: the outputs
+    for both detectors together are the target, as of the error of a coincidence"""
     huber: float = Field(default=0.05, gt=0)
     """residual, in standard deviations of the target, at which squared turns into absolute error:
     small values ignore tails"""
@@ -107,8 +108,19 @@ class LossSettings(FrozenModel):
     """with it the loss is log(1 + d²/cauchy²) of the distance d over all outputs, which all but
     leaves out events far off (the likelihood of a Lorentzian): for labels of which many are wrong,
     as those of scattered gamma rays are"""
+    quantile: float | None = Field(default=None, gt=0, lt=1)
+    """with it a regression learns that quantile of the target in the place of its middle: the loss
+    is proportional to how far the output is off, by this much for targets above it and by one minus
+    this much for those below (Koenker and Bassett 1978)"""
     output_weights: tuple[float, ...] | None = None
     """how much each output of a regression weighs"""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        summed = self.kind in ("regression", "pair_sum")
+        if self.quantile is not None and (self.cauchy is not None or not summed):
+            raise ValueError("quantile: is a loss of its own, of a regression; leave out cauchy")
+        return self
 
 
 class TrainingSettings(FrozenModel):

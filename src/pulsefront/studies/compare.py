@@ -18,6 +18,7 @@ from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind, kind_of
 from pulsefront.studies.load import load_study
 from pulsefront.studies.steps import read_step
+from pulsefront.studies.uncertainty.outputs import estimates_in
 
 __all__ = ["MetricDifference", "NetworkRow", "RunComparison", "compare_runs"]
 
@@ -81,7 +82,8 @@ class _Run:
         inputs = self.kind.network_inputs(events)
         vectors = inputs.reshape(-1, inputs.shape[-1])[:, self.kept].astype(np.int64)
         (output,) = self.model.output_formats.values()
-        return np.asarray(output.values(self.model.run(vectors)), np.float64)
+        outputs = output.values(self.model.run(vectors))
+        return np.asarray(estimates_in(self.kind.study, outputs), np.float64)
 
 
 def compare_runs(paths: Sequence[str | Path]) -> RunComparison:

@@ -26,6 +26,7 @@ from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.measured_events import load_measured
 from pulsefront.studies.records import ExternalRecord, InputProfile
 from pulsefront.studies.settings import ExternalSet, StudyBase
+from pulsefront.studies.uncertainty.outputs import estimates_in
 
 __all__ = [
     "estimate_sets",
@@ -194,7 +195,9 @@ def _evaluated(
     inputs = inputs.reshape(-1, inputs.shape[-1])[:, kept_inputs].astype(np.int64)
     row = row.model_copy(update={"input_shift_sigmas": _shift(inputs, profile)})
     try:
-        found = kind.evaluate_external(events, output.values(model.run(inputs)), estimates)
+        found = kind.evaluate_external(
+            events, estimates_in(kind.study, output.values(model.run(inputs))), estimates
+        )
     except DataError as error:
         return row.model_copy(update={"not_measured": str(error)})
     return row.model_copy(

@@ -78,9 +78,25 @@ class RunFolders:
         return self.of("search") / "search.json"
 
     @property
-    def model(self) -> Path:
-        """The exported network."""
+    def searched_model(self) -> Path:
+        """The network that the search ended with."""
         return self.of("search") / "model.json"
+
+    @property
+    def head(self) -> Path:
+        """What foretells the error of an event; absent where not asked for."""
+        return self.of("uncertainty") / "head.json"
+
+    @property
+    def model_with_head(self) -> Path:
+        """The network with that head beside its outputs."""
+        return self.of("uncertainty") / "model.json"
+
+    @property
+    def model(self) -> Path:
+        """The exported network, with its head where it has one."""
+        head = self.model_with_head
+        return head if head.is_file() else self.searched_model
 
     @property
     def initializations(self) -> Path:

@@ -16,6 +16,7 @@ from pulsefront.evaluate.record import INLINE, Intervals, Record
 from pulsefront.firmware.verification import Mismatch
 from pulsefront.search.result import Architecture
 from pulsefront.studies.metrics import MetricKey
+from pulsefront.studies.uncertainty.records import EventUncertainty
 from pulsefront.studies.use_records import Failures, InputUses, TestPower
 
 __all__ = [
@@ -249,6 +250,8 @@ class TestRecord(Record):
     """absent where the test set is too small for a pilot"""
     input_uses: InputUses | None = None
     failures: Failures | None = None
+    event_uncertainty: EventUncertainty | None = None
+    """absent where the study asks for no head"""
     input_profile: InputProfile | None = None
     external: tuple[ExternalRecord, ...] | None = None
     audit: tuple[AuditRecord, ...] | None = None
@@ -260,6 +263,7 @@ class TestRecord(Record):
         audit: tuple[AuditRecord, ...],
         input_uses: InputUses,
         failures: Failures,
+        event_uncertainty: EventUncertainty | None,
     ) -> Self:
         """Return the record with what does not depend on the kind of study."""
         added = {
@@ -268,6 +272,7 @@ class TestRecord(Record):
             "audit": audit,
             "input_uses": input_uses,
             "failures": failures,
+            "event_uncertainty": event_uncertainty,
         }
         return self.model_copy(update=added)
 

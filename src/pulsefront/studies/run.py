@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.work import (
     diagnose_task,
     evaluate_estimators,
+    head_of_errors,
     held_out_inputs,
     make_events,
     search_network,
@@ -87,6 +89,9 @@ def run_study(
     kind = kind_of(study)
     directory = Path(out) if out is not None else Path("out") / study.name
     with locked(directory):
+        if study.uncertainty is None:
+            # What another study file left here would else be taken for this network's.
+            shutil.rmtree(directory / "steps" / "uncertainty", ignore_errors=True)
         steps = run_steps(_steps(kind, file.parent, workers), directory, say)
         folders = RunFolders(directory / "steps")
         write_text(directory / "study.toml", file.read_text())
@@ -157,7 +162,9 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=("data", "split"),
         ),
     ]
-    part = _part_steps(kind, pick("budget"))
+    head = _head_steps(kind, pick("events", "uncertainty", "budget"))
+    searched = ("search", *(step.name for step in head))
+    part = _part_steps(kind, pick("budget"), searched)
     diagnosis = _diagnosis_steps(
         kind, pick("events", "loss", "search", "budget", "augment", "diagnosis", "statistics")
     )
@@ -169,32 +176,32 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "evaluate",
             "Measuring on the test set",
             lambda c: evaluate_estimators(kind, c),
-            pick("events", "statistics", "limit"),
-            after=("split", "baselines", "search"),
+            pick("events", "statistics", "limit", "uncertainty"),
+            after=("split", "baselines", *searched),
         ),
         Step(
             "export",
             "Exporting firmware",
             lambda c: export_step(kind, held_out_inputs(c), c),
             {**pick("export"), **_board(study)},
-            after=("plan", "search", *(step.name for step in part)),
+            after=("plan", *searched, *(step.name for step in part)),
         ),
         Step(
             "profile",
             "Keeping a reference for monitoring",
             lambda c: profile_step(kind, c),
             pick("events"),
-            after=("data", "search"),
+            after=("data", *searched),
         ),
         Step(
             "verify",
             "Proving every bit",
             lambda c: verify_step(study, held_out_inputs(c), c),
             pick("verification"),
-            after=("search", "export"),
+            after=(*searched, "export"),
         ),
     ]
-    return [*first, *external, *learn, *part, *both, *diagnosis, *prove]
+    return [*first, *external, *learn, *head, *part, *both, *diagnosis, *prove]
 
 
 def _verb(study: StudyBase) -> str:
@@ -224,7 +231,21 @@ def _board(study: StudyBase) -> dict[str, Any]:
     return {"board": load_board(study.budget.board).model_dump(mode="json")}
 
 
-def _part_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+def _head_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+    if kind.study.uncertainty is None:
+        return []
+    return [
+        Step(
+            "uncertainty",
+            "Training a head for the error of every event",
+            lambda c: head_of_errors(kind, c),
+            settings,
+            after=("data", "split", "search"),
+        )
+    ]
+
+
+def _part_steps(kind: StudyKind, settings: dict[str, Any], searched: tuple[str, ...]) -> list[Step]:
     if kind.study.budget.board is None:
         return []
     return [
@@ -233,7 +254,7 @@ def _part_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
             "Fitting the network to the part",
             lambda c: part_step(kind.study, c),
             {**settings, **_board(kind.study)},
-            after=("search",),
+            after=searched,
         )
     ]
 

@@ -18,6 +18,7 @@ from pulsefront.search.settings import SearchSettings
 from pulsefront.simulate.augment import AugmentSettings
 from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.measurement import ScanSettings
+from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
 __all__ = [
     "NOT_STATED",
@@ -244,6 +245,8 @@ class StudyBase(FrozenModel):
     """other data to test on"""
     diagnosis: DiagnosisSettings | None = None
     """what the study learns about itself"""
+    uncertainty: UncertaintySettings | None = None
+    """a head beside the outputs that foretells their error, event by event"""
     measured: MeasuredData | None = None
     """measured events in the place of simulated ones"""
 

@@ -29,10 +29,13 @@ from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
 from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
 from pulsefront.studies.settings import DiagnosisSettings, ScanStudy
 from pulsefront.studies.steps import StepContext
+from pulsefront.studies.uncertainty.measure import measure_uncertainty
+from pulsefront.studies.uncertainty.outputs import estimates_in
 
 __all__ = [
     "diagnose_task",
     "evaluate_estimators",
+    "head_of_errors",
     "held_out_inputs",
     "make_events",
     "parameters_at_ends",
@@ -186,6 +189,14 @@ def held_out_inputs(context: StepContext) -> NDArray[np.int64]:
     return np.asarray(kept, np.int64)
 
 
+def head_of_errors(kind: StudyKind, context: StepContext) -> None:
+    """Give the finished network an output that foretells the error of an event."""
+    from pulsefront.studies.uncertainty.step import head_step
+
+    if kind.study.uncertainty is not None:
+        head_step(kind, kind.study.uncertainty, context)
+
+
 def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
     (output,) = model.output_formats.values()
     return output.values(model.run(inputs))
@@ -206,7 +217,8 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
     names = [row.name for row in BASELINES.validate_json(folders.baselines.read_bytes())]
     with np.load(folders.estimates) as arrays:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
-    outputs = Outputs(_outputs(model, inputs), np.stack(final), full)
+    network = estimates_in(kind.study, _outputs(model, inputs))
+    outputs = Outputs(network, np.stack(final), full)
     found = kind.evaluate(parts, outputs, estimates, folders, context.cache)
     trained = kind.network_inputs(parts.events.select(parts.split.train))
     profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
@@ -219,13 +231,16 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
             kind,
             parts,
             folders,
-            lambda some: _outputs(model, some),
+            lambda some: estimates_in(kind.study, _outputs(model, some)),
             kept,
             SearchSummary.read(folders.search).input_names,
             kind.study.statistics.confidence,
             (port.format.minimum, port.format.maximum),
         ),
         find_failures(kind, folders, outputs.network, record.best_baseline, estimates),
+        measure_uncertainty(kind, folders, inputs, outputs.final, estimates)
+        if kind.study.uncertainty is not None
+        else None,
     )
     record.write(context.folder / folders.evaluation.name)
     save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)

@@ -26,6 +26,7 @@ from pulsefront.studies.load import load_study
 from pulsefront.studies.metrics import Metric
 from pulsefront.studies.records import InputProfile, SplitRecord, StudyPlan, TestRecord
 from pulsefront.studies.steps import read_step
+from pulsefront.studies.uncertainty.outputs import estimates_in
 
 __all__ = ["FrozenNetwork", "baselines_of", "load_frozen", "seen_in_development"]
 
@@ -50,12 +51,15 @@ class FrozenNetwork:
     fitted: Any
     development_seed: int
     development_sha256: str
+    has_head: bool
+    """whether the last output is not an estimate but foretells its error"""
 
     def outputs(self, events: EventTable) -> NDArray[np.float64]:
-        """Return the network's outputs, (vector, output)."""
+        """Return the network's estimates, (vector, output), without a head's."""
         inputs = self.inputs(events)
         (output,) = self.model.output_formats.values()
-        return np.asarray(output.values(self.model.run(inputs)), np.float64)
+        outputs = np.asarray(output.values(self.model.run(inputs)), np.float64)
+        return np.asarray(estimates_in(self.kind.study, outputs) if self.has_head else outputs)
 
     def inputs(self, events: EventTable) -> NDArray[np.int64]:
         """Return what the network reads, (vector, kept input)."""
@@ -159,19 +163,25 @@ def load_frozen(study: EvaluationStudy, file: Path) -> FrozenNetwork:
             remedy="name an export of that study, or the study that it comes from",
         )
     baseline, path = _baseline(folders, chosen.baseline)
+    developed_model = FixedPointModel.load(own)
     return FrozenNetwork(
         kind=kind,
         folders=folders,
         model=model,
         model_sha256=sha256,
-        model_of_development=sha256 == hash_json(FixedPointModel.load(own).to_json()),
+        model_of_development=sha256 == hash_json(developed_model.to_json()),
         kept=kept,
         baseline=chosen.baseline,
         baseline_sha256=hash_file(path),
         fitted=baseline,
         development_seed=developed.seed,
         development_sha256=StudyPlan.read(folders.plan).sha256,
+        has_head=developed.uncertainty is not None and _outputs(model) == _outputs(developed_model),
     )
+
+
+def _outputs(model: FixedPointModel) -> int:
+    return sum(model.tensors[name].size for name in model.outputs)
 
 
 def _model(path: Path) -> tuple[FixedPointModel, str]:

@@ -194,6 +194,14 @@ class StudyKind(Protocol):
         """What `event_losses` are, in words with their unit."""
 
     @property
+    def loss_unit(self) -> str:
+        """Unit of `event_losses` alone."""
+
+    @property
+    def loss_in_output_unit(self) -> float:
+        """What one unit of `event_losses` is in the unit of the outputs; 0 where it is none."""
+
+    @property
     def metrics(self) -> Sequence[Metric]:
         """All metrics of the kind, in the order in which tables show them."""
 

@@ -33,6 +33,7 @@ from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
 from pulsefront.studies.pages.failures import failure_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
+from pulsefront.studies.pages.uncertainty import uncertainty_blocks
 from pulsefront.studies.pages.uses import power_blocks, use_blocks
 from pulsefront.studies.pages.words import metrics_in, percent
 from pulsefront.studies.records import Gain, SeedSpread, SplitRecord, TestRecord
@@ -49,6 +50,7 @@ ERRORS = "Where the errors lie"
 EXTERNAL = "External test sets"
 STABILITY = "Stability over initializations"
 DIAGNOSIS = "Size of data, sham data, uncertainty"
+EVENTS = "Uncertainty of single events"
 ABLATION = "Ablation"
 USES = "What the exported network uses"
 LIMITS = "Limits"
@@ -97,6 +99,11 @@ def write_report(
     write_text(directory / "report.html", render(_page(kind, results, folders)))
 
 
+def _event_uncertainty(test: TestRecord, confidence: str) -> list[Section]:
+    found = test.event_uncertainty
+    return [] if found is None else [Section(EVENTS, uncertainty_blocks(found, confidence))]
+
+
 _BESIDE = {
     "model_card.md": "what the network is for, how good it is, where it fails",
     "data_card.md": "what the events are, where they come from, how they were split",
@@ -122,6 +129,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
             DIAGNOSIS,
             diagnosis_blocks(results.diagnosis, test, confidence),
         ),
+        *_event_uncertainty(test, confidence),
         Section(ABLATION, ablation_blocks(results, kind.ranking_figure)),
         Section(USES, use_blocks(kind, test)),
         Section("The network", network_blocks(results)),

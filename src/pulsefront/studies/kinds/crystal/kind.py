@@ -59,6 +59,8 @@ class CrystalKind:
     words: KindWords = WORDS
     output_unit: str = "score"
     loss_words: str = "share in the wrong crystal (%)"
+    loss_unit: str = "%"
+    loss_in_output_unit: float = 0.0
     metrics: Sequence[Metric] = (
         WRONG_CRYSTAL,
         WRONG_OF_ONE_CRYSTAL,

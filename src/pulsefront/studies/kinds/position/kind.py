@@ -62,6 +62,8 @@ class PositionKind:
     words: KindWords = WORDS
     output_unit: str = "mm"
     loss_words: str = "mean distance from the truth (mm)"
+    loss_unit: str = "mm"
+    loss_in_output_unit: float = 1.0
     metrics: Sequence[Metric] = (
         MEDIAN_ERROR_3D,
         MEAN_ERROR_3D,

@@ -52,6 +52,8 @@ class TimingKind:
     words: KindWords = WORDS
     output_unit: str = "ns"
     loss_words: str = "mean distance from the median residual (ps)"
+    loss_unit: str = "ps"
+    loss_in_output_unit: float = 1e-3
     metrics: Sequence[Metric] = (CTR_FWHM, CTR_FWTM, CENTRAL_WIDTH, BIAS)
 
     def label_uncertainty(self) -> str:
