@@ -31,6 +31,7 @@ from pulsefront.studies.settings import DiagnosisSettings, ScanStudy
 from pulsefront.studies.steps import StepContext
 from pulsefront.studies.uncertainty.measure import measure_uncertainty
 from pulsefront.studies.uncertainty.outputs import estimates_in
+from pulsefront.studies.uncertainty.possible import require_selection
 
 __all__ = [
     "diagnose_task",
@@ -66,6 +67,9 @@ def split_events(kind: StudyKind, context: StepContext) -> None:
     """Select and split the events."""
     found = kind.split(store.read(RunFolders(context.steps).events))
     refuse_copies(found.parts.events, found.parts.split)
+    if kind.study.uncertainty is not None:
+        # Said before the search, which a head comes after.
+        require_selection(kind.study.uncertainty, len(found.parts.split.selection))
     write_split(context.folder, found.selected, found.parts.split, found.record)
 
 

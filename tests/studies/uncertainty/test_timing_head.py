@@ -13,6 +13,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.run import run_study
+from studies_small import small
 
 HEAD = """
 [uncertainty]
@@ -125,3 +126,11 @@ def test_what_cannot_be_calibrated_is_refused_in_one_line(
     with pytest.raises(ConfigError, match=words) as caught:
         with_head(timing_run, tmp_path, text=text)
     assert "\n" not in str(caught.value)
+
+
+def test_a_kind_without_errors_of_events_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(small("crystal_lyso_pixels", {}) + "[uncertainty]\n")
+    with pytest.raises(ConfigError, match="uncertainty: a crystal study has no error of an event"):
+        run_study(study, tmp_path / "run", lambda _: None)
+    assert not (tmp_path / "run").exists()

@@ -24,7 +24,7 @@ from pulsefront.networks.cost import minimal_cost
 from pulsefront.search.part import demand_of_budget
 from pulsefront.simulate.coincidences.settings import check_pair
 from pulsefront.simulate.scan.settings import check_scan, scan_positions
-from pulsefront.studies.kinds import AnyStudy
+from pulsefront.studies.kinds import AnyStudy, kind_of
 from pulsefront.studies.kinds.augment import check_augment
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.kinds.motion.data import INPUT_FORMAT
@@ -32,6 +32,7 @@ from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.settings import ScanStudy, ValidationDesign
+from pulsefront.studies.uncertainty.possible import require_errors
 from pulsefront.toml_lines import line_of
 
 __all__ = ["early_problems", "most_test_vectors"]
@@ -81,6 +82,7 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
             for where, check in _checks_of_kind(study, detector):
                 attempt(check, *where)
             attempt(lambda: _require_budget(study, detector), "budget")
+    attempt(lambda: require_errors(kind_of(study)), "uncertainty")
     attempt(lambda: _require_vectors(study), "verification")
     for number, design in enumerate(study.diagnosis.validation if study.diagnosis else ()):
         attempt(partial(_require_groups, study, design), "diagnosis", "validation", number)

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import BudgetError, ConfigError
-from pulsefront.evaluate.conformal import conformal_factor, least_events
+from pulsefront.errors import BudgetError
+from pulsefront.evaluate.conformal import conformal_factor
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.fixed_point import FixedPointModel, Relu
 from pulsefront.fixed_point.beside import dense_layers, up_to, with_beside
@@ -26,6 +26,7 @@ from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext
 from pulsefront.studies.uncertainty.outputs import scales_in
+from pulsefront.studies.uncertainty.possible import require_selection
 from pulsefront.studies.uncertainty.records import CalibratedRegion, ErrorHead, HeadCost
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
@@ -45,19 +46,11 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
     BudgetError
         Network and head together do not keep the budget, however small the head.
     ConfigError
-        The kind of study has no error of an event that a head could learn.
-    DataError
         There are too few selection events for a share.
     """
     folders, study = RunFolders(context.steps), kind.study
     parts = without_test_labels(read_split(folders))
-    if not kind.loss_in_output_unit:
-        raise ConfigError(
-            f"a {study.kind} study has no error of an event that a head could foretell",
-            field="uncertainty",
-            remedy="leave it out, or study position or timing",
-        )
-    _enough(settings, len(parts.split.selection))
+    require_selection(settings, len(parts.split.selection))
     model = FixedPointModel.load(folders.searched_model)
     source = _Source(kind, parts, folders, model, settings)
     task, bits = source.task()
@@ -97,18 +90,6 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
         regions=calibrated[0],
         cuts=calibrated[1],
     ).write(context.folder / folders.head.name)
-
-
-def _enough(settings: UncertaintySettings, events: int) -> None:
-    share = max(settings.shares)
-    if events < least_events(share):
-        raise ConfigError(
-            f"a region for {share:g} of all events needs at least {least_events(share)} selection "
-            f"events, and there are {events}",
-            field="uncertainty.shares",
-            value=share,
-            remedy="simulate or measure more events, or ask for a smaller share",
-        )
 
 
 class _Source:

@@ -67,6 +67,8 @@ class MotionKind:
     words: KindWords = WORDS
     output_unit: str = "score"
     loss_words: str = "log loss of an interval (nats)"
+    loss_unit: str = "nats"
+    loss_in_output_unit: float = 0.0
     metrics: Sequence[Metric] = (
         MISSED_STEPS,
         FALSE_SPLITS,
