@@ -18,6 +18,7 @@ from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.records import PartRecord, StudyPlan
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext, read_step
+from pulsefront.studies.uncertainty.records import ErrorHead
 
 __all__ = ["board_of_export", "export_step", "verify_step"]
 
@@ -47,12 +48,24 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             "training_sha256": read_step(folders.of("search")).key,
             "input_names": [search.input_names[i] for i in search.kept_inputs],
             **_before(kind),
+            **_error_scale(kind, folders),
         },
         units={
             **{port.name: _input_unit(kind) for port in model.inputs},
             **dict.fromkeys(model.outputs, kind.output_unit),
         },
     )
+
+
+def _error_scale(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
+    """Return what is to be known of the last output where it foretells the error of the others."""
+    if kind.study.uncertainty is None:
+        return {}
+    head = ErrorHead.read(folders.head)
+    regions = [
+        row.model_dump(include={"share", "numerator", "fraction_bits"}) for row in head.regions
+    ]
+    return {"error_scale": {"step": head.step, "regions": regions, "largest_kept": head.cuts}}
 
 
 def _before(kind: StudyKind) -> dict[str, Any]:

@@ -132,6 +132,12 @@ def test_the_samples_of_the_network_come_from_the_export_beside_it(folder: Path)
     assert with_window(chain, folder / "model.json").window_samples == (-3, 0, 3)
     stated = chain.model_copy(update={"window_samples": (0, 1)})
     assert with_window(stated, folder / "model.json").window_samples == (0, 1)
+    assert with_window(chain, folder / "model.json").error_output is None
+    told = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps({**told, "error_scale": {"step": 0.5}}))
+    assert with_window(chain, folder / "model.json").error_output is True
+    refused = chain.model_copy(update={"error_output": False})
+    assert with_window(refused, folder / "model.json").error_output is False
     (folder / "provenance.json").write_text(json.dumps({"input_names": ["sample_+40"]}))
     with pytest.raises(ConfigError, match="within the window"):
         with_window(chain, folder / "model.json")

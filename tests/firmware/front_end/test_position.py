@@ -115,6 +115,8 @@ CASES = {
     "from the sum of one": {"sum_range": (1, 4000), "channel_adc": 0},
     "shared multipliers": {"interval_clocks": 40},
     "outputs in a range": {"output_range": ((-1.0, 1.0), (-5.0, 9.0), (0.0, 2.0))},
+    "the error of two": {"error_output": True, "largest_error": 1.0, "fold": "rectangle",
+                         "grid": (4, 2), "output_range": ((-1.0, 1.0), (-5.0, 9.0))},
     "seven channels": {"channels": 7, "gain_fraction_bits": 0},
     "no lowest bits": {"drop_bits": 2, "bits": 8},
     "mirrored": {"fold": "rectangle", "grid": (4, 2), "gains": GAINS},
@@ -122,7 +124,7 @@ CASES = {
     "square": {"channels": 16, "fold": "square", "grid": (4, 4), "drop_bits": 1},
     "square, odd": {"channels": 9, "fold": "square", "grid": (3, 3), "network_channels": (2, 5)},
     "a row": {"channels": 5, "fold": "rectangle", "grid": (5, 1), "normalised_sum": None},
-}
+}  # fmt: skip
 
 
 @needs_simulator

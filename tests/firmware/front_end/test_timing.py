@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.errors import DataError, ExportError
+from pulsefront.errors import ConfigError, DataError, ExportError
 from pulsefront.estimators.pulses.windows import leading_edge_windows
 from pulsefront.firmware.front_end.flags import Flag
 from pulsefront.firmware.front_end.golden import made_stream, stream_of_records
@@ -158,6 +158,42 @@ def test_flags_say_no_decision_where_the_settings_do() -> None:
     assert flags & Flag.NO_DECISION
     assert chain_of(baseline_range_adc=(101, 200)).run(pulse)["flags"][0] & Flag.BASELINE
     assert chain_of(output_range=((-100.0, -99.0),)).run(pulse)["flags"][0] & Flag.OUTPUT
+
+
+def test_the_error_of_an_output_cuts_and_leaves_the_time_to_the_first() -> None:
+    plain = small_chain()
+    model = window_net(plain.samples_before + plain.samples_after, outputs=2)
+    alone = TimingChain(model, plain)
+    samples = made_stream(plain, pulses=60)
+    whole, step = alone.run(samples), 2.0**-alone.layout.limits.format.fraction
+    cut = float(np.median(whole["shift_1"])) * step
+    chosen = small_chain(error_output=True, largest_error=cut, undecided=("output",))
+    chain = TimingChain(model, chosen)
+    records = chain.run(samples)
+    assert "time" in [one.name for one in chain.layout.fields]
+    assert "time" not in [one.name for one in alone.layout.fields]
+    correction = records["shift_0"] << chain.layout.extra_bits
+    expected = records["sample"] * chain.layout.step + correction
+    np.testing.assert_array_equal(records["time"], expected)
+    beyond = whole["shift_1"] * step > cut
+    least, most = chain.layout.limits.low[0], chain.layout.limits.high[0]
+    outside = (whole["shift_0"] < least) | (whole["shift_0"] > most)
+    assert 0 < (beyond & ~outside).sum() < len(records)
+    np.testing.assert_array_equal((records["flags"] & Flag.OUTPUT) != 0, beyond | outside)
+    np.testing.assert_array_equal((records["flags"] & Flag.NO_DECISION) != 0, beyond | outside)
+
+
+@pytest.mark.parametrize(
+    ("changed", "outputs", "words"),
+    [
+        ({"largest_error": 1.0}, 2, "largest_error: pulse foretells no error"),
+        ({"error_output": True}, 1, "error_output: pulse has one output"),
+        ({"error_output": True, "output_range": ((0.0, 1.0),) * 2}, 2, "each of the 1 outputs"),
+    ],
+)
+def test_an_error_that_is_none_is_refused(changed, outputs: int, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        TimingChain(window_net(7, outputs=outputs), small_chain(**changed))
 
 
 def test_no_samples_and_no_pulses_give_no_records() -> None:

@@ -40,6 +40,7 @@ CASES = {
     "one step between": {"samples_before": 1, "baseline_gap": 3, "baseline_samples": 2},
     "narrow input saturates": {"bits": 6},
     "several outputs": {"outputs": 3},
+    "an output and its error": {"outputs": 2, "error_output": True, "largest_error": 1.5},
     "all doubts": {
         "window_samples": (-3, 0, 3), "energy_range": (100, 2000), "output_range": ((-2.0, 3.0),),
         "baseline_range_adc": (50, 60), "rearm_adc": -2,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pulsefront.errors import ConfigError
 from pulsefront.firmware.front_end.flags import Flag
 from pulsefront.firmware.front_end.records import Field
-from pulsefront.firmware.front_end.settings import DOUBTS, Doubt
+from pulsefront.firmware.front_end.settings import DOUBTS, ChainSettings, Doubt
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.specification import Specification
 
@@ -42,19 +42,42 @@ class OutputLimits:
         return np.asarray(~inside.all(axis=1))
 
 
-def output_limits(
-    model: Specification, ranges: Sequence[tuple[float, float]] | None
-) -> OutputLimits:
-    """Return the limits of a model's only output, from *ranges* in its unit or from its format.
+def output_limits(model: Specification, settings: ChainSettings) -> OutputLimits:
+    """Return the limits of a model's only output, in its unit or from its format.
 
     Raises
     ------
     ConfigError
-        There are more or fewer ranges than elements, or one does not ascend.
+        There are more or fewer ranges than elements, or one does not ascend; or the only output is
+        said to be an error, or an error has a limit where none is foretold.
     """
     (name,) = model.outputs
     tensor = model.tensors[name]
     form, size = tensor.format, tensor.size
+    if not settings.error_output:
+        if settings.largest_error is not None:
+            raise ConfigError(
+                f"{model.name} foretells no error",
+                field="largest_error",
+                value=settings.largest_error,
+                remedy="leave it out, or train the network with [uncertainty]",
+            )
+        return _limits_of(name, form, size, settings.output_range)
+    if size < 2:
+        raise ConfigError(
+            f"{model.name} has one output, which is no error of another", field="error_output"
+        )
+    found = _limits_of(name, form, size - 1, settings.output_range)
+    highest = form.maximum - 1
+    if settings.largest_error is not None:
+        highest = min(math.floor(math.ldexp(settings.largest_error, form.fraction)), highest)
+    # A scale below 1 counts as 1: no error is too small.
+    return OutputLimits(name, form, (*found.low, form.minimum), (*found.high, highest))
+
+
+def _limits_of(
+    name: str, form: FixedPointFormat, size: int, ranges: Sequence[tuple[float, float]] | None
+) -> OutputLimits:
     if ranges is None:
         # At its ends a format that saturates tells nothing.
         return OutputLimits(name, form, (form.minimum + 1,) * size, (form.maximum - 1,) * size)

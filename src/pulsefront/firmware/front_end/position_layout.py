@@ -79,7 +79,7 @@ class PositionLayout:
     @cached_property
     def limits(self) -> OutputLimits:
         """Range of each output in raw integers."""
-        return output_limits(self.model, self.settings.output_range)
+        return output_limits(self.model, self.settings)
 
     @cached_property
     def design(self) -> SharedPlan:

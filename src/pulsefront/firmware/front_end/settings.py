@@ -51,6 +51,13 @@ class ChainSettings(FrozenModel):
     output_range: OutputRanges = None
     """lowest and highest value of each output of the network in its unit; left out, all that its
     format holds but the two ends, at which it saturates"""
+    error_output: bool | None = None
+    """whether the last output of the network foretells the error of the others, as [uncertainty]
+    of a study gives it; it takes no range. Left out, what the export beside the model says, else
+    false"""
+    largest_error: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """largest error foretold that is believed, in the unit of the outputs: a cut of the study,
+    times the step of its scale; left out, any"""
     undecided: tuple[Doubt, ...] = ("saturated", "baseline", "energy", "output", "few_channels")
     """flags with which a record says "no decision" """
     queue_events: Literal[2, 4, 8, 16, 32, 64] = 4

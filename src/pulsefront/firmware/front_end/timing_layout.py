@@ -56,7 +56,7 @@ class TimingLayout:
     @cached_property
     def limits(self) -> OutputLimits:
         """Range of each output in raw integers."""
-        return output_limits(self.model, self.settings.output_range)
+        return output_limits(self.model, self.settings)
 
     @cached_property
     def design(self) -> SharedPlan:
@@ -91,8 +91,8 @@ class TimingLayout:
 
     @property
     def has_time(self) -> bool:
-        """Whether the network has one output, which corrects the time of the trigger."""
-        return len(self.limits.low) == 1
+        """Whether the network has one estimate, which corrects the time of the trigger."""
+        return len(self.limits.low) - bool(self.settings.error_output) == 1
 
     @cached_property
     def extra_bits(self) -> int:

@@ -296,6 +296,8 @@ def _signed(value: int, bits: int) -> str:
 
 def _time(layout: TimingLayout, *, counts_time: bool) -> list[str]:
     width, extra = layout.limits.format.width, layout.extra_bits
+    # The first output: behind it there may be its error.
+    value = f"result[{width - 1}:0]"
     sign = f"result[{width - 1}]" if layout.limits.format.signed else "1'b0"
     whole = "kept_ticks" if counts_time else f"(kept_sample_wide << {layout.step.bit_length() - 1})"
     lines = []
@@ -304,6 +306,6 @@ def _time(layout: TimingLayout, *, counts_time: bool) -> list[str]:
         lines.append(f"wire [{TIME_BITS - 1}:0] kept_sample_wide = {{{pad}'d0, kept_sample}};")
     return [
         *lines,
-        f"wire [{TIME_BITS - 1}:0] correction = {{{{{TIME_BITS - width}{{{sign}}}}}, result}};",
+        f"wire [{TIME_BITS - 1}:0] correction = {{{{{TIME_BITS - width}{{{sign}}}}}, {value}}};",
         f"wire [{TIME_BITS - 1}:0] time_of_event = {whole} + (correction << {extra});",
     ]

@@ -30,7 +30,8 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
 
     A study names its inputs ``sample_-8`` … ``sample_+7`` or ``sensor_0`` …; where the settings
     name them themselves, or no such file is there, they stay as they are. So it is with the sum
-    that charges are brought to, the mirrors that events are turned by, and bits that are dropped.
+    that charges are brought to, the mirrors that events are turned by, bits that are dropped, and
+    whether the last output foretells the error of the others.
 
     Raises
     ------
@@ -43,6 +44,8 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     except (OSError, ValueError):
         return settings
     told = {**_chosen(settings, content), **_before(settings, content)} if content else {}
+    if isinstance(content, dict) and "error_scale" in content and settings.error_output is None:
+        told["error_output"] = True
     if not told:
         return settings
     # Checked anew: they must lie within the window.
