@@ -54,35 +54,39 @@ def _normalised(made: SumNormalisation) -> list[str]:
     ]
 
 
-def fold_lines(mirrors: Mirrors, classes: Mirrors | None = None) -> list[str]:
+def fold_lines(
+    mirrors: Mirrors, classes: Mirrors | None = None, charges: str = "the charges as they come"
+) -> list[str]:
     """Return how an event is turned before a network and its answer after it.
 
-    The answer is x and y first, or a score for each of a grid of *classes*.
+    The turn is seen from *charges*; the answer is x and y first, or a score for each of a grid of
+    *classes*.
     """
     columns, rows = mirrors.columns, mirrors.rows
     lines = [
         f"- turned by the mirrors of a grid of {columns} columns and {rows} rows, channel number",
         f"  {columns}·row + column: with a = Σ x·(2·column − {columns - 1}) and",
-        f"  b = Σ x·(2·row − {rows - 1}) of the charges as they come, the event is mirrored in x",
+        f"  b = Σ x·(2·row − {rows - 1}), x {charges}, the event is mirrored in x",
         f"  where a < 0 (column becomes {columns - 1} − column) and in y where b < 0 (row becomes",
         f"  {rows - 1} − row)",
     ]
-    exchanged = ""
     if mirrors.diagonal:
         lines[-1] += ", then rows and columns exchanged where |b| > |a|"
-        exchanged = "first exchanged where rows and columns were, then each "
     if classes is not None:
-        width, first = classes.columns, ""
+        width = classes.columns
+        lines.append(
+            f"- the answer is turned back: score number {width}·row + column is that of the"
+        )
         if mirrors.diagonal:
-            first = "row and column exchanged where those of the charges were, then "
+            lines.append(
+                "  crystal with row and column exchanged where those of the charges were, then"
+            )
         return [
             *lines,
-            f"- the answer is turned back: score number {width}·row + column is that of the",
-            f"  crystal with {first}column {width - 1} − column where",
-            f"  mirrored in x, and row {classes.rows - 1} − row where mirrored in y",
+            f"  column {width - 1} − column where mirrored in x, and row {classes.rows - 1} − row",
+            "  where mirrored in y",
         ]
-    lines += [
-        f"- the answer is turned back: its first two elements, x and y, are {exchanged}of the",
-        "  opposite sign where the event was mirrored",
-    ]
-    return lines
+    lines.append("- the answer is turned back: its first two elements, x and y, are")
+    if mirrors.diagonal:
+        lines.append("  exchanged where rows and columns were, then each is")
+    return [*lines, "  of the opposite sign where the event was mirrored"]

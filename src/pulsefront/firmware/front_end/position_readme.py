@@ -60,7 +60,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         f"- channels of {chain.channel_adc} or more have light; fewer than",
         f"  {chain.least_channels} are flagged",
         *_normalisation(layout),
-        *([] if chain.mirrors is None else fold_lines(chain.mirrors)),
+        *([] if chain.mirrors is None else fold_lines(chain.mirrors, charges="a corrected charge")),
         *_dropped(layout),
         f"- the network reads {len(layout.chosen)} channels",
         "",
