@@ -45,9 +45,16 @@ def shipped(name: str) -> str:
     return (sim_data_directory() / "studies" / f"{name}.toml").read_text()
 
 
-def small(name: str, changes: dict[str, str], *, targets: str = '["onnx"]') -> str:
-    """Return a shipped study with small numbers, so that it runs in seconds."""
+def small(
+    name: str, changes: dict[str, str], *, targets: str = '["onnx"]', fold: bool = False
+) -> str:
+    """Return a shipped study with small numbers, so that it runs in seconds.
+
+    Events are folded in tests of just that: classical estimators are tuned twice then.
+    """
     text = shipped(name)
+    if not fold:
+        text = re.sub(r"^fold = .*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     # Trainings beside the search, and light maps of changed crystals, take longest.
     text = re.sub(r"\[coincidences\.light_map\]\n(?:#.*\n|\w+ = .*\n)+", "", text)

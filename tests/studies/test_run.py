@@ -130,7 +130,9 @@ def test_position_study_runs_with_every_backend(tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("g++ is not on this machine")
     study = tmp_path / "study.toml"
-    text = small("position_lyso_monolithic", POSITION_CHANGES, targets='["onnx", "hls4ml"]')
+    text = small(
+        "position_lyso_monolithic", POSITION_CHANGES, targets='["onnx", "hls4ml"]', fold=True
+    )
     study.write_text(text)
     run = run_study(study, tmp_path / "run", lambda _: None)
     rows = json.loads((run / "results.json").read_text())["verification"]["rows"]
