@@ -62,6 +62,7 @@ def _register() -> None:
         outputs,
         pulses,
         qc,
+        recalibrate,
         simulation,
         study,
         trust,
@@ -89,6 +90,7 @@ def _register() -> None:
         firmware.export,
         fit.fit,
         firmware.verify,
+        recalibrate.recalibrate,
     )
     for command in commands:
         app.command()(command)

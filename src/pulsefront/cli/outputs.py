@@ -20,7 +20,7 @@ OUTPUTS = ("out", "figure", "trace", "prometheus")
 NO_INPUTS = (*OUTPUTS, "light_maps")
 """Parameters beside which a file of the user's may be written."""
 
-FOLDERS = ("pickoff", "export", "fit", "run")
+FOLDERS = ("pickoff", "export", "fit", "recalibrate", "run")
 """Commands that write a folder; of the ones of qc, their own checks tell."""
 
 FILLED = ("fit", "run")

@@ -6,7 +6,7 @@ much smaller. For every input i a linear predictor from all others is fitted to 
 residual r_i = Σ_j B_ij x_j, B_ii = 1, is zero on average when it is weighted with functions of the
 prediction (scores S = mean of r_i w(x̂_i)), for dim, ordinary and bright events.
 
-A gain 1 + g of one input k moves all scores along a known direction (`_jacobian`).
+A gain 1 + g of one input k moves all scores along a known direction (`gain_jacobian`).
 The estimate of g_k is the best linear one along that direction (generalized least squares with the
 covariance of the scores of the reference), as if no other input had moved. Inputs are scaled to
 the same mean sum before, so that light, temperature and bias voltage, which move all alike, are no
@@ -29,7 +29,15 @@ from numpy.typing import NDArray
 
 from pulsefront.evaluate.sequential import ShiftEstimate
 
-__all__ = ["GainTest", "fit_gain_test"]
+__all__ = [
+    "LEAST_RATIO",
+    "REFERENCE_ERRORS",
+    "GainTest",
+    "fit_gain_test",
+    "gain_jacobian",
+    "mixing_of",
+    "scores_of",
+]
 
 Float = NDArray[np.float64]
 
@@ -72,7 +80,7 @@ class GainTest:
         inputs
             All inputs of the network, (vector, input).
         """
-        found = _scores(self._scaled(inputs), self.mixing, self.sizes).mean(axis=0) - self.means
+        found = scores_of(self._scaled(inputs), self.mixing, self.sizes).mean(axis=0) - self.means
         moved = self.directions.T @ found
         return {
             int(column): ShiftEstimate(
@@ -120,11 +128,11 @@ def fit_gain_test(reference: NDArray[np.integer], columns: NDArray[np.int64]) ->
     """Fit the predictors of *columns* from each other to the reference, (vector, input)."""
     x = np.asarray(reference[:, columns], np.float64)
     moments = x.T @ x / len(x)
-    mixing = _mixing(moments)
+    mixing = mixing_of(moments)
     sizes = np.maximum(x.mean(axis=0), 1e-12)
-    scores = _scores(x, mixing, sizes)
+    scores = scores_of(x, mixing, sizes)
     covariance = np.atleast_2d(np.cov(scores, rowvar=False))
-    jacobian = _jacobian(x, mixing, sizes)
+    jacobian = gain_jacobian(x, mixing, sizes)
     directions = np.linalg.pinv(covariance, rcond=LEAST_RATIO, hermitian=True) @ jacobian
     information = np.einsum("ij,ij->j", jacobian, directions)
     # An input without a partner, or one that never moves, has nothing to be compared with.
@@ -142,7 +150,7 @@ def fit_gain_test(reference: NDArray[np.integer], columns: NDArray[np.int64]) ->
     )
 
 
-def _mixing(moments: Float) -> Float:
+def mixing_of(moments: Float) -> Float:
     """Return B (input, input): what each input is, less its best prediction from the others.
 
     Rows of the inverse of the second moments, divided by their diagonal: the normal equations of
@@ -178,13 +186,14 @@ def _slopes(predicted: Float) -> tuple[Float, ...]:
     )
 
 
-def _scores(x: Float, mixing: Float, sizes: Float) -> Float:
+def scores_of(x: Float, mixing: Float, sizes: Float) -> Float:
+    """Return the residuals of every input times every weight, (event, score)."""
     residuals = x @ mixing.T
     weights = _weights(_predicted(x, mixing, sizes))
     return np.concatenate([residuals * weight for weight in weights], axis=1)
 
 
-def _jacobian(x: Float, mixing: Float, sizes: Float) -> Float:
+def gain_jacobian(x: Float, mixing: Float, sizes: Float) -> Float:
     """Return how the mean scores move with each gain, (score, input).
 
     Input k enters residual i with B_ik, and for i ≠ k the prediction of i with −B_ik. Then all

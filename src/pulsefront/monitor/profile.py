@@ -117,6 +117,8 @@ class Profile:
             f"spectrum_{k}": np.asarray(charges, np.float32)
             for k, charges in enumerate(self.reference.spectra.values())
         }
+        if self.reference.charges is not None:
+            arrays["charges"] = self.reference.charges.astype(np.uint16)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -138,6 +140,7 @@ class Profile:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 about = json.loads(arrays["about"].tobytes())
                 inputs = arrays["inputs"].astype(np.int64)
+                charges = arrays["charges"].astype(np.int64) if "charges" in arrays else None
                 spectra = {
                     name: arrays[f"spectrum_{k}"].astype(np.float64)
                     for k, name in enumerate(about["spectra"])
@@ -159,7 +162,7 @@ class Profile:
         counts = {name: (int(some), int(of)) for name, (some, of) in about["counts"].items()}
         return cls(
             model,
-            WatchedEvents(inputs, spectra, counts, about["duration_s"]),
+            WatchedEvents(inputs, spectra, counts, about["duration_s"], charges),
             tuple(about["input_names"]),
             tuple(about["output_names"]),
             about["output_unit"],

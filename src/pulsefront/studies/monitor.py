@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pulsefront.studies.load import load_study
 from pulsefront.studies.measured_events import load_unlabelled
 from pulsefront.studies.steps import StepContext
 
-__all__ = ["profile_of_run", "profile_step", "read_batch"]
+__all__ = ["kind_of_profile", "profile_of_run", "profile_step", "read_batch"]
 
 
 def profile_of_run(run: str | Path, files: Sequence[str | Path] = ()) -> Profile:
@@ -82,7 +83,21 @@ def _profile(kind: StudyKind, folders: RunFolders, events: EventTable | None) ->
 
 
 def _kept(batch: WatchedEvents, kept: Any) -> WatchedEvents:
-    return WatchedEvents(batch.inputs[:, kept], batch.spectra, batch.counts, batch.duration_s)
+    return replace(batch, inputs=batch.inputs[:, kept])
+
+
+def kind_of_profile(profile: Profile) -> StudyKind:
+    """Return the study that a profile was made by.
+
+    Raises
+    ------
+    DataError
+        It was made of plain integers.
+    """
+    if profile.study is None:
+        raise DataError("the profile was made of plain integers and knows no study", field="study")
+    study = {name: value for name, value in profile.study.items() if name != "kept_inputs"}
+    return kind_of(TypeAdapter(STUDY_FILES[str(study["kind"])]).validate_python(study))
 
 
 def read_batch(profile: Profile, files: Sequence[str | Path]) -> WatchedEvents:
@@ -100,9 +115,8 @@ def read_batch(profile: Profile, files: Sequence[str | Path]) -> WatchedEvents:
             value=str(files[0]),
             remedy="give the network's input integers, .npy, .npz or text",
         )
-    study = dict(profile.study)
-    kept = np.array(study.pop("kept_inputs"), np.int64)
-    kind = kind_of(TypeAdapter(STUDY_FILES[str(study["kind"])]).validate_python(study))
+    kept = np.array(profile.study["kept_inputs"], np.int64)
+    kind = kind_of_profile(profile)
     events = [load_unlabelled(file, kind.measured_kind) for file in files]
     found = kind.batch(EventTable.concatenate(events))
     if kept.max() >= found.inputs.shape[1]:

@@ -42,16 +42,25 @@ charges_of = st.lists(
 ).map(np.array)  # fmt: skip
 
 
+OFFSETS = (0, 1, -1, 20, -300, 511, 3, -511)
+
+
 @settings(max_examples=80)
-@given(charges_of, st.sampled_from([None, 1, 600, 5000]), st.sampled_from([None, GAINS]))
-def test_every_step_is_what_fractions_say(charges, total, gains) -> None:
-    chain = chain_of(normalised_sum=total, gains=gains)
+@given(
+    charges_of,
+    st.sampled_from([None, 1, 600, 5000]),
+    st.sampled_from([None, GAINS]),
+    st.sampled_from([None, OFFSETS, (0,) * 8]),
+)
+def test_every_step_is_what_fractions_say(charges, total, gains, offsets) -> None:
+    chain = chain_of(normalised_sum=total, gains=gains, offsets_adc=offsets)
     layout = chain.layout
     records, values = chain.run(charges), chain.network_inputs(charges)
     for event, row in enumerate(charges.tolist()):
         steps = [floor(Fraction(g) * 1024 + Fraction(1, 2)) for g in gains or [1] * 8]
         corrected = [
-            floor(Fraction(x * g, 1024) + Fraction(1, 2)) for x, g in zip(row, steps, strict=True)
+            floor(Fraction(max(x - o, 0) * g, 1024) + Fraction(1, 2))
+            for x, g, o in zip(row, steps, offsets or [0] * 8, strict=True)
         ]
         assert max(corrected) < 1 << layout.charge_bits
         whole = sum(corrected)
@@ -108,6 +117,8 @@ def test_a_common_loss_of_light_changes_nothing_beyond_rounding() -> None:
 CASES = {
     "plain": {},
     "gains": {"gains": GAINS, "gain_fraction_bits": 8},
+    "gains and offsets": {"gains": GAINS, "offsets_adc": OFFSETS},
+    "no offset": {"offsets_adc": (0,) * 8},
     "no normalisation": {"normalised_sum": None, "gains": GAINS},
     "some channels": {"network_channels": (0, 3, 4, 7)},
     "one channel": {"network_channels": (5,)},
@@ -269,6 +280,8 @@ def test_settings_that_do_not_fit_the_model_are_refused() -> None:
     ("changed", "message"),
     [
         ({"gains": (1.0,)}, "gains must be 8"),
+        ({"offsets_adc": (1,)}, "offsets_adc must be 8"),
+        ({"offsets_adc": (0,) * 7 + (512,)}, "offsets_adc must lie within 9 bits"),
         ({"sum_range": (0, 5)}, "sum_range must ascend"),
         ({"network_channels": (1, 0)}, "network_channels must ascend"),
         ({"network_channels": (8,)}, "network_channels must ascend"),

@@ -106,12 +106,12 @@ def hdl(chain: AnyChain, sizes: StreamSizes) -> Mapping[str, str]:
             f"{top}_axis.v": _axis(chain, "sample", waits=False, beside={"lost": LOST_BITS}),
             f"{top}_tb.v": timing_bench(chain.layout, sizes),
         }
-    gains = np.array(chain.layout.settings.whole_gains)
+    gains = np.array(chain.layout.gain_words)
     return {
         f"{top}.v": position_top(chain.layout),
         f"{top}_axis.v": _axis(chain, "charge", waits=True, beside={}),
         f"{top}_tb.v": position_bench(chain.layout, sizes),
-        GAINS: hex_words(gains, chain.layout.gain_bits),
+        GAINS: hex_words(gains, chain.layout.gain_bits + chain.layout.offset_bits),
     }
 
 

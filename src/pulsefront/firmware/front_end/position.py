@@ -99,10 +99,12 @@ class PositionChain:
         return Records(layout.fields, columns)
 
     def corrected(self, charges: npt.NDArray[np.integer]) -> Integers:
-        """Return charges (event, channel) times their gains, rounded half up."""
-        bits = self.layout.settings.gain_fraction_bits
-        gains = np.array(self.layout.settings.whole_gains, np.int64)
-        return (charges.astype(np.int64) * gains + ((1 << bits) >> 1)) >> bits
+        """Return charges (event, channel) less offsets, times their gains, rounded half up."""
+        chain = self.layout.settings
+        bits = chain.gain_fraction_bits
+        gains = np.array(chain.whole_gains, np.int64)
+        moved = np.maximum(charges.astype(np.int64) - np.array(chain.whole_offsets), 0)
+        return np.asarray((moved * gains + ((1 << bits) >> 1)) >> bits, np.int64)
 
     def network_inputs(self, charges: npt.NDArray[np.integer]) -> Integers:
         """Return what the network reads of charges (event, channel), (event, chosen channel)."""

@@ -97,7 +97,8 @@ class PositionLayout:
     def charge_bits(self) -> int:
         """Width of a corrected charge: none saturates."""
         chain = self.settings
-        most = ((1 << chain.adc_bits) - 1) * max(chain.whole_gains)
+        highest = (1 << chain.adc_bits) - 1 - min(0, *chain.whole_offsets)
+        most = highest * max(chain.whole_gains)
         half = (1 << chain.gain_fraction_bits) >> 1
         return max(((most + half) >> chain.gain_fraction_bits).bit_length(), 1)
 
@@ -105,6 +106,19 @@ class PositionLayout:
     def gain_bits(self) -> int:
         """Width of a gain."""
         return max(max(self.settings.whole_gains).bit_length(), 1)
+
+    @property
+    def offset_bits(self) -> int:
+        """Width of an offset with its sign; 0 where there are none."""
+        given = self.settings.offsets_adc
+        return 0 if given is None else max(abs(one).bit_length() for one in given) + 1
+
+    @property
+    def gain_words(self) -> tuple[int, ...]:
+        """Words of the memory of gains: the gain, above it the offset."""
+        chain, mask = self.settings, (1 << self.offset_bits) - 1
+        pairs = zip(chain.whole_gains, chain.whole_offsets, strict=True)
+        return tuple(gain | ((offset & mask) << self.gain_bits) for gain, offset in pairs)
 
     @property
     def sum_bits(self) -> int:

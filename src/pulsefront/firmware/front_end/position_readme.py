@@ -53,6 +53,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         "",
         "## What is computed",
         "",
+        *_offsets(layout),
         "- corrected charge: times the gain of its channel (`gains.hex`, one word a channel) in",
         f"  steps of 2^−{chain.gain_fraction_bits}, rounded half up; all fit",
         f"  {layout.charge_bits} bits",
@@ -102,6 +103,15 @@ def _dropped(layout: PositionLayout) -> list[str]:
     if not layout.drop_bits:
         return []
     return [f"- the network reads charges without their {layout.drop_bits} lowest bits"]
+
+
+def _offsets(layout: PositionLayout) -> list[str]:
+    if not layout.offset_bits:
+        return []
+    return [
+        f"- charge less the offset of its channel ({layout.offset_bits} bits, signed, above the",
+        f"  gain's {layout.gain_bits} in `gains.hex`); none below 0",
+    ]
 
 
 def _normalisation(layout: PositionLayout) -> list[str]:

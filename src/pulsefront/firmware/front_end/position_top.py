@@ -72,6 +72,8 @@ def position_top(layout: PositionLayout) -> str:
                 "CHANNELS": chain.channels,
                 "CHANNEL_BITS": address_bits(chain.channels),
                 "OUT_BITS": width,
+                "OFFSETS": int(layout.offset_bits > 0),
+                "OFFSET_BITS": max(layout.offset_bits, 1),
                 "FILE": GAINS,
             },
             {

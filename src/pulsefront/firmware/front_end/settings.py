@@ -205,6 +205,9 @@ class PositionChainSettings(ChainSettings):
     """factor for each channel; left out, 1"""
     gain_fraction_bits: int = Field(default=10, ge=0, le=14)
     """a gain is rounded to a multiple of 2 to the minus this"""
+    offsets_adc: tuple[int, ...] | None = None
+    """counts that each channel has without light, taken away before the gain; what is below counts
+    as none; left out, 0"""
     channel_adc: int = Field(default=1, ge=0)
     """corrected charge from which on a channel has light"""
     least_channels: int = Field(default=1, ge=0)
@@ -232,6 +235,10 @@ class PositionChainSettings(ChainSettings):
     def _fits(self) -> Self:
         if self.gains is not None and len(self.gains) != self.channels:
             raise ValueError(f"gains must be {self.channels}, one for each channel")
+        if self.offsets_adc is not None and len(self.offsets_adc) != self.channels:
+            raise ValueError(f"offsets_adc must be {self.channels}, one for each channel")
+        if any(abs(one) >= 1 << self.adc_bits for one in self.offsets_adc or ()):
+            raise ValueError(f"offsets_adc must lie within {self.adc_bits} bits")
         if self.fold is not None:
             if self.grid is None or self.grid[0] * self.grid[1] != self.channels:
                 raise ValueError(f"grid must be columns and rows of {self.channels} channels")
@@ -260,6 +267,11 @@ class PositionChainSettings(ChainSettings):
         one = 1 << self.gain_fraction_bits
         given = self.gains or (1.0,) * self.channels
         return tuple(int(gain * one + 0.5) for gain in given)
+
+    @property
+    def whole_offsets(self) -> tuple[int, ...]:
+        """Offsets of all channels, 0 where none are given."""
+        return self.offsets_adc or (0,) * self.channels
 
 
 AnyChainSettings = TimingChainSettings | PositionChainSettings

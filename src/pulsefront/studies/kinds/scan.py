@@ -200,7 +200,10 @@ def batch(
     kept = good.select(peak.contains(charge, study.events.photopeak_sigmas))
     flagged = len(events) - len(good)
     return WatchedEvents(
-        network_inputs(kept), {"photopeak": charge}, {"flagged events": (flagged, len(events))}
+        network_inputs(kept),
+        {"photopeak": charge},
+        {"flagged events": (flagged, len(events))},
+        charges=np.asarray(kept["charge_adc"]),
     )
 
 
