@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pulsefront.monitor.gains import _jacobian, _scores, fit_gain_test
+from pulsefront.monitor.gains import fit_gain_test, gain_jacobian, scores_of
 from strategies_monitor import charges, narrow_charges
 
 
@@ -60,7 +60,7 @@ def test_one_column_has_nothing_to_be_compared_with():
 def test_the_directions_of_the_scores_are_their_derivatives(make):
     x = make(5000, 0).astype(float)
     test = fit_gain_test(x, np.arange(16))
-    found = _jacobian(x, test.mixing, test.sizes)
+    found = gain_jacobian(x, test.mixing, test.sizes)
     step = 1e-4
     for k in (0, 5, 10):
         ends = []
@@ -68,6 +68,6 @@ def test_the_directions_of_the_scores_are_their_derivatives(make):
             moved = x.copy()
             moved[:, k] *= 1 + sign * step
             moved *= x.sum() / moved.sum()
-            ends.append(_scores(moved, test.mixing, test.sizes).mean(axis=0))
+            ends.append(scores_of(moved, test.mixing, test.sizes).mean(axis=0))
         numeric = (ends[0] - ends[1]) / (2 * step)
         assert found[:, k] == pytest.approx(numeric, abs=0.02 * np.abs(numeric).max())
