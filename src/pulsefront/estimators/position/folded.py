@@ -80,25 +80,22 @@ def better_of(
     fit: Callable[[Events], _TunedOnCharges],
     events: Events,
     folded: Events,
+    error: Callable[[FoldedEstimator], float],
     classes: Mirrors | None = None,
 ) -> FoldedEstimator:
-    """Return the better of two fits, to *events* and to *folded*, by the error of their best row.
+    """Return the better of two fits, to *events* and to *folded*, by its *error*.
 
-    Selection events are the same in both, so that the errors can be compared.
+    The error is that of selection events. The rows of the tables do not tell: they may be of fits
+    to few of the training events, of which folded ones are worth more than of many.
     """
-    both = [(fit(given), way) for given, way in ((events, False), (folded, True))]
+    fitted = [(fit(given), way) for given, way in ((events, False), (folded, True))]
     table = tuple(
         replace(row, parameters={**row.parameters, "events": _way(folded=way)})
-        for found, way in both
+        for found, way in fitted
         for row in found.table
     )
-    errors = [min((_error(row) for row in found.table), default=np.inf) for found, _ in both]
-    chosen, way = both[int(np.argmin(errors))]
-    return FoldedEstimator(fold, chosen, way, table, classes)
-
-
-def _error(row: Trial) -> float:
-    return row.median_error_mm if isinstance(row, PositionTrial) else row.wrong
+    both = [FoldedEstimator(fold, found, way, table, classes) for found, way in fitted]
+    return both[int(np.argmin([error(one) for one in both]))]
 
 
 def _way(*, folded: bool) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError
-from pulsefront.estimators.position.folded import better_of
+from pulsefront.estimators.position.folded import FoldedEstimator, better_of
 from pulsefront.estimators.registry import ClassicalEstimator
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.settings import ScanStudy
 
-__all__ = ["both_ways", "fold_of", "input_names"]
+__all__ = ["both_ways", "fold_of", "input_names", "judged_rows"]
 
-Events = TypeVar("Events")
+MOST_JUDGED = 10_000
+"""Selection events on which a classical estimator is judged both ways."""
 
 
 def fold_of(study: ScanStudy) -> Mirrors | None:
@@ -61,10 +66,22 @@ def both_ways(
     entries: tuple[ClassicalEstimator[Any, Any], ...],
     fold: Mirrors,
     folded: Any,
+    error: Callable[[FoldedEstimator], float],
     classes: Mirrors | None = None,
 ) -> tuple[ClassicalEstimator[Any, Any], ...]:
-    """Return classical estimators that choose between events as they are and *folded* ones."""
+    """Return classical estimators that choose between events as they are and *folded* ones.
+
+    They are fitted to both and judged by their *error*, of selection events.
+    """
     return tuple(
-        replace(entry, fit=partial(better_of, fold, entry.fit, folded=folded, classes=classes))
+        replace(
+            entry,
+            fit=partial(better_of, fold, entry.fit, folded=folded, error=error, classes=classes),
+        )
         for entry in entries
     )
+
+
+def judged_rows(selection: int) -> NDArray[np.intp]:
+    """Return the selection events, evenly among *selection*, on which the two ways are compared."""
+    return np.unique(np.linspace(0, selection - 1, min(selection, MOST_JUDGED)).astype(np.intp))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.estimators.position.folded import FoldedEstimator
 from pulsefront.estimators.position.light_response import LightResponse
 from pulsefront.evaluate.conformal import ConformalFactor
 from pulsefront.evaluate.intervals import (
@@ -144,7 +145,12 @@ def _likelihood(folders: RunFolders, estimators: int) -> LightResponse | None:
     """Return the likelihood that the study tuned, where it has one."""
     files = (folders.frozen_estimator(number) for number in range(estimators))
     fitted = (thaw_estimator(file) for file in files if file.is_file())
-    return next((one for one in fitted if isinstance(one, LightResponse)), None)
+    # Of a study that folds events it may see them folded: then its sigma is that of another frame.
+    whole = (
+        one.estimator if isinstance(one, FoldedEstimator) and not one.folded else one
+        for one in fitted
+    )
+    return next((one for one in whole if isinstance(one, LightResponse)), None)
 
 
 def _kept(score: Float, share: float) -> NDArray[np.intp]:

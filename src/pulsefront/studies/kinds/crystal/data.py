@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
+from pulsefront.estimators.position.folded import FoldedEstimator
 from pulsefront.estimators.registry import (
     ClassicalEstimator,
     CrystalEstimator,
@@ -27,7 +28,7 @@ from pulsefront.search.task import Task, misclassified
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
-from pulsefront.studies.kinds.folding import both_ways, fold_of, input_names
+from pulsefront.studies.kinds.folding import both_ways, fold_of, input_names, judged_rows
 from pulsefront.studies.kinds.scan import position_groups, refuse_clipped
 from pulsefront.studies.kinds.stream import stream_of
 from pulsefront.studies.metrics import WRONG_CRYSTAL_SHARE
@@ -192,7 +193,13 @@ def _entries(
         selection_charges=fold.folded(data.selection_charges, selection_turns),
         selection_crystal=array.moved(data.selection_crystal, selection_turns),
     )
-    return both_ways(entries, fold, folded, array)
+    rows = judged_rows(len(data.selection_charges))
+    some, truth = data.selection_charges[rows], data.selection_crystal[rows]
+
+    def error(found: FoldedEstimator) -> float:
+        return float(np.mean(found.estimate(some) != truth))
+
+    return both_ways(entries, fold, folded, error, array)
 
 
 def estimate(estimator: CrystalEstimator, events: EventTable) -> NDArray[np.float64]:

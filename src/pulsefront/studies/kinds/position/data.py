@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
-from pulsefront.estimators.position.folded import fold_events
+from pulsefront.estimators.position.folded import FoldedEstimator, fold_events
 from pulsefront.estimators.registry import (
     ChargeEvents,
     ClassicalEstimator,
@@ -26,7 +26,7 @@ from pulsefront.search.task import Task, median_distance
 from pulsefront.simulate.gamma.interactions import gamma_table
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds.base import BaselineEstimator
-from pulsefront.studies.kinds.folding import both_ways, fold_of
+from pulsefront.studies.kinds.folding import both_ways, fold_of, judged_rows
 from pulsefront.studies.kinds.position.inputs import (
     input_format,
     input_names,
@@ -176,7 +176,13 @@ def _both_ways(
         selection_charges=selection[0],
         selection_position_mm=selection[1],
     )
-    return both_ways(entries, fold, folded)
+    rows = judged_rows(len(data.selection_charges))
+    some, truth = data.selection_charges[rows], data.selection_position_mm[rows]
+
+    def error(found: FoldedEstimator) -> float:
+        return float(np.median(np.linalg.norm(found.estimate(some) - truth, axis=1)))
+
+    return both_ways(entries, fold, folded, error)
 
 
 def _attenuation_per_mm(detector: Detector) -> float:
