@@ -41,12 +41,15 @@ def test_sensitivity_writes_a_page_and_numbers(tmp_path: Path) -> None:
         app,
         [
             "sensitivity", "nassalski2010_lso_3x3x20", "--vary", "photosensor.pde=x0.5",
+            "--set", "material.light_yield_per_mev=x0.5",
             "--quantity", "light_per_mev", "--events", "800", "--out", str(out),
         ],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "photosensor.pde" in result.output
-    (row,) = json.loads(out.with_suffix(".json").read_text())["rows"]
+    written = json.loads(out.with_suffix(".json").read_text())
+    (row,) = written["rows"]
+    assert "light_yield_per_mev x0.5" in written["detector"]
     assert row["relative"]["light_per_mev"] == pytest.approx(0.5, abs=0.05)
 
 
@@ -61,6 +64,7 @@ def test_sensitivity_writes_a_page_and_numbers(tmp_path: Path) -> None:
             "did you mean crystal.reflectivity",
         ),
         (["sensitivity", "bgo_pair_3x3x15", "--vary", "crystal.reflectivity=2"], "less than"),
+        (["sensitivity", "bgo_pair_3x3x15", "--set", "crystal.size_mm.2=3,5"], "one value"),
         (["sensitivity", "bgo_pair_3x3x15", "--quantity", "energy"], "there are: light_per_mev"),
     ],
 )

@@ -102,6 +102,14 @@ def sensitivity(
             "over their usual ranges, if left out."
         ),
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Constant that is another than in the file in all simulations, e.g. "
+            "crystal.size_mm.2=5; may be repeated.",
+        ),
+    ] = None,
     quantity: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,14 +131,14 @@ def sensitivity(
     """Change one constant of DETECTOR at a time: what it does to light, resolution and timing."""
     from pulsefront.detector import load_detector
     from pulsefront.files import write_json, write_text
-    from pulsefront.simulate.trust.changes import varied_of
+    from pulsefront.simulate.trust.changes import set_constants, varied_of
     from pulsefront.simulate.trust.pages import sensitivity_page
     from pulsefront.simulate.trust.sensitivity import QUANTITIES, find_sensitivity
 
     varied = [varied_of(text) for text in vary] if vary else None
     with _maps(light_maps) as cache:
         found = find_sensitivity(
-            load_detector(detector),
+            set_constants(load_detector(detector), set_ or []),
             varied,
             quantities=quantity or QUANTITIES,
             energy_kev=energy_kev,

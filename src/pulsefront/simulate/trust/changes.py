@@ -9,7 +9,7 @@ sections within it have stands for all of those: ``crystal.reflectivity`` for bo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from pulsefront.config import validate
 from pulsefront.detector import Detector, Efficiencies
 from pulsefront.errors import ConfigError
 
-__all__ = ["Changed", "Varied", "applies", "changed", "varied_of", "with_changes"]
+__all__ = ["Changed", "Varied", "applies", "changed", "set_constants", "varied_of", "with_changes"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Varied:
     source: str = ""
 
 
-def varied_of(text: str) -> Varied:
+def varied_of(text: str, field: str = "--vary") -> Varied:
     """Return what ``KEY=A:B`` or ``KEY=A,B,C`` says; ``x0.9`` is a factor.
 
     Raises
@@ -57,7 +57,7 @@ def varied_of(text: str) -> Varied:
     if not equals or not key.strip() or not parts:
         raise ConfigError(
             "says no constant and values",
-            field="--vary",
+            field=field,
             value=text,
             remedy="such as crystal.reflectivity=0.9:0.98 or photosensor.pde=x0.8,x1.2",
         )
@@ -76,6 +76,27 @@ def with_changes(detector: Detector, changes: Mapping[str, Any]) -> Detector:
     """Return *detector* with constants set one after the other; see `changed`."""
     for key, value in changes.items():
         detector = changed(detector, key, Changed(value))
+    return detector
+
+
+def set_constants(detector: Detector, texts: Sequence[str]) -> Detector:
+    """Return *detector* as ``KEY=VALUE`` texts make it.
+
+    Raises
+    ------
+    ConfigError
+        A text gives no value or several, or does not fit.
+    """
+    for text in texts:
+        varied = varied_of(text, "--set")
+        if len(varied.values) != 1:
+            raise ConfigError(
+                "takes one value",
+                field="--set",
+                value=text,
+                remedy="several are for --vary",
+            )
+        detector = changed(detector, varied.key, varied.values[0])
     return detector
 
 

@@ -110,7 +110,7 @@ def _explained(found: Sequence[Explained]) -> list[Block]:
             [
                 [
                     f"{row.published.name}, {row.figure.what}, {_name(row)}",
-                    *(one.rows[k].ratio for one in found),
+                    *(round(one.rows[k].ratio.value, 2) for one in found),
                 ]
                 for k, row in enumerate(rows)
             ],
