@@ -56,8 +56,7 @@ def find_failures(
     others = kind.losses(events, estimates[baseline])
     sound = np.isfinite(losses)
     masks = crossed({name: mask[sound] for name, mask in known_parts(events).items()})
-    place = next((name for name in ("grid_index", "patient") if name in events.columns), None)
-    groups = None if place is None else events[place][sound]
+    groups = _places(events, sound)
     found = find_weak_subgroups(
         losses[sound],
         masks,
@@ -97,6 +96,14 @@ def find_failures(
             for index in order
         ),
     )
+
+
+def _places(events: EventTable, sound: NDArray[np.bool_]) -> NDArray[np.integer] | None:
+    """Return what is never divided, (event, …): positions, patients, or scans of one patient."""
+    for name in ("grid_index", "patient", "scan"):
+        if name in events.columns and len(np.unique(events[name][sound], axis=0)) > 1:
+            return events[name][sound]
+    return None
 
 
 def _mean(losses: NDArray[np.float64]) -> float | None:

@@ -135,6 +135,8 @@ class KindWords:
         What is learned from, and what is never divided between parts.
     between
         Where test and selection events lie.
+    paired, subgroups
+        What differences between estimators are paired by, and what subgroups count.
     data
         Heading of the section on the data.
     figures
@@ -148,6 +150,8 @@ class KindWords:
     events: str = "events"
     places: str = "positions"
     between: str = "at positions between the training positions"
+    paired: str = "event"
+    subgroups: str = "events"
     data: str = "Detector and data"
     figures: str = "Resolution beside the classical estimators"
     input_unit: str = "ADC counts"

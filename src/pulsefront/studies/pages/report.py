@@ -292,7 +292,8 @@ def _resolution(kind: StudyKind, results: StudyResults, confidence: str) -> list
                 (str(METRICS[key]), g.baseline, g.improvement, g.gain_percent, g.excludes_zero)
                 for key, g in gains
             ],
-            caption="Paired by event. Parameters of the classical estimators were tuned over "
+            caption=f"Paired by {kind.words.paired}. Parameters of the classical estimators were "
+            "tuned over "
             + ", ".join(f"{count} settings of {name}" for name, count in tried.items())
             + ".",
         ),
@@ -320,7 +321,7 @@ def _subgroups(test: TestRecord, own: KindWords) -> Table:
         return f"{owners[who]}, {METRICS[key]}"
 
     return Table(
-        ("subgroup", own.events, *map(words, names)),
+        ("subgroup", own.subgroups, *map(words, names)),
         [
             (
                 row.subgroup,
@@ -329,7 +330,7 @@ def _subgroups(test: TestRecord, own: KindWords) -> Table:
             )
             for row in rows
         ],
-        caption=f"Subgroups of the test {own.events}, by what is known of them.",
+        caption=f"Subgroups of the test {own.subgroups}, by what is known of them.",
     )
 
 

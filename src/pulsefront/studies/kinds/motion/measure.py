@@ -107,7 +107,8 @@ def evaluate(
     judged = {name: [judge(scan, detect) for scan in scans] for name, detect in detectors.items()}
     words: dict[str, Floats] = {"network": log_odds_of(outputs.network), **estimates}
     loss = {name: losses(test, word) for name, word in words.items()}
-    resampling = Resampling.of(study, len(scans), np.array([one.patient for one in scans]))
+    patients = np.array([one.patient for one in scans])
+    resampling = Resampling.of(study, len(scans), _whole(patients))
     found = measure(
         {name: _statistics(judged[name], _per_scan(loss[name], test, scans)) for name in detectors},
         resampling,
@@ -169,6 +170,11 @@ def evaluate(
     return Evaluation(record, arrays)
 
 
+def _whole(patients: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the patients to resample; None, scan by scan or step by step, where there is one."""
+    return patients if len(np.unique(patients)) > 1 else None
+
+
 def _thresholds(folders: RunFolders) -> dict[str, float]:
     rows = BASELINES.validate_json(folders.baselines.read_bytes())
     return {row.name: float(row.parameters["threshold"]) for row in rows}
@@ -224,12 +230,14 @@ def _ratio(above: Floats, below: Floats, *, least: float = 0.0) -> Statistic:
     """Return the weighted ratio of sums over scans.
 
     Where the sum is smaller than *least* (half a step, half a split) that is counted, so that gains
-    over another detector stay defined in every replicate.
+    over another detector stay defined in every replicate. One that drew no step at all counts as
+    the scans themselves.
     """
+    whole = max(float(above.sum()), least) / max(float(below.sum()), 1.0)
 
     def statistic(weights: Floats) -> float:
-        total = max(float(weights @ below), 1e-9)
-        return max(float(weights @ above), least) / total
+        total = float(weights @ below)
+        return max(float(weights @ above), least) / total if total > 0 else whole
 
     return statistic
 
@@ -255,5 +263,5 @@ def _subgroups(
         {words: mask for words, mask in masks.items() if mask.any()},
         MISSED_STEPS,
         mean_statistic,
-        Resampling.of(study, len(size), steps["patient"]),
+        Resampling.of(study, len(size), _whole(steps["patient"])),
     )

@@ -28,20 +28,22 @@ __all__ = ["data_blocks", "error_blocks"]
 SHOWN_FINDINGS = 30
 MOST_TRACES = 6
 SIZE_GROUPS = 6
+TICKS_MM = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 def data_blocks(study: MotionStudy, folders: RunFolders) -> list[Block]:
     """Return scans, and what is wrong with them and never motion."""
     data = MotionSplit.read(folders.split)
     rows = [
-        (part, data.scans[part], f"{data.minutes[part]:,.0f}", data.moves[part])
+        (part, data.scans[part], round(data.minutes[part], 1), data.moves[part])
         for part in data.scans
     ]
     blocks: list[Block] = [
         Table(
             ("part", "scans", "minutes", "movements"),
             rows,
-            caption="Time that can be looked at. No patient and no scan is in two parts.",
+            caption="Minutes are those that can be looked at. No patient and no scan is in two "
+            "parts. An event, on this page, is an interval of a scan.",
         )
     ]
     if study.simulated is not None:
@@ -95,7 +97,8 @@ def error_blocks(folders: RunFolders) -> list[Block]:
                 if test.steps_not_judged
                 else ""
             )
-            + "Thresholds, tuned on selection scans: "
+            + "Where no step is missed, or nobody split, half of one is counted. "
+            "Thresholds, tuned on selection scans: "
             + ", ".join(f"{name} {value:g}" for name, value in test.thresholds.items())
             + "."
         ),
@@ -131,7 +134,10 @@ def _found_over_size(folders: RunFolders, test: MotionTest) -> Figure:
             ]
             axis.errorbar(middle, values, ends, color=colour_of(number), marker="o",
                           markersize=3, linewidth=1.2, elinewidth=0.7, label=name)  # fmt: skip
-        axis.set_xscale("log")
+        axis.set_xscale("log", base=2)
+        low, high = axis.get_xlim()
+        ticks = [tick for tick in TICKS_MM if low <= tick <= high]
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_ylim(-0.03, 1.03)
         axis.set_title(f"{one:,.0f} counts/s", fontsize=9)
         axis.set_xlabel("step (mm)")
@@ -171,8 +177,9 @@ def _traces(
                 trace_figure(found, [m.move.start_s for m in scan.moves]),
                 f"Scan {scan.name}, {scan.rate_per_s:,.0f} counts/s: what the network found, drawn "
                 "over the trace",
-                f"{len(scan.moves)} true movements, dashed; {len(found.moves)} found. What is "
-                "wrong with the data is shaded and never motion.",
+                f"Scan {scan.name}, {scan.rate_per_s:,.0f} counts/s. Dashed: true movements, "
+                f"{len(scan.moves)}; found by the network: {len(found.moves)}. What is wrong with "
+                "the data is shaded, and never motion.",
             )
         )
     return blocks

@@ -54,7 +54,7 @@ class KnownScan:
     patient, part
         Number of the patient, and what the scan is for.
     rate_per_s
-        Count rate: as planned, or the mean of a recorded scan to two digits.
+        Count rate: as planned; of a recorded scan the nearest of 1, 2, 5, 10, …
     stretches
         Uninterrupted traces that can be looked at, with errors of the centre.
     moves
@@ -103,28 +103,32 @@ def all_scans(study: MotionStudy, folder: Path) -> list[KnownScan]:
     DataError
         A file cannot be read or has no interval to look at, or a movement lies outside it.
     """
-    found = []
+    found: list[KnownScan] = []
+    names: dict[str, int] = {}
     with progress("Scans", "scans") as report:
         total = len(study.recorded)
         if study.simulated is not None:
             total += 2 * sum(study.simulated.patients(part) for part in PARTS)
-        patients = 0
-        for scan in () if study.simulated is None else _simulated(study, study.simulated):
-            found.append(scan)
-            patients = scan.patient + 1
-            report(len(found), total)
-        names: dict[str, int] = {}
+        # A file that cannot be used is told before minutes of simulation.
         for one in study.recorded:
-            patient = patients + names.setdefault(one.patient, len(names))
+            patient = names.setdefault(one.patient, len(names))
             found.append(_recorded(study, one, folder, len(found), patient))
             report(len(found), total)
+        if study.simulated is not None:
+            for scan in _simulated(study, study.simulated, len(found), len(names)):
+                found.append(scan)
+                report(len(found), total)
     refuse_equal_scans(found)
     return found
 
 
-def _simulated(study: MotionStudy, chosen: SimulatedScans) -> Iterator[KnownScan]:
-    """Yield two scans of every patient: training ones move in both, others in the second."""
-    patient = number = 0
+def _simulated(
+    study: MotionStudy, chosen: SimulatedScans, number: int, patient: int
+) -> Iterator[KnownScan]:
+    """Yield two scans of every patient: training ones move in both, others in the second.
+
+    Scans and patients are numbered from *number* and *patient* on.
+    """
     for kind, part in enumerate(PARTS):
         for k in range(chosen.patients(part)):
             states = np.random.SeedSequence([study.seed, kind, k]).generate_state(2)
@@ -203,7 +207,7 @@ def _recorded(
         MoveTruth(RigidMove(m.start_s, m.duration_s, m.shift_mm), m.shift_mm) for m in one.moves
     )
     seconds = float(trace.duration_s.sum())
-    rate = float(f"{trace.counts.sum() / seconds:.2g}") if seconds else 0.0
+    rate = _nearest_rate(float(trace.counts.sum()) / seconds) if seconds else 0.0
     joined = round(study.trace.interval_s / trace.interval_s) if len(trace) else 1
     scan = _known(
         trace, breaks, number, str(one.path), patient, one.part, rate, moves, max(joined, 1)
@@ -217,6 +221,14 @@ def _recorded(
             remedy="leave the scan out",
         )
     return replace(scan, simulated=False)
+
+
+def _nearest_rate(rate_per_s: float) -> float:
+    """Return the nearest of 1, 2, 5, 10, …: scans of like rates are counted together."""
+    if rate_per_s <= 0:
+        return 0.0
+    ladder = [step * 10.0**power for power in range(10) for step in (1, 2, 5)]
+    return min(ladder, key=lambda one: abs(np.log(one / rate_per_s)))
 
 
 def _known(

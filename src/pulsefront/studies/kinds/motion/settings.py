@@ -152,6 +152,9 @@ class MotionStudy(StudyBase):
                     f"no scan is for {part}: set simulated.patients_{part}, or list [[recorded]] "
                     f"scans with part = '{part}'"
                 )
+        tests = 0 if self.simulated is None else 2 * self.simulated.patients_test
+        if tests + sum(one.part == "test" for one in self.recorded) < 2:
+            raise ValueError("one scan is for test: intervals need at least two")
         return self
 
     @property
