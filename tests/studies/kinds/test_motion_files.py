@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
+from pulsefront.motion import MotionTrace
+from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.judge.tune import CLASSICAL, LADDERS
 from pulsefront.motion.traces.store import write_trace
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.kinds.motion.data import split, table_of
-from pulsefront.studies.kinds.motion.detect import judge
-from pulsefront.studies.kinds.motion.scans import all_scans
+from pulsefront.studies.kinds.motion.detect import judge, tuned
+from pulsefront.studies.kinds.motion.scans import _nearest_rate, all_scans
 from pulsefront.studies.kinds.motion.settings import MotionStudy
 from pulsefront.studies.load import load_study
 from strategies_motion import drifting
@@ -45,17 +47,27 @@ def listed(path: str, part: str, patient: str, **more: Any) -> dict[str, Any]:
 
 
 ALL = [listed("a.h5", "train", "A"), listed("b.h5", "selection", "B"), listed("c.h5", "test", "C")]
+TWO_MORE = {
+    "patients_train": 0, "patients_selection": 0, "patients_test": 1, "duration_s": 300.0,
+    "voxel_mm": 20.0, "rates_per_s": [50_000.0],
+}  # fmt: skip
+"""Two simulated scans to test on."""
+ENOUGH = [*ALL, listed("c2.h5", "test", "C")]
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"recorded": ALL[:2]}, "no scan is for test"),
+        ({"recorded": ALL}, "one scan is for test"),
         ({"simulated": {"patients_selection": 0}}, "no scan is for selection"),
-        ({"recorded": [*ALL, listed("a.h5", "train", "A")]}, "a.h5 is listed twice"),
-        ({"recorded": [*ALL, listed("d.h5", "test", "A")]}, "patient 'A' is in train and in test"),
-        ({"recorded": ALL, "detector": "lyso_pixels_8x8"}, "a motion study needs none"),
-        ({"recorded": ALL, "measured": {"path": "m.toml"}}, "listed as"),
+        ({"recorded": [*ENOUGH, listed("a.h5", "train", "A")]}, "a.h5 is listed twice"),
+        (
+            {"recorded": [*ENOUGH, listed("d.h5", "test", "A")]},
+            "patient 'A' is in train and in test",
+        ),
+        ({"recorded": ENOUGH, "detector": "lyso_pixels_8x8"}, "a motion study needs none"),
+        ({"recorded": ENOUGH, "measured": {"path": "m.toml"}}, "listed as"),
         ({"simulated": {"rates_per_s": [10.0]}}, "between 100 and 1e8"),
     ],
 )
@@ -78,7 +90,8 @@ def test_an_absent_file_is_named_before_any_work(tmp_path: Path) -> None:
         f'[[recorded]]\npath = "{one["path"]}"\npart = "{one["part"]}"\npatient = "x{k}"\n'
         for k, one in enumerate(ALL)
     )
-    file.write_text(f'kind = "motion"\nname = "some"\n{scans}')
+    more = "[simulated]\npatients_train = 0\npatients_selection = 0\npatients_test = 1\n"
+    file.write_text(f'kind = "motion"\nname = "some"\n{scans}{more}')
     study, _ = load_study(file)
     found = [one for one in early_problems(study, file) if one.field and "path" in one.field]
     assert [(one.problem, one.value, one.line) for one in found] == [
@@ -181,10 +194,11 @@ def test_a_movement_beside_a_cut_counts_for_nothing(tmp_path: Path) -> None:
     write_trace(tmp_path / "gap.h5", whole.select((whole.time_s < 230) | (whole.time_s >= 260)))
     moves = [{"start_s": when, "shift_mm": [3.0, 0.0, 0.0]} for when in (228.0, 240.0, 262.0)]
     study = study_of(
+        simulated=TWO_MORE,
         recorded=[
             listed("gap.h5", "test", "c", moves=moves),
             *(listed(f"{p}.h5", p, p) for p in ("train", "selection")),
-        ]
+        ],
     )
     for k, part in enumerate(("train", "selection")):
         write_trace(tmp_path / f"{part}.h5", drifting(60, seed=k))
@@ -208,11 +222,12 @@ def test_a_scan_that_teaches_nothing_is_refused(
         write_trace(tmp_path / f"{part}.h5", drifting(60, seed=k))
     write_trace(tmp_path / "test.h5", trace)
     study = study_of(
+        simulated=TWO_MORE,
         recorded=[
             listed("train.h5", "train", "a"),
             listed("selection.h5", "selection", "b"),
             listed("test.h5", "test", "c", moves=moves),
-        ]
+        ],
     )
     with pytest.raises(DataError, match=words):
         all_scans(study, tmp_path)
@@ -221,6 +236,38 @@ def test_a_scan_that_teaches_nothing_is_refused(
 def test_parts_without_a_step_are_refused(tmp_path: Path) -> None:
     for k, part in enumerate(("train", "selection", "test"), 1):
         write_trace(tmp_path / f"{part}.h5", drifting(60, seed=k))
-    study = study_of(recorded=[listed(f"{p}.h5", p, p) for p in ("train", "selection", "test")])
+    recorded = [listed(f"{p}.h5", p, p) for p in ("train", "selection", "test")]
+    study = study_of(simulated=TWO_MORE, recorded=recorded)
     with pytest.raises(PulsefrontError, match="no interval with a step"):
         split(table_of(study, all_scans(study, tmp_path)))
+
+
+def test_the_lowest_quiet_threshold_is_taken_and_the_next_one_told(tmp_path: Path) -> None:
+    for k, part in enumerate(("train", "selection", "test"), 1):
+        write_trace(tmp_path / f"{part}.h5", drifting(300, seed=k))
+    write_trace(tmp_path / "more.h5", drifting(300, seed=4))
+    study = study_of(
+        recorded=[
+            *(listed(f"{p}.h5", p, p) for p in ("train", "selection", "test")),
+            listed("more.h5", "test", "test"),
+        ]
+    )
+    (scan,) = (one for one in all_scans(study, tmp_path) if one.part == "selection")
+
+    def splits(trace: MotionTrace, threshold: float) -> list[CentreStep]:
+        """Split twice below 2, once below 3, and never above: 4 and 2 in 10 minutes."""
+        count = 2 if threshold < 2 else int(threshold < 3)
+        return [CentreStep(50.0 + 99 * k, 60.0 + 99 * k, (1.0, 0.0, 0.0), (0.1,) * 3, 9.0)
+                for k in range(count)]  # fmt: skip
+
+    choice = tuned(splits, (1.0, 2.0, 2.5, 3.0, 4.0, 5.0), [scan], 0.85)
+    assert [rung.threshold for rung in choice.tried] == [1.0, 2.0, 2.5, 3.0, 4.0]
+    assert [round(rung.worst_per_10_min) for rung in choice.tried] == [4, 2, 2, 0, 0]
+    assert choice.threshold == 3.0
+    assert tuned(splits, (1.0, 2.0), [scan], 0.85).threshold == 2.0
+
+
+def test_recorded_scans_of_like_rates_are_counted_together() -> None:
+    assert [_nearest_rate(rate) for rate in (0.0, 1_900.0, 2_100.0, 61_000.0, 199_000.0)] == [
+        0.0, 2_000.0, 2_000.0, 50_000.0, 200_000.0,
+    ]  # fmt: skip

@@ -55,8 +55,8 @@ def baselines(study: MotionStudy, parts: SplitEvents) -> list[BaselineEstimator]
     found = []
     with progress("Tuning", "detectors") as report:
         for number, (name, detect) in enumerate(CLASSICAL.items()):
-            rungs = tuned(detect, LADDERS[name], scans, study.allowed_false_per_10_min)
-            threshold = rungs[-1].threshold
+            choice = tuned(detect, LADDERS[name], scans, study.allowed_false_per_10_min)
+            threshold = choice.threshold
             slope, intercept = _curve(_scores(name, threshold, selection), label)
             fitted = FittedDetector(name, threshold, slope, intercept)
             found.append(
@@ -64,7 +64,7 @@ def baselines(study: MotionStudy, parts: SplitEvents) -> list[BaselineEstimator]
                     name,
                     fitted.log_odds(parts.events)[parts.split.test],
                     {"threshold": threshold},
-                    tuple(rung.row() for rung in rungs),
+                    tuple(rung.row() for rung in choice.tried),
                     fitted,
                 )
             )

@@ -14,7 +14,7 @@ from pulsefront.motion.frames import FoundMove, merge_steps
 from pulsefront.motion.judge.trials import MATCH_S, JudgedMove, match_moves
 from pulsefront.studies.kinds.motion.scans import KnownScan
 
-__all__ = ["WITHIN_S", "Rung", "ScanOutcome", "judge", "tuned"]
+__all__ = ["WITHIN_S", "Rung", "ScanOutcome", "ThresholdChoice", "judge", "tuned"]
 
 WITHIN_S = 30.0
 """A step that is decided later is missed."""
@@ -78,12 +78,26 @@ class Rung:
         }
 
 
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """The rungs that were tried, and the one that is taken."""
+
+    tried: tuple[Rung, ...]
+    chosen: Rung
+
+    @property
+    def threshold(self) -> float:
+        """Return the threshold that is taken."""
+        return self.chosen.threshold
+
+
 def tuned(
     detect: AtThreshold, ladder: Sequence[float], scans: Sequence[KnownScan], allowed: float
-) -> tuple[Rung, ...]:
-    """Return the rungs from the lowest to the first that is quiet enough at every count rate.
+) -> ThresholdChoice:
+    """Return the lowest rung that is quiet enough at every count rate, with those below it.
 
-    Where none is, the last one of the ladder ends it.
+    The next one is tried too, to say what it would cost. Where none is quiet, the last one of the
+    ladder is taken.
 
     Parameters
     ----------
@@ -91,6 +105,7 @@ def tuned(
         False splits per 10 minutes at the rate where they are most.
     """
     rungs: list[Rung] = []
+    chosen: Rung | None = None
     for threshold in ladder:
         judged = [judge(scan, lambda trace, at=threshold: detect(trace, at)) for scan in scans]  # type: ignore[misc]
         false: dict[float, list[float]] = {}
@@ -102,6 +117,8 @@ def tuned(
         missed = np.concatenate([one.missed for one in judged])
         percent = 100.0 * float(missed.mean()) if len(missed) else float("nan")
         rungs.append(Rung(threshold, worst, percent))
-        if worst <= allowed:
+        if chosen is not None:
             break
-    return tuple(rungs)
+        if worst <= allowed:
+            chosen = rungs[-1]
+    return ThresholdChoice(tuple(rungs), chosen or rungs[-1])

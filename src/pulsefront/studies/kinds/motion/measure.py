@@ -94,13 +94,13 @@ def evaluate(
         Classical detector → log-odds of a step (test interval,).
     """
     scans, test = scans_of(parts.events, "test"), parts.test
-    rungs = tuned(
+    choice = tuned(
         network_at(network_of(folders)),
         LADDERS["network"],
         scans_of(parts.events, "selection"),
         study.allowed_false_per_10_min,
     )
-    at = rungs[-1].threshold
+    at = choice.threshold
     thresholds = {"network": at, **_thresholds(folders)}
     detectors: dict[str, Detect] = {"network": _at(network_at(network_of(folders)), at)}
     detectors |= {name: _at(CLASSICAL[name], thresholds[name]) for name in estimates}
@@ -141,7 +141,7 @@ def evaluate(
                 false_splits_per_10_min=rung.worst_per_10_min,
                 missed_steps_percent=rung.missed_percent,
             )
-            for rung in rungs
+            for rung in choice.tried
         ),
         estimators=found.table,
         best_baseline=best,
