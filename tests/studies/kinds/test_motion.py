@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pulsefront.motion.frames import merge_steps
 from pulsefront.motion.judge.tune import CLASSICAL
 from pulsefront.motion.traces.store import write_trace
 from pulsefront.studies.blind import without_test_labels
+from pulsefront.studies.compare import compare_runs
 from pulsefront.studies.files.start import new_evaluation
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds.motion.data import scans_of
@@ -155,6 +157,18 @@ def test_what_a_motion_study_does_not_do_is_said_in_a_line(run: Path, tmp_path: 
         new_evaluation(run, "later", folder=tmp_path)
     with pytest.raises(ConfigError, match="no files of events"):
         profile_of_run(run, ["some.csv"])
+
+
+def test_a_run_beside_itself_has_the_same_log_loss(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    found = compare_runs([run, tmp_path / "copy"])
+    first, second = found.networks
+    assert found.main_metric == "log_loss_nats"
+    assert second.measured["log_loss_nats"] == first.measured["log_loss_nats"]
+    test = json.loads((run / "results.json").read_text())["test"]
+    expected = test["estimators"]["network"]["log_loss_nats"]
+    assert first.measured["log_loss_nats"].value == pytest.approx(expected, rel=1e-9)
+    assert second.differences[0].difference.value == 0.0
 
 
 def test_report_and_cards_speak_of_patients_and_show_traces(run: Path) -> None:

@@ -177,13 +177,10 @@ class MotionKind:
         return MotionTest.read(folders.evaluation)
 
     def evaluate_external(
-        self,
-        events: EventTable,  # noqa: ARG002 - there are no external sets
-        network: NDArray[np.float64],  # noqa: ARG002
-        estimates: Estimates,  # noqa: ARG002
+        self, events: EventTable, network: NDArray[np.float64], estimates: Estimates
     ) -> ExternalMeasures:
-        """Refuse: other scans to test on are listed."""
-        raise _no_external(self.study.name)
+        """Measure the log loss of intervals: for the comparison of two networks."""
+        return measure.evaluate_interval_losses(self.study, events, network, estimates)
 
     def event_losses(
         self,

@@ -20,7 +20,7 @@ from pulsefront.motion.detectors.steps import CentreStep
 from pulsefront.motion.judge.tune import CLASSICAL, LADDERS, network_at
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.folders import RunFolders, SplitEvents
-from pulsefront.studies.kinds.base import Estimates, Evaluation, Outputs
+from pulsefront.studies.kinds.base import Estimates, Evaluation, ExternalMeasures, Outputs
 from pulsefront.studies.kinds.motion.data import scans_of
 from pulsefront.studies.kinds.motion.detect import ScanOutcome, judge, tuned
 from pulsefront.studies.kinds.motion.records import MotionTest, NetworkRung
@@ -45,7 +45,7 @@ from pulsefront.studies.metrics import (
 )
 from pulsefront.studies.records import BaselineRecord, Initializations, SubgroupRecord
 
-__all__ = ["evaluate", "log_odds_of", "losses", "network_of"]
+__all__ = ["evaluate", "evaluate_interval_losses", "log_odds_of", "losses", "network_of"]
 
 Floats = NDArray[np.float64]
 Detect = Callable[[MotionTrace], Sequence[CentreStep]]
@@ -168,6 +168,47 @@ def evaluate(
         },
     }
     return Evaluation(record, arrays)
+
+
+def evaluate_interval_losses(
+    study: MotionStudy, events: EventTable, network: Floats, estimates: Estimates
+) -> ExternalMeasures:
+    """Return the log loss of intervals alone: what two networks can be compared by.
+
+    Which steps are missed depends on a threshold, and on what a network decided before.
+
+    Parameters
+    ----------
+    network
+        Scores (interval, still and moved).
+    estimates
+        Other detector → log-odds of a step (interval,).
+    """
+    _, first, of_scan = np.unique(events["scan"], return_index=True, return_inverse=True)
+    patients = events["patient"][first].astype(np.int64)
+    resampling = Resampling.of(study, len(first), _whole(patients))
+
+    def statistic(log_odds: Floats) -> Statistic:
+        loss = losses(events, log_odds)
+        known = np.isfinite(loss)
+        total = np.bincount(of_scan[known], loss[known], minlength=len(first))
+        count = np.bincount(of_scan[known], minlength=len(first)).astype(np.float64)
+        return _ratio(np.asarray(total, np.float64), count)
+
+    found = measure(
+        {
+            "network": {LOG_LOSS: statistic(log_odds_of(network))},
+            **{name: {LOG_LOSS: statistic(one)} for name, one in estimates.items()},
+        },
+        resampling,
+    )
+    return ExternalMeasures(
+        main_metric=LOG_LOSS,
+        test_events=len(events),
+        test_positions=len(np.unique(patients)),
+        estimators=found.table,
+        gain_over_baselines=compare(found, resampling),
+    )
 
 
 def _whole(patients: NDArray[np.int64]) -> NDArray[np.int64] | None:
