@@ -88,6 +88,16 @@ class RunFolders:
         return self.of("uncertainty") / "head.json"
 
     @property
+    def input_check(self) -> Path:
+        """Integer tests of the network's inputs, as a model; absent where not asked for."""
+        return self.of("uncertainty") / "input_check.json"
+
+    @property
+    def exported_check(self) -> Path:
+        """The export folder of these tests; absent where not asked for."""
+        return self.of("export") / "input_check"
+
+    @property
     def model_with_head(self) -> Path:
         """The network with that head beside its outputs."""
         return self.of("uncertainty") / "model.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.files import write_json, write_text
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.fixed_point import FixedPointModel
+from pulsefront.fixed_point.input_check import INPUT_TESTS
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind
@@ -54,6 +56,29 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             **{port.name: _input_unit(kind) for port in model.inputs},
             **dict.fromkeys(model.outputs, kind.output_unit),
         },
+    )
+    _export_check(kind, folders, inputs, context.folder)
+
+
+CHECK_TARGETS = ("onnx", "c99")
+"""Of the tests of the inputs: integers that run anywhere."""
+
+
+def _export_check(
+    kind: StudyKind, folders: RunFolders, inputs: NDArray[np.int64], folder: Path
+) -> None:
+    """Write the export folder of the tests of the inputs, where the study asks for them."""
+    if kind.study.uncertainty is None:
+        return
+    check = FixedPointModel.load(folders.input_check)
+    export_model(
+        check,
+        folder / folders.exported_check.name,
+        targets=CHECK_TARGETS,
+        board=board_of_export(kind.study),
+        data_vectors=inputs,
+        provenance={"study": kind.study.name, "outputs": list(INPUT_TESTS)},
+        units={port.name: _input_unit(kind) for port in check.inputs},
     )
 
 
@@ -114,6 +139,11 @@ def verify_step(study: StudyBase, inputs: NDArray[np.int64], context: StepContex
             value=wanted,
             remedy="simulate more events, or compare fewer vectors",
         )
+    check = RunFolders(context.steps).exported_check
+    if check.is_dir():
+        verify_export(
+            check, extra_inputs=inputs[spread_over(len(inputs), wanted)]
+        ).raise_on_failure()
     verification = verify_export(
         RunFolders(context.steps).firmware,
         extra_inputs=inputs[spread_over(len(inputs), wanted)],

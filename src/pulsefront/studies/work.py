@@ -242,9 +242,11 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
             (port.format.minimum, port.format.maximum),
         ),
         find_failures(kind, folders, outputs.network, record.best_baseline, estimates),
-        measure_uncertainty(kind, folders, inputs, outputs.final, estimates)
-        if kind.study.uncertainty is not None
-        else None,
+        None
+        if kind.study.uncertainty is None
+        else measure_uncertainty(
+            kind, folders, inputs, outputs.final, estimates, kind.study.uncertainty
+        ),
     )
     record.write(context.folder / folders.evaluation.name)
     save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)

@@ -18,6 +18,7 @@ from studies_small import small
 HEAD = """
 [uncertainty]
 nodes = [4, 2]
+false_rate = 0.02
 pruned = [0.5]
 [uncertainty.float_training]
 epochs = 4
@@ -105,6 +106,24 @@ def test_regions_hold_what_the_record_says(
     assert all(0 < kept <= 1 for kept in found["cut_kept"].values())
 
 
+def test_the_tests_of_the_inputs_are_exported_and_flag_as_recorded(
+    run: Path, results: dict[str, dict[str, object]]
+) -> None:
+    folders = RunFolders(run / "steps")
+    check = FixedPointModel.load(folders.input_check)
+    exported = FixedPointModel.load(folders.exported_check / "model.json")
+    assert exported.to_json() == check.to_json()
+    assert {"model.onnx", "c99"} <= {path.name for path in folders.exported_check.iterdir()}
+    with np.load(folders.test_arrays) as arrays:
+        inputs = arrays["inputs"][:, arrays["kept_inputs"]].astype(np.int64)
+    flagged = (check.run(inputs) > 0).mean(axis=0)
+    told = results["test"]["event_uncertainty"]["input_tests"]
+    assert [row["flagged"] for row in told["tests"]] == pytest.approx(flagged.tolist())
+    assert flagged.max() < 0.2
+    (less,) = [row for row in told["caught"] if "times" in row["inputs"]]
+    assert 0 <= less["by_any"] <= 1
+
+
 def test_the_report_has_a_section_of_it(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "Uncertainty of single events" in page
@@ -117,6 +136,7 @@ def test_the_report_has_a_section_of_it(run: Path) -> None:
         ("[uncertainty]\nshares = [0.999]\n", "needs at least 999 selection events, and there"),
         ("[uncertainty]\nshares = [1.0]\n", "shares: takes different numbers between 0 and 1"),
         ("[uncertainty]\nshares = [0.5, 0.5]\n", "shares: takes different numbers"),
+        ("[uncertainty]\nfalse_rate = 0.001\n", "at least 1000 selection events, and there"),
         ("[uncertainty]\nquantile = 1.5\n", "quantile"),
     ],
 )

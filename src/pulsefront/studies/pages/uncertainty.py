@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulsefront.report import Block, Callout, FigureBlock, Grid, Paragraph, Table
 from pulsefront.report.figures.rejection import error_kept, said_beside_found
-from pulsefront.studies.uncertainty.records import EventUncertainty, RegionCoverage
+from pulsefront.studies.uncertainty.records import EventUncertainty, InputTestRecord, RegionCoverage
 
 __all__ = ["uncertainty_blocks"]
 
@@ -86,6 +86,7 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
             ],
             caption="Cuts as selection events fix them.",
         ),
+        *_input_tests(found.input_tests, confidence),
         Table(
             ("nodes", "weights left out (%)", "loss", "worse (%)", "at most (%)", "taken"),
             [
@@ -102,6 +103,33 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
             caption="Heads that were tried, against the largest one in floating point, on "
             "selection events.",
         ),
+    ]
+
+
+def _input_tests(found: InputTestRecord, confidence: str) -> list[Block]:
+    """Return what the integer tests of the inputs flag."""
+    rows: list[tuple[object, ...]] = [
+        (
+            "test events",
+            "",
+            *(one.flagged.scaled(100.0) for one in found.tests),
+            found.any_flagged.scaled(100.0),
+        )
+    ]
+    rows += [
+        (row.inputs, row.vectors, *(100.0 * one for one in row.by_test), 100.0 * row.by_any)
+        for row in found.caught
+    ]
+    return [
+        Table(
+            ("inputs", "vectors", *(f"{one.test} (%)" for one in found.tests), "any (%)"),
+            rows,
+            caption="Share of inputs that integer tests flag, each made to flag "
+            f"{100 * found.false_rate:g} % of selection vectors; {confidence} intervals. They are "
+            f"a model of their own, {found.ebops:,} EBOPs and {found.nonzero_weights:,} weights "
+            "that are not zero, exported and compared as the network is: steps/export/input_check.",
+            highlight=(0,),
+        )
     ]
 
 

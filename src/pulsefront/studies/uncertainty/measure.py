@@ -26,6 +26,7 @@ from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import Estimates
 from pulsefront.studies.measure import Resampling
 from pulsefront.studies.parts_of_events import known_parts
+from pulsefront.studies.uncertainty.inputs import measure_tests
 from pulsefront.studies.uncertainty.outputs import scales_in
 from pulsefront.studies.uncertainty.records import (
     CoverageInPart,
@@ -35,6 +36,7 @@ from pulsefront.studies.uncertainty.records import (
     RejectionCurve,
     SaidAndFound,
 )
+from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
 __all__ = ["measure_uncertainty"]
 
@@ -56,6 +58,7 @@ def measure_uncertainty(
     inputs: NDArray[np.int64],
     final: Float,
     estimates: Estimates,
+    settings: UncertaintySettings,
 ) -> EventUncertainty:
     """Return what the head of a run is worth on its test events.
 
@@ -111,6 +114,7 @@ def measure_uncertainty(
         said_and_found=_said_and_found(
             head, errors, np.asarray(scales * head.step * unit), resampling
         ),
+        input_tests=measure_tests(kind, folders, inputs, settings.false_rate),
         worse_than=tuple(
             curve.by
             for curve in curves

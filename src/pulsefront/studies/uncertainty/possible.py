@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pulsefront.errors import ConfigError
 from pulsefront.evaluate.conformal import least_events
 from pulsefront.studies.kinds import StudyKind
@@ -26,7 +28,7 @@ def require_errors(kind: StudyKind) -> None:
 
 
 def require_selection(settings: UncertaintySettings, events: int) -> None:
-    """Refuse too few selection events for the largest share of a region.
+    """Refuse too few selection events for the largest share of a region, or for a false rate.
 
     Raises
     ------
@@ -41,4 +43,12 @@ def require_selection(settings: UncertaintySettings, events: int) -> None:
             field="uncertainty.shares",
             value=share,
             remedy="simulate or measure more events, or ask for a smaller share",
+        )
+    if events * settings.false_rate < 1:
+        raise ConfigError(
+            f"tests that flag {settings.false_rate:g} of usual inputs need at least "
+            f"{math.ceil(1 / settings.false_rate)} selection events, and there are {events}",
+            field="uncertainty.false_rate",
+            value=settings.false_rate,
+            remedy="simulate or measure more events, or allow a larger rate",
         )

@@ -8,10 +8,13 @@ from pulsefront.search.head import HeadTrial
 
 __all__ = [
     "CalibratedRegion",
+    "CaughtInputs",
     "CoverageInPart",
     "ErrorHead",
     "EventUncertainty",
+    "FlaggedByTest",
     "HeadCost",
+    "InputTestRecord",
     "RegionCoverage",
     "RejectionCurve",
     "SaidAndFound",
@@ -95,6 +98,36 @@ class SaidAndFound(Record):
     """that quantile of the errors"""
 
 
+class CaughtInputs(Record):
+    """What share of some inputs the tests flag."""
+
+    inputs: str
+    """what is wrong with them"""
+    vectors: int
+    by_test: tuple[float, ...]
+    by_any: float
+
+
+class FlaggedByTest(Record):
+    """What share of the test vectors one test flags."""
+
+    test: str
+    flagged: Interval
+
+
+class InputTestRecord(Record):
+    """Integer tests of the inputs: what each flags of test vectors, and of others."""
+
+    false_rate: float
+    """that each was made for"""
+    tests: tuple[FlaggedByTest, ...]
+    any_flagged: Interval
+    caught: tuple[CaughtInputs, ...]
+    ebops: int
+    nonzero_weights: int
+    """of the layer that reads the inputs"""
+
+
 class EventUncertainty(Record):
     """What the head is worth on test events."""
 
@@ -111,3 +144,4 @@ class EventUncertainty(Record):
     said_and_found: tuple[SaidAndFound, ...]
     worse_than: tuple[str, ...]
     """rankings that are shown to lower the network's error more than the head does"""
+    input_tests: InputTestRecord

@@ -23,6 +23,9 @@ class UncertaintySettings(HeadSettings):
     quantile: float = Field(default=0.5, gt=0, lt=1)
     """of the error of an event that the head learns"""
 
+    false_rate: float = Field(default=0.002, gt=0, lt=0.5)
+    """share of usual inputs that each integer test of the inputs may flag"""
+
     @field_validator("shares")
     @classmethod
     def _within(cls, shares: tuple[float, ...]) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.fixed_point import FixedPointModel, Relu
 from pulsefront.fixed_point.beside import dense_layers, up_to, with_beside
 from pulsefront.fixed_point.format import FixedPointFormat
+from pulsefront.fixed_point.input_check import input_check
 from pulsefront.networks.candidate import Scaling, initial_candidate
 from pulsefront.networks.cost import NetworkCost, model_cost
 from pulsefront.networks.lower import lower
@@ -25,6 +26,7 @@ from pulsefront.studies.folders import RunFolders, SplitEvents, read_split
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext
+from pulsefront.studies.uncertainty.inputs import learn_tests
 from pulsefront.studies.uncertainty.outputs import scales_in
 from pulsefront.studies.uncertainty.possible import require_selection
 from pulsefront.studies.uncertainty.records import CalibratedRegion, ErrorHead, HeadCost
@@ -73,6 +75,9 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
     both = with_beside(model, found.model)
     both.save(context.folder / folders.model_with_head.name)
     calibrated = _calibrated(kind, parts, folders, both, settings)
+    _input_check(kind, parts, folders, model, settings).save(
+        context.folder / folders.input_check.name
+    )
     before, after = model.cost(), both.cost()
     (output,) = both.output_formats.values()
     ErrorHead(
@@ -203,6 +208,26 @@ def errors_of(
     (output,) = model.output_formats.values()
     losses = kind.event_losses(parts, rows, output.values(model.run(inputs)), folders)
     return losses * kind.loss_in_output_unit
+
+
+def _input_check(
+    kind: StudyKind,
+    parts: SplitEvents,
+    folders: RunFolders,
+    model: FixedPointModel,
+    settings: UncertaintySettings,
+) -> FixedPointModel:
+    """Return integer tests of what *model* reads."""
+    (port,) = model.inputs
+    split = parts.split
+    train = split.train[spread_over(len(split.train), settings.most_events)]
+    learned, decided = (
+        _kept(folders, kind.network_inputs(parts.events.select(rows)))
+        for rows in (train, split.selection)
+    )
+    limits = (port.format.minimum, port.format.maximum)
+    tests = learn_tests(learned, decided, settings.false_rate, limits, kind.study.seed)
+    return input_check(tests, port, name=f"{kind.study.name}_check")
 
 
 def _calibrated(
