@@ -171,6 +171,7 @@ def _checks(test: TestRecord, diagnosis: DiagnosisRecord | None) -> dict[str, di
         "uncertainty": {
             "uncertainty": test.uncertainty.measure,
             f"{test.main_metric.key} by spread": test.uncertainty.main_metric_by_spread,
+            **_of_events(test),
         },
         "monitoring": {
             "monitoring": "results.json holds the profile of the training inputs; the external "
@@ -181,6 +182,20 @@ def _checks(test: TestRecord, diagnosis: DiagnosisRecord | None) -> dict[str, di
                 if row.input_shift_sigmas is not None
             },
         },
+    }
+
+
+def _of_events(test: TestRecord) -> dict[str, Any]:
+    """Return what regions of single events hold, where the study has them."""
+    found = test.event_uncertainty
+    if found is None:
+        return {}
+    return {
+        "regions of single events": {
+            f"calibrated for {row.share:g}": f"{row.inside.value:.4g} "
+            f"[{row.inside.low:.4g}, {row.inside.high:.4g}] of the test events inside"
+            for row in found.coverage
+        }
     }
 
 

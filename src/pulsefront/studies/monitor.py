@@ -72,14 +72,26 @@ def _profile(kind: StudyKind, folders: RunFolders, events: EventTable | None) ->
         kept = arrays["kept_inputs"]
     found = kind.batch(store.read(folders.events) if events is None else events)
     document: dict[str, Any] = kind.study.model_dump(mode="json", exclude_defaults=True)
+    model = FixedPointModel.load(folders.model)
     return make_profile(
-        FixedPointModel.load(folders.model),
+        model,
         _kept(found, kept),
         input_names=tuple(search.input_names[k] for k in kept),
+        output_names=_output_names(kind, model),
         output_unit=kind.output_unit,
         study={**document, "kind": kind.study.kind, "kept_inputs": [int(k) for k in kept]},
         seed=kind.study.seed,
     )
+
+
+def _output_names(kind: StudyKind, model: FixedPointModel) -> tuple[str, ...]:
+    """Return names that tell a head's output from estimates; none where there is no head."""
+    if kind.study.uncertainty is None:
+        return ()
+    (port,) = model.outputs
+    estimates = model.tensors[port].size - 1
+    names = tuple(f"{port} {k}" for k in range(estimates)) if estimates > 1 else (port,)
+    return (*names, "scale of the error")
 
 
 def _kept(batch: WatchedEvents, kept: Any) -> WatchedEvents:

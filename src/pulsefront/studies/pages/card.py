@@ -9,7 +9,7 @@ from pulsefront.report.card import model_card
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.words import metrics_in
-from pulsefront.studies.records import ExternalRecord, SubgroupRecord
+from pulsefront.studies.records import ExternalRecord, SubgroupRecord, TestRecord
 from pulsefront.studies.results import StudyResults
 
 __all__ = ["card_of"]
@@ -61,6 +61,7 @@ def card_of(kind: StudyKind, results: StudyResults) -> str:
             ],
             "reproduction": f"pulsefront run {study.name}; seed {study.seed}; "
             f"pulsefront {results.environment.pulsefront}.",
+            **_events(test),
             "other_data": {row.name: _external(row) for row in test.external or ()},
         },
         _front_matter(kind, results),
@@ -73,6 +74,28 @@ def _inputs(kind: StudyKind) -> str:
     if found is None or not found.words:
         return ""
     return f" It does not read raw charges: {found.words}; the export's README says exactly how."
+
+
+def _events(test: TestRecord) -> dict[str, Any]:
+    """Return what the last output says of single events, where it is a head's."""
+    found = test.event_uncertainty
+    if found is None:
+        return {}
+    regions = zip(found.head.regions, found.coverage, strict=True)
+    return {
+        "uncertainty of single events": {
+            "last output": "a scale of the error of the others, in steps of their format; below 1 "
+            "it counts as 1, and of the vectors of one event it is added",
+            **{
+                f"region of {100 * row.share:g} % of events": "radius (scale × "
+                f"{row.numerator}) >> {row.fraction_bits}; {held.inside.scaled(100.0)} % of test "
+                "events lie inside"
+                for row, held in regions
+            },
+            f"{100 * found.share_compared:g} % kept": f"lowers the median error by "
+            f"{found.curves[0].lowered_percent} %",
+        }
+    }
 
 
 def _front_matter(kind: StudyKind, results: StudyResults) -> dict[str, Any]:

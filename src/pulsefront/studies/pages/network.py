@@ -152,11 +152,16 @@ def network_blocks(results: StudyResults) -> list[Block]:
             "No layer can wrap: the proven range of every sum lies within its format or is "
             "saturated by name.",
         ),
-        *([] if model.part is None else [_part_table(model.part)]),
+        *([] if model.part is None else [_part_table(model.part, _step_of(results))]),
     ]
 
 
-def _part_table(part: PartRecord) -> Table:
+def _step_of(results: StudyResults) -> str:
+    """Return the step that wrote the exported model."""
+    return "search" if results.test.event_uncertainty is None else "uncertainty"
+
+
+def _part_table(part: PartRecord, step: str) -> Table:
     """Return what the design for the part takes of it."""
     sharing = {**part.multipliers, **part.reuse_factors}
     words = "multipliers" if part.multipliers else "reuse factors"
@@ -168,7 +173,7 @@ def _part_table(part: PartRecord) -> Table:
         f"{part.events_per_second:,.0f} events/s at {part.clock_mhz:g} MHz, "
         f"{part.latency_ns:,.0f} ns"
         + (f"; {words}: {listed}" if sharing else "")
-        + f". Limited by {part.limited_by}. Written by pulsefront export steps/search/model.json "
+        + f". Limited by {part.limited_by}. Written by pulsefront export steps/{step}/model.json "
         f"--out DIR {' '.join(part.export)}.",
     )
 
