@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate.conformal import conformal_factor, least_events
+from pulsefront.evaluate.conformal import conformal_factor, conformal_region, least_events
 
 STEP = 2.0**-9
 
@@ -87,3 +87,50 @@ def test_an_event_without_error_is_inside_and_one_at_the_radius_too() -> None:
     radius = found.numerator * 40 * STEP / 2**found.fraction_bits
     assert found.inside([0.0, radius], [40, 40], STEP).all()
     assert not found.inside([np.nextafter(radius, np.inf)], [40], STEP).any()
+
+
+def test_a_region_holds_its_share_of_every_part_where_one_factor_does_not() -> None:
+    random = np.random.default_rng(8)
+    scales = random.integers(1, 1000, 20_000)
+    # Errors grow faster than what is said of them.
+    errors = 30.0 * np.square(scales / 300.0) * random.exponential(1.0, 20_000) * STEP
+    fixed, fresh = slice(0, 10_000), slice(10_000, None)
+    one = conformal_factor(errors[fixed], scales[fixed], STEP, 0.68)
+    region = conformal_region(errors[fixed], scales[fixed], STEP, 0.68, 8)
+    assert len(region.edges) == 7
+    held = {name: [] for name in ("one", "parts")}
+    part = region.parts(scales[fresh])
+    assert np.bincount(part).min() > 1000
+    for number in range(8):
+        rows = part == number
+        some = errors[fresh][rows], scales[fresh][rows], STEP
+        held["one"].append(one.inside(*some).mean())
+        held["parts"].append(region.inside(*some).mean())
+    assert np.ptp(held["one"]) > 0.5
+    # 1,250 new events in a part, and as many that fixed it: ± 1.9 % at one standard deviation.
+    assert np.allclose(held["parts"], 0.68, atol=0.06)
+    radii = region.radii(scales[fresh], STEP)
+    np.testing.assert_array_equal(
+        errors[fresh] <= radii, region.inside(errors[fresh], scales[fresh], STEP)
+    )
+
+
+@pytest.mark.parametrize(("events", "parts"), [(18, 0), (19, 1), (40, 2), (5000, 8)])
+def test_parts_are_as_many_as_the_events_allow(events: int, parts: int) -> None:
+    errors, scales = drawn(events, 4)
+    if not parts:
+        with pytest.raises(DataError, match="at least 19"):
+            conformal_region(errors, scales, STEP, 0.95, 8)
+        return
+    region = conformal_region(errors, scales, STEP, 0.95, 8)
+    assert len(region.factors) == parts
+    assert sum(one.events for one in region.factors) == events
+    assert min(one.events for one in region.factors) >= least_events(0.95)
+
+
+def test_equal_scales_stay_in_one_part() -> None:
+    errors = np.random.default_rng(1).exponential(1.0, 1000)
+    scales = np.repeat([3, 7], [900, 100])
+    region = conformal_region(errors, scales, STEP, 0.68, 8)
+    assert region.edges == (3,)
+    assert [one.events for one in region.factors] == [900, 100]

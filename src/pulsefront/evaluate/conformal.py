@@ -6,7 +6,12 @@ training has seen: of the ratios error / scale there it is the ⌈(n + 1) · sha
 (Papadopoulos et al. 2002; Lei et al. 2018, algorithm 2). Events drawn as those then lie inside with
 at least the stated probability, however good or bad the scale is.
 
-The factor is an integer over a power of two, so that hardware forms the radius by one product and a
+Where the scale is good for some events and bad for others, one factor is too large for the ones and
+too small for the others. So events are parted by their scale, and each part has a factor of its own
+(Mondrian conformal prediction, Vovk et al. 2005): the region then holds its share in every part,
+which is to say that what it says is what is found.
+
+A factor is an integer over a power of two, so that hardware forms the radius by one product and a
 shift, and whether an event of the calibration lies inside is decided without rounding.
 """
 
@@ -20,7 +25,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import DataError
 
-__all__ = ["FACTOR_BITS", "ConformalFactor", "conformal_factor", "least_events"]
+__all__ = [
+    "FACTOR_BITS",
+    "ConformalFactor",
+    "ConformalRegion",
+    "conformal_factor",
+    "conformal_region",
+    "least_events",
+]
 
 FACTOR_BITS = 10
 """Fraction bits of a factor: steps of a thousandth, far finer than any interval of a share."""
@@ -59,6 +71,69 @@ class ConformalFactor:
         # of two integers has less than 53 bits.
         left = np.ldexp(np.asarray(errors, np.float64), self.fraction_bits) / step
         return np.asarray(left <= np.asarray(scales, np.int64) * float(self.numerator))
+
+
+@dataclass(frozen=True)
+class ConformalRegion:
+    """A factor for every part of the events, parted by their scales.
+
+    An event belongs to the part whose number is how many of the ascending *edges* its scale
+    exceeds; there is one factor more than there are edges.
+    """
+
+    edges: tuple[int, ...]
+    factors: tuple[ConformalFactor, ...]
+
+    def parts(self, scales: ArrayLike) -> NDArray[np.intp]:
+        """Return the part of every event, (event,)."""
+        return np.asarray(np.searchsorted(self.edges, np.asarray(scales), side="left"))
+
+    def inside(self, errors: ArrayLike, scales: ArrayLike, step: float) -> NDArray[np.bool_]:
+        """Return whether each event's error is within its radius; as `ConformalFactor.inside`."""
+        wrong, whole = np.asarray(errors, np.float64), np.asarray(scales, np.int64)
+        found = np.zeros(len(wrong), np.bool_)
+        part = self.parts(whole)
+        for number, factor in enumerate(self.factors):
+            rows = part == number
+            found[rows] = factor.inside(wrong[rows], whole[rows], step)
+        return found
+
+    def radii(self, scales: ArrayLike, step: float) -> NDArray[np.float64]:
+        """Return the radius of every event in the unit of *step*, (event,)."""
+        values = np.array([factor.value for factor in self.factors])
+        return np.asarray(values[self.parts(scales)] * np.asarray(scales) * step)
+
+
+def conformal_region(
+    errors: ArrayLike, scales: ArrayLike, step: float, share: float, parts: int
+) -> ConformalRegion:
+    """Return factors for as many *parts* of equal size as these events allow.
+
+    Raises
+    ------
+    DataError
+        As `conformal_factor`.
+    """
+    wrong, whole = np.asarray(errors, np.float64), np.asarray(scales, np.int64)
+    least = least_events(share) if 0 < share < 1 else 1
+    ordered = np.sort(whole)
+    edges: list[int] = []
+    begun, wanted = 0, min(parts, len(whole) // max(least, 1))
+    for number in range(1, wanted):
+        edge = int(ordered[number * len(ordered) // wanted - 1])
+        # Equal scales stay together; a part that they leave too small joins the next.
+        end = int(np.searchsorted(ordered, edge, side="right"))
+        if end - begun >= least and len(ordered) - end >= least:
+            edges.append(edge)
+            begun = end
+    part = np.searchsorted(edges, whole, side="left")
+    return ConformalRegion(
+        tuple(edges),
+        tuple(
+            conformal_factor(wrong[part == k], whole[part == k], step, share)
+            for k in range(len(edges) + 1)
+        ),
+    )
 
 
 def least_events(share: float) -> int:

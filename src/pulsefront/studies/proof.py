@@ -88,7 +88,8 @@ def _error_scale(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
         return {}
     head = ErrorHead.read(folders.head)
     regions = [
-        row.model_dump(include={"share", "numerator", "fraction_bits"}) for row in head.regions
+        row.model_dump(mode="json", include={"share", "edges", "numerators", "fraction_bits"})
+        for row in head.regions
     ]
     return {"error_scale": {"step": head.step, "regions": regions, "largest_kept": head.cuts}}
 

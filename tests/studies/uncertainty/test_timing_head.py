@@ -99,7 +99,9 @@ def test_regions_hold_what_the_record_says(
         residual = arrays["residual_network_ps"]
     errors = np.abs(residual - np.median(residual)) / 1000.0
     for region, told in zip(found["head"]["regions"], found["coverage"], strict=True):
-        radius = scales * region["numerator"] / 2 ** region["fraction_bits"] * found["head"]["step"]
+        part = np.searchsorted(region["edges"], scales)
+        factor = np.array(region["numerators"])[part] / 2 ** region["fraction_bits"]
+        radius = scales * factor * found["head"]["step"]
         assert (errors <= radius).mean() == pytest.approx(told["inside"], abs=1.5 / len(errors))
         assert told["inside_low"] <= told["inside"] <= told["inside_high"]
     assert found["curves"][0]["by"] == "the head"

@@ -87,9 +87,8 @@ def _events(test: TestRecord) -> dict[str, Any]:
             "last output": "a scale of the error of the others, in steps of their format; below 1 "
             "it counts as 1, and of the vectors of one event it is added",
             **{
-                f"region of {100 * row.share:g} % of events": "radius (scale × "
-                f"{row.numerator}) >> {row.fraction_bits}; {held.inside.scaled(100.0)} % of test "
-                "events lie inside"
+                f"region of {100 * row.share:g} % of events": f"{held.inside.scaled(100.0)} % of "
+                "test events lie inside; radii in provenance.json of the export, error_scale"
                 for row, held in regions
             },
             f"{100 * found.share_compared:g} % kept": f"lowers the median error by "

@@ -65,18 +65,23 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
         ),
         *(_coverage(row) for row in found.coverage),
         Table(
-            ("share", "radius", "in steps of the scale", "selection events"),
+            ("share", "scale above", "radius", "in integers", "selection events"),
             [
                 (
                     f"{100 * row.share:g} %",
-                    f"{row.numerator / 2**row.fraction_bits:.3f} × scale",
-                    f"(scale × {row.numerator}) >> {row.fraction_bits}",
-                    row.selection_events,
+                    edge,
+                    f"{numerator / 2**row.fraction_bits:.3f} × scale",
+                    f"(scale × {numerator}) >> {row.fraction_bits}",
+                    events,
                 )
                 for row in head.regions
+                for edge, numerator, events in zip(
+                    (0, *row.edges), row.numerators, row.selection_events, strict=True
+                )
             ],
             caption=f"One step of the scale is {head.step:g} in the unit of the outputs; a scale "
-            "below 1 counts as 1. Factors by split conformal prediction, exact in integers.",
+            "below 1 counts as 1. Factors by split conformal prediction in every part of the "
+            "events, parted by scale; exact in integers.",
         ),
         Table(
             ("kept for", "largest scale that is kept", "test events kept (%)"),

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pulsefront.estimators.position.folded import FoldedEstimator
 from pulsefront.estimators.position.light_response import LightResponse
-from pulsefront.evaluate.conformal import ConformalFactor
 from pulsefront.evaluate.intervals import (
     Statistic,
     difference,
@@ -29,6 +28,7 @@ from pulsefront.studies.parts_of_events import known_parts
 from pulsefront.studies.uncertainty.inputs import measure_tests
 from pulsefront.studies.uncertainty.outputs import scales_in
 from pulsefront.studies.uncertainty.records import (
+    CalibratedRegion,
     CoverageInPart,
     ErrorHead,
     EventUncertainty,
@@ -98,7 +98,7 @@ def measure_uncertainty(
         head=head,
         coverage=tuple(
             _coverage(
-                ConformalFactor(row.share, row.numerator, row.selection_events, row.fraction_bits),
+                row,
                 errors * to_unit,
                 scales,
                 head.step,
@@ -111,9 +111,7 @@ def measure_uncertainty(
         shares_kept=SHARES_KEPT,
         share_compared=COMPARED,
         curves=tuple(curves),
-        said_and_found=_said_and_found(
-            head, errors, np.asarray(scales * head.step * unit), resampling
-        ),
+        said_and_found=_said_and_found(head, errors, scales, head.step * unit, resampling),
         input_tests=measure_tests(kind, folders, inputs, settings.false_rate),
         worse_than=tuple(
             curve.by
@@ -235,7 +233,7 @@ def _of_likelihood(
 
 
 def _coverage(
-    factor: ConformalFactor,
+    calibrated: CalibratedRegion,
     errors: Float,
     scales: NDArray[np.int64],
     step: float,
@@ -243,10 +241,10 @@ def _coverage(
     resampling: Resampling,
 ) -> RegionCoverage:
     """Return the share of events inside, of all and of every part; *errors* in output units."""
-    inside = factor.inside(errors, scales, step).astype(np.float64)
+    inside = calibrated.region.inside(errors, scales, step).astype(np.float64)
     fewer = replace(resampling, replicates=max(200, resampling.replicates // 5))
     return RegionCoverage(
-        share=factor.share,
+        share=calibrated.share,
         inside=resampling.interval(mean_statistic(inside)),
         parts=tuple(
             CoverageInPart(
@@ -269,11 +267,15 @@ def _some(resampling: Resampling, rows: NDArray[np.intp]) -> Resampling:
 
 
 def _said_and_found(
-    head: ErrorHead, errors: Float, scales: Float, resampling: Resampling
+    head: ErrorHead,
+    errors: Float,
+    scales: NDArray[np.int64],
+    step: float,
+    resampling: Resampling,
 ) -> tuple[SaidAndFound, ...]:
-    """Return tenths of the events by what the head says; *scales* in the unit of *errors*."""
+    """Return tenths of the events by what the head says; *step* in the unit of *errors*."""
     first = head.regions[0]
-    radius = scales * first.numerator / 2.0**first.fraction_bits
+    radius = first.region.radii(scales, step)
     fewer = replace(resampling, replicates=max(200, resampling.replicates // 5))
     return tuple(
         SaidAndFound(

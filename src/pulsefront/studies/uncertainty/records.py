@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulsefront.evaluate import Interval
+from pulsefront.evaluate.conformal import ConformalFactor, ConformalRegion
 from pulsefront.evaluate.record import Record
 from pulsefront.search.head import HeadTrial
 
@@ -22,13 +23,30 @@ __all__ = [
 
 
 class CalibratedRegion(Record):
-    """The radius that holds a share of events: numerator · scale / 2^fraction_bits."""
+    """The radius that holds a share of events: numerator · scale / 2^fraction_bits.
+
+    The numerator is that of the part which the event's scale falls in.
+    """
 
     share: float
-    numerator: int
+    edges: tuple[int, ...]
+    """ascending: the part's number is how many of them the scale exceeds"""
+    numerators: tuple[int, ...]
+    """of each part"""
     fraction_bits: int
-    selection_events: int
-    """that it was fixed on"""
+    selection_events: tuple[int, ...]
+    """that each was fixed on"""
+
+    @property
+    def region(self) -> ConformalRegion:
+        """The same, to ask whether events lie inside."""
+        return ConformalRegion(
+            self.edges,
+            tuple(
+                ConformalFactor(self.share, numerator, events, self.fraction_bits)
+                for numerator, events in zip(self.numerators, self.selection_events, strict=True)
+            ),
+        )
 
 
 class HeadCost(Record):

@@ -20,6 +20,9 @@ class UncertaintySettings(HeadSettings):
 
     shares: tuple[float, ...] = Field(default=(0.68, 0.95), min_length=1)
     """of events that lie within the regions that are told"""
+    parts: int = Field(default=8, ge=1, le=64)
+    """parts of the events, by what the head says, that have a factor of their own; fewer where
+    there are too few selection events"""
     quantile: float = Field(default=0.5, gt=0, lt=1)
     """of the error of an event that the head learns"""
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import BudgetError
-from pulsefront.evaluate.conformal import conformal_factor
+from pulsefront.evaluate.conformal import conformal_region
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.fixed_point import FixedPointModel, Relu
 from pulsefront.fixed_point.beside import dense_layers, up_to, with_beside
@@ -248,13 +248,14 @@ def _calibrated(
     errors = losses * kind.loss_in_output_unit
     regions = []
     for share in settings.shares:
-        factor = conformal_factor(errors, scales, output.step, share)
+        found = conformal_region(errors, scales, output.step, share, settings.parts)
         regions.append(
             CalibratedRegion(
                 share=share,
-                numerator=factor.numerator,
-                fraction_bits=factor.fraction_bits,
-                selection_events=factor.events,
+                edges=found.edges,
+                numerators=tuple(one.numerator for one in found.factors),
+                fraction_bits=found.factors[0].fraction_bits,
+                selection_events=tuple(one.events for one in found.factors),
             )
         )
     ordered = np.sort(scales)
