@@ -87,10 +87,8 @@ def _error_scale(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
     if kind.study.uncertainty is None:
         return {}
     head = ErrorHead.read(folders.head)
-    regions = [
-        row.model_dump(mode="json", include={"share", "edges", "numerators", "fraction_bits"})
-        for row in head.regions
-    ]
+    told = ("share", "edges", "numerators", "fraction_bits")
+    regions = [{key: row.to_json()[key] for key in told} for row in head.regions]
     return {"error_scale": {"step": head.step, "regions": regions, "largest_kept": head.cuts}}
 
 
