@@ -57,20 +57,20 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--seeds", type=int, nargs="+", default=[20261144, 20261145, 20261146])
     asked.add_argument("--events", type=int, default=400, help="for each training position")
+    asked.add_argument("--fold", choices=("none", "square"), default="square", help="of the events")
+    asked.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     asked.add_argument("--likelihood", action="store_true")
     asked.add_argument("--cache", type=Path, default=Path("out/robust"))
     given = asked.parse_args()
-    rows = [one_seed(seed, given.events, given.cache, given.likelihood) for seed in given.seeds]
+    rows = [one_seed(seed, given) for seed in given.seeds]
     given.cache.mkdir(parents=True, exist_ok=True)
     (given.cache / "robust_position.json").write_text(json.dumps(rows, indent=1))
     sys.stdout.write(table(rows))
 
 
-def one_seed(
-    seed: int, events: int, cache: Path, likelihood: bool
-) -> dict[str, dict[str, list[float]]]:
+def one_seed(seed: int, given: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     """Return network → set → median error in mm of each initialization."""
-    study = study_of(seed, events)
+    study, cache = study_of(seed, given.events, given.fold), given.cache
     kind = kind_of(study)
     folder = cache / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,8 @@ def one_seed(
     found.record.write(folders.split)
     sets = test_sets(study, found.parts, cache)
     told: dict[str, dict[str, list[float]]] = {}
-    for name, (total, ranges) in NETWORKS.items():
+    for name in given.networks:
+        total, ranges = NETWORKS[name]
         chosen = study.model_copy(
             update={
                 "events": study.events.model_copy(update={"normalised_sum": total}),
@@ -93,13 +94,16 @@ def one_seed(
         trained = train_full(task, study.search, [seed * 1000 + k for k in range(3)])
         told[name] = {
             label: [
-                median(task.predict(net, trained.scaling, one.network_inputs(some)), some)
-                for net in trained.networks
+                median(one.estimates_of(some, outputs), some)
+                for outputs in (
+                    task.predict(net, trained.scaling, one.network_inputs(some))
+                    for net in trained.networks
+                )
             ]
             for label, some in sets.items()
         }
         say(f"{seed} {name}: {time.monotonic() - start:.0f} s, {told[name]}")
-    if likelihood:
+    if given.likelihood:
         fitted = likelihood_of(study, found.parts)
         told["likelihood"] = {
             label: [median(fitted.estimate(some["charge_adc"]), some)]
@@ -109,13 +113,13 @@ def one_seed(
     return told
 
 
-def study_of(seed: int, events: int) -> PositionStudy:
+def study_of(seed: int, events: int, fold: str) -> PositionStudy:
     """Return the shipped study with another seed and as many *events* for a position."""
     study, _ = load_study("position_lyso_monolithic")
     assert isinstance(study, PositionStudy)
     assert study.scan is not None
     scan = study.scan.model_copy(update={"events_even_even": events, "events_odd_odd": 30})
-    as_they_are = study.events.model_copy(update={"normalised_sum": None})
+    as_they_are = study.events.model_copy(update={"normalised_sum": None, "fold": fold})
     changed = {"seed": seed, "scan": scan, "events": as_they_are, "augment": None}
     return study.model_copy(update=changed)
 
@@ -153,14 +157,14 @@ def likelihood_of(study: PositionStudy, parts: SplitEvents):
     return next(iter(fit_all(chosen, data, silent).values()))
 
 
-def median(outputs: NDArray[np.float64], events: EventTable) -> float:
+def median(position_mm: NDArray[np.generic], events: EventTable) -> float:
     """Return the median distance from the first interaction in three dimensions, mm."""
-    return float(np.median(euclidean_error(outputs - truth_mm(events))))
+    return float(np.median(euclidean_error(position_mm - truth_mm(events))))
 
 
 def table(rows: list[dict[str, dict[str, list[float]]]]) -> str:
     """Return the mean over seeds and initializations, and how far each set lies from the own."""
-    names, sets = list(rows[0]), list(rows[0]["normalised"])
+    names, sets = list(rows[0]), list(next(iter(rows[0].values())))
     lines = [f"| median error (mm) | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for label in sets:
         cells = []

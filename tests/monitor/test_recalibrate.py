@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from pulsefront.errors import DataError
+from pulsefront.monitor import recalibrate
 from pulsefront.monitor.recalibrate import channel_gains
 from strategies_spots import spots
 
@@ -49,13 +52,24 @@ def test_a_dead_channel_is_told_and_spoils_no_other(reference: np.ndarray) -> No
     assert np.abs(others / others.mean() - 1).max() < 0.05
 
 
-def test_too_few_events_are_refused_with_how_many_would_do(reference: np.ndarray) -> None:
+def test_too_few_events_are_refused_with_how_many_would_do(
+    reference: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(DataError, match="1,500 photopeak events are too few for 64 gains"):
         channel_gains(reference, reference[:1500])
-    few = reference[::16]
-    with pytest.raises(DataError, match=r"tell a gain to ±\d.\d % only") as caught:
-        channel_gains(few, few)
-    assert "give at least" in caught.value.remedy
+    monkeypatch.setattr(recalibrate, "MOST_ERROR", 0.01)
+    few = reference[:2500]
+    with pytest.raises(DataError, match=r"its 2,500 events tell a gain to ±.* at best") as caught:
+        channel_gains(few, reference)
+    assert caught.value.field == "profile"
+    with pytest.raises(
+        DataError, match=r"2,500 photopeak events tell a gain to ±.* only"
+    ) as caught:
+        channel_gains(reference, few)
+    # As many as it asks for are enough.
+    needed = int(re.sub(r"\D", "", caught.value.remedy))
+    assert 2500 < needed < len(reference)
+    channel_gains(reference, reference[:needed])
 
 
 def test_other_channels_are_refused(reference: np.ndarray) -> None:

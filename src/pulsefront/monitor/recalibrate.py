@@ -94,11 +94,11 @@ def channel_gains(reference: NDArray[np.integer], charges: NDArray[np.integer]) 
     raw = np.asarray(charges[:, live], np.float64)
     for _ in range(ROUNDS):
         corrected = raw / gains[live]
-        step, variances = known.solve(corrected)
+        step = known.solve(corrected)
         gains[live] *= 1.0 + np.clip(step, -0.5, 0.5)
         light = corrected.mean(axis=0)
         gains[live] /= float(gains[live] @ light / light.sum())
-        errors[live] = np.sqrt(variances) * gains[live]
+        errors[live] = known.errors(len(charges)) * gains[live]
         if np.abs(step).max() < SETTLED:
             break
     else:
@@ -107,14 +107,7 @@ def channel_gains(reference: NDArray[np.integer], charges: NDArray[np.integer]) 
             field="events",
             remedy="give a flood or a scan over the whole face, as the reference was",
         )
-    worst = float(np.nanmax(errors))
-    if worst > MOST_ERROR:
-        needed = int(np.ceil(len(charges) * (worst / MOST_ERROR) ** 2))
-        raise DataError(
-            f"{len(charges):,} photopeak events tell a gain to ±{100 * worst:.1f} % only",
-            field="events",
-            remedy=f"give at least {needed:,} of them",
-        )
+    _refuse_large_errors(known, len(charges))
     return ChannelGains(gains, errors, len(charges))
 
 
@@ -132,12 +125,37 @@ class _Reference:
     """(channel, channel): of one event, the covariance of the gains"""
     events: int
 
-    def solve(self, charges: Float) -> tuple[Float, Float]:
-        """Return gains less 1 (channel,), and their variances."""
+    def solve(self, charges: Float) -> Float:
+        """Return gains less 1, (channel,)."""
         scaled = charges * (self.total / charges.sum(axis=1).mean())
         moved = scores_of(scaled, self.mixing, self.sizes).mean(axis=0) - self.means
-        each = 1.0 / len(charges) + REFERENCE_ERRORS / self.events
-        return self.inverse @ (self.directions.T @ moved), np.diag(self.inverse) * each
+        return np.asarray(self.inverse @ (self.directions.T @ moved), np.float64)
+
+    def errors(self, events: float) -> Float:
+        """Return the standard error of each gain from so many events, the reference's with it."""
+        each = 1.0 / events + REFERENCE_ERRORS / self.events
+        return np.asarray(np.sqrt(np.diag(self.inverse) * each), np.float64)
+
+
+def _refuse_large_errors(known: _Reference, events: int) -> None:
+    """Refuse events, or a reference, too few to tell a gain to `MOST_ERROR`."""
+    worst = float(known.errors(events).max())
+    if worst <= MOST_ERROR:
+        return
+    alone = float(known.errors(np.inf).max())
+    if alone > 0.9 * MOST_ERROR:
+        needed = int(np.ceil(known.events * 2.0 * (alone / MOST_ERROR) ** 2))
+        raise DataError(
+            f"its {known.events:,} events tell a gain to ±{100 * alone:.1f} % at best",
+            field="profile",
+            remedy=f"make it of {needed:,} photopeak events or more: pulsefront monitor profile",
+        )
+    needed = int(np.ceil(events * (worst**2 - alone**2) / (MOST_ERROR**2 - alone**2)))
+    raise DataError(
+        f"{events:,} photopeak events tell a gain to ±{100 * worst:.1f} % only",
+        field="events",
+        remedy=f"give at least {needed:,} of them",
+    )
 
 
 def _reference_of(charges: NDArray[np.integer]) -> _Reference:
