@@ -55,6 +55,7 @@ def parts_of(events: int = 6000) -> SplitEvents:
         "charge_adc": rng.poisson(120, (events, 64)).astype(np.uint16),
         "stage_position_mm": rng.uniform(-20, 20, (events, 2)),
         "depth_mm": rng.uniform(0, 16, events),
+        "grid_index": np.zeros((events, 2), np.int16),
     }
     table = EventTable(columns, {name: Quantity("1", name) for name in columns})
     every = np.arange(events)
@@ -147,6 +148,27 @@ def test_streamed_blocks_are_those_of_other_detectors(tmp_path: Path) -> None:
     assert np.ptp(wanted) / np.mean(wanted) > 0.1
     one, again = (next(iter(s.tables(2))) for s in (stream, replace(stream, blocks_at_once=3)))
     np.testing.assert_array_equal(one["charge_adc"], again["charge_adc"])
+
+
+def test_folded_targets_are_those_of_the_changed_charges(tmp_path: Path) -> None:
+    """A dead channel may turn an event otherwise: inputs and target have to turn together."""
+    study = study_with(tmp_path, RANGES)
+    folded = study.model_copy(update={"events": study.events.model_copy(update={"fold": "square"})})
+    kind, parts = kind_of(folded), parts_of(600)
+    task = kind.learning_task(parts, RunFolders(tmp_path))
+    assert isinstance(task.stream, AugmentedEvents)
+    seen: list[EventTable] = []
+
+    def spied(events: EventTable) -> np.ndarray:
+        seen.append(events)
+        return kind.network_inputs(events)
+
+    stream = replace(task.stream, inputs=spied)
+    block = next(stream.blocks(1))
+    back = kind.estimates_of(seen[0], block.targets.astype(float))
+    np.testing.assert_allclose(back, targets(seen[0]), atol=1e-6)
+    plain = kind.estimates_of(parts.events.select(np.arange(300)), block.targets.astype(float))
+    assert not np.allclose(plain, targets(seen[0]))
 
 
 @pytest.mark.parametrize(
