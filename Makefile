@@ -71,7 +71,7 @@ fuzz: $(VENV)/installed-dev
 	PULSEFRONT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest tests/fuzz -s
 
 # Every study in sim_data/studies, at full length, a page of measured files if there are any, how
-# often intervals hold the truth, and a month of QC nights with faults.
+# often intervals hold the truth, a month of QC nights with faults, and published detectors.
 studies: $(VENV)/installed
 	@if [ -d "$(MEASURED)" ]; then $(BIN)/pulsefront gallery "$(MEASURED)" --out $(OUT)/measured.html; \
 	else echo "no measured files in $(MEASURED): their page is left out"; fi
@@ -82,6 +82,7 @@ studies: $(VENV)/installed
 	$(BIN)/pulsefront qc backtest --fleet reference --out $(OUT)/qc_reference
 	$(BIN)/pulsefront qc rehearse --out $(OUT)/qc_rehearsal
 	$(BIN)/python -m pulsefront.evaluate.coverage
+	$(BIN)/pulsefront published --out $(OUT)/published.html
 
 $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -113,8 +113,8 @@ def find_sensitivity(
 ) -> Sensitivity:
     """Simulate a detector as described and with one constant changed at a time.
 
-    CTR is the width between the quantiles that hold 76 % of the pairs: the FWHM of a Gaussian,
-    and of less statistical error than one that is read from a histogram.
+    Energy resolution and CTR are widths between the quantiles that hold 76 %: the FWHM of a
+    Gaussian, and of less statistical error than one that is read from a histogram.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def find_sensitivity(
         found = {}
         if told & {"light_per_mev", "energy_resolution_percent"}:
             charges = measure_charges(
-                which, energy_kev=energy_kev, events=events, seed=seed, cache=cache
+                which, energy_kev=energy_kev, events=events, seed=seed, cache=cache, smooth=True
             )
             found.update({k: v for k, v in vars(charges).items() if k in told})
         if "ctr_ps" in told:
