@@ -128,6 +128,7 @@ def sensitivity_page(found: Sensitivity, events: int, seed: int) -> str:
     """Return the HTML page of a sensitivity table."""
     columns = [name for name in _COLUMNS if name in found.nominal]
     names = [f"{row.key} {row.value}" for row in found.rows]
+    ranges = ["range"] if any(row.source for row in found.rows) else []
     figure = ratio_rows(
         names,
         {_COLUMNS[name]: [_ratio(row.relative[name]) for row in found.rows] for name in columns},
@@ -145,9 +146,14 @@ def sensitivity_page(found: Sensitivity, events: int, seed: int) -> str:
             "Bars: 95 % intervals of both simulations; light maps that differ add about 1 %.",
         ),
         Table(
-            ["constant", "value", *(f"{_COLUMNS[name]}, relative" for name in columns), "range"],
+            ["constant", "value", *(f"{_COLUMNS[name]}, relative" for name in columns), *ranges],
             [
-                [row.key, str(row.value), *(row.relative[name] for name in columns), row.source]
+                [
+                    row.key,
+                    str(row.value),
+                    *(row.relative[name] for name in columns),
+                    *([row.source] if ranges else []),
+                ]
                 for row in found.rows
             ],
         ),
