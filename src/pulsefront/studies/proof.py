@@ -89,7 +89,8 @@ def _error_scale(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
     head = ErrorHead.read(folders.head)
     told = ("share", "edges", "numerators", "fraction_bits")
     regions = [{key: row.to_json()[key] for key in told} for row in head.regions]
-    return {"error_scale": {"step": head.step, "regions": regions, "largest_kept": head.cuts}}
+    scale = {"step": head.step, "least": head.least, "regions": regions, "largest_kept": head.cuts}
+    return {"error_scale": scale}
 
 
 def _before(kind: StudyKind) -> dict[str, Any]:

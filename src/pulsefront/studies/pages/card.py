@@ -84,8 +84,8 @@ def _events(test: TestRecord) -> dict[str, Any]:
     regions = zip(found.head.regions, found.coverage, strict=True)
     return {
         "uncertainty of single events": {
-            "last output": "a scale of the error of the others, in steps of their format; below 1 "
-            "it counts as 1, and of the vectors of one event it is added",
+            "last output": "a scale of the error of the others, in steps of their format; below "
+            f"{found.head.least} it counts as that, and of the vectors of one event it is added",
             **{
                 f"region of {100 * row.share:g} % of events": f"{held.inside.scaled(100.0)} % of "
                 "test events lie inside; radii in provenance.json of the export, error_scale"

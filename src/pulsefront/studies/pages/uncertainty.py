@@ -79,9 +79,9 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
                     (0, *row.edges), row.numerators, row.selection_events, strict=True
                 )
             ],
-            caption=f"One step of the scale is {head.step:g} in the unit of the outputs; a scale "
-            "below 1 counts as 1. Factors by split conformal prediction in every part of the "
-            "events, parted by scale; exact in integers.",
+            caption=f"One step of the scale is {head.step:g} in the unit of the outputs; a "
+            f"scale below {head.least} counts as {head.least}. Factors by split conformal "
+            "prediction in every part of the events, parted by scale; exact in integers.",
         ),
         Table(
             ("kept for", "largest scale that is kept", "test events kept (%)"),

@@ -76,7 +76,7 @@ def measure_uncertainty(
     integers = FixedPointModel.load(folders.model_with_head).run(inputs)
     events = kind.test_events(folders)
     vectors = len(inputs) // len(events)
-    scales = scales_in(integers, vectors)
+    scales = scales_in(integers, vectors, head.least)
     to_unit = kind.loss_in_output_unit
     unit = to_unit and 1.0 / to_unit
     network = integers[:, :-1] * head.step

@@ -17,8 +17,8 @@ def estimates_in(study: StudyBase, outputs: NDArray[Any]) -> NDArray[Any]:
     return outputs[..., :-1] if study.uncertainty is not None else outputs
 
 
-def scales_in(integers: NDArray[np.int64], vectors: int) -> NDArray[np.int64]:
-    """Return the scale of every event's error in steps of the output, (event,), at least 1.
+def scales_in(integers: NDArray[np.int64], vectors: int, least: int) -> NDArray[np.int64]:
+    """Return the scale of every event's error in steps of the output, (event,).
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def scales_in(integers: NDArray[np.int64], vectors: int) -> NDArray[np.int64]:
         Raw outputs (vector, output) of a network with a head.
     vectors
         Of an event, such as the two of a coincidence: their scales are added.
+    least
+        That the scale of a vector counts as, where it is lower.
     """
-    scales = np.maximum(integers[:, -1], 1).reshape(-1, vectors)
+    scales = np.maximum(integers[:, -1], least).reshape(-1, vectors)
     return np.asarray(scales.sum(axis=1), np.int64)

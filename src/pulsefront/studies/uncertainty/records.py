@@ -69,6 +69,9 @@ class ErrorHead(Record):
     """of an event's error that it learned"""
     step: float
     """what one step of the scale stands for, in the unit of the network's outputs"""
+    least: int
+    """that the scale of a vector counts as, where it is lower: few outputs are that low, and a
+    factor that holds their errors too would be useless to all others"""
     cost: HeadCost
     trials: tuple[HeadTrial, ...]
     regions: tuple[CalibratedRegion, ...]

@@ -37,6 +37,9 @@ __all__ = ["CUTS", "head_step"]
 CUTS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of events for which a cut is told."""
 
+LEAST = 0.05
+"""Share of selection vectors whose scale is taken for larger than the head says."""
+
 NAME = "error"
 
 
@@ -74,7 +77,7 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
     )
     both = with_beside(model, found.model)
     both.save(context.folder / folders.model_with_head.name)
-    calibrated = _calibrated(kind, parts, folders, both, settings)
+    regions, cuts, least = _calibrated(kind, parts, folders, both, settings)
     _input_check(kind, parts, folders, model, settings).save(
         context.folder / folders.input_check.name
     )
@@ -85,6 +88,7 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
         reads=source.reads,
         quantile=settings.quantile,
         step=output.step,
+        least=least,
         cost=HeadCost(
             weight_bytes=after.weight_bytes - before.weight_bytes,
             macs=after.macs - before.macs,
@@ -92,8 +96,8 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
             ebops=after.ebops - before.ebops,
         ),
         trials=found.trials,
-        regions=calibrated[0],
-        cuts=calibrated[1],
+        regions=regions,
+        cuts=cuts,
     ).write(context.folder / folders.head.name)
 
 
@@ -236,14 +240,15 @@ def _calibrated(
     folders: RunFolders,
     both: FixedPointModel,
     settings: UncertaintySettings,
-) -> tuple[tuple[CalibratedRegion, ...], dict[str, int]]:
-    """Return the regions and cuts that the selection events fix."""
+) -> tuple[tuple[CalibratedRegion, ...], dict[str, int], int]:
+    """Return the regions, cuts and the least scale that the selection events fix."""
     rows = parts.split.selection
     raw = kind.network_inputs(parts.events.select(rows))
     integers = both.run(_kept(folders, raw))
     (output,) = both.output_formats.values()
     vectors = raw.reshape(len(rows), -1, raw.shape[-1]).shape[1]
-    scales = scales_in(integers, vectors)
+    least = max(1, int(np.quantile(integers[:, -1], LEAST)))
+    scales = scales_in(integers, vectors, least)
     losses = kind.event_losses(parts, rows, output.values(integers[:, :-1]), folders)
     errors = losses * kind.loss_in_output_unit
     regions = []
@@ -260,4 +265,4 @@ def _calibrated(
         )
     ordered = np.sort(scales)
     cuts = {f"{share:g}": int(ordered[int(np.ceil(share * len(ordered))) - 1]) for share in CUTS}
-    return tuple(regions), cuts
+    return tuple(regions), cuts, least
