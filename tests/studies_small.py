@@ -50,11 +50,12 @@ def small(
 ) -> str:
     """Return a shipped study with small numbers, so that it runs in seconds.
 
-    Events are folded in tests of just that: classical estimators are tuned twice then.
+    Events are folded, and charges brought to one sum, in tests of just that: classical estimators
+    are tuned twice then.
     """
     text = shipped(name)
     if not fold:
-        text = re.sub(r"^fold = .*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^(?:fold|normalised_sum) = .*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     # Trainings beside the search, and light maps of changed crystals, take longest.
     text = re.sub(r"\[coincidences\.light_map\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
