@@ -45,7 +45,7 @@ RANGES = {
 }
 SUM = 8192
 NETWORKS = {
-    "as shipped": (None, None),
+    "as they are": (None, None),
     "normalised": (SUM, None),
     "augmented": (None, RANGES),
     "both": (SUM, RANGES),
