@@ -11,6 +11,7 @@ import torch
 from pulsefront.config import validate
 from pulsefront.errors import ConfigError
 from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.networks.goals import GOALS, Labels
 from pulsefront.networks.losses import loss_of, slope_of
 from pulsefront.networks.settings import LossSettings, TrainingSettings
 from pulsefront.search.head import HeadSettings, quantile_loss, train_head
@@ -89,6 +90,28 @@ def test_the_slope_of_the_quantile_loss_is_its_derivative() -> None:
         moved[index] += step
         change = (loss_of(moved, targets, loss) - loss_of(outputs, targets, loss)) / step
         assert float(change[index[0]]) == pytest.approx(float(slope[index]), rel=1e-4)
+
+
+def test_the_scales_of_a_pair_are_added_and_both_learn_from_their_sum() -> None:
+    random = torch.Generator().manual_seed(2)
+    first, second = (torch.randn(2, 1, 30, generator=random, dtype=torch.float64) for _ in "ab")
+    targets = torch.randn(30, 1, generator=random, dtype=torch.float64)
+    both = torch.cat((first, second), 2)
+    pair = LossSettings(kind="pair_sum", quantile=0.6)
+    alone = LossSettings(quantile=0.6)
+    assert torch.equal(loss_of(both, targets, pair), loss_of(first + second, targets, alone))
+    slope = slope_of(both, targets, pair)
+    expected = slope_of(first + second, targets, alone)
+    assert torch.equal(slope[:, :, :30], expected)
+    assert torch.equal(slope[:, :, 30:], expected)
+    goal = GOALS["pair_sum"]
+    errors = np.abs(np.random.default_rng(3).normal(2.0, 1.0, (30, 1)))
+    mean, scale = goal.scaling(errors)
+    standard = goal.standardized(errors, mean, scale)
+    # Two outputs that are each half of a standardized target give the target back.
+    outputs = np.repeat(standard / 2.0, 2, axis=0) * scale + mean
+    residuals = goal.residuals(outputs, Labels(errors), np.arange(30))
+    np.testing.assert_allclose(residuals, 0.0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
