@@ -59,8 +59,7 @@ def test_first_of_equal_scores_wins() -> None:
 def test_a_folded_study_sees_an_eighth_of_the_array_and_says_the_whole(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = small("crystal_lyso_pixels", CHANGES)
-    (tmp_path / "study.toml").write_text(f'{text}\n[events]\nfold = "square"\n')
+    (tmp_path / "study.toml").write_text(small("crystal_lyso_pixels", CHANGES, fold=True))
     study, _ = load_study(tmp_path / "study.toml")
     assert isinstance(study, CrystalStudy)
     kind = CrystalKind(study)
