@@ -26,6 +26,8 @@ class Study(FrozenModel):
     name: str
     source: Annotated[Beam | Flood, Field(discriminator="kind")]
     layers: tuple[Beam, ...] = ()
+    flags: tuple[bool, ...] = ()
+    by_number: dict[int, float | None] = Field(default_factory=dict)
 
 
 def read(tmp_path: Path, text: str) -> Study:
@@ -39,6 +41,10 @@ GOOD = 'name = "a"\nsource = {kind = "beam", width_mm = 1.0}\n'
 
 def test_good_file_is_read(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD).source == Beam(width_mm=1.0)
+    whole = read(tmp_path, GOOD + "layers = [{width_mm = 2}]\nflags = [true]\nby_number = {2 = 3}")
+    assert whole.layers[0].width_mm == 2.0
+    assert whole.flags == (True,)
+    assert whole.by_number == {2: 3.0}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,12 @@ def test_good_file_is_read(tmp_path: Path) -> None:
         ),
         ('source = {kind = "flood"}', ["name", "is missing", "pulsefront help name"]),
         ("name = ", ["not valid TOML"]),
+        (GOOD.replace("1.0", "true"), ["source.beam.width_mm", "a number, and this is true"]),
+        (GOOD.replace("1.0", '"1.0"'), ["source.beam.width_mm", "a number, without quotes"]),
+        (GOOD + 'layers = [{width_mm = "2"}]', ["layers.0.width_mm", "without quotes"]),
+        (GOOD + 'flags = ["yes"]', ["flags.0", "true or false, without quotes (got 'yes')"]),
+        (GOOD + "flags = [1]", ["flags.0", "true or false, and this is a number"]),
+        (GOOD + 'by_number = {2 = "3"}', ["by_number.2", "a number, without quotes"]),
         ('name = "a"\nsource = {kind = "bean", width_mm = 1.0}', ["source", "beam"]),
     ],
 )

@@ -11,17 +11,24 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from pulsefront.errors import ConfigError
 from pulsefront.toml_lines import line_of
 
 __all__ = [
     "FrozenModel",
+    "TableCell",
     "describe",
     "key_texts",
     "load_toml",
@@ -31,12 +38,69 @@ __all__ = [
 ]
 
 
+class TableCell(str):
+    """A word of a table in text, where a number has no other form: it may stand for one."""
+
+    __slots__ = ()
+
+
+_INNER = ("schema", "items_schema", "values_schema", "fields", "choices", "definitions", "steps")
+"""Where schemas lie in a schema; not the keys of tables, which TOML has as words."""
+
+
+def _of_its_type(schema: Any) -> Any:
+    """Return a schema whose numbers and truth values take nothing that would have to be turned.
+
+    Pydantic's strict mode refuses paths, tuples and the numbers of NumPy as well.
+    """
+    if isinstance(schema, (list, tuple)):
+        return type(schema)(_of_its_type(one) for one in schema)
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if kind in ("int", "float", "bool"):
+        told = _is_truth_value if kind == "bool" else _is_number
+        return core_schema.no_info_before_validator_function(told, cast("CoreSchema", schema))
+    if kind == "function-before" and schema["function"]["function"] in (
+        _is_truth_value,
+        _is_number,
+    ):
+        return schema
+    if kind is None:  # fields by their names, or a tagged union's choices
+        return {name: _of_its_type(one) for name, one in schema.items()}
+    return {name: _of_its_type(one) if name in _INNER else one for name, one in schema.items()}
+
+
+def _is_number(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise PydanticCustomError("number", "input should be a number, and this is true or false")
+    if isinstance(given, (str, bytes)) and not isinstance(given, TableCell):
+        raise PydanticCustomError("number", "input should be a number, without quotes")
+    return given
+
+
+def _is_truth_value(given: Any) -> Any:
+    if isinstance(given, (str, bytes)):
+        raise PydanticCustomError("truth", "input should be true or false, without quotes")
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        raise PydanticCustomError("truth", "input should be true or false, and this is a number")
+    return given
+
+
 class FrozenModel(BaseModel):
     """Base of every configuration: frozen, unknown keys refused, no NaN or infinity."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Refuse words and truth values for numbers, and either for the other."""
+        schema: CoreSchema = _of_its_type(handler(source))
+        return schema
 
     @classmethod
     def __get_pydantic_json_schema__(

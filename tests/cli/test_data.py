@@ -16,6 +16,7 @@ from pulsefront.cli.pulses import charges, pickoff
 from pulsefront.errors import ConfigError, DataError, PulsefrontError, TruncatedFile
 from pulsefront.events import store
 from strategies_events import pulses, wavedump_bytes
+from toys_firmware import small_model
 
 app = typer.Typer()
 for command in (ingest, inspect, pickoff, charges):
@@ -230,3 +231,10 @@ def test_the_measured_truncated_file(shared_data: Callable[[str], Path], tmp_pat
     with pytest.raises(TruncatedFile):
         invoke("pickoff", path, "--out", tmp_path / "out", "--strict")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_said_to_be_one_with_the_commands_that_take_it(tmp_path: Path) -> None:
+    small_model().save(tmp_path / "model.json")
+    done = invoke("inspect", tmp_path / "model.json")
+    assert "model.json: a fixed-point model" in done.output
+    assert "pulsefront export" in done.output

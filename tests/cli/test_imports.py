@@ -55,6 +55,10 @@ def test_events_come_from_text_and_archives_too(tmp_path) -> None:
         assert done.exit_code == 0, done.output
         assert "data: " in done.output
         assert done.output.count("none differs") == 3
+        step = FixedPointModel.load(tmp_path / "a.json").inputs[0].format.step
+        assert f"values in the units of the file, not raw integers; steps: in_1 {step:g}\n" in (
+            done.output
+        )
 
 
 def test_wrong_options_and_files_are_one_line(tmp_path) -> None:

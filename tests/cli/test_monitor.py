@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from pulsefront.cli.main import app
-from pulsefront.errors import ConfigError, DataError
+from pulsefront.errors import ConfigError, DataError, PrecisionError
+from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Input
 from strategies_monitor import anger, charges
 
 
@@ -100,3 +102,26 @@ def test_a_reference_that_never_varies_is_named(folder) -> None:
     done = run("profile", folder / "model.json", "--events", folder / "still.npy", "-o",
                folder / "q.npz")  # fmt: skip
     assert "never varies, and is not watched: input 4" in done.output
+
+
+def test_raw_counts_and_events_of_a_model_that_takes_integers_are_told_apart(tmp_path) -> None:
+    source = Input("x", (2,), FixedPointFormat(9, 12, signed=False))
+    dense = Dense("y", ("x",), np.eye(2, dtype=np.int64), FixedPointFormat(2, 2))
+    FixedPointModel("net", (source,), (dense,), ("y",)).save(tmp_path / "model.json")
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 4096, (2000, 2))
+    np.save(tmp_path / "steps.npy", counts >> 3)
+    np.save(tmp_path / "counts.npy", counts)
+    done = run("profile", tmp_path / "model.json", "--events", tmp_path / "steps.npy", "--out",
+               tmp_path / "p.npz")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "raw integers of x, ufixed<9,12>: 1 stands for 8" in done.output
+    raw = run("check", tmp_path / "p.npz", tmp_path / "counts.npy")
+    assert isinstance(raw.exception, PrecisionError)
+    assert "a step is 2^3 ADC counts: shift them right by 3" in str(raw.exception)
+    with h5py.File(tmp_path / "events.h5", "w") as file:
+        file.attrs["x"] = 1
+    store = run("check", tmp_path / "p.npz", tmp_path / "events.h5")
+    assert isinstance(store.exception, DataError)
+    assert "is a file of events" in str(store.exception)
+    assert "pulsefront monitor profile RUN" in str(store.exception)

@@ -114,3 +114,13 @@ def test_output_formats_are_stated():
     to = Assignment(FixedPointFormat(9, 12), "RND", "SAT")
     net = model(layers=(*model().layers, Quantize("q", ("r",), to)), outputs=("q",))
     assert net.output_formats == {"q": FixedPointFormat(9, 12)}
+
+
+def test_counts_that_are_too_large_for_a_step_of_several_are_to_be_shifted() -> None:
+    source = Input("x", (2,), FixedPointFormat(9, 12, signed=False))
+    dense = Dense("y", ("x",), np.eye(2, dtype=np.int64), FixedPointFormat(2, 2))
+    model = FixedPointModel("net", (source,), (dense,), ("y",))
+    with pytest.raises(PrecisionError, match=r"a step is 2\^3 ADC counts: shift them right by 3$"):
+        model.run(np.array([[1, 4000]]))
+    with pytest.raises(PrecisionError, match="shift them right by 3, and clip"):
+        model.run(np.array([[1, 40000]]))

@@ -388,3 +388,40 @@ def test_files_that_are_none_are_one_line(tmp_path) -> None:
     onnx.save(quantized_mlp(), tmp_path / "net.onnx")
     assert from_onnx(tmp_path / "net.onnx").model.name == "net"
     refused(DataError, "is no tensor", tmp_path / "net.onnx", outputs=["nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (("Softmax", "Identity"), "n3: the softmax at the end is left out"),
+        (("Softmax", "ArgMax"), "n3: the softmax and the ArgMax at the end are left out"),
+        (("ArgMax",), "n3: the ArgMax at the end is left out"),
+    ],
+)
+def test_what_only_tells_the_largest_is_left_out(kinds: tuple[str, ...], said: str) -> None:
+    b = Builder()
+    tensor = linear = b.node("MatMul", "in", b.weights(4, 3))
+    for kind in kinds:
+        tensor = b.node(kind, tensor, **({"axis": 1} if kind == "ArgMax" else {}))
+    events = np.random.default_rng(0).integers(0, 100, (50, 4))
+    imported = from_onnx(b.model([4], tensor, [3]), data=events)
+    assert imported.changes == (f"{said}: the largest of its inputs, {linear}, tells the class",)
+
+
+def test_a_softmax_over_events_and_words_for_numbers_are_one_line() -> None:
+    b = Builder()
+    tensor = b.node("Softmax", b.node("MatMul", "in", b.weights(4, 3)), axis=0)
+    with pytest.raises(UnsupportedLayer, match="Softmax"):
+        from_onnx(b.model([4], tensor, [3]), data=np.ones((5, 4)))
+    with pytest.raises(PrecisionError, match="holds no real numbers"):
+        from_onnx(b.model([4], tensor, [3]), data=np.full((5, 4), "1"), outputs=("t2",))
+
+
+def test_an_origin_that_rounds_counts_to_the_nearest_of_several_is_said() -> None:
+    for mode, changes in (("ROUND", 1), ("FLOOR", 0)):
+        b = Builder()
+        x = b.quant("in", 8.0, 9, signed=0, mode=mode)
+        x = b.node("MatMul", x, b.quant(b.weights(6, 2), 0.25, 4))
+        imported = from_onnx(b.model([6], x, [2]))
+        assert len(imported.changes) == changes
+        assert all("steps of 8 by RND_CONV" in one for one in imported.changes)

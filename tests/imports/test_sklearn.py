@@ -76,3 +76,9 @@ def test_what_has_no_counterpart_is_named() -> None:
         from_sklearn(clipped, COUNTS)
     with pytest.raises(PrecisionError, match="not fitted"):
         from_sklearn(MLPRegressor(), COUNTS)
+
+
+def test_data_of_other_features_than_the_fit_are_one_line() -> None:
+    fitted = make_pipeline(StandardScaler(), Ridge()).fit(COUNTS, TARGET)
+    with pytest.raises(PrecisionError, match=r"fitted to 6 features, and the data have 5"):
+        from_sklearn(fitted, COUNTS[:, 1:])

@@ -117,3 +117,12 @@ def test_what_is_no_sum_of_exact_comparisons_is_one_line() -> None:
     started = GradientBoostingRegressor(n_estimators=2, init=DecisionTreeRegressor(max_depth=1))
     with pytest.raises(UnsupportedLayer, match="begins with another estimator"):
         from_sklearn(started.fit(COUNTS, TARGET), COUNTS)
+
+
+def test_data_of_other_features_than_the_fit_are_one_line() -> None:
+    fitted = GradientBoostingRegressor(n_estimators=2).fit(COUNTS, TARGET)
+    with pytest.raises(PrecisionError, match=r"fitted to 5 features, and the data have 4"):
+        from_sklearn(fitted, COUNTS[:, 1:])
+    several = MultiOutputRegressor(DecisionTreeRegressor(max_depth=2)).fit(COUNTS, BOTH)
+    with pytest.raises(PrecisionError, match=r"fitted to 5 features, and the data have 6"):
+        from_sklearn(several, np.hstack([COUNTS, COUNTS[:, :1]]))

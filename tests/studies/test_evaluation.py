@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from pulsefront.evaluate import Interval
 from pulsefront.events import store
 from pulsefront.files import hash_json
 from pulsefront.fixed_point import FixedPointModel
-from pulsefront.studies.evaluation.claim import Pilot, judge, power_for
+from pulsefront.studies.evaluation.claim import Pilot, judge, power_for, refuse_too_few
 from pulsefront.studies.evaluation.run import run_evaluation
 from pulsefront.studies.evaluation.settings import Claim, EvaluationSet, EvaluationStudy
 from pulsefront.studies.load import load_any_study, load_study
@@ -216,3 +218,21 @@ def test_the_events_that_are_said_to_be_needed_give_the_power_asked_for() -> Non
     assert power_for(spread, claim, chosen, many.needed, at).power == pytest.approx(0.9, abs=0.02)
     hopeless = Pilot(-1.0, 1000, 20, variance_within=4.0, variance_between=0.0)
     assert power_for(hopeless, claim, chosen, 1000, 20).needed is None
+
+
+@pytest.mark.parametrize("claim", [{"margin_percent": 0.0}, {"bound": 5.0}])
+def test_too_few_positions_are_not_called_too_few_events(claim: dict[str, float]) -> None:
+    asked = Claim.model_validate(claim)
+    spread = Pilot(4.0, 1000, 20, variance_within=1.0, variance_between=3.0)
+    row = power_for(spread, asked, EvaluationSet(name="bench"), 10**6, 20)
+    with pytest.raises(ConfigError) as error:
+        refuse_too_few(row, asked, 0)
+    assert "at 20 positions or offsets" in str(error.value)
+    assert f"about {row.needed_positions:,} are needed" in str(error.value)
+    assert "scan.pitch_mm" in str(error.value)
+    ((name, said),) = re.findall(r"claim\.(margin_percent|bound) = (\S+);", str(error.value))
+    reached = Claim.model_validate({name: float(said)})
+    assert power_for(spread, reached, EvaluationSet(name="bench"), 10**6, 20).enough
+    few = power_for(replace(spread, variance_between=0.0), asked, EvaluationSet(name="b"), 100, 20)
+    with pytest.raises(ConfigError, match=r"at 20 positions or offsets are needed.*give more ev"):
+        refuse_too_few(few, asked, 0)

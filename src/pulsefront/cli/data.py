@@ -88,7 +88,8 @@ def inspect(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A measured file, a store, a light map, a detector (TOML) or a shipped one's name."
+            help="A measured file, a store, a light map, a model.json, a detector (TOML) or a "
+            "shipped one's name."
         ),
     ],
     figure: Annotated[
@@ -111,6 +112,8 @@ def inspect(
     drawn: Figure | None = None
     if file.suffix == ".toml" or _may_be_a_detector_name(file):
         lines, drawn = _inspected_detector(file)
+    elif (model := _inspected_model(file)) is not None:
+        lines = model
     elif (light_map := _inspected_light_map(file)) is not None:
         lines = light_map
     else:
@@ -154,6 +157,30 @@ def _told_of_set(path: Path) -> list[str]:
 
 def _may_be_a_detector_name(file: Path) -> bool:
     return file.parent == Path() and not file.suffix and not file.exists()
+
+
+def _inspected_model(file: Path) -> list[str] | None:
+    """Describe a fixed-point model, which holds no events, and say which commands take it."""
+    if file.suffix != ".json" or not file.is_file():
+        return None
+    from pulsefront.errors import PrecisionError
+    from pulsefront.fixed_point import FixedPointModel
+    from pulsefront.fixed_point.display import as_line
+
+    try:
+        model = FixedPointModel.load(file)
+    except PrecisionError:
+        return None
+    layers = [
+        f"  {one.layer.name}: {one.layer.kind} {one.result.shape}, {one.result.format}"
+        for one in model.steps
+    ]
+    return [
+        f"{file}: a fixed-point model",
+        as_line(model),
+        *layers,
+        f"go on with: pulsefront export {file} --out firmware; pulsefront fit, pulsefront monitor",
+    ]
 
 
 def _inspected_light_map(file: Path) -> list[str] | None:

@@ -71,7 +71,12 @@ def export(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", "-d", help="Input integers for golden vectors: .npy, .npz or text."),
+        typer.Option(
+            "--data",
+            "-d",
+            help="Input integers for golden vectors, raw: n stands "
+            "for n steps of the input's format; .npy, .npz or text.",
+        ),
     ] = None,
     allow_wrap: Annotated[
         list[str] | None,
@@ -292,7 +297,12 @@ def verify(
     *,
     data: Annotated[
         Path | None,
-        typer.Option("--data", "-d", help="More input integers to try: .npy, .npz or text."),
+        typer.Option(
+            "--data",
+            "-d",
+            help="More input integers to try, raw: n stands for "
+            "n steps of the input's format; .npy, .npz or text.",
+        ),
     ] = None,
     vectors: Annotated[
         int,

@@ -53,7 +53,8 @@ def import_network(
             "--data",
             "-d",
             help="Events to calibrate and compare with, .npy, .npz or text, in the "
-            "order of axes of FILE; integers are taken as they are, such as ADC counts.",
+            "order of axes and the units of FILE: what the network took where it was trained, not "
+            "raw integers of the model. Whole numbers such as ADC counts are values, too.",
             callback=_no_folder,
         ),
     ] = None,
@@ -140,6 +141,14 @@ def import_network(
         _tell(out, imported, found)
 
 
+def _steps(imported: Imported) -> dict[str, float]:
+    """Return, by input, what a step of the model is in the units of the file."""
+    return {
+        one.name: one.format.step * imported.steps.get(one.name, 1.0)
+        for one in imported.model.inputs
+    }
+
+
 def _tell(out: Path, imported: Imported, found: dict[str, tuple[OriginDifference, ...]]) -> None:
     model = imported.model
     ports = [f"{one.name} {one.shape} {one.format}" for one in model.inputs]
@@ -161,6 +170,11 @@ def _tell(out: Path, imported: Imported, found: dict[str, tuple[OriginDifference
     if imported.calibrated:
         typer.echo("formats were chosen here: integers differ from those of the network in floats")
     for vector_set, differences in found.items():
+        if vector_set == "data":
+            steps = ", ".join(f"{name} {step:g}" for name, step in _steps(imported).items())
+            typer.echo(
+                f"data are values in the units of the file, not raw integers; steps: {steps}"
+            )
         for difference in differences:
             typer.echo(f"{vector_set}: {difference}")
     typer.echo(f"go on with: pulsefront export {out} --out firmware; pulsefront verify firmware")
@@ -174,6 +188,7 @@ def _content(
         "calibrated": imported.calibrated,
         "changes": list(imported.changes),
         "turned_inputs": sorted(imported.turned),
+        "input_steps": _steps(imported),
         "compared": {name: [vars(one) for one in some] for name, some in found.items()},
     }
 

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
 
     from pulsefront.fixed_point import FixedPointModel
 
-__all__ = ["input_integers"]
+__all__ = ["INTEGERS", "input_integers", "tell_steps"]
 
 
 def input_integers(path: Path, model: FixedPointModel) -> dict[str, npt.NDArray[Any]]:
-    """Read input integers for *model* and check them, so that an error names the file."""
+    """Read input integers for *model* and check them, so that an error names the file.
+
+    They are raw integers of the input's format; where a step is not one, stderr says so.
+    """
     from pulsefront.errors import DataError, PrecisionError
 
     try:
@@ -24,6 +27,7 @@ def input_integers(path: Path, model: FixedPointModel) -> dict[str, npt.NDArray[
         raise
     if not len(next(iter(arrays.values()))):
         raise DataError("holds no events", file=path)
+    tell_steps(path, model, arrays)
     return arrays
 
 
@@ -56,4 +60,42 @@ def _read_integers(path: Path, names: list[str]) -> npt.NDArray[Any] | dict[str,
     except FileNotFoundError:
         raise DataError("no such file", file=path) from None
     except (EOFError, OSError, ValueError) as error:  # EOFError: an empty .npy
+        name = _format_of_events(path)
+        if name is not None:
+            raise DataError(
+                f"is a file of events ({name}), and the network's input integers are asked for",
+                file=path,
+                remedy=INTEGERS,
+            ) from None
         raise DataError(f"cannot be read as integers: {error}", file=path) from None
+
+
+INTEGERS = "give these as .npy, .npz or text"
+"""What to do where a file holds no integers."""
+
+
+def _format_of_events(path: Path) -> str | None:
+    """Return the name of a file's format where it holds events and no plain numbers."""
+    from contextlib import suppress
+
+    from pulsefront.errors import PulsefrontError
+    from pulsefront.events.readers.open import recognise
+
+    if path.suffix in (".npy", ".npz"):
+        return None
+    with suppress(PulsefrontError):
+        return recognise(path)
+    return None
+
+
+def tell_steps(path: Path, model: FixedPointModel, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Say on stderr that a file was taken for raw integers, where a step is not one."""
+    import typer
+
+    for one in model.inputs:
+        if one.format.fraction:
+            typer.echo(
+                f"{path}: {len(arrays[one.name]):,} events of raw integers of {one.name}, "
+                f"{one.format}: 1 stands for {one.format.step:g}",
+                err=True,
+            )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pulsefront.cli.integers import input_integers
+from pulsefront.cli.integers import INTEGERS, input_integers
 
 if TYPE_CHECKING:
     from pulsefront.monitor import Checked, CheckHistory, Profile, WatchedEvents
@@ -39,7 +39,7 @@ def make(
         typer.Option(
             "--events",
             help="Events of normal work: event files, read as the study of the run reads them, or "
-            "input integers (.npy, .npz or text) of the model. A run's own events if left out.",
+            "raw input integers (.npy, .npz or text) of the model. A run's own events if left out.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The profile to write.")] = Path(
@@ -95,7 +95,10 @@ def run_check(
     profile: Annotated[Path, typer.Argument(help="The profile, or a run directory with one.")],
     events: Annotated[
         list[Path],
-        typer.Argument(help="New events: files of the kind that the profile was made of."),
+        typer.Argument(
+            help="New events: files of the kind that the profile was made of, "
+            "or raw input integers (.npy or .npz)."
+        ),
     ],
     *,
     history: Annotated[
@@ -174,9 +177,18 @@ def _batch(profile: Profile, events: list[Path], duration_s: float | None) -> Wa
 def _integers(files: list[Path], model: Any, duration_s: float | None) -> WatchedEvents:
     import numpy as np
 
+    from pulsefront.errors import DataError
     from pulsefront.monitor import WatchedEvents
 
-    arrays = [next(iter(input_integers(file, model).values())) for file in files]
+    try:
+        arrays = [next(iter(input_integers(file, model).values())) for file in files]
+    except DataError as error:
+        if error.remedy == INTEGERS:
+            error.remedy += (
+                ", or make a profile that reads events, of a run directory: pulsefront monitor "
+                "profile RUN"
+            )
+        raise
     return WatchedEvents(np.concatenate(arrays), duration_s=duration_s)
 
 

@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pulsefront.config import FrozenModel, load_toml, validate
+from pulsefront.config import FrozenModel, TableCell, load_toml, validate
 from pulsefront.errors import ConfigError
 from pulsefront.events.combine import Join
 from pulsefront.events.readers.base import SampleType
@@ -144,13 +144,19 @@ def _from_csv(path: Path) -> dict[str, Any]:
     scans = []
     for line in lines:
         scan: dict[str, Any] = {
-            name: value
+            name: _cell(value)
             for name, value in line.items()
             if name and name not in ("file", "stage_x_mm", "stage_y_mm")
         }
         scan["files"] = [word.strip() for word in (line["file"] or "").split(";")]
         if "stage_x_mm" in columns:
-            scan["stage_position_mm"] = [line["stage_x_mm"], line.get("stage_y_mm")]
+            scan["stage_position_mm"] = [
+                _cell(line.get(name)) for name in ("stage_x_mm", "stage_y_mm")
+            ]
         scans.append(scan)
     kind = "position" if "stage_x_mm" in columns else "timing"
     return {"kind": kind, "scan": scans}
+
+
+def _cell(value: str | None) -> TableCell | None:
+    return None if value is None else TableCell(value)

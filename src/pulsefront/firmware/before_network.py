@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pulsefront.firmware.contents import Contents
-from pulsefront.firmware.targets import FRONT_END
+from pulsefront.firmware.targets import FRONT_END, QONNX_GRAPH, REAL_TARGETS
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.normalise import SumNormalisation
 
@@ -41,7 +41,21 @@ def before_network(contents: Contents) -> list[str]:
         *lines,
         "",
         f"{where}{back}.",
+        *_in_counts(contents, found.drop_bits),
         "Vectors, executors and golden files of this folder hold what the network reads.",
+    ]
+
+
+def _in_counts(contents: Contents, drop_bits: int) -> list[str]:
+    """Return which graphs take counts, and drop the lowest bits themselves."""
+    files = {"qonnx": QONNX_GRAPH, **{name: one.file for name, one in REAL_TARGETS.items()}}
+    written = [f"`{file}`" for target, file in files.items() if target in contents.targets]
+    if not drop_bits or not written:
+        return []
+    takes = "takes" if len(written) == 1 else "take"
+    return [
+        f"{', '.join(written)} {takes} real values, in counts: the lowest bits are dropped in",
+        "there, all else comes before.",
     ]
 
 

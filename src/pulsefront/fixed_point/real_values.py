@@ -18,6 +18,7 @@ from pulsefront.fixed_point.format import (
 
 __all__ = [
     "format_of_scale",
+    "input_assignment",
     "raw_integers",
     "real_assigned",
     "round_half_up",
@@ -59,6 +60,16 @@ def format_of_scale(
         )
     # scale = 2^(exponent − 1) = 2^−fraction
     return FixedPointFormat(width, width + int(exponent) - 1, signed)
+
+
+def input_assignment(form: FixedPointFormat) -> Assignment:
+    """Return how real numbers enter an input of a format: the nearest step, limited to its ends.
+
+    Where a step is several counts, as behind ``drop_bits`` of a study, the lowest bits are left
+    out instead: a shift, which rounds down, as in training and in a front end.
+    """
+    rounding = Rounding.TRN if form.fraction < 0 else Rounding.RND_CONV
+    return Assignment(form, rounding, Overflow.SAT)
 
 
 def raw_integers(values: Sequence[float] | npt.ArrayLike, to: FixedPointFormat) -> Integers:

@@ -21,7 +21,7 @@ from pulsefront.fixed_point.layers import Layer, LayerStep
 from pulsefront.fixed_point.ranges import trace
 from pulsefront.fixed_point.tensors import Input, Tensor
 
-__all__ = ["Arrays", "Specification"]
+__all__ = ["Arrays", "Specification", "how_to_fit"]
 
 Arrays = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
 
@@ -145,6 +145,15 @@ def _refuse_dangling(model: Specification) -> None:
             )
 
 
+def how_to_fit(form: FixedPointFormat, low: int, high: int) -> str:
+    """Return what to do with integers *low* to *high* that lie outside a format, in words."""
+    dropped = -form.fraction
+    if dropped <= 0:
+        return "clip the ADC counts, or give the input more bits"
+    shift = f"a step is 2^{dropped} ADC counts: shift them right by {dropped}"
+    return shift if form.holds(low >> dropped, high >> dropped) else f"{shift}, and clip"
+
+
 def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.dtype.kind not in "iu":
         raise PrecisionError(
@@ -168,6 +177,6 @@ def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
                 f"input {source.name!r} at {tuple(int(i) for i in index)} lies outside "
                 f"{source.format}, which holds {source.format.minimum} … {source.format.maximum}",
                 value=bad,
-                remedy="clip the ADC counts, or give the input more bits",
+                remedy=how_to_fit(source.format, low, high),
             )
     return array

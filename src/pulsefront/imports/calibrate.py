@@ -22,7 +22,7 @@ from pulsefront.fixed_point.format import (
     Rounding,
     format_holding,
 )
-from pulsefront.fixed_point.real_values import real_assigned
+from pulsefront.fixed_point.real_values import input_assignment, real_assigned
 from pulsefront.imports.evaluate import evaluate
 from pulsefront.imports.graph import (
     Cast,
@@ -97,7 +97,7 @@ def calibrated(
     reals = {
         one.name: np.asarray(data[one.name], np.float64)
         if one.format is None
-        else real_assigned(data[one.name], _to(one.format))
+        else real_assigned(data[one.name], input_assignment(one.format))
         for one in inputs
     }
     if had_casts:

@@ -66,7 +66,14 @@ def _by_name(
     absent = [name for name in names if name not in data]
     if absent:
         raise EventsMismatch("the data lack an input", field=absent[0], value=tuple(data))
-    return {name: np.asarray(data[name]) for name in names}
+    arrays = {name: np.asarray(data[name]) for name in names}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iufb":
+            raise EventsMismatch(
+                "holds no real numbers", field=name, value=str(array.dtype),
+                remedy="give an array of integers or floats",
+            )  # fmt: skip
+    return arrays
 
 
 def _turned(

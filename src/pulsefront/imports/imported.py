@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import PrecisionError, VerificationFailed
-from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel, Overflow, Rounding
-from pulsefront.fixed_point.real_values import real_assigned
+from pulsefront.fixed_point import Assignment, FixedPointFormat, FixedPointModel
+from pulsefront.fixed_point.real_values import input_assignment, real_assigned
 from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
 from pulsefront.imports.event_axes import in_model_axes
@@ -103,13 +103,13 @@ class Imported:
     ) -> dict[str, npt.NDArray[np.int64]]:
         """Return real *data* in the origin's order of axes as the model's input integers.
 
-        Rounded and limited as the origin does it; where it does not say, to the nearest step.
+        Rounded and limited as the origin does it; where it does not say, to the nearest step,
+        or down where a step is several counts.
         """
         found = {}
         reals = self._reals(data)
         for one in self.model.inputs:
-            nearest = Assignment(one.format, Rounding.RND_CONV, Overflow.SAT)
-            to = self.assignments.get(one.name, nearest)
+            to = self.assignments.get(one.name, input_assignment(one.format))
             assigned = real_assigned(reals[one.name], to)
             found[one.name] = np.ldexp(assigned, one.format.fraction).astype(np.int64)
         return found
@@ -254,6 +254,7 @@ def finished(
     model, changes = lower(graph)
     # Of a network that is calibrated, biases have no integers of their own to keep.
     told = (*graph.changes, *changes) if whole else graph.changes
+    told += _rounded_elsewhere(assignments)
     return Imported(
         model,
         origin,
@@ -264,6 +265,23 @@ def finished(
         assignments=assignments,
         steps=steps or {},
     )
+
+
+def _rounded_elsewhere(assignments: Mapping[str, Assignment]) -> tuple[str, ...]:
+    """Say of which inputs the origin rounds counts to steps of several in a way no export does.
+
+    A model takes integers: how they are made of real numbers is not part of it.
+    """
+    told = []
+    for name, to in assignments.items():
+        ours = input_assignment(to.container).rounding
+        if to.container.fraction < 0 and to.rounding is not ours:
+            told.append(
+                f"input {name}: counts become steps of {to.container.step:g} by {to.rounding} "
+                f"where the network comes from; an export that takes counts drops their lowest "
+                f"bits, {ours}"
+            )
+    return tuple(told)
 
 
 def _assignments(graph: RealNetwork) -> dict[str, Assignment]:

@@ -51,8 +51,10 @@ def from_sklearn(
     UnsupportedLayer
         The estimator, or its activation, has no bit-exact counterpart.
     PrecisionError
-        It is not fitted, or a weight is not finite.
+        It is not fitted, a weight is not finite, or the data have other features than it was
+        fitted to.
     """
+    _refuse_other_features(estimator, data)
     if type(estimator).__name__ in TREES:
         named = name or model_name(type(estimator).__name__)
         return imported_trees(estimator, np.asarray(data), named, widths or Widths())
@@ -81,6 +83,30 @@ def from_sklearn(
         return [evaluate(graph, arrays)[nodes[-1].name]]
 
     return finished(graph, origin, data=np.asarray(data), widths=widths)
+
+
+def _refuse_other_features(estimator: Any, data: Any) -> None:
+    """Refuse data with other columns than those that the estimator was fitted to."""
+    wanted = getattr(estimator, "n_features_in_", None)
+    shape = np.shape(data)
+    if wanted is None or len(shape) != 2:
+        return
+    if shape[1] != wanted:
+        raise PrecisionError(
+            f"the estimator was fitted to {wanted} features, and the data have {shape[1]}",
+            field="data",
+            value=shape,
+            remedy="give (event, feature) with the columns of the fit, in their order",
+        )
+    named = getattr(estimator, "feature_names_in_", None)
+    columns = getattr(data, "columns", None)
+    if named is not None and columns is not None and list(columns) != list(named):
+        raise PrecisionError(
+            "the columns of the data are not those of the fit, in their order",
+            field="data",
+            value=", ".join(map(str, columns))[:80],
+            remedy=f"give {', '.join(map(str, named))}",
+        )
 
 
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")

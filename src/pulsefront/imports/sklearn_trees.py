@@ -9,6 +9,7 @@ but the values of leaves is rounded.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,7 +110,10 @@ def imported_trees(estimator: Any, data: npt.NDArray[Any], name: str, widths: Wi
     model = FixedPointModel(name, (source,), layers, (layers[-1].name,))
 
     def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
-        found = np.asarray(estimator.predict(arrays[source.name]), np.float64)
+        with warnings.catch_warnings():
+            # Fitted to a table with names of columns, it warns of every array.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            found = np.asarray(estimator.predict(arrays[source.name]), np.float64)
         return [found.reshape(len(found), -1)]
 
     told = (

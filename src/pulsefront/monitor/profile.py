@@ -22,6 +22,7 @@ from pulsefront.errors import DataError, PrecisionError
 from pulsefront.files import atomic_path, hash_json
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.fixed_point.document import from_json
+from pulsefront.fixed_point.specification import how_to_fit
 from pulsefront.monitor.batch import WatchedEvents
 
 __all__ = ["MOST_EVENTS", "Profile", "make_profile"]
@@ -93,7 +94,9 @@ class Profile:
             raise DataError(
                 f"values from {low} to {high} are outside the network's input format {port.format}",
                 field="inputs",
-                remedy="give integers as the front end counts them",
+                remedy=how_to_fit(port.format, int(low), int(high))
+                if port.format.fraction < 0
+                else "give integers as the front end counts them",
             )
         return batch
 

@@ -53,6 +53,8 @@ class PriceSettings(FrozenModel):
     def _check_strengths(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0.0 <= strength < float("inf") for strength in strengths):
             raise ValueError("takes numbers from 0 on")
+        if len(set(strengths)) < len(strengths):
+            raise ValueError("names a price twice, which gives the same network twice")
         return strengths
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.errors import ConfigError
@@ -33,6 +33,7 @@ __all__ = [
     "Statistics",
     "StudyBase",
     "StudyScan",
+    "StudyTarget",
     "ValidationDesign",
     "VerificationSettings",
     "one_source",
@@ -74,18 +75,44 @@ class Statistics(FrozenModel):
     """the gain that a later evaluation must not miss; the report says how many events it needs"""
 
 
+StudyTarget = Literal[
+    "onnx",
+    "qonnx",
+    "onnx_float",
+    "onnx_qdq",
+    "hls4ml",
+    "hls4ml_vivado",
+    "hls4ml_quartus",
+    "hls4ml_oneapi",
+    "hls4ml_catapult",
+    "c99",
+    "rtl",
+    "rtl_unrolled",
+    "rtl_unrolled_vhdl",
+    "rtl_gates",
+]
+"""All targets of an export but the front end, whose settings are no part of a study."""
+
+
 class ExportSettings(FrozenModel):
     """What firmware is written."""
 
-    targets: tuple[Literal["onnx", "hls4ml", "c99", "rtl", "rtl_unrolled"], ...] = (
-        "onnx",
-        "hls4ml",
-    )
-    """firmware to write; where the budget names a board, hls4ml and rtl with the reuse factors or
-    multipliers that fit it"""
+    targets: tuple[StudyTarget, ...] = ("onnx", "hls4ml")
+    """firmware to write, as the targets of `pulsefront export`; where the budget names a board,
+    hls4ml and rtl with the reuse factors or multipliers that fit it"""
     board: str = "zcu102"
     """name of a file in firmware_export/boards, or its path: part and clock of the projects; where
     left out, the budget's board if there is one"""
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _not_the_front_end(cls, given: Any) -> Any:
+        if isinstance(given, (list, tuple)) and "front_end" in given:
+            raise ValueError(
+                "front_end has settings of its own, which a study does not hold: write it of the "
+                "finished run's model with pulsefront export --target front_end --front-end"
+            )
+        return given
 
 
 class VerificationSettings(FrozenModel):

@@ -25,6 +25,8 @@ from pulsefront.fixed_point import (
     Rounding,
     function_table,
 )
+from pulsefront.imports import from_onnx
+from pulsefront.onnx_reference import reference_evaluator
 from strategies_fixed_point import random_inputs, random_model
 from toys_qonnx import qonnx_model
 
@@ -177,3 +179,18 @@ def test_a_file_that_is_none_is_one_line(tmp_path) -> None:
         run_qonnx(path, model, random_inputs(model, 3, 0))
     with pytest.raises(ExportError, match="cannot be read"):
         run_qonnx(tmp_path / "none.onnx", model, random_inputs(model, 3, 0))
+
+
+def test_counts_lose_their_lowest_bits_where_a_step_is_several_as_in_training(tmp_path) -> None:
+    source = Input("x", (2,), FixedPointFormat(9, 12, signed=False))
+    model = FixedPointModel("dropped", (source,), (DENSE,), ("d",))
+    write_qonnx(model, tmp_path / "m.onnx")
+    counts = np.arange(4096).reshape(-1, 2)
+    (found,) = reference_evaluator(onnx.load(tmp_path / "m.onnx")).run(
+        None, {"x": counts.astype(np.float32)}
+    )
+    np.testing.assert_array_equal(found / model.output_formats["d"].step, model.run(counts >> 3))
+    imported = from_onnx(tmp_path / "m.onnx", name=model.name)
+    assert imported.changes == ()
+    assert [one.format for one in imported.model.inputs] == [source.format]
+    np.testing.assert_array_equal(imported.integers(counts)["x_1"], counts >> 3)

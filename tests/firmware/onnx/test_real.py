@@ -10,6 +10,7 @@ import pytest
 
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
+from pulsefront.firmware.onnx.session import onnx_session
 from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Input
 from reference_fixed_point import values_of
 from strategies_fixed_point import random_inputs, random_model
@@ -118,3 +119,16 @@ def test_differences_of_approximate_files_are_not_counted_as_mismatches(tmp_path
     assert (document["passed"], document["mismatches"]) == (True, 0)
     exact = [row for row in result.rows if row.backend in ("emulator", "onnxruntime")]
     assert document["integers_compared"] == sum(row.integers for row in exact)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_counts_lose_their_lowest_bits_where_a_step_is_several(tmp_path, int8):
+    source = Input("x", (2,), FixedPointFormat(8, 11, signed=False))
+    eye = Dense("y", ("x",), np.eye(2, dtype=np.int64), FixedPointFormat(2, 2))
+    write_real_onnx(
+        FixedPointModel("net", (source,), (eye,), ("y",)), tmp_path / "net.onnx", int8=int8
+    )
+    counts = np.arange(2048).reshape(-1, 2)
+    with onnx_session(tmp_path / "net.onnx") as session:
+        (found,) = session.run(None, {"x": counts.astype(np.float32)})
+    np.testing.assert_array_equal(found, counts >> 3 << 3)

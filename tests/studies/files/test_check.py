@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from pulsefront.errors import ConfigError
+from pulsefront.errors import ConfigError, ExportError
 from pulsefront.files import sim_data_directory
+from pulsefront.firmware.targets import FRONT_END, known_targets
 from pulsefront.studies.files import start
 from pulsefront.studies.files.check import check_file
 from pulsefront.studies.files.early import most_test_vectors
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
+from pulsefront.studies.settings import ExportSettings, StudyTarget
 from studies_small import TIMING_CHANGES, small
 
 pytest.importorskip("torch")
@@ -232,3 +236,12 @@ def test_the_shipped_studies_have_nothing_wrong() -> None:
 def test_a_file_like_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is like none of the files"):
         checked(tmp_path, "colour = 1")
+
+
+def test_a_study_exports_to_every_target_but_the_front_end(tmp_path: Path) -> None:
+    known = set(known_targets(get_args(StudyTarget)))
+    with pytest.raises(ExportError, match="unknown target") as error:
+        known_targets(["none"])
+    assert known == set(re.findall(r"\w+", str(error.value.remedy))[3:]) - {FRONT_END}
+    with pytest.raises(ValidationError, match=r"front_end has settings of its own.*--front-end"):
+        ExportSettings(targets=("onnx", "front_end"))

@@ -20,11 +20,12 @@ from pulsefront.files import canonical_json, hash_json, write_bytes
 from pulsefront.firmware.onnx.placed import Placed, PlacedGraph
 from pulsefront.firmware.onnx.qonnx_layers import qonnx_nodes
 from pulsefront.firmware.onnx.quant import quant_nodes
-from pulsefront.fixed_point.format import Assignment, Integers, Overflow, Rounding
+from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.intervals import number_type
 from pulsefront.fixed_point.layers import FunctionTable
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.ranges import working_magnitude
+from pulsefront.fixed_point.real_values import input_assignment
 from pulsefront.onnx_reference import reference_evaluator
 
 __all__ = ["build_qonnx", "exact_in", "run_qonnx", "write_qonnx"]
@@ -63,7 +64,7 @@ def build_qonnx(model: FixedPointModel, metadata: Mapping[str, str] | None = Non
     for source in model.inputs:
         shape: list[str | int] = ["event", *source.shape]
         inputs.append(helper.make_tensor_value_info(source.name, TensorProto.FLOAT, shape))
-        to = Assignment(source.format, Rounding.RND_CONV, Overflow.SAT)
+        to = input_assignment(source.format)
         placed = quant_nodes(
             graph, Placed(source.name), to, f"{source.name}_quant", overflows=False
         )

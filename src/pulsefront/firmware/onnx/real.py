@@ -1,7 +1,8 @@
 """ONNX graphs for generic runtimes, which are *not* bit-exact: float32, and int8 by QDQ pairs.
 
-Inputs and outputs are real values. The float graph has the model's weights and saturation but no
-rounding of activations. The int8 graph wraps weights and activations into ``QuantizeLinear`` and
+Inputs and outputs are real values; where a step of an input is several counts, its lowest bits are
+left out first. The float graph has the model's weights and saturation but no rounding of
+activations. The int8 graph wraps weights and activations into ``QuantizeLinear`` and
 ``DequantizeLinear`` with power-of-two scales: it rounds half to even, whatever the model asks
 for, and keeps the top eight bits of every wider format. How far both are from the model's
 integers is measured and stated by `measure_difference`.
@@ -66,7 +67,8 @@ def write_real_onnx(
     for source in model.inputs:
         shape: list[str | int | None] = ["event", *source.shape]
         inputs.append(helper.make_tensor_value_info(source.name, TensorProto.FLOAT, shape))
-        graph.rename(source.name, graph.eight_bits(source.name, source.format))
+        entered = graph.whole_steps(source.name, source.format)
+        graph.rename(source.name, graph.eight_bits(entered, source.format))
     for step in model.steps:
         last = step.layer.name in model.outputs
         graph.rename(step.layer.name, layer_nodes(graph, step, last=last))

@@ -52,6 +52,13 @@ class RealGraph(GraphBuilder):
         """Return *value* limited to *low* … *high*."""
         return limited(self, value, self.real(low), self.real(high))
 
+    def whole_steps(self, value: str, one: FixedPointFormat) -> str:
+        """Return what enters an input: without its lowest bits where a step is several counts."""
+        if one.fraction >= 0:
+            return value
+        steps = self.node("Floor", [self.node("Div", [value, self.real(one.step)])])
+        return self.node("Mul", [steps, self.real(one.step)])
+
     def eight_bits(self, value: str, one: FixedPointFormat) -> str:
         """Return *value* quantized to the top eight bits of a format, and back; int8 only."""
         if not self.int8:

@@ -19,7 +19,7 @@ from pulsefront.firmware.targets import RTL_TARGETS
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["HdlFolder", "count_hdl", "refuse_hdl", "write_hdl"]
+__all__ = ["LANGUAGES", "HdlFolder", "count_hdl", "refuse_hdl", "write_hdl"]
 
 
 @dataclass(frozen=True)

@@ -95,18 +95,39 @@ def from_onnx(
     )
 
 
+_AT_THE_END = {
+    "Softmax": "softmax",
+    "LogSoftmax": "softmax",
+    "ArgMax": "ArgMax",
+    "Identity": "",
+}
+"""Nodes at the end that leave the order of the numbers, and what they are called."""
+
+
+def _along_events(node: Any) -> bool:
+    """Whether a node goes along the axis of events: ArgMax does where it says none."""
+    given = {one.name: one.i for one in node.attribute}
+    return bool(given.get("axis", 0 if node.op_type == "ArgMax" else -1) == 0)
+
+
 def _before_softmax(model: Any, outputs: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the tensors to end at, those before a softmax at the end, and what is left out."""
+    """Return the tensors to end at, those before a softmax or ArgMax, and what is left out."""
     makers = {name: node for node in model.graph.node for name in node.output}
     found, left_out = [], []
     for one in outputs or [port.name for port in model.graph.output]:
-        maker = makers.get(one)
-        if maker is None or maker.op_type not in ("Softmax", "LogSoftmax"):
-            found.append(one)
-            continue
-        found.append(maker.input[0])
-        left_out.append(
-            f"{maker.name or one}: the softmax at the end is left out: the largest of its inputs, "
-            f"{maker.input[0]}, tells the class"
-        )
+        name, tensor, passed = one, one, dict[str, None]()
+        while (maker := makers.get(tensor)) is not None and maker.op_type in _AT_THE_END:
+            if maker.op_type != "Identity" and _along_events(maker):
+                break
+            if maker.op_type != "Identity":
+                passed[_AT_THE_END[maker.op_type]] = None
+                name = maker.name or tensor
+            tensor = maker.input[0]
+        found.append(tensor if passed else one)
+        if passed:
+            what = " and the ".join(reversed(passed))
+            left_out.append(
+                f"{name}: the {what} at the end {'is' if len(passed) == 1 else 'are'} left out: "
+                f"the largest of its inputs, {tensor}, tells the class"
+            )
     return tuple(found if left_out else outputs), tuple(left_out)

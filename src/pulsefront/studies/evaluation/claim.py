@@ -174,6 +174,7 @@ def power_for(
         expected=expected,
         expected_from="the development study" if claim.expected is None else "the plan",
         usable_events=usable,
+        positions=positions,
     )
     if claim.bound is None:
         room = expected - (claim.margin_percent or 0.0)
@@ -216,14 +217,48 @@ def refuse_too_few(row: ClaimPower, claim: Claim, number: int) -> None:
             remedy="state another claim or claim.expected before the data are opened, or set "
             "claim.underpowered = true",
         )
+    usable, needed, at = row.usable_events or 0, row.needed, row.needed_positions or 0
+    few_positions = row.positions is not None and at > row.positions
+    where = f" at {row.positions:,} positions or offsets" if few_positions else ""
+    problem = (
+        f"{usable:,} usable events of {row.set_name!r}{where} confirm the claim with a chance "
+        f"of {row.power:.2f}, and {claim.power:g} is asked for: "
+    )
+    if few_positions:
+        problem += (
+            f"the positions are too few, or the claim is too tight for them; about {at:,} are "
+            f"needed, with {needed:,} events in all"
+        )
+        more = (
+            "measure at more positions; a simulated set lies between the training positions of the "
+            "development study, whose smaller scan.pitch_mm or more offsets give more"
+        )
+    else:
+        problem += f"about {needed:,} at {at:,} positions or offsets are needed"
+        more = "give more events"
     raise ConfigError(
-        f"{row.usable_events:,} usable events of {row.set_name!r} confirm the claim with a chance "
-        f"of {row.power:.2f}, and {claim.power:g} is asked for: about {row.needed:,} at "
-        f"{row.needed_positions:,} positions or offsets are needed",
+        problem,
         field=f"external.{number}.events",
         value=row.usable_events,
-        remedy="give more events, or set claim.underpowered = true, and the report says so first",
+        remedy=f"{more}; or claim less, {_within_reach(row, claim)}; or set claim.underpowered = "
+        "true, and the report says so first",
     )
+
+
+def _within_reach(row: ClaimPower, claim: Claim) -> str:
+    """Return the claim that such a set confirms with the power asked for."""
+    z = float(special.ndtri(1 - claim.alpha) + special.ndtri(claim.power))
+    room = z * (row.standard_error or 0.0)
+    if claim.bound is None:
+        return f"claim.margin_percent = {_rounded(row.expected - room, up=False):g}"
+    lower = claim.direction == "below"
+    return f"claim.bound = {_rounded(row.expected + room * (1 if lower else -1), up=lower):g}"
+
+
+def _rounded(value: float, *, up: bool) -> float:
+    """Return a number in three digits that asks for no more than *value* does."""
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2) if value else 1.0
+    return (math.ceil if up else math.floor)(value / step) * step
 
 
 def _turned(gain: Interval) -> Interval:

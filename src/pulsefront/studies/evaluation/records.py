@@ -32,6 +32,8 @@ class ClaimPower(Record):
     expected_from: str
     usable_events: int | None = None
     """None: not known before the data are opened"""
+    positions: int | None = None
+    """at which they lie; None: not known before"""
     standard_error: float | None = None
     """of the value or gain on so many events"""
     power: float | None = None

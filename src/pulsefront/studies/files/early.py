@@ -18,8 +18,10 @@ from pulsefront.events.external import open_external
 from pulsefront.extras import require
 from pulsefront.firmware import load_board
 from pulsefront.firmware.rtl.resources import family_of
+from pulsefront.firmware.rtl.targets import LANGUAGES
 from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.rtl.unrolled import require_alkaid
+from pulsefront.firmware.targets import HLS_TARGETS
 from pulsefront.networks.cost import minimal_cost
 from pulsefront.search.part import demand_of_budget
 from pulsefront.simulate.coincidences.settings import check_pair
@@ -62,10 +64,13 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
             return None
 
     attempt(lambda: require("train", "firmware", needed_for="a study"))
-    if "hls4ml" in study.export.targets:
+    targets = study.export.targets
+    if any(one in HLS_TARGETS for one in targets):
         attempt(_require_compiler)
-    if "rtl_unrolled" in study.export.targets:
+    if any(one in LANGUAGES for one in targets):
         attempt(require_alkaid)
+    if "rtl_gates" in targets:
+        attempt(lambda: find_tool("yosys"))
     attempt(study.search.network.check, "search", "network")
     if study.search.device != "cpu":
         attempt(lambda: _require_device(study.search.device), "search", "device")
