@@ -181,9 +181,11 @@ def test_the_mirrors_and_bits_come_from_the_export_beside_it(folder: Path) -> No
 
 def test_a_network_on_folded_charges_says_how_they_are_turned(folder: Path) -> None:
     told = {"charge_bits": 13, "fold": "square", "grid": [8, 8], "drop_bits": 2}
-    export_model(window_net(7), folder / "out", targets=["onnx"], provenance=told)
+    targets = ["onnx", "qonnx", "onnx_float"]
+    export_model(window_net(7), folder / "out", targets=targets, provenance=told)
     readme = (folder / "out" / "README.md").read_text()
     for words in (
+        "`model_qonnx.onnx`, `model_float.onnx` take real values, in counts",
         "does not read the charges as they come",
         "2·column − 7",
         "exchanged where |b|",
