@@ -68,6 +68,7 @@ def test_good_file_is_read(tmp_path: Path) -> None:
         (GOOD.replace("1.0", '"1.0"'), ["source.beam.width_mm", "a number, without quotes"]),
         (GOOD + 'layers = [{width_mm = "2"}]', ["layers.0.width_mm", "without quotes"]),
         (GOOD + 'flags = ["yes"]', ["flags.0", "true or false, without quotes (got 'yes')"]),
+        (GOOD + "flags = true", ["flags", "should be a list, in brackets"]),
         (GOOD + "flags = [1]", ["flags.0", "true or false, and this is a number"]),
         (GOOD + 'by_number = {2 = "3"}', ["by_number.2", "a number, without quotes"]),
         ('name = "a"\nsource = {kind = "bean", width_mm = 1.0}', ["source", "beam"]),

@@ -253,6 +253,9 @@ def _problem(
 ) -> ConfigError:
     location = error["loc"]
     message = error["msg"].removeprefix("Value error, ")
+    if file is not None:
+        # TOML has lists; what they become here is no word of the file.
+        message = message.replace("a valid tuple", "a list, in brackets").replace("Tuple ", "List ")
     given = error.get("input")
     key, rest = _key_of(message, model, location)
     if error["type"] == "value_error" and key is not None:

@@ -150,7 +150,7 @@ def test_trained_networks_and_a_checkpoint_exclude_each_other(tmp_path) -> None:
         ({"hidden": "a"}, "hidden: input should be a valid tuple (got 'a')"),
         ({"hidden": 5}, "hidden: input should be a valid tuple (got 5)"),
         ({"weight_bits": 0}, "weight_bits: input should be greater than or equal to 2 (got 0)"),
-        ({"epochs": "x"}, "epochs: input should be a valid number, unable to parse string"),
+        ({"epochs": "x"}, "epochs: input should be a number, without quotes"),
         ({"initializations": 0}, "initializations: input should be greater than or equal to 3"),
         ({"device": "zz"}, "device: string should match"),
         ({"weight_bits": 0, "activation_bits": 99}, "(got 0); 1 more: activation_bits"),
