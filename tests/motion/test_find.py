@@ -9,6 +9,7 @@ import pytest
 
 from pulsefront.errors import ConfigError
 from pulsefront.motion import FindSettings, find_motion, make_trace
+from pulsefront.motion.detectors.bayes import BayesSettings, bayes_steps
 from pulsefront.motion.report.record import as_record, sentence
 from strategies_motion import drifting
 
@@ -102,13 +103,41 @@ def test_time_in_which_somebody_moved_is_decided() -> None:
     assert "cut" not in sentence(found)
 
 
-def test_a_centre_that_never_changes_is_still_and_breathes_not() -> None:
+def test_a_centre_that_never_changes_is_stuck_and_no_patient() -> None:
     trace = drifting(300)
     found = find_motion(replace(trace, centre_mm=np.full((300, 3), 2.0)))
-    assert found.decision == "still"
-    assert found.breathing is not None
-    assert found.breathing.frequency_hz is None
-    assert found.breathing.why == "the centre does not change"
+    assert found.decision == "no decision"
+    assert "centre stuck" in kinds(found)
+    # One axis that was filled in says nothing; the others do.
+    centre = trace.centre_mm.copy()
+    centre[150:, 0] += 3.0
+    centre[:, 1] = 0.0
+    found = find_motion(replace(trace, centre_mm=centre))
+    assert found.decision == "motion"
+    assert [one.text.split(" of the")[0] for one in found.findings if "stuck" in one.kind] == ["y"]
+
+
+@pytest.mark.parametrize("interval_s", [10.0, 30.0, 60.0])
+def test_long_intervals_split_no_more_than_short_ones(interval_s: float) -> None:
+    """Noise alone, of another seed than that of the choice; once 1.5 to 1.8 came in ten minutes."""
+    rng = np.random.default_rng(11)
+    count, traces, splits, found = 60, 60, 0, 0
+    for number in range(traces):
+        noise = rng.normal(0.0, 0.15, (count, 3))
+        still = make_trace(
+            interval_s * np.arange(count), np.full(count, interval_s), np.full(count, 5e4), noise,
+            error_mm=np.full((count, 3), 0.15),
+        )  # fmt: skip
+        splits += len(bayes_steps(still, BayesSettings()))
+        if number % 4 == 0:
+            moved = replace(
+                still, centre_mm=noise + np.where(np.arange(count) < 30, 0, 1.2)[:, None]
+            )
+            steps = bayes_steps(moved, BayesSettings())
+            found += any(abs(one.time_s - 30 * interval_s) <= 2 * interval_s for one in steps)
+    assert splits / (traces * count * interval_s / 600.0) < 0.6
+    # Eight errors in each of three axes.
+    assert found == traces / 4
 
 
 def test_a_bed_change_is_named_and_no_motion() -> None:

@@ -42,6 +42,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+PER_E_FOLD = 1.0
+"""Log-odds by which the threshold rises when intervals are e times as long."""
+
 
 @dataclass(frozen=True)
 class BayesSettings:
@@ -50,7 +53,7 @@ class BayesSettings:
     Attributes
     ----------
     threshold
-        Natural log-odds of a step above which it is decided; tuned.
+        Natural log-odds of a step above which it is decided; tuned at intervals of 1 s.
     steps_per_hour
         Steps that are expected.
     size_mm
@@ -75,6 +78,15 @@ class BayesSettings:
     window: int = 90
     settle: int = 3
     refine_s: float = 30.0
+
+    def threshold_at(self, interval_s: float) -> float:
+        """Return the threshold at intervals of another length.
+
+        In a longer interval a step is expected more often, by its length: with the same log-odds a
+        smaller likelihood would do, which few long intervals of noise have. So the threshold rises
+        by the logarithm of the length: a step takes the same likelihood in all.
+        """
+        return self.threshold + PER_E_FOLD * float(np.log(max(interval_s, 1.0)))
 
 
 @njit(nogil=True, cache=True)
@@ -149,8 +161,8 @@ def filter_steps(trace: MotionTrace, settings: BayesSettings) -> StepFilter:
         return StepFilter((), score, trace.centre_mm)
     state, arrays, model = kernel_inputs(trace, settings)
     steps = _run(
-        state, arrays, model, settings.threshold, settings.settle, settings.refine_s, found, score,
-        level,
+        state, arrays, model, settings.threshold_at(trace.interval_s), settings.settle,
+        settings.refine_s, found, score, level,
     )  # fmt: skip
     return StepFilter(tuple(step_of_row(row, trace) for row in found[:steps]), score, level)
 

@@ -53,5 +53,5 @@ def detectable_mm(trace: MotionTrace, settings: BayesSettings, *, within_s: floa
     step = _step_error(interval, error, wander, size, BEFORE, after)
     odds = -np.log(min(settings.steps_per_hour / 3600 * interval, 0.1))
     price = 1.5 * np.log1p((size / step) ** 2)
-    needed = np.sqrt(2 * max(settings.threshold + odds + price, 0.0))
+    needed = np.sqrt(2 * max(settings.threshold_at(interval) + odds + price, 0.0))
     return float((needed + NINE_OF_TEN) * step)

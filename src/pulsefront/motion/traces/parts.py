@@ -39,13 +39,17 @@ SIGNIFICANT = 8.0
 DEAD_SHARE = 0.5
 """A part of the scanner whose share of the counts falls below half of what it was is dead."""
 
+STUCK_INTERVALS = 20
+"""Rows of one and the same number that are no coincidence."""
+
 LONE = 8.0
 """Errors by which one interval lies off both neighbours to be left out as a bad one."""
 
 
 @dataclass(frozen=True)
 class TracePart:
-    """An uninterrupted part of a trace; ``usable`` is False where the tracer came too quickly."""
+    """An uninterrupted part of a trace; ``usable`` is False where the tracer came too
+    quickly, or the centre is stuck."""
 
     trace: MotionTrace
     usable: bool = True
@@ -69,6 +73,7 @@ def cut_trace(
     kept = trace.select(~empty)
     if len(kept) < 3:
         return (), tuple(findings)
+    stuck = _stuck(kept, findings)
     cuts |= _gaps(kept, trace, empty, findings)
     cuts |= _jumps_along_z(kept, findings, cuts)
     quick = _quick_rates(kept, findings)
@@ -81,8 +86,25 @@ def cut_trace(
         if last > first:
             part, lone = _without_lone(kept.select(slice(first, last)))
             findings += lone
-            parts.append(TracePart(part, not bool(quick[first])))
+            parts.append(TracePart(part, not (bool(quick[first]) or stuck)))
     return tuple(parts), tuple(sorted(findings, key=lambda one: (one.start_s, one.kind)))
+
+
+def _stuck(kept: MotionTrace, findings: list[TraceFinding]) -> bool:
+    """Return whether the centre is the same number in all rows, which nothing measured is.
+
+    One axis of which this is so is told; the others are looked at.
+    """
+    same = (kept.centre_mm == kept.centre_mm[0]).all(axis=0)
+    if len(kept) < STUCK_INTERVALS or not same.any():
+        return False
+    axes = ", ".join(axis for axis, is_so in zip("xyz", same, strict=True) if is_so)
+    findings.append(
+        TraceFinding("centre stuck", float(kept.time_s[0]), kept.stop_s,
+                     f"{axes} of the centre is the same number in all {len(kept)} intervals: a "
+                     "column that was filled in, or a scanner that stands")
+    )  # fmt: skip
+    return bool(same.all())
 
 
 def _told_runs(
