@@ -25,7 +25,6 @@ from pulsefront.networks.settings import MlpSettings, TrainingSettings
 from pulsefront.search.noninferiority import Figures, compare_figures, event_groups
 from pulsefront.search.surgery import drop_weights
 from pulsefront.search.task import Task
-from pulsefront.search.trainer import seed_of_stage
 
 __all__ = ["HeadSettings", "HeadTrial", "TrainedHead", "quantile_loss", "train_head"]
 
@@ -201,6 +200,7 @@ class _Heads:
         self, candidates: Sequence[Candidate], training: TrainingSettings, stage: int
     ) -> list[Candidate]:
         from pulsefront.networks.training import train
+        from pulsefront.search.trainer import seed_of_stage
 
         seed = seed_of_stage(self.seed, stage)
         found = train(candidates, self.data, training, seed=seed)
