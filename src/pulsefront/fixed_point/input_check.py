@@ -5,7 +5,7 @@ Three outputs, each 0 where nothing is wrong:
 - how far the sum of the inputs lies outside a window;
 - by how much inputs lie below what the inputs that go with them say, as of a dead channel:
   Σ relu(Σ neighbours − ratio · input − least);
-- by how much the distance from a low-rank fit, Σ |direction · inputs| over directions in which
+- by how much the distance from a low-rank fit, ``Σ |direction · inputs|`` over directions in which
   training inputs hardly vary, is beyond its bound.
 
 Two dense layers with ReLUs: every executor of a model runs it, and whoever gets it needs no
