@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsefront.events.container import EventTable, Quantity
+
 PITCH_MM = 6.0
 THICKNESS_MM = 16.0
 
@@ -65,3 +67,18 @@ def pulse_pairs(
     height = 1200 * np.exp(random.normal(0, spread, (events, 2, 1)))
     level = 100 + height * shape + random.normal(0, noise_adc, (events, 2, samples))
     return np.clip(np.rint(level), 0, 4095).astype(np.uint16), known
+
+
+def light_events(count: int, seed: int = 7) -> EventTable:
+    """Return light on 8 × 8 photosensors over a stage grid; no light map is traced for it."""
+    charges, position = light_scan(count, stage_grid(6.0, 18.0), seed)
+    columns = {
+        # The detector counts photosensors along x first.
+        "charge_adc": charges.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64),
+        "stage_position_mm": position[:, :2].astype(np.float32),
+        "first_interaction_mm": position.astype(np.float32),
+        "depth_mm": position[:, 2].astype(np.float32),
+        "grid_index": np.rint(position[:, :2] / 6.0).astype(np.int16),
+        "element": np.zeros(len(charges), np.int16),
+    }
+    return EventTable(columns, {name: Quantity("1", name) for name in columns})

@@ -11,7 +11,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.evaluate import Split
 from pulsefront.events import store
-from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.container import EventTable
 from pulsefront.studies.blind import (
     refuse_copies,
     refuse_unblinded,
@@ -25,24 +25,12 @@ from pulsefront.studies.kinds.position.kind import PositionKind
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.load import load_study
 from studies_small import POSITION_CHANGES, small
-from toys_estimators import light_scan, stage_grid
+from toys_estimators import light_events
 
 
 @pytest.fixture(scope="module")
 def events() -> EventTable:
-    """Light on 8 × 8 photosensors over a stage grid; no light map has to be traced for it."""
-    charges, position = light_scan(3000, stage_grid(6.0, 18.0), 7)
-    index = np.rint(position[:, :2] / 6.0).astype(np.int16)
-    columns = {
-        # The detector counts photosensors along x first.
-        "charge_adc": charges.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64),
-        "stage_position_mm": position[:, :2].astype(np.float32),
-        "first_interaction_mm": position.astype(np.float32),
-        "depth_mm": position[:, 2].astype(np.float32),
-        "grid_index": index,
-        "element": np.zeros(len(charges), np.int16),
-    }
-    return EventTable(columns, {name: Quantity("1", name) for name in columns})
+    return light_events(3000)
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pulsefront.detector import load_detector, turns_of
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.position.folded import FoldedEstimator
 from pulsefront.estimators.registry import estimators_for
-from pulsefront.events.container import EventTable, Quantity
+from pulsefront.events.container import EventTable
 from pulsefront.files import sim_data_directory
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.folders import RunFolders
@@ -23,28 +24,15 @@ from pulsefront.studies.kinds.position.kind import PositionKind
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.load import load_study
 from studies_small import POSITION_CHANGES, small
-from toys_estimators import light_scan, stage_grid
+from toys_estimators import light_events
 
 
 @pytest.fixture(scope="module")
 def events() -> EventTable:
-    """Light on 8 × 8 photosensors over a stage grid; no light map has to be traced for it."""
-    charges, position = light_scan(2000, stage_grid(6.0, 18.0), 7)
-    # The detector counts photosensors along x first.
-    charges = charges.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(-1, 64)
-    # On an edge of the octant several turns would do, and each gives another image.
-    x, y = (np.abs(charges @ weights) for weights in Mirrors(8, 8).weights)
-    inside = (x != 0) & (y != 0) & (x != y)
-    charges, position = charges[inside], position[inside]
-    columns = {
-        "charge_adc": charges,
-        "stage_position_mm": position[:, :2].astype(np.float32),
-        "first_interaction_mm": position.astype(np.float32),
-        "depth_mm": position[:, 2].astype(np.float32),
-        "grid_index": np.rint(position[:, :2] / 6.0).astype(np.int16),
-        "element": np.zeros(len(charges), np.int16),
-    }
-    return EventTable(columns, {name: Quantity("1", name) for name in columns})
+    """Without events on an edge of the octant: several turns would do, and each gives another."""
+    found = light_events(2000)
+    x, y = (np.abs(found["charge_adc"] @ weights) for weights in Mirrors(8, 8).weights)
+    return found.select((x != 0) & (y != 0) & (x != y))
 
 
 def study_of(tmp_path: Path, fold: str, **changes: str) -> PositionStudy:
@@ -151,14 +139,26 @@ def test_classical_estimators_choose_how_they_see_events(
         np.testing.assert_array_equal(thaw_estimator(path).estimate(some), logic.estimate(some))
 
 
+def test_the_mirrors_are_those_of_the_detector() -> None:
+    """Channel by channel, from where its photosensors lie."""
+    detector = load_detector("lyso_monolithic_50x50x16")
+    order = np.random.default_rng(1).permutation(64)
+    charges = np.tile(order, (8, 1))
+    turns = np.array([[n & 1, n >> 1 & 1, n >> 2] for n in range(8)], bool)
+    folded = Mirrors(8, 8).folded(charges, turns)
+    geometric = {order[turn.order].tobytes() for turn in turns_of(detector)}
+    assert {row.tobytes() for row in folded} == geometric
+    assert len(geometric) == 8
+
+
 def test_only_what_is_the_same_in_a_mirror_is_folded(tmp_path: Path) -> None:
     study = study_of(tmp_path, "square")
     assert fold_of(study_of(tmp_path, "none")) is None
     moved = study.model_copy(update={"detector": changed(tmp_path, "offset_mm", "[0.3, 0.0]")})
-    with pytest.raises(ConfigError, match="not the same in the mirrors"):
+    with pytest.raises(ConfigError, match="the mirror of x"):
         fold_of(moved)
     oblong = study.model_copy(update={"detector": changed(tmp_path, "pitch_mm", "[6.2, 6.0]")})
-    with pytest.raises(ConfigError, match=r"sensors.pitch_mm of") as error:
+    with pytest.raises(ConfigError, match="the mirror of diagonal") as error:
         fold_of(oblong)
     assert '"rectangle"' in str(error.value)
     study_of(tmp_path, "square")

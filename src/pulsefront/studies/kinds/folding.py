@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.detector import load_detector
+from pulsefront.detector import load_detector, turns_of
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.position.folded import FoldedEstimator, better_of
 from pulsefront.estimators.registry import ClassicalEstimator
@@ -18,6 +18,9 @@ from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.settings import ScanStudy
 
 __all__ = ["both_ways", "fold_of", "input_names", "judged_rows"]
+
+MIRRORS = {"x": [[-1, 0], [0, 1]], "y": [[1, 0], [0, -1]], "diagonal": [[0, 1], [1, 0]]}
+"""What each does to (x, y)."""
 
 MOST_JUDGED = 10_000
 """Selection events on which a classical estimator is judged both ways."""
@@ -29,30 +32,27 @@ def fold_of(study: ScanStudy) -> Mirrors | None:
     Raises
     ------
     ConfigError
-        The photosensors of its detector are no mirror images of each other.
+        Its detector is not the same in these mirrors.
     """
     if study.events.fold == "none":
         return None
     detector, diagonal = load_detector(study.detector), study.events.fold == "square"
-    sensors, size = detector.sensors, detector.crystal.size_mm
-    elements = detector.crystal.elements
-    uneven = {"sensors.offset_mm": any(sensors.offset_mm)}
-    if diagonal:
-        uneven |= {
-            "sensors.grid": sensors.grid[0] != sensors.grid[1],
-            "sensors.pitch_mm": sensors.pitch_mm[0] != sensors.pitch_mm[1],
-            "crystal.size_mm": size[0] != size[1],
-            "crystal.elements": elements[0] != elements[1],
-        }
-    for name in (name for name, differs in uneven.items() if differs):
-        ways = '"none"' if name == "sensors.offset_mm" else '"rectangle" or "none"'
+    known = {turn.matrix.tobytes() for turn in turns_of(detector)}
+    missing = [
+        name
+        for name, matrix in MIRRORS.items()
+        if np.array(matrix, np.int64).tobytes() not in known and (diagonal or name != "diagonal")
+    ]
+    if missing:
+        ways = '"rectangle" or "none"' if missing == ["diagonal"] else '"none"'
         raise ConfigError(
-            f"the {name} of {study.detector} is not the same in the mirrors",
+            f"crystal or photosensors of {study.detector} are not the same in the mirror of "
+            f"{' and '.join(missing)}",
             field="events.fold",
             value=study.events.fold,
             remedy=f"use fold = {ways}",
         )
-    return Mirrors(*sensors.grid, diagonal=diagonal)
+    return Mirrors(*detector.sensors.grid, diagonal=diagonal)
 
 
 def input_names(study: ScanStudy) -> tuple[str, ...]:

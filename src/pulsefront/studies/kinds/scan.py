@@ -15,7 +15,6 @@ from pulsefront.estimators.position.stated_positions import PositionCheck, check
 from pulsefront.evaluate import Split, check_leaks, split_grid
 from pulsefront.events.container import EventTable
 from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.fixed_point.normalise import SumNormalisation
 from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.monitor.batch import WatchedEvents
@@ -35,7 +34,6 @@ __all__ = [
     "generate",
     "generate_external",
     "label_uncertainty",
-    "normalised",
     "position_groups",
     "refuse_clipped",
     "select_external",
@@ -212,19 +210,6 @@ def _own_peak(events: EventTable) -> tuple[EventTable, NDArray[np.float64], Phot
     good = events.select(events.status == 0)
     charge = charge_sum_adc(good)
     return good, charge, find_photopeak(charge)
-
-
-def normalised(
-    study: ScanStudy, charges: NDArray[np.integer], inputs: FixedPointFormat
-) -> NDArray[np.integer]:
-    """Return what a network reads of *charges* (event, channel), all channels, in format *inputs*.
-
-    Brought to one sum where the study says so, by the integers of the position front end.
-    """
-    total = study.events.normalised_sum
-    return (
-        charges if total is None else SumNormalisation(total, inputs.width).apply(charges, inputs)
-    )
 
 
 def refuse_clipped(

@@ -13,7 +13,6 @@ from pulsefront.networks.front_end import FrontEnd, row_column_sums
 from pulsefront.studies.kinds.folding import fold_of
 from pulsefront.studies.kinds.folding import input_names as charge_names
 from pulsefront.studies.kinds.position.settings import PositionStudy
-from pulsefront.studies.kinds.scan import normalised
 
 __all__ = [
     "input_format",
@@ -46,7 +45,8 @@ def network_inputs(study: PositionStudy, events: EventTable) -> NDArray[np.integ
     charges = np.asarray(events["charge_adc"])
     if study.events.inputs == "charges":
         return preparation(study).apply(charges)
-    return normalised(study, _sums(study).apply(charges), input_format(study))
+    sums = ChargePreparation(input_format(study).width, study.events.normalised_sum)
+    return sums.apply(_sums(study).apply(charges))
 
 
 def positions_mm(
