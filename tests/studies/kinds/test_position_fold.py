@@ -15,6 +15,7 @@ from pulsefront.estimators.registry import estimators_for
 from pulsefront.events.container import EventTable
 from pulsefront.files import sim_data_directory
 from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.frozen import freeze_estimator, thaw_estimator
 from pulsefront.studies.kinds.folding import fold_of
@@ -166,3 +167,14 @@ def test_only_what_is_the_same_in_a_mirror_is_folded(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("[events]", '[events]\ninputs = "row_column_sums"'))
     with pytest.raises(ConfigError, match="fold: only inputs"):
         load_study(path)
+
+
+def test_a_detector_that_cannot_be_folded_is_named_before_the_work(tmp_path: Path) -> None:
+    study = study_of(tmp_path, "square")
+    study = study.model_copy(update={"detector": changed(tmp_path, "offset_mm", "[0.3, 0.0]")})
+    path = tmp_path / "study.toml"
+    told = [str(one) for one in early_problems(study, path)]
+    assert any("events.fold: crystal or photosensors" in one for one in told)
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "fold =" in text)
+    assert any(f"line {line}: events.fold" in one for one in told)
+    assert not any("fold" in str(one) for one in early_problems(study_of(tmp_path, "square"), path))

@@ -29,6 +29,7 @@ from pulsefront.simulate.scan.settings import check_scan, scan_positions
 from pulsefront.studies.kinds import AnyStudy, kind_of
 from pulsefront.studies.kinds.augment import check_augment
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
+from pulsefront.studies.kinds.folding import fold_of
 from pulsefront.studies.kinds.motion.data import INPUT_FORMAT
 from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
 from pulsefront.studies.kinds.position.settings import PositionStudy
@@ -155,6 +156,7 @@ def _checks_of_kind(
             yield ("coincidences", "offsets_mm"), lambda: _require_offsets(coincidences.offsets_mm)
         return
     yield ("detector",), lambda: detector.charge_readout
+    yield ("events",), partial(fold_of, study)
     if study.augment is not None:
         yield ("augment",), partial(check_augment, study, detector)
     scan = study.scan
