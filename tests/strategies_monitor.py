@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Input
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.monitor import Profile, WatchedEvents, make_profile
 
 SIDE = 4
@@ -37,6 +39,14 @@ def batch(events: int = 5000, seed: int = 1, flagged: int = 0, **changes) -> Wat
     found = charges(events, seed, **changes)
     sums = found.sum(axis=1).astype(np.float64)
     return WatchedEvents(found, {"photopeak": sums}, {"flagged events": (flagged, events)})
+
+
+def folded_batch(events: int = 5000, seed: int = 1, **changes) -> WatchedEvents:
+    """Return a batch whose inputs are folded and brought to one sum, as some studies read them."""
+    found = charges(events, seed, **changes)
+    prepared = ChargePreparation(14, 8192, Mirrors(SIDE, SIDE))
+    sums = found.sum(axis=1).astype(np.float64)
+    return WatchedEvents(prepared.apply(found), {"photopeak": sums}, charges=found)
 
 
 def anger() -> FixedPointModel:

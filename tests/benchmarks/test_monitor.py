@@ -1,5 +1,8 @@
-"""What monitoring finds on the monolithic block, and how often it is wrong: the figures of
-docs/monitoring.md.
+"""What monitoring finds on the shipped position study, whose network reads folded events of one
+sum, and how often it is wrong: the figures of docs/monitoring.md.
+
+Events are selected, folded and brought to one sum by the study itself; the network behind is one of
+weighted sums, for gains and photopeak are told without it.
 
 ``PULSEFRONT_MONITOR_SEED`` chooses the simulated events; a new seed is a new detector too, for the
 gains of its channels follow from it.
@@ -14,16 +17,19 @@ import numpy as np
 import pytest
 
 from pulsefront.detector import load_detector
-from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.events.container import EventTable, Quantity
 from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Input
 from pulsefront.monitor import Profile, WatchedEvents, check, make_profile
 from pulsefront.simulate.perturb import Perturbation, perturbed
 from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan
+from pulsefront.studies.kinds import kind_of
+from pulsefront.studies.load import load_study
 
 SEED = int(os.environ.get("PULSEFRONT_MONITOR_SEED", "20261301"))
 EVENTS = 10_000
 REFERENCE = 110_000
 CHECKS = 36
+KIND = kind_of(load_study("position_lyso_monolithic")[0])
 
 
 def simulated(tmp, events: int, change: Perturbation | None = None) -> np.ndarray:
@@ -37,10 +43,9 @@ def simulated(tmp, events: int, change: Perturbation | None = None) -> np.ndarra
 
 
 def watched(charges: np.ndarray) -> WatchedEvents:
-    """Return photopeak events as a position study selects them."""
-    sums = charges.sum(axis=1).astype(np.float64)
-    inside = find_photopeak(sums).contains(sums, 2.0)
-    return WatchedEvents(charges[inside], {"photopeak": sums})
+    """Return the events as the study selects, folds and normalises them."""
+    counts = Quantity("counts", "charge of each photosensor")
+    return KIND.batch(EventTable({"charge_adc": charges}, {"charge_adc": counts}))
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +55,14 @@ def pool(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(pool) -> Profile:
+    prepared = KIND.preparation()
+    assert prepared is not None
+    assert prepared.fold is not None
+    assert prepared.normalised_sum is not None
     weights = np.stack([np.arange(64) % 8, np.arange(64) // 8], axis=1)
     model = FixedPointModel(
         name="anger",
-        inputs=(Input("charge", (64,), FixedPointFormat(16, 16, signed=False)),),
+        inputs=(Input("charge", (64,), prepared.format),),
         layers=(Dense("position", ("charge",), weights, FixedPointFormat(4, 4)),),
         outputs=("position",),
     )
@@ -88,7 +97,7 @@ def test_two_percent_of_one_input(pool, known):
             charges[:, channel] = np.rint(0.98 * charges[:, channel])
             found = check(known, watched(charges), past)
             past = {name: [*past.get(name, ()), one] for name, one in found.estimates.items()}
-            named = f"gain of input {channel}" in [one.name for one in found.moved]
+            named = f"gain of channel {channel}" in [one.name for one in found.moved]
             first += named and k == 0
             within += named and k == 2
     say(
@@ -104,7 +113,7 @@ def test_what_all_inputs_share_and_dead_channels(pool, known, tmp_path_factory):
     dead = part(pool, 1)
     dead[:, 27] = 0
     found = check(known, watched(dead))
-    assert found.moved[0].name == "gain of input 27"
+    assert found.moved[0].name == "gain of channel 27"
     warm = simulated(tmp_path_factory.mktemp("warm"), EVENTS, Perturbation(temperature_shift_k=5.0))
     heated = check(known, watched(warm))
     assert heated.moved[0].name == "photopeak, position"

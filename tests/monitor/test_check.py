@@ -8,7 +8,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.monitor import WatchedEvents, check, make_profile
 from pulsefront.monitor.shares import count_estimates
-from strategies_monitor import anger, batch, narrow_charges, profile
+from strategies_monitor import anger, batch, folded_batch, narrow_charges, profile
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,44 @@ def test_what_does_not_fit_the_network_is_refused(known):
         WatchedEvents(batch().inputs[:100])
     with pytest.raises(DataError, match="integers"):
         WatchedEvents(batch().inputs * 0.5)
+
+
+@pytest.fixture(scope="module")
+def folded():
+    places = tuple(f"place {k}" for k in range(16))
+    return make_profile(anger(), folded_batch(20_000, 0), input_names=places)
+
+
+def test_of_folded_events_the_channel_is_named_and_no_place(folded):
+    for changed, found in ((0.98, folded_batch(10_000, 11, gains=gains(c5=0.98))), (
+        0.0, folded_batch(seed=12, gains=gains(c5=0.0)))):  # fmt: skip
+        moved = [one for one in check(folded, found).moved if one.name.startswith("gain")]
+        assert [one.name for one in moved] == ["gain of channel 5"]
+        assert moved[0].shift == pytest.approx(changed - 1, abs=max(3 * moved[0].error, 0.1))
+
+
+def test_what_all_channels_lose_is_seen_though_inputs_of_one_sum_stay(folded):
+    dim = folded_batch(10_000, 14, light=0.98)
+    # The inputs hold nothing of it: their sums are what they were.
+    sums = [one.inputs.sum(axis=1).mean() for one in (folded.reference, dim)]
+    assert sums[1] == pytest.approx(sums[0], rel=1e-4)
+    found = check(folded, dim)
+    assert names(found)[0] == "photopeak, position"
+    assert not [name for name in names(found) if name.startswith("gain")]
+
+
+def test_of_inputs_alone_the_places_are_compared(folded):
+    found = check(folded, WatchedEvents(folded_batch(seed=18).inputs))
+    told = {one.name for one in found.verdicts if one.name.startswith("gain")}
+    assert told == {f"gain of place {k}" for k in range(16)}
+    assert "photopeak, position" in found.untold
+
+
+def test_charges_of_another_detector_are_refused(folded):
+    fresh = folded_batch()
+    other = replace(fresh, charges=fresh.charges[:, :15])
+    with pytest.raises(DataError, match="holds 15 channels, the reference 16"):
+        check(folded, other)
 
 
 def test_an_input_that_never_varied_is_passed_over():

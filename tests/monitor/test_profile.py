@@ -9,7 +9,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.fixed_point import Concatenate, FixedPointFormat, FixedPointModel, Input
 from pulsefront.monitor import Profile, make_profile
-from strategies_monitor import anger, batch, profile
+from strategies_monitor import anger, batch, folded_batch, profile
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -26,6 +26,18 @@ def test_what_is_written_is_read(tmp_path):
     )
     sums = known.reference.spectra["photopeak"]
     assert read.reference.spectra["photopeak"] == pytest.approx(sums, rel=1e-6)
+
+
+def test_charges_are_kept_with_the_names_of_their_channels(tmp_path):
+    names = tuple(f"sensor_{k}" for k in range(16))
+    known = make_profile(anger(), folded_batch(2000), channel_names=names)
+    known.save(tmp_path / "p.npz")
+    read = Profile.load(tmp_path / "p.npz")
+    assert read.channel_names == names
+    assert np.array_equal(read.reference.charges, known.reference.charges)
+    assert read.still == ()
+    with pytest.raises(DataError, match="15 names for 16 channels"):
+        make_profile(anger(), folded_batch(2000), channel_names=names[:15])
 
 
 def test_another_sample_is_another_profile():

@@ -74,15 +74,8 @@ def make(
     else:
         model = FixedPointModel.load(source)
         profile = make_profile(model, _integers(events, model, duration_s))
-    still = [
-        name
-        for name, spread in zip(
-            profile.input_names, profile.reference.inputs.std(axis=0), strict=True
-        )
-        if not spread > 0
-    ]
-    if still:
-        typer.echo(f"never varies, and is not watched: {', '.join(still)}", err=True)
+    if profile.still:
+        typer.echo(f"never varies, and is not watched: {', '.join(profile.still)}", err=True)
     profile.save(out)
     typer.echo(
         f"{out}: {profile.model.name}, {len(profile.reference.inputs):,} vectors of "
@@ -154,6 +147,8 @@ def run_check(
         kept.write(history)
     told = findings(found, [one.at for one in kept.judged()], known.output_unit)
     typer.echo(_as_json(found, kept, told) if as_json else _as_text(found, told))
+    if found.untold:
+        typer.echo(f"could not be compared: {', '.join(found.untold)}", err=True)
     raise typer.Exit(1 if told else 0)
 
 
@@ -225,6 +220,7 @@ def _as_json(found: Checked, kept: CheckHistory, told: list[str]) -> str:
         "vectors": found.vectors,
         "moved": [one.name for one in found.moved],
         "too_many_inputs": found.many,
+        "not_compared": found.untold,
         "findings": told,
         "quantities": rows,
     }

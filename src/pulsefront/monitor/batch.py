@@ -1,4 +1,4 @@
-"""What one check looks at: the inputs of the network, and what was counted on the way to them."""
+"""What one check looks at: charges, what the network reads, what was counted on the way to it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ __all__ = ["LEAST_VECTORS", "WatchedEvents"]
 LEAST_VECTORS = 500
 """Fewer say nothing of a gain, and their means are not yet normal."""
 
-MOST_CHARGES = 40_000
-"""Of a reference: gains of 20,000 events have then an error 1.4 times that of one without end."""
-
 
 @dataclass(frozen=True)
 class WatchedEvents:
@@ -37,8 +34,8 @@ class WatchedEvents:
     duration_s
         How long the events were recorded; None where that is not known.
     charges
-        (event, channel) ADC counts of the selected events, before anything was made of them; None
-        where the inputs are no charges.
+        (event, channel) ADC counts of the selected events, before anything was made of them: gains
+        are told from these. None where the inputs are no charges.
     """
 
     inputs: NDArray[np.integer]
@@ -62,6 +59,10 @@ class WatchedEvents:
                 value=len(inputs),
                 remedy=f"give at least {LEAST_VECTORS}",
             )
+        if self.charges is not None and self.charges.ndim != 2:
+            raise DataError(
+                "charges are (event, channel)", field="charges", value=self.charges.shape
+            )
         if self.duration_s is not None and not self.duration_s > 0:
             raise DataError("a duration is positive", field="duration_s", value=self.duration_s)
 
@@ -82,7 +83,7 @@ class WatchedEvents:
             {name: _some(charges, most, rng) for name, charges in self.spectra.items()},
             self.counts,
             self.duration_s,
-            None if self.charges is None else _some(self.charges, min(most, MOST_CHARGES), rng),
+            None if self.charges is None else _some(self.charges, most, rng),
         )
 
 

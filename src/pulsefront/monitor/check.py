@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pulsefront.evaluate.sequential import ShiftEstimate, Verdict, judge
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.monitor.gains import fit_gain_test
-from pulsefront.monitor.profile import Profile
+from pulsefront.monitor.profile import Profile, Watched
 from pulsefront.monitor.shares import (
     count_estimates,
     figure_estimate,
@@ -65,6 +65,11 @@ class Checked:
         """What has moved."""
         return tuple(verdict for verdict in self.verdicts if verdict.moved)
 
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """What could not be compared, such as a photopeak of which events are too few."""
+        return tuple(name for name, one in self.estimates.items() if one is None)
+
 
 def check(
     profile: Profile,
@@ -88,14 +93,14 @@ def check(
     """
     profile.usable(batch)
     past = past or {}
-    whole = _whole_batch(profile, batch)
-    count = len(whole) + len(profile.input_names)
+    whole, watched = _whole_batch(profile, batch), profile.watched(batch)
+    count = len(whole) + len(watched.names)
 
     def judged(estimates: Estimates) -> list[Verdict]:
         history = {name: [*past.get(name, ()), one] for name, one in estimates.items()}
         return judge(history, checks_between_false_alarms, comparisons=count)
 
-    gains, many = _gains(profile, batch, judged)
+    gains, many = _gains(watched, judged)
     estimates = {**whole, **gains}
     verdicts = sorted(judged(estimates), key=lambda one: -abs(one.sigmas) / one.limit_sigmas)
     return Checked(estimates, tuple(verdicts), many, len(batch.inputs))
@@ -116,22 +121,22 @@ def _whole_batch(profile: Profile, batch: WatchedEvents) -> Estimates:
 
 
 def _gains(
-    profile: Profile, batch: WatchedEvents, judged: Callable[[Estimates], list[Verdict]]
+    watched: Watched, judged: Callable[[Estimates], list[Verdict]]
 ) -> tuple[Estimates, bool]:
     """Return the estimate of every gain, and whether too many stand out."""
-    names = [f"{PREFIX}{name}" for name in profile.input_names]
+    names = [f"{PREFIX}{name}" for name in watched.names]
     most = max(FEWEST_TAKEN_OUT, len(names) // 4)
     found: Estimates = dict.fromkeys(names)
-    columns, still = _live(profile, batch)
+    columns, still = _live(watched)
     if still.any():
-        whole = fit_gain_test(profile.reference.inputs, columns).estimates(batch.inputs)
+        whole = fit_gain_test(watched.reference, columns).estimates(watched.new)
         for column in columns[still[columns]]:
             one = whole.get(int(column))
             found[names[column]] = None if one is None else replace(one, shift=-1.0)
         columns = columns[~still[columns]]
     for left in range(most, -1, -1):
-        test = fit_gain_test(profile.reference.inputs, columns)
-        estimates = _named(test.estimates(batch.inputs), names)
+        test = fit_gain_test(watched.reference, columns)
+        estimates = _named(test.estimates(watched.new), names)
         found |= estimates
         moved = sorted(
             (one for one in judged(estimates) if one.moved), key=lambda one: -abs(one.sigmas)
@@ -142,8 +147,8 @@ def _gains(
             return found, True
         worst = names.index(moved[0].name)
         if abs(moved[0].sigmas) > FAR_SIGMAS:
-            worst = _explaining(profile, batch, columns, [names.index(one.name) for one in moved])
-        found[names[worst]] = test.refined(batch.inputs, worst)
+            worst = _explaining(watched, columns, [names.index(one.name) for one in moved])
+        found[names[worst]] = test.refined(watched.new, worst)
         columns = columns[columns != worst]
     raise AssertionError("the last round returns")
 
@@ -152,27 +157,25 @@ def _named(told: Mapping[int, ShiftEstimate], names: Sequence[str]) -> Estimates
     return {names[column]: estimate for column, estimate in told.items()}
 
 
-def _explaining(
-    profile: Profile, batch: WatchedEvents, columns: NDArray[np.int64], moved: Sequence[int]
-) -> int:
+def _explaining(watched: Watched, columns: NDArray[np.int64], moved: Sequence[int]) -> int:
     """Return which of the inputs that stand out explains the others: without it they do least.
 
     A gain far from the reference spoils what its neighbours are predicted to be by more than a
     linear estimate tells, and one of them may stand out more than the input itself.
     """
-    reference = profile.reference.inputs[:EXPLAINING_EVENTS]
+    reference = watched.reference[:EXPLAINING_EVENTS]
 
     def left(candidate: int) -> float:
-        rest = fit_gain_test(reference, columns[columns != candidate]).estimates(batch.inputs)
+        rest = fit_gain_test(reference, columns[columns != candidate]).estimates(watched.new)
         return sum(min(one.shift**2 / one.variance, 1e6) for one in rest.values())
 
     return min(moved[:CANDIDATES], key=left)
 
 
-def _live(profile: Profile, batch: WatchedEvents) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _live(watched: Watched) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the inputs that vary in the reference, and of all whether they stand still now.
 
     An input that stands still has no gain to estimate: it is dead, whatever it is stuck at.
     """
-    before, now = profile.reference.inputs.std(axis=0), batch.inputs.std(axis=0)
+    before, now = watched.reference.std(axis=0), watched.new.std(axis=0)
     return np.flatnonzero(before > 0), (before > 0) & (now < STILL * before)

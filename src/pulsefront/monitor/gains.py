@@ -15,6 +15,8 @@ one's gain; those are seen in the photopeak.
 Estimates are linear in g, good for changes of some per cent. A gain that is further from the
 reference is found by dividing the input until the estimate is none (`GainTest.refined`).
 
+Inputs here are the charges of channels where these are known, whatever the network makes of them.
+
 Of 64 charges of a monolithic block 10,000 photopeak events tell each gain to 0.4 %, whatever
 positions they come from, as long as these are spread as those of the reference.
 """

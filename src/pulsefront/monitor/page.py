@@ -45,6 +45,7 @@ def check_page(
     blocks: list[Block] = [
         Callout(told[0] if told else "Nothing has moved.", "bad" if told else "good"),
         *(Callout(line, "bad") for line in told[1:ROWS]),
+        *_untold(checked),
         Tiles(
             [
                 Tile("quantities", quantities, note="compared with the reference"),
@@ -71,9 +72,16 @@ def check_page(
     )
 
 
+def _untold(checked: Checked) -> list[Block]:
+    if not checked.untold:
+        return []
+    return [Paragraph(f"Could not be compared: {', '.join(checked.untold)}.")]
+
+
 def _inputs(profile: Profile, checked: Checked) -> list[Block]:
     told = {one.name: one for one in checked.verdicts if is_gain(one.name)}
-    names = [name for name in profile.input_names if f"{PREFIX}{name}" in told]
+    every = dict.fromkeys([*profile.channel_names, *profile.input_names])
+    names = [name for name in every if f"{PREFIX}{name}" in told]
     if not names:
         return [Paragraph("No input could be compared with the others.")]
     rows = [told[f"{PREFIX}{name}"] for name in names]

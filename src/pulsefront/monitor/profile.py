@@ -25,14 +25,14 @@ from pulsefront.fixed_point.document import from_json
 from pulsefront.fixed_point.specification import how_to_fit
 from pulsefront.monitor.batch import WatchedEvents
 
-__all__ = ["MOST_EVENTS", "Profile", "make_profile"]
+__all__ = ["MOST_EVENTS", "Profile", "Watched", "make_profile"]
 
 SCHEMA_VERSION = 1
 FORMAT = "pulsefront monitor profile"
 
 MOST_EVENTS = 100_000
 """Of the sample: 10,000 new events are then compared with an error a tenth larger than that of a
-reference without end. Of 64 charges they take 8 MB."""
+reference without end. Of 64 channels the inputs take 8 MB, and the charges as much."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Profile:
         The study file as data, where new events are to be read as the study reads them.
     made_at
         ISO 8601, UTC.
+    channel_names
+        Names of the channels, where the reference holds their charges.
     """
 
     model: FixedPointModel
@@ -62,6 +64,7 @@ class Profile:
     output_unit: str = ""
     study: Mapping[str, Any] | None = None
     made_at: str = ""
+    channel_names: tuple[str, ...] = ()
 
     @cached_property
     def sha256(self) -> str:
@@ -73,14 +76,38 @@ class Profile:
         (output,) = self.model.output_formats.values()
         return np.asarray(output.values(self.model.run(inputs.astype(np.int64))), np.float64)
 
+    def watched(self, batch: WatchedEvents) -> Watched:
+        """Return what gains are told from: charges where both know them, else the inputs.
+
+        Inputs may be places of a folded event, or brought to one sum: a channel that fails moves
+        many of them, and what all channels lose none.
+        """
+        if self.reference.charges is None or batch.charges is None:
+            return Watched(self.input_names, self.reference.inputs, batch.inputs)
+        return Watched(self.channel_names, self.reference.charges, batch.charges)
+
+    @property
+    def still(self) -> tuple[str, ...]:
+        """Names of what never varies in the reference, and is therefore not watched."""
+        watched = self.watched(self.reference)
+        spreads = watched.reference.std(axis=0)
+        return tuple(n for n, spread in zip(watched.names, spreads, strict=True) if not spread > 0)
+
     def usable(self, batch: WatchedEvents) -> WatchedEvents:
         """Return *batch* if the network can read it.
 
         Raises
         ------
         DataError
-            Another number of inputs, or values outside the input's format.
+            Another number of inputs or channels, or values outside the input's format.
         """
+        known, given = self.reference.charges, batch.charges
+        if known is not None and given is not None and known.shape[1] != given.shape[1]:
+            raise DataError(
+                f"holds {given.shape[1]} channels, the reference {known.shape[1]}",
+                field="charges",
+                remedy="check events of the detector and study that the profile was made of",
+            )
         wanted, found = len(self.input_names), batch.inputs.shape[1]
         if wanted != found:
             raise DataError(
@@ -109,6 +136,7 @@ class Profile:
             "made_at": self.made_at,
             "model": self.model.to_json(),
             "input_names": self.input_names,
+            "channel_names": self.channel_names,
             "output_names": self.output_names,
             "output_unit": self.output_unit,
             "study": self.study,
@@ -171,7 +199,21 @@ class Profile:
             about["output_unit"],
             about["study"],
             about["made_at"],
+            tuple(about.get("channel_names", ())) or _channel_names(charges),
         )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What gains are told from: (vector, column) of the reference and of new events."""
+
+    names: tuple[str, ...]
+    reference: NDArray[np.integer]
+    new: NDArray[np.integer]
+
+
+def _channel_names(charges: NDArray[np.integer] | None) -> tuple[str, ...]:
+    return () if charges is None else tuple(f"channel {k}" for k in range(charges.shape[1]))
 
 
 def _narrow(inputs: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -191,6 +233,7 @@ def make_profile(
     output_unit: str = "",
     study: Mapping[str, Any] | None = None,
     seed: int = 0,
+    channel_names: tuple[str, ...] = (),
 ) -> Profile:
     """Return the profile of *model* on events that stand for its normal work.
 
@@ -217,7 +260,13 @@ def make_profile(
         output_unit,
         study,
         datetime.now(UTC).isoformat(timespec="seconds"),
+        channel_names or _channel_names(sample.charges),
     )
+    if sample.charges is not None and len(profile.channel_names) != sample.charges.shape[1]:
+        raise DataError(
+            f"{len(channel_names)} names for {sample.charges.shape[1]} channels",
+            field="channel_names",
+        )
     profile.usable(sample)
     outputs = profile.outputs(sample.inputs[:1]).shape[1]
     if not output_names:

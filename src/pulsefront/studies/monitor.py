@@ -25,6 +25,8 @@ from pulsefront.studies.steps import StepContext
 
 __all__ = ["kind_of_profile", "profile_of_run", "profile_step", "read_batch"]
 
+OF_ITS_DETECTOR = "check events of the detector and study that the profile was made of"
+
 
 def profile_of_run(run: str | Path, files: Sequence[str | Path] = ()) -> Profile:
     """Return the profile of the network of a run directory.
@@ -81,12 +83,20 @@ def _profile(kind: StudyKind, folders: RunFolders, events: EventTable | None) ->
         output_unit=kind.output_unit,
         study={**document, "kind": kind.study.kind, "kept_inputs": [int(k) for k in kept]},
         seed=kind.study.seed,
+        channel_names=_channel_names(found),
     )
+
+
+def _channel_names(batch: WatchedEvents) -> tuple[str, ...]:
+    """Return names of the photosensors: a network may read them folded, or some of them."""
+    if batch.charges is None:
+        return ()
+    return tuple(f"sensor_{k}" for k in range(batch.charges.shape[1]))
 
 
 def _output_names(kind: StudyKind, model: FixedPointModel) -> tuple[str, ...]:
     """Return names that tell a head's output from estimates; none where there is no head."""
-    if kind.study.uncertainty is None:
+    if not kind.study.has_head:
         return ()
     (port,) = model.outputs
     estimates = model.tensors[port].size - 1
@@ -130,12 +140,28 @@ def read_batch(profile: Profile, files: Sequence[str | Path]) -> WatchedEvents:
     kept = np.array(profile.study["kept_inputs"], np.int64)
     kind = kind_of_profile(profile)
     events = [load_unlabelled(file, kind.measured_kind) for file in files]
+    for file, table in zip(files, events, strict=True):
+        _refuse_other_channels(profile, file, table)
     found = kind.batch(EventTable.concatenate(events))
     if kept.max() >= found.inputs.shape[1]:
         raise DataError(
             f"holds {found.inputs.shape[1]} channels or samples, the network reads "
             f"number {kept.max()}",
             file=files[0],
-            remedy="check events of the detector and study that the profile was made of",
+            remedy=OF_ITS_DETECTOR,
         )
     return _kept(found, kept)
+
+
+def _refuse_other_channels(profile: Profile, file: str | Path, events: EventTable) -> None:
+    known = profile.reference.charges
+    if known is None:
+        return
+    channels = events["charge_adc"].shape[-1]
+    if channels != known.shape[1]:
+        raise DataError(
+            f"holds {channels} channels, the reference {known.shape[1]}",
+            file=file,
+            field="charge_adc",
+            remedy=OF_ITS_DETECTOR,
+        )

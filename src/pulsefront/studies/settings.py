@@ -278,6 +278,11 @@ class StudyBase(FrozenModel):
     """measured events in the place of simulated ones"""
 
     @property
+    def has_head(self) -> bool:
+        """Whether the last output of the network foretells the error of the others."""
+        return self.uncertainty is not None
+
+    @property
     def from_files(self) -> bool:
         """Whether any data are read and not simulated."""
         return self.measured is not None

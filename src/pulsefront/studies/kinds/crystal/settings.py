@@ -38,6 +38,11 @@ class CrystalStudy(ScanStudy):
     baselines: CrystalBaselines = CrystalBaselines()
     """of the classical estimators"""
 
+    @property
+    def has_head(self) -> bool:
+        """Classes are told by the margin of their scores: there is no output more."""
+        return False
+
     @model_validator(mode="after")
     def _has_truth(self) -> Self:
         if self.measured is not None:
