@@ -186,8 +186,16 @@ def _checks(test: TestRecord, diagnosis: DiagnosisRecord | None) -> dict[str, di
 
 
 def _of_events(test: TestRecord) -> dict[str, Any]:
-    """Return what regions of single events hold, where the study has them."""
-    found = test.event_uncertainty
+    """Return what regions or sets of single events hold, where the study has them."""
+    classes, found = test.class_uncertainty, test.event_uncertainty
+    if classes is not None:
+        return {
+            "sets of classes": {
+                f"calibrated for {row.share:g}": f"{row.inside.value:.4g} "
+                f"[{row.inside.low:.4g}, {row.inside.high:.4g}] of the test events inside"
+                for row in classes.sets
+            }
+        }
     if found is None:
         return {}
     return {

@@ -88,9 +88,19 @@ class RunFolders:
         return self.of("uncertainty") / "head.json"
 
     @property
+    def class_margin(self) -> Path:
+        """What margins between the scores of classes are worth; absent where not asked for."""
+        return self.of("uncertainty") / "margin.json"
+
+    @property
     def input_check(self) -> Path:
         """Integer tests of the network's inputs, as a model; absent where not asked for."""
         return self.of("uncertainty") / "input_check.json"
+
+    @property
+    def input_tests(self) -> Path:
+        """Numbers of the tests that a front end takes; absent where not asked for."""
+        return self.of("uncertainty") / "input_tests.json"
 
     @property
     def exported_check(self) -> Path:

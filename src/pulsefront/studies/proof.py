@@ -20,7 +20,8 @@ from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.records import PartRecord, StudyPlan
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import StepContext, read_step
-from pulsefront.studies.uncertainty.records import ErrorHead
+from pulsefront.studies.uncertainty.class_records import ClassMargin
+from pulsefront.studies.uncertainty.records import ErrorHead, InputTestNumbers
 
 __all__ = ["board_of_export", "export_step", "verify_step"]
 
@@ -51,6 +52,8 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             "input_names": [search.input_names[i] for i in search.kept_inputs],
             **_before(kind),
             **_error_scale(kind, folders),
+            **_class_margin(kind, folders),
+            **_input_tests(folders),
         },
         units={
             **{port.name: _input_unit(kind) for port in model.inputs},
@@ -82,15 +85,39 @@ def _export_check(
     )
 
 
+def _class_margin(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
+    """Return what margins between scores of classes say, where the study asks: integers."""
+    if kind.study.uncertainty is None or kind.study.has_head:
+        return {}
+    margin = ClassMargin.read(folders.class_margin)
+    return {
+        "class_margin": {
+            "step": margin.step,
+            "sets": [{"share": row.share, "reach": row.reach} for row in margin.sets],
+            "right": [
+                {"above": row.above, "share": round(row.right / row.events, 4)}
+                for row in margin.bins
+            ],
+            "least_kept": margin.cuts,
+        }
+    }
+
+
 def _error_scale(kind: StudyKind, folders: RunFolders) -> dict[str, Any]:
     """Return what is to be known of the last output where it foretells the error of the others."""
-    if kind.study.uncertainty is None:
+    if not kind.study.has_head:
         return {}
     head = ErrorHead.read(folders.head)
     told = ("share", "edges", "numerators", "fraction_bits")
     regions = [{key: row.to_json()[key] for key in told} for row in head.regions]
     scale = {"step": head.step, "least": head.least, "regions": regions, "largest_kept": head.cuts}
     return {"error_scale": scale}
+
+
+def _input_tests(folders: RunFolders) -> dict[str, Any]:
+    """Return the tests of the inputs that a front end may take, where the study learned some."""
+    file = folders.input_tests
+    return {"input_tests": InputTestNumbers.read(file).to_json()} if file.is_file() else {}
 
 
 def _before(kind: StudyKind) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pulsefront.evaluate.record import INLINE, Intervals, Record
 from pulsefront.firmware.verification import Mismatch
 from pulsefront.search.result import Architecture
 from pulsefront.studies.metrics import MetricKey
+from pulsefront.studies.uncertainty.class_records import ClassUncertainty
 from pulsefront.studies.uncertainty.records import EventUncertainty
 from pulsefront.studies.use_records import Failures, InputUses, TestPower
 
@@ -252,6 +253,8 @@ class TestRecord(Record):
     failures: Failures | None = None
     event_uncertainty: EventUncertainty | None = None
     """absent where the study asks for no head"""
+    class_uncertainty: ClassUncertainty | None = None
+    """the same of a study of classes, by the margin of its scores"""
     input_profile: InputProfile | None = None
     external: tuple[ExternalRecord, ...] | None = None
     audit: tuple[AuditRecord, ...] | None = None
@@ -263,7 +266,7 @@ class TestRecord(Record):
         audit: tuple[AuditRecord, ...],
         input_uses: InputUses,
         failures: Failures,
-        event_uncertainty: EventUncertainty | None,
+        uncertainty: EventUncertainty | ClassUncertainty | None,
     ) -> Self:
         """Return the record with what does not depend on the kind of study."""
         added = {
@@ -272,7 +275,8 @@ class TestRecord(Record):
             "audit": audit,
             "input_uses": input_uses,
             "failures": failures,
-            "event_uncertainty": event_uncertainty,
+            "event_uncertainty": uncertainty if isinstance(uncertainty, EventUncertainty) else None,
+            "class_uncertainty": uncertainty if isinstance(uncertainty, ClassUncertainty) else None,
         }
         return self.model_copy(update=added)
 

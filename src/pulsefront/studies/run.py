@@ -237,7 +237,9 @@ def _head_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
     return [
         Step(
             "uncertainty",
-            "Training a head for the error of every event",
+            "Training a head for the error of every event"
+            if kind.study.has_head
+            else "Calibrating the margin of the classes",
             lambda c: head_of_errors(kind, c),
             settings,
             after=("data", "split", "search"),

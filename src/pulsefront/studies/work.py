@@ -25,13 +25,16 @@ from pulsefront.studies.folders import RunFolders, read_split, save_arrays, writ
 from pulsefront.studies.frozen import freeze_estimator
 from pulsefront.studies.input_uses import input_uses
 from pulsefront.studies.kinds import StudyKind
-from pulsefront.studies.kinds.base import BaselineEstimator, Outputs
+from pulsefront.studies.kinds.base import BaselineEstimator, Estimates, Outputs
 from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
 from pulsefront.studies.settings import DiagnosisSettings, ScanStudy
 from pulsefront.studies.steps import StepContext
+from pulsefront.studies.uncertainty.class_measure import measure_classes
+from pulsefront.studies.uncertainty.class_records import ClassUncertainty
 from pulsefront.studies.uncertainty.measure import measure_uncertainty
 from pulsefront.studies.uncertainty.outputs import estimates_in
 from pulsefront.studies.uncertainty.possible import require_selection
+from pulsefront.studies.uncertainty.records import EventUncertainty
 
 __all__ = [
     "diagnose_task",
@@ -195,10 +198,12 @@ def held_out_inputs(context: StepContext) -> NDArray[np.int64]:
 
 def head_of_errors(kind: StudyKind, context: StepContext) -> None:
     """Give the finished network an output that foretells the error of an event."""
+    from pulsefront.studies.uncertainty.class_step import margin_step
     from pulsefront.studies.uncertainty.step import head_step
 
     if kind.study.uncertainty is not None:
-        head_step(kind, kind.study.uncertainty, context)
+        step = head_step if kind.study.has_head else margin_step
+        step(kind, kind.study.uncertainty, context)
 
 
 def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -242,14 +247,24 @@ def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
             (port.format.minimum, port.format.maximum),
         ),
         find_failures(kind, folders, outputs.network, record.best_baseline, estimates),
-        None
-        if kind.study.uncertainty is None
-        else measure_uncertainty(
-            kind, folders, inputs, outputs.final, estimates, kind.study.uncertainty
-        ),
+        _uncertainty(kind, folders, inputs, outputs.final, estimates),
     )
     record.write(context.folder / folders.evaluation.name)
     save_arrays(context.folder / folders.evaluation_arrays.name, found.arrays)
+
+
+def _uncertainty(
+    kind: StudyKind,
+    folders: RunFolders,
+    inputs: NDArray[np.int64],
+    final: NDArray[np.float64],
+    estimates: Estimates,
+) -> EventUncertainty | ClassUncertainty | None:
+    settings = kind.study.uncertainty
+    if settings is None:
+        return None
+    how = measure_uncertainty if kind.study.has_head else measure_classes
+    return how(kind, folders, inputs, final, estimates, settings)
 
 
 def _audit(model: FixedPointModel, inputs: NDArray[np.int64]) -> tuple[AuditRecord, ...]:

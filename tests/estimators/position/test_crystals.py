@@ -29,12 +29,14 @@ def singles(events: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int
     return rng.poisson(pattern()[crystal]).astype(np.float64), crystal
 
 
-def mixed(events: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def mixed(
+    events: int, seed: int, shares: tuple[float, float] = (0.15, 0.35)
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return singles, and for 30 % pairs side by side of which the fainter was first."""
     rng = np.random.default_rng(seed)
     first = rng.integers(0, CRYSTALS, events)
     step = np.where(first % COLUMNS < COLUMNS - 1, 1, -1)
-    share = np.where(rng.random(events) < 0.7, 1.0, rng.uniform(0.15, 0.35, events))
+    share = np.where(rng.random(events) < 0.7, 1.0, rng.uniform(*shares, events))
     light = share[:, None] * pattern()[first] + (1 - share[:, None]) * pattern()[first + step]
     return rng.poisson(light).astype(np.float64), first
 
@@ -57,6 +59,20 @@ def test_unmixing_learns_that_the_fainter_crystal_was_first() -> None:
     right = (unmixing.estimate(test[0]) == test[1]).mean()
     assert right > 0.95
     assert (peaks.estimate(test[0]) == test[1]).mean() < 0.8
+
+
+def test_unmixing_s_confidence_is_how_often_it_is_right() -> None:
+    # Of pairs nothing tells which was first.
+    training, selection, test = (
+        mixed(events, seed, (0.2, 0.8)) for events, seed in ((6000, 1), (1500, 2), (6000, 3))
+    )
+    found = fit_unmixing(*training, *selection, CRYSTALS, COLUMNS)
+    sure, right = found.confidence(test[0]), found.estimate(test[0]) == test[1]
+    assert ((sure > 0) & (sure < 1)).all()
+    # A third of the 6,000 events is a toss: 0.5 % is one standard error, in training as here.
+    assert sure.mean() == pytest.approx(right.mean(), abs=0.02)
+    assert right[sure > 0.9].mean() > 0.97
+    assert right[sure < 0.7].mean() == pytest.approx(sure[sure < 0.7].mean(), abs=0.05)
 
 
 def test_centroid_of_one_photosensor_is_its_place() -> None:

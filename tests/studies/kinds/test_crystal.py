@@ -12,6 +12,8 @@ from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.registry import estimators_for
 from pulsefront.events import store
+from pulsefront.firmware.front_end.input_test_settings import InputTestSettings
+from pulsefront.fixed_point import FixedPointModel
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.studies.folders import RunFolders
@@ -35,11 +37,19 @@ CHANGES = {
     "hidden": "[16, 16]",
 }
 
+UNCERTAIN = """
+[uncertainty]
+shares = [0.5, 0.95]
+parts = 4
+false_rate = 0.01
+"""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("crystal")
-    (folder / "study.toml").write_text(small("crystal_lyso_pixels", CHANGES))
+    text = small("crystal_lyso_pixels", CHANGES) + UNCERTAIN
+    (folder / "study.toml").write_text(text)
     return run_study(folder / "study.toml", folder / "run", lambda _: None)
 
 
@@ -121,6 +131,66 @@ def test_exported_network_is_proved_to_the_bit(run: Path) -> None:
     assert verification["passed"]
     assert verification["mismatches"] == 0
     assert verification["integers_compared"] >= 64 * 100
+
+
+def test_the_margin_says_how_many_are_right(run: Path) -> None:
+    test = json.loads((run / "results.json").read_text())["test"]
+    assert "event_uncertainty" not in test
+    found = test["class_uncertainty"]
+    # No output is added: the exported network is the one that was searched.
+    folders = RunFolders(run / "steps")
+    assert folders.model == folders.searched_model
+    scores = FixedPointModel.load(folders.model).run(held_out(folders))
+    margin, right = found["margin"], np.load(folders.evaluation_arrays)
+    hits = right["crystal_network"] == right["first_crystal"]
+    two = np.sort(scores, axis=1)[:, -2:]
+    margins = two[:, 1] - two[:, 0]
+    for share, cut in margin["cuts"].items():
+        told = found["cuts"][share]
+        assert told["kept"] == pytest.approx((margins >= cut).mean())
+        assert told["right"] == pytest.approx(hits[margins >= cut].mean())
+    # 100 of a share is 1 standard error of 0.02 of what selection events fix; far from chance.
+    assert found["curves"][0]["by"] == "the margin"
+    assert found["curves"][0]["right_kept"] > found["right"] + 0.02
+    assert found["curves"][-1]["of"] == "unmixing of pairs"
+    for row, told in zip(margin["sets"], found["sets"], strict=True):
+        sizes = (scores.max(axis=1)[:, None] - scores <= row["reach"]).sum(axis=1)
+        assert told["mean_classes"] == pytest.approx(sizes.mean())
+        assert told["inside"] > row["share"] - 0.05
+    assert sum(row["events"] for row in margin["bins"]) > 100
+    assert [row["said"] for row in found["bins"]] == sorted(row["said"] for row in found["bins"])
+
+
+def held_out(folders: RunFolders) -> np.ndarray:
+    with np.load(folders.test_arrays) as arrays:
+        return arrays["inputs"][:, arrays["kept_inputs"]].astype(np.int64)
+
+
+def test_the_export_has_the_integers_of_margin_and_tests(run: Path) -> None:
+    told = json.loads((run / "steps/export/firmware/provenance.json").read_text())
+    assert set(told["class_margin"]) == {"step", "sets", "right", "least_kept"}
+    assert all(isinstance(cut, int) for cut in told["class_margin"]["least_kept"].values())
+    settings = InputTestSettings.model_validate(told["input_tests"])
+    with np.load(RunFolders(run / "steps").test_arrays) as arrays:
+        assert len(settings.neighbours) == len(arrays["kept_inputs"])
+    check = FixedPointModel.load(run / "steps/export/input_check/model.json")
+    inputs = held_out(RunFolders(run / "steps"))
+    flags = np.asarray(check.run(inputs)) > 0
+    np.testing.assert_array_equal(flags[:, :2], settings.tests.flags(inputs)[:, :2])
+
+
+def test_the_report_shows_what_the_margin_is_worth(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "smallest margin have no decision" in page
+    assert "unmixing of pairs by its own confidence" in page
+    assert "class_margin" in (run / "model_card.md").read_text()
+
+
+def test_keys_of_a_head_are_refused(tmp_path: Path) -> None:
+    text = small("crystal_lyso_pixels", CHANGES) + UNCERTAIN + "nodes = [4]\n"
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"no head is trained.*leave out nodes"):
+        run_study(tmp_path / "study.toml", tmp_path / "run", lambda _: None)
 
 
 def test_no_position_is_shared_between_parts(run: Path) -> None:

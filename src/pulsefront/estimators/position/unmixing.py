@@ -32,6 +32,7 @@ _GAINS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 1e9)
 _SHARES = 10
 _CHUNK = 1000
 _STEPS = 8
+_GAIN_CLASSES = 4
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class CrystalUnmixing:
     brighter_first
         (distance class, share class) whether the brighter of two crystals was first in most
         training events; distance classes: side by side, diagonal, farther.
+    gain_edges
+        Ascending: the class of a gain is how many of them it exceeds.
+    right
+        (one or two crystals told, distance class, share class, gain class) share of the training
+        events of that kind that are told right, with an event more of either sort.
     table
         Every candidate tried.
     """
@@ -55,6 +61,8 @@ class CrystalUnmixing:
     columns: int
     least_gain: float
     brighter_first: NDArray[np.bool_] = field(repr=False)
+    gain_edges: Float = field(repr=False)
+    right: Float = field(repr=False)
     table: tuple[CrystalTrial, ...] = field(repr=False)
 
     @property
@@ -66,6 +74,11 @@ class CrystalUnmixing:
         """Return the crystal, (event,), from (event, photosensor) charges."""
         found = _unmix(check_charges(charges).astype(np.float64), self.patterns)
         return _decide(found, self.least_gain, self.brighter_first, self.columns)
+
+    def confidence(self, charges: ArrayLike) -> Float:
+        """Return how many training events of its kind were told right, (event,), 0 to 1."""
+        found = _unmix(check_charges(charges).astype(np.float64), self.patterns)
+        return np.asarray(self.right[_kinds(found, self.least_gain, self.columns, self.gain_edges)])
 
 
 class _Unmixed(NamedTuple):
@@ -137,6 +150,22 @@ def _decide(
     return np.asarray(np.where(found.gain >= least_gain, of_pair, found.single), np.int64)
 
 
+def _kinds(
+    found: _Unmixed, least_gain: float, columns: int, gain_edges: Float
+) -> tuple[NDArray[np.int64], ...]:
+    """Return the indices of `CrystalUnmixing.right` of every event."""
+    distance, share = _classes(found, columns)
+    pair = (found.gain >= least_gain).astype(np.int64)
+    return pair, distance, share, np.searchsorted(gain_edges, found.gain).astype(np.int64)
+
+
+def _share_right(kinds: tuple[NDArray[np.int64], ...], right: NDArray[np.bool_]) -> Float:
+    events, hits = (np.ones((2, 3, _SHARES, _GAIN_CLASSES)) * start for start in (2.0, 1.0))
+    np.add.at(events, kinds, 1.0)
+    np.add.at(hits, kinds, right.astype(np.float64))
+    return np.asarray(hits / events)
+
+
 def fit_unmixing(
     charges: ArrayLike,
     crystal: NDArray[np.integer],
@@ -186,7 +215,10 @@ def fit_unmixing(
         parameters = {"least_gain_chi_squared": gain}
         table.append(CrystalTrial(parameters, float(wrong.mean())))
     best = fewest_wrong(table)
-    return CrystalUnmixing(patterns, columns, gains[best], rules[best], tuple(table))
+    edges = np.quantile(learned.gain, np.arange(1, _GAIN_CLASSES) / _GAIN_CLASSES)
+    told = _decide(learned, gains[best], rules[best], columns) == crystal[few]
+    right = _share_right(_kinds(learned, gains[best], columns, edges), told)
+    return CrystalUnmixing(patterns, columns, gains[best], rules[best], edges, right, tuple(table))
 
 
 def _typical(light: Float) -> Float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pulsefront.errors import ExportError
 from pulsefront.firmware.front_end.axis import axis_front_end
 from pulsefront.firmware.front_end.golden import made_charges, made_stream, stream_of_records
+from pulsefront.firmware.front_end.input_tests import TESTS
 from pulsefront.firmware.front_end.position import PositionChain
 from pulsefront.firmware.front_end.position_bench import position_bench
 from pulsefront.firmware.front_end.position_layout import PositionLayout
@@ -99,15 +100,18 @@ def golden_stream(chain: AnyChain, waveforms: npt.NDArray[np.integer] | None = N
 
 def hdl(chain: AnyChain, sizes: StreamSizes) -> Mapping[str, str]:
     """Return the files of a chain by name: top module, test bench, memories of its own."""
-    top = f"{chain.layout.model.name}_front_end"
+    top, tests = f"{chain.layout.model.name}_front_end", chain.layout.tests
+    words = {} if tests is None else {TESTS: hex_words(tests.words, tests.index_bits)}
     if isinstance(chain, TimingChain):
         return {
+            **words,
             f"{top}.v": timing_top(chain.layout),
             f"{top}_axis.v": _axis(chain, "sample", waits=False, beside={"lost": LOST_BITS}),
             f"{top}_tb.v": timing_bench(chain.layout, sizes),
         }
     gains = np.array(chain.layout.gain_words)
     return {
+        **words,
         f"{top}.v": position_top(chain.layout),
         f"{top}_axis.v": _axis(chain, "charge", waits=True, beside={}),
         f"{top}_tb.v": position_bench(chain.layout, sizes),

@@ -26,3 +26,7 @@ class Flag(IntFlag):
     """too few channels have light"""
     NO_DECISION = 128
     """one of the flags that the settings name is set: the estimate is not to be used"""
+    INPUT_SUM = 256
+    """the sum of what the network reads lies outside that of training; only where it is tested"""
+    DEAD_CHANNEL = 512
+    """an input lies far below those that go with it; only where it is tested"""

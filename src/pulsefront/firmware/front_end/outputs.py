@@ -12,11 +12,11 @@ import numpy.typing as npt
 from pulsefront.errors import ConfigError
 from pulsefront.firmware.front_end.flags import Flag
 from pulsefront.firmware.front_end.records import Field
-from pulsefront.firmware.front_end.settings import DOUBTS, ChainSettings, Doubt
+from pulsefront.firmware.front_end.settings import ChainSettings, Doubt
 from pulsefront.fixed_point.format import FixedPointFormat, Integers
 from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["OutputLimits", "output_limits", "undecided_mask", "with_no_decision"]
+__all__ = ["OutputLimits", "flag_bits", "output_limits", "undecided_mask", "with_no_decision"]
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,14 @@ def _limits_of(
     )
 
 
+def flag_bits(*, tests: bool) -> int:
+    """Return the width of the flags, with or without tests of the inputs."""
+    return 10 if tests else 8
+
+
 def undecided_mask(undecided: Sequence[Doubt]) -> int:
     """Return the bits of the flags with which nothing is decided."""
-    return sum(1 << DOUBTS.index(one) for one in set(undecided))
+    return sum(int(Flag[one.upper()]) for one in set(undecided))
 
 
 def with_no_decision(flags: Integers, undecided: Sequence[Doubt]) -> Integers:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pulsefront.errors import ConfigError, ExportError
+from pulsefront.firmware.front_end.input_tests import InputTestPlan, input_test_plan
 from pulsefront.firmware.front_end.network import require_inputs, shared_network
-from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
+from pulsefront.firmware.front_end.outputs import OutputLimits, flag_bits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import PositionChainSettings
 from pulsefront.firmware.rtl.plan import SharedPlan
@@ -62,7 +63,7 @@ class PositionLayout:
                 value=self.settings.drop_bits,
                 remedy=f"write drop_bits = {-step}",
             )
-        _ = self.limits, self.design
+        _ = self.limits, self.design, self.tests
 
     @cached_property
     def chosen(self) -> tuple[int, ...]:
@@ -75,6 +76,11 @@ class PositionLayout:
     def drop_bits(self) -> int:
         """Lowest bits that the network does not read."""
         return self.settings.drop_bits or 0
+
+    @cached_property
+    def tests(self) -> InputTestPlan | None:
+        """Tests of what the network reads; None where there are none."""
+        return input_test_plan(self.model, self.settings.input_tests)
 
     @cached_property
     def limits(self) -> OutputLimits:
@@ -91,7 +97,8 @@ class PositionLayout:
     @property
     def interval_before(self) -> int:
         """Clocks between two events that the chain takes, without the network."""
-        return max(self.settings.channels, self.division_steps + 3)
+        tests = 0 if self.tests is None else self.tests.interval_clocks
+        return max(self.settings.channels, self.division_steps + 3, tests)
 
     @cached_property
     def charge_bits(self) -> int:
@@ -150,7 +157,7 @@ class PositionLayout:
             Field("number", NUMBER_BITS),
             Field("energy", self.sum_bits),
             Field("channels", self.channel_bits),
-            Field("flags", 8),
+            Field("flags", flag_bits(tests=self.tests is not None)),
             *self.limits.fields(self.limits.format),
         )
 

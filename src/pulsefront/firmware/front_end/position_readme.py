@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulsefront.firmware.before_network import fold_lines
 from pulsefront.firmware.front_end.position_layout import PositionLayout
-from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
+from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows, test_rows
 from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
 from pulsefront.fixed_point.normalise import SPARE_BITS
@@ -49,7 +49,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         "",
         "| bit of `record_flags` | name | set where | no decision |",
         "|---|---|---|---|",
-        *flag_rows(MEANINGS, chain.undecided),
+        *flag_rows(MEANINGS, chain.undecided, tests=layout.tests is not None),
         "",
         "## What is computed",
         "",
@@ -64,6 +64,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         *([] if chain.mirrors is None else fold_lines(chain.mirrors, charges="a corrected charge")),
         *_dropped(layout),
         f"- the network reads {len(layout.chosen)} channels",
+        *([] if layout.tests is None else test_rows(layout.tests)),
         "",
         "## Rate",
         "",

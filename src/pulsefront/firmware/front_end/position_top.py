@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pulsefront.firmware.front_end.input_tests import input_test_lines
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.position_turns import (
     FOLD_CLOCKS,
@@ -49,7 +50,8 @@ def position_clocks(layout: PositionLayout) -> PositionClocks:
     turned = 0 if chain.mirrors is None else FOLD_CLOCKS
     before = chain.channels + layout.division_steps + STAGE_CLOCKS + turned
     # The network may read few of the channels: the last comes when all have passed.
-    network = chain.channels + design.latency_cycles + elements
+    tests = 0 if layout.tests is None else layout.tests.latency_clocks
+    network = chain.channels + max(design.latency_cycles + elements, tests)
     interval = max(layout.interval_before, design.interval_cycles)
     return PositionClocks(interval, before + network)
 
@@ -138,6 +140,7 @@ def position_top(layout: PositionLayout) -> str:
             {"number": "number", "energy": "kept_sum", "channels": "kept_channels"},
             layout.limits,
             chain.undecided,
+            tests=layout.tests is not None,
         ),
         f"reg [{NUMBER_BITS - 1}:0] number;",
         "always @(posedge clk) if (rst) number <= 0; else if (takes) number <= number + 1'b1;",
@@ -183,9 +186,13 @@ def _queue(layout: PositionLayout) -> list[str]:
 
 
 def _network(layout: PositionLayout) -> list[str]:
+    before, source = [], "window"
+    if layout.tests is not None:
+        before, source = input_test_lines(layout.tests, EVENTS_LOG2), "read"
     if layout.settings.mirrors is None:
-        return network_lines(layout.model, layout.limits)
-    return [*network_lines(layout.model, layout.limits, "answer"), *turned_back_lines(layout)]
+        return [*before, *network_lines(layout.model, layout.limits, source=source)]
+    network = network_lines(layout.model, layout.limits, "answer", source)
+    return [*before, *network, *turned_back_lines(layout)]
 
 
 def _sides(layout: PositionLayout) -> list[str]:

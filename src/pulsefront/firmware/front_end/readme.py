@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.position_readme import position_readme
-from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows
+from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows, test_rows
 from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
 from pulsefront.firmware.front_end.timing_layout import TimingLayout
@@ -56,7 +56,7 @@ def _timing_readme(layout: TimingLayout, statement: FrontEndStatement) -> str:
         "",
         "| bit of `record_flags` | name | set where | no decision |",
         "|---|---|---|---|",
-        *flag_rows(MEANINGS, chain.undecided),
+        *flag_rows(MEANINGS, chain.undecided, tests=layout.tests is not None),
         "",
         "## What is computed",
         "",
@@ -68,6 +68,7 @@ def _timing_readme(layout: TimingLayout, statement: FrontEndStatement) -> str:
         f"  again at {chain.rearm} or less, {chain.dead} samples later or more; after",
         f"  {chain.timeout_samples} samples the baseline is learned anew",
         f"- the network reads the samples {window} from the trigger on, less the baseline",
+        *([] if layout.tests is None else test_rows(layout.tests)),
         f"- energy: {layout.energy_gate} samples from {-chain.samples_before:+d} on, less the",
         "  baseline with its fraction, rounded once, half up",
         *_pile_up(layout),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pulsefront.firmware.front_end.flags import Flag
 from pulsefront.firmware.front_end.outputs import OutputLimits, undecided_mask
 from pulsefront.firmware.front_end.records import Field
 from pulsefront.firmware.front_end.settings import Doubt
@@ -44,8 +45,10 @@ def declared_ports(fields: Sequence[Field]) -> list[str]:
     return [f"output reg  {one.declared} record_{one.name}" for one in fields]
 
 
-def network_lines(model: Specification, limits: OutputLimits, result: str = "result") -> list[str]:
-    """Return the network between the streams ``window`` and *result*, one word an event."""
+def network_lines(
+    model: Specification, limits: OutputLimits, result: str = "result", source: str = "window"
+) -> list[str]:
+    """Return the network between the streams *source* and *result*, one word an event."""
     (port,) = model.inputs
     width, elements = limits.format.width, len(limits.low)
     return [
@@ -58,9 +61,9 @@ def network_lines(model: Specification, limits: OutputLimits, result: str = "res
             {},
             {
                 **CLOCK,
-                f"{port.name}_valid": "window_valid",
-                f"{port.name}_ready": "window_ready",
-                f"{port.name}_data": "window_value",
+                f"{port.name}_valid": f"{source}_valid",
+                f"{port.name}_ready": f"{source}_ready",
+                f"{port.name}_data": f"{source}_value",
                 f"{limits.name}_valid": "element_valid",
                 f"{limits.name}_ready": "element_ready",
                 f"{limits.name}_data": "element",
@@ -91,8 +94,12 @@ def record_stage(
     sources: Mapping[str, str],
     limits: OutputLimits,
     undecided: Sequence[Doubt],
+    *,
+    tests: bool = False,
 ) -> list[str]:
     """Return the last register: it takes an event when ``side`` and ``result`` are both there.
+
+    With *tests* of the inputs their result is waited for, too, as the stream ``flagged``.
 
     *sources* are the wires of the fields that are neither flags nor outputs of the network; the
     doubts are wires by the names in `DOUBTS_IN_ORDER`.
@@ -107,7 +114,21 @@ def record_stage(
         low, high = (_constant(v, width, signed) for v in (limits.low[index], limits.high[index]))
         outside.append(f"output_{index} < {low} || output_{index} > {high}")
     joined = "\n    || ".join(outside)
-    mask = undecided_mask(undecided)
+    mask, ready = undecided_mask(undecided), "side_valid && result_valid"
+    words, refused = "{no_decision, doubts}", [f"|(doubts & 7'd{mask & 127})"]
+    if tests:
+        words, ready = (
+            "{dead_channel, input_sum_outside, no_decision, doubts}",
+            (f"{ready} && flagged_valid"),
+        )
+        refused += [
+            wire
+            for wire, flag in (
+                ("input_sum_outside", Flag.INPUT_SUM),
+                ("dead_channel", Flag.DEAD_CHANNEL),
+            )
+            if mask & flag
+        ]
     assigns = [
         f"record_{one.name} <= {sources[one.name]};" for one in fields if one.name in sources
     ]
@@ -117,8 +138,8 @@ def record_stage(
         f"wire output_outside = {joined};",
         f"wire [6:0] doubts = {{{', '.join(DOUBTS_IN_ORDER[:4])},",
         f"    {', '.join(DOUBTS_IN_ORDER[4:])}}};",
-        f"wire no_decision = |(doubts & 7'd{mask});",
-        "wire takes = side_valid && result_valid && (!record_valid || record_ready);",
+        f"wire no_decision = {' || '.join(refused)};",
+        f"wire takes = {ready} && (!record_valid || record_ready);",
         "assign side_ready = takes;",
         "assign result_ready = takes;",
         "always @(posedge clk) begin",
@@ -127,7 +148,7 @@ def record_stage(
         "    else if (record_ready) record_valid <= 1'b0;",
         "    if (takes) begin",
         *(f"        {line}" for line in assigns),
-        "        record_flags <= {no_decision, doubts};",
+        f"        record_flags <= {words};",
         "    end",
         "end",
     ]

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pulsefront.config import FrozenModel, load_toml, validate
 from pulsefront.errors import ConfigError
 from pulsefront.files import firmware_export_directory
+from pulsefront.firmware.front_end.input_test_settings import InputTestSettings
 from pulsefront.fixed_point.fold import Mirrors
 
 __all__ = [
@@ -25,7 +26,17 @@ __all__ = [
 
 Bits = Annotated[int, Field(ge=4, le=16)]
 OutputRanges = tuple[tuple[float, float], ...] | None
-Doubt = Literal["pile_up", "tail", "saturated", "baseline", "energy", "output", "few_channels"]
+Doubt = Literal[
+    "pile_up",
+    "tail",
+    "saturated",
+    "baseline",
+    "energy",
+    "output",
+    "few_channels",
+    "input_sum",
+    "dead_channel",
+]
 DOUBTS: tuple[Doubt, ...] = (
     "pile_up",
     "tail",
@@ -34,8 +45,10 @@ DOUBTS: tuple[Doubt, ...] = (
     "energy",
     "output",
     "few_channels",
+    "input_sum",
+    "dead_channel",
 )
-"""Flags by name, in the order of their bits."""
+"""Flags by name, in the order of their bits; that of no decision stands before the last two."""
 MOST_MULTIPLIERS = 1024
 """Of a layer. No layer that a front end holds has as many outputs; the export knows the model, and
 takes as many as its layers can use."""
@@ -58,7 +71,18 @@ class ChainSettings(FrozenModel):
     largest_error: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """largest error foretold that is believed, in the unit of the outputs: a cut of the study,
     times the step of its scale; left out, any"""
-    undecided: tuple[Doubt, ...] = ("saturated", "baseline", "energy", "output", "few_channels")
+    input_tests: InputTestSettings | Literal["study"] | None = None
+    """tests of what the network reads, each with a flag: their numbers, or "study" for those that
+    the export beside the model names; left out, none"""
+    undecided: tuple[Doubt, ...] = (
+        "saturated",
+        "baseline",
+        "energy",
+        "output",
+        "few_channels",
+        "input_sum",
+        "dead_channel",
+    )
     """flags with which a record says "no decision" """
     queue_events: Literal[2, 4, 8, 16, 32, 64] = 4
     """events that the chain holds from trigger to record; one more is counted as lost"""

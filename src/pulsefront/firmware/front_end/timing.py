@@ -141,6 +141,8 @@ class TimingChain:
             (Flag.OUTPUT, layout.limits.outside(outputs)),
         ):
             flags |= np.where(doubtful, int(flag), 0)
+        if layout.tests is not None:
+            flags |= layout.tests.flags(windows)
         columns = {
             "number": events["number"],
             "sample": events["sample"],

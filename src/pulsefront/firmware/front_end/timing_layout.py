@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pulsefront.errors import ConfigError
+from pulsefront.firmware.front_end.input_tests import InputTestPlan, input_test_plan
 from pulsefront.firmware.front_end.kernel import TriggerConstants
 from pulsefront.firmware.front_end.network import require_inputs, shared_network
-from pulsefront.firmware.front_end.outputs import OutputLimits, output_limits
+from pulsefront.firmware.front_end.outputs import OutputLimits, flag_bits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
 from pulsefront.firmware.front_end.settings import TimingChainSettings
 from pulsefront.firmware.rtl.plan import SharedPlan
@@ -43,7 +44,7 @@ class TimingLayout:
             self.model, len(self.window), what="samples, the window gives", field="window_samples",
             remedy="name the samples that the network reads, counted from the trigger",
         )  # fmt: skip
-        _ = self.limits, self.design
+        _ = self.limits, self.design, self.tests
 
     @cached_property
     def window(self) -> tuple[int, ...]:
@@ -52,6 +53,11 @@ class TimingLayout:
         if chain.window_samples is not None:
             return chain.window_samples
         return tuple(range(-chain.samples_before, chain.samples_after))
+
+    @cached_property
+    def tests(self) -> InputTestPlan | None:
+        """Tests of what the network reads; None where there are none."""
+        return input_test_plan(self.model, self.settings.input_tests)
 
     @cached_property
     def limits(self) -> OutputLimits:
@@ -133,7 +139,7 @@ class TimingLayout:
         found += [
             Field("energy", self.energy_bits, signed=True),
             Field("baseline", self.baseline_bits),
-            Field("flags", 8),
+            Field("flags", flag_bits(tests=self.tests is not None)),
         ]
         return (*found, *self.limits.fields(form))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pulsefront.firmware.front_end.input_tests import input_test_lines
 from pulsefront.firmware.front_end.record_logic import (
     CLOCK,
     Text,
@@ -56,10 +57,15 @@ def timing_clocks(layout: TimingLayout) -> TimingClocks:
     chain, design = layout.settings, layout.design
     last = layout.window[-1] + chain.samples_before
     start = TRIGGER_STEPS + CAPTURE_STEPS
-    network = last + start + RECORD_CLOCKS + design.latency_cycles + len(layout.limits.low)
+    tests = layout.tests
+    behind = max(
+        design.latency_cycles + len(layout.limits.low), 0 if tests is None else tests.latency_clocks
+    )
+    network = last + start + RECORD_CLOCKS + behind
+    each = [] if tests is None else [tests.interval_clocks]
     return TimingClocks(
         dead=chain.dead,
-        interval=max(design.interval_cycles, len(layout.window)),
+        interval=max(design.interval_cycles, len(layout.window), *each),
         latency=max(network, chain.gate + start + RECORD_CLOCKS),
     )
 
@@ -68,7 +74,7 @@ def timing_top(layout: TimingLayout) -> str:
     """Return the Verilog of the top module ``NAME_front_end``."""
     chain, model = layout.settings, layout.model
     name, step = model.name, layout.step
-    port, limits = model.inputs[0], layout.limits
+    port = model.inputs[0]
     # An interval of a power of two needs no counter of its own.
     counts_time = layout.has_time and step & (step - 1) != 0
     marks = [("sample", SAMPLE_BITS), ("number", NUMBER_BITS), ("tail", 1)]
@@ -198,7 +204,7 @@ def timing_top(layout: TimingLayout) -> str:
                 "out_data": "window_value",
             },
         ),
-        *network_lines(model, limits),
+        *_network(layout, queue),
         "",
         "// what else is known of the event waits for the network",
     ]
@@ -220,7 +226,7 @@ def timing_top(layout: TimingLayout) -> str:
         "energy": "kept_energy",
         "baseline": "kept_baseline",
     }
-    body += ["", *record_stage(layout.fields, sources, limits, chain.undecided)]
+    body += ["", *_record(layout, sources)]
     ports = [
         "input  wire clk",
         "input  wire rst",
@@ -240,6 +246,18 @@ def timing_top(layout: TimingLayout) -> str:
         f"earliest; a record at most\n// {clocks.latency} clocks after its trigger.\n"
         f"module {name}_front_end (\n    {listed}\n);\n{text}\nendmodule\n"
     )
+
+
+def _network(layout: TimingLayout, depth_log2: int) -> list[str]:
+    if layout.tests is None:
+        return network_lines(layout.model, layout.limits)
+    tests = input_test_lines(layout.tests, depth_log2)
+    return [*tests, *network_lines(layout.model, layout.limits, source="read")]
+
+
+def _record(layout: TimingLayout, sources: dict[str, str]) -> list[str]:
+    tests, undecided = layout.tests is not None, layout.settings.undecided
+    return record_stage(layout.fields, sources, layout.limits, undecided, tests=tests)
 
 
 def _queue(kept: list[tuple[str, int]], depth_log2: int) -> list[str]:

@@ -46,6 +46,9 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     told = {**_chosen(settings, content), **_before(settings, content)} if content else {}
     if isinstance(content, dict) and "error_scale" in content and settings.error_output is None:
         told["error_output"] = True
+    tests = content.get("input_tests") if isinstance(content, dict) else None
+    if settings.input_tests == "study" and tests is not None:
+        told["input_tests"] = tests
     if not told:
         return settings
     # Checked anew: they must lie within the window.

@@ -18,8 +18,10 @@ def error_kept(
     *,
     unit: str,
     bound: Sequence[float] | None = None,
+    label: str = "median error of what is kept",
+    place: str = "lower right",
 ) -> Figure:
-    """Draw the median error of what is kept against the share that is kept.
+    """Draw the median error of what is kept, or what *label* says, against the share that is kept.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def error_kept(
         Ranking → median error at every share; the first is drawn strongest.
     bound
         The same where events are ranked by their errors.
+    place
+        Of the legend.
     """
     figure, (axes,) = new_figure(7.2, 3.6)
     percent = 100.0 * np.asarray(shares)
@@ -46,9 +50,9 @@ def error_kept(
             percent, bound, color=MUTED, linewidth=1, linestyle=":", label="ranked by the error"
         )
     axes.set_xlabel("events kept (%)")
-    axes.set_ylabel(f"median error of what is kept ({unit})")
+    axes.set_ylabel(f"{label} ({unit})")
     axes.set_ylim(bottom=0)
-    legend(axes, loc="lower right")
+    legend(axes, loc=place)
     return figure
 
 

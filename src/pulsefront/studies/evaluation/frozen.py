@@ -176,7 +176,7 @@ def load_frozen(study: EvaluationStudy, file: Path) -> FrozenNetwork:
         fitted=baseline,
         development_seed=developed.seed,
         development_sha256=StudyPlan.read(folders.plan).sha256,
-        has_head=developed.uncertainty is not None and _outputs(model) == _outputs(developed_model),
+        has_head=developed.has_head and _outputs(model) == _outputs(developed_model),
     )
 
 

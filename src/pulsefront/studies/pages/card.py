@@ -11,6 +11,7 @@ from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.words import metrics_in
 from pulsefront.studies.records import ExternalRecord, SubgroupRecord, TestRecord
 from pulsefront.studies.results import StudyResults
+from pulsefront.studies.uncertainty.class_records import ClassUncertainty
 
 __all__ = ["card_of"]
 
@@ -78,6 +79,8 @@ def _inputs(kind: StudyKind) -> str:
 
 def _events(test: TestRecord) -> dict[str, Any]:
     """Return what the last output says of single events, where it is a head's."""
+    if test.class_uncertainty is not None:
+        return _classes(test.class_uncertainty)
     found = test.event_uncertainty
     if found is None:
         return {}
@@ -93,6 +96,24 @@ def _events(test: TestRecord) -> dict[str, Any]:
             },
             f"{100 * found.share_compared:g} % kept": f"lowers the median error by "
             f"{found.curves[0].lowered_percent} %",
+        }
+    }
+
+
+def _classes(found: ClassUncertainty) -> dict[str, Any]:
+    return {
+        "uncertainty of single events": {
+            "margin": "largest score less the second largest, in steps of the output; cuts, sets "
+            "and the share that is right by margin are in provenance.json of the export, "
+            "class_margin",
+            **{
+                f"set for {100 * row.share:g} % of events": f"holds the true class of "
+                f"{row.inside.scaled(100.0)} % of test events, in {row.mean_classes:.2f} classes "
+                "on average"
+                for row in found.sets
+            },
+            f"{100 * found.share_compared:g} % kept": f"{found.curves[0].right_kept.scaled(100.0)} "
+            f"% right, of all {found.right.scaled(100.0)} %",
         }
     }
 

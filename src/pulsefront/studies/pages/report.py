@@ -28,6 +28,7 @@ from pulsefront.studies.metrics import METRICS
 from pulsefront.studies.pages.augment import augment_blocks
 from pulsefront.studies.pages.card import card_of
 from pulsefront.studies.pages.checklist import checklist_with_evidence
+from pulsefront.studies.pages.class_uncertainty import class_uncertainty_blocks
 from pulsefront.studies.pages.data_card import data_card_of
 from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
@@ -100,8 +101,12 @@ def write_report(
 
 
 def _event_uncertainty(test: TestRecord, confidence: str) -> list[Section]:
-    found = test.event_uncertainty
-    return [] if found is None else [Section(EVENTS, uncertainty_blocks(found, confidence))]
+    blocks: list[Block] = []
+    if test.event_uncertainty is not None:
+        blocks += uncertainty_blocks(test.event_uncertainty, confidence)
+    if test.class_uncertainty is not None:
+        blocks += class_uncertainty_blocks(test.class_uncertainty, confidence)
+    return [Section(EVENTS, blocks)] if blocks else []
 
 
 _BESIDE = {

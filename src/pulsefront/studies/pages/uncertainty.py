@@ -6,7 +6,7 @@ from pulsefront.report import Block, Callout, FigureBlock, Grid, Paragraph, Tabl
 from pulsefront.report.figures.rejection import error_kept, said_beside_found
 from pulsefront.studies.uncertainty.records import EventUncertainty, InputTestRecord, RegionCoverage
 
-__all__ = ["uncertainty_blocks"]
+__all__ = ["input_test_blocks", "uncertainty_blocks"]
 
 
 def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
@@ -91,7 +91,7 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
             ],
             caption="Cuts as selection events fix them.",
         ),
-        *_input_tests(found.input_tests, confidence),
+        *input_test_blocks(found.input_tests, confidence),
         Table(
             ("nodes", "weights left out (%)", "loss", "worse (%)", "at most (%)", "taken"),
             [
@@ -111,7 +111,7 @@ def uncertainty_blocks(found: EventUncertainty, confidence: str) -> list[Block]:
     ]
 
 
-def _input_tests(found: InputTestRecord, confidence: str) -> list[Block]:
+def input_test_blocks(found: InputTestRecord, confidence: str) -> list[Block]:
     """Return what the integer tests of the inputs flag."""
     rows: list[tuple[object, ...]] = [
         (

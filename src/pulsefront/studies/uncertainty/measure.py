@@ -38,7 +38,7 @@ from pulsefront.studies.uncertainty.records import (
 )
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
-__all__ = ["measure_uncertainty"]
+__all__ = ["COMPARED", "FEWEST", "SHARES_KEPT", "events_kept", "measure_uncertainty"]
 
 Float = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def _likelihood(folders: RunFolders, estimators: int) -> LightResponse | None:
     return next((one for one in whole if isinstance(one, LightResponse)), None)
 
 
-def _kept(score: Float, share: float) -> NDArray[np.intp]:
+def events_kept(score: Float, share: float) -> NDArray[np.intp]:
     """Return the events of the smallest scores, that share of them."""
     return np.argsort(score, kind="stable")[: max(1, round(share * len(score)))]
 
@@ -167,7 +167,7 @@ def _median_of(errors: Float, rows: NDArray[np.intp]) -> Statistic:
 
 def _lowered(errors: Float, score: Float) -> Statistic:
     """Return by how many percent the median error falls where that share is kept."""
-    every, some = median_statistic(errors), _median_of(errors, _kept(score, COMPARED))
+    every, some = median_statistic(errors), _median_of(errors, events_kept(score, COMPARED))
     return lambda weights: 100.0 * (1.0 - some(weights) / every(weights))
 
 
@@ -187,13 +187,13 @@ def _curves(
                 by=name,
                 of="network",
                 median_error=tuple(
-                    float(np.median(errors[_kept(score, share)])) for share in SHARES_KEPT
+                    float(np.median(errors[events_kept(score, share)])) for share in SHARES_KEPT
                 ),
                 lowered_percent=resampling.interval(other),
                 head_lowers_more_percent=more,
             )
         )
-    perfect = tuple(float(np.median(errors[_kept(errors, share)])) for share in SHARES_KEPT)
+    perfect = tuple(float(np.median(errors[events_kept(errors, share)])) for share in SHARES_KEPT)
     found.append(
         RejectionCurve(
             by="the error itself, which nobody knows",
@@ -225,7 +225,7 @@ def _of_likelihood(
             by="sigma of the likelihood",
             of="likelihood",
             median_error=tuple(
-                float(np.median(errors[_kept(score, share)])) for share in SHARES_KEPT
+                float(np.median(errors[events_kept(score, share)])) for share in SHARES_KEPT
             ),
             lowered_percent=resampling.interval(_lowered(errors, score)),
         )

@@ -14,7 +14,7 @@ __all__ = ["estimates_in", "scales_in"]
 
 def estimates_in(study: StudyBase, outputs: NDArray[Any]) -> NDArray[Any]:
     """Return the outputs (…, vector, output) that are estimates, without the head of *study*."""
-    return outputs[..., :-1] if study.uncertainty is not None else outputs
+    return outputs[..., :-1] if study.has_head else outputs
 
 
 def scales_in(integers: NDArray[np.int64], vectors: int, least: int) -> NDArray[np.int64]:

@@ -11,6 +11,9 @@ from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
 __all__ = ["require_errors", "require_selection"]
 
+OF_CLASSES = {"shares", "parts", "false_rate", "most_events"}
+"""What classes take of [uncertainty]."""
+
 
 def require_errors(kind: StudyKind) -> None:
     """Refuse a head for a kind of study whose events have no error in the unit of the outputs.
@@ -18,12 +21,22 @@ def require_errors(kind: StudyKind) -> None:
     Raises
     ------
     ConfigError
-        Names the kinds that have.
+        Names the kinds that have, or keys of a head where classes are told by their margin.
     """
-    if kind.study.uncertainty is not None and not kind.loss_in_output_unit:
+    settings = kind.study.uncertainty
+    if settings is None:
+        return
+    if kind.study.has_head and not kind.loss_in_output_unit:
         raise ConfigError(
             f"a {kind.study.kind} study has no error of an event that a head could foretell",
-            remedy="leave [uncertainty] out, or study position or timing",
+            remedy="leave [uncertainty] out, or study position, timing or crystals",
+        )
+    of_a_head = sorted(settings.model_fields_set - OF_CLASSES)
+    if not kind.study.has_head and of_a_head:
+        raise ConfigError(
+            "classes are judged by the margin of their scores, and no head is trained",
+            field=f"uncertainty.{of_a_head[0]}",
+            remedy=f"leave out {', '.join(of_a_head)}",
         )
 
 

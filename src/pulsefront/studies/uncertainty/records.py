@@ -15,6 +15,7 @@ __all__ = [
     "EventUncertainty",
     "FlaggedByTest",
     "HeadCost",
+    "InputTestNumbers",
     "InputTestRecord",
     "RegionCoverage",
     "RejectionCurve",
@@ -134,6 +135,15 @@ class FlaggedByTest(Record):
 
     test: str
     flagged: Interval
+
+
+class InputTestNumbers(Record):
+    """Two of these tests as a front end takes them; see `InputTestSettings` there."""
+
+    sum_range: tuple[int, int]
+    neighbours: tuple[tuple[int, ...], ...]
+    ratio: int
+    least: int
 
 
 class InputTestRecord(Record):

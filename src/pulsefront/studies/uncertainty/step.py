@@ -29,10 +29,15 @@ from pulsefront.studies.steps import StepContext
 from pulsefront.studies.uncertainty.inputs import learn_tests
 from pulsefront.studies.uncertainty.outputs import scales_in
 from pulsefront.studies.uncertainty.possible import require_selection
-from pulsefront.studies.uncertainty.records import CalibratedRegion, ErrorHead, HeadCost
+from pulsefront.studies.uncertainty.records import (
+    CalibratedRegion,
+    ErrorHead,
+    HeadCost,
+    InputTestNumbers,
+)
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
-__all__ = ["CUTS", "head_step"]
+__all__ = ["CUTS", "head_step", "read_inputs", "write_check"]
 
 CUTS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of events for which a cut is told."""
@@ -78,9 +83,7 @@ def head_step(kind: StudyKind, settings: UncertaintySettings, context: StepConte
     both = with_beside(model, found.model)
     both.save(context.folder / folders.model_with_head.name)
     regions, cuts, least = _calibrated(kind, parts, folders, both, settings)
-    _input_check(kind, parts, folders, model, settings).save(
-        context.folder / folders.input_check.name
-    )
+    write_check(kind, parts, context, model, settings)
     before, after = model.cost(), both.cost()
     (output,) = both.output_formats.values()
     ErrorHead(
@@ -145,7 +148,7 @@ class _Source:
         rows = np.concatenate([train, split.selection])
         raw = self.kind.network_inputs(self.parts.events.select(rows))
         vectors = raw.reshape(len(rows), -1, raw.shape[-1]).shape[1]
-        inputs = _kept(self.folders, raw)
+        inputs = read_inputs(self.folders, raw)
         (output,) = self.model.output_formats.values()
         errors = errors_of(self.kind, self.parts, rows, self.folders, self.model, inputs)
         groups = self.kind.learning_task(self.parts, self.folders).groups
@@ -193,7 +196,7 @@ class _Source:
         return model_cost(with_beside(self.model, head), resources)
 
 
-def _kept(folders: RunFolders, raw: NDArray[np.integer]) -> NDArray[np.int64]:
+def read_inputs(folders: RunFolders, raw: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return what the network reads, (vector, kept input)."""
     with np.load(folders.test_arrays) as arrays:
         kept = arrays["kept_inputs"]
@@ -214,24 +217,32 @@ def errors_of(
     return losses * kind.loss_in_output_unit
 
 
-def _input_check(
+def write_check(
     kind: StudyKind,
     parts: SplitEvents,
-    folders: RunFolders,
+    context: StepContext,
     model: FixedPointModel,
     settings: UncertaintySettings,
-) -> FixedPointModel:
-    """Return integer tests of what *model* reads."""
+) -> None:
+    """Write integer tests of what *model* reads: as a model, and the numbers of a front end's."""
     (port,) = model.inputs
+    folders = RunFolders(context.steps)
     split = parts.split
     train = split.train[spread_over(len(split.train), settings.most_events)]
     learned, decided = (
-        _kept(folders, kind.network_inputs(parts.events.select(rows)))
+        read_inputs(folders, kind.network_inputs(parts.events.select(rows)))
         for rows in (train, split.selection)
     )
     limits = (port.format.minimum, port.format.maximum)
     tests = learn_tests(learned, decided, settings.false_rate, limits, kind.study.seed)
-    return input_check(tests, port, name=f"{kind.study.name}_check")
+    check = input_check(tests, port, name=f"{kind.study.name}_check")
+    check.save(context.folder / folders.input_check.name)
+    InputTestNumbers(
+        sum_range=tests.sum_range,
+        neighbours=tuple(tuple(int(one) for one in row) for row in tests.neighbours),
+        ratio=tests.ratio,
+        least=tests.least,
+    ).write(context.folder / folders.input_tests.name)
 
 
 def _calibrated(
@@ -244,7 +255,7 @@ def _calibrated(
     """Return the regions, cuts and the least scale that the selection events fix."""
     rows = parts.split.selection
     raw = kind.network_inputs(parts.events.select(rows))
-    integers = both.run(_kept(folders, raw))
+    integers = both.run(read_inputs(folders, raw))
     (output,) = both.output_formats.values()
     vectors = raw.reshape(len(rows), -1, raw.shape[-1]).shape[1]
     least = max(1, int(np.quantile(integers[:, -1], LEAST)))
