@@ -1,9 +1,11 @@
 """HGQ2's way to a front: widths of every weight and activation, one run, a price that rises.
 
-As its documentation has it (https://github.com/calad0i/HGQ2): weights kbi with SAT_SYM,
-activations kif with WRAP and traced ranges, EBOPs in the loss times a β that rises by equal
-factors, the learning rate going down to zero before each network is taken (cosine with restarts).
-It starts from the float network, which saves it the longest part.
+As its documentation has it (https://github.com/calad0i/HGQ2): a width for every weight and
+activation, ranges of activations traced, EBOPs in the loss times a β that rises by equal factors,
+the learning rate going down to zero before each network is taken (cosine with restarts), JAX. It
+starts from the float network, which saves it the longest part. Weights are kif with WRAP, whose
+integer bits follow from the weight itself, in the place of kbi with SAT_SYM, whose range is
+learned.
 
 Its inputs are the raw counts minus a whole number and shifted, its outputs the target's unit
 shifted: neither costs gates, and both let it train in numbers near one. What it learns becomes a
@@ -12,42 +14,36 @@ shifted: neither costs gates, and both let it train in numbers near one. What it
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
+from hgq_training import HgqTrainer, Rates, loss_like
 from numpy.typing import NDArray
 from shipped_task import Point, ShippedTask
 
-from pulsefront.fixed_point import Assignment, Dense, FixedPointModel, Input
+from pulsefront.fixed_point import Assignment, Dense, FixedPointFormat, FixedPointModel, Input
 from pulsefront.imports import from_keras
 from pulsefront.networks import Candidate, Scaling
 from pulsefront.networks.batches import minibatches
-from pulsefront.networks.losses import loss_of
 
 __all__ = ["Shifts", "hgq_front", "hgq_model", "imported_network", "without_unread"]
 
-os.environ.setdefault("KERAS_BACKEND", "torch")  # read when Keras is first imported
+Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Weights (n_in, n_out) and biases."""
 
 POINTS = 10
 BATCH = 2048
-LEARNING_RATE = 3e-3
+RATES = Rates(weights=1e-3, widths=1e-3)
 FIRST_SHARE = 1.0
 """Length of the run before the first network, in those of the others."""
 PRICES = (0.05, 1.5)
 """First and last β, in units of the float network's loss for all EBOPs of the start."""
 WEIGHT_BITS = 8
 BIAS_BITS = 12
-INPUT_FRACTION = 8
-ACTIVATION_FRACTION = 7
-WIDTH_REACH = 20.0
-"""Bits by which a width may change over the run; Adam's rate for the weights alone would move it
-by less than one in a run of minutes."""
+ACTIVATION_BITS = 10
 TRACED_EVENTS = 32_768
 FLOAT32_ERROR = 1e-4
 """Of the outputs' size, root mean square: a rounding of an activation that hangs on the last bit of
@@ -58,70 +54,88 @@ a sum is rare, and is one step of it."""
 class Shifts:
     """How raw counts become HGQ2's inputs and its outputs the target's unit, at no cost.
 
-    Input = (count − pedestal) · 2^−input_bits, target = output · 2^output_bits.
+    Input = (count − pedestal) · 2^−input_bits, target = output · 2^output_bits, each channel with
+    its own; ``step`` is what one count is worth in the unit of the scaling.
     """
 
     pedestal: NDArray[np.int64]
-    input_bits: int
-    output_bits: int
+    input_bits: NDArray[np.int64]
+    output_bits: NDArray[np.int64]
+    step: float
 
     @classmethod
-    def of(cls, scaling: Scaling) -> Shifts:
+    def of(cls, scaling: Scaling, counts: FixedPointFormat) -> Shifts:
         """Return those that come nearest to the standardization of *scaling*."""
+        step = counts.step
         return cls(
-            np.rint(scaling.input_mean).astype(np.int64),
-            round(math.log2(float(np.median(scaling.input_scale)))),
-            round(math.log2(float(np.median(scaling.output_scale)))),
+            np.rint(scaling.input_mean / step).astype(np.int64),
+            np.rint(np.log2(scaling.input_scale / step)).astype(np.int64),
+            np.rint(np.log2(scaling.output_scale)).astype(np.int64),
+            step,
         )
 
     def inputs(self, raw: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return HGQ2's inputs for raw counts (…, n_in)."""
         return np.ldexp((raw - self.pedestal).astype(np.float32), -self.input_bits)
 
-    def folded(
-        self, network: Candidate, scaling: Scaling
-    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    def folded(self, network: Candidate, scaling: Scaling) -> list[Layer]:
         """Return weights and biases of a float network between these inputs and outputs."""
         layers = [
             (np.asarray(w, np.float64), np.asarray(b, np.float64))
             for w, b in zip(network.weights, network.biases, strict=True)
         ]
         weight, bias = layers[0]
-        offset = (self.pedestal - scaling.input_mean) / scaling.input_scale
-        factor = 2.0**self.input_bits / scaling.input_scale
+        offset = (self.pedestal * self.step - scaling.input_mean) / scaling.input_scale
+        factor = np.ldexp(self.step / scaling.input_scale, self.input_bits)
         layers[0] = (weight * factor[:, None], bias + offset @ weight)
         weight, bias = layers[-1]
-        scale = scaling.output_scale * 2.0**-self.output_bits
-        layers[-1] = (weight * scale, bias * scale + scaling.output_mean * 2.0**-self.output_bits)
+        scale = np.ldexp(scaling.output_scale, -self.output_bits)
+        mean = np.ldexp(scaling.output_mean, -self.output_bits)
+        layers[-1] = (weight * scale, bias * scale + mean)
         return layers
 
 
-def hgq_model(layers: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Any:
-    """Return an HGQ2 model that starts from these weights (n_in, n_out) and biases."""
+def hgq_model(
+    layers: Sequence[Layer], input_bits: NDArray[np.int64], seen: NDArray[np.floating]
+) -> Any:
+    """Return an HGQ2 model that starts from these weights (n_in, n_out) and biases.
+
+    Every number starts with the bits that it needs: the largest weight of an output has
+    `WEIGHT_BITS` and the others its step, an activation has `ACTIVATION_BITS` of its range on the
+    inputs *seen*, an input its *input_bits* fraction bits, which are all it has. With one format
+    for a layer a single large weight would round most others to zero.
+    """
     import keras
     from hgq.config import LayerConfigScope, QuantizerConfig
     from hgq.layers import QDense
 
     source = keras.Input((layers[0][0].shape[0],))
-    value = source
+    value, found = source, np.asarray(seen, np.float64)
     with LayerConfigScope(enable_ebops=True, beta0=0.0):
         for number, (weight, bias) in enumerate(layers):
-            fraction = ACTIVATION_FRACTION if number else INPUT_FRACTION
             made = QDense(
                 weight.shape[1],
                 activation="relu" if number < len(layers) - 1 else None,
-                kq_conf=QuantizerConfig("kbi", "weight", b0=WEIGHT_BITS, i0=_integer_bits(weight)),
-                bq_conf=QuantizerConfig("kbi", "bias", b0=BIAS_BITS, i0=_integer_bits(bias)),
-                iq_conf=QuantizerConfig("kif", "datalane", i0=3, f0=fraction),
+                kq_conf=QuantizerConfig("kif", "weight", overflow_mode="WRAP"),
+                bq_conf=QuantizerConfig("kbi", "bias", b0=BIAS_BITS, i0=_integer_bits(bias).max()),
+                iq_conf=QuantizerConfig("kif", "datalane"),
             )
             value = made(value)
             made.kernel.assign(weight.astype(np.float32))
             made.bias.assign(bias.astype(np.float32))
+            kernel, entering = made.kq.quantizer, made.iq.quantizer
+            kernel._i.assign(_integer_bits(weight))
+            step_bits = WEIGHT_BITS - _integer_bits(weight).max(axis=0)
+            kernel._f.assign(np.broadcast_to(step_bits, weight.shape))
+            if number:
+                input_bits = ACTIVATION_BITS - _integer_bits(found).max(axis=0)
+            entering._f.assign(np.broadcast_to(input_bits, entering._f.shape))
+            found = np.maximum(found @ weight + bias, 0.0)
     return keras.Model(source, value)
 
 
-def _integer_bits(values: NDArray[np.float64]) -> int:
-    return math.ceil(math.log2(float(np.abs(values).max()) + 1e-6))
+def _integer_bits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ceil(np.log2(np.abs(values) + 1e-6))
 
 
 def imported_network(
@@ -192,103 +206,51 @@ def _channels(to: Assignment | None, keep: NDArray[np.intp]) -> Assignment | Non
 
 
 def hgq_front(given: ShippedTask, start: Candidate, seed: int, seconds: float) -> list[Point]:
-    """Return a front of HGQ2 from the float network *start* in *seconds* of processor time."""
-    begin = time.process_time()
-    torch.set_num_threads(1)
+    """Return a front of HGQ2 from the float network *start* in *seconds* of processor time.
+
+    Building and compiling the model, and reading and judging its networks, are not charged: the
+    steps of this package are compiled beforehand.
+    """
     import keras
 
     keras.utils.set_random_seed(seed)
     task, scaling = given.task, given.data.scaling
-    shifts = Shifts.of(scaling)
-    model = hgq_model(shifts.folded(start, scaling))
-    raw = task.inputs[task.train]
-    inputs = torch.from_numpy(shifts.inputs(raw))
+    shifts = Shifts.of(scaling, task.input_format)
+    inputs = shifts.inputs(task.inputs[task.train])
     flat = inputs.reshape(-1, inputs.shape[-1])
-    seen = flat[:: max(1, len(flat) // TRACED_EVENTS)].numpy()
-    unit = torch.tensor(2.0**shifts.output_bits / scaling.output_scale, dtype=torch.float32)
-    middle = torch.tensor(scaling.output_mean / scaling.output_scale, dtype=torch.float32)
+    seen = flat[:: max(1, len(flat) // TRACED_EVENTS)]
+    model = hgq_model(shifts.folded(start, scaling), shifts.input_bits, seen)
+    rows = minibatches(len(inputs), BATCH, 10**9, seed)
+    loss = _loss_in_units(given, shifts)
+    trainer = HgqTrainer(model, inputs, given.data.targets.numpy(), loss, rows)
+    base, ebops = trainer.figures(min(len(inputs), TRACED_EVENTS))
+    trainer.compile()
+    states, begin = [], time.process_time()
+    for share, price in zip(_shares(), np.geomspace(*PRICES, POINTS), strict=True):
+        trainer.set_price(price * base / ebops)
+        trainer.train_until(begin + share * seconds, RATES)
+        states.append(trainer.state)
+    points = []
+    for state in states:
+        trainer.store(state)
+        points.append(given.judged(*imported_network(model, shifts, seen)))
+    pace = 1e3 * trainer.spent / trainer.steps
+    print(f"HGQ2 took {trainer.steps:,} steps of {pace:.1f} ms")  # noqa: T201
+    return points
+
+
+def _loss_in_units(given: ShippedTask, shifts: Shifts) -> Callable[[Any, Any], Any]:
+    """Return the study's loss of HGQ2's outputs against standardized targets."""
+    task, scaling = given.task, given.data.scaling
+    unit = np.ldexp(1.0 / scaling.output_scale, shifts.output_bits).astype(np.float32)
+    middle = (scaling.output_mean / scaling.output_scale).astype(np.float32)
     if task.loss.kind == "coincidence":
         middle = middle * 0  # a constant that both detectors share
-    targets = given.data.targets
-    rows = minibatches(len(targets), BATCH, 10**9, seed)
-    optimizer = torch.optim.Adam(_groups(model), fused=True)
-
-    def loss_on(chosen: torch.Tensor) -> torch.Tensor:
-        some = inputs[chosen]
-        some = torch.cat((some[:, 0], some[:, 1])) if some.ndim == 3 else some
-        outputs = model(some, training=True) * unit - middle
-        return loss_of(outputs.T[None], targets[chosen], task.loss)[0]
-
-    with torch.no_grad():
-        base = float(loss_on(next(rows)))
-    ebops = float(sum(layer.ebops for layer in model.layers if hasattr(layer, "ebops")))
-    points = []
-    pace = _Pace(seconds)
-    for share, price in zip(_shares(), np.geomspace(*PRICES, POINTS), strict=True):
-        _set_price(model, price * base / ebops)
-        until = begin + share * seconds
-        _train(model, optimizer, loss_on, rows, until, pace)
-        points.append(given.judged(*imported_network(model, shifts, seen)))
-    return points
+    own = loss_like(task.loss)
+    return lambda outputs, targets: own(outputs * unit - middle, targets)
 
 
 def _shares() -> Iterator[float]:
     """Yield the share of the time at which each network is taken."""
     for number in range(POINTS):
         yield (FIRST_SHARE + number) / (FIRST_SHARE + POINTS - 1)
-
-
-def _set_price(model: Any, beta: float) -> None:
-    for layer in model.layers:
-        if getattr(layer, "_beta", None) is not None:
-            layer._beta.assign(beta)
-
-
-def _groups(model: Any) -> list[dict[str, Any]]:
-    """Return weights and biases, then widths, as an optimizer takes them."""
-    widths, weights = [], []
-    for one in model.trainable_variables:
-        (widths if "quantizer" in one.path else weights).append(one.value)
-    return [{"params": weights}, {"params": widths}]
-
-
-@dataclass
-class _Pace:
-    """How fast widths must move to go as far as they may in a run of *seconds*."""
-
-    seconds: float
-    steps: int = 0
-    spent: float = 0.0
-
-    def width_rate(self) -> float:
-        """Return bits a step, never below the rate of the weights: Adam's steps are about that."""
-        step = self.spent / max(self.steps, 1)
-        return max(LEARNING_RATE, WIDTH_REACH * step / self.seconds)
-
-
-def _train(
-    model: Any,
-    optimizer: torch.optim.Optimizer,
-    loss_on: Callable[[torch.Tensor], torch.Tensor],
-    rows: Iterator[torch.Tensor],
-    until: float,
-    pace: _Pace,
-) -> None:
-    """Train until that much processor time is gone, the rates falling to zero as a cosine."""
-    begin = time.process_time()
-    held = [one for one in model.trainable_variables if one.constraint is not None]
-    while (now := time.process_time()) < until:
-        progress = (now - begin) / (until - begin)
-        rates = LEARNING_RATE, pace.width_rate()
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * 0.5 * (1.0 + math.cos(math.pi * progress))
-        loss = loss_on(next(rows))
-        loss = loss + sum(model.losses)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            for one in held:
-                one.value.copy_(one.constraint(one.value))
-        pace.steps += 1
-        pace.spent += time.process_time() - now
