@@ -32,9 +32,10 @@ docs: $(VENV)/installed-docs
 	@echo "Open $(OUT)/docs/index.html"
 
 # All tests that need nothing but this package; slow proofs have targets of their own.
-# A worker that crashes ends the run: waiting for another in its place may never end.
+# A worker that crashes ends the run: waiting for another in its place may never end. In the order
+# of their names: files of few tests are the long ones, and one of them at the end would be alone.
 test: $(VENV)/installed-dev
-	$(PYTEST) -n auto --dist loadfile $(PROJECT) -m "not slow" --max-worker-restart=0 $(COVER)
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder $(PROJECT) -m "not slow" --max-worker-restart=0 $(COVER)
 
 # The same tests, with every line of the package counted; fails below the floor in pyproject.toml.
 coverage:

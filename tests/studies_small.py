@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from pulsefront.files import sim_data_directory
+from pulsefront.simulate.light.grid import LightMapSettings
 
-__all__ = ["POSITION_CHANGES", "TIMING_CHANGES", "shipped", "small", "without_host"]
+__all__ = ["COARSE", "POSITION_CHANGES", "TIMING_CHANGES", "shipped", "small", "without_host"]
 
 TRAINING = """
 [search.float_training]
@@ -21,6 +22,11 @@ epochs = 0.5
 [search.final_training]
 epochs = 1
 """
+
+COARSE = LightMapSettings(pitch_mm=6.0, depth_pitch_mm=4.0, photons=4000)
+"""A light map that is traced in a second, where a whole one takes longer than all the rest."""
+
+_COARSE_TOML = "light_map = { pitch_mm = 6.0, depth_pitch_mm = 4.0, photons = 4000 }"
 
 TIMING_CHANGES = {
     "offsets_mm": "[-60, -40, -20, 0, 20, 40, 60]",
@@ -51,7 +57,7 @@ def small(
     """Return a shipped study with small numbers, so that it runs in seconds.
 
     Events are folded, and charges brought to one sum, in tests of just that: classical estimators
-    are tuned twice then.
+    are tuned twice then. The light map is `COARSE`.
     """
     text = shipped(name)
     if not fold:
@@ -62,6 +68,10 @@ def small(
     text = re.sub(r"\[diagnosis\]\n(?:\w+ = .*\n)+", "", text)
     other = r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n(?:events = .*\n)?'
     text = re.sub(other, "", text)
+    if "light_map]" not in text:
+        text = re.sub(
+            r"^\[(scan|coincidences)\]$", rf"[\1]\n{_COARSE_TOML}", text, flags=re.MULTILINE
+        )
     for key, value in changes.items():
         text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
         if not count:

@@ -16,7 +16,7 @@ from pulsefront.studies.kinds import kind_of
 from pulsefront.studies.kinds.base import Selection
 from pulsefront.studies.load import load_study
 from strategies_events import wavedump_bytes
-from studies_small import TIMING_CHANGES, small
+from studies_small import COARSE, TIMING_CHANGES, small
 
 OFFSETS_MM = (-60.0, -40.0, -20.0, 0.0, 20.0, 40.0, 60.0)
 Waves = NDArray[np.uint16]
@@ -26,7 +26,9 @@ def coincidences(
     events: int, offsets_mm: Sequence[float] = OFFSETS_MM, seed: int = 5
 ) -> list[Waves]:
     """Simulate *events* coincidences, (event, 2, sample), of every source offset."""
-    settings = CoincidenceSettings(offsets_mm=tuple(offsets_mm), events_per_offset=events)
+    settings = CoincidenceSettings(
+        offsets_mm=tuple(offsets_mm), events_per_offset=events, light_map=COARSE
+    )
     found = simulate_coincidences(load_detector("lyso_pair_3x3x20"), settings, seed)
     return [found["waveform_adc"][found["offset_index"] == n] for n in range(len(offsets_mm))]
 

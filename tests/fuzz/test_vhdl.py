@@ -1,6 +1,6 @@
 """Random models through unrolled Verilog and VHDL, all integers compared, extremes included.
 
-By default three models; with PULSEFRONT_FUZZ_SECONDS set, as by ``make fuzz``, fifty: at full
+By default two models; with PULSEFRONT_FUZZ_SECONDS set, as by ``make fuzz``, fifty: at full
 speed, with gaps, on golden vectors with all extremes, and on others.
 """
 
@@ -23,7 +23,7 @@ pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
 
 FULL = "PULSEFRONT_FUZZ_SECONDS" in os.environ
 FIRST_SEED = int(os.environ.get("PULSEFRONT_FUZZ_SEED", "0"))
-MODELS = 50 if FULL else 3
+MODELS = 50 if FULL else 2
 EVENTS = 1_000 if FULL else 100
 
 

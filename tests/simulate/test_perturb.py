@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pulsefront.detector import detector_hash, load_detector
 from pulsefront.simulate import (
@@ -19,8 +22,11 @@ from pulsefront.simulate.choose import choose_plan
 from pulsefront.simulate.light.map import optical_hash, trace_light_map
 from pulsefront.simulate.perturb import NAMED, Perturbation, perturbed
 
+BLOCK = "lyso_monolithic_50x50x16"
 MAP = LightMapSettings(pitch_mm=25.0, depth_pitch_mm=16.0, photons=4000)
 SCAN = ScanSettings(half_extent_mm=0.0, events_even_even=2000, light_map=MAP)
+
+Asked = Callable[..., NDArray[np.uint16]]
 
 
 @pytest.fixture(scope="module")
@@ -80,27 +86,33 @@ def test_misaligned_sensors_see_the_light_from_their_own_place() -> None:
     np.testing.assert_allclose(seen, before, rtol=0.15)
 
 
-@pytest.mark.parametrize("name", sorted(NAMED))
-@pytest.mark.parametrize("detector", ["lyso_monolithic_50x50x16", "lyso_pair_3x3x20"])
-def test_every_named_mismatch_can_be_asked_for_and_changes_the_events(
-    detector: str, name: str, tmp_path: Path
-) -> None:
-    """Through what ``pulsefront simulate --perturb`` calls."""
-    settings = tmp_path / "settings.toml"
+@pytest.fixture(scope="module")
+def asked_for(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """Return what ``pulsefront simulate`` makes of a detector and mismatches, once for each."""
+    folder = tmp_path_factory.mktemp("asked")
     grid = "[light_map]\npitch_mm = 50.0\ndepth_pitch_mm = 20.0\nphotons = 400\n"
-    if detector == "lyso_pair_3x3x20":
-        settings.write_text(f"offsets_mm = [0.0]\ntrigger_kev = 250.0\n{grid}")
-    else:
-        settings.write_text(f"half_extent_mm = 0.0\ntrigger_kev = 250.0\n{grid}")
-    basic = {"what": "auto", "settings": settings, "full_tracing": False, "seed": 1}
-    tables = []
-    for perturbations in ([], [name]):
+    places = {"lyso_pair_3x3x20": "offsets_mm = [0.0]", BLOCK: "half_extent_mm = 0.0"}
+
+    @cache
+    def recorded(detector: str, *names: str) -> NDArray[np.uint16]:
+        settings = folder / f"{detector}.toml"
+        settings.write_text(f"{places[detector]}\ntrigger_kev = 250.0\n{grid}")
         plan = choose_plan(
-            detector, perturbations=perturbations, events=12, cache=tmp_path, **basic
-        )
-        tables.append(plan.run())
-    recorded = "waveform_adc" if "waveform_adc" in tables[0].columns else "charge_adc"
-    assert (tables[0][recorded] != tables[1][recorded]).any()
+            detector, what="auto", settings=settings, perturbations=list(names), events=12,
+            full_tracing=False, seed=1, cache=folder,
+        )  # fmt: skip
+        table = plan.run()
+        return table["waveform_adc" if "waveform_adc" in table.columns else "charge_adc"]
+
+    return recorded
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+@pytest.mark.parametrize("detector", [BLOCK, "lyso_pair_3x3x20"])
+def test_every_named_mismatch_can_be_asked_for_and_changes_the_events(
+    detector: str, name: str, asked_for: Asked
+) -> None:
+    assert (asked_for(detector) != asked_for(detector, name)).any()
 
 
 def test_the_noise_of_a_waveform_is_scaled(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from pulsefront.studies.settings import ExternalSet
-from studies_small import POSITION_CHANGES, TIMING_CHANGES, small
+from studies_small import COARSE, POSITION_CHANGES, TIMING_CHANGES, small
 from studies_timing import OFFSETS_MM, coincidences, measured_pair
 
 
@@ -97,7 +97,13 @@ def test_finished_estimators_meet_measured_and_perturbed_detectors(
 def measured_scan(folder: Path, *, sign: int = 1) -> Path:
     """Write a scan as CSV files of charges with a *sign*, a manifest and a small study."""
     folder.mkdir()
-    scan = ScanSettings(pitch_mm=6.0, half_extent_mm=21.0, events_even_even=150, events_odd_odd=100)
+    scan = ScanSettings(
+        pitch_mm=6.0,
+        half_extent_mm=21.0,
+        events_even_even=150,
+        events_odd_odd=100,
+        light_map=COARSE,
+    )
     events = simulate_scan(load_detector("lyso_monolithic_50x50x16"), scan, 3)
     charges = sign * events["charge_adc"].astype(np.int64)
     (folder / "charges.toml").write_text(

@@ -126,6 +126,7 @@ def test_killed_run_resumes_to_the_same_results(
     assert leftovers == []
 
 
+@pytest.mark.slow  # at full length it is half of `make demo`
 def test_position_study_runs_with_every_backend(tmp_path: Path) -> None:
     if shutil.which("g++") is None:
         pytest.skip("g++ is not on this machine")

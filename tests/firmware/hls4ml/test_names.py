@@ -41,7 +41,14 @@ def test_names_that_the_bench_or_hls4ml_use_compile_and_run(tmp_path):
     verify_export(tmp_path / "out").raise_on_failure()
 
 
-@pytest.mark.parametrize("name", ["vectors", "different", "i"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "different",
+        pytest.param("vectors", marks=pytest.mark.slow),
+        pytest.param("i", marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_may_have_the_name_of_what_the_bench_counts(tmp_path, name):
     export_model(named(["a"], ["b"], name), tmp_path / "out", targets=["hls4ml"])
     verify_export(tmp_path / "out").raise_on_failure()

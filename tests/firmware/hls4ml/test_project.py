@@ -22,9 +22,9 @@ from strategies_fixed_point import random_model, side_by_side
 from toys_firmware import compare, mlp
 
 
-def test_a_deterministic_dozen_of_random_models_gives_the_same_integers(tmp_path):
+def test_half_a_dozen_random_models_give_the_same_integers(tmp_path):
     # Unconnected in one project: one compilation for all of them.
-    model = side_by_side([random_model(seed, f"net{seed}", most=2) for seed in range(100, 112)])
+    model = side_by_side([random_model(seed, f"net{seed}", most=2) for seed in range(100, 106)])
     write_hls4ml(model, tmp_path / "project", board=load_board())
     compare(model, tmp_path / "project", 2000)
 

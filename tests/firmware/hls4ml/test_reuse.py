@@ -15,7 +15,7 @@ from pulsefront.fixed_point import (
 from toys_firmware import compare, conv_model, mlp
 
 
-@pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
+@pytest.mark.parametrize("backend", ["Vitis", pytest.param("Vivado", marks=pytest.mark.slow)])
 def test_a_reuse_factor_above_kernel_times_channels_is_clamped_and_right(tmp_path, backend):
     model = conv_model()
     settings = HlsSettings(backend, "Resource", 42)

@@ -75,8 +75,10 @@ def test_damaged_vectors_never_pass(built, damage, problem):
 
 @pytest.mark.parametrize(
     "settings",
-    [HlsSettings("Vitis", io_type="io_stream"), HlsSettings("oneAPI")],
-    ids=["stream", "pipes"],
+    [
+        pytest.param(HlsSettings("Vitis", io_type="io_stream"), id="stream"),
+        pytest.param(HlsSettings("oneAPI"), id="pipes", marks=pytest.mark.slow),
+    ],
 )
 def test_with_streams_or_pipes_it_calls_the_c_simulation_and_finds_the_one_wrong_value(
     tmp_path, settings

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,6 +78,24 @@ def deliver(store, first, last):
         )
 
 
+@pytest.fixture(scope="module")
+def delivered(model, tmp_path_factory):
+    """A store with all that ever arrives, the day after, and what was scored on that day."""
+    path = tmp_path_factory.mktemp("delivered") / "qc.db"
+    as_of = int(arrivals()[0][1].max()) * DAY
+    with Store(path) as store:
+        deliver(store, 0, 10**6)
+        first = score(store, model, as_of, None)
+    return SimpleNamespace(path=path, as_of=as_of, first=first)
+
+
+@pytest.fixture
+def scored(delivered, tmp_path):
+    """The same with a store that a test may change."""
+    copy = Path(shutil.copy(delivered.path, tmp_path / "qc.db"))
+    return SimpleNamespace(path=copy, as_of=delivered.as_of, first=delivered.first)
+
+
 @pytest.mark.slow
 def test_every_night_ends_with_the_bytes_of_a_full_recomputation(model, tmp_path):
     start = int(tiny_units(8, 2.0)[0].measurements["available_at"].min()) // DAY
@@ -116,11 +137,10 @@ def test_a_night_without_news_reads_the_window_alone(model, tmp_path):
     assert second.records_read < 0.08 * first.records_read
 
 
-def test_one_late_record_sends_its_unit_alone_back_to_the_first_record(model, tmp_path):
+def test_one_late_record_sends_its_unit_alone_back_to_the_first_record(model, scored):
     unit = tiny_units(8, 2.0)[3]
     as_of = int(unit.measurements["available_at"].max()) // DAY * DAY
-    with Store(tmp_path / "qc.db") as store:
-        deliver(store, 0, 10**6)
+    with Store(scored.path) as store:
         before = score(store, model, as_of, None)
         when = np.array([as_of - 300 * DAY + 12_345])
         late = measurements(
@@ -140,11 +160,9 @@ def test_one_late_record_sends_its_unit_alone_back_to_the_first_record(model, tm
     assert tonight.data_hash != before.data_hash
 
 
-def test_earlier_day_is_scored_without_the_checkpoint_and_leaves_it_alone(model, tmp_path):
-    with Store(tmp_path / "qc.db") as store:
-        deliver(store, 0, 10**6)
-        as_of = int(arrivals()[0][1].max()) * DAY
-        score(store, model, as_of, None)
+def test_earlier_day_is_scored_without_the_checkpoint_and_leaves_it_alone(model, scored):
+    with Store(scored.path) as store:
+        as_of = scored.as_of
         kept = store.frame(schema.checkpoint)
         early = score(store, model, as_of - 200 * DAY, None)
         full = score(store, model, as_of - 200 * DAY, None, dry_run=True, from_first=True)
@@ -165,29 +183,23 @@ def older_checkpoint() -> bytes:
     return buffer.getvalue()
 
 
-def test_checkpoints_of_an_older_form_are_made_anew_by_themselves(model, tmp_path):
-    with Store(tmp_path / "qc.db") as store:
-        deliver(store, 0, 10**6)
-        as_of = int(arrivals()[0][1].max()) * DAY
-        first = score(store, model, as_of, None)
+def test_checkpoints_of_an_older_form_are_made_anew_by_themselves(model, scored):
+    with Store(scored.path) as store:
         with store.writing() as connection:
             connection.execute(sa.update(schema.checkpoint).values(content=older_checkpoint()))
-        again = score(store, model, as_of, None)
-        third = score(store, model, as_of, None)
-    assert again.rows == third.rows == first.rows
+        again = score(store, model, scored.as_of, None)
+        third = score(store, model, scored.as_of, None)
+    assert again.rows == third.rows == scored.first.rows
     assert (again.units_resumed, third.units_resumed) == (0, 8)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut off"])
-def test_damaged_checkpoint_is_as_good_as_none(model, tmp_path, content):
-    with Store(tmp_path / "qc.db") as store:
-        deliver(store, 0, 10**6)
-        as_of = int(arrivals()[0][1].max()) * DAY
-        first = score(store, model, as_of, None)
+def test_damaged_checkpoint_is_as_good_as_none(model, scored, content):
+    with Store(scored.path) as store:
         with store.writing() as connection:
             connection.execute(sa.update(schema.checkpoint).values(content=content))
-        again = score(store, model, as_of, None)
-    assert again.rows == first.rows
+        again = score(store, model, scored.as_of, None)
+    assert again.rows == scored.first.rows
     assert again.units_resumed == 0
 
 

@@ -173,7 +173,7 @@ def test_a_run_killed_by_signal_9_goes_on_where_it_was(plan: Plan, tmp_path: Pat
         "pitch_mm = 2.0\nhalf_extent_mm = 10.0\n"
         "[light_map]\npitch_mm = 12.0\ndepth_pitch_mm = 8.0\nphotons = 500\n"
     )
-    out, events = tmp_path / "events.h5", 120_000
+    out, events = tmp_path / "events.h5", 80_000
     program = "from pulsefront.cli.main import main; main()"
     arguments = ["simulate", "lyso_monolithic_50x50x16", "--out", str(out), "--seed", "3"]
     arguments += ["--events", str(events), "--settings", str(settings)]

@@ -20,14 +20,16 @@ from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.scan import select_external, split
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
-from studies_small import POSITION_CHANGES, small
+from studies_small import COARSE, POSITION_CHANGES, small
 
 Stage = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
 def events() -> EventTable:
-    scan = ScanSettings(pitch_mm=6.0, half_extent_mm=21.0, events_even_even=120, events_odd_odd=60)
+    scan = ScanSettings(
+        pitch_mm=6.0, half_extent_mm=21.0, events_even_even=120, events_odd_odd=60, light_map=COARSE
+    )
     return simulate_scan(load_detector("lyso_monolithic_50x50x16"), scan, 7)
 
 
