@@ -84,6 +84,8 @@ class PositionChain:
             (Flag.FEW_CHANNELS, channels < chain.least_channels),
         ):
             flags |= np.where(doubtful, int(flag), 0)
+        if layout.margin is not None:
+            flags |= np.where(layout.margin.narrow(outputs), int(Flag.OUTPUT), 0)
         if layout.tests is not None:
             flags |= layout.tests.flags(values)
         number = self._events + np.arange(len(raw))

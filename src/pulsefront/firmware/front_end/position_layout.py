@@ -7,6 +7,7 @@ from functools import cached_property
 
 from pulsefront.errors import ConfigError, ExportError
 from pulsefront.firmware.front_end.input_tests import InputTestPlan, input_test_plan
+from pulsefront.firmware.front_end.margin import MarginPlan, margin_plan
 from pulsefront.firmware.front_end.network import require_inputs, shared_network
 from pulsefront.firmware.front_end.outputs import OutputLimits, flag_bits, output_limits
 from pulsefront.firmware.front_end.records import NUMBER_BITS, Field
@@ -63,7 +64,7 @@ class PositionLayout:
                 value=self.settings.drop_bits,
                 remedy=f"write drop_bits = {-step}",
             )
-        _ = self.limits, self.design, self.tests
+        _ = self.limits, self.design, self.tests, self.margin
 
     @cached_property
     def chosen(self) -> tuple[int, ...]:
@@ -81,6 +82,11 @@ class PositionLayout:
     def tests(self) -> InputTestPlan | None:
         """Tests of what the network reads; None where there are none."""
         return input_test_plan(self.model, self.settings.input_tests)
+
+    @cached_property
+    def margin(self) -> MarginPlan | None:
+        """The test of the margin between scores; None where there is none."""
+        return margin_plan(self.limits, self.settings.least_margin)
 
     @cached_property
     def limits(self) -> OutputLimits:

@@ -65,6 +65,7 @@ def position_readme(layout: PositionLayout, statement: FrontEndStatement) -> str
         *_dropped(layout),
         f"- the network reads {len(layout.chosen)} channels",
         *([] if layout.tests is None else test_rows(layout.tests)),
+        *_margin(layout),
         "",
         "## Rate",
         "",
@@ -104,6 +105,15 @@ def _dropped(layout: PositionLayout) -> list[str]:
     if not layout.drop_bits:
         return []
     return [f"- the network reads charges without their {layout.drop_bits} lowest bits"]
+
+
+def _margin(layout: PositionLayout) -> list[str]:
+    if layout.margin is None:
+        return []
+    return [
+        f"- scores of which the largest lies less than {layout.margin.least} steps above the",
+        "  second are flagged as `output`",
+    ]
 
 
 def _offsets(layout: PositionLayout) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulsefront.firmware.front_end.input_tests import input_test_lines
+from pulsefront.firmware.front_end.margin import MARGIN_CLOCKS, margin_lines
 from pulsefront.firmware.front_end.position_layout import PositionLayout
 from pulsefront.firmware.front_end.position_turns import (
     FOLD_CLOCKS,
@@ -51,7 +52,8 @@ def position_clocks(layout: PositionLayout) -> PositionClocks:
     before = chain.channels + layout.division_steps + STAGE_CLOCKS + turned
     # The network may read few of the channels: the last comes when all have passed.
     tests = 0 if layout.tests is None else layout.tests.latency_clocks
-    network = chain.channels + max(design.latency_cycles + elements, tests)
+    margin = 0 if layout.margin is None else MARGIN_CLOCKS
+    network = chain.channels + max(design.latency_cycles + elements + margin, tests)
     interval = max(layout.interval_before, design.interval_cycles)
     return PositionClocks(interval, before + network)
 
@@ -141,6 +143,7 @@ def position_top(layout: PositionLayout) -> str:
             layout.limits,
             chain.undecided,
             tests=layout.tests is not None,
+            margin=layout.margin is not None,
         ),
         f"reg [{NUMBER_BITS - 1}:0] number;",
         "always @(posedge clk) if (rst) number <= 0; else if (takes) number <= number + 1'b1;",
@@ -190,7 +193,8 @@ def _network(layout: PositionLayout) -> list[str]:
     if layout.tests is not None:
         before, source = input_test_lines(layout.tests, EVENTS_LOG2), "read"
     if layout.settings.mirrors is None:
-        return [*before, *network_lines(layout.model, layout.limits, source=source)]
+        behind = [] if layout.margin is None else margin_lines(layout.margin, EVENTS_LOG2)
+        return [*before, *network_lines(layout.model, layout.limits, source=source), *behind]
     network = network_lines(layout.model, layout.limits, "answer", source)
     return [*before, *network, *turned_back_lines(layout)]
 

@@ -96,10 +96,12 @@ def record_stage(
     undecided: Sequence[Doubt],
     *,
     tests: bool = False,
+    margin: bool = False,
 ) -> list[str]:
     """Return the last register: it takes an event when ``side`` and ``result`` are both there.
 
-    With *tests* of the inputs their result is waited for, too, as the stream ``flagged``.
+    With *tests* of the inputs their result is waited for, too, as the stream ``flagged``; with a
+    test of the *margin* between scores that of ``margin``.
 
     *sources* are the wires of the fields that are neither flags nor outputs of the network; the
     doubts are wires by the names in `DOUBTS_IN_ORDER`.
@@ -113,6 +115,8 @@ def record_stage(
         lines.append(f"wire {one.declared} output_{index} = {bits};")
         low, high = (_constant(v, width, signed) for v in (limits.low[index], limits.high[index]))
         outside.append(f"output_{index} < {low} || output_{index} > {high}")
+    if margin:
+        outside.append("margin_narrow")
     joined = "\n    || ".join(outside)
     mask, ready = undecided_mask(undecided), "side_valid && result_valid"
     words, refused = "{no_decision, doubts}", [f"|(doubts & 7'd{mask & 127})"]
@@ -133,6 +137,8 @@ def record_stage(
         f"record_{one.name} <= {sources[one.name]};" for one in fields if one.name in sources
     ]
     assigns += [f"record_{one.name} <= output_{index};" for index, one in enumerate(outputs)]
+    if margin:
+        ready = f"{ready} && margin_valid"
     return [
         *lines,
         f"wire output_outside = {joined};",

@@ -251,6 +251,9 @@ class PositionChainSettings(ChainSettings):
     """columns and rows of the channels, which come row by row; needed with `fold`"""
     interval_clocks: int | None = Field(default=None, ge=1)
     """clocks between two events that the network may take; left out, one for each channel"""
+    least_margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """of scores of classes, smallest distance of the largest from the second that is believed, in
+    the unit of the outputs: a cut of the study, times its step; left out, any"""
     network_channels: tuple[int, ...] | None = None
     """channels that the network reads, from 0, ascending; left out, those that the export beside
     the model names, else all"""
@@ -270,6 +273,10 @@ class PositionChainSettings(ChainSettings):
                 raise ValueError("fold = square needs as many columns as rows")
         if not 1 <= self.sum_range[0] <= self.sum_range[1]:
             raise ValueError("sum_range must ascend from 1 on")
+        if self.least_margin is not None and (self.fold is not None or self.error_output):
+            raise ValueError(
+                "least_margin is of scores of classes alone: not with fold or an error"
+            )
         if self.network_channels is not None:
             chosen = self.network_channels
             if list(chosen) != sorted(set(chosen)) or not all(
