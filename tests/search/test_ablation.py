@@ -126,6 +126,15 @@ def test_a_finished_search_is_read_back_without_training(
     assert again.summary() == result.summary()
 
 
+def test_the_output_starts_with_a_width_of_its_own() -> None:
+    settings = short()
+    network = settings.network.model_copy(update={"weight_bits": 5, "output_weight_bits": 9})
+    settings = settings.model_copy(update={"network": network, "max_rounds": 0})
+    result = run_ablation(timing_task(), settings, Budget(weight_bytes=10_000))
+    start = result.path[1]
+    assert start.architecture.weight_bits == (5,) * len(network.hidden) + (9,)
+
+
 def test_widths_of_single_nodes_survive_the_checkpoint(tmp_path: Path) -> None:
     shape = MlpSettings(hidden=(8, 4), per_channel=True, weight_bits=8)
     settings = short(network=shape, max_rounds=2, proposals=20)

@@ -124,7 +124,7 @@ def check(
         list[Path],
         typer.Argument(
             help="Studies, evaluations, detectors, materials, manifests, mappings, failure "
-            "tables, boards, front ends, pickoffs."
+            "tables, boards, front ends, pickoffs; or names of shipped studies."
         ),
     ],
     *,

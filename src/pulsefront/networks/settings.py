@@ -53,6 +53,9 @@ class MlpSettings(FrozenModel):
     """of the output; linear alone has the same bits on every backend"""
     weight_bits: int = Field(default=10, ge=2, le=16)
     """width of the weights that quantization-aware training starts from"""
+    output_weight_bits: int | None = Field(default=None, ge=2, le=16)
+    """width of the output's weights at the start, which are few and by which every rounding reaches
+    the result; weight_bits where left out"""
     bias_bits: int = Field(default=16, ge=2, le=24)
     """width of the biases at the start"""
     activation_bits: int = Field(default=12, ge=1, le=16)

@@ -10,7 +10,7 @@ from pulsefront.files import sim_data_directory
 from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.kinds import STUDY_FILES, AnyStudy
 
-__all__ = ["load_any_study", "load_study"]
+__all__ = ["load_any_study", "load_study", "study_path"]
 
 
 def load_any_study(path: str | Path) -> tuple[AnyStudy | EvaluationStudy, Path]:
@@ -21,7 +21,7 @@ def load_any_study(path: str | Path) -> tuple[AnyStudy | EvaluationStudy, Path]:
     ConfigError
         As `load_study`.
     """
-    file = _find(Path(path))
+    file = study_path(Path(path))
     content = load_toml(file)
     if content.get("study_type") == "evaluation":
         return validate(EvaluationStudy, content, file=file), file
@@ -37,7 +37,7 @@ def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
         No such file or shipped study, an evaluation study, an unknown key, or a value that does not
         fit.
     """
-    file = _find(Path(path))
+    file = study_path(Path(path))
     content = load_toml(file)
     if content.get("study_type") == "evaluation":
         raise ConfigError(
@@ -57,6 +57,7 @@ def load_study(path: str | Path) -> tuple[AnyStudy, Path]:
     return validate(STUDY_FILES[str(kind)], content, file=file), file
 
 
-def _find(path: Path) -> Path:
+def study_path(path: Path) -> Path:
+    """Return *path*, or that of the shipped study which it names."""
     shipped = sim_data_directory() / "studies" / f"{path}.toml"
     return shipped if not path.exists() and path.suffix == "" and shipped.is_file() else path

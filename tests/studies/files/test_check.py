@@ -231,6 +231,7 @@ def test_the_shipped_studies_have_nothing_wrong() -> None:
     assert len(files) >= 5
     for file in files:
         assert check_file(file, probe=False).problems == (), file
+    assert check_file(files[0].stem, probe=False).path == files[0]
 
 
 def test_a_file_like_none_is_refused(tmp_path: Path) -> None:

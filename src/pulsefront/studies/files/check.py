@@ -23,6 +23,7 @@ from pulsefront.studies.evaluation.settings import EvaluationStudy
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.files.kinds import FileKind, kind_of_file
 from pulsefront.studies.kinds import AnyStudy
+from pulsefront.studies.load import study_path
 from pulsefront.toml_lines import line_of
 
 __all__ = ["CheckedFile", "check_file"]
@@ -44,7 +45,8 @@ def check_file(path: str | Path, *, probe: bool = True) -> CheckedFile:
     Parameters
     ----------
     path
-        Study, detector, material, manifest, mapping, board or pickoff settings.
+        Study, detector, material, manifest, mapping, board or pickoff settings; or the name of a
+        shipped study.
     probe
         Simulate some hundred events of a study that is otherwise right, photon by photon, to see
         whether they saturate and how many will pass its selection.
@@ -54,7 +56,7 @@ def check_file(path: str | Path, *, probe: bool = True) -> CheckedFile:
     ConfigError
         The file cannot be read, or is like none of these.
     """
-    path = Path(path)
+    path = study_path(Path(path))
     kind, content = kind_of_file(path)
     if kind.name == "study" and content.get("kind") not in kind.models:
         wanted = ", ".join(kind.models)
