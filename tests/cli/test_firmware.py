@@ -238,3 +238,12 @@ def test_a_user_without_a_writable_home_and_package_runs_all_the_same(model_file
         )
         assert done.returncode == 0, done.stderr
     assert "none differs" in done.stdout
+
+
+def test_an_export_of_a_model_beside_its_provenance_says_what_comes_before_it(model_file, tmp_path):
+    told = {"charge_bits": 12, "normalised_sum": 8192}
+    (model_file.parent / "provenance.json").write_text(json.dumps(told))
+    invoke("export", model_file, "--out", tmp_path / "known", "--target", "onnx")
+    assert "brought to a sum of 8192" in (tmp_path / "known" / "README.md").read_text()
+    said = json.loads((tmp_path / "known" / "provenance.json").read_text())
+    assert said["normalised_sum"] == 8192

@@ -150,6 +150,7 @@ def export(
     from pulsefront.firmware.front_end.count import count_front_end
     from pulsefront.firmware.front_end.settings import load_chain
     from pulsefront.firmware.front_end.window import with_window
+    from pulsefront.firmware.origin import origin_of
     from pulsefront.firmware.rtl.targets import count_hdl
     from pulsefront.firmware.targets import DEFAULT_TARGETS, FRONT_END
     from pulsefront.fixed_point import FixedPointModel
@@ -166,6 +167,14 @@ def export(
     if front_end is not None and FRONT_END not in targets:
         targets = [*targets, FRONT_END] if target else [FRONT_END]
     _refuse_without_effect(targets, multipliers, dsp_multipliers, reuse_factor)
+    origin = origin_of(model)
+    if front_end is not None and not origin:
+        typer.echo(
+            f"note: nothing beside {model} says what was done to its inputs before training: they "
+            "are taken as the front end's settings say",
+            err=True,
+        )
+    units = origin.pop("units", None)
     result = export_model(
         loaded,
         out,
@@ -180,6 +189,8 @@ def export(
         dsp_multipliers=dsp_multipliers,
         front_end=None if front_end is None else with_window(load_chain(front_end), model),
         waveforms=None if waveforms is None else _waveforms(waveforms),
+        provenance=origin,
+        units=units,
     )
     if as_json:
         content = result.to_json()

@@ -38,6 +38,7 @@ from pulsefront.firmware.hls4ml.testbench import write_testbench
 from pulsefront.firmware.onnx.exact import write_onnx
 from pulsefront.firmware.onnx.qonnx import write_qonnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
+from pulsefront.firmware.origin import PROVENANCE
 from pulsefront.firmware.readme import readme
 from pulsefront.firmware.rtl.parts import registers_behind
 from pulsefront.firmware.rtl.plan import plan
@@ -306,13 +307,13 @@ def _write_graphs(
 ) -> tuple[MeasuredGraph, ...]:
     """Write ``provenance.json``, and the ONNX graphs, which hold the same as metadata."""
     origin = {
+        **provenance,
         "pulsefront_version": __version__,
         "model_sha256": hash_json(model.to_json()),
         "vectors_sha256": hash_file(folder / "vectors" / "vectors.npz"),
-        **provenance,
         **({"units": dict(units)} if units else {}),
     }
-    write_json(folder / "provenance.json", origin)
+    write_json(folder / PROVENANCE, origin)
     metadata = {
         f"pulsefront.{key}": value if isinstance(value, str) else canonical_json(value)
         for key, value in origin.items()

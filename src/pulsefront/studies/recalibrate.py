@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from pulsefront.firmware.front_end.position import PositionChain
 from pulsefront.firmware.front_end.settings import AnyChainSettings, PositionChainSettings
 from pulsefront.firmware.front_end.statement import FOLDER, read_statement
 from pulsefront.firmware.front_end.window import with_window
+from pulsefront.firmware.origin import origin_of
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.monitor import Profile
 from pulsefront.monitor.recalibrate import channel_gains
@@ -191,10 +191,7 @@ def write_recalibrated(
 
     Its ``provenance.json`` is that of *export*, with what was found.
     """
-    try:
-        origin = json.loads((export / "provenance.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        origin = {}
+    origin = origin_of(export / "model.json")
     units = origin.pop("units", {})
     if board is None and (export / FOLDER).is_dir():
         board = _shipped(read_statement(export / FOLDER).board)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pulsefront.firmware.front_end.settings import (
     PositionChainSettings,
     TimingChainSettings,
 )
+from pulsefront.firmware.origin import PROVENANCE, origin_of
 
 __all__ = ["with_window"]
 
@@ -26,7 +28,7 @@ WORDS = {
 
 
 def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSettings:
-    """Return *settings* with what ``provenance.json`` beside a model says of its inputs.
+    """Return *settings* with what is said beside a model, or in its run, of its inputs.
 
     A study names its inputs ``sample_-8`` … ``sample_+7`` or ``sensor_0`` …; where the settings
     name them themselves, or no such file is there, they stay as they are. So it is with the sum
@@ -38,13 +40,9 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     ConfigError
         The settings do something else to the charges than was done for the network's training.
     """
-    provenance = model_file.parent / "provenance.json"
-    try:
-        content = json.loads(provenance.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return settings
-    told = {**_chosen(settings, content), **_before(settings, content)} if content else {}
-    if isinstance(content, dict) and "error_scale" in content and settings.error_output is None:
+    content = origin_of(model_file)
+    told = {**_chosen(settings, content), **_before(settings, content)}
+    if "error_scale" in content and settings.error_output is None:
         told["error_output"] = True
     tests = content.get("input_tests") if isinstance(content, dict) else None
     if settings.input_tests == "study" and tests is not None:
@@ -52,10 +50,11 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     if not told:
         return settings
     # Checked anew: they must lie within the window.
-    return validate(type(settings), {**settings.model_dump(), **told}, file=provenance)
+    where = model_file.parent / PROVENANCE
+    return validate(type(settings), {**settings.model_dump(), **told}, file=where)
 
 
-def _chosen(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
+def _chosen(settings: AnyChainSettings, content: Mapping[str, Any]) -> dict[str, Any]:
     timing = isinstance(settings, TimingChainSettings)
     key = "window_samples" if timing else "network_channels"
     pattern = r"sample_([+-]\d+)" if timing else r"(?:folded_)?sensor_(\d+)"
@@ -70,9 +69,9 @@ def _chosen(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
     return {key: tuple(int(found[1]) for found in names if found)}
 
 
-def _before(settings: AnyChainSettings, content: Any) -> dict[str, Any]:
+def _before(settings: AnyChainSettings, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what happened to the charges that the network was trained on."""
-    if not isinstance(settings, PositionChainSettings) or not isinstance(content, dict):
+    if not isinstance(settings, PositionChainSettings):
         return {}
     if "classes" in content:
         raise ConfigError(
