@@ -9,16 +9,21 @@ __all__ = ["spots"]
 
 
 def spots(
-    events: int, seed: int, *, gains: NDArray[np.floating] | float = 1.0, light: float = 1.0
+    events: int,
+    seed: int,
+    *,
+    gains: NDArray[np.floating] | float = 1.0,
+    light: float = 1.0,
+    half_mm: float = 22.0,
 ) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
     """Return charges (event, 64) and the places of the light, (event, 2) in mm.
 
     Photons are Poisson numbers, of one count each; the light of an event varies by 3 %. A third of
-    the events lose some of their energy.
+    the events lose some of their energy. The source covers ± *half_mm*.
     """
     rng = np.random.default_rng(seed)
     centres = np.array([(x, y) for y in range(8) for x in range(8)]) * 6.0 - 21.0
-    place = rng.uniform(-22, 22, (events, 2))
+    place = rng.uniform(-half_mm, half_mm, (events, 2))
     depth = rng.uniform(4, 14, (events, 1))
     square = ((place[:, None] - centres) ** 2).sum(axis=2)
     shape = (1 + square / depth**2) ** -1.5 + 0.05

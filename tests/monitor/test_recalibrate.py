@@ -72,6 +72,12 @@ def test_too_few_events_are_refused_with_how_many_would_do(
     channel_gains(reference, reference[:needed])
 
 
+def test_events_of_other_places_are_refused(reference: np.ndarray) -> None:
+    channel_gains(reference, peak(spots(16_000, 5, half_mm=21.5)[0]))
+    with pytest.raises(DataError, match=r"lie elsewhere .* \d+ % of them"):
+        channel_gains(reference, peak(spots(16_000, 5, half_mm=20.0)[0]))
+
+
 def test_other_channels_are_refused(reference: np.ndarray) -> None:
     with pytest.raises(DataError, match="holds 63 channels, the reference 64"):
         channel_gains(reference, reference[:, :63])

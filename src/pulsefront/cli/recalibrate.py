@@ -96,7 +96,7 @@ def _as_text(found: Recalibration) -> str:
     if found.before is not None and found.after is not None and found.gain_percent is not None:
         gain = found.gain_percent
         lines.append(
-            f"{found.loss}: {found.before} before, {found.after} after; "
-            f"{gain.value:.1f} % less [{gain.low:.1f}, {gain.high:.1f}]"
+            f"{found.loss}: {found.before} before, {found.after} after; gain "
+            f"{gain.value:+.1f} % [{gain.low:+.1f}, {gain.high:+.1f}]"
         )
     return "\n".join(lines)
