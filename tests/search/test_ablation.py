@@ -126,13 +126,14 @@ def test_a_finished_search_is_read_back_without_training(
     assert again.summary() == result.summary()
 
 
-def test_the_output_starts_with_a_width_of_its_own() -> None:
-    settings = short()
-    network = settings.network.model_copy(update={"weight_bits": 5, "output_weight_bits": 9})
-    settings = settings.model_copy(update={"network": network, "max_rounds": 0})
-    result = run_ablation(timing_task(), settings, Budget(weight_bytes=10_000))
-    start = result.path[1]
-    assert start.architecture.weight_bits == (5,) * len(network.hidden) + (9,)
+def test_each_layer_starts_with_a_width_of_its_own() -> None:
+    network = MlpSettings(hidden=(8, 4), weight_bits=(5, 6, 9))
+    result = run_ablation(
+        timing_task(), short(network=network, max_rounds=0), Budget(weight_bytes=10_000)
+    )
+    assert result.path[1].architecture.weight_bits == (5, 6, 9)
+    with pytest.raises(ValueError, match="weight_bits has 2 widths for 3 layers"):
+        MlpSettings(hidden=(8, 4), weight_bits=(5, 6))
 
 
 def test_widths_of_single_nodes_survive_the_checkpoint(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ class QuantizedNetwork(DetectorEstimator):
         learned = self._learned
         trained = train_quantized(learned.task, settings, learned.full)
         self._learned = _Learned(learned.task, learned.scaling, learned.full, trained)
-        self._bits = (settings.network.weight_bits, settings.network.activation_bits)
+        self._bits = (max(settings.network.bits_of_layers), settings.network.activation_bits)
         self.ablation_: AblationResult | None = None
         self._lower()
         self.stages_ = [self.stages_[0], self._stage(f"{self._bits[0]}-bit weights")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,9 @@ class Convolution(FrozenModel):
         return (samples - self.kernel) // self.stride + 1
 
 
+WeightBits = Annotated[int, Field(ge=2, le=16)]
+
+
 class MlpSettings(FrozenModel):
     """A multi-layer perceptron: dense layers with ReLU between them and a linear output."""
 
@@ -51,11 +54,9 @@ class MlpSettings(FrozenModel):
     """of the hidden layers; ReLU alone has the same bits on every backend"""
     output_activation: str = "linear"
     """of the output; linear alone has the same bits on every backend"""
-    weight_bits: int = Field(default=10, ge=2, le=16)
-    """width of the weights that quantization-aware training starts from"""
-    output_weight_bits: int | None = Field(default=None, ge=2, le=16)
-    """width of the output's weights at the start, which are few and by which every rounding reaches
-    the result; weight_bits where left out"""
+    weight_bits: WeightBits | tuple[WeightBits, ...] = 10
+    """width of the weights that quantization-aware training starts from; a list has one for each
+    layer, that of the output last"""
     bias_bits: int = Field(default=16, ge=2, le=24)
     """width of the biases at the start"""
     activation_bits: int = Field(default=12, ge=1, le=16)
@@ -66,6 +67,26 @@ class MlpSettings(FrozenModel):
     """with it the network is a 1D-CNN: a convolution over the samples comes first"""
     kind: Literal["mlp"] = "mlp"
     """the kind of network"""
+
+    @property
+    def layers(self) -> int:
+        """Layers with weights, a convolution among them."""
+        return len(self.hidden) + 1 + (self.convolution is not None)
+
+    @property
+    def bits_of_layers(self) -> tuple[int, ...]:
+        """Width of the weights of each layer at the start."""
+        bits = self.weight_bits
+        return bits if isinstance(bits, tuple) else (bits,) * self.layers
+
+    @model_validator(mode="after")
+    def _check_bits(self) -> Self:
+        if len(self.bits_of_layers) != self.layers:
+            raise ValueError(
+                f"weight_bits has {len(self.bits_of_layers)} widths for {self.layers} layers, "
+                "those of hidden and the output: give one for each, or a single one"
+            )
+        return self
 
     def check(self) -> None:
         """Refuse what has no bit-exact counterpart in firmware.

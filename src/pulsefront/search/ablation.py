@@ -349,7 +349,7 @@ class _Search:
 
 def _require_something_to_remove(task: Task, settings: SearchSettings) -> None:
     network, floor = settings.network, settings.floor_bits
-    widths = (network.output_weight_bits or network.weight_bits, network.bias_bits - 1)
+    widths = (*network.bits_of_layers, network.bias_bits - 1)
     units = task.n_start > 1 or network.hidden or network.convolution is not None
     if not units and all(bits <= floor for bits in widths):
         raise ConfigError(

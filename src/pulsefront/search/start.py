@@ -40,11 +40,10 @@ def train_full(task: Task, trainer: Trainer) -> list[Candidate]:
 def with_starting_bits(full: Sequence[Candidate], trainer: Trainer) -> list[Candidate]:
     """Return the full network with the widths that the search starts from, untrained."""
     network = trainer.settings.network
-    layers = len(network.hidden) + 1 + (network.convolution is not None)
-    of_output = network.output_weight_bits or network.weight_bits
+    layers = network.layers
     return [
         candidate.with_bits(
-            weight_bits=(*(network.weight_bits,) * (layers - 1), of_output),
+            weight_bits=network.bits_of_layers,
             bias_bits=(network.bias_bits,) * layers,
             activation_bits=(network.activation_bits,) * (layers - 1),
             per_channel=network.per_channel,
