@@ -173,6 +173,8 @@ def test_the_mirrors_and_bits_come_from_the_export_beside_it(folder: Path) -> No
     assert isinstance(found, PositionChainSettings)
     assert (found.fold, found.grid, found.drop_bits) == ("rectangle", (4, 2), 2)
     assert found.network_channels == (1, 6)
+    with pytest.raises(ConfigError, match="trained on another grid of channels"):
+        with_window(block_chain(grid=(2, 4)), folder / "model.json")
     with pytest.raises(ConfigError, match="charges without their 2 lowest bits"):
         with_window(block_chain(drop_bits=1), folder / "model.json")
     with pytest.raises(ConfigError, match="turned by the mirrors of a rectangle"):

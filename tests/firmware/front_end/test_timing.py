@@ -187,6 +187,8 @@ def test_the_error_of_an_output_cuts_and_leaves_the_time_to_the_first() -> None:
     ("changed", "outputs", "words"),
     [
         ({"largest_error": 1.0}, 2, "largest_error: pulse foretells no error"),
+        ({"error_output": True, "largest_error": 1e-9}, 2, "pulse foretells errors from"),
+        ({"error_output": True, "largest_error": 1e9}, 2, "pulse foretells errors from"),
         ({"error_output": True}, 1, "error_output: pulse has one output"),
         ({"error_output": True, "output_range": ((0.0, 1.0),) * 2}, 2, "each of the 1 outputs"),
     ],

@@ -70,7 +70,16 @@ def output_limits(model: Specification, settings: ChainSettings) -> OutputLimits
     found = _limits_of(name, form, size - 1, settings.output_range)
     highest = form.maximum - 1
     if settings.largest_error is not None:
-        highest = min(math.floor(math.ldexp(settings.largest_error, form.fraction)), highest)
+        largest = math.floor(math.ldexp(settings.largest_error, form.fraction))
+        step = math.ldexp(1.0, -form.fraction)
+        if not 1 <= largest <= form.maximum:
+            raise ConfigError(
+                f"{model.name} foretells errors from {step:g} to {form.maximum * step:g}",
+                field="largest_error",
+                value=settings.largest_error,
+                remedy="choose one between them, or leave it out",
+            )
+        highest = min(largest, highest)
     # A scale below 1 counts as 1: no error is too small.
     return OutputLimits(name, form, (*found.low, form.minimum), (*found.high, highest))
 

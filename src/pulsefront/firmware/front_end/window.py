@@ -93,4 +93,11 @@ def _before(settings: AnyChainSettings, content: Mapping[str, Any]) -> dict[str,
             )
     if "fold" in trained:
         trained["grid"] = tuple(content["grid"])
+        if settings.grid not in (None, trained["grid"]):
+            raise ConfigError(
+                "the network was trained on another grid of channels",
+                field="grid",
+                value=settings.grid,
+                remedy=f"write grid = {content['grid']}, or leave it out",
+            )
     return trained
