@@ -64,11 +64,11 @@ def new(
     """
     from pulsefront.errors import ConfigError
     from pulsefront.files import write_text
-    from pulsefront.studies.files import start
+    from pulsefront.studies.files import start, start_inputs
 
     path = out or Path(f"{kind}.toml")
-    start.require_new(path)
-    name = name or start.name_from(path)
+    start_inputs.require_new(path)
+    name = name or start_inputs.name_from(path)
     if kind in STUDIES:
         if detector is None and kind != "motion":
             raise ConfigError(
@@ -87,7 +87,7 @@ def new(
         text = start.new_evaluation(Path(like), name, folder=path.parent)
     elif kind in ("detector", "material"):
         shipped = "lyso_monolithic_50x50x16" if kind == "detector" else "lyso"
-        text = start.new_description(kind, like or shipped, name)
+        text = start_inputs.new_description(kind, like or shipped, name)
     elif kind == "manifest":
         if not files:
             raise ConfigError(
@@ -95,19 +95,19 @@ def new(
                 field="FILES",
                 remedy="name them: pulsefront new manifest run1/*.csv",
             )
-        text = start.new_manifest(
+        text = start_inputs.new_manifest(
             labels, files, folder=path.parent, source=source, detector=detector or "detector 1"
         )
     elif kind == "mapping":
-        text = start.new_mapping()
+        text = start_inputs.new_mapping()
     elif kind == "failure_tables":
-        text = start.new_failure_tables()
+        text = start_inputs.new_failure_tables()
     elif kind == "board":
-        text = start.new_board(like or "zcu102", name)
+        text = start_inputs.new_board(like or "zcu102", name)
     elif kind == "front_end":
-        text = start.new_front_end(like or "timing_lyso_pair")
+        text = start_inputs.new_front_end(like or "timing_lyso_pair")
     elif kind == "pickoff":
-        text = start.new_pickoff()
+        text = start_inputs.new_pickoff()
     else:
         raise ConfigError(
             "no such kind of file",

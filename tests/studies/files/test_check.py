@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pulsefront.errors import ConfigError, ExportError
 from pulsefront.files import sim_data_directory
 from pulsefront.firmware.targets import FRONT_END, known_targets
-from pulsefront.studies.files import start
+from pulsefront.studies.files import start, start_inputs
 from pulsefront.studies.files.check import check_file
 from pulsefront.studies.files.early import most_test_vectors
 from pulsefront.studies.load import load_study
@@ -200,7 +200,7 @@ def test_every_number_without_a_source_is_told(tmp_path: Path) -> None:
 
 
 def test_a_saturating_detector_is_found_by_the_probe(tmp_path: Path) -> None:
-    text = start.new_description("detector", "lyso_pixels_8x8", "loud")
+    text = start_inputs.new_description("detector", "lyso_pixels_8x8", "loud")
     gain = next(
         line for line in text.splitlines() if line.startswith("counts_per_photoelectron = ")
     )

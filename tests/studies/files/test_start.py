@@ -13,7 +13,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.events.manifest import load_manifest
 from pulsefront.files import sim_data_directory
 from pulsefront.firmware import load_board
-from pulsefront.studies.files import start
+from pulsefront.studies.files import start, start_inputs
 from pulsefront.studies.files.check import check_file
 from pulsefront.studies.load import load_study
 from strategies_events import pulses, wavedump_bytes
@@ -52,25 +52,25 @@ def test_a_study_that_the_detector_cannot_give_is_refused() -> None:
 
 @pytest.mark.parametrize("detector", SHIPPED)
 def test_a_new_detector_is_the_one_it_began_as(detector: str, tmp_path: Path) -> None:
-    path = written(tmp_path, start.new_description("detector", detector, "mine"))
+    path = written(tmp_path, start_inputs.new_description("detector", detector, "mine"))
     found, shipped = load_detector(path), load_detector(detector)
     assert found.name == "mine"
     assert found.model_copy(update={"name": shipped.name}) == shipped
 
 
 def test_a_new_material_and_board_are_those_they_began_as(tmp_path: Path) -> None:
-    path = written(tmp_path, start.new_description("material", "bgo", "mine"))
+    path = written(tmp_path, start_inputs.new_description("material", "bgo", "mine"))
     shipped = load_material("bgo")
     assert load_material(path).model_copy(update={"name": shipped.name}) == shipped
-    path = written(tmp_path, start.new_board("zcu102", "mine"))
+    path = written(tmp_path, start_inputs.new_board("zcu102", "mine"))
     assert load_board(path).part == load_board("zcu102").part
 
 
 def test_mapping_and_pickoff_are_right_as_they_are(tmp_path: Path) -> None:
     for text, kind in (
-        (start.new_mapping(), "mapping"),
-        (start.new_failure_tables(), "failure_tables"),
-        (start.new_pickoff(), "pickoff"),
+        (start_inputs.new_mapping(), "mapping"),
+        (start_inputs.new_failure_tables(), "failure_tables"),
+        (start_inputs.new_pickoff(), "pickoff"),
     ):
         checked = check_file(written(tmp_path, text))
         assert (checked.kind, checked.problems) == (kind, ())
@@ -90,7 +90,7 @@ def test_positions_are_taken_from_names_that_tell_them(
     name: str, position: tuple[float, float] | None, tmp_path: Path
 ) -> None:
     (tmp_path / f"{name}.csv").write_text("")
-    text = start.new_manifest(
+    text = start_inputs.new_manifest(
         "position", [tmp_path / f"{name}.csv"], folder=tmp_path, source="Na-22", detector="d"
     )
     path = written(tmp_path, text)
@@ -105,7 +105,7 @@ def test_positions_are_taken_from_names_that_tell_them(
 
 def test_offsets_too(tmp_path: Path) -> None:
     files = [tmp_path / f"bench_offset_{mm}mm.dat" for mm in (-20, 0, 20)]
-    text = start.new_manifest("timing", files, folder=tmp_path, source="Na-22", detector="d")
+    text = start_inputs.new_manifest("timing", files, folder=tmp_path, source="Na-22", detector="d")
     offsets = [scan.source_offset_mm for scan in load_manifest(written(tmp_path, text)).scan]
     assert offsets == [-20.0, 0.0, 20.0]
     problems = check_file(tmp_path / "file.toml").problems
@@ -116,7 +116,7 @@ def test_files_of_one_channel_each_are_one_scan(tmp_path: Path) -> None:
     names = [f"off{n:02}_{what}" for n in range(3) for what in ("wave1.dat", "wave0.dat")]
     names += ["d_-5mm_CH0.csv", "d_-5mm_CH1.csv", "d_5mm.csv"]
     files = [tmp_path / name for name in names]
-    text = start.new_manifest("timing", files, folder=tmp_path, source="Na-22", detector="d")
+    text = start_inputs.new_manifest("timing", files, folder=tmp_path, source="Na-22", detector="d")
     found = [(scan["files"], scan.get("source_offset_mm")) for scan in tomllib.loads(text)["scan"]]
     assert found == [
         *((([f"off{n:02}_wave0.dat", f"off{n:02}_wave1.dat"]), None) for n in range(3)),
@@ -133,24 +133,26 @@ def test_a_timing_scan_of_one_channel_is_refused_before_the_run(tmp_path: Path) 
         )
     files = sorted(tmp_path.glob("*.dat"))
     for chosen, problems in ((files[:1], 1), (files, 0)):
-        text = start.new_manifest("timing", chosen, folder=tmp_path, source="Na-22", detector="d")
+        text = start_inputs.new_manifest(
+            "timing", chosen, folder=tmp_path, source="Na-22", detector="d"
+        )
         found = check_file(written(tmp_path, text)).problems
         assert [one.field for one in found] == ["scan.0.files"] * problems
         assert all("holds events of one channel" in str(one) for one in found)
 
 
 def test_names_are_made_from_files() -> None:
-    assert start.name_from(Path("My Study-2.toml")) == "my_study_2"
-    assert start.name_from(Path("2.toml")) == "study_2"
-    study = start.new_study("timing", "lyso_pair_3x3x20", start.name_from(Path("2.toml")))
+    assert start_inputs.name_from(Path("My Study-2.toml")) == "my_study_2"
+    assert start_inputs.name_from(Path("2.toml")) == "study_2"
+    study = start.new_study("timing", "lyso_pair_3x3x20", start_inputs.name_from(Path("2.toml")))
     assert 'name = "study_2"' in study
 
 
 def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already"):
-        start.require_new(written(tmp_path, ""))
+        start_inputs.require_new(written(tmp_path, ""))
 
 
 def test_an_unknown_kind_of_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="position or timing"):
-        start.new_manifest("energy", [], folder=tmp_path, source="", detector="")
+        start_inputs.new_manifest("energy", [], folder=tmp_path, source="", detector="")
