@@ -171,3 +171,71 @@ def test_a_grouped_convolution_is_the_whole_one_with_zeros(groups: int) -> None:
         assert not np.any(others)
     (difference,) = imported.compare_data(data)
     assert difference.relative_rms < 0.002
+
+
+def test_a_layer_that_is_called_twice_and_a_model_within_a_model() -> None:
+    keras.utils.set_random_seed(3)
+    shared = keras.layers.Dense(5, activation="relu")
+    left, right = keras.Input((4,)), keras.Input((4,))
+    both = keras.layers.Concatenate()([shared(left), shared(right)])
+    inner = keras.Sequential([keras.Input((10,)), keras.layers.Dense(6, activation="relu")])
+    taken = keras.layers.Subtract()([keras.layers.Dense(6)(both), inner(both)])
+    model = keras.Model([left, right], {"b": keras.layers.Dense(2)(taken), "a": taken})
+    data = {f"keras_tensor_{index}": RNG.normal(0, 1, (500, 4)) for index in range(2)}
+    with pytest.raises(PrecisionError, match="the data lack an input") as told:
+        from_keras(model, data={"first": data["keras_tensor_0"]})
+    names = str(told.value).split("data lack an input")[0]
+    imported = from_keras(
+        model, data=_by_inputs(model, list(data.values())), widths=Widths(16, 18, outputs=20)
+    )
+    assert names.split(":")[0] in {one.name for one in imported.model.inputs}
+    found = imported.compare_data(_by_inputs(model, list(data.values())))
+    assert max(one.relative_rms for one in found) < 1e-3
+
+
+def _by_inputs(model, arrays) -> dict:
+    return {str(one.name): array for one, array in zip(model.inputs, arrays, strict=True)}
+
+
+def test_shapes_scales_and_depthwise_kernels() -> None:
+    keras.utils.set_random_seed(4)
+    normal = keras.layers.Normalization()
+    normal.adapt(RNG.normal(3, 2, (200, 1)))
+    layers = [
+        keras.Input((64,)), keras.layers.Rescaling(0.5, offset=0.25),
+        keras.layers.Dense(64), keras.layers.GaussianNoise(0.1),
+        keras.layers.Dense(5, activation=keras.layers.LeakyReLU(0.25)), keras.layers.Dense(2),
+    ]  # fmt: skip
+    image = [
+        keras.Input((64,)), keras.layers.Reshape((8, 8, 1)), normal,
+        keras.layers.DepthwiseConv2D(3, depth_multiplier=3, padding="same", activation="relu"),
+        keras.layers.Reshape((64, 3)), keras.layers.Flatten(), keras.layers.Dense(2),
+    ]  # fmt: skip
+    data = RNG.normal(0, 1, (400, 64))
+    for one in (layers, image):
+        imported = from_keras(
+            keras.Sequential(one), data=data, widths=Widths(16, 12, outputs=20)
+        )  # fmt: skip
+        (difference,) = imported.compare_data(data)
+        assert difference.relative_rms < 2e-3
+
+
+def relu(x):
+    """What bears a name of Keras and is another function."""
+    return keras.ops.relu(x) * 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (keras.layers.BatchNormalization(axis=1), "axis 1 of BatchNormalization"),
+        (keras.layers.Softmax(axis=1), "axis 1 of Softmax"),
+        (keras.layers.Flatten(data_format="channels_first"), "channels first"),
+        (keras.layers.GlobalMaxPooling1D(data_format="channels_first"), "channels first"),
+        (keras.layers.Dense(3, activation=relu), "the activation relu, which is none of Keras"),
+    ],
+)
+def test_other_axes_and_functions_are_refused(layer, said: str) -> None:
+    source = keras.Input((4, 4))
+    with pytest.raises(UnsupportedLayer, match=said):
+        from_keras(keras.Model(source, layer(source)), data=RNG.normal(0, 1, (10, 4, 4)))

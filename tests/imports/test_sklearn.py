@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import LinearRegression, PoissonRegressor, Ridge
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
-from sklearn.svm import SVR
+from sklearn.svm import SVC, SVR
 
 from pulsefront.errors import PrecisionError, UnsupportedLayer
 from pulsefront.imports import Widths, from_sklearn
@@ -82,3 +84,36 @@ def test_data_of_other_features_than_the_fit_are_one_line() -> None:
     fitted = make_pipeline(StandardScaler(), Ridge()).fit(COUNTS, TARGET)
     with pytest.raises(PrecisionError, match=r"fitted to 6 features, and the data have 5"):
         from_sklearn(fitted, COUNTS[:, 1:])
+
+
+@pytest.mark.parametrize("given", [{"with_mean": False}, {"with_std": False}])
+def test_a_scaler_takes_off_no_mean_that_it_was_told_to_leave(given) -> None:
+    fitted = make_pipeline(StandardScaler(**given), LinearRegression()).fit(COUNTS, TARGET)
+    imported = from_sklearn(fitted, COUNTS, widths=Widths(16, 16, outputs=20))
+    (difference,) = imported.compare_data(COUNTS)
+    assert difference.relative_rms < 1e-4
+
+
+def several() -> dict[str, np.ndarray]:
+    both = np.column_stack([TARGET, COUNTS[:, 0]])
+    return {"both": both, "sorted": np.digitize(TARGET, np.quantile(TARGET, [0.3, 0.7]))}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target"),
+    [
+        (make_pipeline(StandardScaler(), PoissonRegressor()), np.abs(TARGET)),
+        (PLSRegression(2), several()["both"]),
+        (make_pipeline(StandardScaler(), SVC(kernel="linear", max_iter=50)), several()["sorted"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_computes_more_than_its_weights_is_refused(estimator, target) -> None:
+    with pytest.raises(UnsupportedLayer, match="are not the sums of its weights"):
+        from_sklearn(estimator.fit(COUNTS, target), COUNTS)
+
+
+def test_several_outputs_of_no_trees_are_named() -> None:
+    fitted = MultiOutputRegressor(LinearRegression()).fit(COUNTS, several()["both"])
+    with pytest.raises(UnsupportedLayer, match="MultiOutputRegressor of LinearRegression"):
+        from_sklearn(fitted, COUNTS)

@@ -83,3 +83,27 @@ def test_several_inputs_and_outputs() -> None:
 def test_a_module_that_cannot_be_exported_is_one_line() -> None:
     with pytest.raises(UnsupportedLayer, match=r"Branches.*cannot be exported"):
         from_torch(Branches(), np.ones((2, 3)))
+
+
+class Waveforms(nn.Module):
+    """One channel of a flat waveform, a pool that torch writes as one of images, a difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 3, padding=1)
+        self.pool, self.act = nn.AdaptiveAvgPool1d(4), nn.SiLU()
+        self.left, self.right = nn.Linear(8, 2), nn.Linear(8, 2)
+
+    def forward(self, *several):
+        x = torch.flatten(self.pool(self.act(self.first(several[0].unsqueeze(1)))), 1)
+        return {"out": self.left(x[:, :8]) - self.right(x[:, 8:])}
+
+
+def test_a_module_of_doubles_with_what_its_exporter_makes_of_layers(caplog) -> None:
+    torch.manual_seed(1)
+    data = np.random.default_rng(1).normal(0, 1, (500, 16))
+    imported = from_torch(Waveforms().double(), data[:2], data=data, widths=Widths(12, 12))
+    (difference,) = imported.compare_data(data)
+    assert difference.relative_rms < 0.01
+    # torch says which packages it has not.
+    assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")]

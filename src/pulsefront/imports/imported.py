@@ -16,7 +16,8 @@ from pulsefront.fixed_point.specification import Arrays
 from pulsefront.imports.calibrate import Widths, calibrated, is_quantized, on_grids
 from pulsefront.imports.event_axes import in_model_axes
 from pulsefront.imports.fold import folded, with_sums_for_means
-from pulsefront.imports.graph import Cast, RealNetwork, Reals
+from pulsefront.imports.graph import Cast, Matrix, RealNetwork, Reals
+from pulsefront.imports.grids import formats_of_values
 from pulsefront.imports.lower import lower
 
 __all__ = ["Imported", "Origin", "OriginDifference", "finished"]
@@ -243,6 +244,7 @@ def finished(
         graph = on_grids(graph, widths.factors)
     whole = is_quantized(graph)
     if not whole and data is None:
+        _refuse_half_quantized(graph)
         raise PrecisionError(
             "the network is not quantized: its weights or tensors have no formats",
             remedy="give data to calibrate with, or quantize it where it was trained",
@@ -265,6 +267,21 @@ def finished(
         assignments=assignments,
         steps=steps or {},
     )
+
+
+def _refuse_half_quantized(graph: RealNetwork) -> None:
+    """Name the first weights that lie on no grid in a network whose tensors have formats."""
+    if not any(isinstance(one, Cast) for one in graph.nodes):
+        return
+    for node in graph.nodes:
+        if isinstance(node, Matrix) and formats_of_values(node.weights, node.origin) is None:
+            raise PrecisionError(
+                "tensors are quantized, and these weights lie on no grid of powers of two, such as "
+                "those beside a batch normalization in floats",
+                field=node.origin,
+                remedy='keep the scales (--scales keep, scales="keep"), which puts such factors '
+                "in 18 bits; or merge it into quantized weights where the network is trained",
+            )
 
 
 def _rounded_elsewhere(assignments: Mapping[str, Assignment]) -> tuple[str, ...]:

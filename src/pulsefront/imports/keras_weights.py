@@ -10,7 +10,13 @@ import numpy as np
 from pulsefront.errors import UnsupportedLayer
 from pulsefront.imports.graph import Reals
 
-__all__ = ["KernelPlaces", "kernel_of", "weights_of"]
+__all__ = [
+    "KernelPlaces",
+    "depthwise_kernel",
+    "kernel_of",
+    "require_channels_last",
+    "weights_of",
+]
 
 
 def weights_of(layer: Any, what: str) -> Reals | None:
@@ -39,12 +45,8 @@ def kernel_of(layer: Any, weights: Reals, sides: tuple[int, ...]) -> KernelPlace
     UnsupportedLayer
         It has channels first.
     """
-    if layer.data_format != "channels_last":
-        raise UnsupportedLayer(
-            str(layer.name), problem="channels first have no counterpart",
-            remedy="use channels_last",
-        )  # fmt: skip
-    weights = _ungrouped(weights, int(layer.groups))
+    require_channels_last(layer)
+    weights = _ungrouped(weights, int(getattr(layer, "groups", 1)))
     dilations = [int(one) for one in layer.dilation_rate]
     strides = tuple(int(one) for one in layer.strides)
     sizes = [(len_ - 1) * step + 1 for len_, step in zip(weights.shape, dilations, strict=False)]
@@ -59,6 +61,24 @@ def kernel_of(layer: Any, weights: Reals, sides: tuple[int, ...]) -> KernelPlace
     elif layer.padding == "causal":
         padding = [(sizes[0] - 1, 0)]
     return KernelPlaces(kernel, strides, tuple(padding))
+
+
+def require_channels_last(layer: Any) -> None:
+    """Refuse a layer with channels first."""
+    if layer.data_format != "channels_last":
+        raise UnsupportedLayer(
+            str(layer.name), problem="channels first have no counterpart",
+            remedy="use channels_last",
+        )  # fmt: skip
+
+
+def depthwise_kernel(weights: Reals) -> Reals:
+    """Return a kernel (…, channel, multiplier) as (…, channel_in, channel_out), zeros between."""
+    channels, multiplier = weights.shape[-2:]
+    found = np.zeros((*weights.shape[:-2], channels, channels * multiplier))
+    for one in range(channels):
+        found[..., one, one * multiplier : (one + 1) * multiplier] = weights[..., one, :]
+    return found
 
 
 def _ungrouped(weights: Reals, groups: int) -> Reals:

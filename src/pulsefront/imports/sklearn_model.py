@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ def from_sklearn(
     Raises
     ------
     UnsupportedLayer
-        The estimator, or its activation, has no bit-exact counterpart.
+        The estimator, or its activation, has no bit-exact counterpart, or what it says of the data
+        is not what its weights give.
     PrecisionError
         It is not fitted, a weight is not finite, or the data have other features than it was
         fitted to.
@@ -79,10 +81,66 @@ def from_sklearn(
         name or model_name(type(steps[-1]).__name__), (features,), tuple(nodes), (nodes[-1].name,)
     )
 
-    def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
-        return [evaluate(graph, arrays)[nodes[-1].name]]
+    own = _own_numbers(estimator)
 
+    def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
+        read = evaluate(graph, arrays)[nodes[-1].name]
+        return [read if own is None else own(arrays["features_1"])]
+
+    found = evaluate(graph, {"features_1": np.asarray(data, np.float64)})[nodes[-1].name]
+    _refuse_other_numbers(estimator, data, found, own)
     return finished(graph, origin, data=np.asarray(data), widths=widths)
+
+
+def _own_numbers(estimator: Any) -> Callable[[Any], Reals] | None:
+    """Return what computes the estimator's own numbers; None of a perceptron that tells classes.
+
+    That gives probabilities alone.
+    """
+    name = "decision_function" if hasattr(estimator, "classes_") else "predict"
+    if not hasattr(estimator, name):
+        return None
+
+    def numbers(data: Any) -> Reals:
+        with warnings.catch_warnings():
+            # Fitted to a table with names of columns, it warns of every array.
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            found = np.asarray(getattr(estimator, name)(data), np.float64)
+        return found.reshape(len(found), -1)
+
+    return numbers
+
+
+_FLOAT32 = 1e-4
+"""Of the largest number: how far the sum of weights may lie from what the estimator says."""
+
+
+def _refuse_other_numbers(
+    estimator: Any, data: Any, found: Reals, own: Callable[[Any], Reals] | None
+) -> None:
+    """Refuse an estimator that computes something else than the sums of its weights.
+
+    Such as an exponential behind them, a mean taken off before, or votes of pairs of classes.
+    """
+    kind = type(getattr(estimator, "steps", [("", estimator)])[-1][1]).__name__
+    if own is None:
+        best = found.argmax(axis=1) if found.shape[1] > 1 else (found[:, 0] > 0).astype(int)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            same = np.array_equal(estimator.classes_[best], estimator.predict(data))
+    else:
+        expected = own(data)
+        same = expected.shape == found.shape and np.allclose(
+            found, expected, rtol=0.0, atol=_FLOAT32 * float(np.abs(expected).max(initial=0.0))
+        )
+    if not same:
+        raise UnsupportedLayer(
+            kind,
+            problem="what it says of the data are not the sums of its weights: it computes more, "
+            "such as an exponential behind them",
+            remedy="use an estimator that ends in such sums: LinearRegression, Ridge, "
+            "LogisticRegression, MLPRegressor, MLPClassifier",
+        )
 
 
 def _refuse_other_features(estimator: Any, data: Any) -> None:
@@ -134,7 +192,8 @@ def _scaler(step: Any) -> list[Step]:
         return [(np.diag(step.scale_), np.asarray(step.min_), "identity")]
     count = int(step.n_features_in_)
     factor = np.ones(count) if step.scale_ is None else 1 / np.asarray(step.scale_)
-    mean = getattr(step, "mean_", None)
+    # A scaler without a mean has one all the same: it needs it for the spread.
+    mean = getattr(step, "mean_", None) if getattr(step, "with_mean", False) else None
     shift = np.zeros(count) if mean is None else -np.asarray(mean) * factor
     return [(np.diag(factor), shift, "identity")]
 

@@ -144,6 +144,13 @@ def _trees_of(estimator: Any) -> tuple[list[_Tree], Reals]:
     """Return all trees, each with its output, and what is added to the sum of each output."""
     if type(estimator).__name__ == "MultiOutputRegressor":
         _fitted(estimator, "estimators_")
+        inner = type(estimator.estimators_[0]).__name__
+        if inner not in TREES[:-1]:
+            raise UnsupportedLayer(
+                f"MultiOutputRegressor of {inner}",
+                problem="only trees are read one for each output",
+                remedy="give the estimator alone, which has several outputs itself",
+            )
         parts = [_trees_of(one) for one in estimator.estimators_]
         trees = [
             _Tree(**{**vars(tree), "output": output})

@@ -6,9 +6,12 @@ from there; what the model is compared with is the module's own forward pass.
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+from inspect import Parameter, signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -60,7 +63,8 @@ def from_torch(
     ToolMissing
         torch, onnxscript or Brevitas' exporter is not installed.
     UnsupportedLayer
-        torch cannot export the module, or a layer has no bit-exact counterpart.
+        torch cannot export the module, its exporter wrote another network, or a layer has no
+        bit-exact counterpart.
     PrecisionError
         See `from_onnx`.
     """
@@ -68,22 +72,26 @@ def from_torch(
     import torch
 
     arrays = example if isinstance(example, (list, tuple)) else [example]
-    tensors = tuple(torch.as_tensor(np.asarray(one, np.float32)) for one in arrays)
+    own = _first_real(module)
+    tensors = tuple(torch.as_tensor(np.asarray(one, np.float64)).to(own) for one in arrays)
     module.eval()
     model = _exported(module, tensors)
     order = [one.name for one in model.graph.input][: len(tensors)]
 
     def run(feeds: Mapping[str, Any]) -> list[Any]:
         given = [
-            torch.as_tensor(np.ascontiguousarray(feeds[one])) if one in feeds else tensor
+            torch.as_tensor(np.asarray(feeds[one], np.float64)).to(tensor)
+            if one in feeds
+            else tensor
             for one, tensor in zip(order, tensors, strict=True)
         ]
         with torch.no_grad():
             found = module(*given)
+        found = tuple(found.values()) if isinstance(found, Mapping) else found
         several = found if isinstance(found, (tuple, list)) else (found,)
         return [_array(one) for one in several]
 
-    return from_onnx(
+    imported = from_onnx(
         model,
         data=data,
         name=name or model_name(type(module).__name__),
@@ -92,11 +100,47 @@ def from_torch(
         scales=scales,
         run=run,
     )
+    if not imported.calibrated and scales != "nearest":
+        _refuse_another_network(imported, type(module).__name__)
+    return imported
+
+
+_ANOTHER = 0.01
+"""Root mean square of the outputs' differences from which on an export is another network."""
+
+
+def _refuse_another_network(imported: Imported, module: str) -> None:
+    """Refuse what an exporter wrote of a quantized module and is not that module.
+
+    Brevitas 0.13 writes a ReLU of one bit as a quantizer of two values, -s and s.
+    """
+    rng = np.random.default_rng(0)
+    drawn = {
+        one.name: rng.integers(one.format.minimum, one.format.maximum, (64, *one.shape))
+        for one in imported.model.inputs
+    }
+    apart = max(one.relative_rms for one in imported.compare(drawn))
+    if apart > _ANOTHER:
+        raise UnsupportedLayer(
+            module,
+            problem="its exporter wrote another network than the module: outputs lie "
+            f"{100 * apart:.2g} % apart",
+            remedy="give activations of one bit two; or export it to ONNX yourself, compare that "
+            "with the module, and import the file",
+        )
+
+
+def _first_real(module: torch.nn.Module) -> torch.Tensor:
+    """Return the first parameter or buffer of real numbers: it has the module's type and device."""
+    import torch
+
+    several = (*module.parameters(), *module.buffers())
+    return next((one for one in several if one.is_floating_point()), torch.zeros(0))
 
 
 def _array(found: Any) -> Any:
     """Return a tensor as an array; Brevitas may give one with its scale beside it."""
-    return getattr(found, "value", found).numpy()
+    return getattr(found, "value", found).double().cpu().numpy()
 
 
 def _exported(module: Any, tensors: tuple[Any, ...]) -> Any:
@@ -114,10 +158,9 @@ def _exported(module: Any, tensors: tuple[Any, ...]) -> Any:
         try:
             _write(module, tensors, path, brevitas=brevitas)
         except Exception as error:  # whatever torch's tracing raises
-            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise UnsupportedLayer(
                 type(module).__name__,
-                problem=f"it cannot be exported: {said}",
+                problem=f"it cannot be exported: {_first_cause(error)}",
                 remedy="write its forward pass without branches on values, or export it to ONNX "
                 "yourself and import the file",
             ) from error
@@ -130,15 +173,42 @@ def _write(module: Any, tensors: tuple[Any, ...], path: Path, *, brevitas: bool)
     if brevitas:
         from brevitas.export import export_qonnx
 
-        export_qonnx(module, args=tensors, export_path=str(path))
+        with _quiet("torch.onnx"):
+            export_qonnx(module, args=tensors, export_path=str(path), verbose=False)
         return
     events = torch.export.Dim("events")
-    torch.onnx.export(
-        module,
-        tensors,
-        str(path),
-        dynamo=True,
-        external_data=False,
-        dynamic_shapes=tuple({0: events} for _ in tensors),
-        verbose=False,
-    )
+    shapes: tuple[Any, ...] = tuple({0: events} for _ in tensors)
+    kinds = [one.kind for one in signature(module.forward).parameters.values()]
+    if Parameter.VAR_POSITIONAL in kinds:
+        fixed = kinds.index(Parameter.VAR_POSITIONAL)
+        shapes = (*shapes[:fixed], shapes[fixed:])
+    with _quiet("torch.onnx"):
+        torch.onnx.export(
+            module,
+            tensors,
+            str(path),
+            dynamo=True,
+            external_data=False,
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Leave out what a package logs of itself, such as that torchvision is not installed."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _first_cause(error: BaseException) -> str:
+    """Return in one line what an exporter that wraps errors in errors began with."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [one.strip() for one in str(error).splitlines() if one.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -13,6 +13,8 @@ SUPPORTED = (
 
 TABLE = "use function_table behind a format of at most 12 bits"
 
+QDQ = "quantize statically, with QuantizeLinear and DequantizeLinear (QuantFormat.QDQ)"
+
 INSTEAD = {
     "sigmoid": f"{TABLE}, or leave the output linear and apply sigmoid after the firmware",
     "tanh": f"{TABLE}, or HardTanh",
@@ -22,6 +24,23 @@ INSTEAD = {
     "elu": f"{TABLE}, or Relu",
     "leakyrelu": f"{TABLE}, or Relu",
     "batchnorm1d": "fold it into the weights of the layer before it",
+    "hardswish": "use SiLU, which is a table, or Relu",
+    "pad": "give the convolution behind it its padding",
+    "trunc": "average in floats and quantize behind that, or pool by a power of two",
+    "zeropadding1d": "give the convolution behind it its padding",
+    "zeropadding2d": "give the convolution behind it its padding",
+    "separableconv1d": "use DepthwiseConv1D, and Conv1D of one position behind it",
+    "separableconv2d": "use DepthwiseConv2D, and Conv2D of one position behind it",
+    "permute": "give the input channels last",
+    "prelu": "use LeakyReLU with one slope",
+    "convtranspose": "use a convolution, or repeat what goes in where the events are made",
+    "layernormalization": "leave it out, or scale the inputs by a constant",
+    "matmulinteger": QDQ,
+    "convinteger": QDQ,
+    "qlinearmatmul": QDQ,
+    "qlinearconv": QDQ,
+    "qgemm": QDQ,
+    "dynamicquantizelinear": f"scales are fixed here: calibrate them; {QDQ}",
     "layernorm": "leave it out, or scale the inputs by a constant",
 }
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pulsefront.errors import DataError, PulsefrontError, UnsupportedLayer
 from pulsefront.extras import require
-from pulsefront.fixed_point import format_of_scale
+from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.imports.graph import Node, RealInput, RealNetwork, Reals
 from pulsefront.imports.names import identifier
+
+if TYPE_CHECKING:
+    from pulsefront.imports.onnx.codes import Code
 
 __all__ = ["FileTensor", "OnnxReader", "Scales", "load_onnx", "read_onnx"]
 
@@ -115,6 +118,8 @@ class OnnxReader:
         What becomes of scales that are no powers of two; see `Scales`.
     half_steps
         Tensors of the file to which half a step was added, as a part of the quantizer behind.
+    codes
+        Of tensors that are integers of a QuantizeLinear in the file: what these stand for.
     """
 
     def __init__(self, model: Any, *, scales: Scales) -> None:
@@ -130,6 +135,7 @@ class OnnxReader:
         self.nodes: list[Node] = []
         self.changes: list[str] = []
         self.half_steps: set[str] = set()
+        self.codes: dict[str, Code] = {}
         self.taken: set[str] = set()
         self.inputs: list[RealInput] = []
 
@@ -141,6 +147,7 @@ class OnnxReader:
         UnsupportedLayer
             A node has no counterpart.
         """
+        from pulsefront.imports.onnx.codes import refuse_arithmetic
         from pulsefront.imports.onnx.nodes import HANDLERS
 
         for one in self.graph.input:
@@ -152,14 +159,16 @@ class OnnxReader:
                 told = "is what goes in" if one in given else "is no tensor of the network"
                 raise self._no_ending(one, told)
         wanted = list(outputs) or [one.name for one in self.graph.output]
-        for node in self._needed(wanted):
+        needed = self._needed(wanted)
+        for node in _computed(needed, set(self.tensors)):
+            if node.op_type not in HANDLERS:
+                raise self._refused(node, wanted)
+        for node in needed:
             if all(not one or one in self.constants for one in node.input):
                 self._fold(node)
                 continue
-            handler = HANDLERS.get(node.op_type)
-            if handler is None:
-                raise self._refused(node, wanted)
-            handler(self, node)
+            refuse_arithmetic(self, node)
+            HANDLERS[node.op_type](self, node)
         for one in wanted:
             if one not in self.tensors:
                 raise self._no_ending(one, "does not depend on what goes in")
@@ -197,34 +206,12 @@ class OnnxReader:
     def _fold(self, node: Any) -> None:
         """Compute what is constant; weights that are quantized here keep to their grid."""
         from pulsefront.imports.onnx.origin import constants_of
+        from pulsefront.imports.onnx.weights import QUANTIZERS, quantized_constant
 
         found = constants_of(self.model, node, self.constants)
         self.constants |= dict(zip(node.output, found, strict=False))
-        if node.op_type in ("Quant", "IntQuant", "DequantizeLinear"):
-            self._quantized_constant(node)
-
-    def _quantized_constant(self, node: Any) -> None:
-        """Refuse a scale that is no power of two, or take the nearest that covers the range."""
-        label = node.name or node.output[0]
-        scale = self.constants[node.input[1]].astype(np.float64)
-        mantissa, _ = np.frexp(scale)
-        if np.all(mantissa == 0.5):
-            return
-        if self.constants[node.input[0]].dtype == np.int32:
-            # A bias has the scale of its products, which follows when those of the factors do.
-            return
-        if self.scales == "keep":
-            return
-        if self.scales == "refuse":
-            wrong = float(scale[mantissa != 0.5].flat[0])
-            format_of_scale(8, wrong, field=label)
-        values = np.asarray(self.constants[node.output[0]], np.float64)
-        axis = tuple(range(1, values.ndim)) if scale.size > 1 else None
-        largest = np.abs(values).max(axis=axis, keepdims=True)
-        bits = 8 if len(node.input) < 4 else int(self.constants[node.input[3]].reshape(-1)[0])
-        step = 2.0 ** np.ceil(np.log2(np.maximum(largest, 1e-30) / (2 ** (bits - 1) - 1)))
-        self.constants[node.output[0]] = np.rint(values / step) * step
-        self.changes.append(f"{label}: the scale {scale.flat[0]:.4g} became {step.flat[0]:.4g}")
+        if node.op_type in QUANTIZERS:
+            quantized_constant(self, node)
 
     def _needed(self, wanted: Sequence[str]) -> list[Any]:
         """Return the nodes that lead to the wanted tensors, in the order of the file."""
@@ -267,14 +254,14 @@ class OnnxReader:
             channels = shape[0] if first else shape[-1]
             mine = (int(np.prod(shape)) // channels, channels)
         self.tensors[one.name] = FileTensor(name, mine, channels_first=first, image=image)
-        self.inputs.append(RealInput(name, mine, one.name))
+        self.inputs.append(RealInput(name, mine, one.name, _format_of_type(one)))
 
     def _flat_input(self, one: Any, shape: tuple[int, ...]) -> None:
         """Take an input that the network flattens, such as an image, as flat from the start."""
         name = identifier(one.name, self.taken, "input")
         size = (int(np.prod(shape)),)
         self.tensors[one.name] = FileTensor(name, size, axes=shape)
-        self.inputs.append(RealInput(name, size, one.name))
+        self.inputs.append(RealInput(name, size, one.name, _format_of_type(one)))
 
     def _telling(self, name: str) -> Any:
         """Return the node that first turns, convolves, pools or multiplies an input; None if none.
@@ -333,6 +320,27 @@ class OnnxReader:
                 remedy="export the network with constant parameters",
             )
         return np.asarray(self.constants[name], np.float64)
+
+
+def _computed(nodes: Sequence[Any], inputs: set[str]) -> Iterator[Any]:
+    """Yield the nodes that compute with what goes in; its shape is known before."""
+    known = set(inputs)
+    for node in nodes:
+        if known & set(node.input):
+            yield node
+            if node.op_type != "Shape":
+                known |= set(node.output)
+
+
+def _format_of_type(one: Any) -> FixedPointFormat | None:
+    """Return the format of an input of 8 or 16-bit integers; None of any other."""
+    from onnx import TensorProto
+
+    name = str(TensorProto.DataType.Name(one.type.tensor_type.elem_type))
+    if name not in ("INT8", "UINT8", "INT16", "UINT16"):
+        return None
+    bits = int(name.removeprefix("U").removeprefix("INT"))
+    return FixedPointFormat(bits, bits, signed=not name.startswith("U"))
 
 
 def _to_channels_first(node: Any) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from pulsefront.errors import PrecisionError
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.imports.calibrate import Widths
+from pulsefront.imports.graph import RealNetwork
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
 from pulsefront.imports.onnx.file import Scales, load_onnx, read_onnx
@@ -75,6 +77,8 @@ def from_onnx(
     named = name or model_name(stem)
     graph, reader = read_onnx(model, named, outputs=outputs, scales=scales)
     graph = replace(graph, changes=(*left_out, *graph.changes))
+    if input_format is not None and input_format.fraction > 0:
+        _refuse_fractions(model, graph, input_format)
     seen = reader.tensors
     turned = frozenset(one.name for one in graph.inputs if seen[one.origin].channels_first)
     return finished(
@@ -93,6 +97,19 @@ def from_onnx(
         steps={one.name: seen[one.origin].scale for one in graph.inputs},
         with_factors=scales == "keep",
     )
+
+
+def _refuse_fractions(model: Any, graph: RealNetwork, given: FixedPointFormat) -> None:
+    """Refuse a format with fraction bits for an input that takes integers in the file."""
+    from onnx import helper
+
+    for one in model.graph.input:
+        kind = helper.tensor_dtype_to_np_dtype(one.type.tensor_type.elem_type)
+        if kind.kind in "iu" and one.name in {port.origin for port in graph.inputs}:
+            raise PrecisionError(
+                f"the file takes {kind} there, and the format has fraction bits",
+                field=one.name, value=str(given), remedy="give whole bits, such as ufixed<12,12>",
+            )  # fmt: skip
 
 
 _AT_THE_END = {

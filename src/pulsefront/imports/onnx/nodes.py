@@ -7,12 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from pulsefront.imports.graph import Function, Join, Limit, Matrix, Reals, Sum
+from pulsefront.imports.graph import Function, Limit, Matrix, Reals, Sum
+from pulsefront.imports.onnx.arithmetic import add, batch_norm, concat, mul, negative
+from pulsefront.imports.onnx.codes import dequantize_linear
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
-from pulsefront.imports.onnx.moves import alias, flatten, shape, squeeze, transpose, unsqueeze
-from pulsefront.imports.onnx.parts import attributes, by_channel, label, multiplied, refused, single
+from pulsefront.imports.onnx.moves import (
+    alias,
+    flatten,
+    picked,
+    shape,
+    squeeze,
+    transpose,
+    unsqueeze,
+)
+from pulsefront.imports.onnx.parts import (
+    attributes,
+    by_channel,
+    label,
+    refused,
+    single,
+)
 from pulsefront.imports.onnx.positions import convolution, global_pool, pool, reduced
-from pulsefront.imports.onnx.quantizers import bipolar, is_half_step, quant, quantize_linear
+from pulsefront.imports.onnx.quantizers import bipolar, quant, quantize_linear
 
 __all__ = ["HANDLERS"]
 
@@ -80,8 +96,21 @@ def _clip(reader: OnnxReader, node: Any) -> None:
     _limited(reader, node, lowest, highest)
 
 
-def _limited(reader: OnnxReader, node: Any, low: float, high: float) -> None:
-    source = reader.tensors[node.input[0]]
+def _min_max(reader: OnnxReader, node: Any) -> None:
+    """Take the smaller or larger of a tensor and one number as a limit."""
+    constants = [one for one in node.input if one in reader.constants]
+    if len(node.input) != 2 or len(constants) != 1 or reader.constants[constants[0]].size != 1:
+        raise refused(node, f"{node.op_type} of tensors has no counterpart", "use one number")
+    (tensor,) = (one for one in node.input if one not in constants)
+    end = single(np.asarray(reader.constants[constants[0]], np.float64))
+    low, high = (-np.inf, end) if node.op_type == "Min" else (end, np.inf)
+    _limited(reader, node, low, high, tensor)
+
+
+def _limited(
+    reader: OnnxReader, node: Any, low: float, high: float, tensor: str | None = None
+) -> None:
+    source = reader.tensors[tensor or node.input[0]]
     ends = low / source.scale, high / source.scale
     reader.keep(node, Limit(reader.new_name(node), (source.name,), label(node), *ends), source)
 
@@ -145,126 +174,15 @@ _FUNCTIONS: Mapping[str, tuple[str, str, float]] = {
 """By operator: the function, and the attribute that is its slope with its default."""
 
 
-def _concat(reader: OnnxReader, node: Any) -> None:
-    sources = _alike(reader, node)
-    axis = attributes(node)["axis"]
-    rank = len(sources[0].file_shape)
-    channels = (1, -rank) if rank > 1 and sources[0].channels_first else (rank, -1)
-    alike = len({(one.channels_first, one.image, one.shape[:-1]) for one in sources}) == 1
-    if axis not in channels or not alike:
-        raise refused(node, f"joins along axis {axis}", "join along the channels")
-    order = None
-    if any(one.order is not None for one in sources):
-        parts, start = [], 0
-        for one in sources:
-            own = np.arange(one.shape[0]) if one.order is None else one.order
-            parts.append(own + start)
-            start += one.shape[0]
-        order = np.concatenate(parts)
-    shape = (*sources[0].shape[:-1], sum(one.shape[-1] for one in sources))
-    made = Join(reader.new_name(node), tuple(one.name for one in sources), label(node))
-    reader.keep(node, made, sources[0], shape=shape, order=order)
-
-
-def _add(reader: OnnxReader, node: Any) -> None:
-    """Add a constant as a bias, or tensors; half a step before a quantizer is its rounding."""
-    constants = [one for one in node.input if one in reader.constants]
-    sign = -1.0 if node.op_type == "Sub" else 1.0
-    if constants and len(node.input) > 2:
-        raise refused(node, "adds tensors and a constant", "add the constant to one of them before")
-    if is_half_step(reader, node):
-        (other,) = (one for one in node.input if one not in constants)
-        reader.tensors[node.output[0]] = reader.tensors[other]
-        return
-    if constants:
-        other = next(one for one in node.input if one not in reader.constants)
-        if sign < 0 and node.input[0] in constants:
-            raise refused(node, "takes a tensor off a constant", "multiply by -1 in the weights")
-        _shifted(reader, node, other, sign * np.asarray(reader.constants[constants[0]], np.float64))
-        return
-    sources = _alike(reader, node)
-    same = len({(one.shape, one.channels_first, one.image) for one in sources}) == 1
-    orders = [one.order for one in sources]
-    if sign < 0 or not same or any(one is not None for one in orders):
-        raise refused(node, "adds tensors of different shape or order, or takes one off the other",
-                      "add tensors of one shape before they are flattened")  # fmt: skip
-    made = Sum(reader.new_name(node), tuple(one.name for one in sources), label(node))
-    reader.keep(node, made, sources[0])
-
-
-def _alike(reader: OnnxReader, node: Any) -> list[FileTensor]:
-    """Return what a node reads, all with one scale: else each is multiplied by its own."""
-    found = [reader.tensors[one] for one in node.input]
-    if len({one.scale for one in found}) > 1:
-        found = [multiplied(reader, node, one, one.scale) for one in found]
-    return found
-
-
-def _shifted(reader: OnnxReader, node: Any, name: str, constant: Reals) -> None:
-    source = reader.tensors[name]
-    bias = by_channel(node, source, constant) / source.scale
-    last = reader.nodes[-1] if reader.nodes else None
-    if (
-        isinstance(last, Matrix)
-        and last.name == source.name
-        and last.bias is None
-        and reader.readers(name) == 1
-    ):
-        # The matrix just made, and nothing else reads it: its bias.
-        reader.nodes[-1] = Matrix(
-            last.name, last.inputs, last.origin, last.weights, bias, last.stride, last.padding
-        )
-        reader.tensors[node.output[0]] = source
-        return
-    _diagonal(reader, node, source, np.ones(source.shape[-1]), bias)
-
-
-def _mul(reader: OnnxReader, node: Any) -> None:
-    """Multiply by a constant: a diagonal matrix."""
-    constants = [one for one in node.input if one in reader.constants]
-    if len(constants) != 1 or (node.op_type == "Div" and node.input[1] not in constants):
-        raise refused(node, "multiplies or divides tensors", "only constants can be factors")
-    source = reader.tensors[next(one for one in node.input if one not in constants)]
-    factor = np.asarray(reader.constants[constants[0]], np.float64)
-    factor = by_channel(node, source, 1 / factor if node.op_type == "Div" else factor)
-    _diagonal(reader, node, source, factor, None)
-
-
-def _diagonal(
-    reader: OnnxReader, node: Any, source: FileTensor, factor: Reals, bias: Reals | None
-) -> None:
-    weights = np.diag(factor)
-    made = Matrix(
-        reader.new_name(node), (source.name,), label(node),
-        weights if len(source.shape) == 1 else weights[None], bias,
-    )  # fmt: skip
-    reader.keep(node, made, source)
-
-
-def _batch_norm(reader: OnnxReader, node: Any) -> None:
-    scale, shift, mean, variance = (
-        reader.constant(node, index, what)
-        for index, what in enumerate(("scale", "bias", "mean", "variance"), 1)
-    )
-    assert scale is not None
-    assert shift is not None
-    assert mean is not None
-    assert variance is not None
-    factor = scale / np.sqrt(variance + attributes(node).get("epsilon", 1e-5))
-    source = reader.tensors[node.input[0]]
-    factor, bias = (
-        by_channel(node, source.like(source.name, channels_first=False), one)
-        for one in (factor, (shift - mean * factor) / source.scale)
-    )
-    _diagonal(reader, node, source, factor, bias)
-
-
 HANDLERS: Mapping[str, Handler] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Conv": convolution,
     "Relu": _relu,
     "Clip": _clip,
+    "Min": _min_max,
+    "Max": _min_max,
+    "Neg": negative,
     "MaxPool": pool,
     "AveragePool": pool,
     "GlobalMaxPool": global_pool,
@@ -280,13 +198,15 @@ HANDLERS: Mapping[str, Handler] = {
     "Squeeze": squeeze,
     "Unsqueeze": unsqueeze,
     "Transpose": transpose,
-    "Concat": _concat,
-    "Add": _add,
-    "Sub": _add,
-    "Sum": _add,
-    "Mul": _mul,
-    "Div": _mul,
-    "BatchNormalization": _batch_norm,
+    "Concat": concat,
+    "Slice": picked,
+    "Gather": picked,
+    "Add": add,
+    "Sub": add,
+    "Sum": add,
+    "Mul": mul,
+    "Div": mul,
+    "BatchNormalization": batch_norm,
     "Identity": alias,
     "Dropout": alias,
     "Cast": _float_cast,
@@ -294,6 +214,6 @@ HANDLERS: Mapping[str, Handler] = {
     "IntQuant": quant,
     "BipolarQuant": bipolar,
     "QuantizeLinear": quantize_linear,
-    "DequantizeLinear": alias,
+    "DequantizeLinear": dequantize_linear,
 }
 """By operator; a node whose inputs are all constant is computed before, by the reader."""

@@ -90,18 +90,36 @@ def origin_of(
     wanted = list(outputs) or [one.name for one in model.graph.output]
     compute = run or _runner(model, reader, wanted)
     seen = {reader.tensors[one.origin].name: reader.tensors[one.origin] for one in graph.inputs}
+    types = {one.name: _type_of(one) for one in model.graph.input}
 
     def origin(arrays: Mapping[str, Reals]) -> list[Reals]:
         feeds = {
-            one.origin: _file_axes(arrays[one.name], seen[one.name]).astype(np.float32)
+            one.origin: _typed(_file_axes(arrays[one.name], seen[one.name]), types[one.origin])
             for one in graph.inputs
         }
         return [
-            _graph_axes(array, reader.tensors[one])
+            _graph_axes(_real(reader, one, array), reader.tensors[one])
             for one, array in zip(wanted, compute(feeds), strict=True)
         ]
 
     return origin
+
+
+def _type_of(one: Any) -> Any:
+    """Return the type of an input's numbers in the file."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(one.type.tensor_type.elem_type)
+
+
+def _typed(array: Reals, kind: Any) -> Any:
+    return (np.rint(array) if np.dtype(kind).kind in "iu" else array).astype(kind)
+
+
+def _real(reader: OnnxReader, name: str, array: Any) -> Reals:
+    """Return an output as real numbers: integers of a QuantizeLinear as what they stand for."""
+    code = reader.codes.get(name)
+    return np.asarray(array, np.float64) if code is None else code.values(array)
 
 
 def _runner(model: Any, reader: OnnxReader, wanted: Sequence[str]) -> Run:

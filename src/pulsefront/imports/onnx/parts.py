@@ -10,7 +10,7 @@ from pulsefront.errors import UnsupportedLayer
 from pulsefront.imports.graph import Matrix, Reals
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 
-__all__ = ["attributes", "by_channel", "label", "multiplied", "refused", "single"]
+__all__ = ["attributes", "by_channel", "diagonal", "label", "multiplied", "refused", "single"]
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -66,3 +66,15 @@ def multiplied(reader: OnnxReader, node: Any, source: FileTensor, factor: float)
         )
     )
     return source.like(name, scale=source.scale / factor)
+
+
+def diagonal(
+    reader: OnnxReader, node: Any, source: FileTensor, factor: Reals, bias: Reals | None
+) -> None:
+    """Add a factor and a bias by channel, in the graph's order: a diagonal matrix."""
+    weights = np.diag(factor)
+    made = Matrix(
+        reader.new_name(node), (source.name,), label(node),
+        weights if len(source.shape) == 1 else weights[None], bias,
+    )  # fmt: skip
+    reader.keep(node, made, source)

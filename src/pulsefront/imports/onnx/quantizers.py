@@ -16,6 +16,7 @@ from pulsefront.fixed_point import Assignment, Overflow, Rounding, format_of_sca
 from pulsefront.fixed_point.format import MAX_WIDTH
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
+from pulsefront.imports.onnx.codes import code_of
 from pulsefront.imports.onnx.file import FileTensor, OnnxReader
 from pulsefront.imports.onnx.parts import (
     attributes,
@@ -118,16 +119,18 @@ def bipolar(reader: OnnxReader, node: Any) -> None:
 
 
 def quantize_linear(reader: OnnxReader, node: Any) -> None:
-    """Cast a tensor to the integers of ``QuantizeLinear``; what dequantizes them is nothing."""
-    scale = reader.constant(node, 1, "scale")
-    assert scale is not None
-    zero = reader.constants.get(node.input[2]) if len(node.input) > 2 else np.zeros(1, np.uint8)
-    if zero is None or zero.size != 1:
+    """Cast a tensor to the integers of ``QuantizeLinear``: to what they stand for.
+
+    It rounds before it adds the zero point, so that an odd one changes no tie.
+    """
+    source = reader.tensors[node.input[0]]
+    code = code_of(reader, node, 1 + len(source.file_shape))
+    zeros = np.unique(code.zero)
+    if len(zeros) != 1:
         raise refused(node, "several zero points have no counterpart", "use one")
-    info = np.iinfo(zero.dtype)
-    offset = int(zero.reshape(-1)[0])
-    ends = int(info.min) - offset, int(info.max) - offset
-    _cast(reader, node, scale, ends, Rounding.RND_CONV, odd=bool(offset % 2))
+    ends = code.low - int(zeros[0]), code.high - int(zeros[0])
+    _cast(reader, node, code.scale, ends, Rounding.RND_CONV, odd=False)
+    reader.codes[node.output[0]] = code
 
 
 def _cast(
