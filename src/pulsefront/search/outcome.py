@@ -34,7 +34,7 @@ def assemble(
     verdict = judge.trial("final", "final network", final, final)
     best = int(np.argmin(verdict.metric))
     scaling = judge.scaling
-    kept = final[best].kept_inputs
+    kept = [candidate.kept_inputs for candidate in final]
     return AblationResult(
         task_name=task.name,
         metric_name=task.metric_name,
@@ -63,7 +63,9 @@ def assemble(
             )
             for candidate in final
         ),
-        kept_inputs=task.front_end.raw_inputs(kept) if task.front_end else kept,
+        kept_of_each=tuple(
+            task.front_end.raw_inputs(one) if task.front_end else one for one in kept
+        ),
         budget_met=budget.fits(verdict.cost),
         non_inferior=verdict.non_inferior,
         input_names=task.input_names,

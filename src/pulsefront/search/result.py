@@ -135,9 +135,9 @@ class AblationResult:
         the full float network.
     final_models, best
         The same networks lowered to integers, and the index of the one with the smallest metric.
-    kept_inputs, input_names
-        Indices of the raw inputs that ``final_model`` reads, in its order; names of the task's
-        inputs.
+    kept_of_each, input_names
+        Indices of the raw inputs that each of ``final_models`` reads, in its order, which differ
+        where weights were priced to zero; names of the task's inputs.
     budget_met, non_inferior
         Whether the final network keeps the budget (always true: otherwise `BudgetError`) and the
         margin.
@@ -162,7 +162,7 @@ class AblationResult:
     final_cost: NetworkCost
     best: int
     final_models: tuple[FixedPointModel, ...]
-    kept_inputs: NDArray[np.intp]
+    kept_of_each: tuple[NDArray[np.intp], ...]
     budget_met: bool
     non_inferior: bool
     input_names: tuple[str, ...]
@@ -172,6 +172,11 @@ class AblationResult:
     def final_model(self) -> FixedPointModel:
         """The lowered network of the best initialization."""
         return self.final_models[self.best]
+
+    @property
+    def kept_inputs(self) -> NDArray[np.intp]:
+        """Indices of the raw inputs that ``final_model`` reads, in its order."""
+        return self.kept_of_each[self.best]
 
     @property
     def attribution(self) -> tuple[AttributionRow, ...]:

@@ -42,6 +42,7 @@ __all__ = [
     "head_of_errors",
     "held_out_inputs",
     "make_events",
+    "outputs_of_each",
     "parameters_at_ends",
     "search_network",
     "split_events",
@@ -146,6 +147,7 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
         {
             "inputs": inputs,
             "kept_inputs": result.kept_inputs,
+            **{f"kept_{number}": kept for number, kept in enumerate(result.kept_of_each)},
             "full": result.predict_full(task, inputs),
         },
     )
@@ -211,23 +213,37 @@ def _outputs(model: FixedPointModel, inputs: NDArray[np.int64]) -> NDArray[np.fl
     return output.values(model.run(inputs))
 
 
+def outputs_of_each(folders: RunFolders) -> NDArray[np.float64]:
+    """Return what the network says of the test inputs, (initialization, vector, n_out).
+
+    Prices leave each initialization inputs of its own.
+    """
+    with np.load(folders.test_arrays) as arrays:
+        return np.stack(
+            [
+                _outputs(
+                    FixedPointModel.load(folders.initializations / f"{number}.json"),
+                    arrays["inputs"][:, arrays[f"kept_{number}"]].astype(np.int64),
+                )
+                for number in range(len(arrays["full"]))
+            ]
+        )
+
+
 def evaluate_estimators(kind: StudyKind, context: StepContext) -> None:
     """Measure every estimator on the test set and on the external sets."""
     folders = RunFolders(context.steps)
     parts = read_split(folders)
     inputs = held_out_inputs(context)
     model = FixedPointModel.load(folders.model)
-    final = [
-        _outputs(FixedPointModel.load(file), inputs)
-        for file in sorted(folders.initializations.iterdir())
-    ]
+    final = outputs_of_each(folders)
     with np.load(folders.test_arrays) as arrays:
         full, kept = arrays["full"], arrays["kept_inputs"]
     names = [row.name for row in BASELINES.validate_json(folders.baselines.read_bytes())]
     with np.load(folders.estimates) as arrays:
         estimates = {name: arrays[str(k)] for k, name in enumerate(names)}
     network = estimates_in(kind.study, _outputs(model, inputs))
-    outputs = Outputs(network, np.stack(final), full)
+    outputs = Outputs(network, final, full)
     found = kind.evaluate(parts, outputs, estimates, folders, context.cache)
     trained = kind.network_inputs(parts.events.select(parts.split.train))
     profile = input_profile(trained.reshape(-1, trained.shape[-1])[:, kept])
