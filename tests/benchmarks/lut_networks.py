@@ -1,9 +1,9 @@
 """Networks of look-up tables beside learned bit widths, on a finished timing study.
 
-``python tests/benchmarks/lut_networks.py RUN --shapes additive pairs --seeds 1 2 3`` trains
-networks whose neurons are truth tables on the run's own events, exports the tables, and prints
-their central width on selection and test events and their 6-input look-up tables, beside the run's
-own network, which alkaid counts.
+``python tests/benchmarks/lut_networks.py RUN --shapes pairs --seeds 1 2 3`` trains networks whose
+neurons are truth tables on the run's own events, exports the tables, and prints their central width
+on selection and test events and their 6-input look-up tables, beside the run's own network, which
+alkaid counts.
 
 A neuron is a sum of tables of a few inputs of a few bits each, cut off at its code's ends: with
 one table it is that of LogicNets (Umuroglu et al. 2020, arXiv:2004.03021), with a small network
@@ -76,13 +76,13 @@ class Shape:
 
 SHAPES = {
     # every node is a sum of functions of single samples
-    "additive": Shape(8, (Layer(4, 9, 1, 6), Layer(1, 4, 1, 0))),
-    "additive, wide": Shape(8, (Layer(8, 9, 1, 6), Layer(1, 8, 1, 0))),
+    "additive, 4 nodes": Shape(8, (Layer(4, 9, 1, 6), Layer(1, 4, 1, 0))),
+    "additive, 3 nodes": Shape(7, (Layer(3, 9, 1, 6), Layer(1, 3, 1, 0))),
+    "additive, 2 nodes": Shape(7, (Layer(2, 9, 1, 6), Layer(1, 2, 1, 0))),
     # one table of two samples a node, as in LogicNets; the output is a sum of tables
     "pairs": Shape(4, (Layer(24, 1, 2, 4), Layer(12, 1, 2, 4), Layer(1, 6, 2, 0))),
     # sums of two tables of two samples
     "sums of pairs": Shape(4, (Layer(12, 2, 2, 4), Layer(1, 6, 2, 0))),
-    "sums of pairs, fine": Shape(5, (Layer(8, 2, 2, 4), Layer(1, 4, 2, 0))),
 }
 
 
@@ -232,8 +232,7 @@ def look_up_tables(tables: Tables, shape: Shape) -> int:
     total = 0
     for own, layer in zip(tables, shape.layers, strict=True):
         for terms in own:
-            seen: set[bytes] = set()
-            total += sum(table_cost(table, seen) for table in terms)
+            total += sum(table_cost(table) for table in terms)
             total += sum_cost(terms) + layer.bits * (layer.terms > 1)
     return total
 
