@@ -273,7 +273,8 @@ class StudyBase(FrozenModel):
     diagnosis: DiagnosisSettings | None = None
     """what the study learns about itself"""
     uncertainty: UncertaintySettings | None = None
-    """a head beside the outputs that foretells their error, event by event"""
+    """a head beside the outputs that foretells their error, event by event; of classes the margin
+    between their scores"""
     measured: MeasuredData | None = None
     """measured events in the place of simulated ones"""
 

@@ -11,7 +11,7 @@ from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
 __all__ = ["require_errors", "require_selection"]
 
-OF_CLASSES = {"shares", "parts", "false_rate", "most_events"}
+OF_CLASSES = {"shares", "parts", "false_rate"}
 """What classes take of [uncertainty]."""
 
 

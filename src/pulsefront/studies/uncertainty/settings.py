@@ -16,10 +16,13 @@ class UncertaintySettings(HeadSettings):
 
     It reads what the last hidden layer but one gives and is trained when the network is finished,
     so that the network's own outputs keep their integers.
+
+    A study of crystals has no head: the margin between its scores is calibrated, and takes shares,
+    parts and false_rate alone.
     """
 
     shares: tuple[float, ...] = Field(default=(0.68, 0.95), min_length=1)
-    """of events that lie within the regions that are told"""
+    """of events that lie within the regions that are told, or whose set holds the true class"""
     parts: int = Field(default=8, ge=1, le=64)
     """parts of the events, by what the head says, that have a factor of their own; fewer where
     there are too few selection events"""
