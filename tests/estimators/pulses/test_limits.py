@@ -157,6 +157,23 @@ def test_a_second_pulse_is_pile_up(seed: int, negative: bool, share: float, late
     assert np.count_nonzero(found.status[~second]) <= 1
 
 
+@pytest.mark.parametrize("share", [1.5, 2.5])
+def test_second_pulses_that_are_the_higher_ones_do_not_say_what_is_usual(share: float) -> None:
+    waves, heights = made(100, 3)
+    waves += 600.0 * shape()
+    waves[::2] += (share * (heights[:, None] + 600.0) * shape(125.3))[::2]
+    found = measure_pulses(digitized(waves, bits=14), PulseSettings())
+    np.testing.assert_array_equal(flagged(found, Status.PILE_UP), np.arange(100) % 2 == 0)
+
+
+def test_a_reflection_that_small_pulses_hide_in_their_noise_is_no_second_pulse() -> None:
+    random = np.random.default_rng(4)
+    heights = random.uniform(300, 1500, 200)[:, None]
+    waves = 800 + random.normal(0, 10.0, (200, SAMPLES)) + heights * shape()
+    found = measure_pulses(digitized(waves + 0.12 * heights * shape(180.3)), PulseSettings())
+    assert np.count_nonzero(flagged(found, Status.PILE_UP)) <= 2
+
+
 @settings(deadline=None, max_examples=20)
 @given(SEEDS, st.integers(2, 40), st.sampled_from(["mean", "robust"]), st.sampled_from([0.4, 1, 5]))
 def test_few_samples_of_a_baseline_are_no_fault(

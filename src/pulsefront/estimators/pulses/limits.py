@@ -40,10 +40,15 @@ MOST_SHARE = 0.5
 NOISE_FACTOR_UP, NOISE_FACTOR_DOWN = 2.5, 4.0
 NOISE_SPREADS, TREND_SPREADS, SHIFT_SPREADS, RISE_SPREADS = 6.0, 6.0, 8.0, 10.0
 CLEAR_NOISE = 20.0
+SEEN_NOISE = 10.0
 LEAST_OF_AMPLITUDE = 2e-3
 """A baseline that is off by a smaller share of the median amplitude matters to no one."""
 
 IN_GATE_OF_AMPLITUDE = 0.01
+LIKE_HEIGHTS = 8.0
+"""Ratio below which the halves of a channel's pulses, by height, are of one kind. Those of a falling
+exponential differ by 4.8, and dark counts from light by more."""
+
 SIGMA_OF_MEDIAN = 1.4826
 ROBUST_EFFICIENCY = 0.37
 """A median absolute deviation is as good as a standard deviation of so many of its samples."""
@@ -234,14 +239,25 @@ def block_medians(levels: Floats, blocks: int, size: int) -> Floats:
 def _second_rises(records: NDArray[np.void]) -> tuple[float, float]:
     """Return share and root of the amplitude above which a second rise is another pulse.
 
-    Reflections and ringing rise with the amplitude, light of few photons with its root.
+    Reflections and ringing rise with the amplitude, light of few photons with its root. So the
+    share is that of the larger half, which rises less for its height than the smaller one. If it
+    rises far more, the second pulses made it the larger one, and the other half says what is usual.
     """
     if len(records) < LEAST_EVENTS:
         return MOST_SHARE, 0.0
     height, rise = records["amplitude_adc"], records["second_rise_adc"]
     large = height >= _median(height)
     share = _far_above(rise[large] / height[large])
-    root = _far_above(rise[~large] / np.sqrt(height[~large])) if not large.all() else 0.0
+    if large.all():
+        return float(np.clip(share, LEAST_SHARE, MOST_SHARE)), 0.0
+    root = _far_above(rise[~large] / np.sqrt(height[~large]))
+    of_others = max(_far_above(rise[~large] / height[~large]), LEAST_SHARE)
+    like = _median(height[large]) < LIKE_HEIGHTS * _median(height[~large])
+    usual = _at(rise[large] / height[large], 0.25)[0]
+    # Smaller pulses that rose as much for their height would show it above their noise.
+    shown = usual * _at(height[~large], 0.25)[0] > SEEN_NOISE * _median(records["noise_adc"])
+    if like and shown and usual > of_others:
+        share = of_others
     return float(np.clip(share, LEAST_SHARE, MOST_SHARE)), root
 
 
