@@ -81,6 +81,34 @@ def test_samples_that_pile_up_are_saturation(
     assert heights[cut].min() > most - 20
 
 
+@pytest.mark.parametrize("noise", [0.6, 1.5, 6.0])
+def test_tops_that_an_amplifier_limits_below_the_noise_are_saturation(noise: float) -> None:
+    """No code holds more samples than its neighbours there."""
+    random = np.random.default_rng(11)
+    whole = 300 + random.uniform(200, 3400, 300)[:, None] * shape()
+    cut = np.count_nonzero(whole > 2800, axis=1)
+    waves = np.minimum(whole, 2800) + random.normal(0, noise, whole.shape)
+    found = measure_pulses(digitized(waves, negative=True), PulseSettings())
+    saturated = flagged(found, Status.SATURATED)
+    assert saturated[cut > 3].all() and (cut > 3).sum() > 30
+    assert np.count_nonzero(saturated[cut == 0]) <= 2
+    # The next events have the same level, though their noise goes beyond it.
+    again = measure_pulses(digitized(waves[:40], negative=True), found.settings)
+    assert again.settings.limits == found.settings.limits
+
+
+@pytest.mark.parametrize("square", [False, True])
+def test_a_line_narrower_than_the_noise_is_no_saturation(square: bool) -> None:
+    """Nor is a test pulse with a flat top: neither stays at its top for longer or shorter."""
+    random = np.random.default_rng(12)
+    heights = np.where(random.random(300) < 0.4, random.normal(3000, 2, 300), 0.0)
+    pulser = np.where(np.abs(np.arange(SAMPLES) - 120) < 20, 1.0, 0.0) if square else shape()
+    waves = 300 + heights[:, None] * pulser
+    waves += np.where(heights == 0, random.uniform(200, 2900, 300), 0)[:, None] * shape()
+    found = measure_pulses(digitized(waves + random.normal(0, 3, waves.shape)), PulseSettings())
+    assert not flagged(found, Status.SATURATED).any()
+
+
 def test_a_limit_that_is_given_is_the_limit() -> None:
     waves, heights = made(100, 1)
     words = digitized(waves)

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pulsefront.estimators.pulses.soft_limit import find_soft_limit
+
 __all__ = ["Rails", "find_rails"]
 
 Floats = NDArray[np.float64]
@@ -102,19 +104,26 @@ def _find_rail(
     rows = np.flatnonzero(trusted)
     reached = sign * extremes[rows]
     most = int(MOST_BEYOND * len(rows))
+    soft = None
+    if sign == side:
+        soft = find_soft_limit(waveforms, rows, reached, sign, gate, step, most)
+        if soft is not None and _by_chance(soft.events, soft.expected) <= LEAST_EVIDENCE:
+            soft = None
     beyond = 0
     for _ in range(LEVELS_TRIED):
         if not len(rows):
-            return None
+            break
         level = float(reached.max())
         at_it = reached == level
         if _is_rail(waveforms, rows, reached, sign * level, sign, gate, step, side):
-            return sign * level
+            # Of tops that noise lies on, the highest code may look like a level.
+            exact = soft is None or abs(soft.middle_adc - sign * level) < 0.5 * step
+            return sign * level if exact or soft is None else soft.level_adc
         beyond += int(np.count_nonzero(at_it))
         if beyond > most:
-            return None
+            break
         rows, reached = rows[~at_it], reached[~at_it]
-    return None
+    return None if soft is None else soft.level_adc
 
 
 def _is_rail(

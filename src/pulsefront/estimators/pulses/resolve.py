@@ -39,6 +39,9 @@ Measured = tuple[NDArray[np.void], NDArray[np.uint16]]
 FIRST_EVENTS = 1000
 """So many events decide what is left open."""
 
+BEYOND_NOISE = 8.0
+"""Noise on a flat top goes 4 spreads up, and the level of one lies 2 below it."""
+
 
 def resolve(settings: Settings, waveforms: NDArray[Any]) -> Settings:
     """Return *settings* with what they leave open decided from *waveforms*.
@@ -135,7 +138,8 @@ def with_rails(
 ) -> Settings:
     """Return *settings* with levels at which the samples of these events pile up.
 
-    A level that was found before holds until samples go beyond it; one that was given holds.
+    A level that was found before holds until samples go beyond it, by more than noise would; one
+    that was given holds.
     """
     if not settings.find_saturation:
         return settings
@@ -148,9 +152,10 @@ def with_rails(
     ):
         lowest, highest = records["lowest_adc"], records["highest_adc"]
         low, high = known.saturation_low_adc, known.saturation_high_adc
+        beyond = BEYOND_NOISE * known.noise_adc
         asked = (
-            not given[0] and (low is None or bool((lowest[usable] < low).any())),
-            not given[1] and (high is None or bool((highest[usable] > high).any())),
+            not given[0] and (low is None or bool((lowest[usable] < low - beyond).any())),
+            not given[1] and (high is None or bool((highest[usable] > high + beyond).any())),
         )
         found = find_rails(waves, lowest, highest, gate, known.code_step_adc, usable, side, asked)
         update = {
