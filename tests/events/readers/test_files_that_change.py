@@ -58,7 +58,8 @@ def test_all_records_of_the_usual_length_are_kept(
         opened = open_events(path, STRICT, format_name="wavedump")
     else:
         with pytest.warns(DataWarning, match="the record length changes"):
-            opened = open_events(path, format_name="wavedump")
+            opened = open_events(path)
+        assert opened.format == "wavedump"
     got = np.concatenate([table["waveform_adc"] for table in opened.chunks(chunk)])
     np.testing.assert_array_equal(got, expected)
 
@@ -73,6 +74,14 @@ def test_a_record_length_that_changes_is_said_with_offset_and_reason(tmp_path: P
     np.testing.assert_array_equal(table["waveform_adc"], before[0])
     with pytest.raises(TruncatedFile, match=text):
         open_events(path, STRICT)
+
+
+@pytest.mark.parametrize("lengths", [[200, 300], [200, 300, 400], [200, 300, 300]])
+def test_records_of_lengths_in_turn_are_recognised(tmp_path: Path, lengths: list[int]) -> None:
+    parts = [stretch(1, samples, n)[1] for n, samples in enumerate(lengths * 10)]
+    path = written(tmp_path, b"".join(parts))
+    with pytest.warns(DataWarning, match="the record length changes: the [12]0 events of "):
+        assert open_events(path).format == "wavedump"
 
 
 def test_a_shorter_first_record_costs_itself_alone(tmp_path: Path) -> None:

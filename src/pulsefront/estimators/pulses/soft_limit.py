@@ -112,9 +112,7 @@ def find_soft_limit(
     if not longer or long < max(VARIED * short, short + LEAST_VARIED_SAMPLES):
         return None
     level = float(np.median(tops[tops >= tops.max(axis=1, keepdims=True) - band]))
-    return SoftLimit(
-        sign * (level - BELOW_LEVEL_NOISE * noise), sign * level, count, expected
-    )
+    return SoftLimit(sign * (level - BELOW_LEVEL_NOISE * noise), sign * level, count, expected)
 
 
 def _length(pulses: Floats, band: float, share: Floats | float) -> NDArray[np.int64]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.base import ReadOptions
+from pulsefront.errors import TruncatedFile, UnsupportedFormat
+from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.digitizers.petsys_form import FORMATS
 from pulsefront.events.readers.open import open_events
 from strategies_events import petsys_bytes
@@ -73,6 +73,24 @@ def test_coincidences_stay_coincidences_where_a_hit_in_thirty_is_broken(tmp_path
     hits["channel"][15::30, 1] = -5
     opened = open_events(written(tmp_path, records.tobytes()))
     assert opened.format == "petsys-coincidence"
+
+
+@pytest.mark.parametrize(("sizes", "missing"), [([16] * 20, 3), ([2] * 30, 1), ([9, 12, 9], 8)])
+def test_a_file_that_begins_within_a_group_says_so(
+    tmp_path: Path, sizes: list[int], missing: int
+) -> None:
+    path = written(tmp_path, groups(sizes, 5)[missing:].tobytes())
+    with pytest.warns(DataWarning, match=rf"first {missing} hit\(s\) of {sizes[0]} are not there"):
+        opened = open_events(path)
+    assert (opened.format, len(opened.read())) == ("petsys-group", sum(sizes) - missing)
+    assert "group 100%" in opened.provenance["form_because"]
+    with pytest.raises(TruncatedFile, match="begins within a group"):
+        open_events(path, STRICT)
+
+
+def test_a_file_that_begins_within_a_record_is_not_recognised(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormat, match="no format that is recognised"):
+        open_events(written(tmp_path, groups([16] * 20, 5).tobytes()[9:]))
 
 
 def test_hits_of_groups_are_not_taken_for_coincidences(tmp_path: Path) -> None:

@@ -17,11 +17,20 @@ import numpy as np
 
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
-from pulsefront.events.readers.base import EventFile, ReadOptions, read_head
-from pulsefront.events.readers.digitizers.petsys_form import FORMATS, choose_form, sane
+from pulsefront.events.readers.base import EventFile, ReadOptions, left_out, read_head
+from pulsefront.events.readers.digitizers.petsys_form import (
+    FORMATS,
+    choose_form,
+    missing_hits,
+    sane,
+)
 from pulsefront.events.readers.digitizers.records import chunked, map_records
 
 __all__ = ["FORMATS", "open_coincidence", "open_group", "open_single", "recogniser"]
+
+GROUP = "petsys-group"
+LARGEST_GROUP = 255
+"""Their number is one byte."""
 
 _HIT_QUANTITIES = {
     "time_ps": Quantity("ps", "time of the hit since the start of the acquisition"),
@@ -72,6 +81,16 @@ def _open(name: str, path: Path, options: ReadOptions) -> EventFile:
             remedy="name the right one with --format",
         )
     records, whole = map_records(path, dtype, 0, options, sane)
+    missing = missing_hits(records[: min(whole, LARGEST_GROUP + 1)]) if name == GROUP else 0
+    if missing:
+        left_out(
+            path,
+            options,
+            byte_offset=0,
+            events_kept=whole,
+            problem=f"begins within a group: the first {missing} hit(s) of "
+            f"{int(records[0]['hit']['hits'][0])} are not there; those that are, are kept",
+        )
     quantities = dict(_HIT_QUANTITIES)
     if "hits" in (dtype["hit"].base.names or ()):
         quantities |= _GROUP_QUANTITIES

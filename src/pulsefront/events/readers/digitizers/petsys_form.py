@@ -4,8 +4,8 @@ Nothing in the file says it, and ranges alone do not tell: in a file of groups o
 neighbours lie within a coincidence window. So every record that is looked at is held against all
 that its form implies. The hits of a group are numbered from 0 up, with one count and within a
 microsecond. The hits of a coincidence start at 0 on both sides or go on from the record before, and
-lie closer than the coincidences do. A file begins with a first hit, and one of coincidences with
-the first hits of both sides. Of the forms that hold, the one that more records follow from wins,
+lie closer than the coincidences do. A file begins with a first hit, or within a group of which all
+further hits follow, and one of coincidences with the first hits of both sides. Of the forms that hold, the one that more records follow from wins,
 and among equals the one that implies most.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import UnsupportedFormat
 
-__all__ = ["FORMATS", "FormChoice", "choose_form", "sane"]
+__all__ = ["FORMATS", "FormChoice", "choose_form", "missing_hits", "sane"]
 
 HIT: list[tuple[str, str]] = [("time", "<i8"), ("energy", "<f4"), ("channel", "<i4")]
 GROUP_HIT: list[tuple[str, str]] = [("hits", "u1"), ("hit", "u1"), *HIT]
@@ -110,6 +110,27 @@ def sane(records: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(good)
 
 
+def missing_hits(records: NDArray[Any]) -> int:
+    """Return how many hits the first group of a file lacks; 0 where it begins as files do.
+
+    A file that was cut out of another begins within a group, whose other hits must follow one by
+    one, and the first of the next group behind them.
+
+    Parameters
+    ----------
+    records
+        The first ones, of ``petsys-group``; 256 tell it of every group.
+    """
+    if not len(records):
+        return 0
+    number, count = (records["hit"][name][:, 0].astype(np.int64) for name in ("hit", "hits"))
+    rest = int(count[0] - number[0])
+    begun = records[:rest]
+    if not 0 < number[0] < count[0] or len(records) <= rest or number[rest] != 0:
+        return 0
+    return int(number[0]) if (sane(begun) & _follows_in_group(begun)).all() else 0
+
+
 def _blocks(path: Path, size: int, name: str) -> list[NDArray[Any]]:
     """Return the records of the head and of some later blocks."""
     dtype = FORMATS[name]
@@ -131,7 +152,9 @@ def _share(path: Path, size: int, name: str) -> float:
         return 0.0
     first = blocks[0]["hit"][0]
     if "hit" in (first.dtype.names or ()) and first["hit"].any():
-        return 0.0
+        missing = missing_hits(blocks[0]) if name == "petsys-group" else 0
+        if not missing:
+            return 0.0
     good = []
     for records in blocks:
         times = records["hit"]["time"][:, 0]

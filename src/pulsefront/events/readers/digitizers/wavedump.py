@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ __all__ = ["FORMAT", "WAVEFORM", "finite_status", "open_file", "recognises", "re
 FORMAT = "wavedump"
 LOOKED_AT = 24
 LONGEST_LOOK = 1 << 16
+CHAINED = 3
+"""Headers in a row, each where the one before says, make records of changing lengths."""
 
 QUANTITIES = {
     "board": Quantity("1", "board number"),
@@ -71,7 +73,7 @@ def recognises(head: bytes, path: Path) -> bool:
     """Return whether the file at *path*, which starts with *head*, is one of these.
 
     One bad header does not make another format of it, two in a row do. The length may change from
-    the first record to the second, and is then that of the third.
+    record to record, where each header lies where the one before says.
     """
     record, size = int.from_bytes(head[:4], "little"), path.stat().st_size
     if not _starts(head) or record > size:
@@ -79,12 +81,32 @@ def recognises(head: bytes, path: Path) -> bool:
     with open(path, "rb") as file:
         headers = [header_at(file, number * record) for number in (1, 2)]
         second = headers[0]
-        if second is not None and second[0] != record and could_head(second[None], second[0])[0]:
-            third = header_at(file, record + int(second[0]))
-            if third is not None and third[0] == second[0]:
-                return True
+        if second is not None and second[0] != record and _chained(file, second, record, size):
+            return True
     found = [header for header in headers if header is not None]
     return not found or bool(could_head(np.stack(found), record).any())
+
+
+def _chained(file: BinaryIO, second: NDArray[Any], offset: int, size: int) -> bool:
+    """Return whether the record at *offset*, of a length of its own, and two more follow in turn.
+
+    Two are enough where they are of one length, and fewer that end where the file does.
+    """
+    lengths: list[int] = []
+    header = second
+    while len(lengths) < CHAINED:
+        alike = bool((header[[1, 3]] == second[[1, 3]]).all())
+        if not alike or not could_head(header[None], int(header[0]))[0]:
+            return False
+        lengths.append(int(header[0]))
+        if lengths[:2] == [lengths[0]] * 2:
+            return True
+        offset += int(header[0])
+        found = header_at(file, offset)
+        if found is None:
+            return offset == size
+        header = found
+    return True
 
 
 def recognises_cut(head: bytes, path: Path) -> bool:
