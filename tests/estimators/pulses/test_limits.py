@@ -90,7 +90,8 @@ def test_tops_that_an_amplifier_limits_below_the_noise_are_saturation(noise: flo
     waves = np.minimum(whole, 2800) + random.normal(0, noise, whole.shape)
     found = measure_pulses(digitized(waves, negative=True), PulseSettings())
     saturated = flagged(found, Status.SATURATED)
-    assert saturated[cut > 3].all() and (cut > 3).sum() > 30
+    assert saturated[cut > 3].all()
+    assert (cut > 3).sum() > 30
     assert np.count_nonzero(saturated[cut == 0]) <= 2
     # The next events have the same level, though their noise goes beyond it.
     again = measure_pulses(digitized(waves[:40], negative=True), found.settings)

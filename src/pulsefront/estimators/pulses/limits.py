@@ -46,8 +46,8 @@ LEAST_OF_AMPLITUDE = 2e-3
 
 IN_GATE_OF_AMPLITUDE = 0.01
 LIKE_HEIGHTS = 8.0
-"""Ratio below which the halves of a channel's pulses, by height, are of one kind. Those of a falling
-exponential differ by 4.8, and dark counts from light by more."""
+"""Ratio below which the halves of a channel's pulses, by height, are of one kind. Those of a
+falling exponential differ by 4.8, and dark counts from light by more."""
 
 SIGMA_OF_MEDIAN = 1.4826
 ROBUST_EFFICIENCY = 0.37

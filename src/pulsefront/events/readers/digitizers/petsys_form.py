@@ -5,8 +5,8 @@ neighbours lie within a coincidence window. So every record that is looked at is
 that its form implies. The hits of a group are numbered from 0 up, with one count and within a
 microsecond. The hits of a coincidence start at 0 on both sides or go on from the record before, and
 lie closer than the coincidences do. A file begins with a first hit, or within a group of which all
-further hits follow, and one of coincidences with the first hits of both sides. Of the forms that hold, the one that more records follow from wins,
-and among equals the one that implies most.
+further hits follow, and one of coincidences with the first hits of both sides. Of the forms that
+hold, the one that more records follow from wins, and among equals the one that implies most.
 """
 
 from __future__ import annotations
