@@ -154,6 +154,7 @@ def test_the_fronts_of_the_shipped_tasks(kind: str, tmp_path: Path) -> None:
             for name, points in found.items():
                 share = hypervolume(points, of, of(full), corner) / whole
                 volumes[cost].setdefault(name, []).append(share)
+                print(f"hypervolume in {cost}, {name}: {share:.3f}", flush=True)  # noqa: T201
         if seed == seeds[0]:
             draw(kind, found, given.unit)
         if HGQ2 in found:
