@@ -15,8 +15,16 @@ pytest.importorskip("hgq")
 import torch
 from hgq_front import Shifts, hgq_model, imported_network
 from hgq_training import loss_like
+from shipped_task import ebops_of
 
-from pulsefront.fixed_point import FixedPointFormat
+from pulsefront.fixed_point import (
+    Assignment,
+    Dense,
+    FixedPointFormat,
+    FixedPointModel,
+    Input,
+    Quantize,
+)
 from pulsefront.networks import MlpSettings, Scaling, initial_candidate
 from pulsefront.networks.losses import loss_of
 from pulsefront.networks.settings import LossSettings
@@ -76,3 +84,23 @@ def test_hgq2_minimizes_the_loss_that_this_package_does(settings: LossSettings) 
     targets = torch.from_numpy(RNG.normal(size=(events, outputs)))
     mean = float(loss_like(settings)(found, targets))
     assert mean == pytest.approx(float(loss_of(found.T[None], targets, settings)[0]), rel=1e-6)
+
+
+def test_ebops_count_every_activation_at_its_own_width() -> None:
+    own = tuple(FixedPointFormat(width, width) for width in (3, 5))
+    weight, whole = FixedPointFormat(4, 4), FixedPointFormat(12, 12)
+    layers = (
+        Quantize("narrowed", "x", Assignment(own)),
+        Dense(
+            "first",
+            "narrowed",
+            weights=np.array([[1, 3], [4, 0]]),
+            weight_format=weight,
+            to=Assignment(whole),
+        ),
+        Dense("second", "first", weights=np.array([[7], [2]]), weight_format=weight),
+    )
+    model = FixedPointModel(
+        "chain", (Input("x", (2,), FixedPointFormat(8, 8)),), layers, ("second",)
+    )
+    assert ebops_of(model) == 3 * (1 + 2) + 5 * (1 + 0) + 12 * (3 + 1)
