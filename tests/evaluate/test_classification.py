@@ -113,6 +113,46 @@ def test_the_wilson_interval_is_its_formula(events: int, cases: int) -> None:
     assert (found.high == 1) == (events == cases)
 
 
+def test_a_share_of_groups_of_one_is_nearly_that_of_wilson() -> None:
+    outcome = np.array([1] * 57 + [0] * 43)
+    found, plain = c.clustered_share(outcome, np.ones(100)), c.wilson_interval(57, 100)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high), abs=0.003)
+    assert found.high - found.low > plain.high - plain.low
+
+
+def test_cases_that_agree_count_for_one() -> None:
+    ones = np.array([1] * 12 + [0] * 28)
+    alone, eightfold = c.clustered_share(ones, np.ones(40)), c.clustered_share(8 * ones, [8] * 40)
+    assert (eightfold.value, eightfold.low, eightfold.high) == pytest.approx(
+        (alone.value, alone.low, alone.high)
+    )
+    assert c.design_effect_of(8 * ones, [8] * 40) == pytest.approx(8 * 40 / 39)
+    assert c.design_effect_of([0, 0], [5, 3]) is None
+    assert c.design_effect_of([2], [5]) is None
+
+
+def test_where_all_cases_agree_the_design_effect_is_that_of_others() -> None:
+    none = [0] * 40
+    by_group, by_case = (
+        c.clustered_share(none, [8] * 40, design_effect=effect) for effect in (None, 1.0)
+    )
+    assert by_group.low == by_case.low == 0.0
+    assert by_group.high == pytest.approx(c.clustered_share(none, [1] * 40).high)
+    assert by_case.high < by_group.high / 5
+
+
+def test_the_curve_of_rows_that_go_together_has_wider_intervals() -> None:
+    random = np.random.default_rng(6)
+    unit = np.repeat(np.arange(50), 20)
+    probability = np.repeat(random.beta(1, 4, 50), 20)
+    outcome = np.repeat(random.random(50) < probability[::20], 20)
+    plain, grouped = (c.reliability(probability, outcome, bins=3, groups=g) for g in (None, unit))
+    for one, other in zip(plain, grouped, strict=True):
+        assert one.observed.value == other.observed.value
+        width, wider = (each.observed.high - each.observed.low for each in (one, other))
+        assert wider > 3 * width
+
+
 def test_a_bootstrap_by_unit_of_the_average_precision() -> None:
     random = np.random.default_rng(2)
     unit = np.repeat(np.arange(60), 30)
@@ -148,3 +188,5 @@ def test_probabilities_beyond_one_raise() -> None:
         c.expected_calibration_error([0.5, 0.2], [1, 0], bins=0)
     with pytest.raises(DataError, match="events"):
         c.wilson_interval(3, 2)
+    with pytest.raises(DataError, match="events"):
+        c.clustered_share([3, 1], [2, 4])

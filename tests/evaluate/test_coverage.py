@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pulsefront.evaluate.coverage import CASES, CoverageCase, cover
+from pulsefront.evaluate.coverage import CASES, CoverageCase, cover, main
+from pulsefront.evaluate.coverage_clustered import CLUSTERED_CASES
 from pulsefront.evaluate.intervals import Interval, bootstrap, mean_statistic
 
 
@@ -57,11 +58,26 @@ def test_expansion_is_nothing_where_there_are_many() -> None:
 
 
 def test_every_case_has_a_name_of_its_own_and_a_finite_truth() -> None:
-    assert len({case.name for case in CASES}) == len(CASES)
-    assert all(np.isfinite(case.truth) for case in CASES)
+    cases = (*CASES, *CLUSTERED_CASES)
+    assert len({case.name for case in cases}) == len(cases)
+    assert all(np.isfinite(case.truth) for case in cases)
     # The cheapest of each sort runs here; all of them run under `make studies`.
-    for name in ("median, Student's t of 3", "wrong share, 16 positions", "mean over 5 folds"):
-        (case,) = (one for one in CASES if one.name == name)
+    for name in (
+        "median, Student's t of 3",
+        "wrong share, 16 positions",
+        "mean over 5 folds",
+        "precision of alerts, 24 scanners",
+        "share in a bin of few failures",
+        "growth by shuffling, 1,000 events",
+    ):
+        (case,) = (one for one in cases if one.name == name)
         found = cover(case, 20, seed=5)
         assert 0.7 <= found.covered <= 1.0
         assert found.above + found.below == pytest.approx(1 - found.covered)
+
+
+def test_words_choose_what_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["60", "3", "over 5 f", "over 10 f"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("60 repetitions, seed 3")
+    assert [row.split("  ")[0] for row in rows] == ["mean over 5 folds", "mean over 10 folds"]

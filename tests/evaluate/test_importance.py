@@ -37,6 +37,25 @@ def test_shuffling_an_input_of_weight_w_costs_twice_its_variance() -> None:
     assert growth["unused"].value == growth["pair"].value == 0
 
 
+def test_an_event_whose_input_is_given_to_others_counts_too() -> None:
+    """Of the losses of shuffled events alone 80 in a hundred intervals held the truth."""
+    held = 0
+    for seed in range(120):
+        random = np.random.default_rng(seed)
+        x = random.normal(size=(300, 1))
+        y = x[:, 0] + 0.5 * random.normal(size=300)
+        (found,) = permutation_importance(
+            lambda v: v[:, 0],
+            x,
+            lambda e, y=y: np.abs(e - y),
+            {"x": [0]},
+            replicates=200,
+            seed=seed,
+        )
+        held += found.growth.low < np.sqrt(2 / np.pi) < found.growth.high
+    assert 0.9 * 120 <= held < 120
+
+
 def test_covering_an_input_costs_its_mean_square() -> None:
     found = {i.name: i.growth.value for i in occlusion_importance(predict, INPUTS, loss, COLUMNS)}
     assert found["strong"] == pytest.approx(4 * (INPUTS[:, 0] ** 2).mean())

@@ -21,6 +21,8 @@ __all__ = [
     "ReliabilityBin",
     "brier",
     "brier_statistic",
+    "clustered_share",
+    "design_effect_of",
     "expected_calibration_error",
     "expected_calibration_error_statistic",
     "pr_auc",
@@ -234,7 +236,7 @@ def expected_calibration_error(
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Mean prediction, observed share with its Wilson interval, and number of cases."""
+    """Mean prediction, observed share with its interval, and number of cases."""
 
     predicted: float
     observed: Interval
@@ -248,8 +250,15 @@ def reliability(
     bins: int = 10,
     strategy: Bins = "quantile",
     confidence: float = 0.95,
+    groups: ArrayLike | None = None,
 ) -> tuple[ReliabilityBin, ...]:
     """Return the points of a reliability curve; empty bins are left out.
+
+    Parameters
+    ----------
+    groups
+        (case,) labels of cases that are not independent, such as the rows of one scanner: the
+        intervals are those of `clustered_share` then.
 
     Raises
     ------
@@ -258,11 +267,24 @@ def reliability(
     """
     probability, outcome = _pair(probabilities, outcomes, probability=True)
     index = _bin_index(probability, bins, strategy)
+    group, effect = None, None
+    if groups is not None:
+        _, group = np.unique(np.asarray(groups), return_inverse=True)
+        effect = design_effect_of(np.bincount(group, outcome), np.bincount(group))
     rows = []
     for number in np.unique(index):
         inside = index == number
         events, cases = int(outcome[inside].sum()), int(inside.sum())
-        share = wilson_interval(events, cases, confidence)
+        if group is None:
+            share = wilson_interval(events, cases, confidence)
+        else:
+            _, mine = np.unique(group[inside], return_inverse=True)
+            share = clustered_share(
+                np.bincount(mine, outcome[inside]),
+                np.bincount(mine),
+                confidence,
+                design_effect=effect,
+            )
         rows.append(ReliabilityBin(float(probability[inside].mean()), share, cases))
     return tuple(rows)
 
@@ -281,3 +303,79 @@ def wilson_interval(events: int, cases: int, confidence: float = 0.95) -> Interv
         raise DataError("must be 0 ≤ events ≤ cases, and cases", value=(events, cases))
     ends = stats.binomtest(events, cases).proportion_ci(confidence, "wilson")
     return Interval(events / cases, float(ends.low), float(ends.high), confidence)
+
+
+def clustered_share(
+    events: ArrayLike,
+    cases: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    design_effect: float | None = None,
+) -> Interval:
+    """Return a share over groups of cases that go together, with its score interval.
+
+    Cases count for as many independent ones as the scatter of the groups about the share says
+    (Korn and Graubard 1998, Survey Methodology 24, 193); the interval is Wilson's (1927) with
+    Student's t of the groups.
+
+    Parameters
+    ----------
+    events, cases
+        (group,) of each group.
+    design_effect
+        How many cases count for one where all agree and no group scatters, as `design_effect_of`
+        has it of more cases; without it a group counts for one.
+
+    Raises
+    ------
+    DataError
+        No cases, or more events than cases.
+    """
+    from scipy import stats
+
+    hits, sizes = _groups(events, cases)
+    groups, total = len(sizes), float(sizes.sum())
+    share = float(hits.sum()) / total
+    effect = design_effect_of(hits, sizes)
+    if effect is None:
+        effect = max(design_effect or total / groups, 1.0)
+    effective = total / effect
+    tail = (1 + confidence) / 2
+    z = float(stats.t.ppf(tail, groups - 1) if groups > 1 else stats.norm.ppf(tail))
+    within = 1 + z**2 / effective
+    middle = (share + z**2 / (2 * effective)) / within
+    half = z / within * np.sqrt(share * (1 - share) / effective + z**2 / (4 * effective**2))
+    low, high = max(0.0, middle - float(half)), min(1.0, middle + float(half))
+    return Interval(share, low, high, confidence)
+
+
+def design_effect_of(events: ArrayLike, cases: ArrayLike) -> float | None:
+    """Return how many cases count for one independent case, at least 1; None of one group.
+
+    The variance of the share as the scatter of the groups has it, over that of as many independent
+    cases (Kish 1965); None, too, where all cases agree.
+
+    Parameters
+    ----------
+    events, cases
+        (group,) of each group.
+
+    Raises
+    ------
+    DataError
+        No cases, or more events than cases.
+    """
+    hits, sizes = _groups(events, cases)
+    groups, total = len(sizes), float(sizes.sum())
+    share = float(hits.sum()) / total
+    if groups < 2 or not 0 < share < 1:
+        return None
+    scatter = float(((hits - share * sizes) ** 2).sum()) * groups / (groups - 1) / total
+    return max(scatter / (share * (1 - share)), 1.0)
+
+
+def _groups(events: ArrayLike, cases: ArrayLike) -> tuple[Float, Float]:
+    hits, sizes = np.asarray(events, np.float64), np.asarray(cases, np.float64)
+    if hits.shape != sizes.shape or not sizes.sum() > 0 or not (hits <= sizes).all():
+        raise DataError("must be 0 ≤ events ≤ cases, and cases", value=(hits.sum(), sizes.sum()))
+    return hits, sizes

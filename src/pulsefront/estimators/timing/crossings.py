@@ -131,16 +131,29 @@ class TwoThresholds:
 
     def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
         """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without the low crossing."""
-        pulses = prepare_pulses(waveform_adc, self.settings)
-        low, high = (
-            [pulse.leading_edge(side, level) for side in pulses]
-            for level in (self.low_adc, self.high_adc)
-        )
+        low, high = self._edges(waveform_adc, self.high_adc)
         found = (low[0] - low[1]) * self.settings.sample_interval_ns - self.delay_ns
         if not self.walk_ns:
             return np.asarray(found)
         terms = _rise_terms(high[0] - low[0], high[1] - low[1], self.rise_scale)
         return np.asarray(found - terms @ np.array(self.walk_ns))
+
+    def rise_ns(self, waveform_adc: NDArray[np.generic], high_adc: float) -> Float:
+        """Return the time from the low threshold to another, (event, 2); NaN without both."""
+        low, high = self._edges(waveform_adc, high_adc)
+        rises = np.column_stack([high[0] - low[0], high[1] - low[1]])
+        return np.asarray(rises * self.settings.sample_interval_ns)
+
+    def _edges(
+        self, waveform_adc: NDArray[np.generic], high_adc: float
+    ) -> tuple[list[Float], list[Float]]:
+        """Return when both pulses cross the low and the high threshold, in samples."""
+        pulses = prepare_pulses(waveform_adc, self.settings)
+        low, high = (
+            [pulse.leading_edge(side, level) for side in pulses]
+            for level in (self.low_adc, high_adc)
+        )
+        return low, high
 
 
 def fit_relative_edge(

@@ -110,7 +110,7 @@ def _ratio(
     try:
         found = bootstrap(
             ratio, len(failed), groups=unit, replicates=settings.bootstrap_replicates,
-            confidence=settings.confidence, seed=settings.seed,
+            confidence=settings.confidence, seed=settings.seed, method="expanded",
         )  # fmt: skip
     except DataError:
         return Range(value=ratio(np.ones(len(failed))), low=None, high=None)

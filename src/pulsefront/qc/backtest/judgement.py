@@ -82,7 +82,7 @@ def judge_model(
         calibration_error=expected_calibration_error(probability, label, bins=CALIBRATION_BINS),
         expected_failure_rows=float(probability.sum()),
         observed_failure_rows=int((label == 1).sum()),
-        reliability=reliability_points(probability, label, settings.confidence),
+        reliability=reliability_points(probability, label, unit, settings.confidence),
         precision_recall=curve,
         at_false_alerts_per_unit_year={
             f"{rate:g}": operating_point(threshold_at_rate(table, rate), settings)
@@ -92,10 +92,18 @@ def judge_model(
 
 
 def reliability_points(
-    probability: Floats, label: npt.NDArray[np.integer], confidence: float
+    probability: Floats,
+    label: npt.NDArray[np.integer],
+    unit: npt.NDArray[np.integer],
+    confidence: float,
 ) -> ReliabilityPoints:
-    """Return the points of the reliability curve, in bins of equal counts."""
-    points = reliability(probability, label, bins=CALIBRATION_BINS, confidence=confidence)
+    """Return the points of the reliability curve, in bins of equal counts.
+
+    Rows before one failure fail together: intervals are those of scanners, not of rows.
+    """
+    points = reliability(
+        probability, label, bins=CALIBRATION_BINS, confidence=confidence, groups=unit
+    )
     return ReliabilityPoints(
         mean_probability=tuple(point.predicted for point in points),
         observed_share=tuple(point.observed.value for point in points),
@@ -123,7 +131,7 @@ def _range(
     try:
         found = bootstrap(
             statistic, size, groups=unit, replicates=settings.bootstrap_replicates,
-            confidence=settings.confidence, seed=settings.seed,
+            confidence=settings.confidence, seed=settings.seed, method="expanded",
         )  # fmt: skip
     except DataError:  # too few units to resample
         return Range(value=float(statistic(np.ones(size))), low=None, high=None)

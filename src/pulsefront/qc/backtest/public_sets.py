@@ -295,7 +295,7 @@ def _figures(
     with suppress(DataError):  # too few groups to resample
         interval = bootstrap(
             pr_auc_statistic(probability, outcome), len(outcome), groups=group,
-            replicates=_REPLICATES, confidence=confidence, seed=seed,
+            replicates=_REPLICATES, confidence=confidence, seed=seed, method="expanded",
         )  # fmt: skip
         low, high = interval.low, interval.high
     return PublicFigures(
@@ -306,7 +306,7 @@ def _figures(
         brier=brier(probability, outcome),
         calibration_error=expected_calibration_error(probability, outcome, bins=CALIBRATION_BINS),
         precision_recall=curve_of(probability, outcome),
-        reliability=reliability_points(probability, outcome, confidence),
+        reliability=reliability_points(probability, outcome, group, confidence),
     )
 
 

@@ -47,7 +47,7 @@ class Curve(Document):
 
 
 class ReliabilityPoints(Document):
-    """Mean probability and share that failed with its Wilson interval, (bin,) each."""
+    """Mean probability and share that failed with the interval of its units, (bin,) each."""
 
     mean_probability: tuple[float, ...]
     observed_share: tuple[float, ...]

@@ -13,7 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate.classification import wilson_interval
+from pulsefront.evaluate.classification import clustered_share
 from pulsefront.evaluate.intervals import (
     Statistic,
     bootstrap,
@@ -206,7 +206,7 @@ def _range(statistic: Statistic, groups: npt.NDArray[Any], confidence: float) ->
         try:
             found = bootstrap(
                 statistic, len(groups), groups=groups, replicates=_REPLICATES,
-                confidence=confidence,
+                confidence=confidence, method="expanded",
             )  # fmt: skip
             return Range(value=found.value, low=found.low, high=found.high)
         except DataError:  # too few units to resample
@@ -237,12 +237,13 @@ def _failures(parts: _Parts) -> tuple[int, int]:
 
 
 def _calibration(scores: pd.DataFrame, confidence: float) -> tuple[CalibrationBin, ...]:
-    sums = scores[scores["rows"] > 0].groupby("range")[["rows", "expected", "observed"]].sum()
     found = []
-    for place, row in sums.iterrows():
-        rows, observed = int(row["rows"]), int(row["observed"])
-        share = wilson_interval(observed, rows, confidence)
-        k = int(place)  # type: ignore[call-overload]
+    for place, mine in scores[scores["rows"] > 0].groupby("range"):
+        by_unit = mine.groupby("unit_id")[["rows", "observed"]].sum()
+        row = mine[["rows", "expected"]].sum()
+        rows = int(row["rows"])
+        share = clustered_share(by_unit["observed"], by_unit["rows"], confidence)
+        k = int(place)  # type: ignore[arg-type]
         found.append(
             CalibrationBin(
                 low=EDGES[k],

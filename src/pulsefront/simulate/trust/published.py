@@ -76,6 +76,8 @@ class PublishedFigure(FrozenModel):
     """of the gamma rays"""
     pickoff: Pickoff = "leading_edge"
     """of a CTR: leading_edge, or two_thresholds where the paper corrects by the rise"""
+    fastest_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """of a CTR by two_thresholds: share of the pairs that is judged, those that rise fastest"""
     changes: Annotated[dict[str, Any], Field(default_factory=dict)]
     """constants of the detector that are others for this value, such as the size of the crystal"""
 
@@ -196,7 +198,7 @@ def compare_published(
     for figure in published.figures:
         report(f"{published.name}: {UNITS[figure.quantity][0]}, {figure.what}")
         kind = _kind(figure.quantity)
-        key = f"{kind} {figure.energy_kev} {figure.pickoff} {figure.changes}"
+        key = f"{kind} {figure.energy_kev} {figure.pickoff} {figure.fastest_share} {figure.changes}"
         if key not in made:
             made[key] = dict(
                 _simulated(
@@ -223,7 +225,14 @@ def _simulated(
 ) -> Iterable[tuple[str, Interval]]:
     count = int(_SHARES[kind] * events)
     if kind == "times":
-        ctr = measure_ctr(detector, pickoff=figure.pickoff, events=count, seed=seed, cache=cache)
+        ctr = measure_ctr(
+            detector,
+            pickoff=figure.pickoff,
+            events=count,
+            seed=seed,
+            cache=cache,
+            fastest_share=figure.fastest_share,
+        )
         yield "ctr_fwhm_ps", ctr
     elif kind == "positions":
         places = measure_positions(detector, events=count, seed=seed, cache=cache)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
-from pulsefront.errors import DataError
-from pulsefront.estimators.timing.crossings import fit_two_thresholds
-from pulsefront.estimators.timing.discriminators import Sampling, fit_leading_edge
+from pulsefront.errors import ConfigError, DataError
+from pulsefront.estimators.timing.crossings import LADDER, TwoThresholds, fit_two_thresholds
+from pulsefront.estimators.timing.discriminators import LeadingEdge, Sampling, fit_leading_edge
+from pulsefront.estimators.timing.tuning import default_thresholds, prepare_pulses
 from pulsefront.evaluate.intervals import (
     Interval,
     bootstrap,
@@ -22,6 +24,7 @@ from pulsefront.simulate.trust.charges import REPLICATES, map_settings
 
 __all__ = ["Pickoff", "measure_ctr"]
 
+Float = NDArray[np.float64]
 Pickoff = Literal["leading_edge", "two_thresholds"]
 
 # The source is stepped: with it in the middle both pulses meet one clock in the same phase, and
@@ -38,6 +41,7 @@ def measure_ctr(
     seed: int = 1,
     cache: str | Path | None = None,
     smooth: bool = False,
+    fastest_share: float = 1.0,
 ) -> Interval:
     """Return the FWHM in ps of t0 − t1 of 511 keV pairs that both leave all their energy.
 
@@ -54,14 +58,25 @@ def measure_ctr(
     smooth
         Give the width between the quantiles that hold 76 % instead, which is the FWHM of a
         Gaussian and varies less from sample to sample.
+    fastest_share
+        Share of the pairs that is judged, those whose slower pulse rises fastest from the low
+        threshold to another: in BGO those with the most Cherenkov light. Thresholds and correction
+        stay those of all pairs.
 
     Raises
     ------
     ConfigError
-        There is no digitizer.
+        There is no digitizer, or a share of pairs is asked for without two thresholds.
     DataError
         Too few pairs leave all their energy.
     """
+    if fastest_share < 1.0 and pickoff != "two_thresholds":
+        raise ConfigError(
+            "needs the rise between two thresholds",
+            field="fastest_share",
+            value=fastest_share,
+            remedy='set pickoff = "two_thresholds"',
+        )
     digitizer = detector.waveform_digitizer
     settings = CoincidenceSettings(
         offsets_mm=_OFFSETS_MM,
@@ -83,12 +98,50 @@ def measure_ctr(
         )
     wave, known = table["waveform_adc"][order], table["known_difference_ns"][order]
     sampling = Sampling(digitizer.sample_interval_ns, max(1, digitizer.pre_trigger_samples // 3))
-    fit = fit_leading_edge if pickoff == "leading_edge" else fit_two_thresholds
     residuals = []
     for tuned_on in (0, 1):
         here, there = slice(tuned_on, None, 2), slice(1 - tuned_on, None, 2)
-        found = fit(wave[here], known[here], sampling).estimate(wave[there]) - known[there]
+        model: LeadingEdge | TwoThresholds
+        if pickoff == "leading_edge":
+            model = fit_leading_edge(wave[here], known[here], sampling)
+            kept = np.ones(len(wave[there]), np.bool_)
+        else:
+            model = fit_two_thresholds(wave[here], known[here], sampling)
+            kept = _fastest(model, (wave[here], known[here]), wave[there], fastest_share)
+        found = (model.estimate(wave[there]) - known[there])[kept]
         residuals.append(found[np.isfinite(found)])
     residual_ps = 1000.0 * np.concatenate(residuals)
     statistic = central_width_statistic if smooth else fwhm_statistic
     return bootstrap(statistic(residual_ps), len(residual_ps), replicates=REPLICATES)
+
+
+def _fastest(
+    model: TwoThresholds,
+    tuned_on: tuple[NDArray[np.generic], Float],
+    wave: NDArray[np.generic],
+    share: float,
+) -> NDArray[np.bool_]:
+    """Return which pairs are the share that rises fastest.
+
+    Up to which threshold is tuned as the others are: where those that are kept have the narrowest
+    differences, on the half of the pairs that the model was tuned on.
+    """
+    if share >= 1.0:
+        return np.ones(len(wave), np.bool_)
+    before, known = tuned_on
+    levels = default_thresholds(prepare_pulses(before, model.settings), model.settings, LADDER)
+    residual = model.estimate(before) - known
+    best = (np.inf, levels[-1])
+    for level in levels:
+        if level > model.low_adc:
+            some = residual[_least(model.rise_ns(before, level).max(axis=1), share)]
+            some = some[np.isfinite(some)]
+            best = min(best, (central_width_statistic(some)(np.ones(len(some))), level))
+    return _least(model.rise_ns(wave, best[1]).max(axis=1), share)
+
+
+def _least(values: Float, share: float) -> NDArray[np.bool_]:
+    """Return which values are the share of the smallest; what is not there is large."""
+    there = np.nan_to_num(values, nan=np.inf)
+    kept = int(share * len(there))
+    return np.asarray(there < np.partition(there, kept)[kept])
