@@ -25,6 +25,7 @@ def test_an_interval_that_says_too_much_is_noticed() -> None:
     assert not narrow.holds
     assert not wide.holds
     assert narrow.above == pytest.approx(narrow.below, abs=0.04)
+    assert right.offset == pytest.approx(0.0, abs=0.1)
 
 
 def test_few_groups_need_ends_further_out() -> None:

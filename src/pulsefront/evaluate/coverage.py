@@ -62,6 +62,9 @@ class Coverage:
     covered: float
     above: float
     below: float
+    offset: float
+    """how far the values lie from the truth on the mean, in standard deviations of them: from 0.5
+    on no interval about them covers enough, whatever its width"""
     conservative: bool = False
     falls_short: str = ""
 
@@ -74,10 +77,12 @@ class Coverage:
 def cover(case: CoverageCase, repetitions: int, seed: int = 0) -> Coverage:
     """Return how often the intervals of a case held the truth."""
     above = below = 0
+    values = []
     for child in np.random.SeedSequence(seed).spawn(repetitions):
         found = case.interval(np.random.default_rng(child))
         above += found.low > case.truth
         below += found.high < case.truth
+        values.append(found.value)
     covered = (repetitions - above - below) / repetitions
     return Coverage(
         case.name,
@@ -85,6 +90,7 @@ def cover(case: CoverageCase, repetitions: int, seed: int = 0) -> Coverage:
         covered,
         above / repetitions,
         below / repetitions,
+        float((np.mean(values) - case.truth) / max(np.std(values), 1e-12)),
         case.conservative,
         case.falls_short,
     )
@@ -323,7 +329,7 @@ def main(arguments: Sequence[str]) -> int:
         mark += "" if found.holds else found.falls_short
         sys.stdout.write(
             f"{found.name:40} {100 * found.covered:5.1f} % held, {100 * found.above:4.1f} % above, "
-            f"{100 * found.below:4.1f} % below{mark}\n"
+            f"{100 * found.below:4.1f} % below, values off by {found.offset:+.2f} sd{mark}\n"
         )
         sys.stdout.flush()
     return int(failed > 0)
