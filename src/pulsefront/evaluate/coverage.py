@@ -90,7 +90,7 @@ def cover(case: CoverageCase, repetitions: int, seed: int = 0) -> Coverage:
         covered,
         above / repetitions,
         below / repetitions,
-        float((np.mean(values) - case.truth) / max(np.std(values), 1e-12)),
+        (float(np.mean(values)) - case.truth) / max(float(np.std(values)), 1e-12),
         case.conservative,
         case.falls_short,
     )
