@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -10,7 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from pulsefront.errors import BudgetError, ConfigError, DataError, PrecisionError
+from pulsefront.firmware import export_model
 from pulsefront.fixed_point import FixedPointModel
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.learn import AngerPosition
 from toys_learn import CENTRES, scan
 
@@ -170,3 +175,50 @@ def test_widths_given_later_are_checked_too(fitted: PositionNetwork) -> None:
         clone(fitted).set_params(weight_bits=99).fit(*scan(50))
     with pytest.raises(ConfigError, match="weight_bits"):
         fitted.quantize(weight_bits=0)
+
+
+MIRRORS = Mirrors(4, 4)
+
+
+@pytest.fixture(scope="module")
+def folded() -> PositionNetwork:
+    charges, position, group = scan(1500)
+    network = PositionNetwork(hidden=(8,), epochs=6, batch=64, fold=MIRRORS, normalised_sum=1024)
+    return clone(network).fit(charges, position, group)
+
+
+def test_a_folded_network_answers_in_every_mirror_alike(folded: PositionNetwork) -> None:
+    charges, position, _ = scan(400, seed=3)
+    found = folded.predict(charges)
+    assert -folded.score(charges, position) < 3.0
+    along = [charges.astype(np.int64) @ one for one in MIRRORS.weights]
+    clear = (along[0] != 0) & (along[1] != 0) & (abs(along[0]) != abs(along[1]))
+    for number in range(1, 8):
+        turns = np.tile([number & 1, number >> 1 & 1, number >> 2], (len(charges), 1)).astype(bool)
+        turned = folded.predict(MIRRORS.folded(charges, turns))
+        np.testing.assert_array_equal(turned[clear], MIRRORS.forward(found, turns)[clear])
+
+
+def test_an_export_says_what_happens_before_a_folded_network(
+    folded: PositionNetwork, tmp_path
+) -> None:
+    charges, _, _ = scan(200, seed=4)
+    assert folded.preparation is not None
+    read = folded.preparation.apply(charges)
+    raw = folded.model.run(np.ascontiguousarray(read[:, folded.kept_inputs_]))
+    form = folded.model.output_formats[folded.model.outputs[0]]
+    expected = folded.preparation.back(charges, form.values(raw))
+    np.testing.assert_array_equal(folded.predict(charges), expected)
+    export_model(
+        folded.model, tmp_path / "out", targets=["c99"], provenance=folded.provenance
+    )  # fmt: skip
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert ChargePreparation.of_document(told) == folded.preparation
+    assert "turned by the mirrors of a grid" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(PrecisionError, match="event 1, channel 2, lies outside"):
+        folded.predict(np.where(np.arange(32).reshape(2, 16) == 18, 60_000, charges[:2]))
+
+
+def test_without_a_fold_nothing_happens_before(fitted: PositionNetwork) -> None:
+    assert fitted.preparation is None
+    assert fitted.provenance == {}

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import DataError
+from pulsefront.errors import DataError, PrecisionError
 from pulsefront.fixed_point import FixedPointFormat, format_holding
+from pulsefront.fixed_point.fold import Mirrors
+from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.learn.arrays import counts
 from pulsefront.learn.base import PositionRegressor
 from pulsefront.learn.quantized import QuantizedNetwork, output_format
@@ -49,6 +51,14 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         ``cpu``, ``cuda`` or ``cuda:N``.
     name
         Of the model.
+    fold
+        Mirrors of the block, such as a scan's ``mirrors``: every event is turned into one part of
+        it, which alone the network learns, and the answer turned back.
+    normalised_sum
+        To which the charges of every event are brought before.
+
+    What happens to charges before the network is `preparation`; it is no part of the model. Give
+    `provenance` to `export_model`, so that the export says it.
 
     Examples
     --------
@@ -74,6 +84,8 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         seed: int = 1,
         device: str = "cpu",
         name: str = "position",
+        fold: Mirrors | None = None,
+        normalised_sum: int | None = None,
     ) -> None:
         self.hidden = hidden
         self.weight_bits = weight_bits
@@ -87,6 +99,8 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         self.seed = seed
         self.device = device
         self.name = name
+        self.fold = fold
+        self.normalised_sum = normalised_sum
 
     def _task(
         self,
@@ -101,19 +115,31 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         low, high = int(events.min()), int(events.max())
         found = format_holding(min(low, 0), high, 0)
         bits = self.input_bits or found.width
+        input_format = FixedPointFormat(bits, bits, signed=found.signed)
+        inputs, targets, names = events, known, "sensor"
+        self.preparation_ = None
+        if self.fold is not None or self.normalised_sum is not None:
+            if low < 0:
+                raise DataError("charges below zero cannot be turned", field="X", value=low)
+            prepared = ChargePreparation(bits, self.normalised_sum, self.fold)
+            _refuse_beyond(events, bits)
+            inputs, input_format = prepared.apply(events), prepared.format
+            if self.fold is not None:
+                targets, names = self.fold.forward(known, self.fold.turns(events)), "folded_sensor"
+            self.preparation_ = prepared
         train, selection = self._parts(len(events), groups)
         return Task(
             name=self.name,
-            inputs=events,
-            targets=known,
+            inputs=inputs,
+            targets=targets,
             train=train,
             selection=selection,
-            input_format=FixedPointFormat(bits, bits, signed=found.signed),
+            input_format=input_format,
             output_format=output_format(float(np.abs(known).max()), self.output_bits),
             loss=LossSettings(),
             metric=median_distance,
             metric_name=f"median {known.shape[1]}-D error (mm)",
-            input_names=tuple(f"sensor_{i}" for i in range(events.shape[1])),
+            input_names=tuple(f"{names}_{i}" for i in range(events.shape[1])),
             output_names=("x_mm", "y_mm", "depth_mm")[: known.shape[1]],
             groups=groups,
         )
@@ -127,4 +153,32 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
             A count lies outside the input's format.
         """
         self._require_fitted()
-        return self._run(counts(X, self.axes))
+        events = counts(X, self.axes)
+        if self.preparation_ is None:
+            return self._run(events)
+        _refuse_beyond(events, self.preparation_.bits)
+        return self.preparation_.back(events, self._run(self.preparation_.apply(events)))
+
+    @property
+    def preparation(self) -> ChargePreparation | None:
+        """What happens to the charges of an event before the model; None where nothing does."""
+        self._require_fitted()
+        return self.preparation_
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What an export is told of where the model comes from: what happens before it."""
+        return {} if self.preparation is None else self.preparation.document()
+
+
+def _refuse_beyond(events: NDArray[np.integer], bits: int) -> None:
+    """Refuse counts that the ADC's bits do not hold, before anything is done to them."""
+    wrong = np.argwhere((events < 0) | (events >= 1 << bits))
+    if len(wrong):
+        event, channel = (int(one) for one in wrong[0])
+        raise PrecisionError(
+            f"the count of event {event}, channel {channel}, lies outside {bits} bits",
+            field="X",
+            value=int(events[event, channel]),
+            remedy="give input_bits, those of the ADC",
+        )

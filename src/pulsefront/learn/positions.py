@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.position.anger import fit_anger
+from pulsefront.estimators.position.folded import FoldedEstimator, better_of, fold_events
 from pulsefront.estimators.position.light_response import Extent, fit_light_response
 from pulsefront.estimators.position.neighbours import fit_nearest_neighbours
+from pulsefront.evaluate.metrics import median_error
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.learn.arrays import counts, groups_of, labels, selection_events
 from pulsefront.learn.base import PositionRegressor
 
 __all__ = ["AngerPosition", "LightResponsePosition", "NearestNeighbourPosition"]
+
+MOST_JUDGED = 10_000
+"""Selection events, evenly among them, on which the two ways are compared."""
 
 Parts = tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]]
 
@@ -22,9 +28,12 @@ Parts = tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float6
 class _TunedPosition(PositionRegressor):
     """A classical estimator: fitted on training events, tuned on those of other groups.
 
-    After ``fit`` the tuned estimator is ``estimator_``, the chosen values ``parameters_``.
+    After ``fit`` the tuned estimator is ``estimator_``, the chosen values ``parameters_``. With
+    ``fold``, such as a scan's ``mirrors``, it is tuned on events as they are and on events that are
+    turned into one part of the block, and does as it errs less on selection events.
     """
 
+    fold: Mirrors | None
     selection_fraction: float
     seed: int
 
@@ -48,13 +57,31 @@ class _TunedPosition(PositionRegressor):
             len(charges), groups_of(groups, len(charges)), self.selection_fraction, self.seed
         )
         parts = (charges[train], position[train], charges[selection], position[selection])
-        self.estimator_ = self._tuned(parts)
+        self.estimator_ = self._tuned(parts) if self.fold is None else self._both_ways(parts)
         self.parameters_ = self.estimator_.parameters
         self.n_features_in_ = charges.shape[1]
         return self
 
     def _tuned(self, parts: Parts) -> Any:
         raise NotImplementedError
+
+    def _both_ways(self, parts: Parts) -> FoldedEstimator:
+        """Tune on events as they are and on folded ones, and take what errs less on selection."""
+        assert self.fold is not None
+        charges, position, selection, known = parts
+        folded = (
+            *fold_events(self.fold, charges, position),
+            *fold_events(self.fold, selection, known),
+        )
+
+        judged = np.unique(
+            np.linspace(0, len(known) - 1, min(len(known), MOST_JUDGED)).astype(np.intp)
+        )
+
+        def error(found: FoldedEstimator) -> float:
+            return median_error(found.estimate(selection[judged]) - known[judged])
+
+        return better_of(self.fold, self._tuned, parts, folded, error)
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Return positions, (event, axis), in mm."""
@@ -69,6 +96,8 @@ class AngerPosition(_TunedPosition):
     ----------
     sensor_position_mm
         (photosensor, 2) centres, such as ``load_detector(…).sensors.centres_mm``.
+    fold
+        Mirrors of the block; see `fixed_point.fold.Mirrors`.
     selection_fraction
         Share of the groups that power, threshold and degree are chosen on.
     seed
@@ -76,9 +105,15 @@ class AngerPosition(_TunedPosition):
     """
 
     def __init__(
-        self, sensor_position_mm: Any = None, *, selection_fraction: float = 0.3, seed: int = 0
+        self,
+        sensor_position_mm: Any = None,
+        *,
+        fold: Mirrors | None = None,
+        selection_fraction: float = 0.3,
+        seed: int = 0,
     ) -> None:
         self.sensor_position_mm = sensor_position_mm
+        self.fold = fold
         self.selection_fraction = selection_fraction
         self.seed = seed
 
@@ -102,8 +137,14 @@ class NearestNeighbourPosition(_TunedPosition):
     """
 
     def __init__(
-        self, *, most_references: int = 50_000, selection_fraction: float = 0.3, seed: int = 0
+        self,
+        *,
+        most_references: int = 50_000,
+        fold: Mirrors | None = None,
+        selection_fraction: float = 0.3,
+        seed: int = 0,
     ) -> None:
+        self.fold = fold
         self.most_references = most_references
         self.selection_fraction = selection_fraction
         self.seed = seed
@@ -125,8 +166,14 @@ class LightResponsePosition(_TunedPosition):
     """
 
     def __init__(
-        self, extent_mm: Extent | None = None, *, selection_fraction: float = 0.3, seed: int = 0
+        self,
+        extent_mm: Extent | None = None,
+        *,
+        fold: Mirrors | None = None,
+        selection_fraction: float = 0.3,
+        seed: int = 0,
     ) -> None:
+        self.fold = fold
         self.extent_mm = extent_mm
         self.selection_fraction = selection_fraction
         self.seed = seed

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from pulsefront.detector import Detector, load_detector
 from pulsefront.errors import DataError
 from pulsefront.estimators.energy.photopeak import find_photopeak
+from pulsefront.estimators.position.mirrors import block_mirrors
 from pulsefront.evaluate.splits import split_grid
 from pulsefront.events import EventTable
 from pulsefront.events.store_read import read
+from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.learn.arrays import groups_of
 from pulsefront.progress import progress
 
@@ -35,11 +37,15 @@ class PointSourceScan:
         known.
     sensor_position_mm
         (photosensor, 2) centres; None where the detector is not known.
+    mirrors
+        In which block and photosensors look the same, for ``fold`` of estimators; None where there
+        are none, or the detector is not known.
     """
 
     name: str
     events: EventTable = field(repr=False)
     sensor_position_mm: NDArray[np.float64] | None = field(repr=False)
+    mirrors: Mirrors | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         missing = {"charge_adc", "stage_position_mm", "grid_index"} - set(self.events.columns)
@@ -166,7 +172,8 @@ def point_source_scan(
     detector = source if isinstance(source, Detector) else load_detector(source)
     table = _simulated(detector, events, seed, photons, pitch_mm, cache)
     centres = np.asarray(detector.sensors.centres_mm, np.float64)
-    return PointSourceScan(detector.name, table.select(table.status == 0), centres)
+    known = table.select(table.status == 0)
+    return PointSourceScan(detector.name, known, centres, block_mirrors(detector))
 
 
 def _simulated(

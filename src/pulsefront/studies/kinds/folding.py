@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.detector import load_detector, turns_of
+from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError
 from pulsefront.estimators.position.folded import FoldedEstimator, better_of
+from pulsefront.estimators.position.mirrors import missing_mirrors
 from pulsefront.estimators.registry import ClassicalEstimator
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.studies.settings import ScanStudy
 
 __all__ = ["both_ways", "fold_of", "input_names", "judged_rows"]
-
-MIRRORS = {"x": [[-1, 0], [0, 1]], "y": [[1, 0], [0, -1]], "diagonal": [[0, 1], [1, 0]]}
-"""What each does to (x, y)."""
 
 MOST_JUDGED = 10_000
 """Selection events on which a classical estimator is judged both ways."""
@@ -37,12 +35,7 @@ def fold_of(study: ScanStudy) -> Mirrors | None:
     if study.events.fold == "none":
         return None
     detector, diagonal = load_detector(study.detector), study.events.fold == "square"
-    known = {turn.matrix.tobytes() for turn in turns_of(detector)}
-    missing = [
-        name
-        for name, matrix in MIRRORS.items()
-        if np.array(matrix, np.int64).tobytes() not in known and (diagonal or name != "diagonal")
-    ]
+    missing = missing_mirrors(detector, diagonal=diagonal)
     if missing:
         ways = '"rectangle" or "none"' if missing == ["diagonal"] else '"none"'
         raise ConfigError(
