@@ -13,6 +13,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 warnings.filterwarnings("ignore")  # of Keras and HGQ2 about their own code
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 from hgq.config import LayerConfigScope, QuantizerConfigScope
 from hgq.layers import QDense
@@ -33,7 +34,7 @@ with (
     )
 network.compile(loss="mse", optimizer=keras.optimizers.Adam(1e-2))
 network.fit(x, y, epochs=3, batch_size=100, verbose=0)
-trace_minmax(network, x, verbose=0)
+print(f"{trace_minmax(network, x, verbose=0):,.0f} effective bit operations")
 
 # %%
 # ``check`` runs the network as it was and the model, and raises at the first integer that differs.
@@ -41,3 +42,13 @@ trace_minmax(network, x, verbose=0)
 imported = pf.from_keras(network)
 imported.check(imported.integers(x))
 imported.model
+
+# %%
+# The bits that training left to each weight; those without any cost nothing.
+
+kernels = [one.weights for one in imported.model.layers if hasattr(one, "weights")]
+bits = [int(abs(weight)).bit_length() for kernel in kernels for weight in kernel.flat]
+figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
+axes.hist(bits, bins=np.arange(-0.5, max(bits) + 1), color="black", rwidth=0.8)
+axes.set(xlabel="bits of a weight, without its sign", ylabel="weights")
+plt.show()

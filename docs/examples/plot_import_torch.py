@@ -6,8 +6,6 @@ A network in floats gets its formats from your events, by calibration; what it l
 that is quantized already, by Brevitas or in QONNX, keeps every integer.
 """
 
-import logging
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -15,7 +13,6 @@ import torch
 import pulsefront as pf
 from pulsefront.imports import Widths
 
-logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # torchvision is not needed
 torch.manual_seed(0)
 events = np.random.default_rng(1).integers(0, 4096, (4000, 16))
 inputs = torch.tensor(events, dtype=torch.float32)

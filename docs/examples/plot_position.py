@@ -2,8 +2,10 @@
 Position: where the errors lie
 ==============================
 
-Three classical estimators of the position of a gamma ray in a block, on the same events. A single
-number hides that errors grow towards the rim and that scattered gamma rays make long tails.
+Classical estimators of the position of a gamma ray in a block, on the same events. A single number
+hides how errors go with the distance from the centre, and that scattered gamma rays make long
+tails. The block is square: of nearest neighbours there are more where all events are turned into
+one octant of it.
 """
 
 import matplotlib.pyplot as plt
@@ -16,6 +18,7 @@ train, test = scan.split()
 estimators = {
     "Anger logic": pf.AngerPosition(scan.sensor_position_mm),
     "k-NN": pf.NearestNeighbourPosition(),
+    "k-NN, mirrors": pf.NearestNeighbourPosition(fold=scan.mirrors),
 }
 for one in estimators.values():
     one.fit(train.charges, train.position_mm, groups=train.groups)

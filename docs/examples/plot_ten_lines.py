@@ -44,3 +44,17 @@ from pathlib import Path
 folder = Path(tempfile.mkdtemp()) / "firmware"
 pf.export_model(network.model, folder, targets=("c99",))
 pf.verify_export(folder)
+
+# %%
+# The errors of both, of which the report has the median.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+for name, one in {"network": network, "Anger logic": anger}.items():
+    error = np.linalg.norm(one.predict(test.charges) - test.position_mm, axis=1)
+    axes.hist(error, bins=np.arange(0, 15, 0.25), histtype="step", label=name)
+axes.set(xlabel="3-D error (mm)", ylabel="test events")
+axes.legend()
+plt.show()
