@@ -17,7 +17,7 @@ def last_figure(_: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]
     from sphinx_gallery.scrapers import figure_rst
 
     # Where sphinx-gallery keeps what the last line of a cell gave.
-    figure = block_vars["example_globals"].pop("___", None)
+    figure = block_vars["example_globals"].get("___")
     if not isinstance(figure, Figure):
         return ""
     path = str(next(block_vars["image_path_iterator"]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from pulsefront.errors import PrecisionError, UnsupportedLayer
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import FixedPointFormat
-from pulsefront.imports import from_onnx
+from pulsefront.imports import Widths, from_onnx
 from toys_onnx import Builder
 
 ZERO = np.int8(0)
@@ -178,3 +178,9 @@ def test_weights_of_no_grid_in_a_quantized_network_are_named() -> None:
     with pytest.raises(PrecisionError, match=r"n\d+: tensors are quantized.*scales keep"):
         from_onnx(model)
     assert differing(model, scales="keep")[0] == 0
+    # Of weights above zero alone, 24 bits leave none for a sign.
+    for one in model.graph.initializer:
+        if list(one.dims) == [4, 3]:
+            values = np.abs(numpy_helper.to_array(one)) + np.float32(0.125)
+            one.CopyFrom(numpy_helper.from_array(values, one.name))
+    assert differing(model, scales="keep", widths=Widths(factors=24))[0] == 0

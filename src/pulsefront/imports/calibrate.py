@@ -36,7 +36,7 @@ from pulsefront.imports.graph import (
     Reals,
     Sum,
 )
-from pulsefront.imports.grids import formats_of_values
+from pulsefront.imports.grids import MOST_GRID_BITS, formats_of_values
 from pulsefront.imports.names import identifier
 
 __all__ = ["Widths", "calibrated", "is_quantized", "on_grids"]
@@ -143,9 +143,14 @@ def _with_grid(node: Node, bits: int) -> Node:
     if formats_of_values(node.weights, f"{node.origin}: weights") is not None:
         return node
     columns = node.weights.reshape(-1, node.n_out)
-    formats = tuple(best_format(column, bits) for column in columns.T)
+    # Of a sign a format needs one bit, which is no part of a grid's.
+    formats = tuple(
+        best_format(column, bits if column.min() < 0 else min(bits, MOST_GRID_BITS - 1))
+        for column in columns.T
+    )
     signed = tuple(
-        one if one.signed else FixedPointFormat(bits, one.integer, signed=False) for one in formats
+        one if one.signed else FixedPointFormat(one.width, one.integer, signed=False)
+        for one in formats
     )
     to = Assignment(signed, Rounding.RND, Overflow.SAT)
     return replace(node, weights=real_assigned(node.weights, to))

@@ -154,7 +154,8 @@ class _Lowering:
             raise PrecisionError(
                 f"a table of {node.what} needs the format of its entries",
                 field=node.origin,
-                remedy="quantize right behind it, by one quantizer that alone reads it",
+                remedy="quantize right behind it, by one quantizer that alone reads it and whose "
+                "scale is a power of two",
             )
         layer = function_table(
             node.name, sources[0], node.what, self._tensor(sources[0]).format, readers[0].to,
