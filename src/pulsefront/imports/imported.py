@@ -279,8 +279,9 @@ def _refuse_half_quantized(graph: RealNetwork) -> None:
                 "tensors are quantized, and these weights lie on no grid of powers of two, such as "
                 "those beside a batch normalization in floats",
                 field=node.origin,
-                remedy='keep the scales (--scales keep, scales="keep"), which puts such factors '
-                "in 18 bits; or merge it into quantized weights where the network is trained",
+                remedy='of ONNX and torch keep the scales (--scales keep, scales="keep"), which '
+                "puts such factors in 18 bits; or merge it into quantized weights where the "
+                "network is trained, as QBatchNormDense of HGQ2 does",
             )
 
 
