@@ -44,7 +44,7 @@ imported.check(imported.integers(x))
 imported.model
 
 # %%
-# The bits that training left to each weight; those without any cost nothing.
+# How many bits the integer of each weight takes; a weight of none costs nothing.
 
 kernels = [one.weights for one in imported.model.layers if hasattr(one, "weights")]
 bits = [int(abs(weight)).bit_length() for kernel in kernels for weight in kernel.flat]
