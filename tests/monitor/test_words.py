@@ -63,3 +63,15 @@ def test_many_inputs_are_told_once(known):
     told = findings(found, [one.at for one in kept.checks])
     assert "more than can be told apart" in told[-1]
     assert not [line for line in told if line.startswith("gain of")]
+
+
+def test_a_dead_input_is_named_among_many_that_differ(known):
+    spread = np.random.default_rng(5).normal(1, 0.1, 16)
+    spread[6] = 0.0
+    found, kept = checked(known, batch(seed=6, gains=spread))
+    assert found.many
+    told = findings(found, [one.at for one in kept.checks])
+    assert [line.split(":")[0] for line in told if line.startswith("gain of")] == [
+        "gain of channel 6"
+    ]
+    assert "more than can be told apart" in told[-1]

@@ -77,9 +77,11 @@ def make(
     if profile.still:
         typer.echo(f"never varies, and is not watched: {', '.join(profile.still)}", err=True)
     profile.save(out)
+    channels = f", charges of {len(profile.channel_names)} channels" * bool(profile.channel_names)
     typer.echo(
         f"{out}: {profile.model.name}, {len(profile.reference.inputs):,} vectors of "
-        f"{len(profile.input_names)} inputs; go on with: pulsefront monitor check {out} EVENTS"
+        f"{len(profile.input_names)} inputs{channels}; go on with: pulsefront monitor check "
+        f"{out} EVENTS"
     )
 
 

@@ -61,7 +61,7 @@ def findings(checked: Checked, times: Sequence[str], unit: str = "") -> list[str
     """Return a sentence for everything that moved, gains first, for they explain the rest.
 
     Where too many gains differ to be told apart, what all inputs have in common explains more: it
-    comes first, and the gains are told in one sentence.
+    comes first, and the gains are told in one sentence; a dead input is named all the same.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def findings(checked: Checked, times: Sequence[str], unit: str = "") -> list[str
     """
     gains = [one for one in checked.moved if is_gain(one.name)]
     others = [one for one in checked.moved if not is_gain(one.name)]
-    moved = others if checked.many else [*gains, *others]
+    dead = [one for one in gains if one.shift < DEAD]
+    moved = [*dead, *others] if checked.many else [*gains, *others]
     sentences = [
         f"{one.name}: {amount(one, unit)} ({cause(one)}), since {times[one.since or 0]}; "
         f"{abs(one.sigmas):.1f} standard errors, limit {one.limit_sigmas:.1f}"
