@@ -48,7 +48,8 @@ class CoverageCase:
     interval: Callable[[Random], Interval]
     conservative: bool = False
     """it may hold the truth more often than it says: of folds no unbiased variance is known
-    (Bengio and Grandvalet 2004), and the chance of a few shuffles counts twice"""
+    (Bengio and Grandvalet 2004), the chance of a few shuffles counts twice, and the noise of the
+    highest bin does in a resampled gain of widths"""
     falls_short: str = ""
     """why it is known to hold the truth too seldom, where it does"""
 

@@ -220,5 +220,5 @@ CLUSTERED_CASES: Sequence[CoverageCase] = (
     CoverageCase("growth by shuffling, 1,000 events", SHUFFLED, _shuffled, conservative=True),
     CoverageCase("growth by covering, 1,000 events", COVERED, _covered),
     CoverageCase("compare: paired medians, 16 positions", 0.2, _paired_medians),
-    CoverageCase("compare: paired FWHM, 4,000 events", 0.2, _paired_widths),
+    CoverageCase("compare: paired FWHM, 4,000 events", 0.2, _paired_widths, conservative=True),
 )
