@@ -97,3 +97,28 @@ def test_folder_and_binary_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_toml(tmp_path / "binary.toml")
+
+
+class Widths(FrozenModel):
+    bits: Annotated[int, Field(ge=2)] | tuple[Annotated[int, Field(ge=2)], ...] = 8
+    depth_mm: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "said"),
+    [
+        ("bits = 0", "bits", "greater than or equal to 2"),
+        ("bits = [5, 0]", "bits.1", "greater than or equal to 2"),
+        ('bits = "x"', "bits", "a number, without quotes"),
+        ('"tuple[0]" = 1', "tuple[0]", "unknown key"),
+    ],
+)
+def test_a_value_of_two_kinds_is_told_as_the_kind_that_was_meant(
+    tmp_path: Path, text: str, field: str, said: str
+) -> None:
+    path = tmp_path / "widths.toml"
+    path.write_text(f"{text}\n")
+    with pytest.raises(ConfigError, match=said) as told:
+        Widths.from_toml(path)
+    assert told.value.field == field
+    assert "more:" not in str(told.value)

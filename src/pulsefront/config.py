@@ -239,13 +239,43 @@ def _problems_of(
         text = "" if file is None else Path(file).read_text()
     except (OSError, UnicodeDecodeError):
         text = ""
-    errors = error.errors(include_url=False)
+    errors = _of_one_member(error.errors(include_url=False))
     within = {one["loc"][:end] for one in errors for end in range(len(one["loc"]))}
     # A list whose only item is wrong counts as empty: what is wrong in the item says more.
     errors = [one for one in errors if one["type"] != "too_short" or one["loc"] not in within]
     # A misspelt key is both unknown and missing: the unknown one says more.
     errors.sort(key=lambda one: one["type"] != "extra_forbidden")
     return [_problem(one, model, file, text) for one in errors]
+
+
+_KINDS = ("function-before[", "tuple[", "list[")
+"""How pydantic's names of a value's kinds begin."""
+
+
+def _of_one_member(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return errors of values that may be of two kinds as those of the kind that was meant.
+
+    pydantic tells what each kind has against the value, and names the kind in the location.
+    """
+    kinds: dict[tuple[int | str, ...], dict[str, list[ErrorDetails]]] = {}
+    for one in errors:
+        tags = [at for at, part in enumerate(one["loc"]) if str(part).startswith(_KINDS)]
+        # A key that a user made up may be called so, too.
+        for at in tags[:1] if one["type"] != "extra_forbidden" else []:
+            kinds.setdefault(one["loc"][:at], {}).setdefault(str(one["loc"][at]), []).append(one)
+    found = []
+    for one in errors:
+        place = next((at for at in range(len(one["loc"])) if one["loc"][:at] in kinds), -1)
+        if place < 0:
+            found.append(one)
+            continue
+        several = kinds[one["loc"][:place]]
+        own = [key for key, some in several.items() if not some[0]["type"].endswith("_type")]
+        # A list was meant where something in it is wrong.
+        meant = max(own or several, key=lambda key: max(len(it["loc"]) for it in several[key]))
+        if one["loc"][place] == meant:
+            found.append({**one, "loc": (*one["loc"][:place], *one["loc"][place + 1 :])})
+    return found
 
 
 def _problem(
