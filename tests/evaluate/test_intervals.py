@@ -135,6 +135,8 @@ def test_t_interval_equals_scipy() -> None:
         (Interval(1.23456, 1.2, 1.3), "1.23 [1.20, 1.30]"),
         (Interval(185.4, 180.1, 190.9), "185 [180, 191]"),
         (Interval(0.5, 0.5, 0.5), "0.5 [0.5, 0.5]"),
+        (Interval(-0.0, -0.0, -0.0), "0 [0, 0]"),
+        (Interval(-0.001, -0.3, 0.2), "0.00 [-0.30, 0.20]"),
     ],
 )
 def test_intervals_print_the_digits_they_support(interval: Interval, text: str) -> None:
@@ -143,6 +145,8 @@ def test_intervals_print_the_digits_they_support(interval: Interval, text: str) 
 
 def test_scaling_by_a_negative_factor_keeps_low_below_high() -> None:
     scaled = Interval(1.0, 0.5, 2.0).scaled(-10)
+    assert scaled.signed == "-10 [-20, -5]"
+    assert Interval(0.3, -0.001, 0.7).signed == "+0.30 [0.00, +0.70]"
     assert (scaled.value, scaled.low, scaled.high) == (-10, -20, -5)
     assert scaled.as_dict("x_mm") == {"x_mm": -10, "x_mm_low": -20, "x_mm_high": -5}
 

@@ -51,6 +51,27 @@ class Branches(nn.Module):
         return x if x.sum() > 0 else -x
 
 
+@pytest.mark.parametrize("between", [nn.Softplus(), nn.Softplus(beta=2.0), nn.Softsign()])
+def test_softplus_and_softsign_are_tables(between: nn.Module) -> None:
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(3, 4), between, nn.Linear(4, 2))
+    data = np.random.default_rng(1).normal(0, 2, (500, 3)).astype(np.float32)
+    imported = from_torch(module, data[:2], data=data, widths=Widths(12, 12))
+    kinds = [type(layer).__name__ for layer in imported.model.layers]
+    assert kinds == ["Dense", "FunctionTable", "Dense"]
+    assert imported.compare_data(data)[0].relative_rms < 0.005
+    assert module[1] is between
+    assert imported.changes == ()
+
+
+def test_formats_from_few_events_are_told() -> None:
+    module = nn.Linear(3, 2)
+    data = np.random.default_rng(1).normal(0, 2, (100, 3)).astype(np.float32)
+    told = from_torch(module, data[:2], data=data[:1]).changes
+    assert "formats were chosen from 1 event:" in told[-1]
+    assert from_torch(module, data[:2], data=data).changes == ()
+
+
 def test_a_residual_network_comes_near_its_own_forward_pass() -> None:
     torch.manual_seed(0)
     module = Residual()

@@ -77,11 +77,25 @@ class Interval:
 
     def __str__(self) -> str:
         """Return ``value [low, high]`` with as many digits as the interval supports."""
+        return self._told("")
+
+    @property
+    def signed(self) -> str:
+        """The same with a sign on every number, for what is more or less than another."""
+        return self._told("+")
+
+    def _told(self, sign: str) -> str:
         spread = self.high - self.low
-        if not (math.isfinite(spread) and spread > 0):
-            return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
-        digits = max(0, 1 - math.floor(math.log10(spread)))
-        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        if math.isfinite(spread) and spread > 0:
+            form = f".{max(0, 1 - math.floor(math.log10(spread)))}f"
+        else:
+            form = ".4g"
+        # A zero has no sign, whatever it was rounded from.
+        value, low, high = (
+            f"{one:{'' if float(f'{one:{form}}') == 0 else sign}z{form}}"
+            for one in (self.value, self.low, self.high)
+        )
+        return f"{value} [{low}, {high}]"
 
 
 def _group_index(groups: ArrayLike | None, events: int) -> NDArray[np.int64]:

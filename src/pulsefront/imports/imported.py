@@ -22,6 +22,9 @@ from pulsefront.imports.lower import lower
 
 __all__ = ["Imported", "Origin", "OriginDifference", "finished"]
 
+LEAST_TO_CALIBRATE = 100
+"""Fewer events are said: the largest of a thousand lies beyond the largest of as few as these."""
+
 _ON_GRID = 1e-3
 """Steps by which float32 may leave a step that a number was cast to."""
 
@@ -257,6 +260,8 @@ def finished(
     # Of a network that is calibrated, biases have no integers of their own to keep.
     told = (*graph.changes, *changes) if whole else graph.changes
     told += _rounded_elsewhere(assignments)
+    if not whole and data is not None:
+        told += _few_events(min(map(len, arrays.values())))
     return Imported(
         model,
         origin,
@@ -267,6 +272,19 @@ def finished(
         assignments=assignments,
         steps=steps or {},
     )
+
+
+def _few_events(events: int) -> tuple[str, ...]:
+    """Say that formats were chosen from few events."""
+    if events >= LEAST_TO_CALIBRATE:
+        return ()
+    several = "" if events == 1 else "s"
+    told = (
+        f"formats were chosen from {events} event{several}: others may be cut off at their ranges, "
+        "which comparing the same data does not show; give "
+        f"{LEAST_TO_CALIBRATE} or more"
+    )
+    return (told,)
 
 
 def _refuse_half_quantized(graph: RealNetwork) -> None:

@@ -182,7 +182,7 @@ def _write(module: Any, tensors: tuple[Any, ...], path: Path, *, brevitas: bool)
     if Parameter.VAR_POSITIONAL in kinds:
         fixed = kinds.index(Parameter.VAR_POSITIONAL)
         shapes = (*shapes[:fixed], shapes[fixed:])
-    with _quiet("torch.onnx"):
+    with _quiet("torch.onnx"), _softsigns_whole(module):
         torch.onnx.export(
             module,
             tensors,
@@ -191,7 +191,49 @@ def _write(module: Any, tensors: tuple[Any, ...], path: Path, *, brevitas: bool)
             external_data=False,
             dynamic_shapes=shapes,
             verbose=False,
+            custom_translation_table={torch.ops.aten.softplus.default: _softplus},
         )
+
+
+def _softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:  # noqa: ARG001
+    """Write softplus as the one operator of ONNX; torch writes a choice between two formulas.
+
+    Beyond the threshold, where torch returns x itself, they are 2e-9 apart with its default of 20.
+    """
+    from onnxscript import opset18 as op
+
+    return op.Softplus(x) if beta == 1.0 else op.Div(op.Softplus(op.Mul(x, beta)), beta)
+
+
+@contextmanager
+def _softsigns_whole(module: torch.nn.Module) -> Iterator[None]:
+    """Put modules that are exported as the operator in the place of softsigns, for the while.
+
+    Torch takes them apart into a division by 1 + |x| before its exporter sees them.
+    """
+    import torch
+
+    class SoftsignOperator(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = torch.onnx.ops.symbolic(
+                "Softsign", [x], {}, dtype=x.dtype, shape=x.shape, version=18
+            )
+            return found
+
+    places = [
+        (children, name, child)
+        for parent in module.modules()
+        for children in (vars(parent)["_modules"],)
+        for name, child in children.items()
+        if isinstance(child, torch.nn.Softsign)
+    ]
+    for children, name, _ in places:
+        children[name] = SoftsignOperator()
+    try:
+        yield
+    finally:
+        for children, name, child in places:
+            children[name] = child
 
 
 @contextmanager

@@ -119,6 +119,17 @@ def test_column_that_is_left_out_is_named_with_the_reason(tmp_path, words):
     assert (len(frame), len(rejects)) == (40 - words, words)
 
 
+@pytest.mark.parametrize("cell", ["<0.5", "> 12", "≤0,5"])
+def test_values_below_a_limit_are_not_the_names_of_scanners(tmp_path, cell):
+    path = tmp_path / "daily.csv"
+    rows = [f'2026-09-{day:02d};140.5;"{cell}"' for day in range(1, 21)]
+    path.write_text("date;peak_kev;leak\n" + "\n".join(rows) + "\n")
+    text = new_mapping(path)
+    assert 'unit_id = "leak"' not in text
+    assert '# fixed = { unit_id = "…" }' in text
+    assert f"20 of 20 cells are no numbers: {cell}" in text
+
+
 def test_column_of_few_words_is_a_test_and_says_how_many(tmp_path):
     text = new_mapping(wide_of(tmp_path / "daily.csv", words=2))
     assert "2 of 20 cells are no numbers: OK" in text

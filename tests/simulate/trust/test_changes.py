@@ -10,9 +10,11 @@ from pulsefront.simulate.trust.changes import (
     Changed,
     applies,
     changed,
+    cut_efficiencies,
     varied_of,
     with_changes,
 )
+from pulsefront.simulate.trust.sensitivity import find_sensitivity
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,28 @@ def test_a_table_takes_a_factor_and_stays_a_probability(pair: Detector) -> None:
     assert made.photosensor.pde.value == pytest.approx([0.5 * value for value in before])
     made = changed(pair, "photosensor.pde", Changed(10.0, factor=True))
     assert max(made.photosensor.pde.value) == 1.0
+
+
+def test_efficiencies_that_a_factor_would_raise_above_one_are_told(pair: Detector) -> None:
+    most = max(pair.photosensor.pde.value)
+    told = cut_efficiencies(pair, "photosensor.pde", Changed(9.0, factor=True))
+    assert f"would be above 1, up to {9 * most:.3g}; they are cut to 1" in told
+    assert cut_efficiencies(pair, "photosensor.pde", Changed(0.9, factor=True)) == ""
+    assert cut_efficiencies(pair, "photosensor.cells", Changed(9.0, factor=True)) == ""
+
+
+def test_what_is_cut_is_told_before_anything_is_simulated(pair: Detector) -> None:
+    said: list[str] = []
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if "as described" in text:
+            raise StopIteration
+
+    varied = [varied_of("photosensor.pde=x0.5,x9")]
+    with pytest.raises(StopIteration):
+        find_sensitivity(pair, varied, report=stop)
+    assert [text[:18] for text in said[:-1]] == ["photosensor.pde x9"]
 
 
 @pytest.mark.parametrize(

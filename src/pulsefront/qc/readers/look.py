@@ -21,6 +21,7 @@ from pulsefront.qc.times import DateOrder, parse_times
 __all__ = ["Look", "SeenColumn", "look_at"]
 
 _LINES = 2_000
+_BEYOND = re.compile(r"\s*[<>≤≥]=?\s*[-+]?\d*[.,]?\d+\s*")
 _CLOCK = re.compile(r"\s*\d{1,2}[:.h]\d{2}(:\d{2})?\s*([AaPp][Mm])?\s*")
 
 ColumnKind = Literal["date", "clock", "number", "mixed", "kind", "word", "empty"]
@@ -140,4 +141,6 @@ def _kind(cells: Sequence[str], numbers: int) -> ColumnKind:
         return "clock"
     if sum(bool(kind_of_service(cell, {})) for cell in cells) >= many:
         return "kind"
-    return "mixed" if numbers >= 0.2 * len(cells) else "word"
+    # Below or above what can be measured: no number that is stored, and no name either.
+    beyond = sum(_BEYOND.fullmatch(cell) is not None for cell in cells)
+    return "mixed" if numbers + beyond >= 0.2 * len(cells) else "word"

@@ -19,7 +19,16 @@ from pulsefront.config import validate
 from pulsefront.detector import Detector, Efficiencies
 from pulsefront.errors import ConfigError
 
-__all__ = ["Changed", "Varied", "applies", "changed", "set_constants", "varied_of", "with_changes"]
+__all__ = [
+    "Changed",
+    "Varied",
+    "applies",
+    "changed",
+    "cut_efficiencies",
+    "set_constants",
+    "varied_of",
+    "with_changes",
+]
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,44 @@ def applies(detector: Detector, varied: Varied) -> bool:
         )
     except ConfigError:
         return False
+
+
+def cut_efficiencies(detector: Detector, key: str, change: Changed) -> str:
+    """Return what to say of efficiencies that a factor would raise above 1; empty if none.
+
+    Raises
+    ------
+    ConfigError
+        As `changed` does.
+    """
+    made = changed(detector, key, change)
+    if not change.factor or not isinstance(change.value, float):
+        return ""
+    pairs = [
+        (one, after)
+        for before, now in zip(_efficiencies(detector), _efficiencies(made), strict=True)
+        if before != now
+        for one, after in zip(before.value, now.value, strict=True)
+    ]
+    cut = [one for one, after in pairs if after < one * change.value]
+    if not cut:
+        return ""
+    return (
+        f"{key} {change}: {len(cut)} of {len(pairs)} efficiencies would be above 1, up to "
+        f"{max(cut) * change.value:.3g}; they are cut to 1, so that the factor is less than told"
+    )
+
+
+def _efficiencies(model: Any) -> Iterator[Efficiencies]:
+    """Yield every table of efficiencies within a section."""
+    if isinstance(model, Efficiencies):
+        yield model
+    elif isinstance(model, BaseModel):
+        for name in type(model).model_fields:
+            yield from _efficiencies(getattr(model, name))
+    elif isinstance(model, tuple):
+        for one in model:
+            yield from _efficiencies(one)
 
 
 def _set(model: Any, path: list[str], change: Changed, key: str, before: str) -> Any:

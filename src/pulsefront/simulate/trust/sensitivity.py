@@ -15,7 +15,14 @@ from pulsefront.detector import Detector
 from pulsefront.errors import ConfigError
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.files import sim_data_directory
-from pulsefront.simulate.trust.changes import Changed, Varied, applies, changed, varied_of
+from pulsefront.simulate.trust.changes import (
+    Changed,
+    Varied,
+    applies,
+    changed,
+    cut_efficiencies,
+    varied_of,
+)
 from pulsefront.simulate.trust.charges import measure_charges
 from pulsefront.simulate.trust.times import Pickoff, measure_ctr
 
@@ -155,6 +162,9 @@ def find_sensitivity(
             )
         return found
 
+    for one, value, _ in variants:
+        if cut := cut_efficiencies(detector, one.key, value):
+            report(cut)
     report(f"{detector.name} as described")
     nominal = measured(detector)
     rows = []

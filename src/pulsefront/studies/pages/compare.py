@@ -35,7 +35,7 @@ def comparison_lines(found: RunComparison) -> str:
     rows = []
     for name, row in zip(names, found.networks, strict=True):
         other = next((one for one in row.differences if one.metric == main), None)
-        told = "" if other is None else f"{other.difference_percent} %, {other.verdict}"
+        told = "" if other is None else f"{other.difference_percent.signed} %, {other.verdict}"
         rows.append([*_cells(name, row), str(row.measured[main]), told])
     table = text_table([*HEADERS, _words(main), f"beside {names[0]}"], rows)
     return f"{table}\n{found.test_events:,} test events that all of them were kept from"
@@ -95,7 +95,7 @@ def _sentence(found: RunComparison, names: list[str], row: NetworkRow, name: str
     work = row.ebops / first.ebops if first.ebops else float("nan")
     return (
         f"{name} is {one.verdict} {'than' if one.verdict != 'not shown to differ' else 'from'} "
-        f"{names[0]} in {_words(found.main_metric)}: {one.difference_percent} %; it has "
+        f"{names[0]} in {_words(found.main_metric)}: {one.difference_percent.signed} %; it has "
         f"{size:.2f} times its bytes and {work:.2f} times its EBOPs."
     )
 

@@ -124,6 +124,16 @@ def test_text_in_a_number_column_is_an_error(tmp_path: Path, mapping: Path) -> N
         open_events(tmp_path / "t.csv", ReadOptions(mapping=mapping)).read()
 
 
+@pytest.mark.parametrize("word", ["1.600,13", "-2.001.600,5", "1 600,5"])
+def test_signs_between_thousands_are_named(tmp_path: Path, mapping: Path, word: str) -> None:
+    names = [f"adc_{i}" for i in range(12)] + ["x_cm", "y_cm"]
+    rows = [";".join(["12,5"] * 14), ";".join([word] + ["7,5"] * 13)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([";".join(names), *rows]) + "\n")
+    with pytest.raises(DataError, match=r"row 2 holds no number.*without signs between thousands"):
+        open_events(path, ReadOptions(mapping=mapping)).read()
+
+
 def test_lists_of_one_length_become_a_matrix(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     mapping = tmp_path / "m.toml"

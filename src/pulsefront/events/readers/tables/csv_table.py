@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = ["open_csv", "recognises"]
 
 HEAD = 1 << 16
 SAMPLES = 8
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:([.,' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 
 Get = Callable[[str], NDArray[Any]]
 
@@ -147,12 +149,16 @@ def _column(
     if len(bad):
         start, stop = fields.offsets[bad[0]], fields.offsets[bad[0] + 1]
         words = content[int(start) : int(stop)].decode("utf-8", "replace").strip()
+        value = words.split(layout.delimiter)[column]
+        remedy = "mend the row, or leave the column out of the mapping file"
+        if _THOUSANDS.fullmatch(value.strip().strip('"')):
+            remedy = "write the file without signs between thousands, which are not read here"
         raise DataError(
             f"row {before + int(bad[0]) + 1} holds no number",
             file=path,
             field=name,
-            value=words.split(layout.delimiter)[column],
-            remedy="mend the row, or leave the column out of the mapping file",
+            value=value,
+            remedy=remedy,
         )
     if name not in whole:
         return fields.real[index]
