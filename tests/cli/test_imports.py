@@ -67,6 +67,10 @@ def test_wrong_options_and_files_are_one_line(tmp_path) -> None:
     done = run(path, "--input-format", "int8", "-o", tmp_path / "a.json")
     assert isinstance(done.exception, ConfigError)
     assert "ufixed<12,12>" in str(done.exception)
+    for wrong, said in (("in_1", "--format: is no format"), ("in_1=fixed<8,3>", "keeps its own")):
+        done = run(path, "--format", wrong, "-o", tmp_path / "a.json")
+        assert isinstance(done.exception, PulsefrontError)
+        assert said in str(done.exception)
     (tmp_path / "events.txt").write_text("a b c\n")
     for name, said in (("absent.npy", "no such file"), ("events.txt", "cannot be read")):
         done = run(path, "-d", tmp_path / name, "-o", tmp_path / "a.json")

@@ -13,6 +13,7 @@ from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScal
 from sklearn.svm import SVC, SVR
 
 from pulsefront.errors import PrecisionError, UnsupportedLayer
+from pulsefront.fixed_point import Dense, FixedPointFormat, Relu
 from pulsefront.imports import Widths, from_sklearn
 
 RNG = np.random.default_rng(0)
@@ -34,6 +35,37 @@ def test_a_regressor_behind_a_scaler_takes_adc_counts(scaler) -> None:
     assert difference.relative_rms < 0.01
     found = imported.origin({source.name: COUNTS.astype(float)})[0][:, 0]
     assert np.allclose(found, fitted.predict(COUNTS))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_formats_of_single_tensors_are_taken_as_given() -> None:
+    scaled = COUNTS / 1024
+    fitted = MLPRegressor(hidden_layer_sizes=(8,), max_iter=30, random_state=0).fit(scaled, TARGET)
+    given = {
+        "features_1": FixedPointFormat(9, 0, signed=False),
+        "dense_1.weights": FixedPointFormat(6, 1, signed=True),
+        "relu_1": FixedPointFormat(7, 3, signed=False),
+        "dense_3": FixedPointFormat(11, 4, signed=True),
+    }
+    imported = from_sklearn(fitted, scaled, widths=Widths(12, 12, formats=given))
+    model = imported.model
+    first, relu, last = model.layers
+    assert model.inputs[0].format == given["features_1"]
+    assert isinstance(first, Dense)
+    own = np.clip(np.floor(fitted.coefs_[0] * 32 + 0.5), -32, 31)
+    # Stored without the bits that no weight of an output needs.
+    stored = first.weight_format
+    several = stored if isinstance(stored, tuple) else (stored,) * 8
+    fractions = np.array([one.fraction for one in several])
+    assert np.array_equal(np.ldexp(first.weights, 5 - fractions), own)
+    assert isinstance(relu, Relu)
+    assert relu.to is not None
+    assert relu.to.format == given["relu_1"]
+    assert model.output_formats == {last.name: given["dense_3"]}
+    for name in ("relu_2", "dense_1", "relu_1.weights"):
+        with pytest.raises(PrecisionError, match="takes a format") as caught:
+            from_sklearn(fitted, scaled, widths=Widths(formats={name: given["relu_1"]}))
+        assert "dense_1.weights" in caught.value.remedy
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -64,6 +64,14 @@ def import_network(
             "--input-format", help="Of the inputs where FILE does not say it: ufixed<12,12>."
         ),
     ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="Of one tensor, in place of that which calibration chooses: relu_1=ufixed<8,4>, "
+            "dense_1.weights=fixed<6,1>; several allowed.",
+        ),
+    ] = None,
     output: Annotated[
         list[str] | None,
         typer.Option("--output", help="Tensor of FILE to end at, such as what enters a softmax."),
@@ -109,7 +117,11 @@ def import_network(
 
     events, only = (None, None) if data is None else _events(data)
     widths = Widths(
-        weights=weight_bits, activations=activation_bits, outputs=output_bits, factors=factor_bits
+        weights=weight_bits,
+        activations=activation_bits,
+        outputs=output_bits,
+        factors=factor_bits,
+        formats=dict(_given(one) for one in formats or ()),
     )
     try:
         imported = from_onnx(
@@ -193,7 +205,13 @@ def _content(
     }
 
 
-def _format(text: str) -> FixedPointFormat:
+def _given(text: str) -> tuple[str, FixedPointFormat]:
+    """Return the name of a tensor and its format, NAME=FORMAT."""
+    name, _, form = text.partition("=")
+    return name.strip(), _format(form, "--format")
+
+
+def _format(text: str, field: str = "--input-format") -> FixedPointFormat:
     from pulsefront.errors import ConfigError
     from pulsefront.fixed_point import FixedPointFormat
 
@@ -201,7 +219,7 @@ def _format(text: str) -> FixedPointFormat:
     if match is None:
         raise ConfigError(
             "is no format",
-            field="--input-format",
+            field=field,
             value=text,
             remedy="write ufixed<12,12> for 12-bit ADC counts, fixed<8,3> for 8 bits with a sign "
             "and 3 integer bits, the sign among them",

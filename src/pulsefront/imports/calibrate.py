@@ -8,7 +8,7 @@ for each output channel, of activations for each tensor on the data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,17 +47,22 @@ LOWER_SCALES = 3
 
 @dataclass(frozen=True)
 class Widths:
-    """Bits of what calibration chooses formats for."""
+    """Bits of what calibration chooses formats for, and formats that are given.
+
+    ``formats`` holds those of single tensors: of the input or the result of a layer of the model
+    by its name (``relu_1``), of its weights with the ending ``.weights`` (``dense_1.weights``).
+    """
 
     weights: int = 8
     activations: int = 8
     inputs: int = 12
     outputs: int = 16
     factors: int = 18
+    formats: Mapping[str, FixedPointFormat] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, bits in vars(self).items():
-            if not 2 <= bits <= 24:
+            if isinstance(bits, int) and not 2 <= bits <= 24:
                 raise PrecisionError(
                     "is no number of bits to calibrate for", field=name, value=bits,
                     remedy="give 2 to 24",
@@ -86,14 +91,15 @@ def calibrated(
     Raises
     ------
     PrecisionError
-        Data or weights are not finite.
+        Data or weights are not finite, or a given format is of nothing that needs one.
     """
+    _refuse_unknown(graph, widths.formats)
     for name, array in data.items():
         if not np.all(np.isfinite(array)):
             raise PrecisionError("holds values that are not finite", field=name)
     had_casts = any(isinstance(one, Cast) for one in graph.nodes)
-    inputs = tuple(_with_format(graph, one, data[one.name], widths.inputs) for one in graph.inputs)
-    graph = on_grids(replace(graph, inputs=inputs), widths.weights)
+    inputs = tuple(_with_format(graph, one, data[one.name], widths) for one in graph.inputs)
+    graph = on_grids(replace(graph, inputs=inputs), widths.weights, widths.formats)
     reals = {
         one.name: np.asarray(data[one.name], np.float64)
         if one.format is None
@@ -105,9 +111,37 @@ def calibrated(
     return _with_casts(graph, evaluate(graph, reals), widths)
 
 
-def on_grids(graph: RealNetwork, bits: int) -> RealNetwork:
-    """Return the graph with weights that lie on no grid on one of *bits*, biases left in floats."""
-    return replace(graph, nodes=tuple(_with_grid(one, bits) for one in graph.nodes))
+WEIGHTS = ".weights"
+"""Ending of the name of a layer's weights."""
+
+
+def on_grids(
+    graph: RealNetwork, bits: int, given: Mapping[str, FixedPointFormat] | None = None
+) -> RealNetwork:
+    """Return the graph with weights that lie on no grid on one of *bits*, or on that *given*.
+
+    Biases are left in floats.
+    """
+    known = given or {}
+    return replace(
+        graph,
+        nodes=tuple(_with_grid(one, bits, known.get(one.name + WEIGHTS)) for one in graph.nodes),
+    )
+
+
+def _refuse_unknown(graph: RealNetwork, given: Mapping[str, FixedPointFormat]) -> None:
+    """Refuse formats of what is not there, or keeps that of the layer behind it."""
+    weights = [one.name + WEIGHTS for one in graph.nodes if isinstance(one, Matrix)]
+    results = [one.name for one in graph.nodes if _widens(graph, one)]
+    known = [*(one.name for one in graph.inputs), *weights, *results]
+    for name in given:
+        if name not in known:
+            raise PrecisionError(
+                "is no input, weights or result of a layer that takes a format",
+                field="formats",
+                value=name,
+                remedy=f"name one of {', '.join(known)}",
+            )
 
 
 def _to(form: FixedPointFormat) -> Assignment:
@@ -115,14 +149,16 @@ def _to(form: FixedPointFormat) -> Assignment:
 
 
 def _with_format(
-    graph: RealNetwork, one: RealInput, data: npt.NDArray[Any], bits: int
+    graph: RealNetwork, one: RealInput, data: npt.NDArray[Any], widths: Widths
 ) -> RealInput:
     readers = graph.readers(one.name)
+    if one.name in widths.formats:
+        return replace(one, format=widths.formats[one.name])
     if one.format is not None or (len(readers) == 1 and isinstance(readers[0], Cast)):
         return one
     if data.dtype.kind in "iu":
         return replace(one, format=format_holding(int(data.min()), int(data.max()), 0))
-    return replace(one, format=best_format(data, bits))
+    return replace(one, format=best_format(data, widths.inputs))
 
 
 def best_format(values: npt.NDArray[Any], bits: int) -> FixedPointFormat:
@@ -136,10 +172,12 @@ def best_format(values: npt.NDArray[Any], bits: int) -> FixedPointFormat:
     return tried[int(np.argmin(errors))]
 
 
-def _with_grid(node: Node, bits: int) -> Node:
+def _with_grid(node: Node, bits: int, given: FixedPointFormat | None) -> Node:
     """Return a matrix with its weights on a grid for each channel, if they lie on none."""
     if not isinstance(node, Matrix):
         return node
+    if given is not None:
+        return replace(node, weights=real_assigned(node.weights, _to(given)))
     if formats_of_values(node.weights, f"{node.origin}: weights") is not None:
         return node
     columns = node.weights.reshape(-1, node.n_out)
@@ -167,7 +205,7 @@ def _with_casts(graph: RealNetwork, tensors: Mapping[str, Reals], widths: Widths
             continue
         bits = widths.outputs if node.name in graph.outputs else widths.activations
         name = identifier(f"{node.name}_cast", taken, "cast")
-        to = _to(best_format(tensors[node.name], bits))
+        to = _to(widths.formats.get(node.name) or best_format(tensors[node.name], bits))
         nodes.append(Cast(name, (node.name,), node.origin, to))
         casts[node.name] = name
     outputs = tuple(casts.get(one, one) for one in graph.outputs)

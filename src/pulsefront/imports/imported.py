@@ -246,6 +246,13 @@ def finished(
     if with_factors:
         graph = on_grids(graph, widths.factors)
     whole = is_quantized(graph)
+    if whole and widths.formats:
+        raise PrecisionError(
+            "the network is quantized and keeps its own formats",
+            field="formats",
+            value=", ".join(widths.formats),
+            remedy="leave them out",
+        )
     if not whole and data is None:
         _refuse_half_quantized(graph)
         raise PrecisionError(

@@ -85,6 +85,13 @@ def imported_trees(estimator: Any, data: npt.NDArray[Any], name: str, widths: Wi
     UnsupportedLayer
         It has categories, a function behind its sum, or more leaves than make sense.
     """
+    if widths.formats:
+        raise PrecisionError(
+            "trees take no formats: whole numbers come in, and widths.outputs bits go out",
+            field="formats",
+            value=", ".join(widths.formats),
+            remedy="leave them out",
+        )
     source = _input_of(np.asarray(data))
     trees, baseline = _trees_of(estimator)
     leaves = [(tree.output, *leaf) for tree in trees for leaf in tree.leaves()]
