@@ -403,7 +403,7 @@ def test_what_only_tells_the_largest_is_left_out(kinds: tuple[str, ...], said: s
     tensor = linear = b.node("MatMul", "in", b.weights(4, 3))
     for kind in kinds:
         tensor = b.node(kind, tensor, **({"axis": 1} if kind == "ArgMax" else {}))
-    events = np.random.default_rng(0).integers(0, 100, (50, 4))
+    events = np.random.default_rng(0).integers(0, 100, (100, 4))
     imported = from_onnx(b.model([4], tensor, [3]), data=events)
     assert imported.changes == (f"{said}: the largest of its inputs, {linear}, tells the class",)
 

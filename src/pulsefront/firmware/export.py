@@ -307,10 +307,10 @@ def _write_graphs(
 ) -> tuple[MeasuredGraph, ...]:
     """Write ``provenance.json``, and the ONNX graphs, which hold the same as metadata."""
     origin = {
-        **provenance,
         "pulsefront_version": __version__,
         "model_sha256": hash_json(model.to_json()),
         "vectors_sha256": hash_file(folder / "vectors" / "vectors.npz"),
+        **provenance,
         **({"units": dict(units)} if units else {}),
     }
     write_json(folder / PROVENANCE, origin)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import ConfigError
+from pulsefront.files import sim_data_directory
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.run import run_study
-from studies_small import small
 
 HEAD = """
 [uncertainty]
@@ -153,7 +153,8 @@ def test_what_cannot_be_calibrated_is_refused_in_one_line(
 
 def test_a_kind_without_errors_of_events_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     study = tmp_path / "study.toml"
-    study.write_text(small("crystal_lyso_pixels", {}) + "[uncertainty]\n")
-    with pytest.raises(ConfigError, match="uncertainty: a crystal study has no error of an event"):
+    shipped = sim_data_directory() / "studies" / "motion_brain.toml"
+    study.write_text(shipped.read_text() + "\n[uncertainty]\n")
+    with pytest.raises(ConfigError, match="a motion study has no error of an event"):
         run_study(study, tmp_path / "run", lambda _: None)
     assert not (tmp_path / "run").exists()
