@@ -30,6 +30,7 @@ __all__ = [
     "ConformalFactor",
     "ConformalRegion",
     "conformal_factor",
+    "conformal_rank",
     "conformal_region",
     "least_events",
 ]
@@ -145,6 +146,26 @@ def least_events(share: float) -> int:
     return found
 
 
+def conformal_rank(count: int, share: float) -> int:
+    """Return which of *count* scores in ascending order, from 1 on, bounds a region for *share*.
+
+    Raises
+    ------
+    DataError
+        The share is not between 0 and 1, or there are too few events for it.
+    """
+    if not 0 < share < 1:
+        raise DataError("lies between 0 and 1", field="share", value=share)
+    if count < least_events(share):
+        raise DataError(
+            f"{count} selection events are too few for a region that holds {share:g} of all events",
+            field="uncertainty.shares",
+            value=share,
+            remedy=f"give at least {least_events(share)} selection events, or a smaller share",
+        )
+    return math.ceil((count + 1) * share - 1e-9)
+
+
 def conformal_factor(
     errors: ArrayLike, scales: ArrayLike, step: float, share: float
 ) -> ConformalFactor:
@@ -162,23 +183,13 @@ def conformal_factor(
     DataError
         The share is not between 0 and 1, or there are too few events for it.
     """
-    if not 0 < share < 1:
-        raise DataError("lies between 0 and 1", field="share", value=share)
     wrong, whole = np.asarray(errors, np.float64), np.asarray(scales, np.int64)
-    count = len(wrong)
-    if count < least_events(share):
-        raise DataError(
-            f"{count} selection events are too few for a region that holds {share:g} of all events",
-            field="uncertainty.shares",
-            value=share,
-            remedy=f"give at least {least_events(share)} selection events, or a smaller share",
-        )
-    wanted = math.ceil((count + 1) * share - 1e-9)
+    wanted = conformal_rank(len(wrong), share)
     ratios = np.partition(wrong / (whole * step), wanted - 1)
     numerator = max(math.ceil(math.ldexp(float(ratios[wanted - 1]), FACTOR_BITS)) - 2, 0)
     # The division above rounds; what decides is the exact comparison.
     while True:
-        found = ConformalFactor(share, numerator, count)
+        found = ConformalFactor(share, numerator, len(wrong))
         if int(found.inside(wrong, whole, step).sum()) >= wanted:
             return found
         numerator += 1

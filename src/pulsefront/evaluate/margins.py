@@ -10,13 +10,11 @@ lies within ``reach`` of the largest. Comparisons of integers decide everything.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate.conformal import least_events
+from pulsefront.evaluate.conformal import conformal_rank
 
 __all__ = ["conformal_reach", "margins_of", "shortfalls_of"]
 
@@ -58,15 +56,5 @@ def conformal_reach(shortfalls: Integers, share: float) -> int:
     DataError
         The share is not between 0 and 1, or there are too few events for it.
     """
-    if not 0 < share < 1:
-        raise DataError("lies between 0 and 1", field="share", value=share)
-    count = len(shortfalls)
-    if count < least_events(share):
-        raise DataError(
-            f"{count} selection events are too few for sets that hold {share:g} of all events",
-            field="uncertainty.shares",
-            value=share,
-            remedy=f"give at least {least_events(share)} selection events, or a smaller share",
-        )
-    wanted = math.ceil((count + 1) * share - 1e-9)
+    wanted = conformal_rank(len(shortfalls), share)
     return int(np.partition(shortfalls, wanted - 1)[wanted - 1])

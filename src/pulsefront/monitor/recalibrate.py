@@ -27,7 +27,7 @@ from pulsefront.monitor.gains import (
     scores_of,
 )
 
-__all__ = ["MOST_ERROR", "ChannelGains", "channel_gains"]
+__all__ = ["MOST_ERROR", "ChannelGains", "channel_gains", "share_elsewhere"]
 
 Float = NDArray[np.float64]
 
@@ -40,10 +40,8 @@ MOST_ERROR = 0.02
 
 MOST_ELSEWHERE = 0.03
 """Share of events, beyond chance, whose brightest channel would have to be another for channels to
-be brightest as often as in the reference. Of an array of 8 × 8 channels over 44 mm it is 0.015
-where a source stops each 2 mm, and gains are wrong by 1.8 %; 0.03 and 1.2 % where the source leaves
-out the outer millimetre, 0.09 and 3 % with the outer two, 0.095 and 9 % where its density falls
-from one side to the other."""
+be brightest as often as in the reference: `python tests/benchmarks/other_places.py` shows how wrong
+gains are with it."""
 
 LEAST_EVENTS = 2000
 """Fewer do not tell the covariance of the scores of 64 channels."""
@@ -169,14 +167,7 @@ def _refuse_large_errors(known: _Reference, events: int) -> None:
 
 def _refuse_other_places(reference: NDArray[np.integer], corrected: Float) -> None:
     """Refuse events at other places than the reference's: gains would bear the difference."""
-    often, now = (
-        np.bincount(some.argmax(axis=1), minlength=some.shape[1]) / len(some)
-        for some in (reference, corrected)
-    )
-    variance = often * (1.0 - often) * (1.0 / len(reference) + 1.0 / len(corrected))
-    # Half the sum of absolute differences, less what two samples of one distribution have.
-    chance = 0.5 * float(np.sqrt(2.0 / np.pi * variance).sum())
-    elsewhere = 0.5 * float(np.abs(now - often).sum()) - chance
+    elsewhere = share_elsewhere(reference, corrected)
     if elsewhere > MOST_ELSEWHERE:
         raise DataError(
             f"lie elsewhere than those of the reference, {100 * elsewhere:.0f} % of them: gains "
@@ -185,6 +176,21 @@ def _refuse_other_places(reference: NDArray[np.integer], corrected: Float) -> No
             remedy="irradiate what the reference saw, or make the profile of such a flood: "
             "pulsefront monitor profile RUN --events FLOOD",
         )
+
+
+def share_elsewhere(reference: NDArray[np.integer], corrected: NDArray[np.number]) -> float:
+    """Return the share of events at other places than the reference's, beyond chance.
+
+    Both are charges (event, channel), gains corrected: which channel is brightest is compared.
+    """
+    often, now = (
+        np.bincount(some.argmax(axis=1), minlength=some.shape[1]) / len(some)
+        for some in (reference, corrected)
+    )
+    variance = often * (1.0 - often) * (1.0 / len(reference) + 1.0 / len(corrected))
+    # Half the sum of absolute differences, less what two samples of one distribution have.
+    chance = 0.5 * float(np.sqrt(2.0 / np.pi * variance).sum())
+    return 0.5 * float(np.abs(now - often).sum()) - chance
 
 
 def _reference_of(charges: NDArray[np.integer]) -> _Reference:

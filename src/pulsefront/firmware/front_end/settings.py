@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -37,17 +37,7 @@ Doubt = Literal[
     "input_sum",
     "dead_channel",
 ]
-DOUBTS: tuple[Doubt, ...] = (
-    "pile_up",
-    "tail",
-    "saturated",
-    "baseline",
-    "energy",
-    "output",
-    "few_channels",
-    "input_sum",
-    "dead_channel",
-)
+DOUBTS: tuple[Doubt, ...] = get_args(Doubt)
 """Flags by name, in the order of their bits; that of no decision stands before the last two."""
 MOST_MULTIPLIERS = 1024
 """Of a layer. No layer that a front end holds has as many outputs; the export knows the model, and
