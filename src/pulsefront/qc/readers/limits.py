@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.text import decode
-from pulsefront.qc.readers.xml import read_xml
+from pulsefront.qc.readers.text.delimited import decode
+from pulsefront.qc.readers.text.numbers import parse_numbers
+from pulsefront.qc.readers.text.xml import read_xml
 from pulsefront.qc.records import BOUND_COLUMNS
 from pulsefront.qc.site import Site
 

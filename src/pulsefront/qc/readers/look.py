@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.columns import numbered_names
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.text import has_decimal_comma, open_text, separator_line
-from pulsefront.qc.readers.words import kind_of_service
+from pulsefront.qc.readers.text.columns import numbered_names
+from pulsefront.qc.readers.text.delimited import has_decimal_comma, open_text, separator_line
+from pulsefront.qc.readers.text.numbers import parse_numbers
+from pulsefront.qc.readers.text.words import kind_of_service
 from pulsefront.qc.times import DateOrder, parse_times
 
 __all__ = ["Look", "SeenColumn", "look_at"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pulsefront.errors import DataError, QCDataError
-from pulsefront.qc.readers.date_order import OrderVotes
 from pulsefront.qc.readers.look import Look, SeenColumn, look_at
 from pulsefront.qc.readers.open import open_source
+from pulsefront.qc.readers.text.date_order import OrderVotes
 from pulsefront.qc.site import Site
 
 __all__ = ["new_mapping"]

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from pulsefront.errors import DataError, QCDataError, UnsupportedFormat
 from pulsefront.plugins import plugins
-from pulsefront.qc.readers.assemble import path_values
-from pulsefront.qc.readers.dicom import is_dicom, read_dicom_report
-from pulsefront.qc.readers.ge import is_ge_report, read_ge_report
-from pulsefront.qc.readers.philips import is_philips_report, read_philips_report
-from pulsefront.qc.readers.qatrack import find_qatrack_table, read_qatrack
-from pulsefront.qc.readers.siemens import ROOT_TAG, read_siemens
+from pulsefront.qc.readers.consoles.dicom import is_dicom, read_dicom_report
+from pulsefront.qc.readers.consoles.ge import is_ge_report, read_ge_report
+from pulsefront.qc.readers.consoles.philips import is_philips_report, read_philips_report
+from pulsefront.qc.readers.consoles.siemens import ROOT_TAG, read_siemens
+from pulsefront.qc.readers.consoles.varian import is_mpc_header, is_mpc_table, mpc_folder, read_mpc
+from pulsefront.qc.readers.qatrack.export import find_qatrack_table, read_qatrack
+from pulsefront.qc.readers.rows.assemble import path_values
 from pulsefront.qc.readers.tables import read_csv_table, read_parquet_table
-from pulsefront.qc.readers.text import open_text
-from pulsefront.qc.readers.varian import is_mpc_header, is_mpc_table, mpc_folder, read_mpc
+from pulsefront.qc.readers.text.delimited import open_text
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.site_mapping import FileFormat

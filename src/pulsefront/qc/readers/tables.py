@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from pulsefront.errors import ToolMissing, UnsupportedFormat
-from pulsefront.qc.readers.assemble import Assembler, path_values
-from pulsefront.qc.readers.columns import ColumnIndex
-from pulsefront.qc.readers.date_order import OrderVotes
-from pulsefront.qc.readers.numbers import DecimalVotes
-from pulsefront.qc.readers.quantities import Reading
-from pulsefront.qc.readers.text import (
+from pulsefront.qc.readers.rows.assemble import Assembler, path_values
+from pulsefront.qc.readers.rows.quantities import Reading
+from pulsefront.qc.readers.text.columns import ColumnIndex
+from pulsefront.qc.readers.text.date_order import OrderVotes
+from pulsefront.qc.readers.text.delimited import (
     open_text,
     read_rows,
     separator_line,
     sniff_delimiter,
     split_header,
 )
+from pulsefront.qc.readers.text.numbers import DecimalVotes
 from pulsefront.qc.records import LIMIT_COLUMNS, Batch
 from pulsefront.qc.site import Mapping, Site
 from pulsefront.qc.times import DateOrder

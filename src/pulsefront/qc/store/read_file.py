@@ -13,7 +13,7 @@ import numpy as np
 from pulsefront.errors import PulsefrontError, ToolMissing
 from pulsefront.qc.readers.limits import Limits, apply_limits
 from pulsefront.qc.readers.open import ReadingPlan, open_source
-from pulsefront.qc.readers.quantities import NotYet
+from pulsefront.qc.readers.rows.quantities import NotYet
 from pulsefront.qc.readers.tables import open_end
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Site

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pulsefront.errors import ConfigError, QCDataError
-from pulsefront.qc.readers.text import distinct_names
+from pulsefront.qc.readers.text.delimited import distinct_names
 from pulsefront.qc.site import Mapping
 
 __all__ = ["ColumnIndex", "numbered_names"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulsefront.qc.readers.numbers import DecimalVotes, parse_numbers, split_cell, two_readings
+from pulsefront.qc.readers.text.numbers import DecimalVotes, parse_numbers, split_cell, two_readings
 from strategies_qc import TABLE_COLUMNS, read_table
 
 

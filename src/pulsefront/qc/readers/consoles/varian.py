@@ -16,9 +16,15 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.quantities import check_not_future
-from pulsefront.qc.readers.text import TextRows, open_text, read_rows, sniff_delimiter, split_header
+from pulsefront.qc.readers.rows.quantities import check_not_future
+from pulsefront.qc.readers.text.delimited import (
+    TextRows,
+    open_text,
+    read_rows,
+    sniff_delimiter,
+    split_header,
+)
+from pulsefront.qc.readers.text.numbers import parse_numbers
 from pulsefront.qc.records import MEASUREMENT_COLUMNS, Batch, Reject, frame_of
 from pulsefront.qc.site import Site
 from pulsefront.qc.times import parse_times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pulsefront.qc.readers.qatrack_values import tolerance_limits
+from pulsefront.qc.readers.qatrack.values import tolerance_limits
 from strategies_qc import read_log
 
 LONG = """\ufeffReport Type:, Test Instance Values

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from pulsefront.errors import QCDataError, ToolMissing, UnsupportedFormat
-from pulsefront.qc.readers.quantities import check_not_future, zone_of
-from pulsefront.qc.readers.report import (
+from pulsefront.qc.readers.consoles.report import (
     ReportedValue,
     instant_of,
     unit_of_report,
     unit_record,
     values_frame,
 )
+from pulsefront.qc.readers.rows.quantities import check_not_future, zone_of
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Mapping, Site, UnitSettings
 

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.build import (
+from pulsefront.qc.readers.rows.build import (
     events_of,
     measurements_of,
     services_of,
     unit_records_of,
 )
-from pulsefront.qc.readers.columns import ColumnIndex
-from pulsefront.qc.readers.quantities import Reading
-from pulsefront.qc.readers.row_table import RowTable, Texts, by_distinct
+from pulsefront.qc.readers.rows.quantities import Reading
+from pulsefront.qc.readers.rows.row_table import RowTable, Texts, by_distinct
+from pulsefront.qc.readers.text.columns import ColumnIndex
 from pulsefront.qc.records import LIMIT_COLUMNS, Batch, Reject
 from pulsefront.qc.site import Mapping
 from pulsefront.qc.site_mapping import WideTest

@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.qatrack_values import hours_of, is_yes, tolerance_limits, why_no_number
-from pulsefront.qc.readers.text import TextRows, distinct_names
+from pulsefront.qc.readers.qatrack.values import hours_of, is_yes, tolerance_limits, why_no_number
+from pulsefront.qc.readers.text.delimited import TextRows, distinct_names
+from pulsefront.qc.readers.text.numbers import parse_numbers
 from pulsefront.qc.records import BOUND_COLUMNS
 from pulsefront.qc.site import Site
 

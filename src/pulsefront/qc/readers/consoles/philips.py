@@ -21,9 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
-from pulsefront.qc.readers.quantities import check_not_future, zone_of
-from pulsefront.qc.readers.report import ReportedValue, instant_of, unit_of_report, values_frame
-from pulsefront.qc.readers.text import open_text
+from pulsefront.qc.readers.consoles.report import (
+    ReportedValue,
+    instant_of,
+    unit_of_report,
+    values_frame,
+)
+from pulsefront.qc.readers.rows.quantities import check_not_future, zone_of
+from pulsefront.qc.readers.text.delimited import open_text
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Mapping, Site
 

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError, UnsupportedFormat
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.quantities import check_not_future
-from pulsefront.qc.readers.xml import read_xml
+from pulsefront.qc.readers.rows.quantities import check_not_future
+from pulsefront.qc.readers.text.numbers import parse_numbers
+from pulsefront.qc.readers.text.xml import read_xml
 from pulsefront.qc.records import (
     MEASUREMENT_COLUMNS,
     SERVICE_COLUMNS,

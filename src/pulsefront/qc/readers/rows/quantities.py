@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.readers.cell_numbers import numbers_of_cells
-from pulsefront.qc.readers.row_table import RowTable, Texts
+from pulsefront.qc.readers.rows.cell_numbers import numbers_of_cells
+from pulsefront.qc.readers.rows.row_table import RowTable, Texts
 from pulsefront.qc.site import Mapping, Site, UnitSettings
 from pulsefront.qc.times import DateOrder, iso_time, parse_times
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pulsefront.qc.readers.numbers import parse_numbers, split_cell, two_readings
-from pulsefront.qc.readers.row_table import RowTable, Texts
+from pulsefront.qc.readers.rows.row_table import RowTable, Texts
+from pulsefront.qc.readers.text.numbers import parse_numbers, split_cell, two_readings
 
 __all__ = ["numbers_of_cells", "same_unit", "unit_of_cell"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.readers.consoles.siemens import read_siemens
 from pulsefront.qc.readers.open import open_source
-from pulsefront.qc.readers.siemens import read_siemens
 from pulsefront.qc.site import Site, UnitSettings
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulsefront.qc.readers.text import read_rows
+from pulsefront.qc.readers.text.delimited import read_rows
 
 HEAD = ("unit", "test", "comment", "value", "date")
 DATES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
-from pulsefront.qc.readers.xml import read_xml
+from pulsefront.qc.readers.text.xml import read_xml
 from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.assemble import Assembler, path_values
-from pulsefront.qc.readers.date_order import OrderVotes
-from pulsefront.qc.readers.qatrack_cells import (
+from pulsefront.qc.readers.qatrack.cells import (
     OF_A_TEST,
     SERVICE_TITLES,
     Piece,
@@ -26,9 +24,11 @@ from pulsefront.qc.readers.qatrack_cells import (
     piece_of_services,
     piece_of_values,
 )
-from pulsefront.qc.readers.quantities import Reading
+from pulsefront.qc.readers.rows.assemble import Assembler, path_values
+from pulsefront.qc.readers.rows.quantities import Reading
 from pulsefront.qc.readers.tables import table_lines
-from pulsefront.qc.readers.text import (
+from pulsefront.qc.readers.text.date_order import OrderVotes
+from pulsefront.qc.readers.text.delimited import (
     TextRows,
     has_decimal_comma,
     open_text,

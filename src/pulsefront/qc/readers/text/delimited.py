@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
-from pulsefront.qc.readers.stray_quotes import PhysicalLines, cells_of_line, holds_rows
+from pulsefront.qc.readers.text.stray_quotes import PhysicalLines, cells_of_line, holds_rows
 from pulsefront.qc.records import Reject
 
 __all__ = [

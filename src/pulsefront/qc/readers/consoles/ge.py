@@ -20,11 +20,16 @@ from pathlib import Path
 import numpy as np
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.qc.readers.numbers import parse_numbers
-from pulsefront.qc.readers.quantities import check_not_future, zone_of
-from pulsefront.qc.readers.report import ReportedValue, instant_of, unit_of_report, values_frame
-from pulsefront.qc.readers.text import open_text
-from pulsefront.qc.readers.words import STATUS_WORDS
+from pulsefront.qc.readers.consoles.report import (
+    ReportedValue,
+    instant_of,
+    unit_of_report,
+    values_frame,
+)
+from pulsefront.qc.readers.rows.quantities import check_not_future, zone_of
+from pulsefront.qc.readers.text.delimited import open_text
+from pulsefront.qc.readers.text.numbers import parse_numbers
+from pulsefront.qc.readers.text.words import STATUS_WORDS
 from pulsefront.qc.records import Batch, Reject
 from pulsefront.qc.site import Mapping, Site
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pulsefront.errors import QCDataError
-from pulsefront.qc.readers.assemble import path_values
-from pulsefront.qc.readers.quantities import zone_of
+from pulsefront.qc.readers.rows.assemble import path_values
+from pulsefront.qc.readers.rows.quantities import zone_of
 from pulsefront.qc.records import MEASUREMENT_COLUMNS, UNIT_COLUMNS, frame_of
 from pulsefront.qc.site import Mapping, Site, UnitSettings
 from pulsefront.qc.times import parse_times

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pulsefront.qc.readers.cell_numbers import unit_of_cell
-from pulsefront.qc.readers.quantities import (
+from pulsefront.qc.readers.rows.cell_numbers import unit_of_cell
+from pulsefront.qc.readers.rows.quantities import (
     CORRECT,
     Reading,
     components_of,
@@ -18,8 +18,8 @@ from pulsefront.qc.readers.quantities import (
     times_of,
     units_of,
 )
-from pulsefront.qc.readers.row_table import RowTable, Texts, by_distinct
-from pulsefront.qc.readers.words import STATUS_WORDS, kind_of_service
+from pulsefront.qc.readers.rows.row_table import RowTable, Texts, by_distinct
+from pulsefront.qc.readers.text.words import STATUS_WORDS, kind_of_service
 from pulsefront.qc.records import (
     BOUND_COLUMNS,
     EVENT_COLUMNS,

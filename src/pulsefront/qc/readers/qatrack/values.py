@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from pulsefront.qc.readers.numbers import parse_numbers
+from pulsefront.qc.readers.text.numbers import parse_numbers
 
 __all__ = ["hours_of", "is_yes", "tolerance_limits", "why_no_number"]
 

@@ -1,0 +1,1 @@
+"""Reports of scanners' consoles: one module a vendor, and DICOM structured reports."""

@@ -1,0 +1,1 @@
+"""Reports of QATrack+: the export, the shapes of its tables, the meaning of its cells."""

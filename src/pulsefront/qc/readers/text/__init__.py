@@ -1,0 +1,1 @@
+"""Texts as files really hold them: cells, numbers, words, dates, XML."""
