@@ -26,6 +26,7 @@ from pulsefront.fixed_point import (
     FunctionTable,
     HardTanh,
     ImageWindows,
+    InputTables,
     MaxPool,
     Overflow,
     Quantize,
@@ -144,6 +145,19 @@ def image_windows(layer: ImageWindows, x: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=object)
 
 
+def input_tables(layer: InputTables, raw: list[int]) -> np.ndarray:
+    """Return the entries that codes number, each code read off the bits of its input one by one."""
+    found = np.empty(layer.chosen.shape[:2], dtype=object)
+    for place in np.ndindex(*found.shape):
+        number = 0
+        for order, element in enumerate(layer.chosen[place].tolist()):
+            for bit in range(layer.bits):
+                one = raw[element] // 2 ** (int(layer.first_bit[element]) + bit) % 2
+                number += one * 2 ** (order * layer.bits + bit)
+        found[place] = values_of(layer.entries[place], layer.format)[number]
+    return found
+
+
 def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
     """Return the exact result of one layer for one event."""
     x = sources[0]
@@ -198,6 +212,9 @@ def run_reference(model: FixedPointModel, event: dict[str, Any]) -> dict[str, np
         if isinstance(layer, Clip):
             step = Fraction(2) ** -model.tensors[layer.inputs[0]].format.fraction
             exact = np.minimum(np.maximum(sources[0], layer.low * step), layer.high * step)
+        elif isinstance(layer, InputTables):
+            step = Fraction(2) ** -model.tensors[layer.inputs[0]].format.fraction
+            exact = input_tables(layer, [int(one / step) for one in sources[0].reshape(-1)])
         else:
             exact = run_layer(layer, sources)
         tensors[layer.name] = assign_all(exact, getattr(layer, "to", None))

@@ -23,6 +23,7 @@ from pulsefront.fixed_point import (
     HardTanh,
     ImageWindows,
     Input,
+    InputTables,
     MaxPool,
     Overflow,
     Quantize,
@@ -60,13 +61,13 @@ def models() -> st.SearchStrategy[FixedPointModel]:
 
 
 def random_model(
-    seed: int, name: str = "net", *, narrow: bool = True, most: int = 4
+    seed: int, name: str = "net", *, narrow: bool = True, most: int = 4, tables: bool = False
 ) -> FixedPointModel:
     """Return the random model of *seed*, up to *most* layers deep.
 
-    *narrow* allows accumulators that lose bits.
+    *narrow* allows accumulators that lose bits, *tables* those of chosen inputs.
     """
-    return _Builder(np.random.default_rng(seed), name, narrow, most).build()
+    return _Builder(np.random.default_rng(seed), name, narrow, most, tables).build()
 
 
 def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, Any]:
@@ -83,11 +84,14 @@ def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, A
 
 
 class _Builder:
-    def __init__(self, rng: np.random.Generator, name: str, narrow: bool, most: int) -> None:
+    def __init__(
+        self, rng: np.random.Generator, name: str, narrow: bool, most: int, tables: bool
+    ) -> None:
         self.rng = rng
         self.name = name
         self.narrow = narrow
         self.most = most
+        self.tables = tables
         self.inputs: list[Input] = []
         self.layers: list[Any] = []
         self.known: dict[str, Any] = {}
@@ -157,6 +161,7 @@ class _Builder:
             kinds += ["dense"] * 4
         else:
             kinds += ["conv1d"] * 3 + ["window_sum", "average_pool", "max_pool", "flatten", "image"]
+        kinds += ["input_tables"] * 4 if self.tables else []
         kind = self.pick(*kinds)
         label, source = self.label(), (name,)
         if kind in ("dense", "conv1d"):
@@ -167,6 +172,8 @@ class _Builder:
             return self.image(label, name)
         if kind == "table":
             return self.table(label, name)
+        if kind == "input_tables":
+            return self.input_tables(label, name)
         if kind == "add":
             return self.sum(label, name)
         if kind == "quantize":
@@ -223,6 +230,25 @@ class _Builder:
         to_format = FixedPointFormat(self.number(1, 10), self.number(-2, 6), self.pick(True, False))
         entries = self.integers((1 << reads.width,), to_format)
         return self.add(FunctionTable(label, (name,), "drawn", entries, reads, to_format))
+
+    def input_tables(self, label: str, name: str) -> str:
+        """Read tables of drawn entries at codes of drawn elements, each of its own first bit."""
+        bits, fan_in = self.pick((1, 3), (2, 2), (3, 2), (4, 1), (6, 1))
+        channels = self.shape(name)[-1]
+        to = tuple(
+            FixedPointFormat(bits, self.number(-1, 6), self.pick(True, False))
+            for _ in range(channels)
+        )
+        name = self.add(Quantize(f"{label}_at", (name,), Assignment(to, "RND", "SAT")))
+        source = self.tensor(name)
+        positions = source.size // channels
+        first = [source.format.fraction - one.fraction for one in to] * positions
+        shape = (self.number(1, 3), self.number(1, 3), fan_in)
+        chosen = self.rng.integers(0, source.size, shape)
+        result = FixedPointFormat(self.number(1, 8), self.number(-2, 6), self.pick(True, False))
+        entries = self.integers((*shape[:2], 1 << (bits * fan_in)), result)
+        made = InputTables(label, (name,), chosen, np.array(first), bits, entries, result)
+        return self.add(made)
 
     def exact(self, layer: Any) -> Any:
         return step_of(layer, self.known).exact

@@ -25,6 +25,7 @@ from pulsefront.fixed_point import (
     FunctionTable,
     HardTanh,
     ImageWindows,
+    InputTables,
     MaxPool,
     Quantize,
     Relu,
@@ -187,6 +188,16 @@ def exact(layer: Any, sources: list[Value]) -> Value:
             first = layer.reads_format.minimum
             entries = objects(layer.entries)[(integers - first).astype(int)]
             return entries, layer.format.width - layer.format.integer
+        case InputTables():
+            raw = integers.reshape(len(integers), -1)
+            found = np.empty((len(raw), *layer.chosen.shape[:2]), dtype=object)
+            for place in np.ndindex(*layer.chosen.shape[:2]):
+                number = np.zeros(len(raw), dtype=object)
+                for order, one in enumerate(layer.chosen[place].tolist()):
+                    code = raw[:, one] // (1 << int(layer.first_bit[one])) % (1 << layer.bits)
+                    number = number + code * (1 << (order * layer.bits))
+                found[(slice(None), *place)] = objects(layer.entries[place])[number.astype(int)]
+            return found, layer.format.width - layer.format.integer
         case Add():
             parts, whole = common(sources)
             return sum(parts[1:], start=parts[0]), whole

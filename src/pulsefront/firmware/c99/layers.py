@@ -17,6 +17,7 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     FunctionTable,
     ImageWindows,
+    InputTables,
     Layer,
     LayerStep,
     LimitLayer,
@@ -152,6 +153,31 @@ def _table(layer: FunctionTable, step: LayerStep, names: Names) -> tuple[list[st
     index = f"x - ({constant(layer.reads_format.minimum)})"
     entries = table(f"entries_{layer.name}", layer.entries)
     return entries, _each(step, names, f"({names.kind})entries_{layer.name}[{index}]")
+
+
+@_body.register
+def _tables_of_inputs(
+    layer: InputTables, step: LayerStep, names: Names
+) -> tuple[list[str], list[str]]:
+    least, entries = layer.by_distance(step.sources[0])
+    name, fan_in, size = layer.name, layer.fan_in, entries.shape[-1]
+    definitions = [
+        *table(f"chosen_{name}", layer.chosen.reshape(-1)),
+        *table(f"least_{name}", least),
+        *table(f"first_bit_{name}", layer.first_bit),
+        *table(f"entries_{name}", entries.reshape(-1)),
+    ]
+    return definitions, [
+        f"for (i = 0; i < {step.result.size}; i++) {{",
+        f"    int64_t place = (int64_t)i * {size};",
+        f"    for (k = 0; k < {fan_in}; k++) {{",
+        f"        int j = chosen_{name}[i * {fan_in} + k];",
+        f"        int64_t above = (int64_t){names.sources[0]}[j] - least_{name}[j];",
+        f"        place += (above >> first_bit_{name}[j]) << (k * {layer.bits});",
+        "    }",
+        f"    {names.stored(f'({names.kind})entries_{name}[place]', 'i', step)}",
+        "}",
+    ]
 
 
 @_body.register

@@ -17,6 +17,7 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     FunctionTable,
     ImageWindows,
+    InputTables,
     Layer,
     LayerStep,
     LimitLayer,
@@ -237,6 +238,44 @@ def _table(layer: FunctionTable, step: LayerStep) -> list[str]:
         f"    y.range({result.width - 1}, 0) = entries[bits.to_uint()];",
         "    output[i] = y;",
         "}",
+    ]
+
+
+@stage_body.register
+def _tables_of_inputs(layer: InputTables, step: LayerStep) -> list[str]:
+    source, result = step.sources[0].format, layer.format
+    kind = f"ap_{'int' if result.signed else 'uint'}<{result.width}>"
+    entries, mask = layer.entries.reshape(-1), (1 << layer.bits) - 1
+    return [
+        f"static const {kind} entries[{entries.size}] = {_listed(entries)};",
+        f"static const int chosen[{layer.chosen.size}] = {_listed(layer.chosen.reshape(-1))};",
+        f"static const int first_bit[{layer.first_bit.size}] = {_listed(layer.first_bit)};",
+        *_loop(step),
+        f"    unsigned place = i * {1 << layer.address_bits};",
+        f"    for (unsigned k = 0; k < {layer.fan_in}; k++) {{",
+        "        #pragma HLS UNROLL",
+        f"        const int j = chosen[i * {layer.fan_in} + k];",
+        f"        {ap_type(source)} x = input0[j];",
+        f"        ap_uint<{source.width}> bits = x.range({source.width - 1}, 0);",
+        # A code may reach above the number, where its sign is.
+        *_sign_kept(source, layer.bits),
+        f"        place += ((whole >> first_bit[j]) & {mask}).to_uint() << (k * {layer.bits});",
+        "    }",
+        f"    {ap_type(result)} y;",
+        f"    y.range({result.width - 1}, 0) = entries[place];",
+        "    output[i] = y;",
+        "}",
+    ]
+
+
+def _sign_kept(source: FixedPointFormat, more: int) -> list[str]:
+    """Return the line that makes ``whole`` of ``bits``, with so many bits above."""
+    width = source.width + more
+    if not source.signed:
+        return [f"        ap_uint<{width}> whole = bits;"]
+    return [
+        f"        ap_int<{source.width}> number = bits;",
+        f"        ap_int<{width}> whole = number;",
     ]
 
 

@@ -20,6 +20,7 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     FunctionTable,
     ImageWindows,
+    InputTables,
     Layer,
     LayerStep,
     LimitLayer,
@@ -102,6 +103,26 @@ def _table(layer: FunctionTable, _: LayerStep, graph: GraphBuilder) -> str:
     if graph.kind is not np.int64:
         index = graph.cast(index, np.int64)
     return graph.node("Gather", [graph.number(layer.entries), index], axis=0)
+
+
+@exact_nodes.register
+def _tables_of_inputs(layer: InputTables, step: LayerStep, graph: GraphBuilder) -> str:
+    least, entries = layer.by_distance(step.sources[0])
+    places = layer.chosen.reshape(-1, layer.fan_in)
+    whole = graph.node("Reshape", [graph.value(layer.inputs[0]), graph.shape([-1, len(least)])])
+    if graph.kind is not np.int64:
+        whole = graph.cast(whole, np.int64)
+    # Never negative, so that the quotient is the floor.
+    above = graph.node("Sub", [whole, graph.constant(least)])
+    codes = graph.node("Div", [above, graph.constant(np.int64(1) << layer.first_bit)])
+    address = graph.constant(np.arange(len(places), dtype=np.int64) << layer.address_bits)
+    for number, chosen in enumerate(places.T):
+        one = graph.node("Gather", [codes, graph.constant(chosen.copy())], axis=-1)
+        if number:
+            one = graph.node("Mul", [one, graph.constant(np.int64(1 << (number * layer.bits)))])
+        address = graph.node("Add", [address, one])
+    found = graph.node("Gather", [graph.number(entries.reshape(-1)), address], axis=0)
+    return graph.node("Reshape", [found, graph.shape([-1, *layer.chosen.shape[:2]])])
 
 
 @exact_nodes.register

@@ -27,6 +27,7 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     FunctionTable,
     ImageWindows,
+    InputTables,
     Layer,
     LayerStep,
     LimitLayer,
@@ -151,6 +152,29 @@ def _table(layer: FunctionTable, _: LayerStep, graph: RealGraph) -> str:
     index = graph.cast(graph.limit(index, 0, len(layer.entries) - 1), np.int64)
     values = graph.real(layer.format.values(layer.entries))
     return graph.node("Gather", [values, index], axis=0)
+
+
+@real_nodes.register
+def _tables_of_inputs(layer: InputTables, step: LayerStep, graph: RealGraph) -> str:
+    # The entry of the step that the value lies in; what lies beyond the ends takes theirs.
+    (source,) = step.sources
+    least, entries = layer.by_distance(source)
+    places = layer.chosen.reshape(-1, layer.fan_in)
+    whole = graph.node("Reshape", [graph.value(layer.inputs[0]), graph.shape([-1, len(least)])])
+    steps = graph.node("Mul", [whole, graph.real(2.0**source.format.fraction)])
+    above = graph.node("Sub", [steps, graph.real(least)])
+    codes = graph.node("Mul", [above, graph.real(2.0 ** -layer.first_bit.astype(float))])
+    codes = graph.limit(graph.node("Floor", [codes]), 0, (1 << layer.bits) - 1)
+    codes = graph.cast(codes, np.int64)
+    address = graph.constant(np.arange(len(places), dtype=np.int64) << layer.address_bits)
+    for number, chosen in enumerate(places.T):
+        one = graph.node("Gather", [codes, graph.constant(chosen.copy())], axis=-1)
+        if number:
+            one = graph.node("Mul", [one, graph.constant(np.int64(1 << (number * layer.bits)))])
+        address = graph.node("Add", [address, one])
+    values = graph.real(layer.format.values(entries.reshape(-1)))
+    found = graph.node("Gather", [values, address], axis=0)
+    return graph.node("Reshape", [found, graph.shape([-1, *layer.chosen.shape[:2]])])
 
 
 @real_nodes.register

@@ -25,6 +25,7 @@ from pulsefront.fixed_point.layers import (
     Conv1d,
     FunctionTable,
     ImageWindows,
+    InputTables,
     LayerStep,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -204,6 +205,9 @@ def count_unrolled(model: Specification, kind: PartKind) -> UnrolledCounts:
         elif isinstance(step.layer, FunctionTable):
             tables += step.exact.size * _entries(step.layer, kind)
             start += 1
+        elif isinstance(step.layer, InputTables):
+            tables += _entries(step.layer, kind)
+            start += 1
         ready[step.layer.name] = start
     latency = 1 + max(ready[name] for name in model.outputs) + QUEUE_CYCLES
     outputs = sum(
@@ -287,8 +291,8 @@ def _buffered(step: LayerStep, plan: MatrixLanes) -> int:
     return 4 * max(plan.length, step.layer.stride * source.shape[-1])
 
 
-def _entries(layer: FunctionTable, kind: PartKind) -> float:
-    """Return the look-up tables full of entries of a table that is read at once."""
+def _entries(layer: FunctionTable | InputTables, kind: PartKind) -> float:
+    """Return the look-up tables full of entries of tables that are read at once."""
     return layer.format.width * max(layer.entries.size / (1 << kind.lut_inputs), 1.0)
 
 

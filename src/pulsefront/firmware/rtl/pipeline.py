@@ -33,7 +33,7 @@ from pulsefront.firmware.rtl.netlist import (
     bits_of,
     whole,
 )
-from pulsefront.firmware.rtl.tables import table_module
+from pulsefront.firmware.rtl.tables import input_tables_module, table_module
 from pulsefront.firmware.rtl.trace import traced
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, by_channel
 from pulsefront.fixed_point.layers import (
@@ -42,6 +42,7 @@ from pulsefront.fixed_point.layers import (
     Flatten,
     FunctionTable,
     ImageWindows,
+    InputTables,
     Layer,
     LayerStep,
     LimitLayer,
@@ -239,6 +240,25 @@ class _Builder:
             ]
             kept.append(whole(f"{stem}__kept", bits))
         self._joined(f"t__{layer.name}", kept)
+        return self.times[source.name] + 1
+
+    @_layer.register
+    def _tables_of_inputs(self, layer: InputTables, step: LayerStep) -> int:
+        """Add all tables as one module, and a register behind it."""
+        (source,) = step.sources
+        module = input_tables_module(self.model.name, layer, step)
+        path = self.folder / f"{module.name}{self.language.suffix}"
+        write_text(path, self.language.text(module))
+        name, bits = layer.name, step.result.size * layer.format.width
+        self.lines += [
+            Signal(f"found__{name}", bits),
+            Instance(
+                module.name,
+                f"tables__{name}",
+                {"given": f"t__{source.name}", "result": f"found__{name}"},
+            ),
+            Register(f"t__{name}", bits, whole(f"found__{name}", bits)),
+        ]
         return self.times[source.name] + 1
 
     @_layer.register

@@ -5,6 +5,7 @@ from pulsefront.fixed_point.layers.base import Layer, LayerStep, register_layer
 from pulsefront.fixed_point.layers.conv1d import Conv1d
 from pulsefront.fixed_point.layers.dense import Dense
 from pulsefront.fixed_point.layers.image import ImageWindows, convolution_2d, pool_2d
+from pulsefront.fixed_point.layers.input_tables import InputTables
 from pulsefront.fixed_point.layers.limits import Clip, HardTanh, LimitLayer, Relu
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.moves import Concatenate, Flatten, Quantize
@@ -25,6 +26,7 @@ __all__ = [
     "HardTanh",
     "ImageWindows",
     "Input",
+    "InputTables",
     "Layer",
     "LayerStep",
     "LimitLayer",
