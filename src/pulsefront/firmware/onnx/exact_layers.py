@@ -119,7 +119,7 @@ def _tables_of_inputs(layer: InputTables, step: LayerStep, graph: GraphBuilder) 
     for number, chosen in enumerate(places.T):
         one = graph.node("Gather", [codes, graph.constant(chosen.copy())], axis=-1)
         if number:
-            one = graph.node("Mul", [one, graph.constant(np.int64(1 << (number * layer.bits)))])
+            one = graph.node("Mul", [one, graph.shape([1 << (number * layer.bits)])])
         address = graph.node("Add", [address, one])
     found = graph.node("Gather", [graph.number(entries.reshape(-1)), address], axis=0)
     return graph.node("Reshape", [found, graph.shape([-1, *layer.chosen.shape[:2]])])

@@ -170,7 +170,7 @@ def _tables_of_inputs(layer: InputTables, step: LayerStep, graph: RealGraph) -> 
     for number, chosen in enumerate(places.T):
         one = graph.node("Gather", [codes, graph.constant(chosen.copy())], axis=-1)
         if number:
-            one = graph.node("Mul", [one, graph.constant(np.int64(1 << (number * layer.bits)))])
+            one = graph.node("Mul", [one, graph.shape([1 << (number * layer.bits)])])
         address = graph.node("Add", [address, one])
     values = graph.real(layer.format.values(entries.reshape(-1)))
     found = graph.node("Gather", [values, address], axis=0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
-from pulsefront.fixed_point.format import Integers
+from pulsefront.fixed_point.format import Integers, format_holding
 from pulsefront.fixed_point.layers import (
     Add,
     Layer,
@@ -26,6 +26,7 @@ from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.layers.windows import windows
 from pulsefront.fixed_point.specification import Specification
+from pulsefront.fixed_point.tensors import Tensor
 
 __all__ = ["refuse_untraceable", "traced"]
 
@@ -53,9 +54,7 @@ def traced(step: LayerStep, more: Integers | None = None) -> Any:
     whole = FVArrayInput((sum(one.size for one in step.sources),), solver_options=options)
     given, start = [], 0
     for one in step.sources:
-        signed = int(one.format.signed)
-        part = whole[start : start + one.size]
-        part = part.quantize(signed, one.format.integer - signed, one.format.fraction)
+        part = whole[start : start + one.size].quantize(*_widths(step, one))
         given.append(part.reshape(one.shape))
         start += one.size
     try:
@@ -66,6 +65,20 @@ def traced(step: LayerStep, more: Integers | None = None) -> Any:
         raise UnsupportedLayer(
             step.layer.name, problem=f"alkaid cannot trace it: {reason}", remedy=REMEDY
         ) from error
+
+
+def _widths(step: LayerStep, one: Tensor) -> tuple[Any, Any, int]:
+    """Return sign bits, integer bits without them, and fraction bits of a source's elements.
+
+    Of tables that are added each has its own width, which its entries prove.
+    """
+    signed, fraction = int(one.format.signed), one.format.fraction
+    if not isinstance(step.layer, WindowLayer):
+        return signed, one.format.integer - signed, fraction
+    ends = zip(one.low.reshape(-1).tolist(), one.high.reshape(-1).tolist(), strict=True)
+    own = [format_holding(low, high, fraction) for low, high in ends]
+    signs = np.array([int(form.signed) for form in own])
+    return signs, np.array([form.integer for form in own]) - signs, fraction
 
 
 def refuse_untraceable(model: Specification) -> None:

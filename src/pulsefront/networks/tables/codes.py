@@ -1,4 +1,4 @@
-"""How raw inputs become the codes that tables read: less an offset, cut off, lowest bits dropped."""
+"""How raw inputs become the codes of tables: less an offset, cut off, without the lowest bits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Integers, assign
+from pulsefront.fixed_point.format import (
+    Assignment,
+    FixedPointFormat,
+    Integers,
+    Overflow,
+    Rounding,
+    assign,
+)
 
 __all__ = ["InputCodes", "codes_of"]
 
@@ -32,7 +39,7 @@ class InputCodes:
     @property
     def assignment(self) -> Assignment:
         """How raw inputs less their offsets are cut off."""
-        return Assignment(self.formats, "TRN", "SAT")
+        return Assignment(self.formats, Rounding.TRN, Overflow.SAT)
 
     @property
     def first_bits(self) -> Integers:
@@ -62,9 +69,7 @@ def codes_of(raw: NDArray[np.integer], bits: int, form: FixedPointFormat) -> Inp
     formats = tuple(one for _, one in chosen)
     steps = np.array([form.fraction - one.fraction for one in formats])
     first, last = (low - offsets) >> steps, (high - offsets) >> steps
-    return InputCodes(
-        offsets, formats, (first + last) / 2.0, np.maximum((last - first) / 2.0, 0.5)
-    )
+    return InputCodes(offsets, formats, (first + last) / 2.0, np.maximum((last - first) / 2.0, 0.5))
 
 
 def _code(low: int, high: int, bits: int, form: FixedPointFormat) -> tuple[int, FixedPointFormat]:
@@ -74,9 +79,7 @@ def _code(low: int, high: int, bits: int, form: FixedPointFormat) -> tuple[int, 
     """
     options = []
     for shift in range(form.width + 1):
-        for signed in (False, True):
-            if not signed or low < 0:
-                options.append((shift, 0, signed))
+        options += [(shift, 0, signed) for signed in (False, True) if not signed or low < 0]
         part = (1 << (bits + shift)) // OFFSET_PARTS
         if part:
             options.append((shift, low // part * part, False))

@@ -95,9 +95,7 @@ def _less(offsets: Integers, form: FixedPointFormat) -> Dense:
     return Dense("less", ("counts",), identity, one, -offsets, wide)
 
 
-def _entries_of_nodes(
-    network: TableNetwork, codes: InputCodes, bits: int
-) -> NDArray[np.float64]:
+def _entries_of_nodes(network: TableNetwork, codes: InputCodes, bits: int) -> NDArray[np.float64]:
     """Return whole entries of the nodes' tables, (term, node, 2^(fan_in · bits))."""
     slices = np.arange(1 << bits)
     values = np.stack(

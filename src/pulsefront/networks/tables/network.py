@@ -99,7 +99,8 @@ class TableNetwork(torch.nn.Module):
 
     def of_nodes(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the codes of nodes as numbers from −1 to 1."""
-        return (codes + 0.5) * (2.0 / (2**self.node_bits - 1))
+        result: torch.Tensor = (codes + 0.5) * (2.0 / (2**self.node_bits - 1))
+        return result
 
 
 def every_code(fan_in: int, bits: int) -> Integers:

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from pulsefront.errors import PulsefrontError
-from pulsefront.fixed_point.format import FixedPointFormat, Integers
+from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.batches import minibatches, one_by_one
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import repeatable
 from pulsefront.networks.losses import loss_of
-from pulsefront.networks.tables.codes import InputCodes, codes_of
+from pulsefront.networks.tables.codes import codes_of
 from pulsefront.networks.tables.lower import lower_tables, output_step
 from pulsefront.networks.tables.network import TableNetwork
 from pulsefront.networks.tables.settings import TableNetworkSettings
@@ -107,7 +107,7 @@ def _train(
                 remedy="lower the learning rate",
             )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * one_cycle(step / steps, WARM_UP)
         optimizer.step()
