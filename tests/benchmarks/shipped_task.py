@@ -140,14 +140,18 @@ def _widths(formats: Formats, channels: int) -> NDArray[np.int64]:
     return np.array([one.width for one in by_channel(formats, channels)])
 
 
-def shipped_task(name: str, repetition: int, share: float, cache: Path) -> ShippedTask:
-    """Return the study *name* with events of another seed for each *repetition*.
+def shipped_task(
+    name: str, repetition: int, share: float, cache: Path, *, seed: int | None = None
+) -> ShippedTask:
+    """Return the study *name* with events of another seed for each *repetition*, or of *seed*.
 
     *share* is that of the training events of a scan, or of all events of a pair; they are
     simulated once and kept in *cache*.
     """
     study, file = load_study(name)
-    study = study.model_copy(update={"seed": study.seed + SEED_STEP * repetition})
+    if seed is None:
+        seed = study.seed + SEED_STEP * repetition
+    study = study.model_copy(update={"seed": seed})
     source, field = COUNTED[study.kind]
     settings = getattr(study, source)
     fewer = settings.model_copy(update={field: max(1, round(share * getattr(settings, field)))})

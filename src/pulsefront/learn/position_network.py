@@ -142,6 +142,7 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
             input_names=tuple(f"{names}_{i}" for i in range(events.shape[1])),
             output_names=("x_mm", "y_mm", "depth_mm")[: known.shape[1]],
             groups=groups,
+            grid=None if self.fold is None else (self.fold.rows, self.fold.columns),
         )
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803

@@ -26,6 +26,7 @@ from pulsefront.networks.settings import (
     TrainingSettings,
     WidthSettings,
 )
+from pulsefront.networks.shapes import shaped_candidate
 
 if TYPE_CHECKING:
     from pulsefront.networks.learned_bits import train_with_ebops
@@ -56,6 +57,7 @@ __all__ = [
     "prepare",
     "row_column_sums",
     "run_float64",
+    "shaped_candidate",
     "split_inputs",
     "train",
     "train_with_ebops",

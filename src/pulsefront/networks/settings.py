@@ -14,11 +14,14 @@ __all__ = [
     "LossKind",
     "LossSettings",
     "MlpSettings",
+    "ShapeName",
     "TrainingSettings",
     "WidthSettings",
 ]
 
 LossKind = Literal["regression", "coincidence", "classification", "pair_sum"]
+
+ShapeName = Literal["dense", "row_column", "windows", "linear_residual"]
 
 FIRMWARE_ACTIVATIONS = ("relu",)
 

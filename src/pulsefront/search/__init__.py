@@ -18,6 +18,7 @@ from pulsefront.search.result import (
     Architecture,
     AttributionRow,
     PathPoint,
+    ShapeTrial,
     TrialNetwork,
 )
 from pulsefront.search.settings import PriceSettings, ResourceSettings, SearchSettings
@@ -37,6 +38,7 @@ __all__ = [
     "PriceSettings",
     "ResourceSettings",
     "SearchSettings",
+    "ShapeTrial",
     "Task",
     "TrialNetwork",
     "Workers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +27,9 @@ from pulsefront.search.outcome import assemble
 from pulsefront.search.part import part_of
 from pulsefront.search.proposals import ALWAYS_SAVED, choose, propose, update_moves
 from pulsefront.search.records import State, record_of, state_from
-from pulsefront.search.result import AblationResult
+from pulsefront.search.result import AblationResult, ShapeTrial
 from pulsefront.search.settings import SearchSettings
-from pulsefront.search.start import train_full, with_starting_bits
+from pulsefront.search.start import shape_trials, train_full, with_starting_bits
 from pulsefront.search.streamed import CountedStream, streamed_events
 from pulsefront.search.sums import SumFamily
 from pulsefront.search.task import Task
@@ -139,6 +139,7 @@ class _Search:
         self.budget = budget
         self.report = silent if task.stream is not None else report
         self.counted: CountedStream | None = None
+        self.shapes: tuple[ShapeTrial, ...] = ()
         self.part = None if resource_model is not None else part_of(budget)
         self.resources: ResourceModel = resource_model or self.part or settings.resources
         # every hidden layer but a convolution can go
@@ -195,7 +196,10 @@ class _Search:
         self.report(total, total)
         if self.counted is not None:
             self.counted.tell_end()
-        return assemble(self.task, self.settings, self.budget, self.judge, full, final, final_state)
+        found = assemble(
+            self.task, self.settings, self.budget, self.judge, full, final, final_state
+        )
+        return replace(found, shapes=self.shapes)
 
     def _say(self, stages: int, rounds: int = 0) -> None:
         # Rounds that only the budget drives come on top of the planned ones.
@@ -206,9 +210,13 @@ class _Search:
     def _full_float(self) -> list[Candidate]:
         stored = self.checkpoint.load("float")
         if stored is not None:
+            self.shapes = shape_trials(stored[1])
             return stored[0]
-        full = list(self.given or train_full(self.task, self._trainer))
-        self.checkpoint.save("float", full, {})
+        if self.given is not None:
+            full = list(self.given)
+        else:
+            full, self.shapes = train_full(self.task, self._trainer)
+        self.checkpoint.save("float", full, {"shapes": [asdict(one) for one in self.shapes]})
         self._say(1)
         return full
 

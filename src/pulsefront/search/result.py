@@ -12,6 +12,7 @@ from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.cost import NetworkCost
+from pulsefront.networks.settings import ShapeName
 from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.task import Task
 
@@ -22,6 +23,7 @@ __all__ = [
     "AttributionRow",
     "PathPoint",
     "SearchSummary",
+    "ShapeTrial",
     "TrialNetwork",
     "front_of",
     "pareto_front",
@@ -57,6 +59,21 @@ class Architecture:
 
     def __str__(self) -> str:
         return "-".join(str(n) for n in (self.inputs, *self.hidden, self.outputs))
+
+
+@dataclass(frozen=True)
+class ShapeTrial:
+    """A shape of the full float network that was trained and judged, in every initialization.
+
+    ``weights`` are those that are not zero; ``comparison`` is against the first shape.
+    """
+
+    shape: ShapeName
+    hidden: tuple[int, ...]
+    weights: int
+    metric: tuple[Unbounded, ...]
+    comparison: MetricChange
+    accepted: bool
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,8 @@ class AblationResult:
         margin.
     streamed_events
         Distinct events that networks were trained on, at most; None where there is no stream.
+    shapes
+        Shapes of the full network that were trained and judged; empty where there was one.
     """
 
     task_name: str
@@ -167,6 +186,7 @@ class AblationResult:
     non_inferior: bool
     input_names: tuple[str, ...]
     streamed_events: int | None = None
+    shapes: tuple[ShapeTrial, ...] = ()
 
     @property
     def final_model(self) -> FixedPointModel:
@@ -197,12 +217,13 @@ class AblationResult:
     @property
     def candidates_tried(self) -> int:
         """Architectures trained and judged."""
-        return len(self.candidates)
+        return len(self.candidates) + max(0, len(self.shapes) - 1)
 
     @property
     def networks_trained(self) -> int:
         """Trainings of one network: architectures, the full one included, × initializations."""
-        return len(self.full) * sum(trial.move != SILENT for trial in self.candidates)
+        more = max(0, len(self.shapes) - 1)
+        return len(self.full) * (more + sum(trial.move != SILENT for trial in self.candidates))
 
     def predict_full(self, task: Task, integers: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return the full float networks' outputs (initialization, event, n_out)."""
@@ -247,6 +268,7 @@ class AblationResult:
             non_inferior=self.non_inferior,
             input_names=self.input_names,
             streamed_events=self.streamed_events,
+            shapes=self.shapes,
         )
 
 
@@ -288,6 +310,8 @@ class SearchSummary(Record):
     input_names: tuple[str, ...]
     streamed_events: int | None = None
     """distinct events that networks were trained on, at most; absent where none are streamed"""
+    shapes: tuple[ShapeTrial, ...] = ()
+    """shapes of the full float network that were tried; empty where there was one"""
 
 
 def _saved(before: NetworkCost, after: NetworkCost) -> dict[str, float]:

@@ -9,7 +9,12 @@ from pydantic import Field, field_validator, model_validator
 from pulsefront.config import FrozenModel
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceEstimate, estimate_resources
-from pulsefront.networks.settings import MlpSettings, TrainingSettings, WidthSettings
+from pulsefront.networks.settings import (
+    MlpSettings,
+    ShapeName,
+    TrainingSettings,
+    WidthSettings,
+)
 
 __all__ = ["PriceSettings", "ResourceSettings", "SearchSettings"]
 
@@ -63,6 +68,12 @@ class SearchSettings(FrozenModel):
 
     network: MlpSettings = MlpSettings()
     """the full network that the search starts from"""
+    shapes: tuple[ShapeName, ...] = Field(default=("dense",), min_length=1)
+    """shapes of networks with about as many weights as ``network``, which are trained in floating
+    point first: the search goes on from the first, or from that which is shown to be best on
+    selection events. row_column: nodes of the first layer read one row or one column of the
+    photosensors each; windows: a window of 4 × 4 of them, or of 4 samples; linear_residual: a
+    weighted sum of all inputs goes to each output beside the hidden layers"""
     initializations: int = Field(default=3, ge=3)
     """random initializations that every architecture is trained and judged with"""
     seed: int = Field(default=1, ge=0)
@@ -100,6 +111,16 @@ class SearchSettings(FrozenModel):
     device: str = Field(default="cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     """where networks are trained: cpu, cuda or cuda:N. A GPU adds in another order than a
     processor, so the result differs in the last bits of the training"""
+
+    @model_validator(mode="after")
+    def _check_shapes(self) -> SearchSettings:
+        if len(set(self.shapes)) < len(self.shapes):
+            raise ValueError("shapes names a shape twice, which gives the same network twice")
+        if self.shapes != ("dense",) and (self.network.convolution or not self.network.hidden):
+            raise ValueError(
+                "shapes other than dense need a hidden layer in [search.network] and no convolution"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_price(self) -> SearchSettings:

@@ -35,7 +35,7 @@ def train_float(task: Task, settings: SearchSettings) -> list[Candidate]:
     """
     settings.network.check()
     with _trainer(task, settings) as trainer:
-        return train_full(task, trainer)
+        return train_full(task, trainer)[0]
 
 
 def train_quantized(

@@ -17,6 +17,7 @@ from pulsefront.networks.deploy import predict
 from pulsefront.networks.front_end import FrontEnd
 from pulsefront.networks.goals import GOALS, Goal, Labels
 from pulsefront.networks.settings import LossSettings
+from pulsefront.networks.shapes import Grid
 from pulsefront.networks.stream import EventStream, InputStream
 from pulsefront.search.residual_metrics import (
     Metric,
@@ -86,6 +87,9 @@ class Task:
     stream
         New events to train on in the place of ``train``, which then standardizes, calibrates and
         ranks; an epoch counts as many. Not for coincidences.
+    grid
+        Rows and columns of the inputs, which follow row by row, for shapes of networks that ask for
+        them; samples of a pulse are one row. Inputs are one row where None.
     class_positions
         (class, axis) position of every class, such as the centres of the crystals of an array in
         mm; classification only. Residuals then say how far off a wrong choice is.
@@ -115,6 +119,7 @@ class Task:
     class_positions: NDArray[np.floating] | None = None
     sums: tuple[FrontEnd, ...] = ()
     stream: EventStream | None = None
+    grid: Grid | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -144,6 +149,12 @@ class Task:
                     field="inputs",
                     value=self.inputs.shape,
                 )
+        if self.grid is not None and self.grid[0] * self.grid[1] != self.n_start:
+            raise DataError(
+                f"{self.n_start} inputs are no grid of so many rows and columns",
+                field="grid",
+                value=self.grid,
+            )
         if self.stream is not None and self.coarse is not None:
             raise DataError("coincidences are not streamed", field="stream")
         if self.sums and self.front_end is not None:

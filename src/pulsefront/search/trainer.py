@@ -48,9 +48,17 @@ class Trainer:
         self._per_job = settings.initializations * ARCHITECTURES_PER_JOB
 
     def train(
-        self, candidates: Sequence[Candidate], settings: TrainingSettings, *, stage: int
+        self,
+        candidates: Sequence[Candidate],
+        settings: TrainingSettings,
+        *,
+        stage: int,
+        per_job: int | None = None,
     ) -> list[Candidate]:
-        """Return *candidates* trained, in their order; *stage* numbers the seed."""
+        """Return *candidates* trained, in their order; *stage* numbers the seed.
+
+        *per_job* of them are trained together, where that is not left to the trainer.
+        """
         if self._share is not None and self._sent is None:
             self._sent = self._share(self.data)
         return train_jobs(
@@ -59,7 +67,7 @@ class Trainer:
             settings,
             seed=seed_of_stage(self._seed, stage),
             executor=self._executor,
-            per_job=self._per_job,
+            per_job=per_job or self._per_job,
             sent=self._sent,
             device=self._device,
         )

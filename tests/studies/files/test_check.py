@@ -165,6 +165,12 @@ def test_a_run_refuses_what_a_check_finds_before_any_work(tmp_path: Path) -> Non
             lambda text: text.replace("half_extent_mm = 23.0", "half_extent_mm = 0.5"),
             "too few positions lie between training positions",
         ),
+        (
+            "timing",
+            "lyso_pair_3x3x20",
+            lambda text: re.sub(r"(?m)^\[search\]$", '[search]\nshapes = ["row_column"]', text),
+            "search.shapes: the network of this study reads no rows and columns",
+        ),
     ],
 )
 def test_what_does_not_fit_the_kind_is_told(

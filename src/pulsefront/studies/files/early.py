@@ -73,6 +73,7 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
     if "rtl_gates" in targets:
         attempt(lambda: find_tool("yosys"))
     attempt(study.search.network.check, "search", "network")
+    attempt(lambda: _require_grid(study), "search")
     if study.search.device != "cpu":
         attempt(lambda: _require_device(study.search.device), "search", "device")
     attempt(lambda: load_board(study.export.board), "export", "board")
@@ -127,6 +128,19 @@ def _require_device(name: str) -> None:
     from pulsefront.networks.device import require_device
 
     require_device(name)
+
+
+def _require_grid(study: AnyStudy) -> None:
+    if "row_column" not in study.search.shapes:
+        return
+    sums = isinstance(study, PositionStudy) and study.events.inputs != "charges"
+    if sums or not isinstance(study, ScanStudy):
+        raise ConfigError(
+            "the network of this study reads no rows and columns of photosensors",
+            field="shapes",
+            value="row_column",
+            remedy="leave it out",
+        )
 
 
 def _require_scan(one: RecordedScan, folder: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pulsefront.networks.cost import NetworkCost
 from pulsefront.report import Block, FigureBlock, Table
 from pulsefront.report.figures import FrontPanel, cost_fronts
+from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.result import SearchSummary
 
 __all__ = ["front_blocks"]
@@ -22,6 +23,44 @@ COSTS: dict[str, tuple[str, Callable[[NetworkCost], float | None]]] = {
 }
 
 NUMBERS = {3: "three", 4: "four"}
+
+
+SHAPES = {
+    "dense": "every node reads all of the layer before",
+    "row_column": "nodes of the first layer read one row or column",
+    "windows": "nodes of the first layer read a window",
+    "linear_residual": "sums of the inputs go to the outputs beside the hidden layers",
+}
+
+
+def _change(found: MetricChange) -> str:
+    value, low, high = (f"{100.0 * one:+.1f}" for one in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}]"
+
+
+def shape_blocks(search: SearchSummary, metric: str) -> list[Block]:
+    """Return the shapes that were tried before anything was removed; nothing of a single one."""
+    if not search.shapes:
+        return []
+    first = search.shapes[0].shape
+    return [
+        Table(
+            ("shape", "nodes", "weights that are not zero", f"{metric} (change, %)", "taken"),
+            [
+                (
+                    SHAPES[trial.shape],
+                    "-".join(map(str, trial.hidden)),
+                    trial.weights,
+                    _change(trial.comparison),
+                    "yes" if trial.accepted else "",
+                )
+                for trial in search.shapes
+            ],
+            caption=f"Shapes of the full float network; changes are against the first ({first}), "
+            "paired over selection events and initializations, with bounds at one-sided 95 % each. "
+            "Another is taken where its upper bound is below zero.",
+        )
+    ]
 
 
 def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str) -> list[Block]:
@@ -55,6 +94,7 @@ def front_blocks(search: SearchSummary, budget: Mapping[str, float], metric: str
             )
         )
     return [
+        *shape_blocks(search, metric),
         FigureBlock(
             cost_fronts(
                 panels, label=f"{metric}, selection events", limit=full * (1.0 + search.margin)

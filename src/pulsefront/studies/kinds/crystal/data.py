@@ -132,6 +132,7 @@ def learning_task(study: CrystalStudy, parts: SplitEvents, folders: RunFolders) 
         input_names=input_names(study),
         output_names=tuple(f"crystal_{i}" for i in range(len(centres))),
         groups=position_groups(parts.events),
+        grid=detector.sensors.grid[::-1],
         class_positions=centres,
         stream=stream_of(
             study, parts, folders, partial(network_inputs, study), partial(crystal_target, study)

@@ -29,6 +29,7 @@ from pulsefront.studies.kinds.base import BaselineEstimator
 from pulsefront.studies.kinds.folding import both_ways, fold_of, judged_rows
 from pulsefront.studies.kinds.position.inputs import (
     input_format,
+    input_grid,
     input_names,
     network_inputs,
 )
@@ -107,6 +108,7 @@ def learning_task(study: PositionStudy, parts: SplitEvents, folders: RunFolders)
         input_names=input_names(study),
         output_names=("x_mm", "y_mm", "depth_mm")[: labels.shape[1]],
         groups=position_groups(parts.events),
+        grid=input_grid(study),
         stream=stream_of(
             study, parts, folders, partial(network_inputs, study), partial(_targets, study)
         ),

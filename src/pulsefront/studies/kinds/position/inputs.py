@@ -16,6 +16,7 @@ from pulsefront.studies.kinds.position.settings import PositionStudy
 
 __all__ = [
     "input_format",
+    "input_grid",
     "input_names",
     "network_inputs",
     "positions_mm",
@@ -61,6 +62,12 @@ def input_format(study: PositionStudy) -> FixedPointFormat:
     """Return the format of what the network reads."""
     single = preparation(study).format
     return single if study.events.inputs == "charges" else _sums(study).sum_format(single)
+
+
+def input_grid(study: PositionStudy) -> tuple[int, int] | None:
+    """Return rows and columns of what the network reads; None of sums of these."""
+    columns, rows = load_detector(study.detector).sensors.grid
+    return (rows, columns) if study.events.inputs == "charges" else None
 
 
 def input_names(study: PositionStudy) -> tuple[str, ...]:
