@@ -64,6 +64,7 @@ def small(
         text = re.sub(r"^(?:fold|normalised_sum) = .*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[search\.\w+_(?:training|tuning)\]\n(?:\w+ = .*\n)+", "", text)
     # Trainings beside the search, and light maps of changed crystals, take longest.
+    text = re.sub(r"(?:#.*\n)*\[augment\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[coincidences\.light_map\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[diagnosis\]\n(?:\w+ = .*\n)+", "", text)
     other = r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n(?:events = .*\n)?'

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pulsefront.networks.training import TrainingData
 
 __all__ = [
+    "OtherEvents",
     "Task",
     "central_width",
     "mean_distance",
@@ -47,6 +48,32 @@ __all__ = [
 
 STOPPING_EVENTS = 10_000
 """Selection events that early stopping looks at, at most."""
+
+
+@dataclass(frozen=True)
+class OtherEvents:
+    """Events that train beside those of ``Task.train``, and are in no part: of other detectors.
+
+    Attributes
+    ----------
+    rows
+        Their indices into the events of the task. Those train whose group is among the groups of
+        ``train``, so that a fold never trains on what it is measured at.
+    for_each
+        So many at most for each event of ``train``, spread evenly over them.
+    """
+
+    rows: NDArray[np.intp]
+    for_each: float
+
+    def beside(
+        self, train: NDArray[np.intp], groups: NDArray[np.integer] | None
+    ) -> NDArray[np.intp]:
+        """Return those that train beside the events *train*; *groups* (event,) of the task."""
+        rows = self.rows
+        if groups is not None:
+            rows = rows[np.isin(groups[rows], groups[train])]
+        return rows[spread_over(len(rows), round(self.for_each * len(train)))]
 
 
 @dataclass(frozen=True)
@@ -90,6 +117,9 @@ class Task:
     grid
         Rows and columns of the inputs, which follow row by row, for shapes of networks that ask for
         them; samples of a pulse are one row. Inputs are one row where None.
+    others
+        Events of other detectors that train beside those of ``train``, which alone standardize.
+        Not together with a stream.
     class_positions
         (class, axis) position of every class, such as the centres of the crystals of an array in
         mm; classification only. Residuals then say how far off a wrong choice is.
@@ -120,6 +150,7 @@ class Task:
     sums: tuple[FrontEnd, ...] = ()
     stream: EventStream | None = None
     grid: Grid | None = None
+    others: OtherEvents | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dtype.kind not in "iu":
@@ -157,6 +188,8 @@ class Task:
             )
         if self.stream is not None and self.coarse is not None:
             raise DataError("coincidences are not streamed", field="stream")
+        if self.stream is not None and self.others is not None:
+            raise DataError("a stream has events of its own", field="others")
         if self.sums and self.front_end is not None:
             raise DataError("sums of a front end's sums are not searched", field="sums")
         if not self.input_names:
@@ -180,7 +213,8 @@ class Task:
                 raise DataError(
                     f"there are {events} events", field=field, value=f"{len(array)} entries"
                 )
-        used = np.concatenate([self.train, self.selection])
+        beside = self.train[:0] if self.others is None else self.others.rows
+        used = np.concatenate([self.train, self.selection, beside])
         if used.min() < 0 or used.max() >= events:
             raise DataError(
                 f"there are {events} events", field="train, selection", value=int(used.max())
@@ -247,9 +281,14 @@ class Task:
     ) -> TrainingData:
         """Return the training events, standardized on themselves (see `networks.prepare`).
 
+        Events of other detectors come with them, standardized as they are.
+
         With *with_selection* the selection events come with them, for early stopping.
         """
         data = self._prepared(self.train, None, common_scale=common_scale)
+        if self.others is not None:
+            beside = self.others.beside(self.train, self.groups)
+            data = self._prepared(np.concatenate([self.train, beside]), data.scaling)
         if with_selection:
             rows = self.selection[spread_over(len(self.selection), STOPPING_EVENTS)]
             data = replace(data, selection=self._prepared(rows, data.scaling))
@@ -304,5 +343,6 @@ class Task:
                 list(self.input_names),
                 list(self.output_names),
                 *([] if self.stream is None else [dict(self.stream.identity)]),
+                *([] if self.others is None else [digest(self.others.rows), self.others.for_each]),
             ]
         )

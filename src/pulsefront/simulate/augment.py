@@ -21,7 +21,13 @@ from pulsefront.simulate.light.scintillation import mean_detection_efficiency
 from pulsefront.simulate.perturb import Perturbation, perturbed
 from pulsefront.simulate.sensor.charges import crosstalk_mean
 
-__all__ = ["AugmentSettings", "ChargeAugmentation", "augmentation_of", "with_dead_channels"]
+__all__ = [
+    "AugmentSettings",
+    "ChargeAugmentation",
+    "DetectorRanges",
+    "augmentation_of",
+    "with_dead_channels",
+]
 
 Table = NDArray[np.float64]
 Integer = TypeVar("Integer", bound="np.integer[Any]")
@@ -33,10 +39,10 @@ LEAST_GAIN = 0.1
 """Of a channel, as `pulsefront.simulate.sensor.charges.channel_gain` draws it."""
 
 
-class AugmentSettings(FrozenModel):
-    """Detectors that training events are drawn from; selection and test stay as they are.
+class DetectorRanges(FrozenModel):
+    """Ranges around a detector as it is described, from which others of its type are drawn.
 
-    Each event draws its own, evenly from every range, the gain of each channel from a normal
+    Each draws its own, evenly from every range, the gain of each channel from a normal
     distribution. Left out, nothing of that kind changes.
     """
 
@@ -46,18 +52,9 @@ class AugmentSettings(FrozenModel):
     """range of the share of the light that is detected"""
     temperature_shift_k: tuple[float, float] = (0.0, 0.0)
     """range of temperatures, relative to that of the detector: light yield, and of silicon
-    photomultipliers efficiency, gain and crosstalk at an unchanged bias voltage"""
+    photomultipliers efficiency, gain, crosstalk and dark counts at an unchanged bias voltage"""
     noise_scale: tuple[float, float] = (1.0, 1.0)
     """range of the electronic noise, relative to that of the detector"""
-    misalignment_mm: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """largest shift of the photosensors in x and in y; of streamed scans alone, for light has to be
-    simulated anew"""
-    alignments: Annotated[int, Field(ge=1, le=100)] = 8
-    """shifts that are drawn, once for a study: each has a light map of its own"""
-    dead_channels: Annotated[int, Field(ge=0, le=16)] = 0
-    """most channels without a charge; every number from 0 on is as likely"""
-    symmetries: bool = False
-    """mirror images and turns of an event, as far as crystal and array have the symmetry"""
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
@@ -70,10 +67,6 @@ class AugmentSettings(FrozenModel):
             low, high = getattr(self, name)
             if not lowest <= low <= high <= highest:
                 raise ValueError(f"{name} must ascend between {lowest:g} and {highest:g}")
-        if "alignments" in self.model_fields_set and not self.misalignment_mm:
-            raise ValueError(
-                "alignments: nothing is shifted; give misalignment_mm, or leave it out"
-            )
         if self.changes_nothing:
             raise ValueError("changes nothing: give a range, or leave [augment] out")
         return self
@@ -83,13 +76,42 @@ class AugmentSettings(FrozenModel):
         """Whether every detector is the same."""
         return not (
             self.gain_spread
-            or self.misalignment_mm
-            or self.dead_channels
-            or self.symmetries
             or self.light != (1.0, 1.0)
             or self.temperature_shift_k != (0.0, 0.0)
             or self.noise_scale != (1.0, 1.0)
         )
+
+
+class AugmentSettings(DetectorRanges):
+    """Detectors that training events are drawn from; selection and test stay as they are.
+
+    Each event draws its own, evenly from every range, the gain of each channel from a normal
+    distribution. Left out, nothing of that kind changes.
+    """
+
+    misalignment_mm: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """largest shift of the photosensors in x and in y; of streamed scans alone, for light has to be
+    simulated anew"""
+    alignments: Annotated[int, Field(ge=1, le=100)] = 8
+    """shifts that are drawn, once for a study: each has a light map of its own"""
+    dead_channels: Annotated[int, Field(ge=0, le=16)] = 0
+    """most channels without a charge; every number from 0 on is as likely"""
+    symmetries: bool = False
+    """mirror images and turns of an event, as far as crystal and array have the symmetry"""
+
+    @model_validator(mode="after")
+    def _alignments(self) -> Self:
+        if "alignments" in self.model_fields_set and not self.misalignment_mm:
+            raise ValueError(
+                "alignments: nothing is shifted; give misalignment_mm, or leave it out"
+            )
+        return self
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every detector is the same."""
+        moved = self.misalignment_mm or self.dead_channels or self.symmetries
+        return not moved and super().changes_nothing
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class Perturbation(FrozenModel):
         Factor on the reflectivity of all reflectors.
     noise_scale
         Factor on the electronic noise.
+    baseline_wander_scale
+        Factor on how far the baseline of a waveform lies from its mean, from record to record.
     temperature_shift_k
         Warmer crystal and photosensors at an unchanged bias voltage: less light, less overvoltage
         (gain, efficiency and crosstalk follow in proportion), more dark counts.
@@ -59,6 +61,7 @@ class Perturbation(FrozenModel):
     sigma_alpha_deg: Annotated[float, Field(ge=0, le=30)] = 0.0
     reflectivity_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
     noise_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
+    baseline_wander_scale: Annotated[float, Field(ge=0, le=100)] = 1.0
     temperature_shift_k: Annotated[float, Field(ge=-40, le=40)] = 0.0
     overvoltage_shift_v: Annotated[float, Field(ge=-1.5, le=1.5)] = 0.0
     misalignment_mm: tuple[float, float] = (0.0, 0.0)
@@ -125,12 +128,14 @@ def perturbed(detector: Detector, change: Perturbation) -> Detector:
     for key in ("charge", "digitizer"):
         section = getattr(detector, key)
         if section is not None:
-            parts[key] = section.model_copy(
-                update={
-                    "noise_adc": section.noise_adc * change.noise_scale,
-                    "counts_per_photoelectron": section.counts_per_photoelectron * gain,
-                }
-            )
+            update = {
+                "noise_adc": section.noise_adc * change.noise_scale,
+                "counts_per_photoelectron": section.counts_per_photoelectron * gain,
+            }
+            if key == "digitizer":
+                wander = section.baseline_wander_adc * change.baseline_wander_scale
+                update["baseline_wander_adc"] = wander
+            parts[key] = section.model_copy(update=update)
     return detector.model_copy(update=parts)
 
 

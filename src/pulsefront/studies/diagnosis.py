@@ -74,9 +74,9 @@ def diagnose(
         return scores.of(name, lambda: train_and_score(changed, search, seeds))
 
     # A fold and exchanged inputs are made of events that are there: a stream of new ones knows of
-    # none, and other forms of an event would undo an exchange.
-    still = task if task.stream is None else replace(task, stream=None)
-    stored = task if isinstance(task.stream, StoredStream) else still
+    # none, and other forms of an event, or events beside them, would undo an exchange.
+    still = replace(task, stream=None, others=None)
+    stored = task if task.stream is None or isinstance(task.stream, StoredStream) else still
     seeds = [search.seed * 1000 + k for k in range(search.initializations)]
     full = tuple(full_metrics)
 

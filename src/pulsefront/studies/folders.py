@@ -54,6 +54,11 @@ class RunFolders:
         return self.of("split") / "split.npz"
 
     @property
+    def other_pairs(self) -> Path:
+        """Coincidences of other pairs that train a timing study; absent where none are drawn."""
+        return self.of("others") / "others.npz"
+
+    @property
     def external(self) -> Path:
         """The external sets."""
         return self.of("external")

@@ -35,7 +35,7 @@ from pulsefront.studies.records import (
     TestRecord,
     VerificationRecord,
 )
-from pulsefront.studies.settings import ScanStudy, StudyBase
+from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, StepRecord, source_hash
 
 __all__ = ["StudyResults", "collect_results", "environment_record"]
@@ -86,7 +86,6 @@ def collect_results(
         folders.baselines.read_bytes()
     )
     diagnosis = None if study.diagnosis is None else DiagnosisRecord.read(folders.diagnosis)
-    augmented = isinstance(study, ScanStudy) and study.augment is not None
     return StudyResults(
         schema_version=1,
         study=study.name,
@@ -102,7 +101,7 @@ def collect_results(
         test=test,
         verification=VerificationRecord.read(folders.verification),
         diagnosis=diagnosis,
-        augment=AugmentRecord.read(folders.augment) if augmented else None,
+        augment=AugmentRecord.read(folders.augment) if study.augments else None,
         checklist=checklist_record(kind, plan, split, baselines, search, test, diagnosis),
         environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},

@@ -20,11 +20,13 @@ from pulsefront.studies.external import (
 from pulsefront.studies.files.early import early_problems
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import AnyStudy, StudyKind, kind_of
+from pulsefront.studies.kinds.timing.others import make_others
+from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.load import load_study
 from pulsefront.studies.monitor import profile_step
 from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
-from pulsefront.studies.settings import ExternalSet, ScanStudy, StudyBase
+from pulsefront.studies.settings import ExternalSet, StudyBase
 from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.work import (
     diagnose_task,
@@ -146,6 +148,8 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
         ),
     ]
     external = _external_steps(kind, folder, {**pick("events", "external"), **data})
+    others = _other_steps(kind, pick("events", "augment"))
+    trained = ("data", "split", *(step.name for step in others))
     learn = [
         Step(
             "baselines",
@@ -159,14 +163,16 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "Training and ablating networks",
             lambda c: search_network(kind, workers, c),
             {**pick("events", "loss", "search", "budget", "augment"), **_board(study)},
-            after=("data", "split"),
+            after=trained,
         ),
     ]
     head = _head_steps(kind, pick("events", "uncertainty", "budget"))
     searched = ("search", *(step.name for step in head))
     part = _part_steps(kind, pick("budget"), searched)
     diagnosis = _diagnosis_steps(
-        kind, pick("events", "loss", "search", "budget", "augment", "diagnosis", "statistics")
+        kind,
+        pick("events", "loss", "search", "budget", "augment", "diagnosis", "statistics"),
+        trained,
     )
     both = _augment_steps(
         kind, pick("events", "loss", "search", "augment", "statistics"), [*external]
@@ -201,7 +207,7 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=(*searched, "export"),
         ),
     ]
-    return [*first, *external, *learn, *head, *part, *both, *diagnosis, *prove]
+    return [*first, *external, *others, *learn, *head, *part, *both, *diagnosis, *prove]
 
 
 def _verb(study: StudyBase) -> str:
@@ -220,6 +226,21 @@ def _external_steps(kind: StudyKind, folder: Path, settings: dict[str, Any]) -> 
             "Reading and simulating external test sets",
             lambda c: make_sets(kind, folder, c.cache, c.folder),
             {**settings, "others": others},
+        )
+    ]
+
+
+def _other_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+    study = kind.study
+    if not isinstance(study, TimingStudy) or study.augment is None:
+        return []
+    return [
+        Step(
+            "others",
+            "Simulating other detectors to train on",
+            lambda c: make_others(study, c),
+            settings,
+            after=("data", "split"),
         )
     ]
 
@@ -264,7 +285,7 @@ def _part_steps(kind: StudyKind, settings: dict[str, Any], searched: tuple[str, 
 def _augment_steps(
     kind: StudyKind, settings: dict[str, Any], external: Sequence[Step]
 ) -> list[Step]:
-    if not isinstance(kind.study, ScanStudy) or kind.study.augment is None:
+    if not kind.study.augments:
         return []
     return [
         Step(
@@ -277,7 +298,9 @@ def _augment_steps(
     ]
 
 
-def _diagnosis_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
+def _diagnosis_steps(
+    kind: StudyKind, settings: dict[str, Any], trained: tuple[str, ...]
+) -> list[Step]:
     chosen = kind.study.diagnosis
     if chosen is None:
         return []
@@ -287,6 +310,6 @@ def _diagnosis_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
             "Learning curve, cross validation, sham data",
             lambda c: diagnose_task(kind, chosen, c),
             settings,
-            after=("data", "split", "search"),
+            after=(*trained, "search"),
         )
     ]

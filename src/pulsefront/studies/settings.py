@@ -284,6 +284,11 @@ class StudyBase(FrozenModel):
         return self.uncertainty is not None
 
     @property
+    def augments(self) -> bool:
+        """Whether networks are trained on other detectors than the one that is described."""
+        return False
+
+    @property
     def from_files(self) -> bool:
         """Whether any data are read and not simulated."""
         return self.measured is not None
@@ -349,6 +354,11 @@ class ScanStudy(StudyBase):
     """detectors that networks are trained on, drawn from ranges around the one that is described;
     the report has the same network trained without beside it. Classical estimators, selection and
     test see the events as they are"""
+
+    @property
+    def augments(self) -> bool:
+        """Whether networks are trained on other detectors than the one that is described."""
+        return self.augment is not None
 
     @model_validator(mode="after")
     def _augments_what_it_can(self) -> Self:

@@ -27,7 +27,7 @@ from pulsefront.studies.input_uses import input_uses
 from pulsefront.studies.kinds import StudyKind
 from pulsefront.studies.kinds.base import BaselineEstimator, Estimates, Outputs
 from pulsefront.studies.records import AuditRecord, BaselineRecord, StudyPlan
-from pulsefront.studies.settings import DiagnosisSettings, ScanStudy
+from pulsefront.studies.settings import DiagnosisSettings
 from pulsefront.studies.steps import StepContext
 from pulsefront.studies.uncertainty.class_measure import measure_classes
 from pulsefront.studies.uncertainty.class_records import ClassUncertainty
@@ -151,7 +151,7 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
             "full": result.predict_full(task, inputs),
         },
     )
-    if isinstance(study, ScanStudy) and study.augment is not None:
+    if study.augments:
         keep_full_networks(result.full_candidates, context)
     result.summary().write(context.folder / folders.search.name)
 

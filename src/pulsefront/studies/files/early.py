@@ -33,6 +33,7 @@ from pulsefront.studies.kinds.folding import fold_of
 from pulsefront.studies.kinds.motion.data import INPUT_FORMAT
 from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
 from pulsefront.studies.kinds.position.settings import PositionStudy
+from pulsefront.studies.kinds.timing.others import require_enough
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.settings import ScanStudy, ValidationDesign
 from pulsefront.studies.uncertainty.possible import require_errors
@@ -168,6 +169,7 @@ def _checks_of_kind(
             if detector.digitizer is not None:
                 yield ("coincidences",), lambda: check_pair((detector, detector), coincidences)
             yield ("coincidences", "offsets_mm"), lambda: _require_offsets(coincidences.offsets_mm)
+            yield ("augment",), partial(require_enough, study)
         return
     yield ("detector",), lambda: detector.charge_readout
     yield ("events",), partial(fold_of, study)

@@ -27,6 +27,7 @@ from pulsefront.studies.kinds.base import (
 )
 from pulsefront.studies.kinds.timing import data, measure
 from pulsefront.studies.kinds.timing.labels import DELAY, delays_ns, with_delays
+from pulsefront.studies.kinds.timing.others import OtherPairs, with_other_pairs
 from pulsefront.studies.kinds.timing.records import TimingSplit, TimingTest
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.studies.metrics import BIAS, CENTRAL_WIDTH, CTR_FWHM, CTR_FWTM, Metric
@@ -105,7 +106,10 @@ class TimingKind:
 
     def learning_task(self, parts: SplitEvents, folders: RunFolders) -> Task:
         """Return the regression of the correction to the coarse time."""
-        return data.learning_task(self.study, parts, self._delay_ns(parts.events, folders))
+        task = data.learning_task(self.study, parts, self._delay_ns(parts.events, folders))
+        if self.study.augment is None:
+            return task
+        return with_other_pairs(task, OtherPairs.read(folders.other_pairs))
 
     def baselines(self, parts: SplitEvents, folders: RunFolders) -> list[BaselineEstimator]:
         """Tune every classical estimator of time."""

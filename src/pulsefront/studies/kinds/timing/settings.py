@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pulsefront.config import FrozenModel
 from pulsefront.networks.settings import LossSettings
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings
+from pulsefront.simulate.coincidences.varied import PairAugmentSettings
 from pulsefront.studies.settings import MeasuredData, Statistics, StudyBase, one_source
 
 __all__ = ["TimingEvents", "TimingStatistics", "TimingStudy"]
@@ -72,6 +73,10 @@ class TimingStudy(StudyBase):
     """what training minimizes"""
     events: TimingEvents
     """which coincidences are used, and which samples of a pulse the network sees"""
+    augment: PairAugmentSettings | None = None
+    """pairs of detectors that networks are trained on beside the one that is described, drawn from
+    ranges around it and simulated; the report has the same network trained without beside it.
+    Classical estimators, selection and test see the events as they are"""
     statistics: TimingStatistics = TimingStatistics()
     """of the test"""
     limit: Literal["waveforms", "photons"] = "waveforms"
@@ -83,6 +88,20 @@ class TimingStudy(StudyBase):
         if (self.coincidences is None) == (self.measured is None):
             raise ValueError("a timing study needs either [coincidences] to simulate or [measured]")
         return self
+
+    @model_validator(mode="after")
+    def _augments_what_it_can(self) -> Self:
+        if self.augment is not None and self.coincidences is None:
+            raise ValueError(
+                "augment: other pairs are simulated, and measured pulses have no description to "
+                "simulate them from; leave it out"
+            )
+        return self
+
+    @property
+    def augments(self) -> bool:
+        """Whether networks are trained on other detectors than the one that is described."""
+        return self.augment is not None
 
     @property
     def source(self) -> CoincidenceSettings | MeasuredData:
