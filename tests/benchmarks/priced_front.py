@@ -46,7 +46,7 @@ def main() -> None:
             price.training,
             [strength] * len(start),
             seed=seed_of_stage(settings.seed, FINAL_STAGE),
-            input_bits=task.network_format.width,
+            input_format=task.network_format,
             widths=price.widths,
         )
         for candidate in without_silent(found, data):

@@ -276,6 +276,7 @@ def ebops_regularization(given: Problem, seed: int, seconds: float) -> list[Poin
             LEARNED,
             np.repeat(prices, INITIALIZATIONS).tolist(),
             seed=seed + batch,
+            input_format=ADC,
         )
         points += [
             given.point(trained[n : n + INITIALIZATIONS])

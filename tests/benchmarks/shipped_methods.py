@@ -134,7 +134,7 @@ def learned_widths(
             settings,
             price.strengths,
             seed=seed + 2,
-            input_bits=given.task.network_format.width,
+            input_format=given.task.network_format,
             widths=price.widths,
         )
 

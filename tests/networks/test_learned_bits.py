@@ -13,7 +13,6 @@ from pulsefront.networks import (
     Convolution,
     LossSettings,
     MlpSettings,
-    TrainingData,
     TrainingSettings,
     WidthSettings,
     cost_of,
@@ -29,29 +28,11 @@ from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
 from pulsefront.networks.weightwise_stack import WeightwiseStack
 from strategies_networks import light_response
+from strategies_trained import coarse_networks
 
 ADC = FixedPointFormat(12, 12, signed=False)
 OUT = FixedPointFormat(16, 6)
 STRENGTHS = (0.0, 0.02, 0.3)
-
-
-def start_from(
-    data: TrainingData, count: int, *, per_channel: bool, filters: Convolution | None = None
-) -> list[Candidate]:
-    shape = MlpSettings(hidden=(16, 8), convolution=filters)
-    n_in = data.inputs.shape[1]
-    full = train(
-        [initial_candidate(shape, n_in, 3, seed=0)], data, TrainingSettings(epochs=6), seed=1
-    )[0]
-    layers = len(full.weights)
-    return [
-        full.with_bits(
-            weight_bits=(9,) * layers,
-            bias_bits=(16,) * layers,
-            activation_bits=(10,) * (layers - 1),
-            per_channel=per_channel,
-        )
-    ] * count
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
@@ -61,9 +42,9 @@ def test_widths_fall_with_their_price_and_the_network_stays_exact(
 ) -> None:
     counts, position = light_response(8000)
     data = prepare(counts, position, ADC, LossSettings(), common_scale=filters is not None)
-    start = start_from(data, 3, per_channel=per_channel, filters=filters)
+    start = coarse_networks(data, 3, per_channel=per_channel, filters=filters)
     settings = TrainingSettings(epochs=10, batch=256, learning_rate=2e-3)
-    trained = train_with_ebops(start, data, settings, STRENGTHS, seed=2)
+    trained = train_with_ebops(start, data, settings, STRENGTHS, seed=2, input_format=ADC)
     costs = [cost_of(c, data.scaling, ADC, OUT).ebops for c in trained]
     assert costs[0] > 1.3 * costs[1] > 1.3**2 * costs[2]
     errors = []
@@ -91,13 +72,15 @@ def test_a_width_for_every_weight_is_exact_and_cheaper_than_one_for_an_output(
 ) -> None:
     counts, position = light_response(8000)
     data = prepare(counts, position, ADC, LossSettings(), common_scale=filters is not None)
-    start = start_from(data, 2, per_channel=True, filters=filters)
+    start = coarse_networks(data, 2, per_channel=True, filters=filters)
     settings = TrainingSettings(epochs=10, batch=256, learning_rate=2e-3)
     corners = np.random.default_rng(1).choice([0, 1, 4094, 4095], (500, 64))
     found = {}
     for per_weight in (False, True):
         widths = WidthSettings(per_weight=per_weight)
-        trained = train_with_ebops(start, data, settings, (0.02, 0.3), seed=2, widths=widths)
+        trained = train_with_ebops(
+            start, data, settings, (0.02, 0.3), seed=2, input_format=ADC, widths=widths
+        )
         for candidate in trained:
             model = lower(candidate, data.scaling, ADC, OUT, name="net")
             for vectors in (counts, corners):
@@ -117,9 +100,9 @@ def test_a_width_for_every_weight_is_exact_and_cheaper_than_one_for_an_output(
 def test_a_learned_front_beats_one_width_for_all_at_equal_cost() -> None:
     counts, position = light_response(8000)
     data = prepare(counts, position, ADC, LossSettings())
-    start = start_from(data, 1, per_channel=True)
+    start = coarse_networks(data, 1, per_channel=True)
     settings = TrainingSettings(epochs=10, batch=256, learning_rate=2e-3)
-    learned = train_with_ebops(start, data, settings, (0.05,), seed=2)[0]
+    learned = train_with_ebops(start, data, settings, (0.05,), seed=2, input_format=ADC)[0]
     widths = [
         start[0].with_bits(weight_bits=(b,) * 3, bias_bits=(16,) * 3, activation_bits=(b + 1,) * 2)
         for b in (3, 4, 5, 6)
@@ -140,7 +123,7 @@ def test_a_learned_front_beats_one_width_for_all_at_equal_cost() -> None:
 def test_the_slope_of_a_binary_point_follows_the_loss_and_the_price() -> None:
     counts, position = light_response(400)
     data = prepare(counts, position, ADC, LossSettings(huber=2.0))
-    start = start_from(data, 1, per_channel=False)
+    start = coarse_networks(data, 1, per_channel=False)
     stack = LearnedStack(start, data.scaling, 12)
     stack.calibrate(data.inputs)
     stack.round_points()
@@ -194,20 +177,20 @@ def test_what_cannot_be_is_refused() -> None:
     plain = initial_candidate(MlpSettings(hidden=(2,)), 64, 3, seed=0)
     settings = TrainingSettings(epochs=1)
     with pytest.raises(PrecisionError, match="with_bits"):
-        train_with_ebops([plain], data, settings, (0.1,), seed=0)
+        train_with_ebops([plain], data, settings, (0.1,), seed=0, input_format=ADC)
     coarse = plain.with_bits(weight_bits=(8, 8), bias_bits=(8, 8), activation_bits=(8,))
     for strengths in ((0.1, 0.2), (-0.1,), (float("nan"),)):
         with pytest.raises(ConfigError, match="strengths"):
-            train_with_ebops([coarse], data, settings, strengths, seed=0)
+            train_with_ebops([coarse], data, settings, strengths, seed=0, input_format=ADC)
 
 
 def test_a_width_for_every_weight_needs_a_format_for_every_output() -> None:
     counts, position = light_response(100)
     data = prepare(counts, position, ADC, LossSettings())
-    start = start_from(data, 1, per_channel=False)
+    start = coarse_networks(data, 1, per_channel=False)
     with pytest.raises(ConfigError, match="per_channel"):
         train_with_ebops(
-            start, data, TrainingSettings(epochs=1), (0.1,), seed=0,
+            start, data, TrainingSettings(epochs=1), (0.1,), seed=0, input_format=ADC,
             widths=WidthSettings(per_weight=True),
         )  # fmt: skip
 
@@ -215,7 +198,7 @@ def test_a_width_for_every_weight_needs_a_format_for_every_output() -> None:
 def test_the_slope_of_a_weights_own_point_follows_the_price() -> None:
     counts, position = light_response(200)
     data = prepare(counts, position, ADC, LossSettings())
-    stack = WeightwiseStack(start_from(data, 1, per_channel=True), data.scaling, 12)
+    stack = WeightwiseStack(coarse_networks(data, 1, per_channel=True), data.scaling, 12)
     stack.calibrate(data.inputs)
     stack.round_points()
     stack.refresh()
@@ -235,7 +218,7 @@ def test_the_slope_of_a_weights_own_point_follows_the_price() -> None:
 def test_the_price_presses_weights_by_the_bits_that_they_take() -> None:
     counts, position = light_response(200)
     data = prepare(counts, position, ADC, LossSettings())
-    stack = WeightwiseStack(start_from(data, 1, per_channel=True), data.scaling, 12)
+    stack = WeightwiseStack(coarse_networks(data, 1, per_channel=True), data.scaling, 12)
     stack.calibrate(data.inputs)
     stack.round_points()
     stack.refresh()
@@ -261,13 +244,14 @@ def test_the_price_presses_weights_by_the_bits_that_they_take() -> None:
 def test_widths_at_rest_from_the_start_are_those_given() -> None:
     counts, position = light_response(500)
     data = prepare(counts, position, ADC, LossSettings())
-    start = start_from(data, 1, per_channel=False)
+    start = coarse_networks(data, 1, per_channel=False)
     still = train_with_ebops(
         start,
         data,
         TrainingSettings(epochs=2),
         (1.0,),
         seed=0,
+        input_format=ADC,
         widths=WidthSettings(frozen_share=1),
     )[0]
     assert still.precision is not None

@@ -63,7 +63,7 @@ def test_channels_get_their_own_binary_points_within_the_spread() -> None:
 
 
 def test_an_activation_that_is_always_off_gets_a_finite_binary_point() -> None:
-    point = activation_fraction(-torch.ones(1, 10, 3), torch.tensor([8.0]))
+    point = activation_fraction(-torch.ones(1, 3, 10), torch.tensor([[8.0]]))
     assert bool(torch.isfinite(point).all())
 
 

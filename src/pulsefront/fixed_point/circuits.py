@@ -97,20 +97,28 @@ class Circuit:
     outputs: int | None = None
 
 
-def unrolled_constants(matrix: Integers, terms: Integers, bits: int, build: Build) -> Circuit:
+def unrolled_constants(
+    matrix: Integers, terms: Integers, bits: npt.ArrayLike, build: Build
+) -> Circuit:
     """Return the circuit of *bits* wide inputs times a *matrix* (n_in, n_out) of constants.
+
+    *bits* is one width, or (n_in,) one of each input: a sum starts with the mean of its digits'.
 
     *terms* is the number of further terms in the sum of each output.
     """
     digits = signed_digits(matrix)
     dsp = 0
-    width = np.full(matrix.shape[1], bits)
+    entering = np.broadcast_to(np.asarray(bits, np.int64), matrix.shape[:1])[:, None]
+    spread = np.maximum(digits.sum(axis=0), 1)
+    width = -(-(digits * entering).sum(axis=0) // spread)
+    width = np.where(digits.any(axis=0), width, entering.min())
     if build.strategy != "distributed_arithmetic":
         lengths = bit_lengths(matrix)
-        wide = (lengths >= DSP_FROM_BITS) & (bits >= DSP_FROM_BITS)
-        dsp = int(sum(blocks_of_product(bits, int(one) + 1) for one in lengths[wide]))
+        wide = (lengths >= DSP_FROM_BITS) & (entering >= DSP_FROM_BITS)
+        pairs = zip(np.broadcast_to(entering, matrix.shape)[wide], lengths[wide], strict=True)
+        dsp = sum(blocks_of_product(int(one), int(other) + 1) for one, other in pairs)
         digits = np.where(wide, 1, digits)
-        width = np.maximum(width, np.where(wide, lengths + bits, 0).max(axis=0))
+        width = np.maximum(width, np.where(wide, lengths + entering, 0).max(axis=0))
     lut, ff, depth = _trees(digits.sum(axis=0) + terms, width, build.levels)
     # Fewer adders, but what is shared has to wait for its last reader: the registers stay.
     share = SHARED if build.strategy == "distributed_arithmetic" else 1.0

@@ -76,7 +76,7 @@ def cost(model: Specification) -> Cost:
 
 def _layer(step: LayerStep) -> LayerCost:
     found = step.layer.arithmetic(step)
-    activation_bits = step.result.size * step.result.format.width
+    activation_bits = int(step.result.widths.sum())
     return LayerCost(
         step.layer.name,
         step.layer.kind,

@@ -295,7 +295,8 @@ def _input_bits(layer: MatrixLayer, source: Tensor) -> tuple[Integers, Flags]:
     signed = low < 0
     reach = np.maximum(high, np.where(signed, ~low, 0)).astype(np.float64)
     bits: Integers = np.frexp(reach)[1].astype(np.int64) + signed
-    return bits, signed
+    # Raw integers of a coarser channel end in zeros.
+    return np.minimum(bits, rows(source.widths[None]).max(axis=0)), signed
 
 
 def _distinct_products(matrix: Integers, digits: Integers) -> tuple[Integers, Integers, Integers]:

@@ -76,7 +76,8 @@ def _step(layer: Layer, sources: tuple[Tensor, ...]) -> LayerStep:
         raise PrecisionError(
             f"layer {layer.name!r}: {error.problem}", value=error.value, remedy=error.remedy
         ) from None
-    result = Tensor(layer.name, low.shape, to.container, low, high)
+    channels = to.formats if to.per_channel else None
+    result = Tensor(layer.name, low.shape, to.container, low, high, channels)
     return LayerStep(layer, sources, exact, result, bounds.magnitude)
 
 

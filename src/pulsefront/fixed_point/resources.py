@@ -218,7 +218,7 @@ def latency_work(step: LayerStep, build: Build, target: HlsTarget, read: Flags) 
         circuit = step.layer.circuit(step, build)
         if circuit is not None:
             lut, depth = lut + circuit.lut, depth + circuit.depth
-    bits = int(read.sum()) * step.result.format.width if lut else 0
+    bits = int(step.result.widths.reshape(-1)[read].sum()) if lut else 0
     return LatencyWork(matrix, round(lut * float(read.mean())), depth, bits)
 
 
@@ -271,7 +271,7 @@ def _layer(step: LayerStep, build: Build) -> LayerResources:
     depth = circuit.depth + int(end > 0)
     cycles = -(-depth // build.levels) + (DSP_CYCLES if circuit.dsp else 0) + circuit.turns - 1
     # The results of all turns wait in registers for the next layer.
-    ff = circuit.ff + step.result.size * step.result.format.width + end
+    ff = circuit.ff + int(step.result.widths.sum()) + end
     return LayerResources(
         layer.name,
         layer.kind,
@@ -289,10 +289,10 @@ def _assignment(step: LayerStep, elements: int) -> int:
     to = step.layer.assignment
     if to is None:
         return 0
-    whole = to.container
-    lut = 0
-    if step.exact.format.fraction > whole.fraction and to.rounding is not Rounding.TRN:
-        lut += whole.width
-    if step.exact.format.integer > whole.integer and to.overflow is not Overflow.WRAP:
-        lut += whole.width
-    return lut * elements
+    exact, lut = step.exact.format, 0
+    for one in to.formats:
+        if exact.fraction > one.fraction and to.rounding is not Rounding.TRN:
+            lut += one.width
+        if exact.integer > one.integer and to.overflow is not Overflow.WRAP:
+            lut += one.width
+    return round(lut / len(to.formats) * elements)

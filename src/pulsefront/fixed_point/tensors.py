@@ -36,13 +36,24 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor's *shape* without the event axis, *format*, and interval per element."""
+    """A tensor's *shape* without the event axis, *format*, and interval per element.
+
+    ``channels`` are the formats that its channels (the last axis) were assigned to one by one,
+    which *format* holds; None where all have *format*.
+    """
 
     name: str
     shape: tuple[int, ...]
     format: FixedPointFormat
     low: Integers
     high: Integers
+    channels: tuple[FixedPointFormat, ...] | None = None
+
+    @property
+    def widths(self) -> Integers:
+        """Bits that each element is stored in and multiplied with, of the tensor's shape."""
+        own = (self.format,) if self.channels is None else self.channels
+        return np.broadcast_to(np.array([one.width for one in own], np.int64), self.shape)
 
     @property
     def interval(self) -> tuple[int, int]:

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
+from pulsefront.networks.precision import Precision, with_channels, with_inputs
 from pulsefront.networks.settings import Convolution, MlpSettings
 
 __all__ = [
     "Candidate",
-    "Precision",
     "Scaling",
     "initial_candidate",
     "keep_nodes",
     "split_inputs",
-    "with_channels",
     "without_dead",
 ]
 
@@ -36,33 +35,6 @@ class Scaling:
     input_scale: NDArray[np.float64]
     output_mean: NDArray[np.float64]
     output_scale: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Bit widths and binary points of a network with L dense layers.
-
-    ``weight_bits``, ``weight_fraction`` and ``bias_bits`` have L entries, ``activation_bits``
-    and ``activation_fraction`` L − 1 (one per ReLU, unsigned). A stored integer n stands for
-    n · 2^−fraction. ``weight_fraction[layer]`` has one entry for the layer, or one per output
-    where ``per_channel``. The binary point of the biases follows from their largest value.
-    ``channel_bits`` gives every output a width of its own, at most ``weight_bits`` of its layer;
-    None where all outputs have that.
-    """
-
-    weight_bits: tuple[int, ...]
-    weight_fraction: tuple[tuple[int, ...], ...]
-    bias_bits: tuple[int, ...]
-    activation_bits: tuple[int, ...]
-    activation_fraction: tuple[int, ...]
-    per_channel: bool = False
-    channel_bits: tuple[tuple[int, ...], ...] | None = None
-
-    def bits_of_weights(self, layer: int) -> tuple[int, ...]:
-        """Return the widths of the weights of *layer*, as many as it has binary points."""
-        if self.channel_bits is not None:
-            return self.channel_bits[layer]
-        return (self.weight_bits[layer],) * len(self.weight_fraction[layer])
 
 
 @dataclass(frozen=True)
@@ -229,8 +201,12 @@ def _keep_inputs(candidate: Candidate, alive: NDArray[np.bool_]) -> Candidate:
     keep = _places(alive)
     if len(keep) == len(alive):
         return candidate
-    weights = (candidate.weights[0][keep], *candidate.weights[1:])
-    return replace(candidate, kept_inputs=candidate.kept_inputs[keep], weights=weights)
+    return replace(
+        candidate,
+        kept_inputs=candidate.kept_inputs[keep],
+        weights=(candidate.weights[0][keep], *candidate.weights[1:]),
+        precision=with_inputs(candidate.precision, keep),
+    )
 
 
 def keep_nodes(candidate: Candidate, layer: int, keep: NDArray[np.intp]) -> Candidate:
@@ -245,21 +221,3 @@ def keep_nodes(candidate: Candidate, layer: int, keep: NDArray[np.intp]) -> Cand
     biases[layer] = biases[layer][keep]
     precision = with_channels(candidate.precision, layer, keep)
     return replace(candidate, weights=tuple(weights), biases=tuple(biases), precision=precision)
-
-
-def with_channels(
-    precision: Precision | None, layer: int, keep: NDArray[np.intp]
-) -> Precision | None:
-    """Return the formats that are left when the outputs *keep* of *layer* are."""
-    if precision is None or not precision.per_channel:
-        return precision
-
-    def left(values: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-        return (*values[:layer], tuple(values[layer][n] for n in keep), *values[layer + 1 :])
-
-    bits = precision.channel_bits
-    return replace(
-        precision,
-        weight_fraction=left(precision.weight_fraction),
-        channel_bits=None if bits is None else left(bits),
-    )

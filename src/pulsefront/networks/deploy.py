@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import PrecisionError
-from pulsefront.fixed_point.format import FixedPointFormat, Formats
+from pulsefront.fixed_point.format import FixedPointFormat, Formats, by_channel, container
 from pulsefront.fixed_point.real_values import round_half_up
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.settings import Convolution
@@ -37,7 +37,11 @@ class Deployed:
     weight_formats, bias_formats
         Per layer, signed; weights may have one format per output.
     activation_formats
-        Per hidden layer, unsigned; assigned with RND and SAT after the ReLU.
+        Per hidden layer, unsigned; assigned with RND and SAT after the ReLU. One for the layer or
+        one per node.
+    input_cuts
+        (n_kept,) formats that the inputs are cut to (TRN, SAT) before the first layer reads them;
+        None where it reads them as they are.
     input_format, output_format
         Of the network's ends; the output is assigned with RND and SAT.
     """
@@ -48,9 +52,10 @@ class Deployed:
     biases: tuple[Integers, ...]
     weight_formats: tuple[Formats, ...]
     bias_formats: tuple[FixedPointFormat, ...]
-    activation_formats: tuple[FixedPointFormat, ...]
+    activation_formats: tuple[Formats, ...]
     input_format: FixedPointFormat
     output_format: FixedPointFormat
+    input_cuts: tuple[FixedPointFormat, ...] | None = None
 
 
 def real_parameters(
@@ -98,13 +103,13 @@ def deploy(
         raise PrecisionError("a float network has no integers", remedy="train it quantized first")
     if not candidate.finite:
         raise PrecisionError("the weights are not finite", remedy="train again: it diverged")
+    channels = precision.channels
     hidden_formats = tuple(
-        FixedPointFormat(bits, bits - fraction, signed=False)
-        for bits, fraction in zip(
-            precision.activation_bits, precision.activation_fraction, strict=True
-        )
+        _formats(precision.bits_of_nodes(layer), precision.points_of_nodes(layer), signed=False)
+        for layer in range(len(precision.activation_bits))
     )
-    sources = (input_format, *hidden_formats)
+    cuts = None if channels is None else channels.inputs
+    sources = (cuts or input_format, *hidden_formats)
     targets = (*hidden_formats, output_format)
     weights = []
     biases = []
@@ -117,11 +122,14 @@ def deploy(
         weights.append(raw)
         if layer == 0:
             mean = _entering(candidate, scaling.input_mean)
+            if channels is not None:
+                mean = mean - channels.middles
             bias = bias - mean @ np.ldexp(raw.astype(np.float64), -fraction)
         bias_bits = precision.bias_bits[layer]
         # Finer than every other tensor of the layer, a bias would only widen the accumulator.
         finest = SPARE_BIAS_BITS + max(
-            int(fraction.max()) + sources[layer].fraction, targets[layer].fraction
+            int(fraction.max()) + container(sources[layer]).fraction,
+            container(targets[layer]).fraction,
         )
         bias_fraction = min(_largest_fraction(bias, bias_bits), finest)
         biases.append(_round_to(bias, bias_fraction, bias_bits))
@@ -139,12 +147,13 @@ def deploy(
         activation_formats=hidden_formats,
         input_format=input_format,
         output_format=output_format,
+        input_cuts=cuts,
     )
 
 
-def _formats(bits: tuple[int, ...], fractions: tuple[int, ...]) -> Formats:
+def _formats(bits: tuple[int, ...], fractions: tuple[int, ...], *, signed: bool = True) -> Formats:
     formats = tuple(
-        FixedPointFormat(width, width - fraction)
+        FixedPointFormat(width, width - fraction, signed)
         for width, fraction in zip(bits, fractions, strict=True)
     )
     return formats[0] if len(set(formats)) == 1 else formats
@@ -190,6 +199,8 @@ def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
     )
     last = len(network.weights) - 1
     events = len(value)
+    if network.input_cuts is not None:
+        value = _assigned(value, network.input_cuts, half=0.0)
     if network.convolution is not None:
         value = _windows(value, network.convolution)
     for layer, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -198,14 +209,27 @@ def run_float64(network: Deployed, integers: NDArray[np.integer]) -> Integers:
         value = torch.addmm(torch.from_numpy(real_bias), value, torch.from_numpy(real_weight))
         target = network.output_format if layer == last else network.activation_formats[layer]
         # An unsigned format starts at zero: saturating to it is the ReLU.
-        value.mul_(2.0**target.fraction).add_(0.5).floor_()
-        value.clamp_(target.minimum, target.maximum)
-        if layer < last:
-            value.mul_(2.0**-target.fraction)
+        value = _assigned(value, target, half=0.5)
         # Positions of a convolution are rows until here; from now on an event is a row.
         value = value.reshape(events, -1)
+    value.mul_(2.0**network.output_format.fraction)
     result: Integers = value.numpy().astype(np.int64)
     return result
+
+
+def _assigned(value: torch.Tensor, target: Formats, *, half: float) -> torch.Tensor:
+    """Return *value* (row, channel), changed in place, in *target*: RND, without *half* TRN."""
+    import torch
+
+    formats = by_channel(target, value.shape[1])
+    scale, low, high = (
+        torch.tensor(ends, dtype=torch.float64)
+        for ends in zip(
+            *((2.0**one.fraction, one.minimum, one.maximum) for one in formats), strict=True
+        )
+    )
+    value.mul_(scale).add_(half).floor_()
+    return torch.clamp(value, low, high, out=value).div_(scale)
 
 
 def predict(

@@ -8,9 +8,11 @@ import torch
 
 from pulsefront.errors import ConfigError, PrecisionError
 from pulsefront.evaluate.spread import spread_over
+from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.batches import batches, chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate, without_dead
+from pulsefront.networks.channelwise_stack import ChannelwiseStack, with_channel_formats
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import one_thread, require_device
 from pulsefront.networks.learned_stack import LearnedStack
@@ -31,7 +33,7 @@ def train_with_ebops(
     strengths: Sequence[float],
     *,
     seed: int,
-    input_bits: int = 12,
+    input_format: FixedPointFormat,
     widths: WidthSettings | None = None,
     report: Report = silent,
     device: str = "cpu",
@@ -59,8 +61,8 @@ def train_with_ebops(
     strengths
         One per candidate, in units of the loss; copies of one network with rising strengths give
         a whole front in one run.
-    input_bits
-        Width of the network's inputs, which EBOPs of the first layer are charged for.
+    input_format
+        Of the network's inputs, for whose widths EBOPs of the first layer are charged.
 
     Raises
     ------
@@ -79,6 +81,13 @@ def train_with_ebops(
             field="per_channel",
             remedy="set per_channel = true",
         )
+    nodewise = chosen.nodewise(weightwise=weightwise) and candidates[0].convolution is None
+    if nodewise and not weightwise:
+        raise ConfigError(
+            "a width per node needs a width per weight",
+            field="per_node",
+            remedy="set per_weight = true",
+        )
     if any(c.precision is None for c in candidates):
         raise PrecisionError(
             "a float network has no widths to start from", remedy="give it widths with_bits()"
@@ -92,8 +101,11 @@ def train_with_ebops(
     where = require_device(device)
     with one_thread(), torch.no_grad():
         data = data.to(where)
-        kind = WeightwiseStack if weightwise else LearnedStack
-        stack = kind(candidates, data.scaling, input_bits, where)
+        kind: type[LearnedStack] = WeightwiseStack if weightwise else LearnedStack
+        if nodewise:
+            kind = ChannelwiseStack
+            candidates = with_channel_formats(candidates, data, input_format)
+        stack = kind(candidates, data.scaling, input_format.width, where)
         few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
         stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
         _run(stack, data, settings, chosen, torch.tensor(strengths).to(where), seed, report)

@@ -22,7 +22,7 @@ class LearnedStack(Stack):
     """A quantized stack whose binary points are real numbers that are trained, too.
 
     ``points`` is flat: those of the weights of all layers, (C, 1) or (C, n_out), then those of
-    the activations, (C,).
+    the activations, (C, 1).
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class LearnedStack(Stack):
         self.points = torch.empty(0)
         self._finest = [bits.clone() for bits in self.formats.weight_bits]
         self._rests = [torch.empty(0)] * (self.layers - 1)
-        self._activation_slopes = [torch.zeros(len(self), device=device)] * (self.layers - 1)
-        self._input_bits = torch.full((len(self),), float(input_bits), device=device)
+        self._activation_slopes = [torch.empty(0)] * (self.layers - 1)
+        self._input_bits = torch.full((len(self), 1), float(input_bits), device=device)
 
     def calibrate(self, inputs: torch.Tensor) -> None:
         """Start from the best formats of the given widths on *inputs* (event, input)."""
@@ -68,7 +68,9 @@ class LearnedStack(Stack):
         views = self._point_views(self.points)
         for point, highest in zip(views, self._highest, strict=True):
             torch.minimum(point, highest, out=point)
-        for point, integer in zip(views[self.layers :], self._integer, strict=True):
+        for point, integer in zip(
+            views[self.layers : 2 * self.layers - 1], self._integer, strict=True
+        ):
             torch.maximum(point, 1.0 - integer, out=point)
 
     def round_points(self) -> None:
@@ -76,7 +78,7 @@ class LearnedStack(Stack):
         formats = self.formats
         views = [round_half_up(view) for view in self._point_views(self.points)]
         formats.weight_fraction = views[: self.layers]
-        formats.activation_fraction = views[self.layers :]
+        formats.activation_fraction = views[self.layers : 2 * self.layers - 1]
         formats.activation_bits = [
             (integer + fraction).clamp_min(1.0)
             for integer, fraction in zip(self._integer, formats.activation_fraction, strict=True)
@@ -111,7 +113,10 @@ class LearnedStack(Stack):
         return LN2 * (self._weight_gradients[layer] * error).sum(2)
 
     def _entering(self, layer: int) -> torch.Tensor:
-        """Return the bits (C,) of what *layer* reads, at as many positions as it has."""
+        """Return the bits (C, 1) of what *layer* reads, at as many positions as it has.
+
+        Where every input and node has bits of its own they are (C, n_in).
+        """
         bits = self.formats.activation_bits[layer - 1] if layer else self._input_bits
         return bits * self._positions if layer == 0 and self._filters is not None else bits
 
@@ -119,24 +124,29 @@ class LearnedStack(Stack):
         """Return the effective bit operations (C,) of the present formats, an upper estimate."""
         total = torch.zeros(len(self), device=self.device)
         for layer in range(self.layers):
-            _, bits = self._stored(layer)
-            total += bits.flatten(1).sum(1) * self._entering(layer)
+            total += (self._reading(layer) * self._entering(layer)).sum(1)
         return total
+
+    def _reading(self, layer: int) -> torch.Tensor:
+        """Return the bits of the weights that read each width that enters *layer*, (C, 1)."""
+        return self._stored(layer)[1].flatten(1).sum(1, keepdim=True)
+
+    def _each_bit(self, layer: int) -> torch.Tensor:
+        """Return what one bit more at each point of the weights of *layer* adds to the EBOPs."""
+        return self._stored(layer)[0] * self._entering(layer)
 
     def slope_of_points(self, price: torch.Tensor) -> torch.Tensor:
         """Return the derivative of loss + *price* (C,) · EBOPs by ``points``, flat."""
         slope = torch.zeros_like(self.points)
         views = self._point_views(slope)
         for layer in range(self.layers):
-            count, bits = self._stored(layer)
             own = self._error_slope(layer)
-            each = price * self._entering(layer)
-            own = own + each.view(-1, *(1,) * (own.ndim - 1)) * count
+            own = own + price.view(-1, *(1,) * (own.ndim - 1)) * self._each_bit(layer)
             shared = views[layer].shape != own.shape
             views[layer].copy_(own.sum(1, keepdim=True) if shared else own)
             if layer:
                 views[self.layers + layer - 1].copy_(
-                    LN2 * self._activation_slopes[layer - 1] + price * bits.flatten(1).sum(1)
+                    LN2 * self._activation_slopes[layer - 1] + price[:, None] * self._reading(layer)
                 )
         return slope
 
@@ -153,8 +163,12 @@ class LearnedStack(Stack):
 
     def _through(self, layer: int, slope: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         slope = super()._through(layer, slope, value)
-        self._activation_slopes[layer] = (slope * self._rests[layer]).sum((1, 2))
+        self._activation_slopes[layer] = self._of_widths(slope * self._rests[layer])
         return slope
+
+    def _of_widths(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the sums of *value* (C, node, column) over what shares a width, (C, 1)."""
+        return value.sum((1, 2))[:, None]
 
     def candidate(self, n: int) -> Candidate:
         """Return candidate *n* in its present formats; what rounds to zero is zero."""
@@ -169,7 +183,7 @@ class LearnedStack(Stack):
             before.precision,
             weight_bits=tuple(max(layer) for layer in bits),
             channel_bits=bits if before.precision.per_channel else None,
-            activation_bits=tuple(int(one[n]) for one in formats.activation_bits),
+            activation_bits=tuple(int(one[n].max()) for one in formats.activation_bits),
         )
         used = self.used_weights(n)
         weights = tuple(

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
-from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Overflow, Rounding
-from pulsefront.fixed_point.layers import Conv1d, Dense, Flatten, Input, Layer, Relu
+from pulsefront.fixed_point.format import (
+    Assignment,
+    FixedPointFormat,
+    Formats,
+    Overflow,
+    Rounding,
+)
+from pulsefront.fixed_point.layers import Conv1d, Dense, Flatten, Input, Layer, Quantize, Relu
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.deploy import Deployed, deploy
@@ -82,6 +88,10 @@ def lower_deployed(
                 )
             )
             source, width = "sums", len(raw)
+    if network.input_cuts is not None:
+        cut = Assignment(network.input_cuts, Rounding.TRN, Overflow.SAT)
+        layers.append(Quantize("cut", (source,), to=cut))
+        source = "cut"
     last = len(network.weights) - 1
     for index, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
         is_last = index == last
@@ -132,5 +142,5 @@ def _convolution(network: Deployed, source: str) -> list[Layer]:
     ]
 
 
-def _rounded(target: FixedPointFormat) -> Assignment:
+def _rounded(target: Formats) -> Assignment:
     return Assignment(target, Rounding.RND, Overflow.SAT)

@@ -86,23 +86,25 @@ def _best_fraction(
 
 
 def activation_fraction(value: torch.Tensor, bits: torch.Tensor) -> torch.Tensor:
-    """Return per candidate (C,) the binary point of a ReLU with the least squared error.
+    """Return the binary points of a ReLU with the least squared error, as many as *bits*.
 
-    ``value`` is (C, event, node) before the ReLU, ``bits`` (C,).
+    ``value`` is (C, node, event) before the ReLU, ``bits`` (C, 1), or (C, node) for a binary point
+    of every node.
     """
+    over = (2,) if bits.shape[1] > 1 else (1, 2)
     positive = value.clamp_min(0.0)
-    peak = positive.amax((1, 2)).clamp_min(SMALLEST_ACTIVATION)
+    peak = positive.amax(over).reshape(bits.shape).clamp_min(SMALLEST_ACTIVATION)
     first = torch.floor(torch.log2((torch.exp2(bits) - 0.5) / peak))
-    top = torch.exp2(bits)[:, None, None] - 1
+    top = torch.exp2(bits)[:, :, None] - 1
     best = first.clone()
     least = torch.full_like(first, torch.inf)
     rounded = torch.empty_like(positive)
     for extra in range(4):
         fraction = first + extra
-        scale = torch.exp2(fraction)[:, None, None]
+        scale = torch.exp2(fraction)[:, :, None]
         torch.mul(positive, scale, out=rounded)
         torch.minimum(rounded.add_(0.5).floor_(), top, out=rounded)
-        error = rounded.div_(scale).sub_(positive).square_().sum((1, 2))
+        error = rounded.div_(scale).sub_(positive).square_().sum(over).reshape(bits.shape)
         better = error < least
         best = torch.where(better, fraction, best)
         least = torch.where(better, error, least)

@@ -188,6 +188,9 @@ class WidthSettings(FrozenModel):
     per_weight: bool | None = None
     """give every weight a width of its own, not only every output; left out, wherever outputs have
     formats of their own (per_channel)"""
+    per_node: bool | None = None
+    """give every input and every node a width of its own, not only the inputs and every layer;
+    left out, wherever weights have"""
     reach: float = Field(default=10.0, gt=0)
     """bits by which a width can change over the whole training, at an even pace"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)
@@ -196,3 +199,7 @@ class WidthSettings(FrozenModel):
     def weightwise(self, *, per_channel: bool) -> bool:
         """Return whether weights have widths of their own where outputs have formats or not."""
         return per_channel if self.per_weight is None else self.per_weight
+
+    def nodewise(self, *, weightwise: bool) -> bool:
+        """Return whether nodes have widths of their own where weights have or not."""
+        return weightwise if self.per_node is None else self.per_node

@@ -71,7 +71,7 @@ class Stack:
         if self.quantized:
             # A convolution's samples share one scaling: any of them stands for its kernel.
             entering = self.inputs[: self._filters.kernel] if self._filters else self.inputs
-            self.formats = StackFormats(candidates, widths, scaling, entering, device)
+            self.formats = StackFormats(candidates, widths, scaling, entering, self._rows, device)
         self.refresh()
 
     def __len__(self) -> int:
@@ -185,6 +185,10 @@ class Stack:
         torch.mul(bias, self.formats.raw_scale[layer][:, :, 0], out=self._gemm_biases[layer])
         if layer < self.layers - 1:
             self._gemm_biases[layer].add_(0.5)  # RND is floor(x + ½)
+        if layer == 0 and self.formats.inputs is not None:
+            self._gemm_biases[0].add_(
+                self.formats.inputs.offsets(weight, self.formats.raw_scale[0])
+            )
 
     def used_weights(self, n: int) -> list[NDArray[np.float32]]:
         """Return the weights of candidate *n* as its forward pass uses them, padding removed."""
@@ -250,7 +254,9 @@ class Stack:
             weights, biases = self._weight_gradients[layer], self._bias_gradients[layer]
             torch.sum(slope, 2, out=biases)
             slope = self._before_bias(layer, slope)
-            if layer == 0:
+            if layer == 0 and into.ndim == 3:
+                self._into_inputs(slope, into)
+            elif layer == 0:
                 slope = slope.reshape(-1, slope.shape[-1])
                 torch.mm(slope, into.T, out=weights.view(-1, len(into)))
                 slope = slope.view(len(self), -1, slope.shape[-1])
@@ -259,6 +265,8 @@ class Stack:
             if self.quantized:
                 weights.mul_(self.formats.gemm_scale[layer])
                 biases.mul_(self.formats.raw_scale[layer][:, :, 0])
+            if layer == 0 and self.quantized and self.formats.inputs is not None:
+                weights.add_(self.formats.inputs.slope_of_offsets(biases))
             if layer > 0:
                 before = torch.bmm(
                     self._gemm_weights[layer].transpose(1, 2),
@@ -271,8 +279,18 @@ class Stack:
         """Return *slope* by the result of *layer* as one by its sums of products."""
         return slope
 
+    def _into_inputs(self, slope: torch.Tensor, into: torch.Tensor) -> None:
+        """Write the gradients of the first layer, whose inputs have formats of their own."""
+        torch.bmm(slope, into.transpose(1, 2), out=self._weight_gradients[0])
+
     def _columns(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return what the first layer reads, (n_in, column); of a convolution, all positions."""
+        """Return what the first layer reads: (n_in, column), of a convolution at all positions.
+
+        Inputs that are cut to formats of their own are raw integers (C, n_in, event).
+        """
+        if self.quantized and self.formats.inputs is not None:
+            shape = (len(self), inputs.shape[1], len(inputs))
+            return self.formats.inputs.cut(inputs.T, self._buffer("inputs", shape))
         if self._filters is None:
             return inputs.T
         windows = inputs.unfold(1, self._filters.kernel, self._filters.stride)
@@ -288,7 +306,7 @@ class Stack:
         weight = self._gemm_weights[layer]
         count, nodes = weight.shape[:2]
         result = self._buffer(f"value_{layer}", (count, nodes, value.shape[-1]))
-        if layer == 0:
+        if layer == 0 and value.ndim == 2:
             wide = result.view(count * nodes, -1)
             torch.mm(weight.view(count * nodes, -1), value, out=wide)
         else:
@@ -299,8 +317,7 @@ class Stack:
         """Return the ReLU of *value*, rounded and limited where the stack is quantized."""
         if self.quantized:
             value.floor_()
-            for candidates, top in self.formats.tops[layer]:
-                value[candidates].clamp_(0.0, top)
+            self.formats.limit(layer, value)
         else:
             value.clamp_min_(0.0)
         if layer > 0 or self._filters is None:
@@ -312,12 +329,7 @@ class Stack:
     def _through(self, layer: int, slope: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """Return *slope* by the result of the ReLU of *layer* as one by what entered it."""
         if self.quantized:
-            # The clipped ramp, with the half step at each end that rounding adds.
-            for one, top in self.formats.tops[layer]:
-                part = slope[one]
-                torch.ops.aten.hardtanh_backward.grad_input(
-                    part, value[one], 0.0, top, grad_input=part
-                )
+            self.formats.hold_limited(layer, slope, value)
         else:
             torch.ops.aten.threshold_backward.grad_input(slope, value, 0.0, grad_input=slope)
         if layer > 0 or self._filters is None:
@@ -340,7 +352,7 @@ class Stack:
         result = [value.transpose(1, 2).clone() for value in self._saved[1:]]
         if self.quantized:
             for value, scale in zip(result, self.formats.raw_scale, strict=False):
-                value.div_(scale)
+                value.div_(scale.transpose(1, 2))
         return result
 
     @torch.no_grad()

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pulsefront.networks.candidate import Candidate, Precision, Scaling
+from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.channel_inputs import ChannelInputs
+from pulsefront.networks.precision import Precision
 from pulsefront.networks.quantize import round_half_up
 
 __all__ = ["StackFormats"]
@@ -25,8 +27,12 @@ class StackFormats:
     weight_bits, weight_fraction
         Per layer (C, 1), or (C, n_out) with a format per output; float32 whole numbers. While
         widths per weight are learned, the points are (C, n_out, n_in).
-    bias_bits, activation_bits, activation_fraction
+    bias_bits
         Per layer (C,).
+    activation_bits, activation_fraction
+        Per hidden layer (C, 1), or (C, node) with a format per node.
+    inputs
+        How the inputs are cut to formats of their own; None where they are not.
     factor
         Per layer what its latent weights (C, n_out, n_in) are multiplied by in the network that
         takes raw counts and gives the target's unit.
@@ -38,6 +44,7 @@ class StackFormats:
         widths: Sequence[int],
         scaling: Scaling,
         entering: NDArray[np.intp],
+        rows_of_inputs: Sequence[NDArray[np.intp]],
         device: torch.device,
     ) -> None:
         formats = [c.precision for c in candidates if c.precision is not None]
@@ -64,8 +71,15 @@ class StackFormats:
                 )
                 self.weight_bits[layer][n, : len(bits)] = torch.tensor(bits).to(device)
         self.bias_bits = rows("bias_bits", self.layers)
-        self.activation_bits = rows("activation_bits", self.layers - 1)
-        self.activation_fraction = rows("activation_fraction", self.layers - 1)
+        self.inputs = ChannelInputs.of(formats, rows_of_inputs, scaling, entering, device)
+        nodes = [1] * (self.layers - 1) if self.inputs is None else widths[1:-1]
+        self.activation_bits = [torch.ones(len(formats), n, device=device) for n in nodes]
+        self.activation_fraction = [torch.zeros(len(formats), n, device=device) for n in nodes]
+        for n, own in enumerate(formats):
+            for layer in range(self.layers - 1):
+                bits, points = own.bits_of_nodes(layer), own.points_of_nodes(layer)
+                self.activation_bits[layer][n, : len(bits)] = torch.tensor(bits).to(device)
+                self.activation_fraction[layer][n, : len(bits)] = torch.tensor(points).to(device)
 
         def tensor(values: NDArray[np.float64]) -> torch.Tensor:
             return torch.tensor(values, dtype=torch.float32, device=device)
@@ -88,6 +102,8 @@ class StackFormats:
             self.activation_fraction,
         ):
             held[:] = [tensor[indices] for tensor in held]
+        if self.inputs is not None:
+            self.inputs.keep(indices)
         self.derive()
 
     def derive(self) -> None:
@@ -100,11 +116,18 @@ class StackFormats:
         self._bias_half = [torch.exp2(bits - 1)[:, None] for bits in self.bias_bits]
         # Raw integers pass from layer to layer: a product with these factors makes them.
         ones = torch.ones_like(self.bias_bits[0])
-        self.raw_scale = [torch.exp2(f)[:, None, None] for f in self.activation_fraction]
+        self.raw_scale = [torch.exp2(f)[:, :, None] for f in self.activation_fraction]
         self.raw_scale.append(ones[:, None, None])
-        entering = [ones[:, None, None], *self.raw_scale[:-1]]
+        first = ones[:, None, None]
+        if self.inputs is not None:
+            self.inputs.derive()
+            first = self.inputs.unit
+        entering = [first, *(scale.transpose(1, 2) for scale in self.raw_scale[:-1])]
         self.gemm_scale = [out / into for out, into in zip(self.raw_scale, entering, strict=True)]
-        self.tops = [_runs(bits) for bits in self.activation_bits]
+        self.limits = [
+            torch.exp2(bits)[:, :, None] - 1 if bits.shape[1] > 1 else _runs(bits[:, 0])
+            for bits in self.activation_bits
+        ]
 
     def round_layer(self, layer: int, weight: torch.Tensor, bias: torch.Tensor) -> None:
         """Round latent weights (C, n_out, n_in) and biases (C, n_out) in place.
@@ -118,7 +141,9 @@ class StackFormats:
         weight.div_(scale)
         last = layer == self.layers - 1
         deployed = bias
-        if layer == 0:
+        if layer == 0 and self.inputs is not None:
+            deployed = deployed - (weight * self.inputs.mean).sum(2)
+        elif layer == 0:
             deployed = deployed - weight @ self._input_ratio
         if last:
             deployed = (deployed + self._output_ratio) * self._output_scale
@@ -127,8 +152,47 @@ class StackFormats:
         error = round_half_up(deployed / step).mul_(step).sub_(deployed)
         bias.add_(error.div_(self._output_scale) if last else error)
 
+    def limit(self, layer: int, value: torch.Tensor) -> None:
+        """Limit raw results (C, node, column) of hidden *layer* to their formats, in place."""
+        limits = self.limits[layer]
+        if isinstance(limits, torch.Tensor):
+            torch.clamp(value, torch.zeros_like(limits), limits, out=value)
+            return
+        for candidates, top in limits:
+            value[candidates].clamp_(0.0, top)
+
+    def hold_limited(self, layer: int, slope: torch.Tensor, value: torch.Tensor) -> None:
+        """Clear *slope* where *value*, limited results of hidden *layer*, lies at an end.
+
+        That is the clipped ramp, with the half step at each end that rounding adds.
+        """
+        limits = self.limits[layer]
+        if isinstance(limits, torch.Tensor):
+            # Few results lie beyond limits that each node has of its own: their slopes pass.
+            torch.ops.aten.threshold_backward.grad_input(slope, value, 0.0, grad_input=slope)
+            return
+        for candidates, top in limits:
+            part = slope[candidates]
+            torch.ops.aten.hardtanh_backward.grad_input(
+                part, value[candidates], 0.0, top, grad_input=part
+            )
+
     def precision(self, n: int, before: Precision) -> Precision:
-        """Return the present formats of candidate *n*, which had those of *before*."""
+        """Return the present formats of candidate *n*, which had those of *before*.
+
+        Widths are those of *before*, but for binary points.
+        """
+        own = before.channels
+        if own is not None:
+            own = replace(
+                own,
+                node_fraction=tuple(
+                    _integers(fraction[n, : len(old)])
+                    for fraction, old in zip(
+                        self.activation_fraction, own.node_fraction, strict=True
+                    )
+                ),
+            )
         return replace(
             before,
             weight_fraction=tuple(
@@ -136,8 +200,9 @@ class StackFormats:
                 for fraction, own in zip(self.weight_fraction, before.weight_fraction, strict=True)
             ),
             activation_fraction=tuple(
-                _integers(fraction[n : n + 1])[0] for fraction in self.activation_fraction
+                max(_integers(fraction[n])) for fraction in self.activation_fraction
             ),
+            channels=own,
         )
 
 

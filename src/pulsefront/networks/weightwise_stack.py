@@ -53,13 +53,13 @@ class WeightwiseStack(LearnedStack):
         that has come there pays nothing.
         """
         for layer in range(self.layers):
-            kept, _ = self._stored(layer)
             used = self._used_weights[layer]
-            # sign / |w| is 1 / w; where nothing is kept, used is zero.
-            slope = kept / (LN2 * torch.where(kept > 0, used, 1.0))
-            self._weight_gradients[layer].add_(
-                slope * (price * self._entering(layer))[:, None, None]
-            )
+            # sign / |w| is 1 / w; where nothing is kept, used is zero, and so is its part.
+            slope = self._each_bit(layer) / (LN2 * torch.where(used != 0, used, 1.0))
+            self._weight_gradients[layer].add_(slope * price[:, None, None])
+
+    def _each_bit(self, layer: int) -> torch.Tensor:
+        return self._stored(layer)[0] * self._entering(layer)[:, None]
 
     def unstack(self) -> list[Candidate]:
         """Return the candidates, the weights of each output in the format that holds them all."""

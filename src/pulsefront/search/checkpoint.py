@@ -14,7 +14,8 @@ import numpy as np
 
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.files import write_bytes, write_json
-from pulsefront.networks.candidate import Candidate, Precision
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.precision import ChannelFormats, Precision
 from pulsefront.networks.settings import Convolution
 
 __all__ = ["SearchCheckpoint"]
@@ -113,10 +114,11 @@ def _precision(stored: dict[str, Any] | None) -> Precision | None:
         return None
     fractions = tuple(tuple(layer) for layer in stored["weight_fraction"])
     simple = {key: tuple(stored[key]) for key in SIMPLE_FORMATS}
-    channels = stored["channel_bits"]
+    widths, channels = stored["channel_bits"], stored.get("channels")
     return Precision(
         **simple,
         weight_fraction=fractions,
         per_channel=stored["per_channel"],
-        channel_bits=None if channels is None else tuple(tuple(layer) for layer in channels),
+        channel_bits=None if widths is None else tuple(tuple(layer) for layer in widths),
+        channels=None if channels is None else ChannelFormats.stored(channels),
     )

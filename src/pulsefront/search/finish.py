@@ -83,7 +83,7 @@ def learn_widths(
             price.training,
             [price.strengths[number]] * len(base),
             seed=seed_of_stage(seed, FINAL_STAGE),
-            input_bits=judge.task.network_format.width,
+            input_format=judge.task.network_format,
             widths=price.widths,
             device=device,
         )

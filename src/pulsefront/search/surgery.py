@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.networks.candidate import Candidate, Precision, with_channels
+from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.precision import Precision, joined_layers, with_channels, with_inputs
 from pulsefront.search.moments import Moments
 
 __all__ = [
@@ -61,6 +62,7 @@ def drop_inputs(
         kept_inputs=candidate.kept_inputs[keep],
         weights=(weight, *candidate.weights[1:]),
         biases=(bias, *candidate.biases[1:]),
+        precision=with_inputs(candidate.precision, keep),
     )
 
 
@@ -113,7 +115,7 @@ def drop_layer(candidate: Candidate, layer: int, bridge: Bridge) -> Candidate:
         candidate,
         weights=tuple(weights),
         biases=tuple(biases),
-        precision=_joined(precision, layer) if precision is not None else None,
+        precision=joined_layers(precision, layer) if precision is not None else None,
     )
 
 
@@ -140,29 +142,6 @@ def narrow_outputs(precision: Precision, layer: int, outputs: NDArray[np.intp]) 
     widest = list(precision.weight_bits)
     widest[layer] = max(channels[layer])
     return replace(precision, weight_bits=tuple(widest), channel_bits=tuple(map(tuple, channels)))
-
-
-def _joined(precision: Precision, layer: int) -> Precision:
-    def widest(bits: tuple[int, ...]) -> tuple[int, ...]:
-        return (*bits[:layer], max(bits[layer : layer + 2]), *bits[layer + 2 :])
-
-    def without(values: tuple[int, ...]) -> tuple[int, ...]:
-        return (*values[:layer], *values[layer + 1 :])
-
-    fractions = precision.weight_fraction
-    return replace(
-        precision,
-        weight_bits=widest(precision.weight_bits),
-        bias_bits=widest(precision.bias_bits),
-        weight_fraction=(*fractions[:layer], *fractions[layer + 1 :]),
-        activation_bits=without(precision.activation_bits),
-        activation_fraction=without(precision.activation_fraction),
-        channel_bits=(
-            None
-            if precision.channel_bits is None
-            else (*precision.channel_bits[:layer], *precision.channel_bits[layer + 1 :])
-        ),
-    )
 
 
 def _keeping_zeros(weight: NDArray[np.float32], more: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -39,11 +39,14 @@ def refuse_unwritable(model: FixedPointModel, settings: HlsSettings) -> None:
         if isinstance(layer, Flatten) and layer.name in model.outputs:
             own = False
         if per_channel or not own:
-            what = "a format per channel" if per_channel else layer.kind
+            what, other = layer.kind, "dense, conv1d and ReLU layers"
+            if per_channel:
+                what = "a format per channel"
+                other = "one format for a layer (in a study: price.widths.per_node = false)"
             raise UnsupportedLayer(
                 layer.name,
                 problem=f"{what} is not written for {settings.backend} with {settings.io_type}",
-                remedy="use Vitis or Vivado with io_parallel, or dense, conv1d and ReLU layers",
+                remedy=f"use Vitis or Vivado with io_parallel, or {other}",
             )
 
 

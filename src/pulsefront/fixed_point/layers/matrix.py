@@ -264,27 +264,36 @@ class MatrixLayer(Layer):
         if self.bias is not None and self.bias_format is not None:
             weight_bits += int(_widths(self.bias_format, self.n_out).sum())
         rows = step.exact.size // self.n_out
-        activation = step.sources[0].format.width
-        per_mac = bit_operations(widths, activation, fan_in)
+        source = step.sources[0]
+        per_mac = bit_operations(widths, source.format.width, fan_in)
         return Arithmetic(
             weight_bits,
             macs=self.weights.size * rows,
             bops=float(per_mac.sum()) * fan_in * rows,
-            ebops=int(bit_lengths(self.weights).sum()) * activation * rows,
+            ebops=self._effective_operations(step, rows),
         )
+
+    def _effective_operations(self, step: LayerStep, rows: int) -> int:
+        (source,) = step.sources
+        lengths = bit_lengths(self.weights).reshape(-1, self.n_out).sum(axis=1)
+        if source.channels is None:
+            return int(lengths.sum()) * source.format.width * rows
+        return int((self.rows(source)(source.widths[None]) @ lengths).sum())
 
     def circuit(self, step: LayerStep, build: Build) -> Circuit | None:
         """Return adder trees or multipliers for one row, through which all rows go in turn."""
         matrix = self.matrix_at(self.weight_fraction)
-        bits = step.sources[0].format.width
+        source = step.sources[0]
         if build.reuse == 1:
             biased = np.zeros(self.n_out, dtype=np.int64)
             if self.bias is not None:
                 biased = np.sign(self.bias) ** 2
+            bits = self.rows(source)(source.widths[None]).max(axis=0)
             found = unrolled_constants(matrix, biased, bits, build)
         else:
             weight_bits, sum_bits = container(self.weight_format).width, step.exact.format.width
             n_in, n_out = matrix.shape
+            bits = source.format.width
             found = reused_multipliers((n_in, n_out), bits, weight_bits, sum_bits, build)
         rows = step.exact.size // self.n_out
         # Under the Resource strategy every two rows are two cycles apart at least.
