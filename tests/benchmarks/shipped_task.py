@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from pulsefront.events import store
 from pulsefront.files import hash_json
-from pulsefront.fixed_point import Dense, FixedPointModel
-from pulsefront.fixed_point.circuits import bit_lengths
-from pulsefront.fixed_point.format import Formats, by_channel
+from pulsefront.fixed_point import FixedPointModel
 from pulsefront.networks import Candidate, TrainingData
 from pulsefront.networks.cost import model_cost
 from pulsefront.networks.lower import lower
@@ -23,7 +21,7 @@ from pulsefront.studies.folders import RunFolders, SplitEvents, write_split
 from pulsefront.studies.kinds import StudyKind, kind_of
 from pulsefront.studies.load import load_study
 
-__all__ = ["Point", "ShippedTask", "ebops_of", "shipped_task"]
+__all__ = ["Point", "ShippedTask", "shipped_task"]
 
 SEED_STEP = 1_000
 """Between the seeds of the events of two repetitions."""
@@ -87,7 +85,7 @@ class ShippedTask:
         cost = model_cost(model)
         return Point(
             cost.weight_bytes,
-            ebops_of(model),
+            cost.ebops,
             cost.nonzero_weights,
             self.figure(self.task.selection, predict),
             self.test_figure(predict),
@@ -115,29 +113,6 @@ class ShippedTask:
     def _outputs(self, rows: NDArray[np.intp], predict: Predict) -> NDArray[np.float64]:
         inputs = self.task.inputs[rows]
         return predict(inputs.reshape(-1, inputs.shape[-1]))
-
-
-def ebops_of(model: FixedPointModel) -> int:
-    """Return a chain's EBOPs, every activation counted at its own channel's width.
-
-    A model's cost takes one width for a tensor, that which holds all its channels: too much where
-    HGQ2 has found a width for each.
-    """
-    (source,) = model.inputs
-    channels, total = source.shape[0], 0
-    widths = _widths(source.format, channels)
-    for layer in model.layers:
-        if isinstance(layer, Dense):
-            total += int(bit_lengths(layer.weights).sum(axis=1) @ widths)
-            channels = layer.n_out
-        to = getattr(layer, "to", None)
-        if to is not None:
-            widths = _widths(to.format, channels)
-    return total
-
-
-def _widths(formats: Formats, channels: int) -> NDArray[np.int64]:
-    return np.array([one.width for one in by_channel(formats, channels)])
 
 
 def shipped_task(
