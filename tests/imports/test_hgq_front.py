@@ -15,7 +15,6 @@ pytest.importorskip("hgq")
 import torch
 from hgq_front import Shifts, hgq_model, imported_network
 from hgq_training import loss_like
-from shipped_task import ebops_of
 
 from pulsefront.fixed_point import (
     Assignment,
@@ -103,4 +102,4 @@ def test_ebops_count_every_activation_at_its_own_width() -> None:
     model = FixedPointModel(
         "chain", (Input("x", (2,), FixedPointFormat(8, 8)),), layers, ("second",)
     )
-    assert ebops_of(model) == 3 * (1 + 2) + 5 * (1 + 0) + 12 * (3 + 1)
+    assert model.cost().ebops == 3 * (1 + 2) + 5 * (1 + 0) + 12 * (3 + 1)
