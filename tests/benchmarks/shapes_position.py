@@ -16,6 +16,11 @@ Beside the shapes that a search can try (`pulsefront.networks.shapes`):
   have the shape of the dense network and run in the same multipliers, with weights K times. Half of
   the training is that of one network on all events, half that of each on its own.
 - ``dense_K``: dense networks with as many weights as K regions have.
+
+With ``--study position_lyso_learned_bits --strengths 1 4`` the shapes that the search can try go on
+through quantizers and learn the width of every weight at these prices, as that study does; of each
+price it prints effective bit operations and the median of test events, of the mean of all
+initializations, and the look-up tables of the first by alkaid's count.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -31,19 +36,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from shipped_task import ShippedTask, shipped_task
 
+from alkaid_fixed_point import alkaid_logic
 from pulsefront.evaluate.statistics import point_spread_statistic
 from pulsefront.networks import Candidate, Convolution, MlpSettings, TrainingData, initial_candidate
 from pulsefront.networks.batches import batches
+from pulsefront.networks.learned_bits import train_with_ebops
 from pulsefront.networks.losses import slope_of
 from pulsefront.networks.optimizer import optimizer_for
-from pulsefront.networks.settings import TrainingSettings
+from pulsefront.networks.settings import ShapeName, TrainingSettings
 from pulsefront.networks.shapes import shaped_candidate
 from pulsefront.networks.stack import Stack
 from pulsefront.networks.training import one_cycle, repeatable, train
 from pulsefront.search.noninferiority import Figures, compare_figures, event_groups
 from pulsefront.search.residual_metrics import median_distance
+from pulsefront.search.silent import without_silent
 
 Floats = NDArray[np.float64]
 GRID = (8, 8)
@@ -105,6 +116,41 @@ def known(bench: Bench, shape: str) -> tuple[int, list[Floats]]:
     starts = bench.starts(lambda seed: shaped_candidate(bench.network, shape, GRID, 3, seed))
     trained = train(starts, data, bench.training, seed=bench.seed)
     return _weights(starts[0]), of_candidates(bench, trained, data)
+
+
+def priced(bench: Bench, shape: ShapeName, strengths: Sequence[float]) -> Iterator[str]:
+    """Yield what a shape costs and does at every price of the study's own search."""
+    shipped, data, search = bench.shipped, bench.shipped.data, bench.shipped.search
+    assert search.price is not None, "a study with a price is needed"
+    starts = bench.starts(lambda seed: shaped_candidate(bench.network, shape, GRID, 3, seed))
+    found = train(starts, data, bench.training, seed=bench.seed)
+    coarse = [
+        one.with_bits(
+            weight_bits=search.network.bits_of_layers,
+            bias_bits=(search.network.bias_bits,) * len(one.weights),
+            activation_bits=(search.network.activation_bits,) * (len(one.weights) - 1),
+            per_channel=True,
+        )
+        for one in found
+    ]
+    base = train(coarse, data, search.quantized_training, seed=bench.seed)
+    for strength in strengths:
+        learned = train_with_ebops(
+            base,
+            data,
+            search.price.training,
+            [strength] * len(base),
+            seed=bench.seed,
+            input_bits=shipped.task.network_format.width,
+            widths=search.price.widths,
+        )
+        points = [shipped.point(one) for one in without_silent(learned, data)]
+        luts = float(alkaid_logic(points[0].model).cost)
+        yield (
+            f"price {strength:g}: {np.mean([one.ebops for one in points]):,.0f} EBOPs, "
+            f"{np.mean([one.test for one in points]):.4f} mm, first {points[0].ebops:,} EBOPs, "
+            f"{luts:,.0f} LUT, {points[0].test:.4f} mm"
+        )
 
 
 def larger(bench: Bench, times: int) -> tuple[int, list[Floats]]:
@@ -298,6 +344,8 @@ def main() -> None:
     """Print one line a shape."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shapes", nargs="+", default=SHAPES)
+    parser.add_argument("--study", default="position_lyso_monolithic")
+    parser.add_argument("--strengths", nargs="+", type=float, default=[])
     parser.add_argument("--seed", type=int, default=20261155)
     parser.add_argument("--share", type=float, default=0.5, help="of the study's training events")
     parser.add_argument("--hidden", nargs="+", type=int, default=[48, 24])
@@ -306,12 +354,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("out/shapes"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    shipped = shipped_task("position_lyso_monolithic", 0, asked.share, asked.cache, seed=asked.seed)
+    shipped = shipped_task(asked.study, 0, asked.share, asked.cache, seed=asked.seed)
     training = shipped.search.float_training.model_copy(update={"epochs": asked.epochs})
     network = MlpSettings(hidden=tuple(asked.hidden))
     bench = Bench(shipped, network, training, asked.initializations, asked.seed)
     test = shipped.parts.test
     say(f"seed {asked.seed}: {len(shipped.data):,} training, {len(test):,} test events")
+    if asked.strengths:
+        with repeatable():
+            for shape in asked.shapes:
+                for line in priced(bench, shape, asked.strengths):
+                    say(f"{shape}, {line}")
+        return
     groups = event_groups(len(test), _places(test["grid_index"]), seed=asked.seed)
     figures = {"median": median_distance, "FWHM": point_spread_fwhm}
     dense: dict[str, Figures] = {}
