@@ -124,6 +124,26 @@ class RunFolders:
         return head if head.is_file() else self.searched_model
 
     @property
+    def selection_arrays(self) -> Path:
+        """The full network's outputs on selection events; there where tables are asked for."""
+        return self.of("search") / "selection.npz"
+
+    @property
+    def tables(self) -> Path:
+        """Networks of tables that were tried; absent where not asked for."""
+        return self.of("tables") / "tables.json"
+
+    @property
+    def tables_model(self) -> Path:
+        """The chosen network of tables; those of each initialization lie beside it."""
+        return self.of("tables") / "model.json"
+
+    @property
+    def tables_test(self) -> Path:
+        """What the chosen network of tables reaches on test events, and its proof."""
+        return self.of("tables_test") / "tables_test.json"
+
+    @property
     def initializations(self) -> Path:
         """The same network from every initialization, one file each."""
         return self.of("search") / "initializations"

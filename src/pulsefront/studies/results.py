@@ -37,6 +37,7 @@ from pulsefront.studies.records import (
 )
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, StepRecord, source_hash
+from pulsefront.studies.tables.records import TablesRecord, TablesTest
 
 __all__ = ["StudyResults", "collect_results", "environment_record"]
 
@@ -66,6 +67,10 @@ class StudyResults(Record):
     diagnosis: DiagnosisRecord | None = None
     augment: AugmentRecord | None = None
     """where networks were trained on other detectors"""
+    tables: TablesRecord | None = None
+    """where the study asks for networks of look-up tables"""
+    tables_test: TablesTest | None = None
+    """what the chosen one reaches on test events"""
     checklist: dict[str, dict[str, Any]]
     """what the best-practice checklist is filled from"""
     environment: EnvironmentRecord
@@ -102,6 +107,8 @@ def collect_results(
         verification=VerificationRecord.read(folders.verification),
         diagnosis=diagnosis,
         augment=AugmentRecord.read(folders.augment) if study.augments else None,
+        tables=None if study.tables is None else TablesRecord.read(folders.tables),
+        tables_test=None if study.tables is None else TablesTest.read(folders.tables_test),
         checklist=checklist_record(kind, plan, split, baselines, search, test, diagnosis),
         environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},

@@ -28,6 +28,7 @@ from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
 from pulsefront.studies.settings import ExternalSet, StudyBase
 from pulsefront.studies.steps import Step, locked, run_steps
+from pulsefront.studies.tables.step import tables_step, tables_test_step
 from pulsefront.studies.work import (
     diagnose_task,
     evaluate_estimators,
@@ -162,10 +163,15 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             "search",
             "Training and ablating networks",
             lambda c: search_network(kind, workers, c),
-            {**pick("events", "loss", "search", "budget", "augment"), **_board(study)},
+            {
+                **pick("events", "loss", "search", "budget", "augment"),
+                **_board(study),
+                **({} if study.tables is None else {"keeps_selection": True}),
+            },
             after=trained,
         ),
     ]
+    tables = _table_steps(kind, pick("events", "loss", "search", "tables", "export", "augment"), trained)
     head = _head_steps(kind, pick("events", "uncertainty", "budget"))
     searched = ("search", *(step.name for step in head))
     part = _part_steps(kind, pick("budget"), searched)
@@ -207,7 +213,7 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=(*searched, "export"),
         ),
     ]
-    return [*first, *external, *others, *learn, *head, *part, *both, *diagnosis, *prove]
+    return [*first, *external, *others, *learn, *tables, *head, *part, *both, *diagnosis, *prove]
 
 
 def _verb(study: StudyBase) -> str:
@@ -266,6 +272,34 @@ def _head_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
             after=("data", "split", "search"),
         )
     ]
+
+
+def _table_steps(
+    kind: StudyKind, settings: dict[str, Any], trained: tuple[str, ...]
+) -> list[Step]:
+    chosen = kind.study.tables
+    if chosen is None:
+        return []
+    return [
+        Step(
+            "tables",
+            "Training networks of tables",
+            lambda c: tables_step(kind, chosen, c),
+            settings,
+            after=(*trained, "search"),
+        ),
+        Step(
+            "tables_test",
+            "Proving and measuring the network of tables",
+            lambda c: tables_test_step(kind, chosen, c),
+            {**settings, **_verification(kind.study)},
+            after=("data", "split", "search", "tables"),
+        ),
+    ]
+
+
+def _verification(study: StudyBase) -> dict[str, Any]:
+    return {"verification": study.verification.model_dump(mode="json")}
 
 
 def _part_steps(kind: StudyKind, settings: dict[str, Any], searched: tuple[str, ...]) -> list[Step]:

@@ -18,6 +18,7 @@ from pulsefront.search.settings import SearchSettings
 from pulsefront.simulate.augment import AugmentSettings
 from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.measurement import ScanSettings
+from pulsefront.studies.tables.settings import TableSettings
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
 __all__ = [
@@ -275,6 +276,8 @@ class StudyBase(FrozenModel):
     uncertainty: UncertaintySettings | None = None
     """a head beside the outputs that foretells their error, event by event; of classes the margin
     between their scores"""
+    tables: TableSettings | None = None
+    """networks of look-up tables beside the searched one, judged by the same test"""
     measured: MeasuredData | None = None
     """measured events in the place of simulated ones"""
 

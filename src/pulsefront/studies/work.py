@@ -151,6 +151,10 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
             "full": result.predict_full(task, inputs),
         },
     )
+    if study.tables is not None:
+        chosen = task.inputs[parts.split.selection].reshape(-1, task.inputs.shape[-1])
+        full = result.predict_full(task, chosen)
+        save_arrays(context.folder / folders.selection_arrays.name, {"full": full})
     if study.augments:
         keep_full_networks(result.full_candidates, context)
     result.summary().write(context.folder / folders.search.name)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pulsefront.errors import PulsefrontError
 from pulsefront.fixed_point import FixedPointFormat, InputTables
 from pulsefront.networks.data import prepare
 from pulsefront.networks.settings import LossSettings
@@ -54,13 +53,14 @@ def test_torch_and_integers_say_the_same_at_random_and_at_the_extremes(fan_in):
     raw = events(4000)
     settings = TableNetworkSettings(fan_in=fan_in, sample_bits=6 if fan_in > 1 else 7)
     codes = codes_of(raw, settings.sample_bits, COUNTS)
-    network = TableNetwork(settings, codes, 3, 2, seed=7)
-    step = output_step(np.array([0.5, 0.8]), settings.output_bits)
+    spread = np.array([0.5, 0.8])
+    step = output_step(spread, settings.output_bits)
+    network = TableNetwork(settings, codes, 3, spread / step, seed=7)
     model = lower_tables(network, codes, np.array([0.0, 0.0]), step, COUNTS, OUTPUT, name="net")
     ends = np.array([[low, high] * 3 for low, high in ((-4096, 4095), (0, -1))])[:, :3]
     given = np.concatenate([raw, ends])
     with torch.no_grad():
-        whole = torch.from_numpy(codes.apply(given, 0)).double()
+        whole = torch.from_numpy(codes.apply(given, 0))
         wanted = network(whole, whole=True).numpy() * step
     found = OUTPUT.values(model.run(given))
     np.testing.assert_array_equal(found, np.rint(wanted * 1024) / 1024)
@@ -73,7 +73,8 @@ def test_a_sum_of_bent_functions_is_learned_to_the_step_of_the_codes():
     training = TableTraining(epochs=12, batch=256)
     settings = TableNetworkSettings(nodes=(2,), training=training)
     given = data_of(raw[:5000], wanted[:5000, None])
-    (model,) = train_tables(given, settings, 2, [3], name="net")
+    model = train_tables(given, settings, 2, 3, name="net")
+    assert model is not None
     error = OUTPUT.values(model.run(raw[5000:]))[:, 0] - wanted[5000:]
     straight = np.linalg.lstsq(np.c_[raw[:5000], np.ones(5000)], wanted[:5000], rcond=None)[0]
     best_line = np.c_[raw[5000:], np.ones(1000)] @ straight - wanted[5000:]
@@ -88,24 +89,24 @@ def test_the_same_seed_gives_the_same_integers_and_another_one_others():
     raw = events(1000)
     given = data_of(raw, raw[:, 1:2] / 100.0)
     settings = TableNetworkSettings(training=TableTraining(epochs=1, batch=100))
-    first, again, other = train_tables(given, settings, 2, [1, 1, 2], name="net")
-    first_entries, again_entries, other_entries = (
-        [one.entries for one in model.layers if isinstance(one, InputTables)]
-        for model in (first, again, other)
+    first, again, other = (
+        [
+            one.entries
+            for one in train_tables(given, settings, 2, seed, name="net").layers
+            if isinstance(one, InputTables)
+        ]
+        for seed in (1, 1, 2)
     )
-    for one, two in zip(first_entries, again_entries, strict=True):
+    for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, two)
-    assert first_entries[0].shape != other_entries[0].shape or np.any(
-        first_entries[0] != other_entries[0]
-    )
+    assert any(a.shape != b.shape or np.any(a != b) for a, b in zip(first, other, strict=True))
 
 
-def test_a_loss_that_is_no_number_ends_the_training_with_its_remedy():
+def test_a_loss_that_is_no_number_is_told():
     raw = events(500)
     given = data_of(raw, raw[:, 1:2] / 100.0)
     wild = TableTraining(epochs=20, batch=100, learning_rate=1e30)
-    with pytest.raises(PulsefrontError, match=r"tables.*diverged.*lower the learning rate"):
-        train_tables(given, TableNetworkSettings(training=wild), 2, [1], name="net")
+    assert train_tables(given, TableNetworkSettings(training=wild), 2, 1, name="net") is None
 
 
 @pytest.mark.parametrize(

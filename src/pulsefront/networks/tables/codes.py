@@ -47,6 +47,24 @@ class InputCodes:
         whole = self.assignment.container.fraction
         return np.array([whole - one.fraction for one in self.formats], np.int64)
 
+    @property
+    def bits(self) -> int:
+        """Bits of the widest code."""
+        return max(one.width for one in self.formats)
+
+    def of_slices(self) -> NDArray[np.float64]:
+        """Return the codes of all integers of `bits` bits, (integer, input), mostly from −1 to 1.
+
+        The lowest bits of a code in two's complement; what no code is has the nearest.
+        """
+        slices = np.arange(1 << self.bits)[:, None]
+        signed = np.array([one.signed for one in self.formats])
+        values = np.where(signed & (slices >> (self.bits - 1) > 0), slices - len(slices), slices)
+        low = np.array([one.minimum for one in self.formats])
+        high = np.array([one.maximum for one in self.formats])
+        found: NDArray[np.float64] = (np.clip(values, low, high) - self.middle) / self.half
+        return found
+
     def apply(self, raw: NDArray[np.integer], fraction: int) -> Integers:
         """Return the codes (event, input) of raw integers with so many fraction bits."""
         cut = assign(np.asarray(raw, np.int64) - self.offsets, fraction, self.assignment)

@@ -26,7 +26,7 @@ from pulsefront.fixed_point.layers import (
 )
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.tables.codes import InputCodes
-from pulsefront.networks.tables.network import MORE_BITS, SumOfTables, TableNetwork, every_code
+from pulsefront.networks.tables.network import MORE_BITS, SumOfTables, TableNetwork
 
 __all__ = ["lower_tables", "output_step"]
 
@@ -69,10 +69,9 @@ def lower_tables(
         layers.append(_less(codes.offsets, input_format))
         source = layers[-1].name
     layers.append(Quantize("codes", (source,), codes.assignment))
-    bits = max(one.width for one in codes.formats)
     layers += _summed(
-        "node", "codes", network.nodes.chosen.numpy(), codes.first_bits, bits,
-        _entries_of_nodes(network, codes, bits), MORE_BITS,
+        "node", "codes", network.nodes.chosen.numpy(), codes.first_bits, codes.bits,
+        _whole(network.nodes, network.given.numpy()), MORE_BITS,
         FixedPointFormat(network.node_bits, network.node_bits),
     )  # fmt: skip
     entries = _entries_of_outputs(network)
@@ -93,24 +92,6 @@ def _less(offsets: Integers, form: FixedPointFormat) -> Dense:
     wide = format_holding(least, max(most, 0), form.fraction)
     identity, one = np.eye(len(offsets), dtype=np.int64), FixedPointFormat(1, 1, signed=False)
     return Dense("less", ("counts",), identity, one, -offsets, wide)
-
-
-def _entries_of_nodes(network: TableNetwork, codes: InputCodes, bits: int) -> NDArray[np.float64]:
-    """Return whole entries of the nodes' tables, (term, node, 2^(fan_in · bits))."""
-    slices = np.arange(1 << bits)
-    values = np.stack(
-        [
-            np.clip(np.where(one.signed & (slices >> (bits - 1) > 0), slices - (1 << bits), slices),
-                    one.minimum, one.maximum)
-            for one in codes.formats
-        ],
-        axis=1,
-    )  # fmt: skip
-    with torch.no_grad():
-        given = network.of_codes(torch.from_numpy(values).double()).numpy()
-    chosen = network.nodes.chosen.numpy()
-    every = every_code(chosen.shape[2], bits)
-    return _whole(network.nodes, given[every[:, None, None, :], chosen])
 
 
 def _entries_of_outputs(network: TableNetwork) -> NDArray[np.float64]:

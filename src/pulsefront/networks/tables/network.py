@@ -54,36 +54,49 @@ class SumOfTables(torch.nn.Module):
         found = self.entries(inputs[:, self.chosen])
         return (_whole(found, 0.5) if whole else found).sum(1)
 
+    def looked_up(
+        self, given: torch.Tensor, addresses: torch.Tensor, *, whole: bool
+    ) -> torch.Tensor:
+        """Return the same sums of entries at *addresses* (event, term, node).
+
+        *given* are the inputs (address, term, node, input) of all entries: so few that they are
+        made anew at every step, whatever the number of events.
+        """
+        found = self.entries(given)
+        found = _whole(found, 0.5) if whole else found
+        chosen = found.flatten(1).gather(0, addresses.flatten(1))
+        return chosen.reshape(addresses.shape).sum(1)
+
 
 class TableNetwork(torch.nn.Module):
-    """Codes of inputs to outputs in steps of the last tables."""
+    """Codes of inputs to outputs in steps of the last tables, *steps* (output,) in a spread."""
 
-    middle: torch.Tensor
-    reach: torch.Tensor
+    given: torch.Tensor
 
     def __init__(
         self,
         settings: TableNetworkSettings,
         codes: InputCodes,
         nodes: int,
-        outputs: int,
+        steps: NDArray[np.float64],
         seed: int,
     ) -> None:
         super().__init__()
         rng = np.random.default_rng([0x7461626C, seed])
         self.node_bits = settings.node_bits
-        self.register_buffer("middle", torch.from_numpy(codes.middle).float())
-        self.register_buffer("reach", torch.from_numpy(codes.half).float())
+        self.bits = codes.bits
         first = _drawn_inputs(rng, len(codes.formats), nodes, settings.fan_in)
-        last = np.broadcast_to(np.arange(nodes)[:, None, None], (nodes, outputs, 1))
+        last = np.broadcast_to(np.arange(nodes)[:, None, None], (nodes, len(steps), 1))
         whole = 2.0 ** (settings.node_bits - 1 + MORE_BITS)
         self.nodes = SumOfTables(first, settings.inside, np.full(nodes, whole), rng)
-        steps = 2.0**settings.output_bits
-        self.outputs = SumOfTables(last, settings.inside, np.full(outputs, steps), rng)
+        self.outputs = SumOfTables(last, settings.inside, steps, rng)
+        every = every_code(settings.fan_in, self.bits)[:, None, None, :]
+        self.register_buffer("given", torch.from_numpy(codes.of_slices()[every, first]).float())
 
     def forward(self, codes: torch.Tensor, *, whole: bool) -> torch.Tensor:
         """Return outputs (event, output) in steps, for codes (event, input)."""
-        total = self.nodes(self.of_codes(codes), whole=whole) * 0.5**MORE_BITS
+        total = self.nodes.looked_up(self.given, self.addresses(codes), whole=whole)
+        total = total * 0.5**MORE_BITS
         if whole:
             total = _whole(total, 0.0)
         half = 2 ** (self.node_bits - 1)
@@ -92,10 +105,11 @@ class TableNetwork(torch.nn.Module):
         )
         return result
 
-    def of_codes(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the codes of inputs, (…, input), as numbers mostly from −1 to 1."""
-        result: torch.Tensor = (codes - self.middle) / self.reach
-        return result
+    def addresses(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return which entry of each table whole codes (event, input) choose."""
+        slices = codes.long() & ((1 << self.bits) - 1)
+        shifts = self.bits * torch.arange(self.nodes.chosen.shape[2])
+        return (slices[:, self.nodes.chosen] << shifts).sum(-1)
 
     def of_nodes(self, codes: torch.Tensor) -> torch.Tensor:
         """Return the codes of nodes as numbers from −1 to 1."""

@@ -35,7 +35,9 @@ from pulsefront.studies.kinds.motion.settings import MotionStudy, RecordedScan
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.timing.others import require_enough
 from pulsefront.studies.kinds.timing.settings import TimingStudy
+from pulsefront.studies.proof import board_of_export
 from pulsefront.studies.settings import ScanStudy, ValidationDesign
+from pulsefront.studies.tables.settings import TableSettings
 from pulsefront.studies.uncertainty.possible import require_errors
 from pulsefront.toml_lines import line_of
 
@@ -73,6 +75,9 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
         attempt(require_alkaid)
     if "rtl_gates" in targets:
         attempt(lambda: find_tool("yosys"))
+    if study.tables is not None:
+        for check in _checks_of_tables(study, study.tables):
+            attempt(check, "tables")
     attempt(study.search.network.check, "search", "network")
     attempt(lambda: _require_grid(study), "search")
     if study.search.device != "cpu":
@@ -114,6 +119,17 @@ def _located(error: PulsefrontError, file: Path, where: tuple[int | str, ...]) -
         error.file, error.field = file, ".".join(map(str, (*where, *own)))
         error.line = line_of(file.read_text(), (*where, *own)) if file.is_file() else None
     return error
+
+
+def _checks_of_tables(study: AnyStudy, tables: TableSettings) -> Iterator[Check]:
+    """Yield what firmware of the tables, and counting its gates, takes."""
+    if any(one in HLS_TARGETS for one in tables.targets):
+        yield _require_compiler
+    if tables.count_gates or any(one in LANGUAGES for one in tables.targets):
+        yield require_alkaid
+    if tables.count_gates:
+        yield lambda: find_tool("yosys")
+        yield lambda: family_of(load_board(board_of_export(study)).part)
 
 
 def _require_compiler() -> None:

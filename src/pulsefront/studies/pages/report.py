@@ -34,6 +34,7 @@ from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
 from pulsefront.studies.pages.failures import failure_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
+from pulsefront.studies.pages.tables import table_blocks
 from pulsefront.studies.pages.uncertainty import uncertainty_blocks
 from pulsefront.studies.pages.uses import power_blocks, use_blocks
 from pulsefront.studies.pages.words import metrics_in, percent
@@ -53,6 +54,7 @@ STABILITY = "Stability over initializations"
 DIAGNOSIS = "Size of data, sham data, uncertainty"
 EVENTS = "Uncertainty of single events"
 ABLATION = "Ablation"
+TABLES = "Networks of look-up tables"
 USES = "What the exported network uses"
 LIMITS = "Limits"
 REPEAT = "To repeat it"
@@ -109,6 +111,13 @@ def _event_uncertainty(test: TestRecord, confidence: str) -> list[Section]:
     return [Section(EVENTS, blocks)] if blocks else []
 
 
+def _tables(results: StudyResults) -> list[Section]:
+    if results.tables is None or results.tables_test is None:
+        return []
+    blocks = table_blocks(results.tables, results.tables_test, results.search)
+    return [Section(TABLES, blocks)]
+
+
 _BESIDE = {
     "model_card.md": "what the network is for, how good it is, where it fails",
     "data_card.md": "what the events are, where they come from, how they were split",
@@ -136,6 +145,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         ),
         *_event_uncertainty(test, confidence),
         Section(ABLATION, ablation_blocks(results, kind.ranking_figure)),
+        *_tables(results),
         Section(USES, use_blocks(kind, test)),
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),
