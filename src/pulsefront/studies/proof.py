@@ -23,7 +23,7 @@ from pulsefront.studies.steps import StepContext, read_step
 from pulsefront.studies.uncertainty.class_records import ClassMargin
 from pulsefront.studies.uncertainty.records import ErrorHead, InputTestNumbers
 
-__all__ = ["board_of_export", "export_step", "verify_step"]
+__all__ = ["board_of_export", "export_step", "input_unit", "verify_step"]
 
 
 def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext) -> None:
@@ -56,7 +56,7 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             **_input_tests(folders),
         },
         units={
-            **{port.name: _input_unit(kind) for port in model.inputs},
+            **{port.name: input_unit(kind) for port in model.inputs},
             **dict.fromkeys(model.outputs, kind.output_unit),
         },
     )
@@ -81,7 +81,7 @@ def _export_check(
         board=board_of_export(kind.study),
         data_vectors=inputs,
         provenance={"study": kind.study.name, "outputs": list(INPUT_TESTS)},
-        units={port.name: _input_unit(kind) for port in check.inputs},
+        units={port.name: input_unit(kind) for port in check.inputs},
     )
 
 
@@ -126,7 +126,8 @@ def _before(kind: StudyKind) -> dict[str, Any]:
     return {} if found is None else found.document()
 
 
-def _input_unit(kind: StudyKind) -> str:
+def input_unit(kind: StudyKind) -> str:
+    """Return the unit of the network's inputs, in words."""
     total, unit = _before(kind).get("normalised_sum"), kind.words.input_unit
     return unit if total is None else f"{unit} at a sum of {total}"
 

@@ -293,7 +293,7 @@ def _table_steps(
             "Proving and measuring the network of tables",
             lambda c: tables_test_step(kind, chosen, c),
             {**settings, **_verification(kind.study)},
-            after=("data", "split", "search", "tables"),
+            after=("plan", "data", "split", "search", "tables"),
         ),
     ]
 

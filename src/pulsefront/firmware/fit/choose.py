@@ -22,6 +22,7 @@ from pulsefront.firmware.fit.table import Fit
 from pulsefront.firmware.fit.verilog import plan_of, time_shared, unrolled
 from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
 from pulsefront.firmware.hls4ml.settings import HlsSettings
+from pulsefront.firmware.rtl.plan import refuse_serial
 from pulsefront.firmware.rtl.project import write_rtl
 from pulsefront.firmware.rtl.resources import count_resources, family_of
 from pulsefront.firmware.rtl.trace import refuse_untraceable
@@ -195,6 +196,8 @@ def _refuse(route: Route, model: FixedPointModel, board: Board) -> None:
         family_of(board.part)
         if route == "unrolled":
             refuse_untraceable(model)
+        else:
+            refuse_serial(model)
         return
     if board.vendor not in BACKENDS:
         raise ExportError(f"is not written for parts of {board.vendor}", field="hls4ml")

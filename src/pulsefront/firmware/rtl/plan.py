@@ -10,10 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
-from pulsefront.errors import ExportError
+from pulsefront.errors import ExportError, UnsupportedLayer
 from pulsefront.firmware.rtl.verilog import address_bits
 from pulsefront.fixed_point.format import FixedPointFormat, by_channel
-from pulsefront.fixed_point.layers import Add, Concatenate, ImageWindows, Layer, LayerStep
+from pulsefront.fixed_point.layers import (
+    Add,
+    Concatenate,
+    ImageWindows,
+    InputTables,
+    Layer,
+    LayerStep,
+)
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
 from pulsefront.fixed_point.specification import Specification
@@ -25,6 +32,7 @@ __all__ = [
     "plan",
     "plan_for_interval",
     "queue_bits",
+    "refuse_serial",
     "window_cycles",
 ]
 
@@ -246,6 +254,23 @@ def _latency(step: LayerStep, matrices: Mapping[str, MatrixLanes]) -> int:
     if isinstance(layer, Concatenate | Add):
         return step.result.size + 2 * FINISH_CYCLES
     return FINISH_CYCLES
+
+
+def refuse_serial(model: Specification) -> None:
+    """Refuse a model that cannot take one element after the other.
+
+    Raises
+    ------
+    UnsupportedLayer
+        Tables of its own for every input stand side by side.
+    """
+    for layer in model.layers:
+        if isinstance(layer, InputTables):
+            raise UnsupportedLayer(
+                layer.name,
+                problem="tables of chosen inputs are not written time-shared",
+                remedy="export it unrolled, with --target rtl_unrolled",
+            )
 
 
 def queue_bits(step: LayerStep, source: Tensor, plan: SharedPlan) -> int:

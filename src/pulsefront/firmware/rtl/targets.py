@@ -8,7 +8,7 @@ from pathlib import Path
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.rtl.gates import write_gates
 from pulsefront.firmware.rtl.languages import VERILOG, VHDL
-from pulsefront.firmware.rtl.plan import SharedPlan
+from pulsefront.firmware.rtl.plan import SharedPlan, refuse_serial
 from pulsefront.firmware.rtl.project import write_rtl
 from pulsefront.firmware.rtl.resources import Resources, count_or_place, write_resources
 from pulsefront.firmware.rtl.tools import find_tool
@@ -59,11 +59,13 @@ def refuse_hdl(model: Specification, targets: tuple[str, ...]) -> None:
     ToolMissing
         alkaid or yosys is not installed.
     UnsupportedLayer
-        The model cannot be unrolled to the bit.
+        The model cannot be unrolled to the bit, or not be shared.
     """
     if any(one in targets for one in LANGUAGES):
         require_alkaid()
         refuse_untraceable(model)
+    if "rtl" in targets or "rtl_gates" in targets:
+        refuse_serial(model)
     if "rtl_gates" in targets:
         find_tool("yosys")
 

@@ -107,7 +107,7 @@ def _entries_of_outputs(network: TableNetwork) -> NDArray[np.float64]:
 
 def _whole(tables: SumOfTables, given: NDArray[np.float64]) -> NDArray[np.float64]:
     with torch.no_grad():
-        found = tables.entries(torch.from_numpy(np.ascontiguousarray(given))).numpy()
+        found = tables.entries(torch.from_numpy(np.array(given))).numpy()
     if not np.isfinite(found).all():
         raise PrecisionError(
             "entries of tables are not finite",

@@ -20,8 +20,9 @@ from pulsefront.search.task import Task
 from pulsefront.studies.blind import without_test_labels
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds import StudyKind
-from pulsefront.studies.proof import board_of_export
-from pulsefront.studies.steps import StepContext
+from pulsefront.studies.proof import board_of_export, input_unit
+from pulsefront.studies.records import StudyPlan
+from pulsefront.studies.steps import StepContext, read_step
 from pulsefront.studies.tables.records import TablesRecord, TablesTest, UnrolledCost
 from pulsefront.studies.tables.settings import TableSettings
 
@@ -101,13 +102,23 @@ def tables_test_step(kind: StudyKind, settings: TableSettings, context: StepCont
     vectors = raw[spread_over(len(raw), study.verification.held_out_vectors)].astype(np.int64)
     folder = context.folder / folders.firmware.name
     names = SearchSummary.read(folders.search).input_names
+    model = FixedPointModel.load(folders.tables_model)
     export_model(
-        FixedPointModel.load(folders.tables_model),
+        model,
         folder,
         targets=settings.targets,
         board=board_of_export(study),
         data_vectors=vectors,
-        provenance={"study": study.name, "input_names": [names[i] for i in record.kept_inputs]},
+        provenance={
+            "study": study.name,
+            "study_sha256": StudyPlan.read(folders.plan).sha256,
+            "training_sha256": read_step(folders.of("tables")).key,
+            "input_names": [names[i] for i in record.kept_inputs],
+        },
+        units={
+            **{port.name: input_unit(kind) for port in model.inputs},
+            **dict.fromkeys(model.outputs, kind.output_unit),
+        },
     )
     proof = verify_export(folder, extra_inputs=vectors)
     proof.raise_on_failure()
