@@ -171,7 +171,9 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=trained,
         ),
     ]
-    tables = _table_steps(kind, pick("events", "loss", "search", "tables", "export", "augment"), trained)
+    tables = _table_steps(
+        kind, pick("events", "loss", "search", "tables", "export", "augment"), trained
+    )
     head = _head_steps(kind, pick("events", "uncertainty", "budget"))
     searched = ("search", *(step.name for step in head))
     part = _part_steps(kind, pick("budget"), searched)
@@ -274,9 +276,7 @@ def _head_steps(kind: StudyKind, settings: dict[str, Any]) -> list[Step]:
     ]
 
 
-def _table_steps(
-    kind: StudyKind, settings: dict[str, Any], trained: tuple[str, ...]
-) -> list[Step]:
+def _table_steps(kind: StudyKind, settings: dict[str, Any], trained: tuple[str, ...]) -> list[Step]:
     chosen = kind.study.tables
     if chosen is None:
         return []
