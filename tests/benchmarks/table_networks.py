@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--strengths", nargs="*", type=float, default=(0.5, 1.2))
     parser.add_argument("--inputs", nargs="*", type=int, help="numbers of inputs; those shipped")
+    parser.add_argument("--no-tables", action="store_true", help="learned widths alone")
     asked = parser.parse_args()
     study, _ = load_study(asked.run / "study.toml")
     tables = load_study(SHIPPED)[0].tables or TableSearchSettings()
@@ -87,21 +88,22 @@ def main() -> None:
     raw = task.inputs[task.selection].reshape(-1, task.inputs.shape[-1])
     full = np.stack([task.predict(one, data.scaling, raw) for one in start])
     judged = Judged(task, parts.split.test, full, settings.seed)
-    found = search_tables(
-        task, tables, kept, full, margin=settings.margin, seed=settings.seed,
-        threads=settings.threads,
-    )  # fmt: skip
-    for trial, group in zip(found.trials, found.groups, strict=True):
-        inputs = np.array(trial.inputs)
-        name = f"{trial.nodes} sums of {len(inputs)} inputs {inputs.tolist()}, {trial.lut} LUT"
-        judged.tell(f"{name} estimated", [(model, inputs) for model in group])
+    if not asked.no_tables:
+        found = search_tables(
+            task, tables, kept, full, margin=settings.margin, seed=settings.seed,
+            threads=settings.threads,
+        )  # fmt: skip
+        for trial, group in zip(found.trials, found.groups, strict=True):
+            inputs = np.array(trial.inputs)
+            name = f"{trial.nodes} sums of {len(inputs)} inputs {inputs.tolist()}, {trial.lut} LUT"
+            judged.tell(f"{name} estimated", [(model, inputs) for model in group])
     price = settings.price or PriceSettings()
     coarse = train_quantized(task, settings, start)
     for strength in asked.strengths:
         trained = train_with_ebops(
             coarse, data, price.training, [strength] * len(coarse),
             seed=seed_of_stage(settings.seed, FINAL_STAGE),
-            input_bits=task.network_format.width, widths=price.widths,
+            input_format=task.network_format, widths=price.widths,
         )  # fmt: skip
         networks = [
             (

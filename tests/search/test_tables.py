@@ -14,7 +14,7 @@ from pulsefront.search.residual_metrics import root_mean_square
 from pulsefront.search.tables import TableSearchSettings, search_tables, unrolled_estimate
 from pulsefront.search.task import Task
 
-SHORT = TableTraining(epochs=10, batch=100, learning_rate=2e-2)
+SHORT = TableTraining(epochs=15, batch=100, learning_rate=2e-2)
 SETTINGS = TableSearchSettings(nodes=(1, 2), inputs=(2,), sample_bits=5, training=SHORT)
 KEPT = np.array([0, 2, 3])
 
