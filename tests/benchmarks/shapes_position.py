@@ -141,7 +141,7 @@ def priced(bench: Bench, shape: ShapeName, strengths: Sequence[float]) -> Iterat
             search.price.training,
             [strength] * len(base),
             seed=bench.seed,
-            input_bits=shipped.task.network_format.width,
+            input_format=shipped.task.network_format,
             widths=search.price.widths,
         )
         points = [shipped.point(one) for one in without_silent(learned, data)]

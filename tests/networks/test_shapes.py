@@ -6,7 +6,15 @@ import pytest
 from pulsefront.errors import ConfigError
 from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.fixed_point.format import by_channel
-from pulsefront.networks import Convolution, LossSettings, MlpSettings, TrainingSettings, train
+from pulsefront.networks import (
+    Convolution,
+    LossSettings,
+    MlpSettings,
+    TrainingSettings,
+    WidthSettings,
+    train,
+    train_with_ebops,
+)
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.data import prepare
 from pulsefront.networks.deploy import deploy
@@ -15,6 +23,7 @@ from pulsefront.networks.shapes import shaped_candidate
 
 SETTINGS = MlpSettings(hidden=(12, 6))
 GRID = (4, 5)
+WIDTHS = WidthSettings(per_weight=True)
 SHAPES = ("row_column", "windows", "linear_residual")
 COUNTS = FixedPointFormat(10, 10, signed=False)
 OUT = FixedPointFormat(16, 7)
@@ -123,6 +132,26 @@ def _layer(integers, layer, value, fraction, weight, bias):
         total = (total * 2 + 2**down) // 2 ** (down + 1) if down > 0 else total * 2**-down
         result.append(np.clip(total, to.minimum, to.maximum))
     return np.stack(result, 1), to.fraction
+
+
+@pytest.mark.parametrize("shape", ["row_column", "windows"])
+def test_learned_widths_bring_no_weight_back_that_a_shape_lacks(shape):
+    random = np.random.default_rng(20261156)
+    counts = random.integers(0, 1024, (2000, 20))
+    data = prepare(counts, counts @ random.standard_normal((20, 2)), COUNTS, LossSettings())
+    start = shaped_candidate(SETTINGS, shape, GRID, 2, seed=1)
+    training = TrainingSettings(epochs=4, batch=128, learning_rate=1e-2)
+    narrow = start.with_bits(
+        weight_bits=(6,) * 3, bias_bits=(10,) * 3, activation_bits=(8,) * 2, per_channel=True
+    )
+    (found,) = train_with_ebops(
+        [narrow], data, training, [0.1], seed=1, input_format=COUNTS, widths=WIDTHS
+    )
+    reads = [set(np.flatnonzero(node)) for node in start.weights[0].T]
+    assert found.weights[0].any()
+    for node in found.weights[0].T:  # nodes may have gone, and inputs
+        read = set(found.kept_inputs[np.flatnonzero(node)])
+        assert any(read <= one for one in reads)
 
 
 def test_row_column_of_samples_names_the_field():
