@@ -257,3 +257,15 @@ def test_widths_at_rest_from_the_start_are_those_given() -> None:
     assert still.precision is not None
     assert still.precision.weight_bits == (9,) * 3
     assert still.precision.activation_bits == (10, 10)
+
+
+@pytest.mark.parametrize("per_node", [False, True])
+def test_a_training_that_diverges_comes_back_marked(per_node: bool) -> None:
+    counts, position = light_response(1000)
+    data = prepare(counts, position, ADC, LossSettings())
+    start = coarse_networks(data, 1, per_channel=True)
+    found = train_with_ebops(
+        start, data, TrainingSettings(epochs=2, learning_rate=1e30), (0.3,), seed=2,
+        input_format=ADC, widths=WidthSettings(per_node=per_node),
+    )  # fmt: skip
+    assert not found[0].finite

@@ -17,6 +17,7 @@ from pulsefront.networks.learned_stack import LN2
 from pulsefront.networks.precision import ChannelFormats
 from pulsefront.networks.quantize import SMALLEST_ACTIVATION, round_half_up
 from pulsefront.networks.stack import CPU
+from pulsefront.networks.stack_formats import whole_numbers
 from pulsefront.networks.weightwise_stack import WeightwiseStack
 
 __all__ = ["ChannelwiseStack", "with_channel_formats"]
@@ -157,15 +158,11 @@ class ChannelwiseStack(WeightwiseStack):
         own, rows = precision.channels, torch.from_numpy(self._rows[n])
         channels = replace(
             own,
-            input_bits=_whole(self._cut.bits[n, rows]),
-            input_fraction=_whole(self._cut.fraction[n, rows]),
+            input_bits=whole_numbers(self._cut.bits[n, rows]),
+            input_fraction=whole_numbers(self._cut.fraction[n, rows]),
             node_bits=tuple(
-                _whole(bits[n, : len(old)])
+                whole_numbers(bits[n, : len(old)])
                 for bits, old in zip(self.formats.activation_bits, own.node_bits, strict=True)
             ),
         )
         return replace(found, precision=replace(precision, channels=channels))
-
-
-def _whole(values: torch.Tensor) -> tuple[int, ...]:
-    return tuple(int(one) for one in torch.nan_to_num(values))

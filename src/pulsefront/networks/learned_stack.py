@@ -12,6 +12,7 @@ import torch
 from pulsefront.networks.candidate import Candidate, Scaling
 from pulsefront.networks.quantize import round_half_up
 from pulsefront.networks.stack import CPU, Stack
+from pulsefront.networks.stack_formats import whole_numbers
 
 __all__ = ["LN2", "LearnedStack"]
 
@@ -176,14 +177,14 @@ class LearnedStack(Stack):
         assert before.precision is not None  # train_with_ebops takes no others
         formats = self.formats
         bits = tuple(
-            tuple(int(b) for b in formats.weight_bits[k][n, : len(own)].tolist())
+            whole_numbers(formats.weight_bits[k][n, : len(own)])
             for k, own in enumerate(before.precision.weight_fraction)
         )
         precision = replace(
             before.precision,
             weight_bits=tuple(max(layer) for layer in bits),
             channel_bits=bits if before.precision.per_channel else None,
-            activation_bits=tuple(int(one[n].max()) for one in formats.activation_bits),
+            activation_bits=tuple(max(whole_numbers(one[n])) for one in formats.activation_bits),
         )
         used = self.used_weights(n)
         weights = tuple(

@@ -14,7 +14,7 @@ from pulsefront.networks.channel_inputs import ChannelInputs
 from pulsefront.networks.precision import Precision
 from pulsefront.networks.quantize import round_half_up
 
-__all__ = ["StackFormats"]
+__all__ = ["StackFormats", "whole_numbers"]
 
 SMALLEST_BIAS = 1e-30
 
@@ -187,7 +187,7 @@ class StackFormats:
             own = replace(
                 own,
                 node_fraction=tuple(
-                    _integers(fraction[n, : len(old)])
+                    whole_numbers(fraction[n, : len(old)])
                     for fraction, old in zip(
                         self.activation_fraction, own.node_fraction, strict=True
                     )
@@ -196,11 +196,11 @@ class StackFormats:
         return replace(
             before,
             weight_fraction=tuple(
-                _integers(fraction[n, : len(own)])
+                whole_numbers(fraction[n, : len(own)])
                 for fraction, own in zip(self.weight_fraction, before.weight_fraction, strict=True)
             ),
             activation_fraction=tuple(
-                max(_integers(fraction[n])) for fraction in self.activation_fraction
+                max(whole_numbers(fraction[n])) for fraction in self.activation_fraction
             ),
             channels=own,
         )
@@ -214,6 +214,6 @@ def _runs(bits: torch.Tensor) -> list[tuple[slice, float]]:
     return [(slice(a, b), 2.0 ** values[a] - 1) for a, b in zip(starts, ends, strict=True)]
 
 
-def _integers(fractions: torch.Tensor) -> tuple[int, ...]:
-    # A candidate that diverged has NaN here; its weights say so already.
-    return tuple(int(fraction) for fraction in torch.nan_to_num(fractions))
+def whole_numbers(values: torch.Tensor) -> tuple[int, ...]:
+    """Return *values* (n,) as integers; zero for NaN, which a candidate that diverged has."""
+    return tuple(int(one) for one in torch.nan_to_num(values))

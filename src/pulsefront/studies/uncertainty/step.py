@@ -134,7 +134,7 @@ class _Source:
         """Width of the results of the hidden layer that the head lies beside."""
         return next(
             (
-                self.model.tensors[layer.name].format.width
+                int(self.model.tensors[layer.name].widths.max())
                 for layer in self.model.layers
                 if isinstance(layer, Relu) and layer.inputs == (self.last_hidden,)
             ),
