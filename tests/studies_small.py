@@ -66,6 +66,7 @@ def small(
     # Trainings beside the search, and light maps of changed crystals, take longest.
     text = re.sub(r"(?:#.*\n)*\[augment\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[coincidences\.light_map\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
+    text = re.sub(r"(?:#.*\n)*\[uncertainty\]\n(?:#.*\n|\w+ = .*\n)+", "", text)
     text = re.sub(r"\[diagnosis\]\n(?:\w+ = .*\n)+", "", text)
     other = r'\[\[external\]\]\nname = .*\nperturb = \["(?!noise).*\n(?:events = .*\n)?'
     text = re.sub(other, "", text)

@@ -7,6 +7,7 @@ import pytest
 
 from pulsefront.evaluate.coverage import CASES, CoverageCase, cover, main
 from pulsefront.evaluate.coverage_clustered import CLUSTERED_CASES
+from pulsefront.evaluate.coverage_folds import FOLD_CASES
 from pulsefront.evaluate.intervals import Interval, bootstrap, mean_statistic
 
 
@@ -59,7 +60,7 @@ def test_expansion_is_nothing_where_there_are_many() -> None:
 
 
 def test_every_case_has_a_name_of_its_own_and_a_finite_truth() -> None:
-    cases = (*CASES, *CLUSTERED_CASES)
+    cases = (*CASES, *FOLD_CASES, *CLUSTERED_CASES)
     assert len({case.name for case in cases}) == len(cases)
     assert all(np.isfinite(case.truth) for case in cases)
     # The cheapest of each sort runs here; all of them run under `make studies`.
@@ -78,7 +79,7 @@ def test_every_case_has_a_name_of_its_own_and_a_finite_truth() -> None:
 
 
 def test_words_choose_what_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["60", "3", "over 5 f", "over 10 f"]) == 0
+    assert main(["60", "3", "mean over 5 f", "mean over 10 f"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.startswith("60 repetitions, seed 3")
     assert [row.split("  ")[0] for row in rows] == ["mean over 5 folds", "mean over 10 folds"]

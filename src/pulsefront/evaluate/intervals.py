@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.errors import DataError
+from pulsefront.evaluate.read_width import PointSpreadWidth, ReadWidth
 from pulsefront.evaluate.statistics import (
     Statistic,
     central_width_statistic,
@@ -137,6 +138,17 @@ def bootstrap_replicates(
     DataError
         No events, or a single group, or labels of another length.
     """
+    index, count = _units(events, groups)
+    random = np.random.default_rng(seed)
+    result = np.empty(replicates)
+    for replicate in range(replicates):
+        drawn = _drawn(random, count).astype(np.float64)
+        result[replicate] = statistic(drawn if groups is None else drawn[index])
+    return result
+
+
+def _units(events: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
+    """Return the number of each event's group, and how many groups there are to resample."""
     if events < 1:
         raise DataError("there are no events to resample", field="events", value=events)
     index = _group_index(groups, events)
@@ -148,12 +160,12 @@ def bootstrap_replicates(
             value=count,
             remedy="leave groups out to resample events",
         )
-    random = np.random.default_rng(seed)
-    result = np.empty(replicates)
-    for replicate in range(replicates):
-        drawn = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
-        result[replicate] = statistic(drawn if groups is None else drawn[index])
-    return result
+    return index, count
+
+
+def _drawn(random: np.random.Generator, count: int) -> NDArray[np.int64]:
+    """Return how often each of *count* groups is drawn."""
+    return np.bincount(random.integers(0, count, count), minlength=count)
 
 
 def bootstrap(
@@ -172,7 +184,8 @@ def bootstrap(
     ----------
     method
         ``"percentile"``; ``"expanded"``: the same with ends further out where few events or groups
-        were drawn, as Student's t has them (Hesterberg 2015, section 4.3); or ``"bca"``:
+        were drawn, as Student's t has them (Hesterberg 2015, section 4.3), and of widths that are
+        read from a histogram by drawing from a smooth curve (see `read_width`); or ``"bca"``:
         bias-corrected and accelerated (Efron 1987, eq. 2.3), the acceleration from a jackknife
         over at most 200 blocks of events or groups.
 
@@ -185,8 +198,13 @@ def bootstrap(
         raise DataError(
             "unknown method", field="method", value=method, remedy=f"one of {', '.join(METHODS)}"
         )
+    _units(events, groups)
+    value = float(statistic(np.ones(events)))
+    if method == "expanded" and isinstance(statistic, ReadWidth | PointSpreadWidth):
+        read = _of_smooth_curve(statistic, value, events, groups, replicates, confidence, seed)
+        if read is not None:
+            return read
     found = bootstrap_replicates(statistic, events, groups=groups, replicates=replicates, seed=seed)
-    value = statistic(np.ones(events))
     if not (np.isfinite(found).all() and np.isfinite(value)):
         raise DataError(
             "the metric is undefined in some resampled sets",
@@ -200,7 +218,38 @@ def bootstrap(
     elif method == "bca":
         tails = _bca_tails(statistic, value, found, tails, _group_index(groups, events))
     low, high = np.quantile(found, tails)
-    return Interval(float(value), float(low), float(high), confidence)
+    return Interval(value, float(low), float(high), confidence)
+
+
+def _of_smooth_curve(
+    statistic: ReadWidth | PointSpreadWidth,
+    value: float,
+    events: int,
+    groups: ArrayLike | None,
+    replicates: int,
+    confidence: float,
+    seed: int,
+) -> Interval | None:
+    """Return the interval of a read width; None where the smooth curve gives none.
+
+    A reading is to the width that is sought as one of events drawn from the curve is to the
+    curve's own.
+    """
+    index, count = _units(events, groups)
+    random = np.random.default_rng(seed)
+    if groups is None:
+        found = statistic.redrawn(random, replicates)
+    else:
+        every = np.arange(events)
+        drawn = (np.repeat(every, _drawn(random, count)[index]) for _ in range(replicates))
+        found = np.array([statistic.moved(random, some) for some in drawn])
+    own = statistic.own_width
+    if not (own > 0 and value > 0 and np.isfinite(found).all() and (found > 0).all()):
+        return None
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    high, low = value * own / np.quantile(found, _expanded_tails(tails, count))
+    # A reading that is all bias lies beside its interval, which is told with the reading in it.
+    return Interval(value, min(float(low), value), max(float(high), value), confidence)
 
 
 def _expanded_tails(tails: Float, units: int) -> Float:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsefront.evaluate import metrics
+from pulsefront.evaluate.read_width import PointSpreadWidth, ReadWidth
 
 __all__ = [
     "Statistic",
@@ -70,7 +71,7 @@ def central_width_statistic(
 
 def fwhm_statistic(
     values: ArrayLike, bin_width: float | None = None, *, level: float = 0.5
-) -> Statistic:
+) -> ReadWidth:
     """Return the histogram's FWHM (or width at another level) as a statistic.
 
     The bins are chosen once from all events, so that replicates differ in counts alone.
@@ -81,19 +82,12 @@ def fwhm_statistic(
         As `metrics.choose_binning`.
     """
     data = np.asarray(values, dtype=np.float64).ravel()
-    binning = metrics.choose_binning(data, bin_width)
-    index = binning.index(data)
-
-    def statistic(weights: Float) -> float:
-        counts = np.bincount(index, weights, minlength=binning.count)
-        return metrics.profile_width(counts, binning.width, level)
-
-    return statistic
+    return ReadWidth(data, metrics.choose_binning(data, bin_width), level)
 
 
 def point_spread_statistic(
     residual_mm: ArrayLike, bin_width_mm: float | None = None, *, level: float = 0.5
-) -> Statistic:
+) -> PointSpreadWidth:
     """Return the width of the 2-D point-spread function of position residuals as a statistic.
 
     Definition (as Decuyper et al. 2021 quote it): the residuals of all events, estimate minus
@@ -114,11 +108,13 @@ def point_spread_statistic(
     DataError
         As `metrics.fwhm`, or residuals of another shape.
     """
-    prepared = [
-        (within, fwhm_statistic(values[within], bin_width_mm, level=level))
-        for values, within in metrics.profile_bands(residual_mm)
-    ]
-    return lambda weights: float(np.mean([width(weights[within]) for within, width in prepared]))
+    bands = metrics.profile_bands(residual_mm)
+    return PointSpreadWidth(
+        tuple(within for _, within in bands),
+        tuple(
+            fwhm_statistic(values[within], bin_width_mm, level=level) for values, within in bands
+        ),
+    )
 
 
 def difference(first: Statistic, second: Statistic) -> Statistic:
