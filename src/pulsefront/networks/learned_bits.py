@@ -134,7 +134,10 @@ def _run(
         outputs = stack.outputs(inputs)
         stack.backward(slope_of(outputs, targets, data.loss))
         if step < learning:
-            points.step(stack.slope_of_points(price), widths.reach / learning)
+            size = widths.reach / learning
+            if widths.pace == "with_rate":
+                size *= 2.0 * one_cycle(step / steps, settings.warm_up)  # whose mean is a half
+            points.step(stack.slope_of_points(price), size)
             stack.limit_points()
             stack.press(price)
         stack.hold_pruned()

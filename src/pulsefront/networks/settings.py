@@ -192,7 +192,10 @@ class WidthSettings(FrozenModel):
     """give every input and every node a width of its own, not only the inputs and every layer;
     left out, wherever weights have"""
     reach: float = Field(default=10.0, gt=0)
-    """bits by which a width can change over the whole training, at an even pace"""
+    """bits by which a width can change over the whole training"""
+    pace: Literal["even", "with_rate"] = "even"
+    """how that is spread over the training: evenly until widths rest, or as the learning rate rises
+    and falls, twice as fast at most; widths then settle by themselves"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)
     """share of the training, its end, in which widths rest"""
 
