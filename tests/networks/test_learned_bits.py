@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from pulsefront.networks import (
     WidthSettings,
     cost_of,
     initial_candidate,
+    learned_bits,
     lower,
     predict,
     prepare,
@@ -24,6 +27,7 @@ from pulsefront.networks import (
     train_with_ebops,
     without_dead,
 )
+from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.learned_stack import LearnedStack
 from pulsefront.networks.losses import slope_of
 from pulsefront.networks.weightwise_stack import WeightwiseStack
@@ -269,3 +273,26 @@ def test_a_training_that_diverges_comes_back_marked(per_node: bool) -> None:
         input_format=ADC, widths=WidthSettings(per_node=per_node),
     )  # fmt: skip
     assert not found[0].finite
+
+
+@pytest.mark.parametrize("pace", ["even", "with_rate"])
+def test_widths_move_by_their_reach_at_either_pace(
+    pace: Literal["even", "with_rate"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, position = light_response(4000)
+    data = prepare(counts, position, ADC, LossSettings())
+    start = coarse_networks(data, 1, per_channel=True)
+    moved: list[float] = []
+
+    class Recorded(FlatAdamW):
+        def step(self, gradient: torch.Tensor, learning_rate: float) -> None:
+            moved.append(learning_rate)
+            super().step(gradient, learning_rate)
+
+    monkeypatch.setattr(learned_bits, "FlatAdamW", Recorded)
+    widths = WidthSettings(pace=pace, reach=7.0, frozen_share=0.0)
+    settings = TrainingSettings(epochs=4, batch=100)
+    train_with_ebops(start, data, settings, (0.1,), seed=2, input_format=ADC, widths=widths)
+    assert len(moved) == 160
+    assert sum(moved) == pytest.approx(7.0, rel=0.02)
+    assert (max(moved) / moved[-1] > 100) == (pace == "with_rate")
