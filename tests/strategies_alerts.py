@@ -14,11 +14,11 @@ from pulsefront.qc.features.labels import Target
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
 from pulsefront.qc.nightly.runs import save_run
 from pulsefront.qc.records import SERVICE_COLUMNS, Batch, empty_frame, frame_of
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import services_as_of
-from pulsefront.qc.store.rows import insert_new
-from pulsefront.qc.store.successors import successors_of
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.histories.successors import successors_of
+from pulsefront.qc.store.rows.batch import insert_new
+from pulsefront.qc.store.tables import schema
 from strategies_qc import DAY, writing_of
 
 FIRST = 20_000

@@ -19,10 +19,10 @@ from pulsefront.qc.records import LIMIT_COLUMNS, MEASUREMENT_COLUMNS, Batch, fra
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
 from pulsefront.qc.simulate.settings import FailureRates, FleetSettings, SiteProfile
 from pulsefront.qc.site import Mapping, Site, TableColumns
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.ledger import begin_reading, recorded
-from pulsefront.qc.store.writing import Writing
+from pulsefront.qc.store.files.ledger import begin_reading, recorded
+from pulsefront.qc.store.rows.writing import Writing
+from pulsefront.qc.store.tables import schema
 
 DAY = 86_400
 NOW = 1_800_000_000

@@ -18,9 +18,9 @@ from scipy.special import expit
 
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.blending import Blended, BlendRows, failures_of
-from pulsefront.qc.models.estimators import Blend, Estimator, Linear, fit_scaler
-from pulsefront.qc.models.pooled import Pooled, bind_pooled
+from pulsefront.qc.models.learners.blending import Blended, BlendRows, failures_of
+from pulsefront.qc.models.learners.estimators import Blend, Estimator, Linear, fit_scaler
+from pulsefront.qc.models.learners.pooled import Pooled, bind_pooled
 
 __all__ = ["Fitted", "fit_empirical_bayes", "train_empirical_bayes"]
 

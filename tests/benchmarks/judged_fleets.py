@@ -21,11 +21,11 @@ import numpy.typing as npt
 import pulsefront
 from pulsefront.files import sim_data_directory, write_text
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.alarm_rates import Judged, threshold_at_rate
-from pulsefront.qc.models.choice import choose
-from pulsefront.qc.models.folds import Scores, score_folds
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.alarm_rates import Judged, threshold_at_rate
+from pulsefront.qc.models.choice.choose import choose
+from pulsefront.qc.models.choice.folds import Scores, score_folds
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 
 __all__ = ["Found", "judged"]
 

@@ -27,10 +27,10 @@ from pulsefront.qc.backtest.horizons import promised_of
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import split_time
 from pulsefront.qc.features.sources import simulated_fleet
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.held_out import held_out_horizons
-from pulsefront.qc.models.horizons import CURVE_DAYS
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.horizons.curve import CURVE_DAYS
+from pulsefront.qc.models.horizons.held_out import held_out_horizons
 from pulsefront.qc.simulate.kinds import draw_fleet
 from pulsefront.qc.simulate.settings import FleetSettings, load_fleet
 

@@ -31,15 +31,15 @@ from postgresql import postgresql_database, postgresql_server
 from pulsefront.files import write_json
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
+from pulsefront.qc.models.files.registry import register
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.registry import register
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S, iso_date
 from strategies_qc import history_of, writing_of
 

@@ -17,12 +17,12 @@ from judged_fleets import Found
 
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.sources import simulated_fleet
-from pulsefront.qc.models import folds
-from pulsefront.qc.models.alarm_rates import threshold_at_rate
-from pulsefront.qc.models.blending import train_blend
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import BacktestSettings, thinned
+from pulsefront.qc.models.choice import folds
+from pulsefront.qc.models.choice.alarm_rates import threshold_at_rate
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import BacktestSettings, thinned
+from pulsefront.qc.models.learners.blending import train_blend
 from pulsefront.qc.simulate.settings import load_fleet
 
 pytestmark = pytest.mark.slow

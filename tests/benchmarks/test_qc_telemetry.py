@@ -35,8 +35,8 @@ from pulsefront.qc.backtest.failure_fleet import fleet_of_tables
 from pulsefront.qc.backtest.failure_mapping import FailureTables
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.protocol import BacktestSettings, parts_of_time, unit_folds
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.protocol import BacktestSettings, parts_of_time, unit_folds
 from pulsefront.qc.simulate.telemetry import TelemetrySettings
 from pulsefront.qc.times import DAY_S
 from strategies_telemetry import write_public_form

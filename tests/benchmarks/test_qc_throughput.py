@@ -32,17 +32,17 @@ from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
 from pulsefront.qc.features.schema import schema_of
 from pulsefront.qc.features.sources import load_histories, load_history, outline
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.simulate.fleet import simulate_units, write_fleet
 from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import read_rows
+from pulsefront.qc.store.histories.history import read_rows
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 from strategies_qc import history_of, stored_measurements, writing_of
 

@@ -14,7 +14,7 @@ from pulsefront.cli import qc_support
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
 from pulsefront.qc.backtest.public_sets import PUBLIC_SETS
-from pulsefront.qc.models.training import CANDIDATES
+from pulsefront.qc.models.learners.training import CANDIDATES
 from pulsefront.qc.simulate.fleet import write_fleet
 from pulsefront.qc.simulate.settings import load_fleet
 from pulsefront.qc.store.lock import locked

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
-from pulsefront.qc.models.model_file import load_model
+from pulsefront.qc.models.files.model_file import load_model
 from pulsefront.qc.records import Batch
 from pulsefront.qc.simulate.fleet import simulate_units
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import end_of_day
 from strategies_qc import measurements, tiny_fleet, writing_of
 

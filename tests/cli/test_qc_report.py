@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from pulsefront.cli.qc import app
 from pulsefront.errors import PulsefrontError
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
+from pulsefront.qc.models.files.registry import register
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.registry import register
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.times import iso_date
 from strategies_qc import DAY, fill_store, tiny_samples, tiny_units

@@ -12,16 +12,16 @@ from pulsefront.errors import QCDataError
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.notify.settings import NotifySettings, WebhookChannel
 from pulsefront.qc.features.sources import load_history
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
+from pulsefront.qc.models.files.registry import promote, register, roll_back
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.registry import promote, register, roll_back
 from pulsefront.qc.nightly.job import models_of, nights_due, score_nights
 from pulsefront.qc.records import Batch
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
 from pulsefront.qc.store.lock import StoreLocked, locked
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from strategies_qc import (
     DAY,
     fill_store,
@@ -112,8 +112,8 @@ def test_whole_path_ends_with_the_scores_of_sqlite(database, tmp_path):
     from pulsefront.qc.features.labels import Target
     from pulsefront.qc.features.samples import build_fleet
     from pulsefront.qc.features.sources import load_histories
+    from pulsefront.qc.models.files.model_file import load_model, save_model
     from pulsefront.qc.models.fit import fit_model
-    from pulsefront.qc.models.model_file import load_model, save_model
     from pulsefront.qc.nightly.score import score
     from pulsefront.qc.simulate.fleet import write_fleet
     from pulsefront.qc.site import Site

@@ -141,7 +141,7 @@ def backtest(
     from pulsefront.qc.backtest.backtest import backtest as run_backtest
     from pulsefront.qc.backtest.fleet_size import FLEET_SIZES
     from pulsefront.qc.features.labels import Target
-    from pulsefront.qc.models.protocol import BacktestSettings
+    from pulsefront.qc.models.choice.protocol import BacktestSettings
     from pulsefront.qc.simulate.fleet import read_failures
 
     settings = BacktestSettings(

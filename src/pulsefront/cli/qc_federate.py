@@ -100,7 +100,7 @@ def model(
     from pulsefront.qc.federate.documents import read_plan
     from pulsefront.qc.federate.model import site_model
     from pulsefront.qc.federate.rows import site_fleet
-    from pulsefront.qc.models.model_file import save_model
+    from pulsefront.qc.models.files.model_file import save_model
     from pulsefront.qc.store.database import Store
 
     now = read_plan(plan)

@@ -18,7 +18,7 @@ from pulsefront.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulsefront.qc.store.held import HeldRow
+    from pulsefront.qc.store.files.held import HeldRow
     from pulsefront.qc.store.ingest import IngestResult
 
 __all__ = ["ingest", "init", "new_mapping", "quarantine"]
@@ -156,7 +156,7 @@ def quarantine(
     """List what was refused: file, line, reason, and what to do about it."""
     from pulsefront.files import write_text
     from pulsefront.qc.store.database import Store
-    from pulsefront.qc.store.held import held_rows
+    from pulsefront.qc.store.files.held import held_rows
     from pulsefront.qc.times import DAY_S, end_of_day
 
     if as_json and as_csv:

@@ -29,8 +29,8 @@ from pulsefront.progress import progress
 
 if TYPE_CHECKING:
     from pulsefront.qc.documents import Range
-    from pulsefront.qc.models.life import ModelLife, PeriodFigures
-    from pulsefront.qc.models.registry import Role
+    from pulsefront.qc.models.files.registry import Role
+    from pulsefront.qc.models.life.worth import ModelLife, PeriodFigures
 
 __all__ = ["app", "train"]
 
@@ -73,11 +73,11 @@ def train(
     """
     from pulsefront.files import write_text
     from pulsefront.qc.features.labels import Target
+    from pulsefront.qc.models.choice.protocol import BacktestSettings
+    from pulsefront.qc.models.files.model_file import save_model
+    from pulsefront.qc.models.files.onnx_export import require_onnx, save_onnx
+    from pulsefront.qc.models.files.registry import register
     from pulsefront.qc.models.fit import fit_model
-    from pulsefront.qc.models.model_file import save_model
-    from pulsefront.qc.models.onnx_export import require_onnx, save_onnx
-    from pulsefront.qc.models.protocol import BacktestSettings
-    from pulsefront.qc.models.registry import register
     from pulsefront.qc.pages.training import train_page
     from pulsefront.qc.store.database import Store
     from pulsefront.report import render
@@ -118,8 +118,8 @@ def register(
     Exit codes: 0 done, 2 usage, 3 no store, 4 the file is damaged or its tests are not the store's,
     5 another job works on the store.
     """
-    from pulsefront.qc.models import registry
-    from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.models.files import registry
+    from pulsefront.qc.models.files.model_file import load_model
     from pulsefront.qc.store.database import Store
 
     found = load_model(file)
@@ -133,7 +133,7 @@ def register(
 def list_models(db: Db) -> None:
     """List the models, what was decided about them and why."""
     from pulsefront.qc.alerts.notify.messages import plain
-    from pulsefront.qc.models.registry import registered_models
+    from pulsefront.qc.models.files.registry import registered_models
     from pulsefront.qc.store.database import Store
 
     with Store(db, must_exist=True) as store:
@@ -152,7 +152,7 @@ def list_models(db: Db) -> None:
 @app.command("promote")
 def promote(db: Db, why: Why, model: Beginning = "", who: Who = "") -> None:
     """Make the challenger, or another model, the champion from the next night on."""
-    from pulsefront.qc.models import registry
+    from pulsefront.qc.models.files import registry
     from pulsefront.qc.store.database import Store
 
     with Store(db, must_exist=True) as store:
@@ -163,7 +163,7 @@ def promote(db: Db, why: Why, model: Beginning = "", who: Who = "") -> None:
 @app.command("rollback")
 def rollback(db: Db, why: Why, who: Who = "") -> None:
     """Make the champion before the present one the champion again."""
-    from pulsefront.qc.models import registry
+    from pulsefront.qc.models.files import registry
     from pulsefront.qc.store.database import Store
 
     with Store(db, must_exist=True) as store:
@@ -174,7 +174,7 @@ def rollback(db: Db, why: Why, who: Who = "") -> None:
 @app.command("drop")
 def drop(db: Db, why: Why, model: Beginning = "", who: Who = "") -> None:
     """Score the challenger no more; it stays in the store."""
-    from pulsefront.qc.models import registry
+    from pulsefront.qc.models.files import registry
     from pulsefront.qc.store.database import Store
 
     with Store(db, must_exist=True) as store:
@@ -193,7 +193,7 @@ def make_prior(
 
     The one that ships was made with the defaults. It has seen no real scanner.
     """
-    from pulsefront.qc.models.prior import train_prior, write_prior
+    from pulsefront.qc.models.learners.prior import train_prior, write_prior
 
     with progress("simulating", "fleets") as report:
         made = train_prior(fleets=fleets, scanners=scanners, first_seed=first_seed, report=report)
@@ -212,8 +212,8 @@ def make_horizons(
 
     What ships was made with the defaults. No real scanner is in it.
     """
-    from pulsefront.qc.models.horizon_measure import measure_horizons
-    from pulsefront.qc.models.horizon_shape import write_horizons
+    from pulsefront.qc.models.horizons.measure import measure_horizons
+    from pulsefront.qc.models.horizons.shape import write_horizons
 
     with progress("simulating", "fleets") as report:
         made = measure_horizons(

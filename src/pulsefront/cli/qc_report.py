@@ -11,7 +11,7 @@ from pulsefront.cli.qc_support import day_of, write_page
 from pulsefront.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pulsefront.qc.models.model_file import FailureModel
+    from pulsefront.qc.models.files.model_file import FailureModel
     from pulsefront.qc.nightly.night import NightReport
     from pulsefront.qc.store.database import Store
 
@@ -61,7 +61,7 @@ def report(
 def _write_night(
     db: str, out: Path | None, as_of: str, units: list[str], model: Path | None
 ) -> Path:
-    from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.models.files.model_file import load_model
     from pulsefront.qc.nightly.unscored import has_model, unscored_night
     from pulsefront.qc.pages.night.write import night_to_tell, write_night
     from pulsefront.qc.store.database import Store

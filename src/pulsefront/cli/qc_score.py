@@ -67,7 +67,7 @@ def score(
     the store, 6 some units could not be scored or some messages not sent.
     """
     from pulsefront.qc.alerts.notify.settings import load_settings
-    from pulsefront.qc.models.model_file import load_model
+    from pulsefront.qc.models.files.model_file import load_model
     from pulsefront.qc.nightly.job import mend_outputs, models_of, nights_due
     from pulsefront.qc.nightly.unscored import has_model
     from pulsefront.qc.store.database import Store

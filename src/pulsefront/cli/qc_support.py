@@ -45,7 +45,7 @@ __all__ = [
     "write_page",
 ]
 
-# As in pulsefront.qc.models.training and public_sets, which are not imported for a help text.
+# As in qc.models.learners.training and public_sets, which are not imported for a help text.
 CANDIDATES = (
     "age", "shewhart", "ewma", "cusum", "hazard", "network", "boosting", "prior", "blend",
 )  # fmt: skip

@@ -14,9 +14,9 @@ from pulsefront.qc.backtest.backtest import backtest
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.features.sources import stored_fleet
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import FailureModel, load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import FailureModel, load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.score import score_night
 from pulsefront.qc.pages.backtest import backtest_page
 from pulsefront.qc.pages.night.write import PAGE_FILE, write_night

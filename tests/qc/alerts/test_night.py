@@ -10,14 +10,14 @@ import pytest
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.acts import current_alerts
 from pulsefront.qc.alerts.ledger import alerts_after, changes_of, changes_of_night, newest_night
-from pulsefront.qc.models.score_outcomes import judge_scores
+from pulsefront.qc.models.life.score_outcomes import judge_scores
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Site, UnitSettings
-from pulsefront.qc.store.alert_tables import alert_night as night_table
-from pulsefront.qc.store.alert_tables import score_outcome
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import services_as_of
-from pulsefront.qc.store.units import apply_site, meet_units
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.rows.units import apply_site, meet_units
+from pulsefront.qc.store.tables.alert_tables import alert_night as night_table
+from pulsefront.qc.store.tables.alert_tables import score_outcome
 from pulsefront.qc.times import iso_date
 from strategies_alerts import DELAY_DAYS, FIRST, TARGET, instant, one_night, services, table_of
 from strategies_qc import DAY, measurements, writing_of
@@ -238,7 +238,7 @@ def test_numbers_follow_without_gaps_also_after_a_transaction_that_was_undone(st
 def test_random_months_agree_with_the_rule_night_by_night(store):
     """Scores, gaps and acts at random: what opens is what the rule alone says."""
     from pulsefront.qc.alerts.rule import AlertRule, openings
-    from pulsefront.qc.store import alert_tables as tables
+    from pulsefront.qc.store.tables import alert_tables as tables
     from strategies_alerts import TARGET, THRESHOLD, table_of
 
     random = np.random.default_rng(5)

@@ -13,9 +13,9 @@ from pulsefront.qc.backtest.fleet_size import fleet_size_curve
 from pulsefront.qc.backtest.nulls import sham_labels
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
-from pulsefront.qc.models.choice import choose
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.choose import choose
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from strategies_qc import DAY, history_of, tiny_samples, tiny_units
 
 PLAN = BacktestSettings(

@@ -23,10 +23,10 @@ from pulsefront.qc.backtest.failure_tables import histories_of_tables, read_tabl
 from pulsefront.qc.backtest.results import read_backtest
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.held_out import held_out_horizons
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.horizons.held_out import held_out_horizons
 from pulsefront.qc.simulate.telemetry import TelemetrySettings, simulate_machines
 from strategies_telemetry import write_public_form
 

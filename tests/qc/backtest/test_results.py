@@ -10,7 +10,7 @@ from pulsefront.errors import ConfigError
 from pulsefront.files import write_json
 from pulsefront.qc.backtest.backtest import backtest
 from pulsefront.qc.backtest.results import read_backtest
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.pages.backtest import backtest_page
 from pulsefront.report import render
 from strategies_qc import tiny_samples

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pulsefront.qc.backtest.thresholds import followed, known_at, set_beforehand, thresholds_in_use
-from pulsefront.qc.models.folds import score_folds
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.folds import score_folds
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from strategies_qc import DAY, tiny_samples
 
 PLAN = BacktestSettings(folds=3, candidates=("ewma",), bootstrap_replicates=40)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.training import train, usable_columns
+from pulsefront.qc.models.learners.training import train, usable_columns
 from strategies_qc import tiny_samples
 
 

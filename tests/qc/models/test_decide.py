@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pulsefront.qc.features.drift import watched_tests
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.decide import no_decision_reasons, phrase
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from strategies_qc import tiny_samples
 
 PLAN = BacktestSettings(

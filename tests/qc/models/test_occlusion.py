@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.decide import phrase
-from pulsefront.qc.models.estimators import Blend, Linear, Scaler
 from pulsefront.qc.models.fit import fit_model
+from pulsefront.qc.models.learners.estimators import Blend, Linear, Scaler
+from pulsefront.qc.models.learners.pooled import POOLED_INPUTS, bind_pooled
 from pulsefront.qc.models.occlusion import explain
-from pulsefront.qc.models.pooled import POOLED_INPUTS, bind_pooled
-from pulsefront.qc.models.protocol import BacktestSettings
 from strategies_qc import tiny_samples
 
 

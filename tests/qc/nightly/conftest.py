@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.store.database import Store
 from strategies_qc import DAY, fill_store, tiny_samples, tiny_units
 

@@ -19,15 +19,15 @@ from pulsefront import __version__
 from pulsefront.qc.features.daily import series_states, unit_features
 from pulsefront.qc.features.history import BLOCK_S, Before
 from pulsefront.qc.features.schema import schema_of
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.checkpoints import save_checkpoints
 from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from strategies_qc import DAY, history_of, measurements, tiny_samples, tiny_units, writing_of
 
 

@@ -13,19 +13,20 @@ import sqlalchemy as sa
 from pulsefront.errors import QCDataError
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.ledger import newest_night
-from pulsefront.qc.models.model_file import ModelInvalid
-from pulsefront.qc.models.registry import promote, register
+from pulsefront.qc.models.files.model_file import ModelInvalid
+from pulsefront.qc.models.files.registry import promote, register
 from pulsefront.qc.nightly import score as score_module
 from pulsefront.qc.nightly.job import Models, mend_outputs, models_of, nights_due, score_nights
 from pulsefront.qc.nightly.night import night_report
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Site, UnitSettings
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import engine, schema
+from pulsefront.qc.store import engine
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import StoreLocked
-from pulsefront.qc.store.units import apply_site
+from pulsefront.qc.store.rows.units import apply_site
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import iso_date
 from strategies_qc import DAY, measurements, writing_of
 

@@ -13,9 +13,9 @@ import pytest
 from pulsefront.qc.alerts.notify.delivery import deliver
 from pulsefront.qc.alerts.notify.settings import EmailChannel, NotifySettings
 from pulsefront.qc.nightly.job import Models, mend_outputs, nights_due, score_nights
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from servers import mail_server
 from strategies_qc import DAY
 

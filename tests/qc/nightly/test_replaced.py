@@ -19,10 +19,10 @@ from pulsefront.qc.nightly.night import night_report
 from pulsefront.qc.pages.night.collect import collect_night
 from pulsefront.qc.pages.night.page import render_night
 from pulsefront.qc.site import Site, UnitSettings
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.units import apply_site
+from pulsefront.qc.store.rows.units import apply_site
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import iso_date
 from strategies_qc import DAY
 

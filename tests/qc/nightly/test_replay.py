@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from pulsefront.qc.alerts.rule import AlertRule, openings
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet
-from pulsefront.qc.models.alarm_rates import AlertTable, judge
+from pulsefront.qc.models.choice.alarm_rates import AlertTable, judge
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.decide import no_decision_reasons
+from pulsefront.qc.models.files.model_file import load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.score import score
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
 from strategies_qc import DAY, fill_store, history_of, tiny_samples, tiny_units
 
 NIGHTS = 110

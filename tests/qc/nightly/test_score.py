@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import ConfigError, QCDataError
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import ModelInvalid, load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import ModelInvalid, load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.runs import read_run
 from pulsefront.qc.nightly.score import score
 from pulsefront.qc.records import Batch
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import iso_date
 from strategies_qc import DAY, fill_store, measurements, tiny_samples, tiny_units, writing_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.pages.training import train_page
 from pulsefront.report import render
 from strategies_qc import tiny_samples

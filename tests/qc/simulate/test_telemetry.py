@@ -10,7 +10,7 @@ from pulsefront.qc.features.history import history_from_frames
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.samples import build_fleet, split_time
 from pulsefront.qc.features.schema import Kind
-from pulsefront.qc.models.training import choose_features, fit_trees
+from pulsefront.qc.models.learners.training import choose_features, fit_trees
 from pulsefront.qc.simulate.telemetry import TelemetrySettings, simulate_machines
 from pulsefront.qc.times import DAY_S
 

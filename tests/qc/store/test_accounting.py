@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pulsefront.qc.readers import tables
 from pulsefront.qc.site import Mapping, Site
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S, end_of_day, iso_date
 from strategies_qc import SITE_OF_CASES, TABLE_COLUMNS, stored_measurements, write_daily
 

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import pytest
 
 from pulsefront.qc.site import Mapping, Site, TableColumns, UnitSettings
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.held import held_rows
+from pulsefront.qc.store.files.held import held_rows
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import end_of_day
 from strategies_qc import (
     DAY,

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from pulsefront.cli.qc import app
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import end_of_day
 from strategies_qc import SITE_OF_CASES, siemens_report, stored_measurements, write_daily
 

@@ -13,10 +13,10 @@ import pytest
 from pulsefront.errors import QCDataError
 from pulsefront.qc.readers import tables
 from pulsefront.qc.site import Mapping, Site, TableColumns
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
 from pulsefront.qc.store.lock import StoreLocked, locked
+from pulsefront.qc.store.tables import schema
 from strategies_qc import siemens_report, stored_measurements
 
 NOW = 1_800_000_000

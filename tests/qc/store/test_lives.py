@@ -10,10 +10,10 @@ import pytest
 from pulsefront.qc.features.ages import days_in_use
 from pulsefront.qc.features.sources import load_histories
 from pulsefront.qc.site import Mapping, Site, TableColumns, UnitSettings
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import lives_of, read_unit, use_of
+from pulsefront.qc.store.histories.history import lives_of, read_unit, use_of
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S, end_of_day
 from strategies_qc import SITE_OF_CASES, values_of, write_daily
 

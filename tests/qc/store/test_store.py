@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import QCDataError, ToolMissing
 from pulsefront.qc.records import Batch, Reject
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Counts, Store, store_url
 from pulsefront.qc.store.engine import store_name
+from pulsefront.qc.store.tables import schema
 from strategies_qc import DAY, measurements, stored_measurements, writing_of
 
 

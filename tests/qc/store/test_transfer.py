@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.records import Batch, Reject
-from pulsefront.qc.store import schema, transfer
+from pulsefront.qc.store import transfer
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import StoreLocked, locked
+from pulsefront.qc.store.tables import schema
 from strategies_qc import measurements, tiny_units, writing_of
 
 

@@ -16,9 +16,9 @@ from pulsefront.qc.alerts.ledger import (
 from pulsefront.qc.alerts.notify.outbox import put_in
 from pulsefront.qc.alerts.notify.settings import NotifySettings
 from pulsefront.qc.alerts.records import Alert, AlertState, ChangeKind
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import iso_date
 
 __all__ = ["acknowledge", "close", "current_alerts", "snooze"]

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from pulsefront.qc.alerts.ledger import NewChange, rows_of
 from pulsefront.qc.alerts.outcomes import judgement
 from pulsefront.qc.features.labels import Target, failure_times, replacement_times
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store.successors import Successors
+from pulsefront.qc.store.histories.successors import Successors
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["REPLACED", "outcomes_of"]

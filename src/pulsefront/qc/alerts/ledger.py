@@ -16,9 +16,9 @@ from pulsefront.qc.alerts.records import (
     ChangeKind,
     Outcome,
 )
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
-from pulsefront.qc.store.writing import PER_QUERY, pieces
+from pulsefront.qc.store.rows.writing import PER_QUERY, pieces
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = [

@@ -23,8 +23,8 @@ from pulsefront.qc.alerts.ledger import (
 from pulsefront.qc.alerts.records import AlertChange, AlertState
 from pulsefront.qc.alerts.rule import CLEARED, OPENED, RAN_OUT, AlertRule, advance, fresh_states
 from pulsefront.qc.features.labels import Target
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store.successors import Successors
+from pulsefront.qc.store.histories.successors import Successors
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["NightScores", "advance_alerts"]

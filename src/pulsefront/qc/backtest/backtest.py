@@ -26,11 +26,11 @@ from pulsefront.qc.backtest.nulls import sham_nulls
 from pulsefront.qc.backtest.results import BacktestProtocol, BacktestResult
 from pulsefront.qc.backtest.thresholds import thresholds_in_use
 from pulsefront.qc.features.samples import Fleet, split_time
-from pulsefront.qc.models.alarm_rates import threshold_at_rate
-from pulsefront.qc.models.choice import choose
-from pulsefront.qc.models.folds import Scores, score_folds
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import BacktestSettings, failures_in, thinned
+from pulsefront.qc.models.choice.alarm_rates import threshold_at_rate
+from pulsefront.qc.models.choice.choose import choose
+from pulsefront.qc.models.choice.folds import Scores, score_folds
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import BacktestSettings, failures_in, thinned
 from pulsefront.qc.times import iso_date
 
 __all__ = ["NOTHING_FAILED", "backtest"]

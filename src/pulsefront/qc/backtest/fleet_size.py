@@ -16,17 +16,17 @@ from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.backtest.results import FleetSizePoint
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.alarm_rates import threshold_at_rate
-from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
-from pulsefront.qc.models.folds import FoldRows, Scores, train_all
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import (
+from pulsefront.qc.models.choice.alarm_rates import threshold_at_rate
+from pulsefront.qc.models.choice.folds import FoldRows, Scores, train_all
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import (
     BacktestSettings,
     TimeParts,
     parts_of_time,
     unit_folds,
 )
-from pulsefront.qc.models.training import choose_features
+from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
+from pulsefront.qc.models.learners.training import choose_features
 
 __all__ = ["FLEET_SIZES", "fleet_size_curve"]
 

@@ -13,11 +13,11 @@ from pulsefront.evaluate.intervals import bootstrap
 from pulsefront.qc.backtest.results import HorizonFigures
 from pulsefront.qc.documents import Range
 from pulsefront.qc.features.samples import Fleet, split_time
-from pulsefront.qc.models.folds import Scores
-from pulsefront.qc.models.held_out import held_out_horizons
-from pulsefront.qc.models.horizon_counts import Promised, promised_failures
-from pulsefront.qc.models.horizons import HorizonCurve, at_risk, outcomes_of
-from pulsefront.qc.models.protocol import BacktestSettings, spaced, thinned
+from pulsefront.qc.models.choice.folds import Scores
+from pulsefront.qc.models.choice.protocol import BacktestSettings, spaced, thinned
+from pulsefront.qc.models.horizons.counts import Promised, promised_failures
+from pulsefront.qc.models.horizons.curve import HorizonCurve, at_risk, outcomes_of
+from pulsefront.qc.models.horizons.held_out import held_out_horizons
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["horizon_figures", "promised_of"]

@@ -32,10 +32,10 @@ from pulsefront.qc.backtest.results import (
     SubgroupFigures,
 )
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.alarm_rates import AlertTable, Judged, threshold_at_rate
-from pulsefront.qc.models.folds import Scores
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.training import RULES
+from pulsefront.qc.models.choice.alarm_rates import AlertTable, Judged, threshold_at_rate
+from pulsefront.qc.models.choice.folds import Scores
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.learners.training import RULES
 from pulsefront.qc.times import DAY_S
 
 __all__ = [

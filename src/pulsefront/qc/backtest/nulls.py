@@ -16,9 +16,9 @@ from pulsefront.evaluate.classification import roc_auc
 from pulsefront.evaluate.intervals import t_interval
 from pulsefront.qc.backtest.results import NULL_CONFIDENCE, ShamNull
 from pulsefront.qc.features.samples import Fleet, split_time
-from pulsefront.qc.models.folds import Scores
-from pulsefront.qc.models.protocol import BacktestSettings, spaced, thinned
-from pulsefront.qc.models.training import train
+from pulsefront.qc.models.choice.folds import Scores
+from pulsefront.qc.models.choice.protocol import BacktestSettings, spaced, thinned
+from pulsefront.qc.models.learners.training import train
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["sham_labels", "sham_nulls"]

@@ -41,7 +41,7 @@ from pulsefront.qc.backtest.public_data import (
 )
 from pulsefront.qc.backtest.public_results import PublicFigures, PublicResult
 from pulsefront.qc.backtest.remaining_life import LIFE_CANDIDATES, remaining_life
-from pulsefront.qc.models.training import fit_trees
+from pulsefront.qc.models.learners.training import fit_trees
 
 __all__ = ["CANDIDATES", "PUBLIC_SETS", "ai4i", "cmapss", "public_backtest"]
 

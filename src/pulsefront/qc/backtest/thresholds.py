@@ -15,10 +15,10 @@ import numpy.typing as npt
 from pulsefront.qc.backtest.judgement import operating_point
 from pulsefront.qc.backtest.results import ThresholdsInUse
 from pulsefront.qc.features.samples import Fleet
-from pulsefront.qc.models.alarm_rates import AlertTable, Judged, judge, threshold_at_rate
-from pulsefront.qc.models.folds import Scores
-from pulsefront.qc.models.judged_alerts import alert_table
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.alarm_rates import AlertTable, Judged, judge, threshold_at_rate
+from pulsefront.qc.models.choice.folds import Scores
+from pulsefront.qc.models.choice.judged_alerts import alert_table
+from pulsefront.qc.models.choice.protocol import BacktestSettings
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["followed", "set_beforehand", "thresholds_in_use"]

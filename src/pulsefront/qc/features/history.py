@@ -26,8 +26,8 @@ from pulsefront.qc.records import (
     SeriesKey,
     group_rows,
 )
-from pulsefront.qc.store.history import UnitFrames
-from pulsefront.qc.store.readings import HistoryRows
+from pulsefront.qc.store.histories.history import UnitFrames
+from pulsefront.qc.store.histories.readings import HistoryRows
 from pulsefront.qc.times import DAY_S
 
 __all__ = [

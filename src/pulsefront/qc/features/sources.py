@@ -22,10 +22,10 @@ from pulsefront.qc.features.schema import FEATURES_VERSION, FeatureSchema, faili
 from pulsefront.qc.records import SeriesKey
 from pulsefront.qc.simulate.fleet import simulate_units
 from pulsefront.qc.simulate.settings import FleetSettings
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import lives_of, read_contexts, read_rows, read_unit
-from pulsefront.qc.store.units import UnitVersion
+from pulsefront.qc.store.histories.history import lives_of, read_contexts, read_rows, read_unit
+from pulsefront.qc.store.rows.units import UnitVersion
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["load_histories", "load_history", "outline", "simulated_fleet", "stored_fleet"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from pulsefront.qc.models.estimators import ProbabilityCalibration
+from pulsefront.qc.models.learners.estimators import ProbabilityCalibration
 
 __all__ = ["local_calibration"]
 

@@ -10,14 +10,14 @@ from pulsefront.qc.federate.calibration import local_calibration
 from pulsefront.qc.federate.documents import FederationPlan
 from pulsefront.qc.federate.rows import linear_model, site_parts
 from pulsefront.qc.federate.site import federated_log_odds
+from pulsefront.qc.models.choice.folds import Scores
+from pulsefront.qc.models.choice.judged_alerts import alert_table, calibrated_thresholds
+from pulsefront.qc.models.choice.protocol import BacktestSettings, failures_in
 from pulsefront.qc.models.decide import fit_guard, no_decision_reasons
-from pulsefront.qc.models.folds import Scores
-from pulsefront.qc.models.input_drift import fit_profile
-from pulsefront.qc.models.judged_alerts import alert_table, calibrated_thresholds
-from pulsefront.qc.models.model_file import FailureModel
-from pulsefront.qc.models.protocol import BacktestSettings, failures_in
+from pulsefront.qc.models.files.model_file import FailureModel
+from pulsefront.qc.models.learners.training import choose_features
+from pulsefront.qc.models.life.input_drift import fit_profile
 from pulsefront.qc.models.record import TrainingRecord
-from pulsefront.qc.models.training import choose_features
 from pulsefront.qc.times import iso_date
 
 __all__ = ["site_model"]

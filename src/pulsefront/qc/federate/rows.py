@@ -20,8 +20,8 @@ from pulsefront.qc.federate.documents import (
     PlanSettings,
 )
 from pulsefront.qc.federate.likelihood import ScaledRows
-from pulsefront.qc.models.estimators import Linear, Scaler
-from pulsefront.qc.models.protocol import BacktestSettings, TimeParts, parts_of_time
+from pulsefront.qc.models.choice.protocol import BacktestSettings, TimeParts, parts_of_time
+from pulsefront.qc.models.learners.estimators import Linear, Scaler
 from pulsefront.qc.store.database import Store
 
 __all__ = [

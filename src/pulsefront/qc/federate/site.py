@@ -24,8 +24,8 @@ from pulsefront.qc.federate.rows import (
     site_parts,
     training_rows,
 )
-from pulsefront.qc.models.protocol import failures_in, thinned
-from pulsefront.qc.models.training import choose_features, train
+from pulsefront.qc.models.choice.protocol import failures_in, thinned
+from pulsefront.qc.models.learners.training import choose_features, train
 
 __all__ = ["answer", "federated_log_odds", "interval_over_units", "judged_rows", "log_loss"]
 

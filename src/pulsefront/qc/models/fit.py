@@ -11,27 +11,27 @@ from pulsefront.errors import ConfigError, QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.samples import Fleet, split_time
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.choice import choose
-from pulsefront.qc.models.classic import ClassicResult
-from pulsefront.qc.models.decide import fit_guard
-from pulsefront.qc.models.folds import (
+from pulsefront.qc.models.choice.choose import choose
+from pulsefront.qc.models.choice.folds import (
     FoldRows,
     calibrate_candidate,
     score_folds,
     train_all,
 )
-from pulsefront.qc.models.held_out import held_out_horizons
-from pulsefront.qc.models.input_drift import fit_profile
-from pulsefront.qc.models.judged_alerts import alert_table, calibrated_thresholds
-from pulsefront.qc.models.model_file import FailureModel
-from pulsefront.qc.models.protocol import BacktestSettings
+from pulsefront.qc.models.choice.judged_alerts import alert_table, calibrated_thresholds
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.decide import fit_guard
+from pulsefront.qc.models.files.model_file import FailureModel
+from pulsefront.qc.models.horizons.held_out import held_out_horizons
+from pulsefront.qc.models.learners.classic import ClassicResult
+from pulsefront.qc.models.learners.training import FeatureChoice, choose_features, train
+from pulsefront.qc.models.life.input_drift import fit_profile
 from pulsefront.qc.models.record import (
     ClassicRecord,
     Comparison,
     SelectionRecord,
     TrainingRecord,
 )
-from pulsefront.qc.models.training import FeatureChoice, choose_features, train
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = ["fit_model"]

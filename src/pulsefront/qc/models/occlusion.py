@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.models.decide import phrase
-from pulsefront.qc.models.estimators import Blend, Estimator
-from pulsefront.qc.models.pooled import Pooled
+from pulsefront.qc.models.learners.estimators import Blend, Estimator
+from pulsefront.qc.models.learners.pooled import Pooled
 
 __all__ = ["explain"]
 

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from pulsefront import __version__
 from pulsefront.qc.features.trailing import STATE
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["UnitCheckpoint", "read_checkpoints", "save_checkpoints"]
 

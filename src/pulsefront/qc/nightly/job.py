@@ -18,13 +18,13 @@ from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.alerts.ledger import newest_night
 from pulsefront.qc.alerts.notify.settings import NotifySettings
-from pulsefront.qc.models.model_file import FailureModel, ModelInvalid
-from pulsefront.qc.models.registry import load_role
+from pulsefront.qc.models.files.model_file import FailureModel, ModelInvalid
+from pulsefront.qc.models.files.registry import load_role
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.outputs import scores_file, write_outputs
 from pulsefront.qc.nightly.score import score_night
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S, iso_date
 
 __all__ = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pulsefront.qc.models.life import ModelLife
-from pulsefront.qc.models.life_figures import model_life
-from pulsefront.qc.models.registry import registered_models
-from pulsefront.qc.store import alert_tables as tables
+from pulsefront.qc.models.files.registry import registered_models
+from pulsefront.qc.models.life.figures import model_life
+from pulsefront.qc.models.life.worth import ModelLife
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import services_as_of
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.tables import alert_tables as tables
 
 __all__ = ["lives_of"]
 

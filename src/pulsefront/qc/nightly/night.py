@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from pulsefront.errors import QCDataError
 from pulsefront.qc.alerts.ledger import alerts_after, changes_of_night, newest_night, rows_of
 from pulsefront.qc.alerts.records import Alert, AlertChange
-from pulsefront.qc.models.input_drift import NIGHTS_JUDGED, NightDrift, drift_of
-from pulsefront.qc.models.life import InputDrift, ModelLife
-from pulsefront.qc.models.life_figures import model_life
+from pulsefront.qc.models.life.figures import model_life
+from pulsefront.qc.models.life.input_drift import NIGHTS_JUDGED, NightDrift, drift_of
+from pulsefront.qc.models.life.worth import InputDrift, ModelLife
 from pulsefront.qc.nightly.run import ScoreRun
 from pulsefront.qc.nightly.runs import last_run, read_run
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import services_as_of
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import iso_date
 
 __all__ = ["NightReport", "night_report"]

@@ -13,7 +13,7 @@ from pulsefront.qc.features.daily import UnitFeatures, unit_features
 from pulsefront.qc.features.peers import fill_peers, fleet_levels
 from pulsefront.qc.features.samples import Samples, empty_samples, put_rows
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.model_file import FailureModel, ModelInvalid
+from pulsefront.qc.models.files.model_file import FailureModel, ModelInvalid
 from pulsefront.qc.nightly.checkpoints import UnitCheckpoint
 from pulsefront.qc.nightly.resume import HeldUnit, history_as_of, hold
 from pulsefront.qc.records import Context

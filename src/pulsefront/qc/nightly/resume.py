@@ -26,11 +26,17 @@ from pulsefront.qc.features.history import BLOCK_S, Before, UnitHistory, assembl
 from pulsefront.qc.features.trailing import fresh_state
 from pulsefront.qc.nightly.checkpoints import UnitCheckpoint, read_checkpoints
 from pulsefront.qc.records import Context
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import UnitFrames, read_contexts, read_rows, read_unit, use_of
-from pulsefront.qc.store.holdings import Holdings, holdings_of
-from pulsefront.qc.store.readings import HistoryRows
+from pulsefront.qc.store.histories.history import (
+    UnitFrames,
+    read_contexts,
+    read_rows,
+    read_unit,
+    use_of,
+)
+from pulsefront.qc.store.histories.holdings import Holdings, holdings_of
+from pulsefront.qc.store.histories.readings import HistoryRows
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["HeldUnit", "Tonight", "history_as_of", "hold"]

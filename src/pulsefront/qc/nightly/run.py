@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.qc.features.daily import UnitFeatures
-from pulsefront.qc.models.horizons import CURVE_DAYS
+from pulsefront.qc.models.horizons.curve import CURVE_DAYS
 from pulsefront.qc.nightly.checkpoints import UnitCheckpoint
 
 __all__ = ["SCORE_COLUMNS", "Decision", "ScoreRow", "ScoreRun"]

@@ -9,11 +9,11 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from pulsefront.qc.alerts.ledger import rows_of
-from pulsefront.qc.models.input_drift import NightDrift
+from pulsefront.qc.models.life.input_drift import NightDrift
 from pulsefront.qc.nightly.run import SCORE_COLUMNS, ScoreRow, ScoreRun
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
-from pulsefront.qc.store.writing import insert_columns, insert_new
+from pulsefront.qc.store.rows.writing import insert_columns, insert_new
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["last_run", "read_run", "save_drift", "save_run"]
 

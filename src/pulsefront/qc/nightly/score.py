@@ -26,9 +26,9 @@ from pulsefront.qc.alerts.notify.outbox import put_in
 from pulsefront.qc.alerts.notify.settings import NotifySettings
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.features.schema import FeatureSchema
-from pulsefront.qc.models.input_drift import night_drift
-from pulsefront.qc.models.model_file import FailureModel
-from pulsefront.qc.models.score_outcomes import judge_scores
+from pulsefront.qc.models.files.model_file import FailureModel
+from pulsefront.qc.models.life.input_drift import night_drift
+from pulsefront.qc.models.life.score_outcomes import judge_scores
 from pulsefront.qc.nightly.checkpoints import save_checkpoints
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.outputs import write_outputs
@@ -36,12 +36,12 @@ from pulsefront.qc.nightly.reading import Night, read_night, samples_of
 from pulsefront.qc.nightly.run import ScoreRun
 from pulsefront.qc.nightly.runs import save_drift, save_run
 from pulsefront.qc.nightly.scoring import score_samples, threshold_of
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.held import count_held
-from pulsefront.qc.store.history import services_as_of
+from pulsefront.qc.store.files.held import count_held
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.histories.successors import successors_of
 from pulsefront.qc.store.lock import locked
-from pulsefront.qc.store.successors import successors_of
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["score", "score_night"]
 

@@ -11,12 +11,12 @@ from pulsefront.files import hash_json
 from pulsefront.qc.features.drift import watched_tests
 from pulsefront.qc.features.samples import Samples
 from pulsefront.qc.models.decide import no_decision_reasons
-from pulsefront.qc.models.horizons import CURVE_DAYS
-from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.files.model_file import FailureModel
+from pulsefront.qc.models.horizons.curve import CURVE_DAYS
 from pulsefront.qc.models.occlusion import explain
 from pulsefront.qc.nightly.reading import Night
 from pulsefront.qc.nightly.run import Decision, ScoreRow, ScoreRun
-from pulsefront.qc.store.schema import CURVE_COLUMNS
+from pulsefront.qc.store.tables.schema import CURVE_COLUMNS
 
 __all__ = ["score_samples", "threshold_of"]
 

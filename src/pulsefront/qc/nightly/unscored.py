@@ -17,16 +17,16 @@ from pulsefront.progress import Report, silent
 from pulsefront.qc.alerts.ledger import newest_night
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.schema import FEATURES_VERSION, FeatureSchema
-from pulsefront.qc.models.registry import registered_models
+from pulsefront.qc.models.files.registry import registered_models
 from pulsefront.qc.nightly.job import newest_reading
 from pulsefront.qc.nightly.night import NightReport
 from pulsefront.qc.nightly.reading import read_night
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
 from pulsefront.qc.nightly.scoring import CODE
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.held import count_held
-from pulsefront.qc.store.history import services_as_of
+from pulsefront.qc.store.files.held import count_held
+from pulsefront.qc.store.histories.history import services_as_of
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["NO_MODEL", "NoModel", "UnscoredNight", "has_model", "unscored_night"]

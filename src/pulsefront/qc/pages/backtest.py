@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pulsefront.qc.backtest.backtest import NOTHING_FAILED
 from pulsefront.qc.backtest.results import BacktestResult
 from pulsefront.qc.documents import Range
+from pulsefront.qc.models.learners.training import RULES
 from pulsefront.qc.models.record import Comparison
-from pulsefront.qc.models.training import RULES
 from pulsefront.qc.pages.alerts import alerts_section
 from pulsefront.qc.pages.backtest_sections import (
     calibration_section,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pulsefront import __version__
 from pulsefront.evaluate import fill_checklist
-from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.files.model_file import FailureModel
 from pulsefront.qc.pages.words import level
 from pulsefront.report import Checklist, ChecklistItem
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pulsefront import __version__
-from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.files.model_file import FailureModel
 from pulsefront.qc.models.record import ClassicRecord, TrainingRecord
 from pulsefront.qc.pages.backtest import comparison_table, shares_table
 from pulsefront.qc.pages.checklist import checklist

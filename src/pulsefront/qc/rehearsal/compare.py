@@ -23,12 +23,12 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.files import hash_file, hash_json
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.known import stamps_of
-from pulsefront.qc.store.ledger import waiting
-from pulsefront.qc.store.ledger_tables import OUTCOMES
+from pulsefront.qc.store.files.ledger import waiting
+from pulsefront.qc.store.rows.known import stamps_of
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
+from pulsefront.qc.store.tables.ledger_tables import OUTCOMES
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["Accounts", "accounts_of", "contents", "differences", "first_scores", "wrong_readings"]

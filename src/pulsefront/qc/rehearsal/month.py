@@ -23,9 +23,9 @@ from pulsefront.qc.rehearsal.faults import (
 from pulsefront.qc.rehearsal.files import MonthOfFiles
 from pulsefront.qc.rehearsal.job import Ended, NightJob
 from pulsefront.qc.rehearsal.receiver import Receiver
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["MonthLog", "NightLog", "run_month"]

@@ -29,10 +29,10 @@ from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
 from pulsefront.qc.features.labels import Target
 from pulsefront.qc.features.sources import stored_fleet
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
+from pulsefront.qc.models.files.registry import register
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
-from pulsefront.qc.models.registry import register
 from pulsefront.qc.nightly.site_folder import init_site
 from pulsefront.qc.rehearsal.compare import (
     Accounts,
@@ -50,9 +50,9 @@ from pulsefront.qc.rehearsal.receiver import Receiver, notify_file, receiver
 from pulsefront.qc.simulate.fleet import SimulatedUnit, simulate_units, site_toml, write_logs
 from pulsefront.qc.simulate.settings import FleetSettings, load_fleet
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import alert_tables as tables
 
 __all__ = ["RehearsalResult", "RehearsalSettings", "rehearse"]
 

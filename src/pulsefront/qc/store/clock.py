@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pulsefront.qc.store import schema
-from pulsefront.qc.store.occasions import EVENTS, SERVICES
+from pulsefront.qc.store.rows.occasions import EVENTS, SERVICES
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S, iso_time
 
 __all__ = ["arrival_time"]

@@ -19,13 +19,13 @@ import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.records import Batch, Reject
-from pulsefront.qc.store import schema
-from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.engine import make_engine, sqlite_file, store_name, store_url
-from pulsefront.qc.store.migrations import create_or_migrate, is_current
 from pulsefront.qc.store.problems import explained
-from pulsefront.qc.store.rows import RowWriter, add_rejects
-from pulsefront.qc.store.writing import Writing
+from pulsefront.qc.store.rows.batch import RowWriter, add_rejects
+from pulsefront.qc.store.rows.counts import Counts
+from pulsefront.qc.store.rows.writing import Writing
+from pulsefront.qc.store.tables import schema
+from pulsefront.qc.store.tables.migrations import create_or_migrate, is_current
 
 __all__ = ["Counts", "Store", "sqlite_file", "store_url"]
 

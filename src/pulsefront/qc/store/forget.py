@@ -21,16 +21,16 @@ from pulsefront.files import hash_file
 from pulsefront.qc.readers.open import open_source, plans_of
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Site
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.clock import arrival_time
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.known import counts_from
+from pulsefront.qc.store.files.paths import path_text
 from pulsefront.qc.store.lock import locked
-from pulsefront.qc.store.measurements import end_measurements
-from pulsefront.qc.store.occasions import EVENTS, SERVICES, OccasionKind, end_occasions
-from pulsefront.qc.store.paths import path_text
-from pulsefront.qc.store.versions import FileReading, Held, split_versions, what_it_holds
-from pulsefront.qc.store.withdraw import brings_nothing, withdraw_held, withdraw_source
+from pulsefront.qc.store.rows.known import counts_from
+from pulsefront.qc.store.rows.measurements import end_measurements
+from pulsefront.qc.store.rows.occasions import EVENTS, SERVICES, OccasionKind, end_occasions
+from pulsefront.qc.store.rows.versions import FileReading, Held, split_versions, what_it_holds
+from pulsefront.qc.store.rows.withdraw import brings_nothing, withdraw_held, withdraw_source
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["Forgotten", "RowFilter", "forget_file", "forget_lines", "forget_rows", "sources_of"]
 

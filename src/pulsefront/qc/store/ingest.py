@@ -20,11 +20,8 @@ from pulsefront.qc.readers.open import plans_of, why_passed_over
 from pulsefront.qc.records import Batch
 from pulsefront.qc.site import Site
 from pulsefront.qc.store.clock import arrival_time
-from pulsefront.qc.store.counts import Counts
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.joining import join_names, names_alike, strange_components
-from pulsefront.qc.store.known import counts_from
-from pulsefront.qc.store.ledger import (
+from pulsefront.qc.store.files.ledger import (
     RecordedSource,
     adopt,
     read_with,
@@ -33,11 +30,20 @@ from pulsefront.qc.store.ledger import (
     supersede,
     why_read,
 )
+from pulsefront.qc.store.files.paths import PathMemory, find_files, path_text, why_no_file
+from pulsefront.qc.store.files.read_file import (
+    FileResult,
+    ReadingTask,
+    Tools,
+    read_file,
+    with_remedy,
+)
+from pulsefront.qc.store.files.runs import RunTotals, begin_run, end_run
 from pulsefront.qc.store.lock import locked
-from pulsefront.qc.store.paths import PathMemory, find_files, path_text, why_no_file
-from pulsefront.qc.store.read_file import FileResult, ReadingTask, Tools, read_file, with_remedy
-from pulsefront.qc.store.runs import RunTotals, begin_run, end_run
-from pulsefront.qc.store.units import apply_site
+from pulsefront.qc.store.rows.counts import Counts
+from pulsefront.qc.store.rows.joining import join_names, names_alike, strange_components
+from pulsefront.qc.store.rows.known import counts_from
+from pulsefront.qc.store.rows.units import apply_site
 
 __all__ = ["FileResult", "IngestResult", "find_files", "ingest"]
 

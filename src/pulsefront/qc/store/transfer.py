@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError
 from pulsefront.progress import Report, silent
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["Transferred", "copy_store"]
 

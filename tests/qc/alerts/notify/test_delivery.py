@@ -10,9 +10,9 @@ import pytest
 from pulsefront.qc.alerts import acts
 from pulsefront.qc.alerts.notify.delivery import deliver
 from pulsefront.qc.alerts.notify.settings import EmailChannel, NotifySettings, WebhookChannel
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import StoreLocked, locked
+from pulsefront.qc.store.tables import alert_tables as tables
 from servers import mail_server, web_server
 from strategies_alerts import instant, one_night, table_of
 

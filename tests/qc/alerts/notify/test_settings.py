@@ -21,8 +21,8 @@ from pulsefront.qc.alerts.notify.settings import (
     load_settings,
     read_secret,
 )
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
 from servers import mail_server, web_server
 from strategies_alerts import one_night, table_of
 

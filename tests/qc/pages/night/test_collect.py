@@ -12,16 +12,16 @@ from pulsefront.qc.alerts.records import Alert
 from pulsefront.qc.documents import Range
 from pulsefront.qc.features.daily import unit_features
 from pulsefront.qc.features.sources import load_history
+from pulsefront.qc.models.choice.protocol import BacktestSettings
+from pulsefront.qc.models.files.model_file import load_model, save_model
 from pulsefront.qc.models.fit import fit_model
-from pulsefront.qc.models.life import (
+from pulsefront.qc.models.life.worth import (
     CalibrationBin,
     DriftedInput,
     InputDrift,
     ModelLife,
     PeriodFigures,
 )
-from pulsefront.qc.models.model_file import load_model, save_model
-from pulsefront.qc.models.protocol import BacktestSettings
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.run import ScoreRun
 from pulsefront.qc.nightly.score import score
@@ -31,8 +31,8 @@ from pulsefront.qc.pages.night.charts import choose_series, read_charts
 from pulsefront.qc.pages.night.collect import collect_night
 from pulsefront.qc.pages.night.page import render_night
 from pulsefront.qc.records import Batch, Reject
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import end_of_day
 from strategies_qc import DAY, fill_store, measurements, tiny_samples, tiny_units, writing_of
 

@@ -6,9 +6,9 @@ import pytest
 
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
 from pulsefront.qc.readers.text.xml import read_xml
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.ingest import find_files, ingest
+from pulsefront.qc.store.tables import schema
 from strategies_qc import NOW, siemens_report
 
 BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;&a;'>]>"

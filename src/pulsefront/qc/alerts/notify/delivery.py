@@ -23,9 +23,9 @@ from pulsefront.qc.alerts.notify.senders import (
     sender_for,
 )
 from pulsefront.qc.alerts.notify.settings import NotifySettings, Secret
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
 from pulsefront.qc.store.lock import locked
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["Delivery", "deliver"]

@@ -25,7 +25,7 @@ from pulsefront.qc.alerts.notify.messages import (
 )
 from pulsefront.qc.alerts.notify.settings import Channel, EmailChannel, NotifySettings
 from pulsefront.qc.alerts.records import Alert, AlertChange
-from pulsefront.qc.store import alert_tables as tables
+from pulsefront.qc.store.tables import alert_tables as tables
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["put_in"]

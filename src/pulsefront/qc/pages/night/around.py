@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from pulsefront.qc.features.daily import UnitFeatures
 from pulsefront.qc.nightly.night import NightReport
 from pulsefront.qc.pages.night.data import Mark, NightScore, WaitingRows
-from pulsefront.qc.store import alert_tables as tables
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.ledger import waiting
-from pulsefront.qc.store.successors import successors_of
+from pulsefront.qc.store.files.ledger import waiting
+from pulsefront.qc.store.histories.successors import successors_of
+from pulsefront.qc.store.tables import alert_tables as tables
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["SCORE_DAYS", "marks_of", "past_scores", "waiting_rows"]

@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from pulsefront.qc.features.daily import UnitFeatures
 from pulsefront.qc.pages.night.data import Chart, LimitSpan
 from pulsefront.qc.records import Context, SeriesKey
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
-from pulsefront.qc.store.history import read_contexts, version_as_of
-from pulsefront.qc.store.known import Stamps, stamps_of
-from pulsefront.qc.store.readings import read_series
-from pulsefront.qc.store.units import versions_of_units
-from pulsefront.qc.store.writing import PER_QUERY, pieces
+from pulsefront.qc.store.histories.history import read_contexts, version_as_of
+from pulsefront.qc.store.histories.readings import read_series
+from pulsefront.qc.store.rows.known import Stamps, stamps_of
+from pulsefront.qc.store.rows.units import versions_of_units
+from pulsefront.qc.store.rows.writing import PER_QUERY, pieces
+from pulsefront.qc.store.tables import schema
 
 __all__ = ["Drawn", "choose_series", "read_charts"]
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.alerts.records import Alert
 from pulsefront.qc.features.daily import UnitFeatures, unit_features
-from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.files.model_file import FailureModel
 from pulsefront.qc.nightly.night import NightReport
 from pulsefront.qc.nightly.resume import history_as_of
 from pulsefront.qc.nightly.run import ScoreRow, ScoreRun
@@ -27,8 +27,8 @@ from pulsefront.qc.pages.night.data import (
     UnitNight,
 )
 from pulsefront.qc.pages.night.panel import model_panel
-from pulsefront.qc.store import schema
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import schema
 from pulsefront.qc.times import DAY_S
 
 __all__ = ["collect_night"]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pulsefront.evaluate.intervals import Interval
 from pulsefront.qc.alerts.records import AlertState
-from pulsefront.qc.models.horizons import CURVE_DAYS
+from pulsefront.qc.models.horizons.curve import CURVE_DAYS
 from pulsefront.qc.nightly.run import Decision
 from pulsefront.qc.times import DAY_S
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pulsefront import __version__
-from pulsefront.qc.models.life import ModelLife, PeriodFigures
-from pulsefront.qc.models.model_file import FailureModel
+from pulsefront.qc.models.files.model_file import FailureModel
+from pulsefront.qc.models.life.worth import ModelLife, PeriodFigures
 from pulsefront.qc.nightly.night import NightReport
 from pulsefront.qc.nightly.unscored import NoModel
 from pulsefront.qc.pages.night.data import CalibrationPoint, DriftRow, ModelPanel, ModelPeriod

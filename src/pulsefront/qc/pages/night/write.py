@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.alerts.ledger import newest_night
-from pulsefront.qc.models.model_file import FailureModel, ModelInvalid, model_of_bytes
+from pulsefront.qc.models.files.model_file import FailureModel, ModelInvalid, model_of_bytes
 from pulsefront.qc.nightly.night import NightReport, night_report
 from pulsefront.qc.nightly.outputs import write_private
 from pulsefront.qc.nightly.unscored import NoModel
 from pulsefront.qc.pages.night.collect import collect_night
 from pulsefront.qc.pages.night.page import render_night
-from pulsefront.qc.store import alert_tables as tables
 from pulsefront.qc.store.database import Store
+from pulsefront.qc.store.tables import alert_tables as tables
 
 __all__ = ["PAGE_FILE", "night_to_tell", "write_night"]
 

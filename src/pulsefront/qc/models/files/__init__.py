@@ -1,0 +1,1 @@
+"""Models as files, in a store's register, and as ONNX."""

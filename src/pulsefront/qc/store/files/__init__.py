@@ -1,0 +1,1 @@
+"""Files on their way into the store: found by path, read once, kept in the ledger."""

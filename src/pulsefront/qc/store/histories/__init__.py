@@ -1,0 +1,1 @@
+"""What the store holds of units, read out of it: readings, holdings, histories."""
