@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulsefront.firmware.rtl.bench_run import FolderRun
-from pulsefront.firmware.rtl.project import RtlProject, write_rtl
-from pulsefront.firmware.rtl.simulate import SIMULATORS, Simulation
+from pulsefront.firmware.rtl.bench.run import FolderRun
+from pulsefront.firmware.rtl.bench.simulate import SIMULATORS, Simulation
+from pulsefront.firmware.rtl.projects.time_shared import RtlProject, write_rtl
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point import (
     Add,

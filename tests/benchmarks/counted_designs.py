@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from pulsefront.files import write_json
-from pulsefront.firmware.rtl.plan import SharedPlan, plan
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.resources import count_resources
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
+from pulsefront.firmware.rtl.resources.count import count_resources
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, plan
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point import (
     Assignment,

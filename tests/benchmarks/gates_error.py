@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from counted_designs import Design, designs, numbers_of, read_counts
 
-from pulsefront.firmware.rtl.estimate import (
+from pulsefront.firmware.rtl.resources.estimate import (
     Estimate,
     SharedCounts,
     UnrolledCounts,
@@ -25,7 +25,7 @@ from pulsefront.firmware.rtl.estimate import (
     weigh_time_shared,
     weigh_unrolled,
 )
-from pulsefront.firmware.rtl.parts import KINDS, PartKind, Weights
+from pulsefront.firmware.rtl.resources.parts import KINDS, PartKind, Weights
 
 FAMILIES = ("ecp5", "xc7", "ice40", "nexus", "polarfire")
 FIGURES = ("lut", "ff", "dsp", "block_ram_kbit", "latency_cycles")

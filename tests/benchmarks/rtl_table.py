@@ -23,15 +23,15 @@ from pulsefront.firmware.board import load_board
 from pulsefront.firmware.fit import Choice, fit
 from pulsefront.firmware.fit.design import Route
 from pulsefront.firmware.fit.verilog import plan_of
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.resources import (
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
+from pulsefront.firmware.rtl.projects.unrolled import require_alkaid, write_unrolled
+from pulsefront.firmware.rtl.resources.count import (
     Resources,
     count_resources,
     family_of,
     place_with_seeds,
 )
 from pulsefront.firmware.rtl.tools import find_tool
-from pulsefront.firmware.rtl.unrolled import require_alkaid, write_unrolled
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import FixedPointModel
 

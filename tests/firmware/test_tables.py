@@ -11,9 +11,9 @@ from pulsefront.firmware.c99.write import write_c99
 from pulsefront.firmware.export import export_model
 from pulsefront.firmware.fit.choose import fit
 from pulsefront.firmware.onnx.exact import run_onnx, write_onnx
-from pulsefront.firmware.rtl.ghdl import GhdlSimulation
-from pulsefront.firmware.rtl.languages import VHDL
-from pulsefront.firmware.rtl.simulate import Simulation
+from pulsefront.firmware.rtl.bench.ghdl import GhdlSimulation
+from pulsefront.firmware.rtl.bench.simulate import Simulation
+from pulsefront.firmware.rtl.language.languages import VHDL
 from pulsefront.firmware.rtl.unrolled import write_unrolled
 from pulsefront.firmware.verify import verify_export
 from pulsefront.fixed_point import FixedPointFormat, FixedPointModel

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pulsefront.firmware.rtl.simulate import Simulation
+from pulsefront.firmware.rtl.bench.simulate import Simulation
 from strategies_fixed_point import random_model
 from toys_rtl import built, compare_simulation, needs_simulator
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from pulsefront.firmware.rtl.ghdl import GhdlSimulation
-from pulsefront.firmware.rtl.languages import VERILOG, VHDL
-from pulsefront.firmware.rtl.simulate import Simulation
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.bench.ghdl import GhdlSimulation
+from pulsefront.firmware.rtl.bench.simulate import Simulation
+from pulsefront.firmware.rtl.language.languages import VERILOG, VHDL
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
 from pulsefront.firmware.vectors import golden_vectors
 from strategies_fixed_point import random_inputs, random_model
 from toys_rtl import compare_run, needs_ghdl, needs_simulator

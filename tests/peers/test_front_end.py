@@ -21,7 +21,7 @@ from pulsefront.evaluate.metrics import central_width
 from pulsefront.firmware.front_end.golden import made_stream, stream_of_records
 from pulsefront.firmware.front_end.settings import TimingChainSettings, load_chain
 from pulsefront.firmware.front_end.simulate import FrontEndRun
-from pulsefront.firmware.front_end.timing import TimingChain
+from pulsefront.firmware.front_end.timing.chain import TimingChain
 from pulsefront.firmware.front_end.write import write_chain
 from pulsefront.fixed_point import (
     Assignment,

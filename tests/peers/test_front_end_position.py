@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pulsefront.firmware.front_end.golden import made_charges
-from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.position.chain import PositionChain
 from pulsefront.firmware.front_end.simulate import FrontEndRun
 from pulsefront.firmware.front_end.write import write_chain
 from toys_front_end import block_chain, block_net

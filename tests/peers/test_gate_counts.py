@@ -7,7 +7,7 @@ from counted_designs import count, design, read_counts
 from gates_error import FAMILIES, errors, fit, rounded
 
 from pulsefront.errors import ToolMissing
-from pulsefront.firmware.rtl.parts import KINDS
+from pulsefront.firmware.rtl.resources.parts import KINDS
 from pulsefront.firmware.rtl.tools import find_tool
 
 pytestmark = pytest.mark.peer

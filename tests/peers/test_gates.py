@@ -9,15 +9,15 @@ import pytest
 from pulsefront.errors import ToolMissing
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.board import load_board
-from pulsefront.firmware.rtl.cxxrtl import CxxrtlSimulation
-from pulsefront.firmware.rtl.estimate import estimate_time_shared, estimate_unrolled
+from pulsefront.firmware.rtl.bench.cxxrtl import CxxrtlSimulation
 from pulsefront.firmware.rtl.gates import write_gates
-from pulsefront.firmware.rtl.parts import kind_of
-from pulsefront.firmware.rtl.plan import plan
-from pulsefront.firmware.rtl.resources import Resources, count_resources, family_of
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
+from pulsefront.firmware.rtl.resources.count import Resources, count_resources, family_of
+from pulsefront.firmware.rtl.resources.estimate import estimate_time_shared, estimate_unrolled
+from pulsefront.firmware.rtl.resources.parts import kind_of
 from pulsefront.firmware.rtl.targets import count_hdl
+from pulsefront.firmware.rtl.time_shared.plan import plan
 from pulsefront.firmware.rtl.tools import find_tool
-from pulsefront.firmware.rtl.unrolled import write_unrolled
 from strategies_fixed_point import random_inputs
 from toys_firmware import small_model
 from toys_rtl import (

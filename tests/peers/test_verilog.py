@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pulsefront.files import firmware_export_directory
-from pulsefront.firmware.rtl.plan import plan_for_interval
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.simulate import Simulation
+from pulsefront.firmware.rtl.bench.simulate import Simulation
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
+from pulsefront.firmware.rtl.time_shared.plan import plan_for_interval
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import FixedPointModel
 from strategies_fixed_point import random_inputs

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pulsefront.files import firmware_export_directory
-from pulsefront.firmware.rtl.ghdl import GhdlSimulation
-from pulsefront.firmware.rtl.languages import VHDL
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.bench.ghdl import GhdlSimulation
+from pulsefront.firmware.rtl.language.languages import VHDL
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point import FixedPointModel
 from strategies_fixed_point import random_inputs

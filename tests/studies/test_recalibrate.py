@@ -15,7 +15,7 @@ from pulsefront.errors import ConfigError, DataError
 from pulsefront.events import store
 from pulsefront.events.container import EventTable, Quantity
 from pulsefront.firmware import export_model
-from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.position.chain import PositionChain
 from pulsefront.firmware.front_end.statement import read_statement
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.monitor import WatchedEvents, make_profile

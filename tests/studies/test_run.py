@@ -23,7 +23,7 @@ from pulsefront.errors import (
 )
 from pulsefront.events import store
 from pulsefront.files import sim_data_directory
-from pulsefront.firmware.rtl.plan import plan
+from pulsefront.firmware.rtl.time_shared.plan import plan
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study

@@ -13,7 +13,7 @@ from pulsefront.firmware.executor import Executor, ExportFolder, Inputs, Outputs
 from pulsefront.firmware.hls4ml.execute import hls4ml_executors
 from pulsefront.firmware.onnx.exact import run_onnx
 from pulsefront.firmware.onnx.qonnx import run_qonnx
-from pulsefront.firmware.rtl.simulate import rtl_executors
+from pulsefront.firmware.rtl.bench.simulate import rtl_executors
 from pulsefront.firmware.targets import EXACT_GRAPH, QONNX_GRAPH
 
 __all__ = ["EXECUTORS"]

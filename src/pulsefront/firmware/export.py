@@ -40,9 +40,9 @@ from pulsefront.firmware.onnx.qonnx import write_qonnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.origin import PROVENANCE
 from pulsefront.firmware.readme import readme
-from pulsefront.firmware.rtl.parts import registers_behind
-from pulsefront.firmware.rtl.plan import plan
+from pulsefront.firmware.rtl.resources.parts import registers_behind
 from pulsefront.firmware.rtl.targets import refuse_hdl, write_hdl
+from pulsefront.firmware.rtl.time_shared.plan import plan
 from pulsefront.firmware.targets import (
     DEFAULT_TARGETS,
     EXACT_GRAPH,

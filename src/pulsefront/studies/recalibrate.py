@@ -24,7 +24,7 @@ from pulsefront.evaluate.record import Record
 from pulsefront.events.container import EventTable
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware import export_model, load_board
-from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.position.chain import PositionChain
 from pulsefront.firmware.front_end.settings import AnyChainSettings, PositionChainSettings
 from pulsefront.firmware.front_end.statement import FOLDER, read_statement
 from pulsefront.firmware.front_end.window import with_window

@@ -11,7 +11,7 @@ from pulsefront.firmware.fit import ROUTES, Choice, Fit, fit, fit_table
 from pulsefront.firmware.fit.choose import FIT_BOARDS
 from pulsefront.firmware.fit.design import quantity
 from pulsefront.firmware.fit.verilog import plan_of
-from pulsefront.firmware.rtl.plan import plan
+from pulsefront.firmware.rtl.time_shared.plan import plan
 from pulsefront.fixed_point.resources import estimate_resources
 from toys_rtl import position_like, timing_like
 

@@ -9,7 +9,7 @@ import pytest
 from pulsefront.errors import ExportError
 from pulsefront.firmware.export import export_model
 from pulsefront.firmware.front_end.axis import record_lanes
-from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.record.fields import Field
 from pulsefront.firmware.front_end.simulate import FrontEndRun
 from toys_front_end import block_chain, block_net, small_chain, window_net
 from toys_rtl import needs_simulator

@@ -11,7 +11,7 @@ from pulsefront.firmware.export import export_model
 from pulsefront.firmware.front_end import count
 from pulsefront.firmware.front_end.count import count_front_end
 from pulsefront.firmware.front_end.statement import read_statement
-from pulsefront.firmware.rtl.resources import CellCounts, Resources
+from pulsefront.firmware.rtl.resources.count import CellCounts, Resources
 from pulsefront.firmware.rtl.tools import find_tool
 from toys_front_end import small_chain, window_net
 

@@ -13,7 +13,7 @@ from pulsefront.cli.main import app
 from pulsefront.errors import ConfigError, ExportError
 from pulsefront.files import firmware_export_directory
 from pulsefront.firmware.export import export_model
-from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.position.chain import PositionChain
 from pulsefront.firmware.front_end.settings import (
     PositionChainSettings,
     TimingChainSettings,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pulsefront.errors import PrecisionError
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.simulate import Simulation
+from pulsefront.firmware.rtl.bench.simulate import Simulation
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
 from pulsefront.fixed_point import (
     Add,
     Assignment,

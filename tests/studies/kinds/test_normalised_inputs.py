@@ -10,7 +10,7 @@ import pytest
 from pulsefront.errors import DataError
 from pulsefront.evaluate import Split
 from pulsefront.events.container import EventTable, Quantity
-from pulsefront.firmware.front_end.position import PositionChain
+from pulsefront.firmware.front_end.position.chain import PositionChain
 from pulsefront.studies.folders import RunFolders, SplitEvents
 from pulsefront.studies.kinds import kind_of
 from pulsefront.studies.kinds.position.kind import PositionKind

@@ -22,11 +22,11 @@ from pulsefront.firmware.fit.table import Fit
 from pulsefront.firmware.fit.verilog import plan_of, time_shared, unrolled
 from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
 from pulsefront.firmware.hls4ml.settings import HlsSettings
-from pulsefront.firmware.rtl.plan import refuse_serial
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.resources import count_resources, family_of
-from pulsefront.firmware.rtl.trace import refuse_untraceable
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
+from pulsefront.firmware.rtl.resources.count import count_resources, family_of
+from pulsefront.firmware.rtl.time_shared.plan import refuse_serial
+from pulsefront.firmware.rtl.unrolled.trace import refuse_untraceable
 from pulsefront.firmware.vectors import golden_vectors
 from pulsefront.fixed_point.model import FixedPointModel
 

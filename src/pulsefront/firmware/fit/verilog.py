@@ -6,15 +6,15 @@ from bisect import bisect_right
 
 from pulsefront.firmware.fit.demand import RESOURCES, Demand
 from pulsefront.firmware.fit.design import FREE_SHARE, Design
-from pulsefront.firmware.rtl.estimate import (
+from pulsefront.firmware.rtl.resources.count import family_of
+from pulsefront.firmware.rtl.resources.estimate import (
     SPREAD,
     Estimate,
     estimate_time_shared,
     estimate_unrolled,
 )
-from pulsefront.firmware.rtl.parts import kind_of
-from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
-from pulsefront.firmware.rtl.resources import family_of
+from pulsefront.firmware.rtl.resources.parts import kind_of
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, plan, plan_for_interval
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["plan_of", "time_shared", "unrolled"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pulsefront.firmware.front_end.records import Field
-from pulsefront.firmware.rtl.netlist import (
+from pulsefront.firmware.front_end.record.fields import Field
+from pulsefront.firmware.rtl.language.netlist import (
     Bit,
     Bits,
     Instance,

@@ -10,20 +10,21 @@ import numpy.typing as npt
 
 from pulsefront.errors import ExportError
 from pulsefront.firmware.front_end.axis import axis_front_end
+from pulsefront.firmware.front_end.bench import StreamSizes
 from pulsefront.firmware.front_end.golden import made_charges, made_stream, stream_of_records
-from pulsefront.firmware.front_end.input_tests import TESTS
-from pulsefront.firmware.front_end.position import PositionChain
-from pulsefront.firmware.front_end.position_bench import position_bench
-from pulsefront.firmware.front_end.position_layout import PositionLayout
-from pulsefront.firmware.front_end.position_top import GAINS, position_clocks, position_top
+from pulsefront.firmware.front_end.position.bench import position_bench
+from pulsefront.firmware.front_end.position.chain import PositionChain
+from pulsefront.firmware.front_end.position.layout import PositionLayout
+from pulsefront.firmware.front_end.position.top import GAINS, position_clocks, position_top
+from pulsefront.firmware.front_end.record.input_tests import TESTS
 from pulsefront.firmware.front_end.settings import AnyChainSettings, TimingChainSettings
 from pulsefront.firmware.front_end.simulate import hex_words
-from pulsefront.firmware.front_end.timing import TimingChain
-from pulsefront.firmware.front_end.timing_bench import StreamSizes, timing_bench
-from pulsefront.firmware.front_end.timing_layout import TimingLayout
-from pulsefront.firmware.front_end.timing_top import LOST_BITS, timing_clocks, timing_top
-from pulsefront.firmware.rtl.parts import registers_behind
-from pulsefront.firmware.rtl.verilog_text import verilog_text
+from pulsefront.firmware.front_end.timing.bench import timing_bench
+from pulsefront.firmware.front_end.timing.chain import TimingChain
+from pulsefront.firmware.front_end.timing.layout import TimingLayout
+from pulsefront.firmware.front_end.timing.top import LOST_BITS, timing_clocks, timing_top
+from pulsefront.firmware.rtl.language.verilog_text import verilog_text
+from pulsefront.firmware.rtl.resources.parts import registers_behind
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification

@@ -10,7 +10,7 @@ import numpy as np
 
 from pulsefront.errors import ExportError
 from pulsefront.firmware.front_end.chains import AnyChain, chain_of
-from pulsefront.firmware.front_end.records import Records
+from pulsefront.firmware.front_end.record.fields import Records
 from pulsefront.firmware.front_end.simulate import FrontEndRun
 from pulsefront.firmware.front_end.statement import FOLDER, read_statement
 from pulsefront.firmware.verification import Mismatch, VerificationRow

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pulsefront.firmware.front_end.pins import write_behind_pins
 from pulsefront.firmware.front_end.statement import FOLDER, FrontEndStatement
-from pulsefront.firmware.rtl.resources import (
+from pulsefront.firmware.rtl.resources.count import (
     Resources,
     count_or_place,
     count_resources,
     write_resources,
 )
-from pulsefront.firmware.rtl.top import top_name
+from pulsefront.firmware.rtl.time_shared.top import top_name
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["count_front_end"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pulsefront.errors import ExportError
-from pulsefront.firmware.rtl.plan import SharedPlan, plan, plan_for_interval
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, plan, plan_for_interval
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 

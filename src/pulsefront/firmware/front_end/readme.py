@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pulsefront.firmware.front_end.position_layout import PositionLayout
-from pulsefront.firmware.front_end.position_readme import position_readme
+from pulsefront.firmware.front_end.position.layout import PositionLayout
+from pulsefront.firmware.front_end.position.readme import position_readme
 from pulsefront.firmware.front_end.readme_rows import field_rows, flag_rows, test_rows
 from pulsefront.firmware.front_end.settings import Doubt
 from pulsefront.firmware.front_end.statement import FrontEndStatement
-from pulsefront.firmware.front_end.timing_layout import TimingLayout
+from pulsefront.firmware.front_end.timing.layout import TimingLayout
 
 __all__ = ["readme"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from pulsefront.firmware.front_end.axis import record_lanes
-from pulsefront.firmware.front_end.flags import Flag
-from pulsefront.firmware.front_end.input_tests import InputTestPlan
-from pulsefront.firmware.front_end.records import Field
+from pulsefront.firmware.front_end.record.fields import Field
+from pulsefront.firmware.front_end.record.flags import Flag
+from pulsefront.firmware.front_end.record.input_tests import InputTestPlan
 from pulsefront.firmware.front_end.settings import DOUBTS, Doubt
 from pulsefront.fixed_point.format import FixedPointFormat
 

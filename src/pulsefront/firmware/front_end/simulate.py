@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import ExportError
-from pulsefront.firmware.front_end.records import Field, Records
-from pulsefront.firmware.rtl.simulate import VERILATOR_FLAGS, find_simulator
+from pulsefront.firmware.front_end.record.fields import Field, Records
+from pulsefront.firmware.rtl.bench.simulate import VERILATOR_FLAGS, find_simulator
 
 __all__ = ["FrontEndRun", "hex_words"]
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from pulsefront.files import firmware_export_directory, write_text
 from pulsefront.firmware.board import Board
+from pulsefront.firmware.front_end.bench import StreamSizes
 from pulsefront.firmware.front_end.chains import AnyChain, chain_of, golden_stream, hdl, stated
 from pulsefront.firmware.front_end.readme import readme
-from pulsefront.firmware.front_end.records import Records
+from pulsefront.firmware.front_end.record.fields import Records
 from pulsefront.firmware.front_end.settings import AnyChainSettings
 from pulsefront.firmware.front_end.simulate import hex_words
 from pulsefront.firmware.front_end.statement import (
@@ -21,12 +22,11 @@ from pulsefront.firmware.front_end.statement import (
     clock_mhz,
     write_statement,
 )
-from pulsefront.firmware.front_end.timing import TimingChain
-from pulsefront.firmware.front_end.timing_bench import StreamSizes
-from pulsefront.firmware.rtl.memories import matrix_numbers, write_memories
-from pulsefront.firmware.rtl.plan import SharedPlan
-from pulsefront.firmware.rtl.project import UNROLLED_ALONE, bench_script
-from pulsefront.firmware.rtl.top import top_module
+from pulsefront.firmware.front_end.timing.chain import TimingChain
+from pulsefront.firmware.rtl.projects.time_shared import UNROLLED_ALONE, bench_script
+from pulsefront.firmware.rtl.time_shared.memories import matrix_numbers, write_memories
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan
+from pulsefront.firmware.rtl.time_shared.top import top_module
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification

@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 
 from pulsefront.files import write_text
-from pulsefront.firmware.rtl.plan import SharedPlan
-from pulsefront.firmware.rtl.project import bench_script, write_rtl
-from pulsefront.firmware.rtl.resources import FAMILIES
+from pulsefront.firmware.rtl.projects.time_shared import bench_script, write_rtl
+from pulsefront.firmware.rtl.resources.count import FAMILIES
 from pulsefront.firmware.rtl.streams import axis_name
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan
 from pulsefront.firmware.rtl.tools import find_tool
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from pulsefront.firmware.rtl.netlist import (
+from pulsefront.firmware.rtl.language.netlist import (
     Bit,
     Bits,
     Comment,
@@ -18,9 +18,9 @@ from pulsefront.firmware.rtl.netlist import (
     bits_of,
     whole,
 )
-from pulsefront.firmware.rtl.pipeline import Pipeline
-from pulsefront.firmware.rtl.top import top_name
-from pulsefront.firmware.rtl.verilog import address_bits
+from pulsefront.firmware.rtl.language.verilog import address_bits
+from pulsefront.firmware.rtl.time_shared.top import top_name
+from pulsefront.firmware.rtl.unrolled.pipeline import Pipeline
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["QUEUE_CYCLES", "axis_module", "axis_name", "lane_bits", "unrolled_top"]

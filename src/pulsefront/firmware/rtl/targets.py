@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pulsefront.firmware.board import Board
 from pulsefront.firmware.rtl.gates import write_gates
-from pulsefront.firmware.rtl.languages import VERILOG, VHDL
-from pulsefront.firmware.rtl.plan import SharedPlan, refuse_serial
-from pulsefront.firmware.rtl.project import write_rtl
-from pulsefront.firmware.rtl.resources import Resources, count_or_place, write_resources
+from pulsefront.firmware.rtl.language.languages import VERILOG, VHDL
+from pulsefront.firmware.rtl.projects.time_shared import write_rtl
+from pulsefront.firmware.rtl.projects.unrolled import require_alkaid, write_unrolled
+from pulsefront.firmware.rtl.resources.count import Resources, count_or_place, write_resources
+from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, refuse_serial
+from pulsefront.firmware.rtl.time_shared.top import top_name
 from pulsefront.firmware.rtl.tools import find_tool
-from pulsefront.firmware.rtl.top import top_name
-from pulsefront.firmware.rtl.trace import refuse_untraceable
-from pulsefront.firmware.rtl.unrolled import require_alkaid, write_unrolled
+from pulsefront.firmware.rtl.unrolled.trace import refuse_untraceable
 from pulsefront.firmware.targets import RTL_TARGETS
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.specification import Specification

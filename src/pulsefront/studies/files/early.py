@@ -17,10 +17,10 @@ from pulsefront.evaluate import split_grid, split_offsets
 from pulsefront.events.external import open_external
 from pulsefront.extras import require
 from pulsefront.firmware import load_board
-from pulsefront.firmware.rtl.resources import family_of
+from pulsefront.firmware.rtl.projects.unrolled import require_alkaid
+from pulsefront.firmware.rtl.resources.count import family_of
 from pulsefront.firmware.rtl.targets import LANGUAGES
 from pulsefront.firmware.rtl.tools import find_tool
-from pulsefront.firmware.rtl.unrolled import require_alkaid
 from pulsefront.firmware.targets import HLS_TARGETS
 from pulsefront.networks.cost import minimal_cost
 from pulsefront.search.part import demand_of_budget

@@ -1,0 +1,1 @@
+"""The timing chain: emulated, in Verilog, and its test bench."""

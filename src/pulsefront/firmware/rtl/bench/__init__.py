@@ -1,0 +1,1 @@
+"""Test benches in Verilog and VHDL, and the simulators that run them."""

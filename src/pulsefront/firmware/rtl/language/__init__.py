@@ -1,0 +1,1 @@
+"""A design before it is text, and as text of Verilog or VHDL."""

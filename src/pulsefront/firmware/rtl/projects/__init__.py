@@ -1,0 +1,1 @@
+"""Whole folders for the firmware engineer: time-shared and unrolled."""

@@ -1,0 +1,1 @@
+"""The time-shared design: its plan, its memories, stages and top module."""

@@ -1,0 +1,1 @@
+"""The unrolled design: sums traced by alkaid, one new event every clock."""
