@@ -23,7 +23,8 @@ from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Inp
 from pulsefront.monitor import Profile, WatchedEvents, check, make_profile
 from pulsefront.monitor.gains import fit_gain_test
 from pulsefront.simulate.perturb import Perturbation, perturbed
-from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan
+from pulsefront.simulate.scan.measurement import scan_plan
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.kinds import kind_of
 from pulsefront.studies.load import load_study
 

@@ -36,7 +36,7 @@ from pulsefront.networks import (
     train,
 )
 from pulsefront.networks.training import repeatable
-from pulsefront.simulate.scan.measurement import set_up_scan
+from pulsefront.simulate.scan.setup import set_up_scan
 from pulsefront.simulate.scan.stream import BLOCK_EVENTS, ScanStream
 from pulsefront.studies.kinds.position.data import OUTPUT_FORMAT, labels_mm, truth_mm
 from pulsefront.studies.kinds.position.settings import PositionStudy

@@ -11,7 +11,8 @@ from pulsefront.detector import load_detector, turns_of
 from pulsefront.simulate.augment import AugmentSettings, augmentation_of, with_dead_channels
 from pulsefront.simulate.light.table import no_light_map
 from pulsefront.simulate.perturb import Perturbation, perturbed
-from pulsefront.simulate.scan.measurement import ScanSettings, scan_chain
+from pulsefront.simulate.scan.settings import ScanSettings
+from pulsefront.simulate.scan.setup import scan_chain
 
 BLOCK = load_detector("lyso_monolithic_50x50x16")
 CHARGES = np.full((20_000, 64), 400, np.uint16)

@@ -19,7 +19,7 @@ from pulsefront.events.container import EventTable, Quantity
 from pulsefront.networks.stream import FreshEvents
 from pulsefront.simulate.light.map import LightMapSettings
 from pulsefront.simulate.run.shards import child_seed
-from pulsefront.simulate.scan.measurement import set_up_scan
+from pulsefront.simulate.scan.setup import set_up_scan
 from pulsefront.simulate.scan.stream import ScanStream
 from pulsefront.simulate.scan.varied import vary_scan
 from pulsefront.studies.augmented import AugmentRecord

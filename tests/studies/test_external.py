@@ -15,7 +15,8 @@ import pytest
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError
 from pulsefront.estimators.registry import POSITION
-from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
+from pulsefront.simulate.scan.measurement import simulate_scan
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from pulsefront.studies.settings import ExternalSet

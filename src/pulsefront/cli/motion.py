@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +13,16 @@ from pulsefront.cli.motion_options import (
     beside_json,
     between,
     loaded_model,
+    move_of,
     network_settings,
+    one_of,
     page_name,
+    table_of,
 )
+from pulsefront.cli.motion_told import followed, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pulsefront.motion import FindSettings, FoundMotion, MotionTrace
+    from pulsefront.motion import MotionTrace
     from pulsefront.progress import Report
 
 __all__ = ["app"]
@@ -139,76 +140,15 @@ def find(
         return open_trace(file, options, format_name=format_name, list_mode=lines, report=report)
 
     if live:
-        found = _followed(file, read, settings, target, quiet_s)
+        found = followed(file, read, settings, target, quiet_s)
     else:
         with warnings_on_stderr(), progress("read", "events") as report:
             scan, breaks = read(report)
         if trace is not None:
             write_trace(trace, scan, breaks)
         found = find_motion(scan, settings, breaks=breaks)
-        _tell(found, file, target)
+        tell(found, file, target)
     raise typer.Exit({"motion": EXIT_MOTION, "still": 0}.get(found.decision, EXIT_NO_DECISION))
-
-
-def _followed(
-    file: Path,
-    read: Callable[[], tuple[MotionTrace, tuple[float, ...]]],
-    settings: FindSettings,
-    out: Path,
-    quiet_s: float,
-) -> FoundMotion:
-    """Say each movement as soon as it is decided; write the page whenever the file has grown."""
-    from pulsefront.errors import DataError
-    from pulsefront.motion.live import follow, new_moves
-
-    told: set[float] = set()
-    found: FoundMotion | None = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the last row is half written more often than not
-        for found in follow(file, read, settings, every_s=min(1.0, quiet_s / 4), quiet_s=quiet_s):
-            for move in new_moves(found, told):
-                typer.echo(
-                    f"{move.start_s:.1f} s: moved by {move.size_mm:.2f} ± "
-                    f"{1.96 * move.size_error_mm:.2f} mm, decided at {move.decided_s:.1f} s; "
-                    "split the frame"
-                )
-            _write(found, file, out)
-    if found is None:
-        raise DataError("no such file", file=file, remedy="check the path")
-    _tell(found, file, out)
-    return found
-
-
-def _write(found: FoundMotion, file: Path, out: Path) -> None:
-    """Write page and JSON."""
-    from pulsefront.files import write_json, write_text
-    from pulsefront.motion.report.page import motion_page
-    from pulsefront.motion.report.record import as_record
-    from pulsefront.report import render
-
-    write_text(out, render(motion_page(found, file)))
-    write_json(out.with_suffix(".json"), as_record(found, file))
-
-
-def _tell(found: FoundMotion, file: Path, out: Path) -> None:
-    """Write page and JSON, and say the answer."""
-    from pulsefront.motion.report.record import sentence
-
-    _write(found, file, out)
-    typer.echo(f"{file}: {sentence(found)}")
-    for frame in found.frames[:20]:
-        doubt = "" if frame.decided else ", no decision"
-        typer.echo(
-            f"  {frame.start_s:9.1f} to {frame.stop_s:9.1f} s, part {frame.part + 1}: "
-            f"{frame.size_mm:.2f} ± {1.96 * frame.size_error_mm:.2f} mm{doubt}"
-        )
-    if len(found.frames) > 20:
-        typer.echo(f"  … {len(found.frames) - 20} more frames")
-    for one in found.findings[:10]:
-        typer.echo(f"  not motion: {one.kind} at {one.start_s:.1f} s: {one.text}")
-    if len(found.findings) > 10:
-        typer.echo(f"  … {len(found.findings) - 10} more findings")
-    typer.echo(f"page: {out}")
 
 
 @app.command()
@@ -272,10 +212,10 @@ def simulate(
     from pulsefront.motion.simulate.scan import ScanPlan, simulate_scan
     from pulsefront.motion.traces.store import write_trace
 
-    _one_of(phantom, PHANTOMS, "--phantom")
+    one_of(phantom, PHANTOMS, "--phantom")
     beside_json(out, f"name the trace, as in {out.with_suffix('.h5').name}")
-    moves = tuple(_move(text) for text in step or ())
-    tables = tuple(_table(text) for text in table or ())
+    moves = tuple(move_of(text) for text in step or ())
+    tables = tuple(table_of(text) for text in table or ())
     breathing = None if breathing_hz is None else Breathing(breathing_hz)
     plan = ScanPlan(
         "torso" if phantom == "torso" else "brain",
@@ -303,39 +243,6 @@ def simulate(
         f"{out}: {len(scan.trace)} intervals, {scan.trace.counts.sum():,.0f} prompts, the centre "
         f"drifts by {drift:.2f} mm, {len(moves)} movements"
     )
-
-
-def _one_of(value: str, valid: Any, field: str) -> None:
-    from pulsefront.errors import ConfigError
-
-    if value not in valid:
-        raise ConfigError("no such choice", field=field, value=value,
-                          remedy=f"use {', '.join(valid)}")  # fmt: skip
-
-
-def _move(text: str) -> Any:
-    from pulsefront.errors import ConfigError
-    from pulsefront.motion.simulate.moves import RigidMove
-
-    try:
-        when, _, shift = text.partition(":")
-        x, y, z = (float(part) for part in shift.split(","))
-        return RigidMove(float(when), 0.5, (x, y, z))
-    except ValueError:
-        raise ConfigError("is no step", field="--step", value=text,
-                          remedy="write it like 300:0,1.5,-2") from None  # fmt: skip
-
-
-def _table(text: str) -> Any:
-    from pulsefront.errors import ConfigError
-    from pulsefront.motion.simulate.moves import table_move
-
-    try:
-        when, _, shift = text.partition(":")
-        return table_move(float(when), float(shift))
-    except ValueError:
-        raise ConfigError("is no movement of the table", field="--table", value=text,
-                          remedy="write it like 300:-40") from None  # fmt: skip
 
 
 @app.command()
@@ -386,7 +293,7 @@ def judge(
     if network is not None:
         at_threshold["network"] = network_at(network)
     for name in only or ():
-        _one_of(name, at_threshold, "--only")
+        one_of(name, at_threshold, "--only")
     at_threshold = {n: detect for n, detect in at_threshold.items() if not only or n in only}
     for name, detect in at_threshold.items():
         tuned[name] = tune(detect, LADDERS[name], trials.plan, trials.rates_per_s, range(tuning))

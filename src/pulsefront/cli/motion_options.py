@@ -6,10 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pulsefront.fixed_point import FixedPointModel
     from pulsefront.motion.detectors.network import EvidenceNetwork, NetworkSettings
+    from pulsefront.motion.simulate.moves import RigidMove
 
-__all__ = ["beside_json", "between", "loaded_model", "network_settings", "page_name"]
+__all__ = [
+    "beside_json",
+    "between",
+    "loaded_model",
+    "move_of",
+    "network_settings",
+    "one_of",
+    "page_name",
+    "table_of",
+]
 
 
 def network_settings(model: Path | None, interval_s: float) -> NetworkSettings:
@@ -86,3 +98,39 @@ def beside_json(out: Path, remedy: str) -> Path:
         raise ConfigError("is the name of the JSON file that is written beside it", field="--out",
                           value=str(out), remedy=remedy)  # fmt: skip
     return out
+
+
+def one_of(value: str, valid: Collection[str], field: str) -> None:
+    """Refuse what is none of the valid names."""
+    from pulsefront.errors import ConfigError
+
+    if value not in valid:
+        raise ConfigError("no such choice", field=field, value=value,
+                          remedy=f"use {', '.join(valid)}")  # fmt: skip
+
+
+def move_of(text: str) -> RigidMove:
+    """Return the step that ``SECONDS:X,Y,Z`` says."""
+    from pulsefront.errors import ConfigError
+    from pulsefront.motion.simulate.moves import RigidMove
+
+    try:
+        when, _, shift = text.partition(":")
+        x, y, z = (float(part) for part in shift.split(","))
+        return RigidMove(float(when), 0.5, (x, y, z))
+    except ValueError:
+        raise ConfigError("is no step", field="--step", value=text,
+                          remedy="write it like 300:0,1.5,-2") from None  # fmt: skip
+
+
+def table_of(text: str) -> RigidMove:
+    """Return the movement of the table that ``SECONDS:MM`` says."""
+    from pulsefront.errors import ConfigError
+    from pulsefront.motion.simulate.moves import table_move
+
+    try:
+        when, _, shift = text.partition(":")
+        return table_move(float(when), float(shift))
+    except ValueError:
+        raise ConfigError("is no movement of the table", field="--table", value=text,
+                          remedy="write it like 300:-40") from None  # fmt: skip

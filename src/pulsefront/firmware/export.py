@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,6 @@ from typing import Any
 import numpy.typing as npt
 
 from pulsefront import __version__
-from pulsefront.errors import ExportError, ToolMissing
 from pulsefront.files import (
     atomic_directory,
     canonical_json,
@@ -23,14 +21,11 @@ from pulsefront.files import (
 )
 from pulsefront.firmware.board import Board, board_for, load_board
 from pulsefront.firmware.c99.write import FOLDER, write_c99
-from pulsefront.firmware.checksums import CHECKSUMS, write_checksums
+from pulsefront.firmware.checksums import write_checksums
 from pulsefront.firmware.contents import Contents, MeasuredGraph, Project
-from pulsefront.firmware.front_end.chains import check_fit
 from pulsefront.firmware.front_end.settings import AnyChainSettings
 from pulsefront.firmware.front_end.write import write_front_end
-from pulsefront.firmware.hls4ml.csim import require_compiler
 from pulsefront.firmware.hls4ml.project import write_hls4ml
-from pulsefront.firmware.hls4ml.refuse import refuse_unwritable
 from pulsefront.firmware.hls4ml.settings import BACKENDS, HlsSettings
 from pulsefront.firmware.hls4ml.synthesis import find_tool, synthesize
 from pulsefront.firmware.hls4ml.synthesis_report import SynthesisReport
@@ -40,6 +35,12 @@ from pulsefront.firmware.onnx.qonnx import write_qonnx
 from pulsefront.firmware.onnx.real import measure_difference, write_real_onnx
 from pulsefront.firmware.origin import PROVENANCE
 from pulsefront.firmware.readme import readme
+from pulsefront.firmware.refuse import (
+    refuse_front_end,
+    refuse_projects,
+    refuse_to_replace,
+    refuse_units,
+)
 from pulsefront.firmware.rtl.resources.parts import registers_behind
 from pulsefront.firmware.rtl.targets import refuse_hdl, write_hdl
 from pulsefront.firmware.rtl.time_shared.plan import plan
@@ -199,8 +200,8 @@ def export_model(
         A target is not known, or the model does not fit it.
     """
     targets = known_targets(targets)
-    _refuse_to_replace(Path(directory))
-    _refuse_units(model, units or {})
+    refuse_to_replace(Path(directory))
+    refuse_units(model, units or {})
     model.audit().refuse_wrap(tuple(allow_wrap))
     whole, by_layer = (1, reuse_factor) if isinstance(reuse_factor, Mapping) else (reuse_factor, {})
     settings = tuple(
@@ -208,12 +209,12 @@ def export_model(
         for target, backend in HLS_TARGETS.items()
         if target in targets
     )
-    _refuse_projects(model, settings, strategy)
+    refuse_projects(model, settings, strategy)
     board = board if isinstance(board, Board) else load_board(board)
     behind = registers_behind(board.part)
     design = plan(model, multipliers, dsp=dsp_multipliers, registers_behind=behind)
     refuse_hdl(model, targets)
-    _refuse_front_end(model, targets, front_end, waveforms)
+    refuse_front_end(model, targets, front_end, waveforms)
     sets = golden_vectors(model, data_vectors)
     with atomic_directory(directory) as folder:
         model.save(folder / "model.json")
@@ -235,66 +236,6 @@ def export_model(
         write_text(folder / "README.md", readme(contents))
         write_checksums(folder)
     return Export(Path(directory), contents)
-
-
-def _refuse_to_replace(directory: Path) -> None:
-    """Refuse a folder with other content: writing an export replaces the folder as a whole."""
-    if directory.is_dir() and (directory / CHECKSUMS).exists():
-        return
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ExportError(
-            "exists and is no earlier export",
-            file=directory,
-            remedy="choose a new folder; an export replaces its folder as a whole",
-        )
-
-
-def _refuse_units(model: FixedPointModel, units: Mapping[str, str]) -> None:
-    ports = {one.name for one in model.inputs} | set(model.outputs)
-    for name in units:
-        if name not in ports:
-            raise ExportError(
-                "is no input or output", field=name, remedy=f"the model has {sorted(ports)}"
-            )
-
-
-def _refuse_front_end(
-    model: FixedPointModel,
-    targets: tuple[str, ...],
-    settings: AnyChainSettings | None,
-    waveforms: npt.NDArray[Any] | None,
-) -> None:
-    """Refuse a front end without settings, what is its own without it, and what does not fit."""
-    if (FRONT_END in targets) != (settings is not None):
-        raise ExportError(
-            f"the target {FRONT_END} and the settings of its chain belong together",
-            field="front_end",
-            remedy="give both, or neither",
-        )
-    if settings is not None:
-        check_fit(model, settings)
-    elif waveforms is not None:
-        raise ExportError(
-            f"only the target {FRONT_END} reads waveforms",
-            field="waveforms",
-            remedy="give the settings of a front end, or leave them out",
-        )
-
-
-def _refuse_projects(
-    model: FixedPointModel, settings: tuple[HlsSettings, ...], strategy: str
-) -> None:
-    """Refuse projects that lack a tool to check or to write them, or that cannot be exact."""
-    if settings:
-        require_compiler()
-    if strategy == "distributed_arithmetic" and importlib.util.find_spec("da4ml") is None:
-        raise ToolMissing(
-            "da4ml",
-            needed_for="the strategy distributed_arithmetic",
-            install="install it with: pip install da4ml",
-        )
-    for one in settings:
-        refuse_unwritable(model, one)
 
 
 def _write_graphs(

@@ -13,7 +13,8 @@ from pulsefront.errors import UnsupportedLayer
 from pulsefront.fixed_point.layers.unsupported import refuse
 from pulsefront.imports.graph import Cast, Function, Limit, Matrix, Node, RealInput, RealNetwork
 from pulsefront.imports.hgq_quantizer import cast_of
-from pulsefront.imports.keras_layers import HANDLERS, TELLS, KerasCall
+from pulsefront.imports.keras_call import KerasCall
+from pulsefront.imports.keras_layers import HANDLERS, TELLS
 from pulsefront.imports.names import identifier
 
 __all__ = ["LOGITS", "KerasWalk"]

@@ -17,7 +17,7 @@ from pulsefront.search.budget import Budget
 from pulsefront.search.settings import SearchSettings
 from pulsefront.simulate.augment import AugmentSettings
 from pulsefront.simulate.perturb import NAMED
-from pulsefront.simulate.scan.measurement import ScanSettings
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.tables.settings import TableSettings
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 

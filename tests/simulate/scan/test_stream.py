@@ -17,7 +17,7 @@ from pulsefront.events.container import EventTable
 from pulsefront.simulate import LightMapSettings, ScanSettings, simulate_scan
 from pulsefront.simulate.light.map import LightMap
 from pulsefront.simulate.run.shards import iterate_ahead
-from pulsefront.simulate.scan.measurement import set_up_scan
+from pulsefront.simulate.scan.setup import set_up_scan
 from pulsefront.simulate.scan.stream import BLOCK_EVENTS, ScanStream
 
 MAP = LightMapSettings(pitch_mm=4.0, depth_pitch_mm=4.0, photons=4000)

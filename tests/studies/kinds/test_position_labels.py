@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pulsefront.detector import load_detector
 from pulsefront.errors import DataError
 from pulsefront.events.container import EventTable
-from pulsefront.simulate.scan.measurement import ScanSettings, simulate_scan
+from pulsefront.simulate.scan.measurement import simulate_scan
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.kinds.position.settings import PositionStudy
 from pulsefront.studies.kinds.scan import select_external, split
 from pulsefront.studies.load import load_study

@@ -22,21 +22,27 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsefront.errors import DataError
 from pulsefront.estimators.pulses import quantities as pulse
+from pulsefront.estimators.timing.crossing_times import (
+    LADDER,
+    Float,
+    Pulses,
+    crossing_times,
+    training_pulses,
+    without_walk,
+)
 from pulsefront.estimators.timing.tuning import (
     Sampling,
     Trial,
     best_trial,
     default_thresholds,
     fit_delay,
-    known_differences,
     prepare_pulses,
     score_trial,
     typical_amplitude,
     walk_terms,
 )
-from pulsefront.evaluate.spread import spread_over
+from pulsefront.estimators.timing.two_thresholds import TwoThresholds, fit_two_thresholds
 
 __all__ = [
     "RelativeEdge",
@@ -48,17 +54,10 @@ __all__ = [
     "fit_two_thresholds",
 ]
 
-Float = NDArray[np.float64]
-Pulses = NDArray[np.float32]
-
 FRACTIONS = (0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
-LADDER = 14
-"""Thresholds that the combinations are taken from."""
 COUNTS = (2, 3, 5, 8)
 """Of thresholds on one line, and of first photons."""
 STEPS = 10
-MOST_TUNING = 20_000
-"""Candidates are judged on so many training events, spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -102,58 +101,11 @@ class WeightedCrossings:
     def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
         """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without all crossings."""
         pulses = prepare_pulses(waveform_adc, self.settings)
-        first, second = (_crossings(side, self.thresholds_adc) for side in pulses)
+        first, second = (crossing_times(side, self.thresholds_adc) for side in pulses)
         found = _weighted(first - second, self.weights, self.settings) - self.delay_ns
         if self.walk_ns:
             found -= walk_terms(pulses, self.amplitude_scale_adc) @ np.array(self.walk_ns)
         return found
-
-
-@dataclass(frozen=True)
-class TwoThresholds:
-    """A low threshold, corrected by the time from there to a high one.
-
-    ``walk_ns`` are the coefficients of the terms of both detectors' rise times.
-    """
-
-    settings: Sampling
-    low_adc: float
-    high_adc: float
-    rise_scale: float
-    walk_ns: tuple[float, ...]
-    delay_ns: float
-    table: tuple[Trial, ...]
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """Tuned parameters, for a table."""
-        return {"low_adc": self.low_adc, "high_adc": self.high_adc}
-
-    def estimate(self, waveform_adc: NDArray[np.generic]) -> Float:
-        """Return t0 − t1 in ns, (event,), of (event, 2, sample); NaN without the low crossing."""
-        low, high = self._edges(waveform_adc, self.high_adc)
-        found = (low[0] - low[1]) * self.settings.sample_interval_ns - self.delay_ns
-        if not self.walk_ns:
-            return np.asarray(found)
-        terms = _rise_terms(high[0] - low[0], high[1] - low[1], self.rise_scale)
-        return np.asarray(found - terms @ np.array(self.walk_ns))
-
-    def rise_ns(self, waveform_adc: NDArray[np.generic], high_adc: float) -> Float:
-        """Return the time from the low threshold to another, (event, 2); NaN without both."""
-        low, high = self._edges(waveform_adc, high_adc)
-        rises = np.column_stack([high[0] - low[0], high[1] - low[1]])
-        return np.asarray(rises * self.settings.sample_interval_ns)
-
-    def _edges(
-        self, waveform_adc: NDArray[np.generic], high_adc: float
-    ) -> tuple[list[Float], list[Float]]:
-        """Return when both pulses cross the low and the high threshold, in samples."""
-        pulses = prepare_pulses(waveform_adc, self.settings)
-        low, high = (
-            [pulse.leading_edge(side, level) for side in pulses]
-            for level in (self.low_adc, high_adc)
-        )
-        return low, high
 
 
 def fit_relative_edge(
@@ -170,7 +122,7 @@ def fit_relative_edge(
     DataError
         Shapes do not fit, or no candidate gives an estimate for 99 % of the events.
     """
-    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    pulses, known, few = training_pulses(waveform_adc, known_difference_ns, settings)
     some = (pulses[0][few], pulses[1][few])
     table = []
     for fraction in fractions:
@@ -190,10 +142,10 @@ def fit_multi_threshold(
     Least squares of time over threshold: its value at the baseline is a weighted sum of the
     crossings. Each candidate is judged with its walk corrected.
     """
-    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    pulses, known, few = training_pulses(waveform_adc, known_difference_ns, settings)
     ladder = np.array(default_thresholds(pulses, settings, LADDER))
     walk = _walk_of(pulses, few)
-    first, second = (_crossings(side[few], ladder) for side in pulses)
+    first, second = (crossing_times(side[few], ladder) for side in pulses)
     table, chosen = [], []
     for low, high in combinations(range(LADDER), 2):
         for count in COUNTS:
@@ -204,7 +156,7 @@ def fit_multi_threshold(
             residual = _weighted((first - second)[:, index], weights, settings) - known[few]
             named = {"lowest_adc": ladder[low], "highest_adc": ladder[high], "thresholds": count}
             named = {name: float(value) for name, value in named.items()}
-            table.append(score_trial(_corrected(residual, walk), named))
+            table.append(score_trial(without_walk(residual, walk), named))
             chosen.append((ladder[index], weights))
     return _finished(pulses, known, settings, table, chosen, "line through thresholds")
 
@@ -216,7 +168,7 @@ def fit_first_photons(
 
     Each candidate is judged with its walk corrected.
     """
-    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
+    pulses, known, few = training_pulses(waveform_adc, known_difference_ns, settings)
     reach = default_thresholds(pulses, settings, 2)
     walk = _walk_of(pulses, few)
     table, chosen = [], []
@@ -226,68 +178,19 @@ def fit_first_photons(
         if not usable:
             continue
         levels = step * (np.arange(usable[-1]) + 0.5)
-        first, second = (_crossings(side[few], levels) for side in pulses)
+        first, second = (crossing_times(side[few], levels) for side in pulses)
         for count in usable:
             weights = np.full(count, 1.0 / count)
             residual = _weighted((first - second)[:, :count], weights, settings) - known[few]
             named = {"step_adc": float(step), "photons": float(count)}
-            table.append(score_trial(_corrected(residual, walk), named))
+            table.append(score_trial(without_walk(residual, walk), named))
             chosen.append((levels[:count], weights))
     return _finished(pulses, known, settings, table, chosen, "step of the first photons")
-
-
-def fit_two_thresholds(
-    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
-) -> TwoThresholds:
-    """Tune both thresholds and fit the correction; parameters as `fit_relative_edge`.
-
-    Least squares on rise, its square and its logarithm, of both detectors, without outliers.
-    """
-    pulses, known, few = _training(waveform_adc, known_difference_ns, settings)
-    ladder = np.array(default_thresholds(pulses, settings, LADDER))
-    first, second = (_crossings(side[few], ladder) for side in pulses)
-    pairs = [*combinations(range(LADDER), 2)]
-    table = []
-    for low, high in pairs:
-        rises = first[:, high] - first[:, low], second[:, high] - second[:, low]
-        terms = _rise_terms(*rises, _scale(*rises))
-        difference = (first - second)[:, low] * settings.sample_interval_ns
-        named = {"low_adc": float(ladder[low]), "high_adc": float(ladder[high])}
-        table.append(score_trial(_corrected(difference - known[few], terms), named))
-    low, high = pairs[best_trial(table, "pair of thresholds")]
-    early, late = ([pulse.leading_edge(side, ladder[k]) for side in pulses] for k in (low, high))
-    rises = late[0] - early[0], late[1] - early[1]
-    scale = _scale(*rises)
-    difference = (early[0] - early[1]) * settings.sample_interval_ns
-    delay, walk = fit_delay(difference - known, _rise_terms(*rises, scale))
-    return TwoThresholds(
-        settings,
-        float(ladder[low]),
-        float(ladder[high]),
-        scale,
-        tuple(walk.tolist()),
-        delay,
-        tuple(table),
-    )
-
-
-def _training(
-    waveform_adc: NDArray[np.generic], known_difference_ns: ArrayLike, settings: Sampling
-) -> tuple[tuple[Pulses, Pulses], Float, NDArray[np.int64]]:
-    """Return pulses, known differences, and the events that candidates are judged on."""
-    pulses = prepare_pulses(waveform_adc, settings)
-    known = known_differences(known_difference_ns, len(pulses[0]))
-    return pulses, known, spread_over(len(known), MOST_TUNING)
 
 
 def _relative_difference(pulses: tuple[Pulses, Pulses], fraction: float, to: Sampling) -> Float:
     first, second = (pulse.leading_edge(side, fraction * pulse.amplitude(side)) for side in pulses)
     return np.asarray((first - second) * to.sample_interval_ns)
-
-
-def _crossings(pulses: Pulses, thresholds: ArrayLike) -> Float:
-    """Return when each threshold is crossed, (event, threshold) in samples."""
-    return np.column_stack([pulse.leading_edge(pulses, level) for level in np.array(thresholds)])
 
 
 def _weighted(times: Float, weights: ArrayLike, to: Sampling) -> Float:
@@ -306,30 +209,6 @@ def _at_baseline(thresholds: Float) -> Float:
     return np.asarray(1 / len(thresholds) - thresholds.mean() * centred / (centred @ centred))
 
 
-def _scale(first: Float, second: Float) -> float:
-    """Return the median rise time, in samples, which makes terms of order 1."""
-    rises = np.concatenate([first, second])
-    usable = rises[np.isfinite(rises)]
-    if not len(usable):
-        raise DataError("no pulse crosses both thresholds", field="waveform_adc")
-    return max(float(np.median(usable)), 1e-3)
-
-
-def _rise_terms(first: Float, second: Float, scale: float) -> Float:
-    """Return (event, 6) functions of both rise times; those of a typical one where one lacks."""
-
-    def of(rise: Float) -> Float:
-        relative = np.clip(np.nan_to_num(rise / scale, nan=1.0), 1e-2, 10.0)
-        return np.column_stack([relative - 1, relative**2 - 1, np.log(relative)])
-
-    return np.hstack([of(first), -of(second)])
-
-
-def _corrected(residual: Float, terms: Float) -> Float:
-    delay, walk = fit_delay(residual, terms)
-    return residual - delay - (terms @ walk if walk.size else 0.0)
-
-
 def _finished(
     pulses: tuple[Pulses, Pulses],
     known: Float,
@@ -341,7 +220,7 @@ def _finished(
     """Return the best of the candidates, its delay and walk those of all training events."""
     best = best_trial(table, what)
     thresholds, weights = chosen[best]
-    first, second = (_crossings(side, thresholds) for side in pulses)
+    first, second = (crossing_times(side, thresholds) for side in pulses)
     scale = typical_amplitude(pulses)
     residual = _weighted(first - second, weights, settings) - known
     delay, walk = fit_delay(residual, walk_terms(pulses, scale))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pulsefront.imports.graph import Function, Join, Matrix, Reals, Sum
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
 from pulsefront.imports.onnx.parts import (
     attributes,
     by_channel,
@@ -17,6 +17,7 @@ from pulsefront.imports.onnx.parts import (
     refused,
 )
 from pulsefront.imports.onnx.quantizers import is_half_step
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["add", "batch_norm", "concat", "mul", "negative"]
 

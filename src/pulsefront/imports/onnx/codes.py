@@ -15,7 +15,8 @@ from pulsefront.imports.graph import Reals
 from pulsefront.imports.onnx.parts import attributes, by_channel, diagonal, label, refused
 
 if TYPE_CHECKING:
-    from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+    from pulsefront.imports.onnx.file import FileTensor
+    from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["Code", "code_of", "dequantize_linear", "refuse_arithmetic"]
 

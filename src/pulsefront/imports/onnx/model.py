@@ -15,8 +15,9 @@ from pulsefront.imports.calibrate import Widths
 from pulsefront.imports.graph import RealNetwork
 from pulsefront.imports.imported import Imported, finished
 from pulsefront.imports.names import model_name
-from pulsefront.imports.onnx.file import Scales, load_onnx, read_onnx
+from pulsefront.imports.onnx.file import Scales, load_onnx
 from pulsefront.imports.onnx.origin import Run, origin_of
+from pulsefront.imports.onnx.reader import read_onnx
 
 __all__ = ["from_onnx"]
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pulsefront.imports.graph import Flattening, Matrix
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
 from pulsefront.imports.onnx.parts import attributes, label, refused
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["alias", "flat", "flatten", "picked", "shape", "squeeze", "transpose", "unsqueeze"]
 

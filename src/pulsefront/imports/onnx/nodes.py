@@ -10,7 +10,7 @@ import numpy as np
 from pulsefront.imports.graph import Function, Limit, Matrix, Reals, Sum
 from pulsefront.imports.onnx.arithmetic import add, batch_norm, concat, mul, negative
 from pulsefront.imports.onnx.codes import dequantize_linear
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
 from pulsefront.imports.onnx.moves import (
     alias,
     flatten,
@@ -29,6 +29,7 @@ from pulsefront.imports.onnx.parts import (
 )
 from pulsefront.imports.onnx.positions import convolution, global_pool, pool, reduced
 from pulsefront.imports.onnx.quantizers import bipolar, quant, quantize_linear
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["HANDLERS"]
 

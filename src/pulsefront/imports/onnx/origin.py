@@ -13,7 +13,8 @@ import numpy as np
 
 from pulsefront.imports.graph import RealNetwork, Reals
 from pulsefront.imports.imported import Origin
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
+from pulsefront.imports.onnx.reader import OnnxReader
 from pulsefront.onnx_reference import QUANTIZER_DOMAINS, reference_evaluator
 
 __all__ = ["constants_of", "origin_of"]

@@ -8,7 +8,8 @@ import numpy as np
 
 from pulsefront.errors import UnsupportedLayer
 from pulsefront.imports.graph import Matrix, Reals
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["attributes", "by_channel", "diagonal", "label", "multiplied", "refused", "single"]
 

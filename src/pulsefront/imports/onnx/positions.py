@@ -7,9 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pulsefront.imports.graph import Matrix, Pool, Reals, Windows
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
 from pulsefront.imports.onnx.moves import flat
 from pulsefront.imports.onnx.parts import attributes, label, refused
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["convolution", "global_pool", "pool", "reduced"]
 

@@ -17,7 +17,7 @@ from pulsefront.fixed_point.format import MAX_WIDTH
 from pulsefront.imports.graph import Cast, Limit, Matrix, Reals
 from pulsefront.imports.grids import QuantizerGrid
 from pulsefront.imports.onnx.codes import code_of
-from pulsefront.imports.onnx.file import FileTensor, OnnxReader
+from pulsefront.imports.onnx.file import FileTensor
 from pulsefront.imports.onnx.parts import (
     attributes,
     by_channel,
@@ -26,6 +26,7 @@ from pulsefront.imports.onnx.parts import (
     refused,
     single,
 )
+from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["ROUNDINGS", "bipolar", "is_half_step", "quant", "quantize_linear"]
 

@@ -11,7 +11,7 @@ from pulsefront.imports.graph import Reals
 from pulsefront.imports.onnx.parts import attributes, label
 
 if TYPE_CHECKING:
-    from pulsefront.imports.onnx.file import OnnxReader
+    from pulsefront.imports.onnx.reader import OnnxReader
 
 __all__ = ["QUANTIZERS", "quantized_constant"]
 

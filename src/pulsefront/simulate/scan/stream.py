@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pulsefront.events.container import EventTable
 from pulsefront.simulate.run.shards import child_seed, iterate_ahead
-from pulsefront.simulate.scan.measurement import STREAM, ScanSetup, scan_shard
+from pulsefront.simulate.scan.measurement import STREAM, scan_shard
+from pulsefront.simulate.scan.setup import ScanSetup
 from pulsefront.simulate.scan.varied import VariedScan
 
 __all__ = ["BLOCK_EVENTS", "ScanStream"]

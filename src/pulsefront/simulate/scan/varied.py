@@ -17,8 +17,8 @@ from pulsefront.simulate.light.map import LightMap, light_map_for
 from pulsefront.simulate.light.table import no_light_map
 from pulsefront.simulate.perturb import Perturbation, perturbed
 from pulsefront.simulate.run.shards import child_seed
-from pulsefront.simulate.scan.measurement import ScanSetup, scan_chain
 from pulsefront.simulate.scan.settings import ScanSettings
+from pulsefront.simulate.scan.setup import ScanSetup, scan_chain
 
 __all__ = ["VariedScan", "vary_scan"]
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from pulsefront.detector import Detector
 from pulsefront.errors import ConfigError, DataError
-from pulsefront.estimators.timing.crossings import LADDER, TwoThresholds, fit_two_thresholds
+from pulsefront.estimators.timing.crossing_times import LADDER
 from pulsefront.estimators.timing.discriminators import LeadingEdge, Sampling, fit_leading_edge
 from pulsefront.estimators.timing.tuning import default_thresholds, prepare_pulses
+from pulsefront.estimators.timing.two_thresholds import TwoThresholds, fit_two_thresholds
 from pulsefront.evaluate.intervals import (
     Interval,
     bootstrap,

@@ -11,7 +11,8 @@ from pulsefront.errors import ConfigError, DataError, PulsefrontError
 from pulsefront.events.container import EventTable, Status
 from pulsefront.progress import progress
 from pulsefront.simulate.coincidences.measurement import CoincidenceSettings, coincidence_plan
-from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan
+from pulsefront.simulate.scan.measurement import scan_plan
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.files.early import most_test_vectors
 from pulsefront.studies.kinds import AnyStudy, kind_of
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy

@@ -19,7 +19,8 @@ from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.measured.scans import split_scan_set
 from pulsefront.monitor.batch import WatchedEvents
 from pulsefront.progress import progress
-from pulsefront.simulate.scan.measurement import ScanSettings, scan_plan, simulate_scan
+from pulsefront.simulate.scan.measurement import scan_plan, simulate_scan
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.folders import SplitEvents
 from pulsefront.studies.kinds.base import ExternalEvents, Selection, external_detector, restrict
 from pulsefront.studies.measured_events import load_measured

@@ -14,7 +14,8 @@ from pulsefront.estimators.energy.photopeak import Photopeak
 from pulsefront.events.container import EventTable
 from pulsefront.networks.stream import FreshEvents
 from pulsefront.simulate.run.shards import child_seed
-from pulsefront.simulate.scan.measurement import STREAM, set_up_scan
+from pulsefront.simulate.scan.measurement import STREAM
+from pulsefront.simulate.scan.setup import set_up_scan
 from pulsefront.simulate.scan.stream import ScanStream
 from pulsefront.simulate.scan.varied import vary_scan
 from pulsefront.studies.folders import RunFolders, SplitEvents

@@ -13,7 +13,6 @@ import pandas as pd
 import sqlalchemy as sa
 
 from pulsefront.errors import DataError
-from pulsefront.evaluate.classification import clustered_share
 from pulsefront.evaluate.intervals import (
     Statistic,
     bootstrap,
@@ -21,6 +20,7 @@ from pulsefront.evaluate.intervals import (
     median_statistic,
     ratio,
 )
+from pulsefront.evaluate.shares import clustered_share
 from pulsefront.qc.documents import Range
 from pulsefront.qc.models.life.score_outcomes import EDGES
 from pulsefront.qc.models.life.worth import CalibrationBin, ModelLife, PeriodFigures

@@ -14,7 +14,7 @@ from pulsefront.evaluate.intervals import fwhm_statistic, median_statistic
 from pulsefront.evaluate.metrics import euclidean_error
 from pulsefront.events.container import EventTable
 from pulsefront.simulate.light.map import light_map_for
-from pulsefront.simulate.scan.measurement import ScanSettings
+from pulsefront.simulate.scan.settings import ScanSettings
 from pulsefront.studies.kinds.position.data import truth_mm
 from pulsefront.studies.kinds.position.records import PositionLimit
 from pulsefront.studies.kinds.position.settings import PositionStudy
