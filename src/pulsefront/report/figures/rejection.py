@@ -19,7 +19,7 @@ def error_kept(
     unit: str,
     bound: Sequence[float] | None = None,
     label: str = "median error of what is kept",
-    place: str = "lower right",
+    legend_above: bool = False,
 ) -> Figure:
     """Draw the median error of what is kept, or what *label* says, against the share that is kept.
 
@@ -31,8 +31,9 @@ def error_kept(
         Ranking → median error at every share; the first is drawn strongest.
     bound
         The same where events are ranked by their errors.
-    place
-        Of the legend.
+    legend_above
+        The legend stands above the axes, and not in the lower right corner: where an error may
+        go down to zero, no corner is free of every curve.
     """
     figure, (axes,) = new_figure(7.2, 3.6)
     percent = 100.0 * np.asarray(shares)
@@ -52,7 +53,10 @@ def error_kept(
     axes.set_xlabel("events kept (%)")
     axes.set_ylabel(f"{label} ({unit})")
     axes.set_ylim(bottom=0)
-    legend(axes, loc=place)
+    if legend_above:
+        legend(axes, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.0))
+    else:
+        legend(axes, loc="lower right")
     return figure
 
 

@@ -35,7 +35,7 @@ def class_uncertainty_blocks(found: ClassUncertainty, confidence: str) -> list[B
                 unit="%",
                 bound=[100.0 * max(0.0, 1.0 - (1.0 - wrong) / kept) for kept in found.shares_kept],
                 label="kept events in the wrong class",
-                place="best",
+                legend_above=True,
             ),
             "Share of the kept events that is wrong against the share that is kept",
             "Those that look worst are left out, by the margin and by other rankings of the same "
