@@ -10,13 +10,12 @@ run` of the study with [uncertainty], which trains the network again wherever th
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from uncertainty_of_run import final_values, link_steps, say, tell_input_tests
 
-from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import kind_of
 from pulsefront.studies.load import load_study
@@ -35,11 +34,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--quantile", type=float, default=0.5)
     given = parser.parse_args()
-    steps = given.out / "steps"
-    (steps / "uncertainty").mkdir(parents=True)
-    for folder in (given.run / "steps").resolve().iterdir():
-        if folder.name != "uncertainty":
-            (steps / folder.name).symlink_to(folder)
+    steps = link_steps(given.run, given.out, ["uncertainty"])
     settings = UncertaintySettings(quantile=given.quantile)
     study = load_study(given.run / "study.toml")[0].model_copy(update={"uncertainty": settings})
     kind = kind_of(study)
@@ -49,23 +44,13 @@ def main() -> None:
     trained = time.process_time() - start
     folders = RunFolders(steps)
     inputs = held_out_inputs(context)
-    final = []
-    for file in sorted(folders.initializations.iterdir()):
-        model = FixedPointModel.load(file)
-        (output,) = model.output_formats.values()
-        final.append(output.values(model.run(inputs)))
+    final = final_values(folders, inputs)
     rows = BASELINES.validate_json(folders.baselines.read_bytes())
     nothing = {row.name: np.zeros(0) for row in rows}
-    found = measure_uncertainty(kind, folders, inputs, np.stack(final), nothing, settings)
+    found = measure_uncertainty(kind, folders, inputs, final, nothing, settings)
     found.write(given.out / "event_uncertainty.json")
     say(f"{study.name}, seed {study.seed}: head trained in {trained:.0f} s of processor time")
     tell(found)
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def tell(found: EventUncertainty) -> None:
@@ -81,12 +66,7 @@ def tell(found: EventUncertainty) -> None:
         say("    " + " ".join(f"{error:.3f}" for error in curve.median_error))
     for tenth in found.said_and_found:
         say(f"said {tenth.said:.3f}, found {tenth.found}")
-    tests = found.input_tests
-    say("; ".join(f"{one.test} flags {one.flagged} of test events" for one in tests.tests))
-    say(f"any of them: {tests.any_flagged}")
-    for row in tests.caught:
-        say(f"    {row.inputs}: {row.by_test} any {row.by_any:.4f}")
-    say(f"tests: {tests.ebops} EBOPs, {tests.nonzero_weights} weights")
+    tell_input_tests(found.input_tests)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ is fitted again, for its confidence. ``margin.json`` and ``class_uncertainty.jso
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-import numpy as np
+from uncertainty_of_run import final_values, link_steps, say, tell_input_tests
 
 from pulsefront.estimators.registry import estimators_for
-from pulsefront.fixed_point import FixedPointModel
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.frozen import freeze_estimator
 from pulsefront.studies.kinds import kind_of
@@ -38,12 +36,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    steps = given.out / "steps"
-    (steps / "uncertainty").mkdir(parents=True)
-    (steps / "baselines").mkdir()
-    for folder in (given.run / "steps").resolve().iterdir():
-        if folder.name not in ("uncertainty", "baselines"):
-            (steps / folder.name).symlink_to(folder)
+    steps = link_steps(given.run, given.out, ["uncertainty", "baselines"])
     (steps / "baselines" / "baselines.json").symlink_to(
         (given.run / "steps/baselines/baselines.json").resolve()
     )
@@ -61,21 +54,12 @@ def main() -> None:
     (unmixing,) = kind.baselines(parts, folders)
     freeze_estimator(unmixing.fitted, folders.frozen_estimator(names.index(UNMIXING)))
     estimates = dict.fromkeys(names, unmixing.estimates)
-    inputs, final = held_out_inputs(context), []
-    for file in sorted(folders.initializations.iterdir()):
-        model = FixedPointModel.load(file)
-        (output,) = model.output_formats.values()
-        final.append(output.values(model.run(inputs)))
-    found = measure_classes(kind, folders, inputs, np.stack(final), estimates, settings)
+    inputs = held_out_inputs(context)
+    final = final_values(folders, inputs)
+    found = measure_classes(kind, folders, inputs, final, estimates, settings)
     found.write(given.out / "class_uncertainty.json")
     say(f"{study.name}, seed {study.seed}")
     tell(found)
-
-
-def say(text: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def tell(found: ClassUncertainty) -> None:
@@ -95,10 +79,7 @@ def tell(found: ClassUncertainty) -> None:
             say(f"    {part.part}: {part.inside} of {part.events}")
     for name, cut in found.cuts.items():
         say(f"cut for {name}, {found.margin.cuts[name]}: keeps {cut.kept:.4f}, {cut.right} right")
-    tests = found.input_tests
-    say("; ".join(f"{one.test} flags {one.flagged} of test events" for one in tests.tests))
-    for row in tests.caught:
-        say(f"    {row.inputs}: {row.by_test} any {row.by_any:.4f}")
+    tell_input_tests(found.input_tests)
 
 
 if __name__ == "__main__":
