@@ -14,7 +14,7 @@ from pulsefront.firmware.onnx.exact import run_onnx, write_onnx
 from pulsefront.firmware.rtl.bench.ghdl import GhdlSimulation
 from pulsefront.firmware.rtl.bench.simulate import Simulation
 from pulsefront.firmware.rtl.language.languages import VHDL
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
 from pulsefront.firmware.verify import verify_export
 from pulsefront.fixed_point import FixedPointFormat, FixedPointModel
 from toys_rtl import compare_run, needs_ghdl, needs_simulator, vectors_of

@@ -6,8 +6,8 @@ import tempfile
 
 import numpy as np
 
-from pulsefront.firmware.rtl.resources import CellCounts, count_resources
-from pulsefront.firmware.rtl.unrolled import write_unrolled
+from pulsefront.firmware.rtl.projects.unrolled import write_unrolled
+from pulsefront.firmware.rtl.resources.count import CellCounts, count_resources
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.model import FixedPointModel
 
