@@ -132,7 +132,9 @@ def on_grids(
 def _refuse_unknown(graph: RealNetwork, given: Mapping[str, FixedPointFormat]) -> None:
     """Refuse formats of what is not there, or keeps that of the layer behind it."""
     weights = [one.name + WEIGHTS for one in graph.nodes if isinstance(one, Matrix)]
-    results = [one.name for one in graph.nodes if _widens(graph, one)]
+    # Of a graph that casts its tensors itself, the casts stay.
+    casts = any(isinstance(one, Cast) for one in graph.nodes)
+    results = [one.name for one in graph.nodes if not casts and _widens(graph, one)]
     known = [*(one.name for one in graph.inputs), *weights, *results]
     for name in given:
         if name not in known:

@@ -124,6 +124,8 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
             prepared = ChargePreparation(bits, self.normalised_sum, self.fold)
             _refuse_beyond(events, bits)
             inputs, input_format = prepared.apply(events), prepared.format
+            if self.normalised_sum is not None:
+                _refuse_clipped(inputs, bits, self.normalised_sum)
             if self.fold is not None:
                 targets, names = self.fold.forward(known, self.fold.turns(events)), "folded_sensor"
             self.preparation_ = prepared
@@ -170,6 +172,18 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
     def provenance(self) -> dict[str, Any]:
         """What an export is told of where the model comes from: what happens before it."""
         return {} if self.preparation is None else self.preparation.document()
+
+
+def _refuse_clipped(inputs: NDArray[np.integer], bits: int, total: int) -> None:
+    """Refuse a sum that brings charges to the end of their bits in more than 1 % of the events."""
+    share = float((inputs >= (1 << bits) - 1).any(axis=1).mean())
+    if share > MOST_CLIPPED:
+        raise DataError(
+            f"brings a charge beyond {bits} bits in {100 * share:.1f} % of the events",
+            field="normalised_sum",
+            value=total,
+            remedy="lower it, or give input_bits, those of the ADC, where it has more",
+        )
 
 
 def _refuse_beyond(events: NDArray[np.integer], bits: int) -> None:

@@ -31,6 +31,10 @@ PROBE_EVENTS = 400
 TOO_MANY_SATURATED = 0.1
 """Share of clipped events above which the selection no longer sees the whole photopeak."""
 
+FEWEST_STEPS = 8
+"""Of the brightest input of the middle event. Below, most inputs are 0, 1 or 2, and their rounding
+takes what they say of the place."""
+
 
 def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tuple[str, ...]]:
     """Return what is wrong with simulated events of a study, and what they say of the whole.
@@ -46,19 +50,21 @@ def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tup
     if clipped > TOO_MANY_SATURATED:
         return [_saturated(study, clipped, file)], tuple(notes)
     try:
-        passed = len(kind_of(study).select_external(events).events) / len(events)
+        kept = kind_of(study).select_external(events).events
+        passed = len(kept) / len(events)
     except DataError as error:
         error.remedy = error.remedy or "look at energy, trigger_kev and the readout's gain"
         return [error], tuple(notes)
     notes.append(f"{100 * passed:.0f} % pass the selection")
+    problems = [] if isinstance(study, TimingStudy) else _too_coarse(study, kept, file)
     most = most_test_vectors(study)
     if most is None:
-        return [], tuple(notes)
+        return problems, tuple(notes)
     notes.append(f"about {passed * most:,.0f} test vectors")
     spread = 2 * np.sqrt(passed * (1 - passed) / len(events))
     wanted = study.verification.held_out_vectors
     if (passed + spread) * most < wanted:
-        return [
+        problems.append(
             ConfigError(
                 f"about {passed * most:,.0f} test vectors will pass the selection",
                 file=file,
@@ -67,8 +73,56 @@ def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tup
                 value=wanted,
                 remedy="simulate more events, or compare fewer vectors",
             )
-        ], tuple(notes)
-    return [], tuple(notes)
+        )
+    return problems, tuple(notes)
+
+
+def _too_coarse(
+    study: CrystalStudy | PositionStudy, kept: EventTable, file: Path
+) -> list[PulsefrontError]:
+    """Return what leaves the inputs of the selected events too few steps; nothing if they do."""
+    if not len(kept):
+        return []
+
+    def brightest(of: CrystalStudy | PositionStudy) -> float:
+        inputs = kind_of(of).network_inputs(kept)
+        return float(np.median(inputs.max(axis=1)))
+
+    steps = brightest(study)
+    if steps >= FEWEST_STEPS:
+        return []
+    told = f"leaves the brightest input of the middle event {steps:.0f} steps"
+    remedies = {
+        "normalised_sum": "raise it: a power of two near the photopeak of the charge sum",
+        "drop_bits": "leave out fewer bits",
+    }
+    for key, default in (("drop_bits", 0), ("normalised_sum", None)):
+        if getattr(study.events, key, default) == default:
+            continue
+        without = study.model_copy(
+            update={"events": study.events.model_copy(update={key: default})}
+        )
+        if brightest(without) >= FEWEST_STEPS:
+            return [
+                ConfigError(
+                    told,
+                    file=file,
+                    line=line_of(file.read_text(), ("events", key)),
+                    field=f"events.{key}",
+                    value=getattr(study.events, key),
+                    remedy=remedies[key],
+                )
+            ]
+    return [
+        ConfigError(
+            told,
+            file=file,
+            line=line_of(file.read_text(), ("detector",)),
+            field="detector",
+            value=study.detector,
+            remedy="raise charge.counts_per_photoelectron",
+        )
+    ]
 
 
 def _simulate(study: Probed) -> EventTable:

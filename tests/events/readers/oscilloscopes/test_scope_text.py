@@ -211,3 +211,41 @@ def test_quoted_numbers_with_decimal_commas(tmp_path: Path) -> None:
     opened = open_events(written(tmp_path, '\ufeff"Time (s)","CH3 (V)"\n' + quoted))
     np.testing.assert_array_equal(opened.read()["waveform_adc"][0], VOLTS[0])
     assert channel_names(opened) == ("CH3",)
+
+
+@pytest.mark.parametrize(
+    ("names", "step_ns", "unit"),
+    [
+        ("time_us,volt", 1.0, "V"),
+        ("t_us,v", 1.0, "V"),
+        ("time_us,ch1_mv", 1.0, "mV"),
+        ("Time (µs),CH1 (mV)", 1.0, "mV"),
+        ("Time (nsec),CH1 (mV)", 1e-3, "mV"),
+        ("Time [microseconds],A", 1.0, "V"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_the_unit_of_a_time_is_read_wherever_it_stands(
+    tmp_path: Path, names: str, step_ns: float, unit: str, encoding: str
+) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f"{names}\n" + rows(times=np.arange(60) * 1e-3), encoding=encoding)
+    file = open_events(path)
+    table = file.read()
+    assert table["waveform_adc"].shape == (1, 60)
+    assert file.quantities["waveform_adc"].unit == unit
+    assert file.provenance["sample_interval_ns"] == pytest.approx(step_ns)
+
+
+@pytest.mark.parametrize("names", ["time_ns,channel", "time_ns,charge", "t_us,energy_kev"])
+def test_a_table_of_events_at_even_times_is_no_trace(tmp_path: Path, names: str) -> None:
+    path = tmp_path / "hits.csv"
+    path.write_text(f"{names}\n" + rows(times=np.arange(60) * 1e-3))
+    assert recognise(path) == "csv"
+
+
+def test_an_unknown_unit_of_time_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("Time (samples),CH1 (V)\n" + rows())
+    with pytest.raises(DataError, match=r"unit that is not known \(got 'samples'\)"):
+        open_events(path)

@@ -25,11 +25,25 @@ LAYOUTS = ((",", "."), (";", ","), (";", "."), ("\t", "."), ("\t", ","))
 TIMES = re.compile(
     r"^\s*\"?(time|second|x-axis|x|in s|zeit|sequence|source)\b|\btime\s*[(\[]|\(s\)", re.IGNORECASE
 )
+# A unit behind an underscore names a column of any table: such is a trace where the other columns
+# are named as voltages and channels are.
+TIME_BESIDE = re.compile(
+    r"^(time|zeit|t)\s*(_(ps|ns|[uµμ]s|ms|s|sec|seconds?)|[(\[][^)\]]*[)\]])?$", re.IGNORECASE
+)
+VOLTAGE_BESIDE = re.compile(
+    r"^((ch|chan|channel|kanal|trace)[\s_]*(\d{1,2}|[a-d])|(signal|waveform|voltage|volts?|[vu])\d{0,2})"
+    r"([\s_(\[]+([nuµμmk]?V|volts?)[)\]]?)?$",
+    re.IGNORECASE,
+)
 INTERVALS = ("sample interval", "xinc", "xincrement", "x increment", "horizontal interval")
-TIME_UNIT = re.compile(r"(?:^|[\s(\[_])(ps|ns|[uµμ]s|ms|s|sec|seconds?)[)\]]?$", re.IGNORECASE)
+TIME_UNIT = re.compile(
+    r"(?:^|[\s(\[_])(?:(ps|ns|[uµμ]s|ms|s)|([pnuµμm]|pico|nano|micro|milli)?sec(?:onds?)?)[)\]]?$",
+    re.IGNORECASE,
+)
+BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]$")
 SECONDS = {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 """Units of time, in s."""
-VOLTAGE_UNIT = re.compile(r"(?:^|[\s(\[_])([nuµμmk]?V|[Vv]olts?)[)\]]?$")
+VOLTAGE_UNIT = re.compile(r"(?:^|[\s(\[_])([nuµμmk]?[Vv]|[Vv]olts?)[)\]]?$")
 VOLTS = {"nV": 1e-9, "uV": 1e-6, "mV": 1e-3, "V": 1.0, "kV": 1e3}
 """Units of voltage, in V."""
 
@@ -38,8 +52,9 @@ VOLTS = {"nV": 1e-9, "uV": 1e-6, "mV": 1e-3, "V": 1.0, "kV": 1e3}
 class TraceLayout:
     """Delimiter and decimal sign, where the samples begin, columns of the time and the channels.
 
-    `second` is the unit of the times in s, `first_s` the time of the sample that is counted 0, and
-    `quoted` says that the text is to be read `without_quotes`.
+    `second` is the unit of the times in s, `first_s` the time of the sample that is counted 0,
+    `quoted` says that the text is to be read `without_quotes`, and `odd_unit` is what stands in
+    brackets behind the time and is no unit of time.
     """
 
     delimiter: str
@@ -56,6 +71,7 @@ class TraceLayout:
     second: float = 1.0
     units: tuple[str, ...] = ()
     quoted: bool = False
+    odd_unit: str = ""
 
 
 def without_quotes(content: bytes) -> bytes:
@@ -85,11 +101,19 @@ def _layout(lines: list[bytes], *, quoted: bool) -> TraceLayout | None:
             # Old Tektronix files carry a setting in front of each of the first samples.
             beside = found[0] > 0
             before = lines[: MOST_SETTINGS if beside else start]
-            settings = [line.decode("utf-8", "replace").strip(" \t\r\ufeff") for line in before]
+            settings = [_text(line).strip(" \t\r\ufeff") for line in before]
             rows_at = 0 if beside else sum(len(line) + 1 for line in lines[:start])
             width = int(fields.counts[0])
             return _named(settings, delimiter, decimal, width, found, rows_at, quoted=quoted)
     return None
+
+
+def _text(line: bytes) -> str:
+    """Return a line as text: UTF-8, or else Latin-1, in which many instruments write their µs."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def _even_in_head(lines: list[bytes], delimiter: str, decimal: str, time: int) -> bool:
@@ -134,10 +158,14 @@ def _named(
     time, channels = found
     # Settings beside the samples are old Tektronix's alone, and begin with the record length.
     beside = bool(settings[:1]) and settings[0].lower().startswith("record length")
-    if not (beside if time else any(TIMES.search(line) for line in settings)):
-        return None
     cells = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in settings]
-    named = [row for row, line in zip(cells, settings, strict=True) if TIMES.search(line)]
+    named = [
+        row
+        for row, line in zip(cells, settings, strict=True)
+        if TIMES.search(line) or _names_trace(row, found, width)
+    ]
+    if not (beside if time else named):
+        return None
     # A line of units names nothing, unless it is all there is.
     told = [row for row in named if not all(_unit(_at(row, c)) for c in channels)] or named
     names = tuple(_name(_at(told[-1], c) if told else "") or f"{c}" for c in channels)
@@ -157,10 +185,23 @@ def _named(
         for i, c in enumerate(channels)
     )
     second = 1.0 if counts_up else next(iter(seconds), 1.0)
+    stated_units = [odd[1] for row in near if (odd := BRACKETS.search(_at(row, time)))]
+    odd_unit = "" if counts_up or seconds else next(iter(filter(str.strip, stated_units)), "")
     return TraceLayout(
         delimiter, decimal, rows_at, width, time, channels, names, increment, counts_up,
         _segment_samples(cells), first_s, second, units, quoted,
+        odd_unit,
     )  # fmt: skip
+
+
+def _names_trace(row: list[str], found: tuple[int, tuple[int, ...]], width: int) -> bool:
+    """Return whether a line names a time, and of all other columns voltages or channels."""
+    time, channels = found
+    return (
+        len(row) >= width
+        and TIME_BESIDE.match(_at(row, time)) is not None
+        and all(VOLTAGE_BESIDE.match(_at(row, channel)) for channel in channels)
+    )
 
 
 def _name(cell: str) -> str:
@@ -177,8 +218,10 @@ def _second(cell: str) -> str:
     found = TIME_UNIT.search(cell)
     if found is None:
         return ""
-    unit = re.sub("[µμ]", "u", found[1].lower())
-    return "s" if unit.startswith("sec") else unit
+    if found[1]:
+        return re.sub("[µμ]", "u", found[1].lower())
+    prefix = (found[2] or "").lower()
+    return {"micro": "u", "µ": "u", "μ": "u"}.get(prefix, prefix[:1]) + "s"
 
 
 def _unit(cell: str) -> str:
@@ -186,7 +229,9 @@ def _unit(cell: str) -> str:
     found = VOLTAGE_UNIT.search(cell)
     if found is None:
         return ""
-    return "V" if found[1].lower().startswith("volt") else re.sub("[µμ]", "u", found[1])
+    if found[1].lower().startswith("volt"):
+        return "V"
+    return re.sub("[µμ]", "u", found[1][:-1]) + "V"
 
 
 def _counted(cells: list[list[str]], decimal: str) -> tuple[float, float | None]:

@@ -65,6 +65,13 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     layout = trace_layout(read_head(path, HEAD))
     if layout is None:
         raise UnsupportedFormat("holds no lines of a time and voltages", file=path)
+    if layout.odd_unit:
+        raise UnsupportedFormat(
+            "its times have a unit that is not known",
+            file=path,
+            value=layout.odd_unit,
+            remedy="write ps, ns, us, ms or s behind the name, as in Time (ns)",
+        )
     times, volts, cut = _samples(path, layout)
     starts, length = _segments(times, layout, path, options, cut=cut)
     interval_s, even = _interval(times[:length], layout, options, path)
