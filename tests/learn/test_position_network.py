@@ -222,3 +222,11 @@ def test_an_export_says_what_happens_before_a_folded_network(
 def test_without_a_fold_nothing_happens_before(fitted: PositionNetwork) -> None:
     assert fitted.preparation is None
     assert fitted.provenance == {}
+
+
+def test_a_sum_that_clips_charges_is_refused() -> None:
+    charges, position, group = scan(200)
+    bits = int(charges.max()).bit_length()
+    network = PositionNetwork(hidden=(8,), epochs=1, normalised_sum=1 << (bits + 6))
+    with pytest.raises(DataError, match=rf"normalised_sum.* beyond {bits} bits in 1?\d\d"):
+        network.fit(charges, position, group)

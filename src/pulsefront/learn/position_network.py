@@ -19,6 +19,9 @@ from pulsefront.search.task import Task, median_distance
 
 __all__ = ["PositionNetwork"]
 
+MOST_CLIPPED = 0.01
+"""Share of training events with a charge beyond its bits, as in studies."""
+
 
 class PositionNetwork(QuantizedNetwork, PositionRegressor):
     """Position of interaction in mm from charges in ADC counts.

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from pulsefront.errors import ConfigError, ExportError
+from pulsefront.events.container import EventTable, Quantity
 from pulsefront.files import sim_data_directory
 from pulsefront.firmware.targets import FRONT_END, known_targets
 from pulsefront.studies.files import start, start_inputs
 from pulsefront.studies.files.check import check_file
 from pulsefront.studies.files.early import most_test_vectors
+from pulsefront.studies.files.probe import _too_coarse
 from pulsefront.studies.load import load_study
 from pulsefront.studies.run import run_study
 from pulsefront.studies.settings import ExportSettings, StudyTarget
@@ -230,6 +233,37 @@ def test_the_probe_tells_how_many_events_will_pass(tmp_path: Path) -> None:
     study.write_text(text.replace("held_out_vectors = 5000", f"held_out_vectors = {most}"))
     (problem,) = check_file(study).problems
     assert "test vectors will pass the selection" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("gain", "events", "told"),
+    [
+        (1.0, {}, None),
+        (1.0, {"normalised_sum": 4096}, None),
+        (1.0, {"normalised_sum": 16}, "events.normalised_sum: leaves .* 3 steps"),
+        (0.01, {}, "detector: leaves .* 4 steps"),
+        (0.01, {"normalised_sum": 4096}, "detector: leaves .* 4 steps"),
+    ],
+)
+def test_inputs_of_few_steps_are_told(
+    tmp_path: Path, gain: float, events: dict, told: str | None
+) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(start.new_study("crystal", "lyso_pixels_8x8", "mine"))
+    study = load_study(path)[0]
+    study = study.model_copy(update={"events": study.events.model_copy(update=events)})
+    charges = np.full((50, 64), 30)
+    charges[:, 20] = 400
+    table = EventTable(
+        {"charge_adc": np.rint(gain * charges).astype(np.uint16)},
+        {"charge_adc": Quantity("ADC counts", "charge")},
+        np.zeros(50, np.uint16),
+        {},
+    )
+    found = [str(one) for one in _too_coarse(study, table, path)]
+    assert bool(found) == (told is not None)
+    if told is not None:
+        assert re.search(told, found[0])
 
 
 def test_the_shipped_studies_have_nothing_wrong() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsefront.detector import load_detector
 from pulsefront.errors import ConfigError, DataError, PulsefrontError
@@ -80,49 +81,33 @@ def probe_study(study: AnyStudy, file: Path) -> tuple[list[PulsefrontError], tup
 def _too_coarse(
     study: CrystalStudy | PositionStudy, kept: EventTable, file: Path
 ) -> list[PulsefrontError]:
-    """Return what leaves the inputs of the selected events too few steps; nothing if they do."""
+    """Return what leaves the inputs of the selected events too few steps; nothing if none does."""
     if not len(kept):
         return []
 
-    def brightest(of: CrystalStudy | PositionStudy) -> float:
-        inputs = kind_of(of).network_inputs(kept)
-        return float(np.median(inputs.max(axis=1)))
+    def problem(key: str, value: object, steps: float, remedy: str) -> list[PulsefrontError]:
+        line = line_of(file.read_text(), tuple(key.split(".")))
+        told = f"leaves the brightest input of the middle event {steps:.0f} steps"
+        return [ConfigError(told, file=file, line=line, field=key, value=value, remedy=remedy)]
 
-    steps = brightest(study)
+    # A sum that events are brought to scales charges up, and with them their rounding.
+    counts = _brightest(kept["charge_adc"])
+    if counts < FEWEST_STEPS:
+        remedy = "raise charge.counts_per_photoelectron"
+        return problem("detector", study.detector, counts, remedy)
+    steps = _brightest(kind_of(study).network_inputs(kept))
     if steps >= FEWEST_STEPS:
         return []
-    told = f"leaves the brightest input of the middle event {steps:.0f} steps"
-    remedies = {
-        "normalised_sum": "raise it: a power of two near the photopeak of the charge sum",
-        "drop_bits": "leave out fewer bits",
-    }
-    for key, default in (("drop_bits", 0), ("normalised_sum", None)):
-        if getattr(study.events, key, default) == default:
-            continue
-        without = study.model_copy(
-            update={"events": study.events.model_copy(update={key: default})}
-        )
-        if brightest(without) >= FEWEST_STEPS:
-            return [
-                ConfigError(
-                    told,
-                    file=file,
-                    line=line_of(file.read_text(), ("events", key)),
-                    field=f"events.{key}",
-                    value=getattr(study.events, key),
-                    remedy=remedies[key],
-                )
-            ]
-    return [
-        ConfigError(
-            told,
-            file=file,
-            line=line_of(file.read_text(), ("detector",)),
-            field="detector",
-            value=study.detector,
-            remedy="raise charge.counts_per_photoelectron",
-        )
-    ]
+    drop, total = getattr(study.events, "drop_bits", 0), study.events.normalised_sum
+    if drop and steps * 2**drop >= FEWEST_STEPS:
+        return problem("events.drop_bits", drop, steps, "leave out fewer bits")
+    remedy = "raise it: a power of two near the photopeak of the charge sum"
+    return problem("events.normalised_sum", total, steps, remedy)
+
+
+def _brightest(inputs: NDArray[np.integer]) -> float:
+    """Return the largest input (event, input) of the middle event."""
+    return float(np.median(np.asarray(inputs).max(axis=1)))
 
 
 def _simulate(study: Probed) -> EventTable:
