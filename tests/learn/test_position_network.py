@@ -16,7 +16,7 @@ from pulsefront.firmware import export_model
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.preparation import ChargePreparation
-from pulsefront.learn import AngerPosition
+from pulsefront.learn import AngerPosition, EstimateWarning
 from toys_learn import CENTRES, scan
 
 torch = pytest.importorskip("torch")
@@ -158,6 +158,9 @@ def test_trained_networks_and_a_checkpoint_exclude_each_other(tmp_path) -> None:
         ({"epochs": "x"}, "epochs: input should be a number, without quotes"),
         ({"initializations": 0}, "initializations: input should be greater than or equal to 3"),
         ({"device": "zz"}, "device: string should match"),
+        ({"fold": "square"}, "fold: are no mirrors (got 'square'); give a scan's mirrors"),
+        ({"normalised_sum": 0}, "normalised_sum: is no sum of charges (got 0)"),
+        ({"normalised_sum": 1024.5}, "normalised_sum: is no sum of charges (got 1024.5)"),
         ({"weight_bits": 0, "activation_bits": 99}, "(got 0); 1 more: activation_bits"),
     ],
 )
@@ -229,4 +232,11 @@ def test_a_sum_that_clips_charges_is_refused() -> None:
     bits = int(charges.max()).bit_length()
     network = PositionNetwork(hidden=(8,), epochs=1, normalised_sum=1 << (bits + 6))
     with pytest.raises(DataError, match=rf"normalised_sum.* beyond {bits} bits in 1?\d\d"):
+        network.fit(charges, position, group)
+
+
+def test_a_sum_that_leaves_few_steps_is_told() -> None:
+    charges, position, group = scan(200)
+    network = PositionNetwork(hidden=(8,), epochs=1, normalised_sum=16)
+    with pytest.warns(EstimateWarning, match="16 leaves the brightest input of the middle event"):
         network.fit(charges, position, group)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import DataError, PrecisionError
+from pulsefront.errors import ConfigError, DataError, PrecisionError
 from pulsefront.fixed_point import FixedPointFormat, format_holding
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.preparation import ChargePreparation
 from pulsefront.learn.arrays import counts
-from pulsefront.learn.base import PositionRegressor
+from pulsefront.learn.base import EstimateWarning, PositionRegressor
 from pulsefront.learn.quantized import QuantizedNetwork, output_format
 from pulsefront.networks.settings import LossSettings
 from pulsefront.search.task import Task, median_distance
@@ -21,6 +22,8 @@ __all__ = ["PositionNetwork"]
 
 MOST_CLIPPED = 0.01
 """Share of training events with a charge beyond its bits, as in studies."""
+FEWEST_STEPS = 8
+"""Of the brightest input of the middle event, below which rounding takes what it says."""
 
 
 class PositionNetwork(QuantizedNetwork, PositionRegressor):
@@ -121,14 +124,17 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         input_format = FixedPointFormat(bits, bits, signed=found.signed)
         inputs, targets, names = events, known, "sensor"
         self.preparation_ = None
+        self._refuse_wrong_preparation()
         if self.fold is not None or self.normalised_sum is not None:
             if low < 0:
                 raise DataError("charges below zero cannot be turned", field="X", value=low)
-            prepared = ChargePreparation(bits, self.normalised_sum, self.fold)
+            total = None if self.normalised_sum is None else int(self.normalised_sum)
+            prepared = ChargePreparation(bits, total, self.fold)
             _refuse_beyond(events, bits)
             inputs, input_format = prepared.apply(events), prepared.format
             if self.normalised_sum is not None:
                 _refuse_clipped(inputs, bits, self.normalised_sum)
+                _tell_of_few_steps(inputs, self.normalised_sum)
             if self.fold is not None:
                 targets, names = self.fold.forward(known, self.fold.turns(events)), "folded_sensor"
             self.preparation_ = prepared
@@ -149,6 +155,24 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
             groups=groups,
             grid=None if self.fold is None else (self.fold.rows, self.fold.columns),
         )
+
+    def _refuse_wrong_preparation(self) -> None:
+        if self.fold is not None and not isinstance(self.fold, Mirrors):
+            raise ConfigError(
+                "are no mirrors",
+                field="fold",
+                value=self.fold,
+                remedy="give a scan's mirrors, or Mirrors(columns, rows)",
+            )
+        total = self.normalised_sum
+        whole = isinstance(total, (int, np.integer)) and not isinstance(total, bool)
+        if total is not None and not (whole and 16 <= total < 1 << 24):
+            raise ConfigError(
+                "is no sum of charges",
+                field="normalised_sum",
+                value=total,
+                remedy="give a whole number from 16 to 16,777,215, near the photopeak of the sum",
+            )
 
     def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Return positions, (event, axis), in mm: those of the integers, not of floats.
@@ -186,6 +210,18 @@ def _refuse_clipped(inputs: NDArray[np.integer], bits: int, total: int) -> None:
             field="normalised_sum",
             value=total,
             remedy="lower it, or give input_bits, those of the ADC, where it has more",
+        )
+
+
+def _tell_of_few_steps(inputs: NDArray[np.integer], total: int) -> None:
+    """Warn where the brightest input of the middle event has few steps, as `pulsefront check`."""
+    steps = float(np.median(inputs.max(axis=1)))
+    if steps < FEWEST_STEPS:
+        warnings.warn(
+            f"normalised_sum: {total} leaves the brightest input of the middle event {steps:.0f} "
+            "steps; raise it",
+            EstimateWarning,
+            stacklevel=4,
         )
 
 

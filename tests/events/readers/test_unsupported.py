@@ -56,6 +56,12 @@ def test_mgtevent_root_files_are_named(tmp_path: Path) -> None:
             "its row 3 has 3 fields",
         ),
         ("a;b\n1;2\n".encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+        (
+            "a,b\n".encode("utf-16") + "1,2\n".encode("utf-16-le") * 50,
+            "is text in UTF-16; save it as UTF-8",
+        ),
+        (b"a,b\r1,2\r3,4\r", "whose lines end in a carriage return alone"),
+        (b"amplitude\n" + b"17\n" * 50, "is one column of numbers, amplitude: events, or"),
         (b"69262,664\n19471,054\n9590,714\n", "is a table without a line of names"),
     ],
 )

@@ -23,7 +23,7 @@ from pulsefront.events.readers.oscilloscopes.trace_folder import open_folder
 from pulsefront.events.readers.petsird import reader as petsird
 from pulsefront.events.readers.siemens import reader as siemens
 from pulsefront.events.readers.tables import formats as tables
-from pulsefront.events.readers.unsupported import refuse_known
+from pulsefront.events.readers.unsupported import refuse_known, refuse_utf16
 from pulsefront.plugins import plugins
 
 __all__ = ["FORMATS", "open_events", "recognise"]
@@ -88,6 +88,7 @@ def recognise(path: str | Path) -> str:
     """
     path = Path(path)
     head = read_head(path, 1 << 16)
+    refuse_utf16(head, path)
     readers = _readers()
     for name, (recognises, _) in readers.items():
         if recognises is not None and recognises(head, path):

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.tables.text_layout import broken_row
+from pulsefront.events.readers.tables.text_layout import broken_row, lone_column
 
-__all__ = ["refuse_known"]
+__all__ = ["refuse_known", "refuse_utf16"]
 
 # Where the bytes begin (None: anywhere in the first 4 kB), their pattern, name, what to do.
 SIGNATURES: tuple[tuple[int | None, bytes, str, str], ...] = (
@@ -50,6 +50,20 @@ SIGNATURES: tuple[tuple[int | None, bytes, str, str], ...] = (
 )
 
 
+def refuse_utf16(head: bytes, path: Path) -> None:
+    """Raise where *head* begins text in UTF-16, which records of numbers would be read out of.
+
+    Raises
+    ------
+    UnsupportedFormat
+        It does: after its mark every other byte is 0, as those of Latin letters are.
+    """
+    marks = {b"\xff\xfe": 1, b"\xfe\xff": 0}
+    high = head[2:66][marks.get(head[:2], 0) :: 2]
+    if head[:2] in marks and len(high) > 1 and high.count(0) > len(high) // 2:
+        raise UnsupportedFormat("is text in UTF-16", file=path, remedy="save it as UTF-8")
+
+
 def refuse_known(head: bytes, path: Path) -> None:
     """Raise where *head* begins a known format that is not read here, or a table that is broken.
 
@@ -58,8 +72,6 @@ def refuse_known(head: bytes, path: Path) -> None:
     UnsupportedFormat
         It names the format and what to convert it with, or the row and what to mend.
     """
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnsupportedFormat("is text in UTF-16", file=path, remedy="save it as UTF-8")
     for offset, signature, name, remedy in SIGNATURES:
         if offset is None:
             found = re.search(signature, head[:4096])
@@ -67,6 +79,19 @@ def refuse_known(head: bytes, path: Path) -> None:
             found = re.match(signature, head[offset:])
         if found:
             raise UnsupportedFormat(f"is {name}, which is not read here", file=path, remedy=remedy)
+    if b"\n" not in head and b"\r" in head and b"\x00" not in head:
+        raise UnsupportedFormat(
+            "is text whose lines end in a carriage return alone",
+            file=path,
+            remedy="save it with line feeds",
+        )
+    column = lone_column(head)
+    if column is not None:
+        raise UnsupportedFormat(
+            f"is one column of numbers, {column}: events, or the samples of a trace without times",
+            file=path,
+            remedy='give --mapping a file with delimiter = ";" to read them as events',
+        )
     row = broken_row(head)
     if row is not None:
         raise UnsupportedFormat(

@@ -16,7 +16,7 @@ from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.numbers import REAL, UNSIGNED, WHOLE, parse_lines
 from pulsefront.events.readers.text_blocks import BOM
 
-__all__ = ["DECIMALS", "DELIMITERS", "TextLayout", "broken_row", "find_layout"]
+__all__ = ["DECIMALS", "DELIMITERS", "TextLayout", "broken_row", "find_layout", "lone_column"]
 
 DELIMITERS = (",", ";", "\t")
 DECIMALS = (".", ",")
@@ -128,6 +128,15 @@ def broken_row(head: bytes) -> str | None:
                 f"{len(layout.names)} ({first[:60]})"
             )
     return None
+
+
+def lone_column(head: bytes) -> str | None:
+    """Return the name above a single column of numbers; None where there is none."""
+    first, *lines = head.removeprefix(BOM).split(b"\n")[: LINES + 1]
+    words = [line.decode("latin-1").strip().strip('"') for line in lines[:-1]]
+    rows = [word for word in words if word]
+    name = first.decode("utf-8", "replace").strip().strip('"')
+    return name if rows and all(map(_is_number, rows)) and not _is_number(name) else None
 
 
 def _possible(
