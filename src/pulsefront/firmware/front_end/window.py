@@ -27,6 +27,13 @@ WORDS = {
 """What an export may say of the charges before its network."""
 
 
+CUTS = (
+    ("largest_error", "error_scale", "largest_kept"),
+    ("least_margin", "class_margin", "least_kept"),
+)
+"""Cuts in settings, and where an export says those of its study in steps."""
+
+
 def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSettings:
     """Return *settings* with what is said beside a model, or in its run, of its inputs.
 
@@ -38,9 +45,11 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     Raises
     ------
     ConfigError
-        The settings do something else to the charges than was done for the network's training.
+        The settings do something else to the charges than was done for the network's training, or
+        take a cut in steps for one in the unit of the outputs.
     """
     content = origin_of(model_file)
+    _refuse_steps(settings, content)
     told = {**_chosen(settings, content), **_before(settings, content)}
     if "error_scale" in content and settings.error_output is None:
         told["error_output"] = True
@@ -52,6 +61,24 @@ def with_window(settings: AnyChainSettings, model_file: Path) -> AnyChainSetting
     # Checked anew: they must lie within the window.
     where = model_file.parent / PROVENANCE
     return validate(type(settings), {**settings.model_dump(), **told}, file=where)
+
+
+def _refuse_steps(settings: AnyChainSettings, content: Mapping[str, Any]) -> None:
+    """Refuse a cut as the export lists it, in steps, where it is wanted in the outputs' unit.
+
+    Hardly any event would be below such an error, or above such a margin, and nothing would tell.
+    """
+    for key, table, cuts in CUTS:
+        told, given = content.get(table), getattr(settings, key, None)
+        if given is None or not isinstance(told, Mapping) or told["step"] == 1:
+            continue
+        if given in told[cuts].values():
+            raise ConfigError(
+                f"is a cut of the study in steps of {told['step']:g}",
+                field=key,
+                value=given,
+                remedy=f"write {given * told['step']:g}, in the unit of the outputs",
+            )
 
 
 def _chosen(settings: AnyChainSettings, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -169,6 +169,11 @@ def test_study_s_numbers_come_from_beside_the_model(tmp_path: Path) -> None:
 
     found = with_window(chosen, tmp_path / "model" / "model.json")
     assert found.input_tests == InputTestSettings.model_validate(told)
+    cuts = {"class_margin": {"step": 0.25, "least_kept": {"0.7": 6, "0.9": 2}}}
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), **cuts}))
+    with pytest.raises(ConfigError, match=r"least_margin: is a cut .* steps of 0.25 .* write 1.5"):
+        with_window(block_chain(least_margin=6.0), tmp_path / "model" / "model.json")
+    assert with_window(block_chain(least_margin=1.5), tmp_path / "model" / "model.json")
     export_model(net, tmp_path / "out", targets=["front_end"], front_end=found)
     readme = (tmp_path / "out" / "front_end" / "README.md").read_text()
     assert "| 8 | input_sum |" in readme
