@@ -62,6 +62,11 @@ def test_formats_of_single_tensors_are_taken_as_given() -> None:
     assert relu.to is not None
     assert relu.to.format == given["relu_1"]
     assert model.output_formats == {last.name: given["dense_3"]}
+    cut = {"features_1": FixedPointFormat(8, -1, signed=False)}
+    told = from_sklearn(fitted, scaled, widths=Widths(12, 12, formats=cut)).changes
+    share = 100 * float((scaled >= (255 + 0.5) / 512).mean())
+    lie = f"features_1: {share:.2g} % of the values lie outside ufixed<8,-1>"
+    assert told == (f"{lie}, and are moved to its ends",)
     for name in ("relu_2", "dense_1", "relu_1.weights"):
         with pytest.raises(PrecisionError, match="takes a format") as caught:
             from_sklearn(fitted, scaled, widths=Widths(formats={name: given["relu_1"]}))

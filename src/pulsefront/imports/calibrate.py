@@ -98,6 +98,7 @@ def calibrated(
         if not np.all(np.isfinite(array)):
             raise PrecisionError("holds values that are not finite", field=name)
     had_casts = any(isinstance(one, Cast) for one in graph.nodes)
+    graph = replace(graph, changes=(*graph.changes, *_cut_off(graph, data, widths.formats)))
     inputs = tuple(_with_format(graph, one, data[one.name], widths) for one in graph.inputs)
     graph = on_grids(replace(graph, inputs=inputs), widths.weights, widths.formats)
     reals = {
@@ -144,6 +145,27 @@ def _refuse_unknown(graph: RealNetwork, given: Mapping[str, FixedPointFormat]) -
                 value=name,
                 remedy=f"name one of {', '.join(known)}",
             )
+
+
+def _cut_off(
+    graph: RealNetwork,
+    data: Mapping[str, npt.NDArray[Any]],
+    given: Mapping[str, FixedPointFormat],
+) -> list[str]:
+    """Return in words which inputs and weights do not fit the formats that are given for them."""
+    values = {**data, **{n.name + WEIGHTS: n.weights for n in graph.nodes if isinstance(n, Matrix)}}
+    told = []
+    for name, form in given.items():
+        if name not in values:
+            continue
+        array = np.asarray(values[name], np.float64)
+        # Half a step beyond is rounded to the last one.
+        low, high = (form.minimum - 0.5) * form.step, (form.maximum + 0.5) * form.step
+        share = float(((array < low) | (array >= high)).mean())
+        if share:
+            moved = f"{100 * share:.2g} % of the values lie outside {form}"
+            told.append(f"{name}: {moved}, and are moved to its ends")
+    return told
 
 
 def _to(form: FixedPointFormat) -> Assignment:
