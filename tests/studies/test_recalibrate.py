@@ -130,6 +130,9 @@ def test_other_channels_and_too_few_events_are_refused(made: Path, tmp_path: Pat
     dark = stored(tmp_path / "dark.h5", charges[:50])
     with pytest.raises(DataError, match="50 events without light are too few"):
         recalibrate(profile.model, profile, chain, [made / "flood.h5"], [dark])
+    lit = stored(tmp_path / "lit.h5", charges)
+    with pytest.raises(DataError, match=r"dark: \d\d % of the events without light have a channel"):
+        recalibrate(profile.model, profile, chain, [made / "flood.h5"], [lit])
 
 
 def test_an_export_without_a_position_chain_is_refused(made: Path, tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ __all__ = ["Recalibration", "chain_of_export", "recalibrate", "write_recalibrate
 LARGEST_GAIN = 16.0
 """That a front end multiplies with: see `PositionChainSettings.gains`."""
 
+LIGHT = 0.05
+"""Of the photopeak: more than a channel's noise, less than the brightest has of most events."""
+MOST_LIT = 0.1
+"""Share of events with light among those without: it moves a median by an eighth of the noise."""
 LEAST_DARK = 200
 """Events without light: the median of fewer is no pedestal."""
 
@@ -133,7 +137,10 @@ def recalibrate(
     """
     kind = _kind(model, profile, chain)
     events = _read(kind, files, chain)
-    offsets = np.array(chain.whole_offsets) if not dark else _offsets(_read(kind, dark, chain))
+    wanted = find_photopeak(profile.reference.spectra["photopeak"]).position
+    offsets = np.array(chain.whole_offsets)
+    if dark:
+        offsets = _offsets(_read(kind, dark, chain), wanted)
     reference = profile.reference.charges
     assert reference is not None  # `_kind` has looked
     # The window of the photopeak is found once more on charges whose gains are right.
@@ -142,7 +149,6 @@ def recalibrate(
         some = _select(kind, events, offsets, gains)
         found = channel_gains(reference, some.charges[some.inside])
         gains = found.gains
-    wanted = find_photopeak(profile.reference.spectra["photopeak"]).position
     peak = _peak(_corrected(some.charges, gains))
     corrections = (wanted / peak.position) / gains
     untold = np.isnan(found.errors)
@@ -271,8 +277,14 @@ def _read(kind: StudyKind, files: Sequence[str | Path], chain: PositionChainSett
     return events.select(events.status == 0)
 
 
-def _offsets(dark: EventTable) -> NDArray[np.int64]:
-    """Return the median charge of each channel without light."""
+def _offsets(dark: EventTable, photopeak_adc: float) -> NDArray[np.int64]:
+    """Return the median charge of each channel without light.
+
+    Raises
+    ------
+    DataError
+        The events are few, or light is in them: their median would be no pedestal.
+    """
     if len(dark) < LEAST_DARK:
         raise DataError(
             f"{len(dark)} events without light are too few for a pedestal",
@@ -280,6 +292,15 @@ def _offsets(dark: EventTable) -> NDArray[np.int64]:
             remedy=f"give at least {LEAST_DARK}",
         )
     middle = np.median(dark["charge_adc"], axis=0)
+    above = np.asarray(dark["charge_adc"], np.float64) - middle
+    lit = float((above > LIGHT * photopeak_adc).any(axis=1).mean())
+    if lit > MOST_LIT:
+        raise DataError(
+            f"{100 * lit:.0f} % of the events without light have a channel more than "
+            f"{100 * LIGHT:g} % of the photopeak above its median",
+            field="dark",
+            remedy="give those of a random trigger, without a source",
+        )
     return np.asarray(np.floor(middle + 0.5), np.int64)
 
 
