@@ -67,7 +67,10 @@ def test_wrong_options_and_files_are_one_line(tmp_path) -> None:
     done = run(path, "--input-format", "int8", "-o", tmp_path / "a.json")
     assert isinstance(done.exception, ConfigError)
     assert "ufixed<12,12>" in str(done.exception)
-    for wrong, said in (("in_1", "--format: is no format"), ("in_1=fixed<8,3>", "keeps its own")):
+    for wrong, said in (
+        ("in_1", "--format: names no format"),
+        ("in_1=fixed<8,3>", "keeps its own"),
+    ):
         done = run(path, "--format", wrong, "-o", tmp_path / "a.json")
         assert isinstance(done.exception, PulsefrontError)
         assert said in str(done.exception)

@@ -79,6 +79,8 @@ def test_ablation_is_smaller_and_keeps_the_margin_or_the_limit() -> None:
     assert network.model.cost().weight_bytes <= 120
     with pytest.raises(BudgetError):
         network.ablate(max_weight_bytes=2, rounds=1)
+    with pytest.raises(ConfigError, match="margin"):
+        network.ablate(margin=-1)
 
 
 def test_the_report_has_intervals_stages_and_what_stands_beside(

@@ -207,7 +207,13 @@ def _content(
 
 def _given(text: str) -> tuple[str, FixedPointFormat]:
     """Return the name of a tensor and its format, NAME=FORMAT."""
-    name, _, form = text.partition("=")
+    from pulsefront.errors import ConfigError
+
+    name, equals, form = text.partition("=")
+    if not equals:
+        raise ConfigError(
+            "names no format", field="--format", value=text, remedy=f"write {name}=ufixed<8,4>"
+        )
     return name.strip(), _format(form, "--format")
 
 

@@ -160,15 +160,18 @@ class QuantizedNetwork(DetectorEstimator):
         ------
         BudgetError
             No network keeps the limits, and how near the smallest comes.
+        ConfigError
+            The margin is not positive, or there are fewer than no rounds.
         """
         from pulsefront.search import run_ablation
 
         self._require_fitted()
         learned = self._learned
+        asked = validate(SearchSettings, {"margin": margin, "max_rounds": rounds})
         settings = self._settings(*self._bits).model_copy(
             update={
-                "margin": margin,
-                "max_rounds": rounds,
+                "margin": asked.margin,
+                "max_rounds": asked.max_rounds,
                 "fine_tuning": self._short(fine_tuning_epochs),
             }
         )
