@@ -27,7 +27,6 @@ from pulsefront.networks.tables.settings import TableNetworkSettings
 from pulsefront.progress import Report, silent
 from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
 from pulsefront.search.task import Task
-from pulsefront.search.trainer import seed_of_stage
 
 __all__ = [
     "TableSearchSettings",
@@ -197,6 +196,7 @@ class _TableSearch:
         self, inputs: NDArray[np.intp], nodes: int, number: int
     ) -> FixedPointModel | None:
         from pulsefront.networks.tables.training import TableData, train_tables
+        from pulsefront.search.trainer import seed_of_stage
 
         task = self.task
         file = self.folder and self.folder / (
