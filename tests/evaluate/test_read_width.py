@@ -7,6 +7,7 @@ import pytest
 
 from pulsefront.errors import DataError
 from pulsefront.evaluate.coverage import MIXTURE_FWTM
+from pulsefront.evaluate.coverage_planes import SHARP_FWHM, sharp_plane
 from pulsefront.evaluate.intervals import bootstrap, fwhm_statistic, point_spread_statistic
 from pulsefront.evaluate.metrics import profile_bands
 
@@ -71,3 +72,14 @@ def test_one_group_is_refused_as_for_every_statistic() -> None:
     values = np.random.default_rng(4).normal(size=100)
     with pytest.raises(DataError, match="a single group cannot be resampled"):
         bootstrap(fwhm_statistic(values), 100, groups=np.zeros(100), method="expanded")
+
+
+def test_a_sharp_peak_reads_too_large_and_its_smooth_curve_does_not() -> None:
+    rng = np.random.default_rng(5)
+    read, own = [], []
+    for _ in range(12):
+        width = point_spread_statistic(sharp_plane(rng, 30_000))
+        read.append(width(np.ones(30_000)) / SHARP_FWHM)
+        own.append(width.own_width / SHARP_FWHM)
+    assert 1.01 < np.mean(read) < 1.05
+    assert np.mean(own) == pytest.approx(1.0, abs=0.01)

@@ -290,13 +290,14 @@ def main(arguments: Sequence[str]) -> int:
     """
     from pulsefront.evaluate.coverage_clustered import CLUSTERED_CASES
     from pulsefront.evaluate.coverage_folds import FOLD_CASES
+    from pulsefront.evaluate.coverage_planes import PLANE_CASES
 
     repetitions = int(arguments[0]) if arguments else 1000
     seed = int(arguments[1]) if len(arguments) > 1 else 20_261_130
     failed = 0
     sys.stdout.write(f"{repetitions} repetitions, seed {seed}, {REPLICATES} replicates\n")
     words = arguments[2:]
-    for case in (*CASES, *FOLD_CASES, *CLUSTERED_CASES):
+    for case in (*CASES, *PLANE_CASES, *FOLD_CASES, *CLUSTERED_CASES):
         if words and not any(word in case.name for word in words):
             continue
         found = cover(case, repetitions, seed)

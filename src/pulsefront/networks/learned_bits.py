@@ -45,16 +45,20 @@ def train_with_ebops(
     over weights that are not zero. A binary point is a real number that the forward pass rounds;
     the loss acts on it through the rounding errors δ, which halve with each bit (∂δ/∂f = −ln 2 ·
     δ, as there). Ranges follow from the weights as they are; those of activations stay as
-    calibrated. In the last ``widths.frozen_share`` of the steps the formats rest. What comes back
-    are usual candidates with whole widths, at most those they started from, which `lower` takes
-    as they are. A weight that rounds to zero in the end is exactly zero; on the way it may come
-    back.
+    calibrated, or, where nodes have widths of their own, follow their largest results. In the last
+    ``widths.frozen_share`` of the steps the formats rest. What comes back are usual candidates with
+    whole widths, at most those they started from, which `lower` takes as they are. A weight that
+    rounds to zero in the end is exactly zero; on the way it may come back.
 
     With ``widths.per_weight``, which is off where *widths* is left out, every weight has a binary
     point of its own, and the price acts on the weights, too: a smaller one needs fewer bits, which
     presses to zero what the loss hardly holds. Firmware stores an output's weights in one format,
     in which the low bits of most weights are then zero: constants that cost no gates. The weights
     that come back are exactly these; training them any further would fill their low bits again.
+
+    With ``widths.per_node``, on where weights have widths of their own unless it says otherwise,
+    every input and every node has a binary point, too. Inputs are cut to the range of the training
+    events, and their low bits dropped; a convolution's stay as they are.
 
     Parameters
     ----------
@@ -70,7 +74,8 @@ def train_with_ebops(
         A candidate has no formats to start from.
     ConfigError
         The strengths are not one per candidate, or one is negative, or there is no such device;
-        or weights have widths of their own where outputs have none.
+        or weights have widths of their own where outputs have none, or nodes where weights have
+        none.
     """
     chosen = widths or WidthSettings(per_weight=False)
     per_channel = all(c.precision and c.precision.per_channel for c in candidates)

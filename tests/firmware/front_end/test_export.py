@@ -169,16 +169,27 @@ def test_the_mirrors_and_bits_come_from_the_export_beside_it(folder: Path) -> No
     (folder / "provenance.json").write_text(
         json.dumps({**told, "input_names": [f"folded_sensor_{i}" for i in (1, 6)]})
     )
-    found = with_window(block_chain(), folder / "model.json")
+    found = with_window(block_chain(normalised_sum=None), folder / "model.json")
     assert isinstance(found, PositionChainSettings)
     assert (found.fold, found.grid, found.drop_bits) == ("rectangle", (4, 2), 2)
     assert found.network_channels == (1, 6)
     with pytest.raises(ConfigError, match="trained on another grid of channels"):
-        with_window(block_chain(grid=(2, 4)), folder / "model.json")
+        with_window(block_chain(normalised_sum=None, grid=(2, 4)), folder / "model.json")
     with pytest.raises(ConfigError, match="charges without their 2 lowest bits"):
-        with_window(block_chain(drop_bits=1), folder / "model.json")
+        with_window(block_chain(normalised_sum=None, drop_bits=1), folder / "model.json")
     with pytest.raises(ConfigError, match="turned by the mirrors of a rectangle"):
         with_window(block_chain(channels=9, fold="square", grid=(3, 3)), folder / "model.json")
+    with pytest.raises(ConfigError, match="not trained on charges at a sum of 600"):
+        with_window(block_chain(normalised_sum=600), folder / "model.json")
+
+
+def test_what_a_study_did_not_do_to_its_charges_is_refused(folder: Path) -> None:
+    (folder / "provenance.json").write_text(json.dumps({"study": "block"}))
+    assert with_window(block_chain(normalised_sum=None), folder / "model.json").fold is None
+    with pytest.raises(ConfigError, match="not trained on charges at a sum of 600"):
+        with_window(block_chain(normalised_sum=600), folder / "model.json")
+    with pytest.raises(ConfigError, match="not trained on charges without their 1 lowest bits"):
+        with_window(block_chain(normalised_sum=None, drop_bits=1), folder / "model.json")
 
 
 def test_a_network_on_folded_charges_says_how_they_are_turned(folder: Path) -> None:

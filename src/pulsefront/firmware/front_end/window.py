@@ -118,6 +118,16 @@ def _before(settings: AnyChainSettings, content: Mapping[str, Any]) -> dict[str,
                 value=given,
                 remedy=f"write {key} = {json.dumps(value)}, or leave it out",
             )
+    # A study's export says all that was done to its charges; one from elsewhere may say nothing.
+    for key in WORDS if {"study", "charge_bits"} & content.keys() else ():
+        given = getattr(settings, key)
+        if key not in trained and given:
+            raise ConfigError(
+                f"the network was not trained on {WORDS[key].format(given)}",
+                field=key,
+                value=given,
+                remedy="leave it out",
+            )
     if "fold" in trained:
         trained["grid"] = tuple(content["grid"])
         if settings.grid not in (None, trained["grid"]):
