@@ -16,6 +16,7 @@ from pulsefront.fixed_point import (
     Add,
     Assignment,
     AveragePool,
+    ChosenDense,
     Clip,
     Concatenate,
     Conv1d,
@@ -27,6 +28,7 @@ from pulsefront.fixed_point import (
     HardTanh,
     ImageWindows,
     InputTables,
+    LargestIndex,
     MaxPool,
     Overflow,
     Quantize,
@@ -158,6 +160,17 @@ def input_tables(layer: InputTables, raw: list[int]) -> np.ndarray:
     return found
 
 
+def chosen_product(x: np.ndarray, number: int, layer: ChosenDense) -> np.ndarray:
+    """Return the sums of products with the weights of set *number*, term by term."""
+    weights = values_of(layer.weights[number], layer.weight_format)
+    found = np.zeros(layer.n_out, dtype=object)
+    if layer.bias is not None:
+        found = found + values_of(layer.bias[number], layer.bias_format)
+    for value, row in zip(x, weights, strict=True):
+        found = found + value * row
+    return found
+
+
 def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
     """Return the exact result of one layer for one event."""
     x = sources[0]
@@ -170,6 +183,10 @@ def run_layer(layer: Any, sources: list[np.ndarray]) -> np.ndarray:
             padded = np.concatenate([zero] * before + [x] + [zero] * after)
             rows = [w.reshape(-1) for w in windows_of(padded, layer.weights.shape[0], layer.stride)]
             return product(np.array(rows, dtype=object), layer)
+        case LargestIndex():
+            return np.array([Fraction(max(range(len(x)), key=lambda k: (x[k], -k)))], dtype=object)
+        case ChosenDense():
+            return chosen_product(x, int(sources[1][0]), layer)
         case WindowSum():
             return np.array([w.sum(axis=0) for w in windows_of(x, layer.size, layer.stride)])
         case AveragePool():

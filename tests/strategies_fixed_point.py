@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pulsefront.fixed_point import (
     Add,
     Assignment,
     AveragePool,
+    ChosenDense,
     Clip,
     Concatenate,
     Conv1d,
@@ -24,6 +26,7 @@ from pulsefront.fixed_point import (
     ImageWindows,
     Input,
     InputTables,
+    LargestIndex,
     MaxPool,
     Overflow,
     Quantize,
@@ -61,13 +64,21 @@ def models() -> st.SearchStrategy[FixedPointModel]:
 
 
 def random_model(
-    seed: int, name: str = "net", *, narrow: bool = True, most: int = 4, tables: bool = False
+    seed: int,
+    name: str = "net",
+    *,
+    narrow: bool = True,
+    most: int = 4,
+    tables: bool = False,
+    regions: bool = False,
 ) -> FixedPointModel:
     """Return the random model of *seed*, up to *most* layers deep.
 
-    *narrow* allows accumulators that lose bits, *tables* those of chosen inputs.
+    *narrow* allows accumulators that lose bits, *tables* those of chosen inputs, *regions* weights
+    that are chosen by the largest of some scores.
     """
-    return _Builder(np.random.default_rng(seed), name, narrow, most, tables).build()
+    more = (("input_tables",) * 4 if tables else ()) + (("regions",) * 6 if regions else ())
+    return _Builder(np.random.default_rng(seed), name, narrow, most, more).build()
 
 
 def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, Any]:
@@ -85,13 +96,18 @@ def random_inputs(model: FixedPointModel, events: int, seed: int) -> dict[str, A
 
 class _Builder:
     def __init__(
-        self, rng: np.random.Generator, name: str, narrow: bool, most: int, tables: bool
+        self,
+        rng: np.random.Generator,
+        name: str,
+        narrow: bool,
+        most: int,
+        more: tuple[str, ...],
     ) -> None:
         self.rng = rng
         self.name = name
         self.narrow = narrow
         self.most = most
-        self.tables = tables
+        self.more = more
         self.inputs: list[Input] = []
         self.layers: list[Any] = []
         self.known: dict[str, Any] = {}
@@ -161,7 +177,7 @@ class _Builder:
             kinds += ["dense"] * 4
         else:
             kinds += ["conv1d"] * 3 + ["window_sum", "average_pool", "max_pool", "flatten", "image"]
-        kinds += ["input_tables"] * 4 if self.tables else []
+        kinds += [one for one in self.more if one != "regions" or len(self.shape(name)) == 1]
         kind = self.pick(*kinds)
         label, source = self.label(), (name,)
         if kind in ("dense", "conv1d"):
@@ -174,6 +190,8 @@ class _Builder:
             return self.table(label, name)
         if kind == "input_tables":
             return self.input_tables(label, name)
+        if kind == "regions":
+            return self.regions(label, name)
         if kind == "add":
             return self.sum(label, name)
         if kind == "quantize":
@@ -249,6 +267,28 @@ class _Builder:
         entries = self.integers((*shape[:2], 1 << (bits * fan_in)), result)
         made = InputTables(label, (name,), chosen, np.array(first), bits, entries, result)
         return self.add(made)
+
+    def regions(self, label: str, name: str) -> str:
+        """Choose one of drawn sets of weights by the largest of drawn scores of the tensor."""
+        sets, inputs, outputs = self.number(1, 4), self.shape(name)[0], self.number(1, 5)
+        few = FixedPointFormat(3, 3)
+        scores = Dense(f"{label}_scores", (name,), self.integers((inputs, sets), few), few)
+        # Scores of few bits are often equal.
+        to = Assignment(self.near(self.exact(scores).format), "RND", "SAT")
+        scores = self.add(replace(scores, to=to if self.rng.random() < 0.5 else None))
+        number = self.add(LargestIndex(f"{label}_region", (scores,)))
+        weight_format: Any = FixedPointFormat(self.number(1, 8), self.number(-1, 4))
+        if self.rng.random() < 0.4:
+            weight_format = tuple(
+                FixedPointFormat(self.number(1, 8), self.number(-1, 4)) for _ in range(outputs)
+            )
+        weights = self.integers((sets, inputs, outputs), weight_format)
+        bias = bias_format = None
+        if self.rng.random() < 0.8:
+            bias_format = FixedPointFormat(self.number(1, 12), self.number(-1, 6))
+            bias = self.integers((sets, outputs), bias_format)
+        layer = ChosenDense(label, (name, number), weights, weight_format, bias, bias_format)
+        return self.add(replace(layer, to=self.maybe(self.exact(layer))))
 
     def exact(self, layer: Any) -> Any:
         return step_of(layer, self.known).exact

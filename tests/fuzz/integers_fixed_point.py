@@ -15,6 +15,7 @@ from pulsefront.fixed_point import (
     Add,
     Assignment,
     AveragePool,
+    ChosenDense,
     Clip,
     Concatenate,
     Conv1d,
@@ -26,6 +27,7 @@ from pulsefront.fixed_point import (
     HardTanh,
     ImageWindows,
     InputTables,
+    LargestIndex,
     MaxPool,
     Quantize,
     Relu,
@@ -153,6 +155,13 @@ def exact(layer: Any, sources: list[Value]) -> Value:
             padded = np.pad(integers, ((0, 0), (before, after), (0, 0)))
             rows = slices(padded, layer.weights.shape[0], layer.stride)
             return product((rows.reshape(*rows.shape[:2], -1), fraction), layer)
+        case LargestIndex():
+            return np.argmax(integers, axis=1)[:, None].astype(object), 0
+        case ChosenDense():
+            number = sources[1][0][:, 0].astype(int)
+            parts = [product(sources[0], one) for one in layer.parts]
+            both = np.stack([one for one, _ in parts])
+            return both[number, np.arange(len(number))], parts[0][1]
         case WindowSum():
             return slices(integers, layer.size, layer.stride).sum(axis=2), fraction
         case AveragePool():

@@ -141,11 +141,18 @@ def _trees(terms: Integers, width: Integers, levels: int) -> tuple[int, int, int
 
 
 def reused_multipliers(
-    shape: tuple[int, int], bits: int, weight_bits: int, sum_bits: int, build: Build
+    shape: tuple[int, int],
+    bits: int,
+    weight_bits: int,
+    sum_bits: int,
+    build: Build,
+    *,
+    sets: int = 1,
 ) -> Circuit:
     """Return the circuit of general multipliers that take a matrix of *shape* in turns.
 
-    *bits*, *weight_bits* and *sum_bits* are the widths of an input, a weight and a sum.
+    *bits*, *weight_bits* and *sum_bits* are the widths of an input, a weight and a sum. Memories
+    hold so many *sets* of weights, of which an event takes one.
     """
     n_in, n_out = shape
     weights = n_in * n_out
@@ -162,9 +169,11 @@ def reused_multipliers(
     lut += -(-n_in // turns) * bits * -(-(turns - 1) // 3)
     bram = 0
     if build.strategy == "Resource":
-        bram = -(-multipliers * weight_bits // BLOCK_RAM_WIDTH) * -(-reuse // BLOCK_RAM_DEPTH)
+        bram = -(-multipliers * weight_bits // BLOCK_RAM_WIDTH) * -(
+            -reuse * sets // BLOCK_RAM_DEPTH
+        )
     else:
-        lut += multipliers * weight_bits * -(-reuse // 64)
+        lut += multipliers * weight_bits * -(-reuse * sets // 64)
     ff = multipliers * (bits + weight_bits) + n_out * sum_bits
     depth = max(1, int(np.ceil(np.log2(max(multipliers / n_out, 1.0)))) + 1)
     return Circuit(lut, ff, multipliers * each, bram, depth)

@@ -29,6 +29,7 @@ from pulsefront.fixed_point.circuits import (
 )
 from pulsefront.fixed_point.format import Integers
 from pulsefront.fixed_point.layers.base import LayerStep
+from pulsefront.fixed_point.layers.chosen import ChosenDense
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.tensors import Tensor
 
@@ -234,7 +235,7 @@ def elements_read(steps: Sequence[LayerStep], outputs: Sequence[str]) -> dict[st
             if isinstance(layer, MatrixLayer) and layer.weights.size == source.size * layer.n_out:
                 # As a matrix, one row meets one element.
                 wanted = np.any(layer.weights.reshape(source.size, -1) != 0, axis=1)
-            elif source.size == step.result.size:
+            elif source.size == step.result.size and not isinstance(layer, ChosenDense):
                 wanted = read[layer.name]
             read[source.name] |= wanted
     return read

@@ -199,27 +199,28 @@ class LatencyWork:
     """What a layer asks for under hls4ml's latency strategy, before any constant that is fitted.
 
     *matrix* is that of its weights, None where it has none; *lut* and *depth* are those of a plain
-    circuit of all else, *result_bits* what is registered.
+    circuit of all else, *result_bits* what is registered, *dsp* what else than a matrix takes.
     """
 
     matrix: MatrixWork | None
     lut: int
     depth: int
     result_bits: int
+    dsp: int = 0
 
 
 def latency_work(step: LayerStep, build: Build, target: HlsTarget, read: Flags) -> LatencyWork:
     """Return what the layer of *step* asks for; *read* are the elements of its result in use."""
     end = _assignment(step, step.result.size)
-    matrix, lut, depth = None, end, int(end > 0)
+    matrix, lut, depth, dsp = None, end, int(end > 0), 0
     if isinstance(step.layer, MatrixLayer):
         matrix = matrix_work(step, reuse=build.reuse, target=target, read=read)
     else:
         circuit = step.layer.circuit(step, build)
         if circuit is not None:
-            lut, depth = lut + circuit.lut, depth + circuit.depth
+            lut, depth, dsp = lut + circuit.lut, depth + circuit.depth, circuit.dsp
     bits = int(step.result.widths.reshape(-1)[read].sum()) if lut else 0
-    return LatencyWork(matrix, round(lut * float(read.mean())), depth, bits)
+    return LatencyWork(matrix, round(lut * float(read.mean())), depth, bits, dsp)
 
 
 def price_latency(
@@ -236,7 +237,7 @@ def price_latency(
         step.layer.kind,
         rest.lut,
         rest.ff,
-        rest.dsp,
+        rest.dsp + work.dsp,
         0,
         rest.latency_cycles,
         rest.interval_cycles,

@@ -42,11 +42,13 @@ def train(
     seed: int,
     report: Report = silent,
     device: str = "cpu",
+    keep_formats: bool = False,
 ) -> list[Candidate]:
     """Train *candidates* together and return them in their order.
 
-    All are float networks or all have formats; those with formats are calibrated first and then
-    trained through their quantizers. A candidate whose loss turns NaN comes back with NaN
+    All are float networks or all have formats; those with formats are calibrated first, unless
+    *keep_formats* says that their binary points are to stay, and then trained through their
+    quantizers. A candidate whose loss turns NaN comes back with NaN
     weights (``candidate.finite`` is false); the others are not touched by it.
 
     Where *data* has a stream, its events are taken in the place of those of *data*, whose number
@@ -76,8 +78,9 @@ def train(
             stack: Stack = BatchNormStack(candidates, data.scaling, where)
         else:
             stack = Stack(candidates, data.scaling, where)
-        few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
-        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
+        if not keep_formats:
+            few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
+            stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
         if settings.patience is None:
             _run(stack, data, settings, seed, report, None)
             return stack.unstack()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
+import numpy as np
+
 from pulsefront.firmware.c99.assign import NARROW, assignment_function, fits_narrow, limited
 from pulsefront.firmware.c99.types import constant, smallest_type, table
 from pulsefront.fixed_point.format import Assignment, Integers, assign
 from pulsefront.fixed_point.layers import (
     Add,
     AveragePool,
+    ChosenDense,
     Concatenate,
     Conv1d,
     Dense,
@@ -18,6 +21,7 @@ from pulsefront.fixed_point.layers import (
     FunctionTable,
     ImageWindows,
     InputTables,
+    LargestIndex,
     Layer,
     LayerStep,
     LimitLayer,
@@ -241,6 +245,40 @@ def _dense(layer: Dense, step: LayerStep, names: Names) -> tuple[list[str], list
         f"        {add.format(weight=f'weights_{layer.name}[i * {n_in} + k]', x=f'{source}[k]')}",
         "    }",
         f"    {names.stored('sum', 'i', step)}",
+        "}",
+    ]
+
+
+@_body.register
+def _chosen(layer: ChosenDense, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+    weights, bias = layer.constants(step)
+    sets, n_in, n_out = weights.shape
+    name, (source, number), kind = layer.name, names.sources, names.kind
+    definitions = [
+        *table(f"weights_{name}", np.swapaxes(weights, 1, 2).reshape(-1)),
+        *table(f"bias_{name}", bias.reshape(-1)),
+    ]
+    return definitions, [
+        f"/* {sets} sets of weights */",
+        f"for (i = 0; i < {n_out}; i++) {{",
+        f"    int row = (int){number}[0] * {n_out} + i;",
+        f"    {kind} sum = bias_{name}[row];",
+        f"    for (k = 0; k < {n_in}; k++) {{",
+        f"        sum += ({kind})weights_{name}[row * {n_in} + k] * ({kind}){source}[k];",
+        "    }",
+        f"    {names.stored('sum', 'i', step)}",
+        "}",
+    ]
+
+
+@_body.register
+def _largest_index(_: LargestIndex, step: LayerStep, names: Names) -> tuple[list[str], list[str]]:
+    source = names.sources[0]
+    return [], [
+        f"{names.target}[0] = 0;",
+        f"for (i = 1; i < {step.sources[0].size}; i++) {{",
+        f"    if ({source}[i] > {source}[{names.target}[0]])",
+        f"        {names.target}[0] = {_cast(step, 'i')};",
         "}",
     ]
 

@@ -10,17 +10,20 @@ from functools import reduce, singledispatch
 import numpy as np
 
 from pulsefront.firmware.onnx.assign import assign_nodes, limit_nodes
+from pulsefront.firmware.onnx.chosen import largest_index, of_one_set, side_by_side
 from pulsefront.firmware.onnx.graph import GraphBuilder
 from pulsefront.firmware.onnx.moves import flat, image_windows, limited, reduced_windows, rows
 from pulsefront.fixed_point.format import Assignment, assign
 from pulsefront.fixed_point.layers import (
     Add,
     AveragePool,
+    ChosenDense,
     Concatenate,
     Flatten,
     FunctionTable,
     ImageWindows,
     InputTables,
+    LargestIndex,
     Layer,
     LayerStep,
     LimitLayer,
@@ -73,6 +76,24 @@ def _accumulated(layer: MatrixLayer, step: LayerStep, graph: GraphBuilder, to: A
         one = graph.node("Gather", [products, graph.constant(np.array(index))], axis=-2)
         total = limit_nodes(graph, graph.node("Add", [total, one]), to.container, to.overflow)
     return total
+
+
+@exact_nodes.register
+def _chosen(layer: ChosenDense, step: LayerStep, graph: GraphBuilder) -> str:
+    weights, bias = layer.constants(step)
+    source, number = map(graph.value, layer.inputs)
+    value = graph.node("MatMul", [source, graph.number(side_by_side(weights))])
+    if layer.bias is not None:
+        value = graph.node("Add", [value, graph.number(bias.reshape(-1))])
+    if graph.kind is not np.int64:
+        number = graph.cast(number, np.int64)
+    return of_one_set(graph, value, number, layer)
+
+
+@exact_nodes.register
+def _largest_index(layer: LargestIndex, _: LayerStep, graph: GraphBuilder) -> str:
+    found = largest_index(graph, graph.value(layer.inputs[0]))
+    return found if graph.kind is np.int64 else graph.cast(found, graph.kind)
 
 
 @exact_nodes.register

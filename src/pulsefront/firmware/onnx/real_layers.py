@@ -9,6 +9,7 @@ from functools import singledispatch
 
 import numpy as np
 
+from pulsefront.firmware.onnx.chosen import largest_index, of_one_set, side_by_side
 from pulsefront.firmware.onnx.graph import GraphBuilder
 from pulsefront.firmware.onnx.moves import flat, image_windows, limited, reduced_windows, rows
 from pulsefront.fixed_point.format import (
@@ -23,11 +24,13 @@ from pulsefront.fixed_point.format import (
 from pulsefront.fixed_point.layers import (
     Add,
     AveragePool,
+    ChosenDense,
     Concatenate,
     Flatten,
     FunctionTable,
     ImageWindows,
     InputTables,
+    LargestIndex,
     Layer,
     LayerStep,
     LimitLayer,
@@ -119,6 +122,24 @@ def _matrix(layer: MatrixLayer, step: LayerStep, graph: RealGraph) -> str:
         return value
     whole = container(layer.bias_format)
     return graph.node("Add", [value, graph.real(whole.values(layer.bias_at(whole.fraction)))])
+
+
+@real_nodes.register
+def _chosen(layer: ChosenDense, _: LayerStep, graph: RealGraph) -> str:
+    weights = np.stack([one.matrix_at(one.weight_fraction) for one in layer.parts])
+    constant = graph.constants(side_by_side(weights), container(layer.weight_format))
+    source, number = map(graph.value, layer.inputs)
+    value = graph.node("MatMul", [source, constant])
+    if layer.bias is not None and layer.bias_format is not None:
+        whole = container(layer.bias_format)
+        bias = np.concatenate([one.bias_at(whole.fraction) for one in layer.parts])
+        value = graph.node("Add", [value, graph.real(whole.values(bias))])
+    return of_one_set(graph, value, graph.cast(number, np.int64), layer)
+
+
+@real_nodes.register
+def _largest_index(layer: LargestIndex, _: LayerStep, graph: RealGraph) -> str:
+    return graph.cast(largest_index(graph, graph.value(layer.inputs[0])), np.float32)
 
 
 @real_nodes.register

@@ -2,6 +2,7 @@
 
 from pulsefront.fixed_point.layers.add import Add
 from pulsefront.fixed_point.layers.base import Layer, LayerStep, register_layer
+from pulsefront.fixed_point.layers.chosen import ChosenDense, LargestIndex
 from pulsefront.fixed_point.layers.conv1d import Conv1d
 from pulsefront.fixed_point.layers.dense import Dense
 from pulsefront.fixed_point.layers.image import ImageWindows, convolution_2d, pool_2d
@@ -17,6 +18,7 @@ from pulsefront.fixed_point.tensors import Input
 __all__ = [
     "Add",
     "AveragePool",
+    "ChosenDense",
     "Clip",
     "Concatenate",
     "Conv1d",
@@ -27,6 +29,7 @@ __all__ = [
     "ImageWindows",
     "Input",
     "InputTables",
+    "LargestIndex",
     "Layer",
     "LayerStep",
     "LimitLayer",

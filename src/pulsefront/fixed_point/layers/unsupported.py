@@ -51,10 +51,18 @@ def refuse(layer: str, kind: str) -> UnsupportedLayer:
     return UnsupportedLayer(layer, problem=f"{kind} is not bit-exact in firmware", remedy=remedy)
 
 
+WRITERS = dict.fromkeys(
+    ("chosen_dense", "largest_index"),
+    "export a network of regions as ONNX or C, with --target onnx or c99",
+)
+"""Where a kind of layer can be written, for those that few targets have."""
+
+
 def not_written(layer: str, kind: str, target: str) -> UnsupportedLayer:
     """Return the error for a layer *kind* that a writer of *target* has no function for."""
+    remedy = "leave this target out, or register a function for the layer's class"
     return UnsupportedLayer(
         layer,
         problem=f"{kind} is not written to {target}",
-        remedy="leave this target out, or register a function for the layer's class",
+        remedy=WRITERS.get(kind, remedy),
     )

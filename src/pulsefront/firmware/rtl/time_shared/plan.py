@@ -15,14 +15,17 @@ from pulsefront.firmware.rtl.language.verilog import address_bits
 from pulsefront.fixed_point.format import FixedPointFormat, by_channel
 from pulsefront.fixed_point.layers import (
     Add,
+    ChosenDense,
     Concatenate,
     ImageWindows,
     InputTables,
+    LargestIndex,
     Layer,
     LayerStep,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
+from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.specification import Specification
 from pulsefront.fixed_point.tensors import Tensor
 
@@ -262,7 +265,7 @@ def refuse_serial(model: Specification) -> None:
     Raises
     ------
     UnsupportedLayer
-        Tables of its own for every input stand side by side.
+        Tables of its own for every input stand side by side, or weights are chosen by a number.
     """
     for layer in model.layers:
         if isinstance(layer, InputTables):
@@ -271,6 +274,8 @@ def refuse_serial(model: Specification) -> None:
                 problem="tables of chosen inputs are not written time-shared",
                 remedy="export it unrolled, with --target rtl_unrolled",
             )
+        if isinstance(layer, LargestIndex | ChosenDense):
+            raise not_written(layer.name, layer.kind, "time-shared Verilog")
 
 
 def queue_bits(step: LayerStep, source: Tensor, plan: SharedPlan) -> int:

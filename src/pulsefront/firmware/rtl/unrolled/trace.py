@@ -17,6 +17,8 @@ from pulsefront.errors import UnsupportedLayer
 from pulsefront.fixed_point.format import Integers, format_holding
 from pulsefront.fixed_point.layers import (
     Add,
+    ChosenDense,
+    LargestIndex,
     Layer,
     LayerStep,
     MaxPool,
@@ -87,10 +89,12 @@ def refuse_untraceable(model: Specification) -> None:
     Raises
     ------
     UnsupportedLayer
-        A layer adds in a narrow accumulator.
+        A layer adds in a narrow accumulator, or takes its weights by a number.
     """
     for step in model.steps:
         layer = step.layer
+        if isinstance(layer, LargestIndex | ChosenDense):
+            raise not_written(layer.name, layer.kind, "unrolled Verilog or VHDL")
         if isinstance(layer, MatrixLayer) and layer.accumulator is not None:
             raise UnsupportedLayer(
                 layer.name, problem="a narrow accumulator cannot be unrolled", remedy=REMEDY
