@@ -31,6 +31,11 @@ WHOLE, REAL, EMPTY, LEFT_OVER, NO_NUMBER, UNSIGNED = range(6)
 """What a field is; a left-over one is read by Python, an unsigned one takes all 64 bits."""
 
 TRUTHS = {"true": 1, "false": 0}
+UNICODE = {
+    sign.encode().decode("latin-1"): plain
+    for sign, plain in (("\N{MINUS SIGN}", "-"), ("∞", "inf"))
+}
+"""Signs of numbers in UTF-8, as Latin-1 reads them, and what Python's float takes."""
 NEWLINE, RETURN, SPACE, TAB, MINUS, PLUS = 10, 13, 32, 9, 45, 43
 ZERO, NINE, LOWER_E, UPPER_E, LOWER_X, UPPER_X = 48, 57, 101, 69, 120, 88
 LOWER_A, LOWER_F, UPPER_A, UPPER_F = 97, 102, 65, 70
@@ -103,6 +108,8 @@ def parse_lines(content: bytes, delimiter: str = ",", decimal: str = ".") -> Fie
     )
     for i in np.flatnonzero(kind[:fields] == LEFT_OVER):
         word = content[begin[i] : end[i]].decode("latin-1").replace(decimal, ".")
+        for written, plain in UNICODE.items():
+            word = word.replace(written, plain)
         whole[i], real[i], kind[i] = _by_python(word)
     return Fields(
         whole[:fields], real[:fields], kind[:fields], starts[: found + 1], offsets[: found + 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,23 @@ from pathlib import Path
 from pulsefront.errors import UnsupportedFormat
 from pulsefront.events.readers.base import DataWarning
 
-__all__ = ["BOM", "tell_of_open_end", "text_blocks"]
+__all__ = ["BOM", "decoded", "tell_of_open_end", "text_blocks"]
 
 BLOCK = 1 << 18
 LONGEST_LINE = 64 << 20
 LINES_COMPARED = 50
 BOM = b"\xef\xbb\xbf"
 """What some programs write before UTF-8."""
+_WINDOWS = re.compile(rb"[\x80-\x9f]")
+"""Bytes that are signs in the code page of Windows alone."""
+
+
+def decoded(line: bytes) -> str:
+    """Return bytes as text: UTF-8, or else Latin-1, in which many instruments write µ and °."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("cp1252" if _WINDOWS.search(line) else "latin-1", "replace")
 
 
 def text_blocks(path: Path, offset: int = 0, block: int = BLOCK) -> Iterator[tuple[int, bytes]]:

@@ -6,7 +6,13 @@ import re
 from pathlib import Path
 
 from pulsefront.errors import UnsupportedFormat
-from pulsefront.events.readers.tables.text_layout import broken_row, lone_column
+from pulsefront.events.readers.tables.broken_text import (
+    THOUSANDS,
+    broken_row,
+    lone_column,
+    lone_line,
+    unread_cell,
+)
 
 __all__ = ["refuse_known", "refuse_utf16"]
 
@@ -91,6 +97,22 @@ def refuse_known(head: bytes, path: Path) -> None:
             f"is one column of numbers, {column}: events, or the samples of a trace without times",
             file=path,
             remedy='give --mapping a file with delimiter = ";" to read them as events',
+        )
+    line = lone_line(head)
+    if line is not None:
+        raise UnsupportedFormat(
+            "holds a single line: a table without rows, or none",
+            file=path,
+            value=line,
+            remedy="a run without events, or a copy that failed: compare it with its source",
+        )
+    cell = unread_cell(head)
+    if cell is not None:
+        remedy = "write numbers without units"
+        if THOUSANDS.fullmatch(cell.strip('"')):
+            remedy = "write the file without signs between thousands, which are not read here"
+        raise UnsupportedFormat(
+            "looks like a table, but no cell is a number", file=path, value=cell, remedy=remedy
         )
     row = broken_row(head)
     if row is not None:

@@ -174,3 +174,57 @@ def test_pickled_arrays_are_refused(tmp_path: Path, mapping: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(UnsupportedFormat, match="cannot be read as NumPy"):
         open_events(tmp_path / "a.npy", ReadOptions(mapping=mapping))
+
+
+ROWS = [(1.5, 20.25, -3.0), (2.5, 21.25, -4.0), (3.5, 22.25, -5.0)]
+
+
+def text_of(delimiter: str, decimal: str = ".", quote: str = "") -> str:
+    rows = [[f"{quote}{x}{quote}".replace(".", decimal) for x in row] for row in ROWS]
+    return "\n".join(delimiter.join(row) for row in [["a", "b (µV)", "c"], *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (text_of(",", ",", '"').encode(), "delimiter comma, decimal comma, numbers in quotes"),
+        (text_of("|").encode(), "delimiter bar, decimal point"),
+        (text_of(";", ",").encode("latin-1"), "delimiter semicolon, decimal comma"),
+        (text_of(";").replace("µV", "– V").encode("cp1252"), "delimiter semicolon, decimal point"),
+        (text_of(" ").replace("b (µV)", "b").encode(), "delimiter blank, decimal point"),
+        (b"sep=;\n" + text_of(";", ",").encode(), "delimiter semicolon, decimal comma"),
+        (b"bench 3\nby me, late\n\n" + text_of(",").encode(), "delimiter comma, decimal point"),
+        (text_of(";", ",").replace("-", "−").encode(), "delimiter semicolon, decimal comma"),
+    ],
+)
+def test_a_table_is_read_however_it_is_written(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    file = open_events(path, ReadOptions(unmapped=True))
+    (table,) = file.stream(100)
+    assert file.provenance["layout"] == told
+    assert np.array_equal(np.stack(list(table.columns.values()), axis=1), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('a,b\n"1,234","5,678"\n"2,345","6,789"\n', "between thousands"),
+        ("a;b\n1.234,5;5.678,5\n2.345,5;6.789,5\n", "no cell is a number.*1.234,5"),
+        ("0,0,0x400\n1,5,0x400\n2,5,0x400\n", "without a line of names"),
+        ("charge\n", "holds a single line"),
+        ("a,b\n1,2\n3,4\nc,d,e\n1,2,3\n1,2,3\n1,2,3\n1,2,3\n", "is of no format|looks like"),
+    ],
+)
+def test_what_is_nearly_a_table_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(content)
+    with pytest.raises(UnsupportedFormat, match=says):
+        open_events(path, ReadOptions(unmapped=True))
+
+
+def test_a_decimal_comma_behind_many_whole_rows_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a;b\n" + "1;2\n" * 300 + "1,5;2\n")
+    with pytest.raises(DataError, match=r"row 301 .* say decimal = "):
+        list(open_events(path, ReadOptions(unmapped=True)).stream(1000))

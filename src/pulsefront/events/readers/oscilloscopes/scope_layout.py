@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, Fields, parse_lines
+from pulsefront.events.readers.text_blocks import decoded
 
 __all__ = ["TraceLayout", "trace_layout", "without_quotes"]
 
@@ -101,19 +102,11 @@ def _layout(lines: list[bytes], *, quoted: bool) -> TraceLayout | None:
             # Old Tektronix files carry a setting in front of each of the first samples.
             beside = found[0] > 0
             before = lines[: MOST_SETTINGS if beside else start]
-            settings = [_text(line).strip(" \t\r\ufeff") for line in before]
+            settings = [decoded(line).strip(" \t\r\ufeff") for line in before]
             rows_at = 0 if beside else sum(len(line) + 1 for line in lines[:start])
             width = int(fields.counts[0])
             return _named(settings, delimiter, decimal, width, found, rows_at, quoted=quoted)
     return None
-
-
-def _text(line: bytes) -> str:
-    """Return a line as text: UTF-8, or else Latin-1, in which many instruments write their µs."""
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
 
 
 def _even_in_head(lines: list[bytes], delimiter: str, decimal: str, time: int) -> bool:

@@ -18,8 +18,8 @@ from pulsefront.events.readers.numbers import (
     UNSIGNED,
     WHOLE,
     Fields,
-    parse_lines,
 )
+from pulsefront.events.readers.tables.broken_text import THOUSANDS
 from pulsefront.events.readers.tables.mapping import (
     TableMapping,
     arrays_of,
@@ -28,13 +28,13 @@ from pulsefront.events.readers.tables.mapping import (
     resolve_sources,
 )
 from pulsefront.events.readers.tables.text_layout import TextLayout, find_layout
-from pulsefront.events.readers.text_blocks import tell_of_open_end, text_blocks
+from pulsefront.events.readers.text_blocks import decoded, tell_of_open_end, text_blocks
 
 __all__ = ["open_csv", "recognises"]
 
 HEAD = 1 << 16
 SAMPLES = 8
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:([.,' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 
 Get = Callable[[str], NDArray[Any]]
 
@@ -97,7 +97,7 @@ def _columns(
     """Yield the wanted columns of some rows at a time; one empty part of a table without rows."""
     rows = 0
     for offset, content in text_blocks(path, layout.rows_at):
-        fields = parse_lines(content, layout.delimiter, layout.decimal)
+        fields = layout.fields(content)
         count = len(fields.counts)
         odd = np.flatnonzero(fields.counts != len(layout.names))
         if len(odd):
@@ -148,10 +148,12 @@ def _column(
     bad = np.flatnonzero(kind == NO_NUMBER)
     if len(bad):
         start, stop = fields.offsets[bad[0]], fields.offsets[bad[0] + 1]
-        words = content[int(start) : int(stop)].decode("utf-8", "replace").strip()
-        value = words.split(layout.delimiter)[column]
+        words = decoded(layout.bare(content)[int(start) : int(stop)]).strip()
+        value = words.split(None if layout.sign == " " else layout.sign)[column].strip()
         remedy = "mend the row, or leave the column out of the mapping file"
-        if _THOUSANDS.fullmatch(value.strip().strip('"')):
+        if layout.decimal == "." and layout.sign != "," and _DECIMAL_COMMA.fullmatch(value):
+            remedy = 'say decimal = "," in the mapping file'
+        elif THOUSANDS.fullmatch(value.strip('"')):
             remedy = "write the file without signs between thousands, which are not read here"
         raise DataError(
             f"row {before + int(bad[0]) + 1} holds no number",
@@ -186,7 +188,7 @@ def _whole_columns(path: Path, layout: TextLayout, wanted: list[str]) -> set[str
             content = content.partition(b"\n")[2]
         if int(start) + HEAD < size:
             content = content.rpartition(b"\n")[0]
-        fields = parse_lines(content, layout.delimiter, layout.decimal)
+        fields = layout.fields(content)
         rows = np.flatnonzero(fields.counts == len(layout.names))
         for name in list(whole):
             kind = fields.kind[fields.starts[rows] + layout.names.index(name)]
