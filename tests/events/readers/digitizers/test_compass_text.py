@@ -86,3 +86,43 @@ def test_a_file_without_hits_is_empty(tmp_path: Path) -> None:
     table = open_events(written(tmp_path, NAMES + "\n"), STRICT).read()
     assert len(table) == 0
     assert "time_ps" in table.columns
+
+
+def test_samples_below_zero_keep_their_sign(tmp_path: Path) -> None:
+    lines = text(5, 20).splitlines()
+    lines[3] = ";".join([*lines[3].split(";")[:-1], "-7"])
+    table = open_events(written(tmp_path, "\n".join(lines) + "\n"), STRICT).read()
+    assert table["waveform_adc"].dtype == np.int32
+    assert table["waveform_adc"][2, -1] == -7
+    assert not table.status.any()
+
+
+def test_a_sample_beyond_sixteen_bits_is_flagged(tmp_path: Path) -> None:
+    lines = text(5, 20).splitlines()
+    lines[3] = ";".join([*lines[3].split(";")[:-1], "70000"])
+    table = open_events(written(tmp_path, "\n".join(lines) + "\n"), STRICT).read()
+    assert table.status.tolist() == [0, 0, Status.BAD_HEADER, 0, 0]
+
+
+@pytest.mark.parametrize("samples", [0, 20])
+def test_a_delimiter_behind_the_last_field_adds_none(tmp_path: Path, samples: int) -> None:
+    names, *lines = text(5, samples).splitlines()
+    content = "\n".join([names, *(f"{line};" for line in lines)]) + "\n"
+    table = open_events(written(tmp_path, content), STRICT).read()
+    assert len(table) == 5
+    assert not table.status.any()
+
+
+def test_calibrated_energies_with_a_decimal_comma(tmp_path: Path) -> None:
+    names, *lines = text(5).splitlines()
+    cut = [line.split(";", 4) for line in lines]
+    content = [names.replace(";ENERGY;", ";ENERGY;CALIB_ENERGY;")]
+    content += [";".join([*fields[:4], "511,25", fields[4]]) for fields in cut]
+    table = open_events(written(tmp_path, "\n".join(content) + "\n"), STRICT).read()
+    assert (table["energy_calibrated"] == 511.25).all()
+
+
+def test_times_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, text(5).replace(";100000001", ";0.1", 1))
+    with pytest.raises(DataError, match=r"TIMETAG: line 2 .*ps"):
+        open_events(path).read()

@@ -9,6 +9,7 @@ import pytest
 
 from pulsefront.errors import DataError
 from pulsefront.events.channels import channel_names
+from pulsefront.events.container import Status
 from pulsefront.events.readers.base import DataWarning, ReadOptions
 from pulsefront.events.readers.open import open_events, recognise
 
@@ -54,6 +55,27 @@ VENDORS = {
         1,
     ),
     "keysight": ("x-axis,1,2\nsecond,Volt,Volt\n" + rows(2), 2),
+    "rohde-schwarz": ("in s,C1 in V\n" + rows(), 1),
+    "hameg": ("[s],CH1[V]\n" + rows(), 1),
+    "french": ("Temps (s);Voie 1 (V)\n" + rows(1, ";").replace(".", ","), 1),
+    "blanks": ("Time (s)   CH 1 (V)\n" + rows(1, "  "), 1),
+    "a time for each channel": (
+        "Time,CH1,Time,CH2\n"
+        + "".join(
+            f"{t:.6e},{a!r},{t:.6e},{b!r}\n"
+            for t, (a, b) in zip(TIMES, VOLTS.T.tolist(), strict=True)
+        ),
+        2,
+    ),
+    "rigol without times": (
+        "CH1V,t0 =-1.0e-08, tInc = 4.0e-10,\n" + "".join(f"{v!r},,\n" for v in VOLTS[0].tolist()),
+        1,
+    ),
+    "gw instek without times": (
+        "Format,1.0B,\nMemory Length,60,\nSource,CH1,\nVertical Units,V,\nSampling Period,4e-10,\n"
+        "Waveform Data,\n" + "".join(f"{v!r},\n" for v in VOLTS[0].tolist()),
+        1,
+    ),
     "decimal comma": ("Time(s);CH1(V)\n" + rows(1, ";").replace(".", ","), 1),
 }  # fmt: skip
 
@@ -248,4 +270,39 @@ def test_an_unknown_unit_of_time_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text("Time (samples),CH1 (V)\n" + rows())
     with pytest.raises(DataError, match=r"unit that is not known \(got 'samples'\)"):
+        open_events(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "unit"),
+    [("CH1 (counts)", "counts"), ("CH1 (mA),CH2 (mA)", "mA"), ("CH1 (mV),CH2 (A)", "mV, A")],
+)
+def test_what_is_no_voltage_keeps_its_unit(tmp_path: Path, names: str, unit: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text(f"Time (s),{names}\n" + rows(1 + names.count(",")))
+    file = open_events(path)
+    (table,) = file.stream(10)
+    assert table.quantities["waveform_adc"].unit == unit
+    assert np.array_equal(table["waveform_adc"].reshape(-1, 60), VOLTS[: 1 + names.count(",")])
+
+
+def test_channels_with_times_that_differ_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    lines = (f"{t:.6e},0.5,{t + 1e-9:.6e},0.25\n" for t in TIMES)
+    path.write_text("Time,CH1,Time,CH2\n" + "".join(lines))
+    with pytest.raises(DataError, match="times of their own"):
+        open_events(path)
+
+
+def test_a_voltage_beyond_the_screen_is_not_finite_and_flagged(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("Time (s),CH1 (V)\n" + rows().replace(repr(float(VOLTS[0, 9])), "∞"))
+    (table,) = open_events(path).stream(10)
+    assert table.status.tolist() == [Status.NOT_FINITE]
+
+
+def test_a_word_among_the_voltages_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("Time (s),CH1 (V)\n" + rows().replace(repr(float(VOLTS[0, 9])), "Overflow"))
+    with pytest.raises(DataError, match=r"sample 9 .*Overflow"):
         open_events(path)

@@ -2,12 +2,14 @@
 
 ``BOARD;CHANNEL;TIMETAG;ENERGY;ENERGYSHORT;FLAGS[;PROBE_CODE;SAMPLES]``, times in ps, flags in
 hexadecimal, the samples as further fields of the line. Fields that were switched off are absent.
+Samples of other probes (CFD, trapezoid) may be negative: then all are 32-bit integers with a sign.
 A line with another number of samples than most is filled up with zeros or cut, and marked
 `Status.TRUNCATED`, as in the binary form.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mode
@@ -20,7 +22,7 @@ from pulsefront.errors import DataError, UnsupportedFormat
 from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
 from pulsefront.events.readers.digitizers.compass import FLAGS, QUANTITIES
-from pulsefront.events.readers.numbers import NO_NUMBER, WHOLE, Fields, parse_lines
+from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, WHOLE, Fields, parse_lines
 from pulsefront.events.readers.text_blocks import BOM, text_blocks
 
 __all__ = ["FORMAT", "open_file", "recognises"]
@@ -74,7 +76,10 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     delimiter, names = named
     rows_at = head.find(b"\n") + 1 or len(head)
     fixed = [name for name in names if name != SAMPLES]
+    rows = head[rows_at:].rpartition(b"\n")[0]
     samples = _usual_samples(head[rows_at:], delimiter, len(fixed)) if SAMPLES in names else 0
+    sample_type: type = np.int32 if re.search(rb"[;,\t]\s*-\d", rows) else np.uint16
+    decimal = "," if delimiter != "," and re.search(rb"\d,\d", rows) else "."
     columns = [COLUMNS[name][0] for name in fixed]
     quantities = {name: QUANTITIES[name] for name in columns}
     if SAMPLES in names:
@@ -86,9 +91,10 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     def stream(events: int) -> Iterator[EventTable]:
         kept = 0
         for offset, content in text_blocks(path, rows_at):
-            fields = parse_lines(content, delimiter)
+            fields = parse_lines(content, delimiter, decimal)
             whole = _whole_lines(path, fields, len(fixed), kept, content, waves=SAMPLES in names)
-            table = _table(fields, whole, fixed, samples, quantities, provenance)
+            _check_times(path, fields, whole, fixed.index("TIMETAG"), kept)
+            table = _table(fields, whole, fixed, samples, sample_type, quantities, provenance)
             for start in range(0, whole, events):
                 yield table.select(slice(start, start + events))
             kept += whole
@@ -98,7 +104,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
                 incomplete(path, options, byte_offset=at, events_kept=kept, problem=problem)
         if kept == 0:
             nothing = parse_lines(b"", delimiter)
-            yield _table(nothing, 0, fixed, samples, quantities, provenance)
+            yield _table(nothing, 0, fixed, samples, sample_type, quantities, provenance)
 
     return EventFile(path, FORMAT, quantities, provenance, 8 * len(fixed) + 2 * samples, stream)
 
@@ -121,7 +127,8 @@ def _whole_lines(
         A line has too few fields, or one that is no number.
     """
     count = len(fields.counts)
-    bad = fields.counts < fixed if waves else fields.counts != fixed
+    counts = _counts(fields)
+    bad = counts < fixed if waves else counts != fixed
     no_number = np.flatnonzero(fields.kind == NO_NUMBER)
     bad[np.searchsorted(fields.starts, no_number, side="right") - 1] = True
     open_end = bool(count) and not content.endswith(b"\n")
@@ -138,11 +145,30 @@ def _whole_lines(
     return count
 
 
+def _counts(fields: Fields) -> NDArray[np.int64]:
+    """Return the number of fields of each line, without an empty one behind a last delimiter."""
+    return np.asarray(fields.counts - (fields.kind[fields.starts[1:] - 1] == EMPTY))
+
+
+def _check_times(path: Path, fields: Fields, count: int, column: int, before: int) -> None:
+    """Raise `DataError` where a time tag is no whole number of ps."""
+    odd = np.flatnonzero(fields.kind[fields.starts[:count] + column] != WHOLE)
+    if len(odd):
+        raise DataError(
+            f"line {before + int(odd[0]) + 2} has a time that is no whole number of ps",
+            file=path,
+            field="TIMETAG",
+            value=float(fields.real[fields.starts[odd[0]] + column]),
+            remedy="write the times in ps, as CoMPASS does; or mend the line",
+        )
+
+
 def _table(
     fields: Fields,
     count: int,
     fixed: list[str],
     samples: int,
+    sample_type: type,
     quantities: dict[str, Quantity],
     provenance: dict[str, Any],
 ) -> EventTable:
@@ -164,15 +190,22 @@ def _table(
         for bits, flag in FLAGS.items():
             mark(status, (columns["flags"] & np.uint32(bits)) != 0, flag)
     if "waveform_adc" in quantities:
-        lengths = fields.counts[:count] - len(fixed)
-        waves = np.zeros((count, samples), np.uint16)
+        lengths = _counts(fields)[:count] - len(fixed)
+        waves: NDArray[Any] = np.zeros((count, samples), sample_type)
         ends = np.minimum(lengths, samples)
         usual = lengths == samples
         picked = (starts[usual] + len(fixed))[:, None] + np.arange(samples)
-        waves[usual] = fields.whole[picked].astype(np.uint16)
+        limits = np.iinfo(sample_type)
+        fits = (fields.kind == WHOLE) & (fields.whole >= limits.min) & (fields.whole <= limits.max)
+        waves[usual] = np.where(fits[picked], fields.whole[picked], 0).astype(sample_type)
+        odd = np.zeros(count, np.bool_)
+        odd[usual] = ~fits[picked].all(axis=1)
         for row in np.flatnonzero(~usual):
             first = int(starts[row]) + len(fixed)
-            waves[row, : ends[row]] = fields.whole[first : first + int(ends[row])]
+            part = slice(first, first + int(ends[row]))
+            waves[row, : ends[row]] = np.where(fits[part], fields.whole[part], 0)
+            odd[row] = not fits[part].all()
+        mark(status, odd, Status.BAD_HEADER)
         mark(status, ~usual, Status.TRUNCATED)
         columns |= {"sample_count": lengths.astype(np.uint32), "waveform_adc": waves}
     return EventTable({name: columns[name] for name in quantities}, quantities, status, provenance)

@@ -13,40 +13,47 @@ from dataclasses import dataclass
 import numpy as np
 
 from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, Fields, parse_lines
+from pulsefront.events.readers.oscilloscopes.scope_words import (
+    BRACKETS,
+    SECONDS,
+    at,
+    cells_of,
+    counted_times,
+    other_unit,
+    second_of,
+    segment_samples,
+    stated_interval_s,
+    stated_start_s,
+    volt_unit,
+)
 from pulsefront.events.readers.text_blocks import decoded
 
-__all__ = ["TraceLayout", "trace_layout", "without_quotes"]
+__all__ = ["NO_TIME", "TraceLayout", "trace_layout", "without_quotes"]
 
 MOST_SETTINGS = 60
 LEAST_ROWS = 8
 ROWS_SEEN = 200
 LINES_OF_NAMES = 4
 """So many lines above the samples may hold names and units."""
-LAYOUTS = ((",", "."), (";", ","), (";", "."), ("\t", "."), ("\t", ","))
+LAYOUTS = ((",", "."), (";", ","), (";", "."), ("\t", "."), ("\t", ","), (" ", "."), (" ", ","))
 TIMES = re.compile(
-    r"^\s*\"?(time|second|x-axis|x|in s|zeit|sequence|source)\b|\btime\s*[(\[]|\(s\)", re.IGNORECASE
+    r"^\s*\"?(time|second|x-axis|x|zeit|temps|tiempo|tempo|tijd|时间|時間|sequence|source"
+    r"|in [pnuµμm]?s)\b|^\s*\"?[(\[][pnuµμm]?s[)\]]|\btime\s*[(\[]|\(s\)",
+    re.IGNORECASE,
 )
 # A unit behind an underscore names a column of any table: such is a trace where the other columns
 # are named as voltages and channels are.
 TIME_BESIDE = re.compile(
-    r"^(time|zeit|t)\s*(_(ps|ns|[uµμ]s|ms|s|sec|seconds?)|[(\[][^)\]]*[)\]])?$", re.IGNORECASE
+    r"^(time|zeit|temps|tiempo|tempo|tijd|t)\s*(_(ps|ns|[uµμ]s|ms|s|sec|seconds?)|[(\[][^)\]]*[)\]])?$",
+    re.IGNORECASE,
 )
 VOLTAGE_BESIDE = re.compile(
     r"^((ch|chan|channel|kanal|trace)[\s_]*(\d{1,2}|[a-d])|(signal|waveform|voltage|volts?|[vu])\d{0,2})"
     r"([\s_(\[]+([nuµμmk]?V|volts?)[)\]]?)?$",
     re.IGNORECASE,
 )
-INTERVALS = ("sample interval", "xinc", "xincrement", "x increment", "horizontal interval")
-TIME_UNIT = re.compile(
-    r"(?:^|[\s(\[_])(?:(ps|ns|[uµμ]s|ms|s)|([pnuµμm]|pico|nano|micro|milli)?sec(?:onds?)?)[)\]]?$",
-    re.IGNORECASE,
-)
-BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]$")
-SECONDS = {"ps": 1e-12, "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-"""Units of time, in s."""
-VOLTAGE_UNIT = re.compile(r"(?:^|[\s(\[_])([nuµμmk]?[Vv]|[Vv]olts?)[)\]]?$")
-VOLTS = {"nV": 1e-9, "uV": 1e-6, "mV": 1e-3, "V": 1.0, "kV": 1e3}
-"""Units of voltage, in V."""
+NO_TIME = -1
+"""Column of the time where there is none."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,9 @@ class TraceLayout:
 
     `second` is the unit of the times in s, `first_s` the time of the sample that is counted 0,
     `quoted` says that the text is to be read `without_quotes`, and `odd_unit` is what stands in
-    brackets behind the time and is no unit of time.
+    brackets behind the time and is no unit of time. `time` is `NO_TIME` where the samples stand
+    alone below settings that state their interval; `further_times` are columns that are named as
+    the time is.
     """
 
     delimiter: str
@@ -73,6 +82,7 @@ class TraceLayout:
     units: tuple[str, ...] = ()
     quoted: bool = False
     odd_unit: str = ""
+    further_times: tuple[int, ...] = ()
 
 
 def without_quotes(content: bytes) -> bytes:
@@ -86,7 +96,8 @@ def trace_layout(head: bytes) -> TraceLayout | None:
         return None
     bare = without_quotes(head)
     found = _layout(bare.split(b"\n"), quoted=True) if bare is not head else None
-    return found or _layout(head.split(b"\n"), quoted=False)
+    lines = head.split(b"\n")
+    return found or _layout(lines, quoted=False) or _untimed(lines)
 
 
 def _layout(lines: list[bytes], *, quoted: bool) -> TraceLayout | None:
@@ -107,6 +118,44 @@ def _layout(lines: list[bytes], *, quoted: bool) -> TraceLayout | None:
             width = int(fields.counts[0])
             return _named(settings, delimiter, decimal, width, found, rows_at, quoted=quoted)
     return None
+
+
+def _untimed(lines: list[bytes]) -> TraceLayout | None:
+    """Return the layout of samples without times, below settings that state their interval."""
+    settings = [decoded(line).strip(" \t\r\ufeff") for line in lines[:MOST_SETTINGS]]
+    for delimiter, decimal in LAYOUTS:
+        cells = [cells_of(line, delimiter, 0) for line in settings]
+        if stated_interval_s(cells, decimal) is None:
+            continue
+        for start in range(1, min(MOST_SETTINGS, len(lines) - LEAST_ROWS)):
+            fields = parse_lines(b"\n".join(lines[start : start + LEAST_ROWS]), delimiter, decimal)
+            if len(fields.counts) != LEAST_ROWS or len(set(fields.counts.tolist())) > 1:
+                continue
+            channels = _filled(fields)
+            interval_s = stated_interval_s(cells[:start], decimal)
+            if not channels or interval_s is None:
+                continue
+            above = [row[1:] for row in cells[:start] if row[0].lower() == "source"]
+            named = above[0] if above else cells[start - 1]
+            told = [row[1:] for row in cells[:start] if row[0].lower() == "vertical units"]
+            units = [volt_unit(at(row, c)) for row in (*told, named) for c in channels]
+            return TraceLayout(
+                delimiter, decimal, sum(len(line) + 1 for line in lines[:start]),
+                int(fields.counts[0]), NO_TIME, channels,
+                tuple(_name(at(named, c)).removesuffix("V") or f"{c}" for c in channels),
+                interval_s, counts_up=True, segment_samples=None,
+                first_s=stated_start_s(cells[:start], decimal),
+                units=(next(filter(None, units), "V"),) * len(channels),
+            )  # fmt: skip
+    return None
+
+
+def _filled(fields: Fields) -> tuple[int, ...]:
+    """Return the columns of a row, from the first on, where every row holds nothing but numbers."""
+    kinds = fields.kind.reshape(LEAST_ROWS, -1)
+    width = int((~(kinds == EMPTY).all(axis=0)).sum())
+    numbers = not np.isin(kinds[:, :width], (EMPTY, NO_NUMBER)).any()
+    return tuple(range(width)) if numbers else ()
 
 
 def _even_in_head(lines: list[bytes], delimiter: str, decimal: str, time: int) -> bool:
@@ -151,7 +200,7 @@ def _named(
     time, channels = found
     # Settings beside the samples are old Tektronix's alone, and begin with the record length.
     beside = bool(settings[:1]) and settings[0].lower().startswith("record length")
-    cells = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in settings]
+    cells = [cells_of(line, delimiter, width) for line in settings]
     named = [
         row
         for row, line in zip(cells, settings, strict=True)
@@ -160,30 +209,37 @@ def _named(
     if not (beside if time else named):
         return None
     # A line of units names nothing, unless it is all there is.
-    told = [row for row in named if not all(_unit(_at(row, c)) for c in channels)] or named
-    names = tuple(_name(_at(told[-1], c) if told else "") or f"{c}" for c in channels)
+    told = [row for row in named if not all(volt_unit(at(row, c)) for c in channels)] or named
+    if beside:
+        sources = [row[1:] for row in cells if row[0].lower() == "source"]
+        told = [[""] * channels[0] + row for row in sources]
+    further = tuple(c for c in channels if told and TIMES.search(at(told[-1], c)))
+    channels = tuple(c for c in channels if c not in further)
+    names = tuple(_name(at(told[-1], c) if told else "") or f"{c}" for c in channels)
     counts_up = any(line.lower().startswith("sequence") for line in settings)
-    increment, first_s = _setting(cells, decimal), 0.0
+    increment, first_s = stated_interval_s(cells, decimal), 0.0
     if counts_up and cells:
-        start, step = _counted(cells, decimal)
+        start, step = counted_times(cells, decimal)
         increment, first_s = increment or step, start
     near = cells[:LINES_OF_NAMES] if beside else cells[-LINES_OF_NAMES:]
     stated = [row[1:2] for row in cells if row[0].lower() == "horizontal units"]
-    seconds = [SECONDS[unit] for row in near if (unit := _second(_at(row, time)))]
-    seconds += [SECONDS[unit] for row in stated if row and (unit := _second(row[0]))]
+    seconds = [SECONDS[unit] for row in near if (unit := second_of(at(row, time)))]
+    seconds += [SECONDS[unit] for row in stated if row and (unit := second_of(row[0]))]
     volts = [row[1:] for row in cells if row[0].lower() == "vertical units"]
     units = tuple(
-        next((unit for row in near if (unit := _unit(_at(row, c)))), "")
-        or next((unit for row in volts if (unit := _unit(_at(row, i) or _at(row, 0)))), "V")
+        next(
+            (unit for row in near if (unit := volt_unit(at(row, c)) or other_unit(at(row, c)))), ""
+        )
+        or next((unit for row in volts if (unit := volt_unit(at(row, i) or at(row, 0)))), "V")
         for i, c in enumerate(channels)
     )
     second = 1.0 if counts_up else next(iter(seconds), 1.0)
-    stated_units = [odd[1] for row in near if (odd := BRACKETS.search(_at(row, time)))]
+    stated_units = [odd[1] for row in near if (odd := BRACKETS.search(at(row, time)))]
     odd_unit = "" if counts_up or seconds else next(iter(filter(str.strip, stated_units)), "")
     return TraceLayout(
         delimiter, decimal, rows_at, width, time, channels, names, increment, counts_up,
-        _segment_samples(cells), first_s, second, units, quoted,
-        odd_unit,
+        segment_samples(cells), first_s, second, units, quoted,
+        odd_unit, further,
     )  # fmt: skip
 
 
@@ -192,80 +248,11 @@ def _names_trace(row: list[str], found: tuple[int, tuple[int, ...]], width: int)
     time, channels = found
     return (
         len(row) >= width
-        and TIME_BESIDE.match(_at(row, time)) is not None
-        and all(VOLTAGE_BESIDE.match(_at(row, channel)) for channel in channels)
+        and TIME_BESIDE.match(at(row, time)) is not None
+        and all(VOLTAGE_BESIDE.match(at(row, channel)) for channel in channels)
     )
 
 
 def _name(cell: str) -> str:
     """Return the name of a column without its unit."""
     return re.sub(r"\s*[(\[][^()\[\]]*[)\]]$", "", cell) or cell
-
-
-def _at(row: list[str], column: int) -> str:
-    return row[column] if column < len(row) else ""
-
-
-def _second(cell: str) -> str:
-    """Return the unit of time that a cell ends in, as `SECONDS` has it; nothing without one."""
-    found = TIME_UNIT.search(cell)
-    if found is None:
-        return ""
-    if found[1]:
-        return re.sub("[µμ]", "u", found[1].lower())
-    prefix = (found[2] or "").lower()
-    return {"micro": "u", "µ": "u", "μ": "u"}.get(prefix, prefix[:1]) + "s"
-
-
-def _unit(cell: str) -> str:
-    """Return the unit of voltage that a cell ends in, as `VOLTS` has it; nothing without one."""
-    found = VOLTAGE_UNIT.search(cell)
-    if found is None:
-        return ""
-    if found[1].lower().startswith("volt"):
-        return "V"
-    return re.sub("[µμ]", "u", found[1][:-1]) + "V"
-
-
-def _counted(cells: list[list[str]], decimal: str) -> tuple[float, float | None]:
-    """Return start and increment in s of times that are counted (Rigol), from the last settings."""
-    names, values = [cell.lower() for cell in cells[-2]] if len(cells) > 1 else [], cells[-1]
-    start = _number(_at(values, names.index("start")), decimal) if "start" in names else None
-    if "increment" in names:
-        return start or 0.0, _positive(_at(values, names.index("increment")), decimal)
-    last = values[-1] if values[-1] else "".join(values[-2:-1])
-    return start or 0.0, _positive(last, decimal)
-
-
-def _setting(cells: list[list[str]], decimal: str) -> float | None:
-    """Return the sampling interval that the settings state, in s."""
-    for row in cells:
-        key, *values = (word.strip().strip('":') for cell in row for word in cell.split(":"))
-        if key.lower() in INTERVALS:
-            for value in values:
-                number = _positive(value, decimal)
-                if number is not None:
-                    return number
-    return None
-
-
-def _segment_samples(cells: list[list[str]]) -> int | None:
-    """Return how many samples a segment has, where the settings (LeCroy's) state it."""
-    for words in cells:
-        if "SegmentSize" in words[:-1]:
-            told = words[words.index("SegmentSize") + 1]
-            return int(told) if told.isdigit() and int(told) > 0 else None
-    return None
-
-
-def _number(word: str, decimal: str) -> float | None:
-    try:
-        number = float(word.strip().removesuffix("s").replace(decimal, "."))
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _positive(word: str, decimal: str) -> float | None:
-    number = _number(word, decimal)
-    return number if number is not None and number > 0 else None

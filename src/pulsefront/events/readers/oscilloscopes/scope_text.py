@@ -26,12 +26,13 @@ from pulsefront.events.container import EventTable, Quantity, Status, mark
 from pulsefront.events.readers.base import EventFile, ReadOptions, incomplete, read_head
 from pulsefront.events.readers.numbers import EMPTY, NO_NUMBER, Fields, parse_lines
 from pulsefront.events.readers.oscilloscopes.scope_layout import (
-    VOLTS,
+    NO_TIME,
     TraceLayout,
     trace_layout,
     without_quotes,
 )
-from pulsefront.events.readers.text_blocks import tell_of_open_end
+from pulsefront.events.readers.oscilloscopes.scope_words import VOLTS
+from pulsefront.events.readers.text_blocks import decoded, tell_of_open_end
 
 __all__ = ["FORMAT", "open_file", "recognises"]
 
@@ -63,6 +64,8 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
         A line is no sample, or the times are not even and no sampling interval is said.
     """
     layout = trace_layout(read_head(path, HEAD))
+    if layout is not None and not layout.channels:
+        raise UnsupportedFormat("holds times and no voltages", file=path)
     if layout is None:
         raise UnsupportedFormat("holds no lines of a time and voltages", file=path)
     if layout.odd_unit:
@@ -81,7 +84,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     first_s = times[starts]
     if layout.counts_up:
         first_s = layout.first_s + first_s * (layout.increment_s or 1.0)
-    unit = layout.units[0] if len(set(layout.units)) == 1 else "V"
+    unit = _unit(layout)
     samples = replace(QUANTITIES["waveform_adc"], unit=unit)
     quantities = {**QUANTITIES, "waveform_adc": samples}
     provenance: dict[str, Any] = {
@@ -115,7 +118,8 @@ def _samples(
     content = path.read_bytes()
     content = (without_quotes(content) if layout.quoted else content)[layout.rows_at :]
     fields = parse_lines(content, layout.delimiter, layout.decimal)
-    chosen = np.array([layout.time, *layout.channels])
+    timed = layout.time != NO_TIME
+    chosen = np.array([layout.time] * timed + [*layout.channels, *layout.further_times])
     cut = not content.endswith(b"\n") and len(fields.counts) > 1 and _is_cut(fields, chosen)
     count = len(fields.counts) - cut
     odd = np.flatnonzero(fields.counts[:count] != layout.fields)
@@ -127,15 +131,36 @@ def _samples(
             f"sample {int(odd[0])} is no line of a time and {len(layout.channels)} voltages",
             file=path,
             field=f"byte {layout.rows_at + int(fields.offsets[odd[0]])}",
+            value=_line(content, fields, int(odd[0])),
             remedy="a trace that was cut cannot be compared with others: save it again",
         )
     if not cut:
         tell_of_open_end(path, content)
     values = fields.real[index]
-    volts = values[:, 1:]
-    if len(set(layout.units)) > 1:
+    times = values[:, 0] if timed else np.arange(count, dtype=np.float64)
+    volts = values[:, timed : timed + len(layout.channels)]
+    if (values[:, timed + len(layout.channels) :] != times[:, None]).any():
+        raise DataError(
+            "its channels have times of their own that differ",
+            file=path,
+            field="time",
+            remedy="save each channel to a file of its own",
+        )
+    if len(set(layout.units)) > 1 and _unit(layout) == "V":
         volts = volts * [VOLTS[unit] for unit in layout.units]
-    return values[:, 0] * layout.second, volts, cut
+    return times * layout.second, volts, cut
+
+
+def _unit(layout: TraceLayout) -> str:
+    """Return the unit of the samples: that of all channels, V of several, or all that differ."""
+    if len(set(layout.units)) == 1:
+        return layout.units[0]
+    return "V" if set(layout.units) <= set(VOLTS) else ", ".join(layout.units)
+
+
+def _line(content: bytes, fields: Fields, row: int) -> str:
+    """Return a row as it stands in the file."""
+    return decoded(content[fields.offsets[row] : fields.offsets[row + 1]]).strip()[:60]
 
 
 def _is_cut(fields: Fields, chosen: NDArray[np.int64]) -> bool:
