@@ -124,5 +124,5 @@ def test_calibrated_energies_with_a_decimal_comma(tmp_path: Path) -> None:
 
 def test_times_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, text(5).replace(";100000001", ";0.1", 1))
-    with pytest.raises(DataError, match=r"TIMETAG: line 2 .*ps"):
+    with pytest.raises(DataError, match=r"TIMETAG: line 4 .*ps"):
         open_events(path).read()
