@@ -306,3 +306,30 @@ def test_a_board_that_was_reset_is_no_wrap(tmp_path: Path) -> None:
 def test_the_measured_compass_run_is_one_stretch(shared_data: Callable[[str], Path]) -> None:
     table = open_sources([shared_data("legend_compass") / "compass_test_data.BIN"]).read()
     assert set(table[CLOCK_STRETCH].tolist()) == {0}
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_a_counter_that_begins_anew_begins_a_stretch_of_a_short_run(chunk: int) -> None:
+    numbers = np.concatenate([np.arange(20), np.arange(15)])
+    quantities = {name: Quantity("1", name) for name in ("time_ps", "channel", "event_counter")}
+    columns = {"time_ps": numbers * 1000, "channel": numbers * 0, "event_counter": numbers}
+    table = EventTable(columns, quantities, np.zeros(35, np.uint16))
+    assert stretches(table, chunk) == [0] * 20 + [1] * 15
+
+
+def test_a_counter_that_wraps_or_counts_each_channel_begins_none() -> None:
+    quantities = {name: Quantity("1", name) for name in ("time_ps", "channel", "event_counter")}
+    numbers = np.concatenate([np.arange((1 << 24) - 20, 1 << 24), np.arange(15)])
+    wrapped = {
+        "time_ps": np.arange(35) * 1000,
+        "channel": numbers * 0,
+        "event_counter": numbers,
+    }
+    assert stretches(EventTable(wrapped, quantities, np.zeros(35, np.uint16)), 7) == [0] * 35
+    counted = np.arange(40) // 2
+    each = {
+        "time_ps": counted * 1000 + np.arange(40) % 2 * 5,
+        "channel": np.arange(40) % 2,
+        "event_counter": counted + 100 * (np.arange(40) % 2),
+    }
+    assert stretches(EventTable(each, quantities, np.zeros(40, np.uint16)), 7) == [0] * 40

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pulsefront.events.clock_steps import disorder_of, number_stretches
 from pulsefront.events.container import EventTable, Quantity, Status
 from pulsefront.events.readers.base import DataWarning, EventFile
+from pulsefront.events.tags import FIRST_EVENTS
 
 __all__ = [
     "CHANNEL_PERIOD",
@@ -86,6 +87,7 @@ class ClockStretches:
         self._last: dict[int, float] = {}
         self._seen = _Seen()
         self._own: int | None = None
+        self._counted: tuple[int, int, float] | None = None
         self._begins: str | None = None
         self._file = self.where
 
@@ -115,7 +117,7 @@ class ClockStretches:
 
     def begin_file(self, name: str | Path) -> None:
         """Say that what comes next is of another file."""
-        self._begins, self._own = str(name), None
+        self._begins, self._own, self._counted = str(name), None, None
 
     def __call__(self, table: EventTable) -> NDArray[np.uint32]:
         """Return the number of the stretch of every event of the next chunk."""
@@ -125,7 +127,7 @@ class ClockStretches:
         times = _one_per_event(table[self.time])
         keys, index = np.unique(channel_keys(table), return_inverse=True)
         usable = np.isfinite(times) & ((table.status & np.uint16(Status.BAD_HEADER)) == 0)
-        breaks = self._given_breaks(table)
+        breaks = self._given_breaks(table) | self._counted_anew(table, times, keys[index])
         last = np.array([self._last.get(int(key), -np.inf) for key in keys])
         if self._begins is not None:
             breaks[0] |= self._goes_back(last, times[usable], index[usable])
@@ -188,6 +190,26 @@ class ClockStretches:
             breaks = np.diff(numbers, prepend=before) != 0
             self._own = int(numbers[-1])
         return breaks
+
+    def _counted_anew(
+        self, table: EventTable, times: NDArray[np.float64], keys: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return where a channel's event counter begins anew and the time falls, by however little.
+
+        Such is a run behind another one in one file.
+        """
+        numbers = table.columns.get("event_counter")
+        if numbers is None or numbers.ndim != 1 or CLOCK_STRETCH in table.columns:
+            return np.zeros(len(table), np.bool_)
+        counted = numbers.astype(np.int64)
+        key, number, time = self._counted or (int(keys[0]), int(counted[0]), float(times[0]))
+        self._counted = int(keys[-1]), int(counted[-1]), float(times[-1])
+        return np.asarray(
+            (np.diff(keys, prepend=key) == 0)
+            & (np.diff(counted, prepend=number) < 0)
+            & (counted < FIRST_EVENTS)
+            & (np.diff(times, prepend=time) < 0)
+        )
 
     def _goes_back(
         self, last: NDArray[np.float64], times: NDArray[np.float64], index: NDArray[np.int64]

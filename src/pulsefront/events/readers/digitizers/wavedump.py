@@ -152,7 +152,7 @@ def open_file(path: Path, options: ReadOptions) -> EventFile:
     kept, choice = _kept_stretches(path, size, options)
     record, whole = kept[0].record, sum(stretch.count for stretch in kept)
     dtype = _record_dtype(record - HEADER_BYTES, choice.sample_type, path)
-    tags = TagClock(options.tag_bits, _tag_bits(path, kept, options), str(path))
+    tags = _tag_clock(path, kept, options)
 
     def stream(events: int) -> Iterator[EventTable]:
         unwrap = tags.unwrapper()
@@ -221,12 +221,12 @@ def _kept_stretches(
     return kept, choice
 
 
-def _tag_bits(path: Path, kept: list[Stretch], options: ReadOptions) -> int:
-    """Return how many bits the highest tag of the file takes; 0 where nobody asks."""
+def _tag_clock(path: Path, kept: list[Stretch], options: ReadOptions) -> TagClock:
+    """Return what is said, or what all tags of the file tell, of their width."""
     if options.tag_interval_ns is None or options.tag_bits is not None:
-        return 0
-    highest = (int(headers_of(path, stretch)[:, 5].max()) for stretch in kept if stretch.count)
-    return max(highest, default=0).bit_length()
+        return TagClock(options.tag_bits, 0, str(path))
+    parts = (headers_of(path, stretch)[:, 5] for stretch in kept if stretch.count)
+    return TagClock.of_tags(parts, str(path))
 
 
 def _record_dtype(payload: int, sample_type: str, path: Path) -> np.dtype[Any]:
