@@ -162,7 +162,7 @@ class TagUnwrapper:
         if self.still:
             told.append(
                 f"{self.still} events have the trigger tag of the one before: it stands still, or "
-                f"whole periods of {1 << (self.bits or self._seen)} ticks are missing from the times"
+                f"whole periods are missing from the times"
             )
         if self.steps_back:
             told.append(

@@ -151,7 +151,7 @@ def test_times_count_the_wraps_of_the_tag(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"time charge\n1 2\n" * 20,
+        b"now and then\nin 2\n" * 20,
         b"\x00" * 100,
         b"\xff" * 100,
         b"PK\x03\x04" + bytes(200),

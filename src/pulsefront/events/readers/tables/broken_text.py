@@ -62,7 +62,9 @@ def lone_column(head: bytes) -> str | None:
 
 
 def lone_line(head: bytes) -> str | None:
-    """Return the only line of a short text; None where there are several."""
+    """Return the only line of a short text; None where there are several, or it has no end."""
+    if not head.endswith(b"\n"):
+        return None
     words = decoded(head.removeprefix(BOM)).strip()
     return words if 0 < len(words) < LONGEST_NAME and words.isprintable() else None
 
