@@ -134,7 +134,7 @@ def test_a_truncated_file_keeps_its_events_with_a_warning(tmp_path: Path) -> Non
     ("content", "options", "error"),
     [
         (b"", (), DataError),
-        (b"time energy\n1 2\n", (), DataError),
+        (b"now and then\nin 2\n", (), DataError),
         (wavedump_bytes(np.ones((3, 20), np.uint16))[:-5], ("--strict",), TruncatedFile),
         (wavedump_bytes(np.ones((1, 20), np.uint16))[:-5], (), TruncatedFile),
     ],
