@@ -14,8 +14,8 @@ __all__ = ["PROVENANCE", "origin_of"]
 PROVENANCE = "provenance.json"
 """Name of the file in an export."""
 
-TABLES = "tables"
-"""Step of a run whose model has an export of its own, that of ``tables_test``."""
+BESIDE = ("tables", "regions")
+"""Steps of a run whose model has an export of its own, that of ``tables_test`` for one."""
 
 STEPS = "steps"
 """Folder of a run whose steps hold models."""
@@ -33,8 +33,8 @@ def origin_of(model_file: Path) -> dict[str, Any]:
     """
     folder = model_file.parent
     found = _read(folder / PROVENANCE)
-    if not found and folder.name == TABLES and folder.parent.name == STEPS:
-        found = _read(folder.parent / f"{TABLES}_test" / "firmware" / PROVENANCE)
+    if not found and folder.name in BESIDE and folder.parent.name == STEPS:
+        found = _read(folder.parent / f"{folder.name}_test" / "firmware" / PROVENANCE)
     elif not found and folder.parent.name == STEPS:
         found = _read(folder.parent / "export" / "firmware" / PROVENANCE)
         model = FixedPointModel.load(model_file)

@@ -125,7 +125,8 @@ class RunFolders:
 
     @property
     def selection_arrays(self) -> Path:
-        """The full network's outputs on selection events; there where tables are asked for."""
+        """The full network's outputs on selection events; there where another family is
+        asked for."""
         return self.of("search") / "selection.npz"
 
     @property
@@ -142,6 +143,21 @@ class RunFolders:
     def tables_test(self) -> Path:
         """What the chosen network of tables reaches on test events, and its proof."""
         return self.of("tables_test") / "tables_test.json"
+
+    @property
+    def regions(self) -> Path:
+        """Networks of regions that were tried; absent where not asked for."""
+        return self.of("regions") / "regions.json"
+
+    @property
+    def regions_model(self) -> Path:
+        """The chosen network of regions; those of each initialization lie beside it."""
+        return self.of("regions") / "model.json"
+
+    @property
+    def regions_test(self) -> Path:
+        """What the chosen network of regions reaches on test events, and its proof."""
+        return self.of("regions_test") / "regions_test.json"
 
     @property
     def initializations(self) -> Path:

@@ -23,7 +23,7 @@ from pulsefront.studies.steps import StepContext, read_step
 from pulsefront.studies.uncertainty.class_records import ClassMargin
 from pulsefront.studies.uncertainty.records import ErrorHead, InputTestNumbers
 
-__all__ = ["board_of_export", "export_step", "input_unit", "verify_step"]
+__all__ = ["before_network", "board_of_export", "export_step", "input_unit", "verify_step"]
 
 
 def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext) -> None:
@@ -50,7 +50,7 @@ def export_step(kind: StudyKind, inputs: NDArray[np.int64], context: StepContext
             "study_sha256": StudyPlan.read(folders.plan).sha256,
             "training_sha256": read_step(folders.of("search")).key,
             "input_names": [search.input_names[i] for i in search.kept_inputs],
-            **_before(kind),
+            **before_network(kind),
             **_error_scale(kind, folders),
             **_class_margin(kind, folders),
             **_input_tests(folders),
@@ -120,7 +120,7 @@ def _input_tests(folders: RunFolders) -> dict[str, Any]:
     return {"input_tests": InputTestNumbers.read(file).to_json()} if file.is_file() else {}
 
 
-def _before(kind: StudyKind) -> dict[str, Any]:
+def before_network(kind: StudyKind) -> dict[str, Any]:
     """Return what a front end has to know of the inputs beside their names."""
     found = kind.preparation()
     return {} if found is None else found.document()
@@ -128,7 +128,7 @@ def _before(kind: StudyKind) -> dict[str, Any]:
 
 def input_unit(kind: StudyKind) -> str:
     """Return the unit of the network's inputs, in words."""
-    total, unit = _before(kind).get("normalised_sum"), kind.words.input_unit
+    total, unit = before_network(kind).get("normalised_sum"), kind.words.input_unit
     return unit if total is None else f"{unit} at a sum of {total}"
 
 

@@ -35,6 +35,7 @@ from pulsefront.studies.records import (
     TestRecord,
     VerificationRecord,
 )
+from pulsefront.studies.regions.records import RegionsRecord, RegionsTest
 from pulsefront.studies.settings import StudyBase
 from pulsefront.studies.steps import NUMERICAL_LIBRARIES, StepRecord, source_hash
 from pulsefront.studies.tables.records import TablesRecord, TablesTest
@@ -71,6 +72,10 @@ class StudyResults(Record):
     """where the study asks for networks of look-up tables"""
     tables_test: TablesTest | None = None
     """what the chosen one reaches on test events"""
+    regions: RegionsRecord | None = None
+    """where the study asks for networks of regions"""
+    regions_test: RegionsTest | None = None
+    """what the chosen one reaches on test events"""
     checklist: dict[str, dict[str, Any]]
     """what the best-practice checklist is filled from"""
     environment: EnvironmentRecord
@@ -91,6 +96,7 @@ def collect_results(
         folders.baselines.read_bytes()
     )
     diagnosis = None if study.diagnosis is None else DiagnosisRecord.read(folders.diagnosis)
+    asks_regions = study.region_settings is not None
     return StudyResults(
         schema_version=1,
         study=study.name,
@@ -109,6 +115,8 @@ def collect_results(
         augment=AugmentRecord.read(folders.augment) if study.augments else None,
         tables=None if study.tables is None else TablesRecord.read(folders.tables),
         tables_test=None if study.tables is None else TablesTest.read(folders.tables_test),
+        regions=RegionsRecord.read(folders.regions) if asks_regions else None,
+        regions_test=RegionsTest.read(folders.regions_test) if asks_regions else None,
         checklist=checklist_record(kind, plan, split, baselines, search, test, diagnosis),
         environment=environment_record(),
         seconds={step.step: step.seconds for step in steps},

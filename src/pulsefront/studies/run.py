@@ -26,6 +26,7 @@ from pulsefront.studies.load import load_study
 from pulsefront.studies.monitor import profile_step
 from pulsefront.studies.part import part_step
 from pulsefront.studies.proof import export_step, verify_step
+from pulsefront.studies.regions.step import regions_step, regions_test_step
 from pulsefront.studies.settings import ExternalSet, StudyBase
 from pulsefront.studies.steps import Step, locked, run_steps
 from pulsefront.studies.tables.step import tables_step, tables_test_step
@@ -166,13 +167,16 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             {
                 **pick("events", "loss", "search", "budget", "augment"),
                 **_board(study),
-                **({} if study.tables is None else {"keeps_selection": True}),
+                **({"keeps_selection": True} if study.keeps_selection else {}),
             },
             after=trained,
         ),
     ]
     tables = _table_steps(
         kind, pick("events", "loss", "search", "tables", "export", "augment"), trained
+    )
+    regions = _region_steps(
+        kind, pick("events", "loss", "search", "regions", "export", "augment"), trained
     )
     head = _head_steps(kind, pick("events", "uncertainty", "budget"))
     searched = ("search", *(step.name for step in head))
@@ -215,7 +219,8 @@ def _steps(kind: StudyKind, folder: Path, workers: Workers) -> list[Step]:
             after=(*searched, "export"),
         ),
     ]
-    return [*first, *external, *others, *learn, *tables, *head, *part, *both, *diagnosis, *prove]
+    beside = [*tables, *regions]
+    return [*first, *external, *others, *learn, *beside, *head, *part, *both, *diagnosis, *prove]
 
 
 def _verb(study: StudyBase) -> str:
@@ -294,6 +299,30 @@ def _table_steps(kind: StudyKind, settings: dict[str, Any], trained: tuple[str, 
             lambda c: tables_test_step(kind, chosen, c),
             {**settings, **_verification(kind.study)},
             after=("plan", "data", "split", "search", "tables"),
+        ),
+    ]
+
+
+def _region_steps(
+    kind: StudyKind, settings: dict[str, Any], trained: tuple[str, ...]
+) -> list[Step]:
+    chosen = kind.study.region_settings
+    if chosen is None:
+        return []
+    return [
+        Step(
+            "regions",
+            "Training networks of regions",
+            lambda c: regions_step(kind, chosen, c),
+            settings,
+            after=(*trained, "search"),
+        ),
+        Step(
+            "regions_test",
+            "Proving and measuring the network of regions",
+            lambda c: regions_test_step(kind, chosen, c),
+            {**settings, **_verification(kind.study)},
+            after=("plan", "data", "split", "search", "regions"),
         ),
     ]
 

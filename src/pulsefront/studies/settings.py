@@ -18,6 +18,7 @@ from pulsefront.search.settings import SearchSettings
 from pulsefront.simulate.augment import AugmentSettings
 from pulsefront.simulate.perturb import NAMED
 from pulsefront.simulate.scan.settings import ScanSettings
+from pulsefront.studies.regions.settings import RegionSettings
 from pulsefront.studies.tables.settings import TableSettings
 from pulsefront.studies.uncertainty.settings import UncertaintySettings
 
@@ -285,6 +286,16 @@ class StudyBase(FrozenModel):
     def has_head(self) -> bool:
         """Whether the last output of the network foretells the error of the others."""
         return self.uncertainty is not None
+
+    @property
+    def region_settings(self) -> RegionSettings | None:
+        """Networks of regions beside the searched one; only positions have regions."""
+        return None
+
+    @property
+    def keeps_selection(self) -> bool:
+        """Whether networks of another family are judged after the search, on its events."""
+        return self.tables is not None or self.region_settings is not None
 
     @property
     def augments(self) -> bool:

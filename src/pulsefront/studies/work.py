@@ -151,7 +151,7 @@ def search_network(kind: StudyKind, workers: Workers, context: StepContext) -> N
             "full": result.predict_full(task, inputs),
         },
     )
-    if study.tables is not None:
+    if study.keeps_selection:
         chosen = task.inputs[parts.split.selection].reshape(-1, task.inputs.shape[-1])
         full = result.predict_full(task, chosen)
         save_arrays(context.folder / folders.selection_arrays.name, {"full": full})

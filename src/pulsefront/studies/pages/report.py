@@ -34,6 +34,7 @@ from pulsefront.studies.pages.diagnosis import diagnosis_blocks
 from pulsefront.studies.pages.external import external_blocks
 from pulsefront.studies.pages.failures import failure_blocks
 from pulsefront.studies.pages.network import ablation_blocks, network_blocks, proof_blocks
+from pulsefront.studies.pages.regions import region_blocks
 from pulsefront.studies.pages.tables import table_blocks
 from pulsefront.studies.pages.uncertainty import uncertainty_blocks
 from pulsefront.studies.pages.uses import power_blocks, use_blocks
@@ -55,6 +56,7 @@ DIAGNOSIS = "Size of data, sham data, uncertainty"
 EVENTS = "Uncertainty of single events"
 ABLATION = "Ablation"
 TABLES = "Networks of look-up tables"
+REGIONS = "Networks of regions"
 USES = "What the exported network uses"
 LIMITS = "Limits"
 REPEAT = "To repeat it"
@@ -118,6 +120,13 @@ def _tables(results: StudyResults) -> list[Section]:
     return [Section(TABLES, blocks)]
 
 
+def _regions(results: StudyResults) -> list[Section]:
+    if results.regions is None or results.regions_test is None:
+        return []
+    blocks = region_blocks(results.regions, results.regions_test, results.search)
+    return [Section(REGIONS, blocks)]
+
+
 _BESIDE = {
     "model_card.md": "what the network is for, how good it is, where it fails",
     "data_card.md": "what the events are, where they come from, how they were split",
@@ -146,6 +155,7 @@ def _page(kind: StudyKind, results: StudyResults, folders: RunFolders) -> Page:
         *_event_uncertainty(test, confidence),
         Section(ABLATION, ablation_blocks(results, kind.ranking_figure)),
         *_tables(results),
+        *_regions(results),
         Section(USES, use_blocks(kind, test)),
         Section("The network", network_blocks(results)),
         Section("Firmware and proof", proof_blocks(results.verification)),

@@ -5,31 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError
-from pulsefront.evaluate.spread import spread_over
-from pulsefront.firmware import export_model, load_board, verify_export
+from pulsefront.firmware import load_board
 from pulsefront.firmware.rtl.counted import counted_unrolled
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
-from pulsefront.search.noninferiority import Figures, compare_figures, event_groups
+from pulsefront.search.noninferiority import compare_figures
 from pulsefront.search.result import SearchSummary
-from pulsefront.search.tables import model_residuals, search_tables, unrolled_estimate
-from pulsefront.search.task import Task
+from pulsefront.search.tables import search_tables, unrolled_estimate
+from pulsefront.studies.beside import figures_of, proved_export, searched_networks
 from pulsefront.studies.blind import without_test_labels
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds import StudyKind
-from pulsefront.studies.proof import board_of_export, input_unit
-from pulsefront.studies.records import StudyPlan
-from pulsefront.studies.steps import StepContext, read_step
+from pulsefront.studies.proof import board_of_export
+from pulsefront.studies.steps import StepContext
 from pulsefront.studies.tables.records import TablesRecord, TablesTest, UnrolledCost
 from pulsefront.studies.tables.settings import TableSettings
 
 __all__ = ["tables_step", "tables_test_step"]
-
-Network = tuple[FixedPointModel, NDArray[np.intp]]
-"""A model and the indices of the raw inputs that it reads."""
 
 
 def tables_step(kind: StudyKind, settings: TableSettings, context: StepContext) -> None:
@@ -44,7 +38,7 @@ def tables_step(kind: StudyKind, settings: TableSettings, context: StepContext) 
     """
     folders, study = RunFolders(context.steps), kind.study
     task = kind.learning_task(without_test_labels(read_split(folders)), folders)
-    searched = _searched(folders)
+    searched = searched_networks(folders)
     summary = SearchSummary.read(folders.search)
     kept = np.array(summary.kept_inputs, np.intp)
     _require_inputs(settings, len(kept))
@@ -73,7 +67,7 @@ def tables_step(kind: StudyKind, settings: TableSettings, context: StepContext) 
         best_initialization=found.best,
         kept_inputs=tuple(found.inputs.tolist()),
         over_searched=compare_figures(
-            _figures(task, ours, rows, seed), _figures(task, searched, rows, seed)
+            figures_of(task, ours, rows, seed), figures_of(task, searched, rows, seed)
         ),
         cost=_cost(found.models, part),
         searched_cost=_cost([model for model, _ in searched], part),
@@ -98,31 +92,17 @@ def tables_test_step(kind: StudyKind, settings: TableSettings, context: StepCont
         for number in range(study.search.initializations)
     ]
     rows, seed = parts.split.test, study.search.seed
-    raw = np.asarray(task.inputs)[rows].reshape(-1, task.inputs.shape[-1])[:, inputs]
-    vectors = raw[spread_over(len(raw), study.verification.held_out_vectors)].astype(np.int64)
-    folder = context.folder / folders.firmware.name
-    names = SearchSummary.read(folders.search).input_names
-    model = FixedPointModel.load(folders.tables_model)
-    export_model(
-        model,
-        folder,
+    proof = proved_export(
+        kind,
+        folders,
+        (FixedPointModel.load(folders.tables_model), inputs),
+        np.asarray(task.inputs)[rows].reshape(-1, task.inputs.shape[-1]),
+        step="tables",
         targets=settings.targets,
-        board=board_of_export(study),
-        data_vectors=vectors,
-        provenance={
-            "study": study.name,
-            "study_sha256": StudyPlan.read(folders.plan).sha256,
-            "training_sha256": read_step(folders.of("tables")).key,
-            "input_names": [names[i] for i in record.kept_inputs],
-        },
-        units={
-            **{port.name: input_unit(kind) for port in model.inputs},
-            **dict.fromkeys(model.outputs, kind.output_unit),
-        },
+        folder=context.folder / folders.firmware.name,
     )
-    proof = verify_export(folder, extra_inputs=vectors)
-    proof.raise_on_failure()
-    mine, theirs = (_figures(task, one, rows, seed) for one in (ours, _searched(folders)))
+    mine = figures_of(task, ours, rows, seed)
+    theirs = figures_of(task, searched_networks(folders), rows, seed)
     TablesTest(
         metric=task.metric_name,
         tables=tuple(map(float, mine.whole)),
@@ -143,25 +123,6 @@ def _require_inputs(settings: TableSettings, kept: int) -> None:
             value=settings.fan_in,
             remedy="take a smaller fan_in, or more inputs",
         )
-
-
-def _searched(folders: RunFolders) -> list[Network]:
-    """Return the searched network of each initialization."""
-    with np.load(folders.test_arrays) as arrays:
-        return [
-            (
-                FixedPointModel.load(folders.initializations / f"{number}.json"),
-                arrays[f"kept_{number}"].astype(np.intp),
-            )
-            for number in range(len(arrays["full"]))
-        ]
-
-
-def _figures(task: Task, networks: Sequence[Network], rows: NDArray[np.intp], seed: int) -> Figures:
-    labels = None if task.groups is None else task.groups[rows]
-    groups = event_groups(len(rows), labels, seed=seed)
-    residuals = [model_residuals(task, model, inputs, rows) for model, inputs in networks]
-    return Figures.of(residuals, task.metric, groups)
 
 
 def _cost(models: Sequence[FixedPointModel], part: str | None) -> UnrolledCost:

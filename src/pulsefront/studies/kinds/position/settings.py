@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from pulsefront.config import FrozenModel
 from pulsefront.networks.settings import LossSettings
+from pulsefront.studies.regions.settings import RegionSettings
 from pulsefront.studies.settings import ScanSelection, ScanStudy
 
 __all__ = ["PositionBaselines", "PositionEvents", "PositionStudy"]
@@ -56,3 +57,11 @@ class PositionStudy(ScanStudy):
     """which events are used, and what is learned of them"""
     baselines: PositionBaselines = PositionBaselines()
     """of the classical estimators"""
+    regions: RegionSettings | None = None
+    """networks of regions beside the searched one, judged by the same test: a coarse estimate
+    chooses the weights of a small network"""
+
+    @property
+    def region_settings(self) -> RegionSettings | None:
+        """What is asked of networks of regions."""
+        return self.regions
