@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulsefront.errors import QCDataError
+from pulsefront.qc.month_names import NAMES, month_of
 from pulsefront.qc.times import check_date_format, parse_times
 from strategies_qc import TABLE_COLUMNS, TABLE_HEAD, iso_time, read_table
 
@@ -54,6 +55,7 @@ MARCH_5 = 1_772_668_800  # 2026-03-05
         "2026-03-05", "20260305", "5 Mar 2026", "05-Mar-2026", "5. März 2026", "5 mrt 2026",
         "Thursday, March 5, 2026", "Mar 5 2026", "5 mars 2026", "5 de marzo de 2026",
         "2026-Mar-05", "Thu Mar  5 00:00:00 2026", "2026/3/5 0:0", "5/3/2026", "5.3.26",
+        "5 marca 2026", "5. března 2026", "5. maaliskuuta 2026", "5 martie 2026", "2026年3月5日",
     ],
 )  # fmt: skip
 def test_days_as_people_write_them(text):
@@ -67,6 +69,7 @@ def test_days_as_people_write_them(text):
         ("5/3/2026 7:05", 25_500), ("5/3/2026 7.05.09", 25_509), ("5/3/2026 7h05", 25_500),
         ("5/3/2026 7:05 PM", 68_700), ("5/3/2026 12:05 AM", 300), ("2026-03-05T07:05:09Z", 25_509),
         ("2026-03-05 07:05:09.75+01:00", 21_909), ("2026-03-05 24:00", 86_400),
+        ("5/3/2026 7:05 p.m.", 68_700), ("5/3/2026 0:05 AM", 300), ("5/3/2026 7:05 CET", 21_900),
     ],
 )  # fmt: skip
 def test_clocks_as_programs_write_them(text, clock_s):
@@ -75,7 +78,20 @@ def test_clocks_as_programs_write_them(text, clock_s):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "31 Feb 2026", "5 Xyz 2026", "2026-13-01", "5/3/2026 25:00", "5/3/026"]
+    "text",
+    [
+        "",
+        "soon",
+        "31 Feb 2026",
+        "5 Xyz 2026",
+        "2026-13-01",
+        "5/3/2026 25:00",
+        "5/3/026",
+        "5/3/2026 13:05 AM",
+        "5 listopada 2026",
+        "5 marketing 2026",
+        "5/3/2026 7:05 EST",
+    ],
 )
 def test_what_is_no_date_has_a_reason_and_no_guess(text):
     assert parse_times([text], order="dmy")[1][0]
@@ -94,3 +110,17 @@ def test_wrong_formats_are_refused_before_any_file_is_read():
     for text in ("%d-%m", "nonsense", "%Q %Y", "%d %%Y", "%d %x", "%Y %Y"):
         with pytest.raises(ValueError, match="is no format of dates"):
             check_date_format(text)
+
+
+def test_a_name_that_begins_as_another_month_does_is_not_taken_for_it():
+    """The Finnish November begins as March does in most languages."""
+    seconds, reasons = parse_times(["15. marraskuuta 2022", "15 mar 2022", "15 jui 2022"])
+    assert [iso_time(t)[:10] for t in seconds[:2]] == ["2022-11-15", "2022-03-15"]
+    assert "no known month" in reasons[2]
+
+
+@pytest.mark.parametrize("month", sorted(NAMES))
+def test_every_name_of_a_month_is_told_or_refused(month):
+    """Listopad is October in Croatian and November in Polish and Czech."""
+    for name in NAMES[month].split():
+        assert month_of(name) == (0 if name in {"listopad", "listopada"} else month)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pulsefront.errors import ConfigError
+from pulsefront.qc.month_names import month_of
 
 __all__ = [
     "DAY_S",
@@ -36,11 +37,13 @@ DAY_S = 86_400
 
 DateOrder = Literal["ymd", "dmy", "mdy"]
 
+_ZONE = r"Z|UTC|GMT|WES?T|CES?T|MES?Z|EES?T"
 _CLOCK = (
     r"(?:[T,\s]+(?P<hour>\d{1,2})[:.h](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d+)?)?"
-    r"\s*(?P<half>[AaPp])?[Mm]?)?"
-    r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?\s*"
+    r"\s*(?P<half>[AaPp])?\.?\s?[Mm]?\.?)?"
+    r"\s*(?P<offset>" + _ZONE + r"|[+-]\d{2}(?::?\d{2})?)?\s*"
 )
+_KANJI = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日")
 _WEEKDAY = r"\s*(?:[^\W\d]{2,12}\.?,?\s+)?"
 _DIGITS = re.compile(
     r"\s*(?P<one>\d{1,4})\s*[-/.]\s*(?P<two>\d{1,2})\s*[-/.]\s*(?P<three>\d{1,4})" + _CLOCK
@@ -48,10 +51,11 @@ _DIGITS = re.compile(
 _COMPACT = re.compile(
     r"\s*(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
     r"(?:[T\s_-]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:\.\d+)?)?)?"
-    r"(?P<half>)\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?\s*"
+    r"(?P<half>)\s*(?P<offset>" + _ZONE + r"|[+-]\d{2}(?::?\d{2})?)?\s*"
 )
 _DAY_FIRST = re.compile(
-    _WEEKDAY + r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[-\s/.]*(?:de\s+)?(?P<name>[^\W\d]{3,12})\.?"
+    _WEEKDAY
+    + r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|\.)?[-\s/.]*(?:de\s+)?(?P<name>[^\W\d]{3,12})\.?"
     r"[-\s/.,]*(?:de\s+)?(?P<year>\d{4}|\d{2})" + _CLOCK
 )
 _MONTH_FIRST = re.compile(
@@ -63,25 +67,14 @@ _YEAR_FIRST = re.compile(
 )
 _CTIME = re.compile(  # Thu Oct  1 07:00:00 2026
     _WEEKDAY + r"(?P<name>[^\W\d]{3,12})\.?\s+(?P<day>\d{1,2})\s+(?P<hour>\d{1,2}):(?P<minute>\d\d)"
-    r"(?::(?P<second>\d\d))?(?P<half>)\s+(?P<offset>Z|UTC|GMT|[+-]\d{4})?\s*(?P<year>\d{4})\s*"
+    r"(?::(?P<second>\d\d))?(?P<half>)\s+(?P<offset>" + _ZONE + r"|[+-]\d{4})?\s*(?P<year>\d{4})\s*"
 )
 
-# English, German, Dutch, French, Spanish and Italian; four letters where three do not tell.
-_MONTHS = {
-    1: ["jan", "januari", "janvier", "gen", "ene"],
-    2: ["feb", "fév", "fev"],
-    3: ["mar", "mär", "mrt", "maa", "märz", "maer"],
-    4: ["apr", "avr", "abr"],
-    5: ["may", "mai", "mei", "mag"],
-    6: ["jun", "juin", "giu"],
-    7: ["jul", "juil", "lug"],
-    8: ["aug", "aoû", "aou", "ago"],
-    9: ["sep", "set"],
-    10: ["oct", "okt", "ott"],
-    11: ["nov"],
-    12: ["dec", "dez", "déc", "dic"],
-}
-_MONTH_OF = {name: month for month, names in _MONTHS.items() for name in names}
+OFFSETS_H = {
+    "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2,
+    "EET": 2, "EEST": 3,
+}  # fmt: skip
+"""Names of zones that stand for one offset, in hours; EST, CST and IST stand for several."""
 
 
 def find_zone(name: str) -> ZoneInfo:
@@ -229,6 +222,7 @@ def _parse(
 
 def _written(text: str, order: DateOrder) -> _Written | str:
     """Return what a text in any known form says, or why it says nothing."""
+    text = _KANJI.sub(r"\1-\2-\3 ", text)
     digits = _DIGITS.fullmatch(text)
     if digits:
         return _of_digits(digits, text, order)
@@ -238,7 +232,7 @@ def _written(text: str, order: DateOrder) -> _Written | str:
     for form in (_DAY_FIRST, _MONTH_FIRST, _YEAR_FIRST, _CTIME):
         named = form.fullmatch(text)
         if named:
-            month = _month(named["name"])
+            month = month_of(named["name"])
             return _dated(named, text, month) if month else f"has no known month: {text!r}"
     return f"is no date: {text!r}" if text.strip() else "the date is missing"
 
@@ -272,6 +266,8 @@ def _clocked(match: re.Match[str], year_text: str, month: int, day: int) -> _Wri
         year += 2000 if year < 69 else 1900
     hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
     if match["half"]:
+        if hour > 12 and match["half"] in "Aa":
+            return None  # 13:05 AM is no time
         hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
     midnight = hour == 24 and minute == 0  # the end of the day
     try:
@@ -280,16 +276,6 @@ def _clocked(match: re.Match[str], year_text: str, month: int, day: int) -> _Wri
     except (ValueError, OverflowError):
         return None
     return _Written(naive, _offset_s(match["offset"]) if match["offset"] else None)
-
-
-def _month(name: str) -> int:
-    """Return the number of a month by its name or the beginning of it, 0 where there is none."""
-    lower = name.lower()
-    for size in (4, 3):
-        found = _MONTH_OF.get(lower[:size])
-        if found:
-            return found
-    return 0
 
 
 def _formatted(text: str, formats: tuple[str, ...]) -> _Written | str:
@@ -314,8 +300,8 @@ def _formatted(text: str, formats: tuple[str, ...]) -> _Written | str:
 
 
 def _offset_s(text: str) -> int:
-    if text in {"Z", "UTC", "GMT"}:
-        return 0
+    if text in OFFSETS_H:
+        return OFFSETS_H[text] * 3600
     digits = text[1:].replace(":", "").ljust(4, "0")
     size = int(digits[:2]) * 3600 + int(digits[2:]) * 60
     return -size if text[0] == "-" else size

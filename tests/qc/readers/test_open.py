@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulsefront.errors import PulsefrontError
-from pulsefront.qc.readers.open import open_source
+from pulsefront.qc.readers.open import open_source, why_passed_over
 from pulsefront.qc.site import Site
 from strategies_qc import NOW, siemens_report
 
@@ -41,3 +41,15 @@ def test_any_flipped_byte_of_a_report_is_read_or_refused(tmp_path):
         changed[place] = random.integers(256)
         path.write_bytes(bytes(changed))
         problem_of(path)
+
+
+def test_what_editors_and_desktops_leave_is_passed_over(tmp_path):
+    for name in ("x_daily.csv~", "#x_daily.csv#", "QC.lnk", "x.csv.part"):
+        assert why_passed_over(tmp_path / name, Site())
+    assert not why_passed_over(tmp_path / "x_daily.csv", Site())
+
+
+def test_a_page_of_html_is_no_console_report(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("<!DOCTYPE html><html><body>1</body></html>")
+    assert "HTML" in problem_of(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pulsefront.errors import QCDataError
 from pulsefront.qc.site import Mapping, Site, TableColumns
-from strategies_qc import TABLE_COLUMNS, plain_text, read_log, read_table
+from strategies_qc import TABLE_COLUMNS, TABLE_HEAD, plain_text, read_log, read_table
 
 
 def test_unit_of_a_site_file_is_the_unit_of_measurement(tmp_path):
@@ -91,3 +91,24 @@ def test_mapping_that_tells_the_second_by_its_number_means_the_first_by_the_name
 def test_columns_that_nobody_asks_for_may_be_double(tmp_path):
     text = "Scanner,Test,Value,Date,Note,Note\na,t,511,2023-01-01,x,y\n"
     assert read_table(tmp_path, text)[0]["value"].tolist() == [511.0]
+
+
+def rows_of_days(*days: int) -> str:
+    return "".join(f"a,t,{day},2023-01-{day}\n" for day in days)
+
+
+def test_a_header_that_comes_again_is_passed_over(tmp_path):
+    text = TABLE_HEAD + rows_of_days(11) + TABLE_HEAD + rows_of_days(12)
+    frame, _, rejects, _ = read_table(tmp_path, text)
+    assert frame["value"].tolist() == [11, 12]
+    assert not rejects
+
+
+def test_rows_below_other_names_are_refused_until_the_header_comes_again(tmp_path):
+    """They were read by the columns of the header, whatever the names above them said."""
+    other = TABLE_HEAD.replace("Value", "Result")
+    text = TABLE_HEAD + rows_of_days(11) + other + rows_of_days(12, 13) + TABLE_HEAD
+    frame, _, rejects, _ = read_table(tmp_path, text + rows_of_days(14))
+    assert frame["value"].tolist() == [11, 14]
+    assert [reject.row for reject in rejects] == [3, 4, 5]
+    assert all("line 3, which names other columns" in reject.reason for reject in rejects)

@@ -31,6 +31,7 @@ _LITTER = {"thumbs.db", "desktop.ini"}
 _NOTES = {".txt", ".md", ".rtf", ".log", ".text", ""}
 _NOTE_BYTES = 65_536
 _UNFINISHED = {".tmp", ".part", ".filepart", ".crdownload", ".swp"}
+_LINKS = {".lnk", ".url", ".webloc"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ def why_passed_over(path: Path, site: Site) -> str:
         return "is a picture"
     if name in _LITTER or suffix in _UNFINISHED or name.startswith("~$"):
         return "is a file that some program is working on"
+    if name.endswith("~") or (name.startswith("#") and name.endswith("#")):
+        return "is what an editor kept of another file"
+    if suffix in _LINKS:
+        return "is a link of a desktop"
     if suffix in _NOTES and not site.mappings_of(path)[1] and _is_note(path):
         return "is a note without a single number"
     return ""
@@ -177,7 +182,14 @@ def _format_of(path: Path, start: bytes) -> FileFormat:
         )
     if is_dicom(start):
         return "dicom-sr"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:15].lower().startswith((b"<!doctype html", b"<html")):
+        raise UnsupportedFormat(
+            "is a page of HTML, which is not read",
+            file=path,
+            remedy="export the table as CSV, or ignore the page in site.toml",
+        )
+    if text.startswith(b"<"):
         return "siemens"
     with open_text(path) as lines:
         first = lines.readline()

@@ -136,7 +136,11 @@ def read_csv_table(path: Path, site: Site, mapping: Mapping, *, now_s: int) -> I
     total = path.stat().st_size
     with table_lines(path, layout.before) as lines:
         for rows in read_rows(
-            lines, delimiter=layout.delimiter, width=len(layout.header), before=layout.before
+            lines,
+            delimiter=layout.delimiter,
+            width=len(layout.header),
+            before=layout.before,
+            header=layout.header,
         ):
             passed = {"comment": rows.comments} if rows.comments else None
             yield assembler.batch(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pulsefront.errors import TruncatedFile, UnsupportedFormat
+from pulsefront.qc.readers.text.header_again import OTHER_REMEDY, HeaderWatch
 from pulsefront.qc.readers.text.stray_quotes import PhysicalLines, cells_of_line, holds_rows
 from pulsefront.qc.records import Reject
 
@@ -56,7 +57,9 @@ def _encoding_of(raw: bytes, file: Path) -> str:
         return "utf-16"
     if b"\x00" in raw:
         raise UnsupportedFormat(
-            "is not text in a known encoding", file=file, remedy="save it as text: CSV in UTF-8"
+            "is not text in a known encoding",
+            file=file,
+            remedy="save it as text: CSV in UTF-8, or ignore it in site.toml",
         )
     for name in ("utf-8-sig", "cp1252"):
         try:
@@ -119,8 +122,8 @@ class TextRows:
     """Rows of one length, as columns.
 
     ``number`` holds the line of the file at which each row begins, from 1; ``comments`` counts
-    lines that begin with ``#`` and are no row; ``done`` is the position after the last row, in
-    characters.
+    lines that begin with ``#`` or repeat the header; ``done`` is the position after the last row,
+    in characters.
     """
 
     number: npt.NDArray[np.int64]
@@ -139,13 +142,21 @@ class TextRows:
 
 
 def read_rows(
-    lines: io.TextIOWrapper, *, delimiter: str, width: int, before: int = 1, chunk: int = 100_000
+    lines: io.TextIOWrapper,
+    *,
+    delimiter: str,
+    width: int,
+    before: int = 1,
+    chunk: int = 100_000,
+    header: Sequence[str] = (),
 ) -> Iterator[TextRows]:
     """Yield the rows after the header in chunks; rows of another width become rejects.
 
     ``before`` counts the lines that were read already. Empty cells after the last column are no
-    fault: some programs end every row with a delimiter.
+    fault: some programs end every row with a delimiter. Where exports were put one behind the
+    other, *header* comes again, and counts as a comment; rows below other names become rejects.
     """
+    names = HeaderWatch(header)
     source = PhysicalLines(lines, before)
 
     def read_anew() -> Iterator[list[str]]:
@@ -181,7 +192,12 @@ def read_rows(
             rejects.append(Reject(number, problem, content, remedy=_QUOTE_REMEDY))
             continue
         row = row[: _without_empty_end(row, width)]
-        if len(row) == width and not (source.broken and _unreadable(row)):
+        kind = names.kind_of(row, number)
+        if kind == "again":
+            comments += 1
+        elif kind == "other":
+            rejects.append(Reject(number, names.reason, delimiter.join(row), remedy=OTHER_REMEDY))
+        elif len(row) == width and not (source.broken and _unreadable(row)):
             rows.append(row)
             numbers.append(number)
             neighbour = row
