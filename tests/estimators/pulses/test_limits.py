@@ -144,6 +144,21 @@ def test_the_tail_of_an_earlier_pulse_in_the_gate_is_a_bad_baseline(
     assert np.count_nonzero(found.status[~earlier]) <= 1
 
 
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize(
+    ("height", "decay", "noise"), [(150, 60, 2), (150, 2000, 2), (150, 60, 15)]
+)
+def test_tails_in_every_second_event_do_not_say_what_is_usual(
+    negative: bool, height: float, decay: float, noise: float
+) -> None:
+    """The middle of two equal halves lay in either: the half without tails was flagged."""
+    waves, _ = made(300, 8, noise=noise)
+    tailed = np.arange(300) % 2 == 0
+    waves[tailed] += height * np.exp(-np.arange(SAMPLES) / decay)
+    found = measure_pulses(digitized(waves, negative=negative), PulseSettings())
+    np.testing.assert_array_equal(flagged(found, Status.BAD_BASELINE), tailed)
+
+
 @settings(deadline=None, max_examples=25)
 @given(SEEDS, st.booleans(), st.integers(5, 60))
 def test_a_pulse_in_the_gate_is_a_bad_baseline(seed: int, negative: bool, onset: int) -> None:

@@ -135,8 +135,8 @@ def measure_pulses(
             )
         ]
     settings = with_rails(settings, channels, parts, trusted)
-    for (records, status), limits in zip(parts, settings.limits, strict=True):
-        mark_unusual(records, status, limits, settings)
+    for (records, status), limits, sign in zip(parts, settings.limits, signs, strict=True):
+        mark_unusual(records, status, limits, settings, sign, trusted)
     if np.ndim(waveforms) == 2:
         ((records, status),) = parts
     else:

@@ -12,7 +12,7 @@ from pulsefront.estimators.pulses.limits import (
     BLOCK,
     LEAST_EVENTS,
     ChannelLimits,
-    block_medians,
+    block_levels,
     value_or,
 )
 from pulsefront.estimators.pulses.settings import PulseSettings
@@ -54,6 +54,8 @@ def mark_unusual(
     status: NDArray[np.uint16],
     limits: ChannelLimits,
     settings: PulseSettings,
+    sign: float,
+    usable: NDArray[np.bool_],
 ) -> None:
     """Add SATURATED, BAD_BASELINE and PILE_UP to the *status* of the events of one channel.
 
@@ -61,6 +63,10 @@ def mark_unusual(
     ----------
     records
         (event,) of `pulsefront.estimators.pulses.one_pass.MEASURED`.
+    sign
+        −1 where pulses go down.
+    usable
+        (event,) False for waveforms that say nothing of their channel.
     """
     threshold = settings.threshold_adc
     bounds = _Bounds(
@@ -77,16 +83,18 @@ def mark_unusual(
         np.nan if threshold is None else threshold,
         settings.threshold_noise,
     )
-    _mark(records, status, bounds, _levels_about(records["gate_level_adc"]))
+    flat = usable & (np.abs(records["trend_adc"]) <= bounds.trend)
+    levels = sign * _levels_about(sign * records["gate_level_adc"], flat)
+    _mark(records, status, bounds, levels)
 
 
-def _levels_about(levels: Floats) -> Floats:
-    """Return, per event, the median level of the block of events about it; NaN for too few."""
+def _levels_about(levels: Floats, flat: NDArray[np.bool_]) -> Floats:
+    """Return, per event, the usual level of *flat* gates about it; NaN for too few events."""
     if len(levels) < LEAST_EVENTS:
         return np.full(len(levels), np.nan)
     blocks = max(len(levels) // BLOCK, 1)
     size = len(levels) // blocks
-    middles = block_medians(levels, blocks, size)
+    middles = block_levels(levels, blocks, size, flat)
     return middles[np.minimum(np.arange(len(levels)) // size, blocks - 1)]
 
 

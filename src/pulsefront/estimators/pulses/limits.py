@@ -21,7 +21,7 @@ __all__ = [
     "LEAST_SHARE",
     "ChannelLimits",
     "Gate",
-    "block_medians",
+    "block_levels",
     "code_step",
     "is_bipolar",
     "learn_limits",
@@ -67,6 +67,12 @@ BIPOLAR_SHARE = 0.3
 
 BLOCK = 64
 """Events about an event, with which its baseline is compared."""
+
+USUAL_LEVEL = 0.4
+"""Share of the events about an event whose baseline lies below the usual level."""
+
+LEAST_CHOSEN = 8
+"""So many events of a block, with a flat gate, say where its baselines lie."""
 
 CODES_LOOKED_AT = 5000
 
@@ -136,15 +142,18 @@ def learn_limits(
     error = usual / np.sqrt(gate.samples) * (ERROR_OF_MEDIAN if gate.robust else 1.0)
     low, high = _noise_limits(noise, step, gate)
     share, root = _second_rises(those)
-    shift = SHIFT_SPREADS * max(_one_sided(_shifts(records["gate_level_adc"])), error)
+    trend = _trend_limit(
+        sign * records["trend_adc"], height, max(least, TREND_SPREADS * 2.0 * error)
+    )
+    level = np.abs(records["trend_adc"]) <= trend
+    levels = records["gate_level_adc"][level if level.sum() >= LEAST_EVENTS else slice(None)]
+    shift = SHIFT_SPREADS * max(_one_sided(_shifts(sign * levels)), error)
     return ChannelLimits(
         code_step_adc=step,
         noise_adc=usual,
         noise_low_adc=low,
         noise_high_adc=high,
-        trend_adc=_trend_limit(
-            sign * records["trend_adc"], height, max(least, TREND_SPREADS * 2.0 * error)
-        ),
+        trend_adc=trend,
         shift_adc=max(shift, least),
         second_rise_share=share,
         second_rise_root_adc=root,
@@ -199,7 +208,8 @@ def _noise_limits(known: Floats, step: float, gate: Gate) -> tuple[float | None,
 
 def _trend_limit(trends: Floats, height: float, least: float) -> float:
     """Return how far apart the halves of a gate may lie; *trends* are upward where pulses are."""
-    middle = _median(trends)
+    # Where half of the gates hold tails, the middle lies between two kinds: the flat one counts.
+    middle = min(_at(trends, 0.4, 0.6), key=abs)
     about = SIGMA_OF_MEDIAN * _median(np.abs(trends - middle))
     if abs(middle) <= 3.0 * about:
         return max(TREND_SPREADS * _one_sided(trends), least)
@@ -223,17 +233,30 @@ def _one_sided(values: Floats) -> float:
 
 
 def _shifts(levels: Floats) -> Floats:
-    """Return levels less those of the events about them."""
+    """Return levels, upward where pulses are, less those of the events about them."""
     blocks = len(levels) // BLOCK
     if not blocks:
-        return levels - _median(levels)
-    return levels[: blocks * BLOCK] - np.repeat(block_medians(levels, blocks, BLOCK), BLOCK)
+        return levels - _at(levels, USUAL_LEVEL)[0]
+    return levels[: blocks * BLOCK] - np.repeat(block_levels(levels, blocks, BLOCK), BLOCK)
 
 
-def block_medians(levels: Floats, blocks: int, size: int) -> Floats:
-    """Return the median of each of the first *blocks* blocks of *size* values; the upper of two."""
+def block_levels(
+    levels: Floats, blocks: int, size: int, chosen: NDArray[np.bool_] | None = None
+) -> Floats:
+    """Return the usual level of each of the first *blocks* blocks of *size* values.
+
+    *levels* are upward where pulses are: a little below the middle lies none of a tail, where half
+    of the events have one. Only *chosen* values count, where a block holds `LEAST_CHOSEN` of them.
+    """
     whole = levels[: blocks * size].reshape(blocks, size)
-    return np.asarray(np.partition(whole, size // 2, axis=1)[:, size // 2])
+    if chosen is None or chosen.all():
+        place = int(USUAL_LEVEL * (size - 1))
+        return np.asarray(np.partition(whole, place, axis=1)[:, place])
+    those = chosen[: blocks * size].reshape(blocks, size)
+    those |= (np.count_nonzero(those, axis=1) < LEAST_CHOSEN)[:, None]
+    ordered = np.sort(np.where(those, whole, np.inf), axis=1)
+    places = (USUAL_LEVEL * (np.count_nonzero(those, axis=1) - 1)).astype(np.int64)
+    return np.asarray(ordered[np.arange(blocks), places])
 
 
 def _second_rises(records: NDArray[np.void]) -> tuple[float, float]:
