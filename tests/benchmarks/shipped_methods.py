@@ -46,6 +46,8 @@ PRUNING_ROUNDS = 12
 PRUNED_SHARE = 0.2
 """Of the weights that are left, the smallest go in each round (Frankle and Carbin 2019)."""
 BATCHES_OF_SHAPES, SHAPES_AT_ONCE = 8, 3
+PRICES, HIGHEST_PRICE = 20, 4.0
+"""Prices that share what time there is, from the lowest of the study to this one."""
 
 Training = Callable[[TrainingSettings], list[Candidate]]
 
@@ -116,11 +118,14 @@ def learned_widths(
 ) -> list[Point]:
     """Return the quantized network, then this package's front: learned widths at a price each.
 
-    All prices are trained at once from the quantized network. Without *seconds* every training is
-    as long as the study says; with it all are shortened or lengthened alike.
+    All prices are trained at once from the quantized network, with a width for every input and
+    node, too. Without *seconds* every training is as long as the study says; with it all are
+    shortened or lengthened alike.
     """
     search = given.search
     price = search.price or PriceSettings()
+    strengths = np.geomspace(min(price.strengths), HIGHEST_PRICE, PRICES).tolist()
+    widths = price.widths.model_copy(update={"per_node": True})
     first, second = search.quantized_training, price.training
     base = [quantized_start(given, start.network)]
 
@@ -129,13 +134,13 @@ def learned_widths(
 
     def priced(settings: TrainingSettings) -> list[Candidate]:
         return train_with_ebops(
-            base * len(price.strengths),
+            base * len(strengths),
             given.data,
             settings,
-            price.strengths,
+            strengths,
             seed=seed + 2,
             input_format=given.task.network_format,
-            widths=price.widths,
+            widths=widths,
         )
 
     if seconds is None:
@@ -143,7 +148,7 @@ def learned_widths(
         found = priced(second)
     else:
         left = seconds - start.seconds
-        share = first.epochs / (first.epochs + second.epochs * len(price.strengths))
+        share = first.epochs / (first.epochs + second.epochs * len(strengths))
         base = _within(given, share * left, first, quantized)
         found = _within(given, (1 - share) * left, second, priced)
     return [given.point(base[0]), *_points(given, found)]

@@ -56,7 +56,7 @@ REACH = 0.1
 """The corner of the hypervolume lies at the full float network's test error, and so much more."""
 GATE = {"position": (0.96, 0.97, 0.98, 1.0, 1.02, 1.05)}
 """Test medians in mm between which HGQ2's front is to be passed, on folded events."""
-STUDIES = {"position": "position_lyso_learned_bits", "timing": "timing_lyso_pair"}
+STUDIES = {"position": "position_lyso_learned_bits", "timing": "timing_lyso_pair_learned_bits"}
 COSTS: Mapping[str, Callable[[Point], float]] = {
     "EBOPs": lambda one: one.ebops,
     "bytes": lambda one: one.weight_bytes,

@@ -117,16 +117,10 @@ class ChannelwiseStack(WeightwiseStack):
     def _entering(self, layer: int) -> torch.Tensor:
         return self.formats.activation_bits[layer - 1] if layer else self._cut.bits
 
-    def _reading(self, layer: int) -> torch.Tensor:
-        """Return the bits of the weights that read each input of *layer*, (C, n_in)."""
-        return self._stored(layer)[1].sum(1)
-
     def slope_of_points(self, price: torch.Tensor) -> torch.Tensor:
-        """Return the derivative of loss + *price* (C,) · EBOPs by ``points``, flat."""
+        """Return the derivative of loss + *price* · costs by ``points``, flat."""
         slope = super().slope_of_points(price)
-        self._point_views(slope)[-1].copy_(
-            LN2 * self._input_slopes + price[:, None] * self._reading(0)
-        )
+        self._point_views(slope)[-1].copy_(LN2 * self._input_slopes + self._of_inputs(0, price))
         return slope
 
     def _of_widths(self, value: torch.Tensor) -> torch.Tensor:

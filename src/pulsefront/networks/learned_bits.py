@@ -13,6 +13,7 @@ from pulsefront.networks.adam import FlatAdamW
 from pulsefront.networks.batches import batches, chosen_inputs, one_by_one
 from pulsefront.networks.candidate import Candidate, without_dead
 from pulsefront.networks.channelwise_stack import ChannelwiseStack, with_channel_formats
+from pulsefront.networks.charges import BitOperations, Charge
 from pulsefront.networks.data import TrainingData
 from pulsefront.networks.device import one_thread, require_device
 from pulsefront.networks.learned_stack import LearnedStack
@@ -35,6 +36,7 @@ def train_with_ebops(
     seed: int,
     input_format: FixedPointFormat,
     widths: WidthSettings | None = None,
+    charges: Sequence[Charge] = (BitOperations(),),
     report: Report = silent,
     device: str = "cpu",
 ) -> list[Candidate]:
@@ -113,6 +115,7 @@ def train_with_ebops(
         stack = kind(candidates, data.scaling, input_format.width, where)
         few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
         stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
+        stack.charges = tuple(charges)
         _run(stack, data, settings, chosen, torch.tensor(strengths).to(where), seed, report)
         return [without_dead(one) for one in stack.unstack()]
 
@@ -128,7 +131,7 @@ def _run(
 ) -> None:
     steps = settings.steps(len(data))
     learning = round(steps * (1.0 - widths.frozen_share))
-    price = strengths / stack.ebops().clamp_min(1.0)
+    price = strengths / stack.costs().clamp_min(1.0) / len(stack.charges)
     optimizer = optimizer_for(stack, settings)
     points = FlatAdamW(stack.points)
     chosen = batches(stack, data, settings.batch, steps, seed)
@@ -143,6 +146,7 @@ def _run(
             if widths.pace == "with_rate":
                 size *= 2.0 * one_cycle(step / steps, settings.warm_up)  # whose mean is a half
             points.step(stack.slope_of_points(price), size)
+            stack.align_points(min(1.0, widths.alignment / learning))
             stack.limit_points()
             stack.press(price)
         stack.hold_pruned()

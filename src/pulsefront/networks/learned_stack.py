@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pulsefront.networks.candidate import Candidate, Scaling
+from pulsefront.networks.charges import BitOperations, Charge, LayerBits, LayerSlopes
 from pulsefront.networks.quantize import round_half_up
 from pulsefront.networks.stack import CPU, Stack
 from pulsefront.networks.stack_formats import whole_numbers
@@ -23,7 +24,7 @@ class LearnedStack(Stack):
     """A quantized stack whose binary points are real numbers that are trained, too.
 
     ``points`` is flat: those of the weights of all layers, (C, 1) or (C, n_out), then those of
-    the activations, (C, 1).
+    the activations, (C, 1). ``charges`` are what a price is put on.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class LearnedStack(Stack):
     ) -> None:
         super().__init__(candidates, scaling, device)
         self.points = torch.empty(0)
+        self.charges: tuple[Charge, ...] = (BitOperations(),)
+        self._charged: list[list[LayerSlopes]] = []
         self._finest = [bits.clone() for bits in self.formats.weight_bits]
         self._rests = [torch.empty(0)] * (self.layers - 1)
         self._activation_slopes = [torch.empty(0)] * (self.layers - 1)
@@ -74,6 +77,9 @@ class LearnedStack(Stack):
         ):
             torch.maximum(point, 1.0 - integer, out=point)
 
+    def align_points(self, share: float) -> None:
+        """Draw the points of weights that read an input together; those here are one an output."""
+
     def round_points(self) -> None:
         """Set the formats to the whole numbers nearest to the points."""
         formats = self.formats
@@ -102,11 +108,14 @@ class LearnedStack(Stack):
         largest = round_half_up(size * torch.exp2(fraction))
         return torch.floor(torch.log2(largest.clamp_min(1.0))) + 1.0
 
-    def _stored(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the weights that are not zero, and their bits, each (C, n_out)."""
-        count = (self._used_weights[layer] != 0).sum(2).float()
-        bits = self._magnitude_bits(layer, self.formats.weight_fraction[layer])
-        return count, count * bits
+    def _stored_bits(self, layer: int) -> torch.Tensor:
+        """Return the bits (C, n_out, n_in) of every weight's magnitude, 0 where it is zero."""
+        kept = (self._used_weights[layer] != 0).float()
+        return kept * self._magnitude_bits(layer, self.formats.weight_fraction[layer])[:, :, None]
+
+    def _points_of_weights(self, layer: int) -> torch.Tensor:
+        """Return the points of the weights of *layer*, (C, n_out, n_in) or fewer."""
+        return self.formats.weight_fraction[layer][:, :, None]
 
     def _error_slope(self, layer: int) -> torch.Tensor:
         """Return what the loss says of the points of *layer*, through the rounding errors."""
@@ -114,45 +123,81 @@ class LearnedStack(Stack):
         return LN2 * (self._weight_gradients[layer] * error).sum(2)
 
     def _entering(self, layer: int) -> torch.Tensor:
-        """Return the bits (C, 1) of what *layer* reads, at as many positions as it has.
+        """Return the bits (C, 1) of what *layer* reads.
 
         Where every input and node has bits of its own they are (C, n_in).
         """
-        bits = self.formats.activation_bits[layer - 1] if layer else self._input_bits
-        return bits * self._positions if layer == 0 and self._filters is not None else bits
+        return self.formats.activation_bits[layer - 1] if layer else self._input_bits
+
+    def bits(self) -> list[LayerBits]:
+        """Return the bits of all layers at the present formats."""
+        return [
+            LayerBits(
+                self._stored_bits(layer),
+                self._points_of_weights(layer),
+                self._entering(layer),
+                self._positions if layer == 0 and self._filters is not None else 1,
+            )
+            for layer in range(self.layers)
+        ]
+
+    def costs(self) -> torch.Tensor:
+        """Return what is charged for, (charge, C), at the present formats."""
+        bits = self.bits()
+        return torch.stack([one.cost(bits) for one in self.charges])
 
     def ebops(self) -> torch.Tensor:
         """Return the effective bit operations (C,) of the present formats, an upper estimate."""
-        total = torch.zeros(len(self), device=self.device)
-        for layer in range(self.layers):
-            total += (self._reading(layer) * self._entering(layer)).sum(1)
-        return total
+        return BitOperations().cost(self.bits())
 
-    def _reading(self, layer: int) -> torch.Tensor:
-        """Return the bits of the weights that read each width that enters *layer*, (C, 1)."""
-        return self._stored(layer)[1].flatten(1).sum(1, keepdim=True)
+    def refresh(self) -> None:
+        """Bring what is used to the present weights and formats."""
+        super().refresh()
+        self._charged = []
 
-    def _each_bit(self, layer: int) -> torch.Tensor:
-        """Return what one bit more at each point of the weights of *layer* adds to the EBOPs."""
-        return self._stored(layer)[0] * self._entering(layer)
+    def _priced(self, price: torch.Tensor) -> list[tuple[torch.Tensor, list[LayerSlopes]]]:
+        """Return each charge's *price* (C,) and what one bit more adds to it, layer by layer."""
+        if not self._charged:
+            bits = self.bits()
+            self._charged = [one.slopes(bits) for one in self.charges]
+        return list(zip(price.reshape(len(self.charges), -1), self._charged, strict=True))
 
     def slope_of_points(self, price: torch.Tensor) -> torch.Tensor:
-        """Return the derivative of loss + *price* (C,) · EBOPs by ``points``, flat."""
+        """Return the derivative of loss + *price* · costs by ``points``, flat.
+
+        *price* is (charge, C), or (C,) where there is one charge.
+        """
         slope = torch.zeros_like(self.points)
         views = self._point_views(slope)
         for layer in range(self.layers):
             own = self._error_slope(layer)
-            own = own + price.view(-1, *(1,) * (own.ndim - 1)) * self._each_bit(layer)
+            for each, of in self._priced(price):
+                one = self._of_points(of[layer].points)
+                own = own + each.view(-1, *(1,) * (own.ndim - 1)) * one
             shared = views[layer].shape != own.shape
             views[layer].copy_(own.sum(1, keepdim=True) if shared else own)
             if layer:
                 views[self.layers + layer - 1].copy_(
-                    LN2 * self._activation_slopes[layer - 1] + price[:, None] * self._reading(layer)
+                    LN2 * self._activation_slopes[layer - 1] + self._of_inputs(layer, price)
                 )
         return slope
 
+    def _of_points(self, value: torch.Tensor) -> torch.Tensor:
+        """Return the sums of *value* (C, n_out, n_in) over the weights of an output."""
+        return value.sum(2)
+
+    def _of_inputs(self, layer: int, price: torch.Tensor) -> torch.Tensor:
+        """Return what *price* says of the bits that enter *layer*, one or one per input."""
+        total = torch.zeros(1, device=self.device)
+        for each, of in self._priced(price):
+            one = of[layer].inputs
+            if self._entering(layer).shape[1] == 1:
+                one = one.sum(1, keepdim=True)
+            total = total + each[:, None] * one
+        return total
+
     def press(self, price: torch.Tensor) -> None:
-        """Add to the gradients of the weights what *price* (C,) · EBOPs says of them.
+        """Add to the gradients of the weights what *price* · costs says of them.
 
         Nothing here: the bits of a group are those of its largest weight alone.
         """

@@ -196,6 +196,10 @@ class WidthSettings(FrozenModel):
     pace: Literal["even", "with_rate"] = "even"
     """how that is spread over the training: evenly until widths rest, or as the learning rate rises
     and falls, twice as fast at most; widths then settle by themselves"""
+    alignment: float = Field(default=0.0, ge=0)
+    """how strongly the binary points of a layer's weights are drawn together while widths are
+    learned, to a part of the input and a part of the output: 2 stores weights in about a tenth
+    fewer bytes, for some bit operations more; 0 leaves every weight alone"""
     frozen_share: float = Field(default=0.3, ge=0, le=1)
     """share of the training, its end, in which widths rest"""
 

@@ -27,6 +27,18 @@ class WeightwiseStack(LearnedStack):
             for fraction, weight in zip(self.formats.weight_fraction, self.weights, strict=True)
         ]
 
+    def align_points(self, share: float) -> None:
+        """Draw the points of each layer's weights by a *share* to a sum of two parts.
+
+        One part belongs to the input, the other to the output: their least-squares fit. Products
+        then come at the same steps in all sums that read an input, which widens fewer sums, and an
+        output's weights have points that differ less, which stores them narrower.
+        """
+        for point in self._point_views(self.points)[: self.layers]:
+            whole = point.mean((1, 2), keepdim=True)
+            fit = point.mean(1, keepdim=True) + point.mean(2, keepdim=True) - whole
+            point.lerp_(fit, share)
+
     def _widen(self) -> None:
         for bits in self.formats.weight_bits:
             bits.fill_(UNLIMITED_BITS)
@@ -35,18 +47,24 @@ class WeightwiseStack(LearnedStack):
         """Return the integers (C, n_out, n_in) of the weights at their own points."""
         return round_half_up(self._used_weights[layer] * self.formats.weight_scale[layer])
 
-    def _stored(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return whether each weight is not zero, and its bits, each (C, n_out, n_in)."""
+    def _stored_bits(self, layer: int) -> torch.Tensor:
+        """Return the bits (C, n_out, n_in) of every weight's magnitude, 0 where it is zero."""
         size = self._raw(layer).abs()
-        bits = torch.floor(torch.log2(size.clamp_min(0.5))) + 1.0
-        return (size > 0).float(), bits
+        return torch.floor(torch.log2(size.clamp_min(0.5))) + 1.0
+
+    def _points_of_weights(self, layer: int) -> torch.Tensor:
+        points = self.formats.weight_fraction[layer]
+        return points if points.ndim == 3 else points[:, :, None]  # before the first rounding
+
+    def _of_points(self, value: torch.Tensor) -> torch.Tensor:
+        return value
 
     def _error_slope(self, layer: int) -> torch.Tensor:
         error = self.weights[layer] - self._used_weights[layer]
         return LN2 * self._weight_gradients[layer] * error
 
     def press(self, price: torch.Tensor) -> None:
-        """Add to the gradients of the weights what *price* (C,) · EBOPs says of them.
+        """Add to the gradients of the weights what *price* (charge, C) · costs says of them.
 
         A weight w at a binary point f takes log₂ |w| + f + 1 bits, all but for the rounding: its
         slope, 1 / (|w| ln 2), presses small weights harder than large ones, and so to zero. One
@@ -54,12 +72,11 @@ class WeightwiseStack(LearnedStack):
         """
         for layer in range(self.layers):
             used = self._used_weights[layer]
-            # sign / |w| is 1 / w; where nothing is kept, used is zero, and so is its part.
-            slope = self._each_bit(layer) / (LN2 * torch.where(used != 0, used, 1.0))
-            self._weight_gradients[layer].add_(slope * price[:, None, None])
-
-    def _each_bit(self, layer: int) -> torch.Tensor:
-        return self._stored(layer)[0] * self._entering(layer)[:, None]
+            size = LN2 * torch.where(used != 0, used, 1.0)
+            for each, of in self._priced(price):
+                # sign / |w| is 1 / w; where nothing is kept, used is zero, and so is its part.
+                slope = of[layer].sizes / size
+                self._weight_gradients[layer].add_(slope * each[:, None, None])
 
     def unstack(self) -> list[Candidate]:
         """Return the candidates, the weights of each output in the format that holds them all."""

@@ -312,7 +312,7 @@ class _Search:
                 state,
                 self.judge,
                 self.data,
-                self.settings.price,
+                self.settings,
                 self.budget,
                 checkpoint=self.checkpoint,
                 executor=self._local,

@@ -10,6 +10,7 @@ import numpy as np
 
 from pulsefront.errors import BudgetError
 from pulsefront.networks.candidate import Candidate
+from pulsefront.networks.cost import NetworkCost
 from pulsefront.networks.learned_bits import train_with_ebops
 from pulsefront.networks.training import TrainingData
 from pulsefront.search.budget import Budget
@@ -17,7 +18,7 @@ from pulsefront.search.checkpoint import SearchCheckpoint
 from pulsefront.search.judge import Judge
 from pulsefront.search.records import State
 from pulsefront.search.result import TrialNetwork
-from pulsefront.search.settings import PriceSettings
+from pulsefront.search.settings import PricedCost, SearchSettings
 from pulsefront.search.silent import fold_silent, without_silent
 from pulsefront.search.trainer import FINAL_STAGE, Trainer, seed_of_stage
 
@@ -52,7 +53,7 @@ def learn_widths(
     state: State,
     judge: Judge,
     data: TrainingData,
-    price: PriceSettings,
+    settings: SearchSettings,
     budget: Budget,
     *,
     checkpoint: SearchCheckpoint,
@@ -60,7 +61,7 @@ def learn_widths(
     seed: int,
     device: str,
 ) -> list[Candidate]:
-    """Return *base* with learned widths, as cheap in EBOPs as non-inferiority allows.
+    """Return *base* with learned widths, as cheap in what is priced as non-inferiority allows.
 
     All strengths of the price are trained from *base*, each in all initializations, and every one
     is judged: together they are a front. Where none of them is non-inferior within the budget,
@@ -71,6 +72,10 @@ def learn_widths(
     BudgetError
         Nothing fits.
     """
+
+    price = settings.price
+    assert price is not None, "a search without a price ends with a last training"
+    charges = settings.charges
 
     def trained(number: int) -> list[Candidate]:
         stage = f"price_{number:02d}"
@@ -85,6 +90,7 @@ def learn_widths(
             seed=seed_of_stage(seed, FINAL_STAGE),
             input_format=judge.task.network_format,
             widths=price.widths,
+            charges=charges,
             device=device,
         )
         if all(candidate.finite for candidate in found):
@@ -97,7 +103,7 @@ def learn_widths(
         judge.trial("price", f"widths learned at a price of {strength:g}", group, base)
         for strength, group in zip(price.strengths, groups, strict=True)
     ]
-    chosen = _cheapest(trials, budget, before=state.path[-1].cost.ebops)
+    chosen = _cheapest(trials, budget, price.of, before=state.path[-1].cost)
     last = state.path[-1]
     if chosen is None and not budget.fits(last.cost):
         fitting = [n for n, t in enumerate(trials) if budget.fits(t.cost) and not t.diverged]
@@ -127,14 +133,29 @@ def _record(
     return list(after)
 
 
-def _cheapest(trials: Sequence[TrialNetwork], budget: Budget, *, before: int) -> int | None:
-    """Return the non-inferior trial with the fewest EBOPs, where these are fewer than *before*."""
+def _cheapest(
+    trials: Sequence[TrialNetwork],
+    budget: Budget,
+    of: Sequence[PricedCost],
+    *,
+    before: NetworkCost,
+) -> int | None:
+    """Return the non-inferior trial that is cheapest in what is priced, if cheaper than *before*.
+
+    Costs are beside those of *before*; where they are the same, as zero DSP blocks are, the fewest
+    bit operations count.
+    """
+
+    def beside(cost: NetworkCost) -> tuple[float, int]:
+        shares = [getattr(cost, name) / max(getattr(before, name), 1) for name in of]
+        return sum(shares) / len(shares), cost.ebops
+
     good = [
         n
         for n, trial in enumerate(trials)
-        if trial.non_inferior and budget.fits(trial.cost) and trial.cost.ebops < before
+        if trial.non_inferior and budget.fits(trial.cost) and beside(trial.cost) < beside(before)
     ]
-    return min(good, key=lambda n: trials[n].cost.ebops, default=None)
+    return min(good, key=lambda n: beside(trials[n].cost), default=None)
 
 
 def _too_small(budget: Budget, trials: Sequence[TrialNetwork]) -> BudgetError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,7 +16,10 @@ from pulsefront.networks.settings import (
     WidthSettings,
 )
 
-__all__ = ["PriceSettings", "ResourceSettings", "SearchSettings"]
+if TYPE_CHECKING:
+    from pulsefront.networks.charges import Charge
+
+__all__ = ["PriceSettings", "PricedCost", "ResourceSettings", "SearchSettings"]
 
 
 class ResourceSettings(FrozenModel):
@@ -42,16 +45,32 @@ class ResourceSettings(FrozenModel):
         )
 
 
+PricedCost = Literal["ebops", "lut", "dsp", "weight_bytes"]
+
+
 class PriceSettings(FrozenModel):
-    """Bit widths learned against a price on effective bit operations, at the end of a search."""
+    """Bit widths learned against a price on what they cost, at the end of a search."""
+
+    of: tuple[PricedCost, ...] = Field(default=("ebops",), min_length=1)
+    """what the price is put on: ebops, effective bit operations; lut and dsp, as the build of
+    ``resources`` takes them on average over all constants of so many bits; weight_bytes, where an
+    output's weights are stored at one width. Several share the price evenly, each in units of what
+    the network before takes"""
 
     strengths: tuple[float, ...] = Field(default=(0.1, 0.2, 0.4, 0.8), min_length=1)
-    """prices that are tried, in units of the loss for all bit operations of the network before:
-    every one gives a point of the front, a higher one a cheaper network"""
+    """prices that are tried, in units of the loss for all that the network before costs: every one
+    gives a point of the front, a higher one a cheaper network"""
     training: TrainingSettings = TrainingSettings(epochs=12.0, learning_rate=2e-3)
     """training of weights and widths together"""
     widths: WidthSettings = WidthSettings()
     """what has a width of its own, and how fast widths change"""
+
+    @field_validator("of")
+    @classmethod
+    def _check_costs(cls, of: tuple[PricedCost, ...]) -> tuple[PricedCost, ...]:
+        if len(set(of)) < len(of):
+            raise ValueError("names a cost twice")
+        return of
 
     @field_validator("strengths")
     @classmethod
@@ -132,6 +151,36 @@ class SearchSettings(FrozenModel):
                 "an output's weights are stored in one format"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_priced_costs(self) -> SearchSettings:
+        strategy = self.resources.strategy
+        of = self.price.of if self.price else ()
+        if "lut" in of and strategy == "Resource":
+            raise ValueError(
+                'price.of = "lut" needs resources.strategy = "Latency" or '
+                '"distributed_arithmetic": reused multipliers cost as much for any weight'
+            )
+        if "dsp" in of and strategy != "Latency":
+            raise ValueError(
+                'price.of = "dsp" needs resources.strategy = "Latency": distributed arithmetic has '
+                "no DSP blocks, and reused multipliers cost the same whatever the weights are"
+            )
+        return self
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What stands in for the costs that the price is put on, while widths are learned."""
+        return tuple(map(self._charge, self.price.of if self.price else ()))
+
+    def _charge(self, of: PricedCost) -> Charge:
+        from pulsefront.networks.charges import BitOperations, PerProduct, StoredBits
+
+        if of == "lut":
+            return PerProduct.luts(self.resources.strategy)
+        if of == "dsp":
+            return PerProduct.dsps()
+        return StoredBits() if of == "weight_bytes" else BitOperations()
 
     @property
     def stops_early(self) -> bool:
