@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ from pydantic import ValidationError
 
 from pulsefront.errors import BudgetError
 from pulsefront.networks import MlpSettings, TrainingSettings, WidthSettings
-from pulsefront.search import AblationResult, Budget, PriceSettings, Task, run_ablation
+from pulsefront.networks.cost import NetworkCost
+from pulsefront.search import (
+    AblationResult,
+    Budget,
+    PriceSettings,
+    ResourceSettings,
+    Task,
+    run_ablation,
+)
+from pulsefront.search.settings import PricedCost
 from strategies_networks import light_response
 from strategies_search import OUT, position_task, short
 
@@ -109,3 +119,37 @@ def test_settings_that_cannot_work_are_refused() -> None:
     with pytest.raises(ValidationError):
         PriceSettings(strengths=())
     assert short(price=PriceSettings(widths=WidthSettings())).price is not None
+
+
+@pytest.mark.parametrize(
+    ("of", "strategy", "word"),
+    [
+        ("lut", "Resource", "reused multipliers"),
+        ("dsp", "Resource", "Latency"),
+        ("dsp", "distributed_arithmetic", "no DSP blocks"),
+    ],
+)
+def test_a_price_needs_a_build_in_which_weights_decide_the_cost(
+    of: PricedCost, strategy: Literal["Resource", "distributed_arithmetic"], word: str
+) -> None:
+    resources = ResourceSettings(strategy=strategy)
+    with pytest.raises(ValidationError, match=word):
+        short(price=PriceSettings(of=(of,)), network=NETWORK, resources=resources)
+    with pytest.raises(ValidationError, match="twice"):
+        PriceSettings(of=(of, of))
+
+
+def test_the_cheapest_in_what_is_priced_is_taken(task: Task) -> None:
+    price = PRICE.model_copy(update={"of": ("weight_bytes", "lut"), "strengths": (0.01, 0.05)})
+    settings = short(network=NETWORK, price=price, max_rounds=0, margin=0.5)
+    result = run_ablation(task, settings, Budget(macs=100_000))
+    before = next(trial for trial in result.candidates if trial.stage == "quantized").cost
+
+    def share(cost: NetworkCost) -> float:
+        assert cost.lut is not None
+        assert before.lut is not None
+        return cost.weight_bytes / before.weight_bytes + cost.lut / before.lut
+
+    priced = [trial for trial in result.candidates if trial.stage == "price"]
+    assert share(result.final_cost) == min(share(one.cost) for one in priced if one.non_inferior)
+    assert share(priced[1].cost) < share(priced[0].cost) < 2.0

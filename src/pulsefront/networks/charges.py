@@ -122,10 +122,13 @@ class PerProduct:
 
     @classmethod
     def dsps(cls) -> PerProduct:
-        """Return DSP blocks under the latency strategy: of wide inputs, for constants of many
-        digits. The bits an input has too many share what falls away with the last of them."""
+        """Return DSP blocks under the latency strategy, as often as their inputs have bits too many.
+
+        Constants of many digits take a block each at an input of `DSP_INPUT_BITS` or more: every
+        bit above has to go before the block does.
+        """
         most = DSP_INPUT_BITS - 1
-        return cls._of(lambda b, a: _share_beyond(b) * max(0.0, (a - most) / (a - most + 1)))
+        return cls._of(lambda b, a: _share_beyond(b) * max(0, a - most))
 
     @classmethod
     def _of(cls, cost: Callable[[int, int], float]) -> PerProduct:
