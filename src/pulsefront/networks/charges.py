@@ -122,7 +122,7 @@ class PerProduct:
 
     @classmethod
     def dsps(cls) -> PerProduct:
-        """Return DSP blocks under the latency strategy, as often as their inputs have bits too many.
+        """Return DSP blocks under the latency strategy, times the bits an input has too many.
 
         Constants of many digits take a block each at an input of `DSP_INPUT_BITS` or more: every
         bit above has to go before the block does.
