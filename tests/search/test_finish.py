@@ -153,3 +153,29 @@ def test_the_cheapest_in_what_is_priced_is_taken(task: Task) -> None:
     priced = [trial for trial in result.candidates if trial.stage == "price"]
     assert share(result.final_cost) == min(share(one.cost) for one in priced if one.non_inferior)
     assert share(priced[1].cost) < share(priced[0].cost) < 2.0
+
+
+def test_rounds_at_the_price_leave_a_smaller_network_that_is_not_inferior(
+    finished: tuple[AblationResult, Path], task: Task, tmp_path: Path
+) -> None:
+    without, _ = finished
+    price = PRICE.model_copy(update={"rounds": 2})
+    settings = short(network=NETWORK, price=price, max_rounds=0, margin=0.2, proposals=2)
+    result = run_ablation(task, settings, Budget(ebops=200_000), tmp_path / "whole")
+    rounds = [trial for trial in result.candidates if ", round " in trial.stage]
+    assert {trial.stage.split(", ")[1] for trial in rounds} == {"round 1", "round 2"}
+    assert all(trial.stage.startswith("price ") for trial in rounds)
+    assert result.final_cost.ebops < without.final_cost.ebops
+    assert result.non_inferior
+    costs = [step.cost.ebops for step in result.path[2:]]
+    assert len(costs) > 1
+    assert costs == sorted(costs, reverse=True)
+    # killed after the first round, it ends with the same network
+    (tmp_path / "again").mkdir()
+    for name in ("search.json", "float.npz", "quantized.npz", "priced_round_000.npz"):
+        (tmp_path / "again" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    for number in range(len(PRICE.strengths)):
+        name = f"price_{number:02d}.npz"
+        (tmp_path / "again" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    again = run_ablation(task, settings, Budget(ebops=200_000), tmp_path / "again")
+    assert again.summary() == result.summary()

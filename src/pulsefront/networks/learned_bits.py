@@ -37,6 +37,7 @@ def train_with_ebops(
     input_format: FixedPointFormat,
     widths: WidthSettings | None = None,
     charges: Sequence[Charge] = (BitOperations(),),
+    reference: Sequence[Candidate] = (),
     report: Report = silent,
     device: str = "cpu",
 ) -> list[Candidate]:
@@ -69,6 +70,11 @@ def train_with_ebops(
         a whole front in one run.
     input_format
         Of the network's inputs, for whose widths EBOPs of the first layer are charged.
+    charges
+        What the price is put on, in equal shares, in the place of EBOPs.
+    reference
+        Networks whose mean costs at the start the strengths are units of; where there are none,
+        every candidate's own are.
 
     Raises
     ------
@@ -109,14 +115,21 @@ def train_with_ebops(
     with one_thread(), torch.no_grad():
         data = data.to(where)
         kind: type[LearnedStack] = WeightwiseStack if weightwise else LearnedStack
-        if nodewise:
-            kind = ChannelwiseStack
-            candidates = with_channel_formats(candidates, data, input_format)
-        stack = kind(candidates, data.scaling, input_format.width, where)
-        few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
-        stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
-        stack.charges = tuple(charges)
-        _run(stack, data, settings, chosen, torch.tensor(strengths).to(where), seed, report)
+        kind = ChannelwiseStack if nodewise else kind
+
+        def stacked(chosen: Sequence[Candidate]) -> LearnedStack:
+            if nodewise:
+                chosen = with_channel_formats(chosen, data, input_format)
+            stack = kind(chosen, data.scaling, input_format.width, where)
+            few = torch.from_numpy(spread_over(len(data), stack.calibration_events))
+            stack.calibrate(one_by_one(chosen_inputs(stack, data.inputs[few])))
+            stack.charges = tuple(charges)
+            return stack
+
+        stack = stacked(candidates)
+        costs = stacked(reference).costs().mean(1, keepdim=True) if reference else stack.costs()
+        price = torch.tensor(strengths).to(where) / costs.clamp_min(1.0) / len(charges)
+        _run(stack, data, settings, chosen, price, seed, report)
         return [without_dead(one) for one in stack.unstack()]
 
 
@@ -125,13 +138,12 @@ def _run(
     data: TrainingData,
     settings: TrainingSettings,
     widths: WidthSettings,
-    strengths: torch.Tensor,
+    price: torch.Tensor,
     seed: int,
     report: Report,
 ) -> None:
     steps = settings.steps(len(data))
     learning = round(steps * (1.0 - widths.frozen_share))
-    price = strengths / stack.costs().clamp_min(1.0) / len(stack.charges)
     optimizer = optimizer_for(stack, settings)
     points = FlatAdamW(stack.points)
     chosen = batches(stack, data, settings.batch, steps, seed)

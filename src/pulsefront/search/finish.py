@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 
 import numpy as np
 
 from pulsefront.errors import BudgetError
 from pulsefront.networks.candidate import Candidate
 from pulsefront.networks.cost import NetworkCost
-from pulsefront.networks.learned_bits import train_with_ebops
 from pulsefront.networks.training import TrainingData
 from pulsefront.search.budget import Budget
 from pulsefront.search.checkpoint import SearchCheckpoint
 from pulsefront.search.judge import Judge
+from pulsefront.search.priced_rounds import PricedTraining, ablate_at_price, record
 from pulsefront.search.records import State
 from pulsefront.search.result import TrialNetwork
 from pulsefront.search.settings import PricedCost, SearchSettings
-from pulsefront.search.silent import fold_silent, without_silent
-from pulsefront.search.trainer import FINAL_STAGE, Trainer, seed_of_stage
+from pulsefront.search.silent import fold_silent
+from pulsefront.search.trainer import FINAL_STAGE, Trainer
 
 __all__ = ["learn_widths", "polish"]
 
@@ -42,7 +41,7 @@ def polish(
         and (trial.non_inferior or not before.non_inferior)
         and budget.fits(trial.cost)
     )
-    chosen = _record(trial, state, judge, base, polished) if better else list(base)
+    chosen = record(trial, state, judge, base, polished) if better else list(base)
     if not better:
         state.trials.append(trial)
     return fold_silent(chosen, state, judge, trainer.data, stage="final")
@@ -64,7 +63,8 @@ def learn_widths(
     """Return *base* with learned widths, as cheap in what is priced as non-inferiority allows.
 
     All strengths of the price are trained from *base*, each in all initializations, and every one
-    is judged: together they are a front. Where none of them is non-inferior within the budget,
+    is judged: together they are a front. With ``price.rounds`` the cheapest good one is ablated
+    further (see `ablate_at_price`). Where none of them is non-inferior within the budget,
     *base* stays if it is; otherwise the least harmful one that fits is taken.
 
     Raises
@@ -75,26 +75,14 @@ def learn_widths(
 
     price = settings.price
     assert price is not None, "a search without a price ends with a last training"
-    charges = settings.charges
+    train = PricedTraining(base, data, settings, judge.task.network_format, seed, device)
 
     def trained(number: int) -> list[Candidate]:
         stage = f"price_{number:02d}"
         stored = checkpoint.load(stage)
         if stored is not None:
             return stored[0]
-        found = train_with_ebops(
-            base,
-            data,
-            price.training,
-            [price.strengths[number]] * len(base),
-            seed=seed_of_stage(seed, FINAL_STAGE),
-            input_format=judge.task.network_format,
-            widths=price.widths,
-            charges=charges,
-            device=device,
-        )
-        if all(candidate.finite for candidate in found):
-            found = without_silent(found, data)
+        found = train(base, price.strengths[number])
         checkpoint.save(stage, found, {})
         return found
 
@@ -104,6 +92,7 @@ def learn_widths(
         for strength, group in zip(price.strengths, groups, strict=True)
     ]
     chosen = _cheapest(trials, budget, price.of, before=state.path[-1].cost)
+    good = chosen is not None
     last = state.path[-1]
     if chosen is None and not budget.fits(last.cost):
         fitting = [n for n, t in enumerate(trials) if budget.fits(t.cost) and not t.diverged]
@@ -113,24 +102,23 @@ def learn_widths(
     result = list(base)
     for number, (trial, group) in enumerate(zip(trials, groups, strict=True)):
         if number == chosen:
-            result = _record(trial, state, judge, base, group)
+            result = record(trial, state, judge, base, group)
         else:
             state.trials.append(trial)
+    if good and chosen is not None and price.rounds:
+        strength = price.strengths[chosen]
+        return ablate_at_price(
+            base,
+            result,
+            strength,
+            state,
+            judge,
+            train,
+            budget,
+            checkpoint=checkpoint,
+            executor=executor,
+        )
     return result
-
-
-def _record(
-    trial: TrialNetwork,
-    state: State,
-    judge: Judge,
-    before: Sequence[Candidate],
-    after: Sequence[Candidate],
-) -> list[Candidate]:
-    """Put an accepted trial into *state*, and return its networks."""
-    accepted = replace(trial, accepted=True)
-    state.trials.append(accepted)
-    state.path.append(judge.step(len(state.path), accepted, before, after))
-    return list(after)
 
 
 def _cheapest(

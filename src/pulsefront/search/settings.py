@@ -64,6 +64,10 @@ class PriceSettings(FrozenModel):
     """training of weights and widths together"""
     widths: WidthSettings = WidthSettings()
     """what has a width of its own, and how fast widths change"""
+    rounds: int = Field(default=0, ge=0)
+    """rounds of ablation at the price of the network that is chosen: inputs, sums of them, nodes
+    and layers are removed before its widths are learned anew, while what results is cheaper and
+    not inferior. Every round trains a few networks as long as a price does"""
 
     @field_validator("of")
     @classmethod
