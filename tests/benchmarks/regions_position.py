@@ -6,8 +6,9 @@ so many cells and ranges of depth (``pulsefront.networks.regions``), and dense n
 weights as those of all regions. It prints what the integers of each cost and reach: the median
 error against the first interaction in three dimensions on test events, and how much worse it is
 than the small dense network's, with bounds at one-sided 95 % each, paired over stage positions and
-initializations. LUTs and DSPs are estimates for a new event every clock, from constants as adders
-where weights are constants, from multipliers of general kind where they are chosen.
+initializations. LUTs and DSPs are estimates: for a new event every clock, constants as adders
+where weights are constants, multipliers of general kind where they are chosen; and for time-shared
+Verilog on a part at a rate, of the first initialization.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shipped_task import shipped_task
 
+from pulsefront.firmware.fit.choose import fit
 from pulsefront.networks.regions.settings import RegionNetworkSettings
 from pulsefront.networks.regions.training import RegionData, train_regions
 from pulsefront.networks.training import repeatable
@@ -58,6 +60,9 @@ def main() -> None:
     parser.add_argument("--hidden", nargs="+", type=int, default=[16, 8])
     parser.add_argument("--epochs", type=float, default=12.0, help="floating point, all in all")
     parser.add_argument("--initializations", type=int, default=3)
+    parser.add_argument("--board", default="ecp5_85")
+    parser.add_argument("--rate", type=float, default=1e6, help="events per second")
+    parser.add_argument("--count", action="store_true", help="by yosys, minutes")
     parser.add_argument("--cache", type=Path, default=Path("out/shapes"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -102,10 +107,16 @@ def main() -> None:
             figures = Figures.of(residuals, median_distance, groups)
             dense = figures if dense is None else dense
             change, cost = compare_figures(figures, dense), region_cost(models)
+            shared = fit(
+                models[0], asked.board, asked.rate, routes=["time-shared"], count=asked.count
+            ).design
+            used = ", ".join(f"{count:,} {what}" for what, count in shared.used.items())
             say(
                 f"{shape} {'-'.join(map(str, settings.hidden))}: {cost.macs:,} MACs, "
                 f"{cost.ebops:,} EBOPs, {cost.weight_bytes:,} bytes, {cost.lut:,} LUT and "
-                f"{cost.dsp} DSP estimated, median {figures.whole.mean():.4f} mm "
+                f"{cost.dsp} DSP unrolled, {used} in turns of {shared.interval_cycles} clocks "
+                f"({shared.origin}), "
+                f"median {figures.whole.mean():.4f} mm "
                 f"({change.value:+.2%} [{change.low:+.2%}, {change.high:+.2%}]), "
                 f"{time.process_time() - start:.0f} s"
             )

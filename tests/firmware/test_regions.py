@@ -12,7 +12,10 @@ from pulsefront.errors import UnsupportedLayer
 from pulsefront.firmware.c99.execute import Host, built
 from pulsefront.firmware.c99.write import write_c99
 from pulsefront.firmware.export import export_model
+from pulsefront.firmware.fit.choose import fit
 from pulsefront.firmware.onnx.exact import build_onnx, run_onnx, write_onnx
+from pulsefront.firmware.rtl.bench.simulate import Simulation
+from pulsefront.firmware.verify import verify_export
 from pulsefront.fixed_point import (
     Assignment,
     ChosenDense,
@@ -23,6 +26,9 @@ from pulsefront.fixed_point import (
     LargestIndex,
     Relu,
 )
+from strategies_fixed_point import random_inputs, random_model, side_by_side
+from toys_rtl import built as built_rtl
+from toys_rtl import compare_run, lint, needs_simulator, needs_verilator
 
 COUNTS, OUTPUT = FixedPointFormat(9, 9), FixedPointFormat(14, 6)
 INPUTS, SETS = 5, 4
@@ -111,14 +117,94 @@ def test_a_batch_in_onnx_copies_no_matrix_for_every_event(model: FixedPointModel
     assert "Gather" not in operators
 
 
-@pytest.mark.parametrize(
-    "target", ["qonnx", "hls4ml", "hls4ml_quartus", "rtl", "rtl_unrolled", "rtl_unrolled_vhdl"]
-)
+@needs_simulator
+@pytest.mark.parametrize("multipliers", [2, 6])
+def test_time_shared_verilog_gives_the_same_integers_in_the_stated_clocks(
+    tmp_path: Path, model: FixedPointModel, multipliers: int
+) -> None:
+    built_rtl(model, tmp_path, multipliers)
+    assert len((tmp_path / "dense_1_weights.hex").read_text().split()) == (
+        SETS * INPUTS * -(-6 // multipliers)
+    )
+    with Simulation(tmp_path, model) as simulation:
+        simulation.check()  # the bench asserts interval and latency, with readers that stall
+        given = vectors(500)
+        wanted = model.emulator.run(given)["dense_2"]
+        np.testing.assert_array_equal(simulation.run(given)["dense_2"], wanted)
+
+
+@needs_simulator
+@pytest.mark.parametrize("sets", [1, 3])
+def test_events_of_one_element_follow_each_other_at_once(tmp_path: Path, sets: int) -> None:
+    """Several events are between the reading of weights and that of biases then."""
+    one, few = FixedPointFormat(5, 5), FixedPointFormat(4, 4)
+    weights = np.arange(-3, -3 + sets)[:, None, None]
+    layers = (
+        Dense("scores", ("x",), np.arange(sets)[None] - 1, few, 2 * np.arange(sets) % 3, few),
+        LargestIndex("region", ("scores",)),
+        ChosenDense("first", ("x", "region"), weights, few, 2 - weights[:, 0], few),
+        ChosenDense("last", ("first", "region"), weights + 1, few, weights[:, 0], few),
+    )
+    model = FixedPointModel("short", (Input("x", (1,), one),), layers, ("last",))
+    built_rtl(model, tmp_path, 1)
+    with Simulation(tmp_path, model) as simulation:
+        simulation.check()
+        compare_run(simulation, model, {"x": np.tile(np.arange(-16, 16), 8)[:, None]})
+
+
+def random_networks(count: int) -> list[FixedPointModel]:
+    """Return random networks that take weights by number, of all formats and modes."""
+    drawn = (random_model(k, f"m{k}", regions=True, narrow=False) for k in range(6 * count))
+    return [m for m in drawn if any(isinstance(one, ChosenDense) for one in m.layers)][:count]
+
+
+@pytest.mark.slow
+@needs_simulator
+def test_time_shared_verilog_of_random_networks_gives_the_same_integers(tmp_path: Path) -> None:
+    whole = side_by_side(random_networks(10))
+    built_rtl(whole, tmp_path, 2)
+    with Simulation(tmp_path, whole) as simulation:
+        simulation.check()
+        compare_run(simulation, whole, random_inputs(whole, 150, 5))
+
+
+@pytest.mark.slow
+def test_hls4ml_gives_the_same_integers(tmp_path: Path, model: FixedPointModel) -> None:
+    export_model(model, tmp_path / "out", targets=("onnx", "hls4ml"))
+    found = verify_export(tmp_path / "out", drawn=5000, seed=3)
+    assert found.passed, found.table()
+    assert "hls4ml Vitis" in {row.backend for row in found.exact_rows}
+
+
+@pytest.mark.slow
+def test_hls4ml_of_random_networks_gives_the_same_integers(tmp_path: Path) -> None:
+    whole = side_by_side(random_networks(2))
+    wraps = [row.layer for row in whole.audit().rows if row.can_wrap]
+    export_model(whole, tmp_path / "out", targets=("onnx", "hls4ml"), allow_wrap=wraps)
+    found = verify_export(tmp_path / "out", drawn=2000, seed=3)
+    assert found.passed, found.table()
+
+
+@needs_verilator
+def test_verilator_has_nothing_to_say_against_it(tmp_path: Path, model: FixedPointModel) -> None:
+    built_rtl(model, tmp_path, 2)
+    assert lint(tmp_path, model) == ""
+
+
+def test_a_fit_takes_multipliers_in_turns(model: FixedPointModel) -> None:
+    found = fit(model, "ecp5_25", 1e6)
+    assert found.design.strategy == "time-shared"
+    assert "chosen_dense" in found.left_out["unrolled"] or "largest" in found.left_out["unrolled"]
+
+
+@pytest.mark.parametrize("target", ["qonnx", "hls4ml_quartus", "rtl_unrolled", "rtl_unrolled_vhdl"])
 def test_what_has_no_regions_says_so_before_anything_is_written(
     tmp_path: Path, model: FixedPointModel, target: str
 ) -> None:
     if target.startswith("rtl_unrolled"):
         pytest.importorskip("alkaid")
-    with pytest.raises(UnsupportedLayer, match=r"largest_index is not written.*onnx or c99"):
+    with pytest.raises(
+        UnsupportedLayer, match=r"largest_index is not written.*(c99, rtl|use Vitis or Vivado)"
+    ):
         export_model(model, tmp_path / "out", targets=(target,))
     assert not (tmp_path / "out").exists()

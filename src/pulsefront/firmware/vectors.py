@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.fixed_point.format import Integers
-from pulsefront.fixed_point.layers import Dense
+from pulsefront.fixed_point.layers import ChosenDense, Dense
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["VectorSet", "drawn_vectors", "golden_vectors"]
@@ -122,8 +122,18 @@ def _spread(length: int, most: int) -> npt.NDArray[np.int64]:
 
 
 def _first_weights(model: FixedPointModel, size: int) -> list[npt.NDArray[np.bool_]]:
-    """Return, per node of a first dense layer on all inputs, which weights are positive."""
-    first = model.layers[0]
-    if not isinstance(first, Dense) or len(first.weights) != size:
-        return []
-    return [first.weights[:, node] > 0 for node in _spread(first.n_out, SINGLE_EXTREMES)]
+    """Return, per node of a dense layer that reads all inputs, which weights are positive.
+
+    That is the first layer, and one that takes its weights by a number, which the first ones say.
+    """
+    found = []
+    for layer in (model.layers[0], *_chosen(model)):
+        if isinstance(layer, Dense | ChosenDense) and layer.weights.shape[-2] == size:
+            columns = np.moveaxis(layer.weights, -2, 0).reshape(size, -1) > 0
+            found += [columns[:, node] for node in _spread(columns.shape[1], SINGLE_EXTREMES)]
+    return found
+
+
+def _chosen(model: FixedPointModel) -> list[ChosenDense]:
+    names = {one.name for one in model.inputs}
+    return [one for one in model.layers if isinstance(one, ChosenDense) and one.inputs[0] in names]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from pulsefront.errors import ExportError
-from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, plan, plan_for_interval
-from pulsefront.fixed_point.layers.matrix import MatrixLayer
+from pulsefront.firmware.rtl.time_shared.plan import WEIGHTED, SharedPlan, plan, plan_for_interval
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["require_inputs", "shared_network"]
@@ -49,7 +48,7 @@ def shared_network(
     """
     if multipliers is None:
         return plan_for_interval(model, interval, registers_behind=registers_behind)
-    most = max((s.layer.n_out for s in model.steps if isinstance(s.layer, MatrixLayer)), default=1)
+    most = max((s.layer.n_out for s in model.steps if isinstance(s.layer, WEIGHTED)), default=1)
     if multipliers > most:
         raise ExportError(
             f"no layer of {model.name} has more than {most} outputs, and a layer uses as many "

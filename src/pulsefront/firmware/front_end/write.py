@@ -25,9 +25,8 @@ from pulsefront.firmware.front_end.statement import (
 from pulsefront.firmware.front_end.timing.chain import TimingChain
 from pulsefront.firmware.rtl.projects.time_shared import UNROLLED_ALONE, bench_script
 from pulsefront.firmware.rtl.time_shared.memories import matrix_numbers, write_memories
-from pulsefront.firmware.rtl.time_shared.plan import SharedPlan
+from pulsefront.firmware.rtl.time_shared.plan import WEIGHTED, SharedPlan
 from pulsefront.firmware.rtl.time_shared.top import top_module
-from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.specification import Specification
 
@@ -114,6 +113,6 @@ def _write_network(model: Specification, design: SharedPlan, folder: Path) -> No
         if module.stem not in UNROLLED_ALONE:
             shutil.copy(module, folder)
     for step in model.steps:
-        if isinstance(step.layer, MatrixLayer):
+        if isinstance(step.layer, WEIGHTED):
             name = step.layer.name
             write_memories(folder, name, matrix_numbers(step), design.matrices[name])

@@ -7,8 +7,7 @@ from pulsefront.firmware.hls4ml.layers import has_channel_formats, own_layer
 from pulsefront.firmware.hls4ml.names import refuse_names
 from pulsefront.firmware.hls4ml.settings import HlsSettings
 from pulsefront.fixed_point.format import Assignment, Overflow, container
-from pulsefront.fixed_point.layers import ChosenDense, Flatten, LargestIndex, MatrixLayer
-from pulsefront.fixed_point.layers.unsupported import not_written
+from pulsefront.fixed_point.layers import Flatten, MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 
 __all__ = ["refuse_unwritable"]
@@ -31,8 +30,6 @@ def refuse_unwritable(model: FixedPointModel, settings: HlsSettings) -> None:
     _refuse_formats(model)
     for step in model.steps:
         layer = step.layer
-        if isinstance(layer, LargestIndex | ChosenDense):
-            raise not_written(layer.name, layer.kind, "hls4ml")
         if isinstance(layer, MatrixLayer) and layer.accumulator is not None:
             _refuse_accumulator(layer.name, layer.accumulator, settings)
         if settings.has_stages:

@@ -9,15 +9,19 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
+
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat, Integers, format_holding
 from pulsefront.fixed_point.layers import (
     Add,
     AveragePool,
+    ChosenDense,
     Concatenate,
     Flatten,
     FunctionTable,
     ImageWindows,
     InputTables,
+    LargestIndex,
     Layer,
     LayerStep,
     LimitLayer,
@@ -264,6 +268,49 @@ def _tables_of_inputs(layer: InputTables, step: LayerStep) -> list[str]:
         f"    {ap_type(result)} y;",
         f"    y.range({result.width - 1}, 0) = entries[place];",
         "    output[i] = y;",
+        "}",
+    ]
+
+
+@stage_body.register
+def _largest_index(_: LargestIndex, step: LayerStep) -> list[str]:
+    return [
+        "unsigned place = 0;",
+        f"for (unsigned i = 1; i < {step.sources[0].size}; i++) {{",
+        "    #pragma HLS UNROLL",
+        "    if (input0[i] > input0[place])",
+        "        place = i;",
+        "}",
+        "output[0] = place;",
+    ]
+
+
+@stage_body.register
+def _chosen(layer: ChosenDense, step: LayerStep) -> list[str]:
+    weights, biases = layer.constants(step)
+    _, n_in, n_out = weights.shape
+    fraction = step.exact.format.fraction
+    # One type that holds every sum, so that adding loses nothing.
+    exact = format_holding(-step.magnitude, step.magnitude, fraction)
+    one = format_holding(
+        int(weights.min()), int(weights.max()), fraction - step.sources[0].format.fraction
+    )
+    rows, starts = np.swapaxes(weights, 1, 2).reshape(-1), biases.reshape(-1)
+    return [
+        f"static const ap_int<{one.width + 1}> weights[{rows.size}] = {_listed(rows)};",
+        f"static const ap_int<{exact.width}> biases[{starts.size}] = {_listed(starts)};",
+        "const unsigned number = input1[0].to_uint();",
+        *_loop(step),
+        f"    const unsigned row = number * {n_out} + i;",
+        f"    {ap_type(exact)} sum;",
+        f"    sum.range({exact.width - 1}, 0) = biases[row];",
+        f"    for (unsigned k = 0; k < {n_in}; k++) {{",
+        "        #pragma HLS UNROLL",
+        f"        {ap_type(one)} weight;",
+        f"        weight.range({one.width - 1}, 0) = weights[row * {n_in} + k];",
+        "        sum += input0[k] * weight;",
+        "    }",
+        *_indented(_cast(step, "sum")),
         "}",
     ]
 

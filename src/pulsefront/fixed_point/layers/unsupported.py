@@ -53,7 +53,7 @@ def refuse(layer: str, kind: str) -> UnsupportedLayer:
 
 WRITERS = dict.fromkeys(
     ("chosen_dense", "largest_index"),
-    "export a network of regions as ONNX or C, with --target onnx or c99",
+    "take a target that has weights by number: onnx, c99, rtl, hls4ml or hls4ml_vivado",
 )
 """Where a kind of layer can be written, for those that few targets have."""
 

@@ -78,6 +78,9 @@ def early_problems(study: AnyStudy, file: Path) -> list[PulsefrontError]:
     if study.tables is not None:
         for check in _checks_of_tables(study, study.tables):
             attempt(check, "tables")
+    regions = study.region_settings
+    if regions is not None and any(one in HLS_TARGETS for one in regions.targets):
+        attempt(_require_compiler, "regions")
     attempt(study.search.network.check, "search", "network")
     attempt(lambda: _require_grid(study), "search")
     if study.search.device != "cpu":

@@ -8,7 +8,7 @@ from pulsefront.networks.regions.settings import RegionNetworkSettings
 
 __all__ = ["RegionSettings", "RegionTarget"]
 
-RegionTarget = Literal["onnx", "onnx_float", "c99"]
+RegionTarget = Literal["onnx", "onnx_float", "hls4ml", "hls4ml_vivado", "c99", "rtl"]
 """Targets that weights by number can be written for."""
 
 
@@ -23,5 +23,6 @@ class RegionSettings(RegionNetworkSettings):
     """
 
     targets: tuple[RegionTarget, ...] = ("onnx", "c99")
-    """firmware of the chosen network, as the targets of `pulsefront export`; the others have no
-    weights by number"""
+    """firmware of the chosen network, as the targets of `pulsefront export`; rtl is time-shared
+    Verilog; unrolled Verilog and VHDL, QONNX and hls4ml's other back-ends have no weights by
+    number"""

@@ -14,12 +14,11 @@ from pulsefront.firmware.rtl.layers.tables import table_module, write_places
 from pulsefront.firmware.rtl.projects.readme import readme
 from pulsefront.firmware.rtl.streams import axis_module, axis_name
 from pulsefront.firmware.rtl.time_shared.memories import matrix_numbers, write_memories
-from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, plan
+from pulsefront.firmware.rtl.time_shared.plan import WEIGHTED, SharedPlan, plan
 from pulsefront.firmware.rtl.time_shared.top import top_module, top_name
 from pulsefront.firmware.vector_files import write_hex_vectors
 from pulsefront.firmware.vectors import VectorSet
 from pulsefront.fixed_point.layers import FunctionTable, ImageWindows
-from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["RtlProject", "bench_script", "write_rtl"]
@@ -78,7 +77,7 @@ def write_rtl(
         if path.stem not in UNROLLED_ALONE:
             shutil.copy(path, folder)
     for step in model.steps:
-        if isinstance(step.layer, MatrixLayer):
+        if isinstance(step.layer, WEIGHTED):
             name = step.layer.name
             write_memories(folder, name, matrix_numbers(step), design.matrices[name])
         elif isinstance(step.layer, ImageWindows):

@@ -17,15 +17,17 @@ from pulsefront.firmware.rtl.language.verilog import address_bits
 from pulsefront.firmware.rtl.projects.unrolled import LEVELS_PER_STAGE, QUEUE_CYCLES
 from pulsefront.firmware.rtl.resources.parts import PartKind, Weights
 from pulsefront.firmware.rtl.time_shared.memories import matrix_numbers
-from pulsefront.firmware.rtl.time_shared.plan import MatrixLanes, SharedPlan, queue_bits
+from pulsefront.firmware.rtl.time_shared.plan import WEIGHTED, MatrixLanes, SharedPlan, queue_bits
 from pulsefront.fixed_point.circuits import signed_digits
 from pulsefront.fixed_point.layers import (
     Add,
+    ChosenDense,
     Concatenate,
     Conv1d,
     FunctionTable,
     ImageWindows,
     InputTables,
+    LargestIndex,
     LayerStep,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
@@ -223,8 +225,15 @@ def count_time_shared(model: Specification, plan: SharedPlan, kind: PartKind) ->
     """Return what the time-shared design of *model* consists of."""
     total = SharedCounts()
     for step in model.steps:
-        if isinstance(step.layer, MatrixLayer):
+        if isinstance(step.layer, WEIGHTED):
             total += _matrix(step, plan.matrices[step.layer.name], kind)
+            if isinstance(step.layer, ChosenDense):
+                for source in step.sources:
+                    lut, kbit = _buffer(source.format.width, queue_bits(step, source, plan), kind)
+                    total += SharedCounts(buffer_lut=lut, block_ram_kbit=kbit)
+        elif isinstance(step.layer, LargestIndex):
+            width = step.sources[0].format.width + 1
+            total += SharedCounts(1, width, width + 2 * step.exact.format.width)
         elif isinstance(step.layer, WindowLayer):
             width = step.exact.format.width
             source = step.sources[0]
@@ -270,9 +279,9 @@ def _matrix(step: LayerStep, plan: MatrixLanes, kind: PartKind) -> SharedCounts:
     behind_ff = plan.registers_behind * plan.lanes * (source.format.width + 1 + weight)
     depth = address_bits(_buffered(step, plan))
     buffer_lut, kbit = _buffer(source.format.width, depth, kind)
-    tables, rom_kbit = _rom(plan.groups * plan.length, plan.lanes * weight, kind)
-    if plan.groups > 1:
-        more, more_kbit = _rom(plan.groups, plan.lanes * numbers.sum_width, kind)
+    tables, rom_kbit = _rom(plan.sets * plan.groups * plan.length, plan.lanes * weight, kind)
+    if plan.sets * plan.groups > 1:
+        more, more_kbit = _rom(plan.sets * plan.groups, plan.lanes * numbers.sum_width, kind)
         tables, rom_kbit = tables + more, rom_kbit + more_kbit
         register_bits += plan.lanes * numbers.sum_width
     if tables:

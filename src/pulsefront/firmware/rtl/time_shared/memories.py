@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pulsefront.firmware.rtl.time_shared.plan import MatrixLanes
 from pulsefront.fixed_point.format import Assignment, Integers, assign
-from pulsefront.fixed_point.layers import LayerStep
+from pulsefront.fixed_point.layers import ChosenDense, LayerStep
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 
 __all__ = ["MatrixNumbers", "matrix_numbers", "write_memories"]
@@ -17,6 +19,7 @@ __all__ = ["MatrixNumbers", "matrix_numbers", "write_memories"]
 class MatrixNumbers:
     """The constants of a layer, and how its sums are kept.
 
+    *weights* are (set, n_in, n_out) and *bias* (set, n_out), of one set where none is chosen.
     Products have −*shift* fraction bits less than the sums (*shift* more in a narrow
     *accumulator*); *sum_width* bits hold a sum.
     """
@@ -31,18 +34,28 @@ class MatrixNumbers:
 
 
 def matrix_numbers(step: LayerStep) -> MatrixNumbers:
-    """Return the constants of a layer with weights, as `pf_matrix.v` takes them."""
-    layer = step.layer
+    """Return the constants of a layer with weights, as `pf_sets.v` takes them."""
+    layer, source = step.layer, step.sources[0]
+    if isinstance(layer, ChosenDense):
+        first, fraction = layer.parts[0], layer.parts[0].sum_fraction(source)
+        sets = np.stack([one.matrix_at(one.weight_fraction) for one in layer.parts])
+        biases = np.stack([one.bias_at(fraction) for one in layer.parts])
+        return _numbers(step, sets, biases, first.product_fraction(source), None)
     assert isinstance(layer, MatrixLayer)
-    (source,) = step.sources
     weights = layer.matrix_at(layer.weight_fraction)
     fraction = layer.sum_fraction(source)
     bias = layer.bias_at(fraction)
-    product = layer.product_fraction(source)
-    kept, to = step.exact.format, layer.accumulator
+    to = layer.accumulator
     if to is not None:
         bias = assign(bias, fraction, to)
-        kept = to.container
+    return _numbers(step, weights[None], bias[None], layer.product_fraction(source), to)
+
+
+def _numbers(
+    step: LayerStep, weights: Integers, bias: Integers, product: int, to: Assignment | None
+) -> MatrixNumbers:
+    kept = step.exact.format if to is None else to.container
+    source = step.sources[0]
     low, high = int(weights.min()), int(weights.max())
     width = max(high, ~low if low < 0 else 0).bit_length() + 1
     # Beyond the product's own bits nothing but its sign is left: all such shifts are one.
@@ -53,11 +66,12 @@ def matrix_numbers(step: LayerStep) -> MatrixNumbers:
 def write_memories(folder: Path, name: str, numbers: MatrixNumbers, plan: MatrixLanes) -> None:
     """Write ``NAME_weights.hex`` and ``NAME_biases.hex``: a word a line, lane 0 lowest."""
     words, biases = [], []
-    for group in range(plan.groups):
-        columns = slice(group * plan.lanes, min((group + 1) * plan.lanes, plan.outputs))
-        rows = numbers.weights[:, columns]
-        words += [_word(row, numbers.weight_width, plan.lanes) for row in rows]
-        biases.append(_word(numbers.bias[columns], numbers.sum_width, plan.lanes))
+    for weights, bias in zip(numbers.weights, numbers.bias, strict=True):
+        for group in range(plan.groups):
+            columns = slice(group * plan.lanes, min((group + 1) * plan.lanes, plan.outputs))
+            rows = weights[:, columns]
+            words += [_word(row, numbers.weight_width, plan.lanes) for row in rows]
+            biases.append(_word(bias[columns], numbers.sum_width, plan.lanes))
     (folder / f"{name}_weights.hex").write_text("\n".join(words) + "\n")
     (folder / f"{name}_biases.hex").write_text("\n".join(biases) + "\n")
 

@@ -19,17 +19,16 @@ from pulsefront.fixed_point.layers import (
     Concatenate,
     ImageWindows,
     InputTables,
-    LargestIndex,
     Layer,
     LayerStep,
 )
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.layers.pooling import WindowLayer
-from pulsefront.fixed_point.layers.unsupported import not_written
 from pulsefront.fixed_point.specification import Specification
 from pulsefront.fixed_point.tensors import Tensor
 
 __all__ = [
+    "WEIGHTED",
     "MatrixLanes",
     "SharedPlan",
     "plan",
@@ -39,12 +38,17 @@ __all__ = [
     "window_cycles",
 ]
 
+WEIGHTED = (MatrixLayer, ChosenDense)
+"""Layers with weights, which have multipliers."""
+
 FINISH_CYCLES = 2
 """Registers of the rounding and of the overflow at the end of a layer."""
 
 MATRIX_CYCLES = 10
 """From the last element that a group needs to its first sum, with the buffer and the drain."""
 
+QUEUED_CYCLES = 2
+"""From a number that chooses weights to the first element of its event, through its queue."""
 
 GATHER_CYCLES = 4
 """From the last element of an image to the first of its windows, and between two images."""
@@ -55,7 +59,8 @@ class MatrixLanes:
     """One dense or convolution layer: *lanes* multipliers, *dsp_lanes* of them DSP blocks.
 
     *rows* windows of *length* elements, *outputs* sums of each; *groups* passes over a window.
-    *registers_behind* every multiplier, more than the one that it has: none or one.
+    *registers_behind* every multiplier, more than the one that it has: none or one. Weights are of
+    one of *sets*, by a number that must be there before an event enters where there are several.
     """
 
     rows: int
@@ -64,6 +69,7 @@ class MatrixLanes:
     lanes: int
     dsp_lanes: int
     registers_behind: int = 0
+    sets: int = 1
 
     @property
     def groups(self) -> int:
@@ -150,7 +156,7 @@ def plan(
     ExportError
         A number is not positive, or a name is that of no layer with weights.
     """
-    names = [one.layer.name for one in model.steps if isinstance(one.layer, MatrixLayer)]
+    names = [one.layer.name for one in model.steps if isinstance(one.layer, WEIGHTED)]
     if isinstance(multipliers, Mapping):
         for name in multipliers:
             if name not in names:
@@ -161,7 +167,7 @@ def plan(
                 )
     matrices = {}
     for step in model.steps:
-        if not isinstance(step.layer, MatrixLayer):
+        if not isinstance(step.layer, WEIGHTED):
             continue
         name = step.layer.name
         wanted = multipliers.get(name, 1) if isinstance(multipliers, Mapping) else multipliers
@@ -180,7 +186,7 @@ def plan_for_interval(
     """
     lanes = {}
     for step in model.steps:
-        if not isinstance(step.layer, MatrixLayer):
+        if not isinstance(step.layer, WEIGHTED):
             continue
         outputs = step.layer.n_out
         # No other number has fewer multipliers for its number of groups.
@@ -194,12 +200,13 @@ def plan_for_interval(
 
 def _matrix(step: LayerStep, wanted: int, registers_behind: int = 0) -> MatrixLanes:
     layer = step.layer
-    assert isinstance(layer, MatrixLayer)
+    assert isinstance(layer, WEIGHTED)
     outputs = layer.n_out
     lanes = min(wanted, outputs)
     rows = step.exact.size // outputs
-    length = layer.weights.size // outputs
-    return MatrixLanes(rows, length, outputs, lanes, lanes, registers_behind)
+    sets = layer.sets if isinstance(layer, ChosenDense) else 1
+    length = layer.weights.size // (outputs * sets)
+    return MatrixLanes(rows, length, outputs, lanes, lanes, registers_behind, sets)
 
 
 def _with_dsp(
@@ -218,12 +225,12 @@ def _with_dsp(
 
 def _product_width(step: LayerStep) -> int:
     layer = step.layer
-    if not isinstance(layer, MatrixLayer):
+    if not isinstance(layer, WEIGHTED):
         return 0
     return step.sources[0].format.width + max(one.width for one in _weight_formats(layer))
 
 
-def _weight_formats(layer: MatrixLayer) -> tuple[FixedPointFormat, ...]:
+def _weight_formats(layer: MatrixLayer | ChosenDense) -> tuple[FixedPointFormat, ...]:
     return by_channel(layer.weight_format, layer.n_out)
 
 
@@ -249,7 +256,9 @@ def _timed(model: Specification, matrices: dict[str, MatrixLanes]) -> SharedPlan
 def _latency(step: LayerStep, matrices: Mapping[str, MatrixLanes]) -> int:
     layer: Layer = step.layer
     if layer.name in matrices:
-        return matrices[layer.name].latency_cycles + FINISH_CYCLES
+        # An event enters once its number is there.
+        waits = step.sources[0].size + QUEUED_CYCLES if isinstance(layer, ChosenDense) else 0
+        return waits + matrices[layer.name].latency_cycles + FINISH_CYCLES
     if isinstance(layer, WindowLayer):
         return window_cycles(step) + MATRIX_CYCLES + FINISH_CYCLES
     if isinstance(layer, ImageWindows):
@@ -265,7 +274,7 @@ def refuse_serial(model: Specification) -> None:
     Raises
     ------
     UnsupportedLayer
-        Tables of its own for every input stand side by side, or weights are chosen by a number.
+        Tables of its own for every input stand side by side.
     """
     for layer in model.layers:
         if isinstance(layer, InputTables):
@@ -274,8 +283,6 @@ def refuse_serial(model: Specification) -> None:
                 problem="tables of chosen inputs are not written time-shared",
                 remedy="export it unrolled, with --target rtl_unrolled",
             )
-        if isinstance(layer, LargestIndex | ChosenDense):
-            raise not_written(layer.name, layer.kind, "time-shared Verilog")
 
 
 def queue_bits(step: LayerStep, source: Tensor, plan: SharedPlan) -> int:

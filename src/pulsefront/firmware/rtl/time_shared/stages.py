@@ -6,6 +6,7 @@ to the layer's format.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 
 from pulsefront.firmware.rtl.language.netlist import Number
@@ -25,15 +26,17 @@ from pulsefront.firmware.rtl.layers.assign import (
     register_slice,
 )
 from pulsefront.firmware.rtl.time_shared.memories import MatrixNumbers, matrix_numbers
-from pulsefront.firmware.rtl.time_shared.plan import SharedPlan, queue_bits
+from pulsefront.firmware.rtl.time_shared.plan import MatrixLanes, SharedPlan, queue_bits
 from pulsefront.fixed_point.format import Assignment, FixedPointFormat
 from pulsefront.fixed_point.layers import (
     Add,
+    ChosenDense,
     Concatenate,
     Conv1d,
     Flatten,
     FunctionTable,
     ImageWindows,
+    LargestIndex,
     Layer,
     LayerStep,
     LimitLayer,
@@ -186,6 +189,63 @@ def _image(
 
 
 @stage.register
+def _largest(
+    layer: LargestIndex,
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,  # noqa: ARG001
+) -> list[str]:
+    (source,) = step.sources
+    stem, width = f"{target.stem}_number", step.exact.format.width
+    found = Stream(stem, step.exact.format)
+    return [
+        *wires(stem, width),
+        *instance(
+            "pf_largest",
+            f"u__{layer.name}",
+            {
+                "WIDTH": source.format.width,
+                "SIGNED": source.format.signed,
+                "ELEMENTS": source.size,
+                "NUMBER_WIDTH": width,
+            },
+            {**CLOCK, **sources[0].ports("in"), **found.ports("out")},
+        ),
+        *assigned(step, found, target, None),
+    ]
+
+
+@stage.register
+def _chosen(
+    layer: ChosenDense,
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,
+) -> list[str]:
+    """Return queues of elements and numbers, and the sums with the weights of a number."""
+    numbers, matrix = matrix_numbers(step), plan.matrices[layer.name]
+    stem, kept = f"{target.stem}_sum", _kept(step, numbers)
+    tensor, number = step.sources
+    formats = [tensor.format, number.format]
+    lines, (given, chosen) = _queued(step, sources, target, plan, formats)
+    sets = {"SETS": matrix.sets, "SET_WIDTH": number.format.width}
+    return [
+        *lines,
+        *wires(stem, numbers.sum_width),
+        *instance(
+            "pf_sets",
+            f"u__{layer.name}",
+            {**_matrix_parameters(step, numbers, matrix), **sets},
+            {**CLOCK, **given.ports("in"), **chosen.ports("number"),
+             **Stream(stem, kept).ports("out")},
+        ),
+        *assigned(step, Stream(stem, kept), target, layer.assignment),
+    ]  # fmt: skip
+
+
+@stage.register
 def _matrix(
     layer: MatrixLayer,
     step: LayerStep,
@@ -196,7 +256,22 @@ def _matrix(
     numbers, matrix = matrix_numbers(step), plan.matrices[layer.name]
     stem = f"{target.stem}_sum"
     kept = _kept(step, numbers)
-    (source,) = step.sources
+    return [
+        *wires(stem, numbers.sum_width),
+        *instance(
+            "pf_matrix",
+            f"u__{layer.name}",
+            _matrix_parameters(step, numbers, matrix),
+            {**CLOCK, **sources[0].ports("in"), **Stream(stem, kept).ports("out")},
+        ),
+        *assigned(step, Stream(stem, kept), target, layer.assignment),
+    ]
+
+
+def _matrix_parameters(
+    step: LayerStep, numbers: MatrixNumbers, matrix: MatrixLanes
+) -> dict[str, object]:
+    layer, source = step.layer, step.sources[0]
     channels = source.shape[-1] if isinstance(layer, Conv1d) else 0
     stride = layer.stride * channels if isinstance(layer, Conv1d) else 0
     window = max(matrix.length, stride)
@@ -221,8 +296,8 @@ def _matrix(
         "DSP_LANES": matrix.dsp_lanes,
         "BEHIND": matrix.registers_behind,
         "WEIGHT_WIDTH": numbers.weight_width,
-        "WEIGHT_ADDRESS": address_bits(matrix.groups * matrix.length),
-        "GROUP_ADDRESS": address_bits(matrix.groups),
+        "WEIGHT_ADDRESS": address_bits(matrix.sets * matrix.groups * matrix.length),
+        "GROUP_ADDRESS": address_bits(matrix.sets * matrix.groups),
         "WEIGHTS": f"{layer.name}_weights.hex",
         "BIASES": f"{layer.name}_biases.hex",
         "SUM_WIDTH": numbers.sum_width,
@@ -235,16 +310,7 @@ def _matrix(
             "ROUNDING": MODE_OF_ROUNDING[accumulator.rounding],
             "OVERFLOW": MODE_OF_OVERFLOW[accumulator.overflow],
         }
-    return [
-        *wires(stem, numbers.sum_width),
-        *instance(
-            "pf_matrix",
-            f"u__{layer.name}",
-            parameters,
-            {**CLOCK, **sources[0].ports("in"), **Stream(stem, kept).ports("out")},
-        ),
-        *assigned(step, Stream(stem, kept), target, layer.assignment),
-    ]
+    return parameters
 
 
 def _kept(step: LayerStep, numbers: MatrixNumbers) -> FixedPointFormat:
@@ -349,15 +415,22 @@ def _add(
 
 
 def _queued(
-    step: LayerStep, sources: tuple[Stream, ...], target: Stream, plan: SharedPlan
+    step: LayerStep,
+    sources: tuple[Stream, ...],
+    target: Stream,
+    plan: SharedPlan,
+    formats: Sequence[FixedPointFormat] = (),
 ) -> tuple[list[str], list[Stream]]:
-    """Return a queue of each source at the format of the exact result: lines, and what they give.
+    """Return a queue of each source at the format of the exact result, or at its own of *formats*.
 
-    Each holds the events that its source gives before the last of the sources has its first.
+    Lines, and what they give. Each holds the events that its source gives before the last of the
+    sources has its first.
     """
-    result = step.exact.format
     lines, streams = [], []
-    for number, (tensor, source) in enumerate(zip(step.sources, sources, strict=True)):
+    wanted = formats or (step.exact.format,) * len(sources)
+    for number, (tensor, source, result) in enumerate(
+        zip(step.sources, sources, wanted, strict=True)
+    ):
         stem = f"{target.stem}_from{number}"
         shift = result.fraction - tensor.format.fraction
         lines += [
