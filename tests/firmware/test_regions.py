@@ -27,6 +27,7 @@ from pulsefront.fixed_point import (
     Relu,
 )
 from strategies_fixed_point import random_inputs, random_model, side_by_side
+from toys_front_end import block_chain
 from toys_rtl import built as built_rtl
 from toys_rtl import compare_run, lint, needs_simulator, needs_verilator
 
@@ -166,6 +167,19 @@ def test_time_shared_verilog_of_random_networks_gives_the_same_integers(tmp_path
     with Simulation(tmp_path, whole) as simulation:
         simulation.check()
         compare_run(simulation, whole, random_inputs(whole, 150, 5))
+
+
+@pytest.mark.slow
+@needs_simulator
+def test_a_front_end_takes_a_network_of_regions(tmp_path: Path) -> None:
+    net = network()
+    port = Input("counts", (INPUTS,), FixedPointFormat(10, 10, signed=False))
+    block = FixedPointModel("block", (port,), net.layers, net.outputs)
+    chain = block_chain(channels=INPUTS)
+    export_model(block, tmp_path / "out", targets=("front_end",), front_end=chain)
+    found = verify_export(tmp_path / "out")
+    assert found.passed, found.table()
+    assert "front end Verilog" in {row.backend for row in found.exact_rows}
 
 
 @pytest.mark.slow

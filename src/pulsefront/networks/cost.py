@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema
 from pulsefront.config import without_serializer
 from pulsefront.fixed_point.circuits import bit_operations
 from pulsefront.fixed_point.format import FixedPointFormat
-from pulsefront.fixed_point.layers import MatrixLayer
+from pulsefront.fixed_point.layers import ChosenDense, MatrixLayer
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.fixed_point.resources import ResourceModel, estimate_resources
 from pulsefront.networks.candidate import Candidate, Scaling
@@ -116,7 +116,7 @@ def model_cost(
         nonzero_weights=sum(
             int(np.count_nonzero(layer.weights))
             for layer in model.layers
-            if isinstance(layer, MatrixLayer)
+            if isinstance(layer, MatrixLayer | ChosenDense)
         ),
         lut=built.lut,
         ff=built.ff,

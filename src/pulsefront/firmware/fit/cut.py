@@ -8,6 +8,7 @@ import numpy as np
 
 from pulsefront.firmware.fit.demand import RESOURCES
 from pulsefront.firmware.fit.design import Choice, quantity
+from pulsefront.fixed_point.layers import ChosenDense
 from pulsefront.fixed_point.layers.matrix import MatrixLayer
 from pulsefront.fixed_point.specification import Specification
 
@@ -53,12 +54,15 @@ def cut_of(model: Specification, choice: Choice, highest_rate_hz: float | None) 
 
 def _most_work(model: Specification) -> tuple[str, int, int]:
     """Return the layer with most multiplications by a weight that is not zero, theirs and all."""
-    work = {
-        step.layer.name: int(np.count_nonzero(step.layer.weights))
-        * (step.exact.size // step.layer.n_out)
-        for step in model.steps
-        if isinstance(step.layer, MatrixLayer)
-    }
+    work = {}
+    for step in model.steps:
+        layer = step.layer
+        if isinstance(layer, ChosenDense):
+            # A multiplier is there for a weight that is not zero in any set.
+            work[layer.name] = int(np.count_nonzero(layer.weights.any(axis=0)))
+        elif isinstance(layer, MatrixLayer):
+            rows = step.exact.size // layer.n_out
+            work[layer.name] = int(np.count_nonzero(layer.weights)) * rows
     if not work:
         return "no layer", 0, 0
     name = max(work, key=lambda one: work[one])

@@ -85,7 +85,7 @@ def coarse_stage(
     if events.min() == 0:
         raise ConfigError(
             f"{int((events == 0).sum())} of {count} regions have no events",
-            field="counts",
+            field="regions.counts",
             value=count,
             remedy="ask for fewer regions, or for more coarse_bits",
         )

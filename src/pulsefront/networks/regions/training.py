@@ -73,7 +73,7 @@ def train_regions(
     if max(told) >= n_out:
         raise ConfigError(
             f"the events have {n_out} targets, and no depth among them",
-            field="by",
+            field="regions.by",
             value=settings.by,
             remedy='use by = "cells"',
         )
