@@ -38,7 +38,7 @@ MODELS_PER_PROJECT = 10
 def test_emulator_onnxruntime_and_python_integers_agree(batch: int, tmp_path: Path) -> None:
     vectors = 0
     for seed in range(batch * MODELS_PER_BATCH, (batch + 1) * MODELS_PER_BATCH):
-        model = random_model(FIRST_SEED + seed)
+        model = random_model(FIRST_SEED + seed, regions=seed % 3 == 2)
         inputs = random_inputs(model, EVENTS, seed)
         found = model.emulator.run(model.input_arrays(inputs))
         write_onnx(model, tmp_path / "net.onnx")

@@ -25,7 +25,7 @@ EVENTS = 1_000 if FULL else 100
 @pytest.mark.parametrize("number", range(MODELS))
 def test_emulator_and_verilog_agree(number: int, tmp_path: Path) -> None:
     seed = FIRST_SEED + 20_000 + number
-    model = random_model(seed)
+    model = random_model(seed, regions=number % 2 == 1)
     built(model, tmp_path, 1 + number % 7, events=EVENTS)
     with Simulation(tmp_path, model) as simulation:
         simulation.check()
