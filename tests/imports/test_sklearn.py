@@ -73,6 +73,12 @@ def test_formats_of_single_tensors_are_taken_as_given() -> None:
         assert "dense_1.weights" in caught.value.remedy
 
 
+@pytest.mark.parametrize("formats", ["ufixed<8,4>", {"relu_1": "ufixed<8,4>"}, ["relu_1"]])
+def test_formats_that_are_none_are_refused_at_once(formats) -> None:
+    with pytest.raises(PrecisionError, match="is no format of a tensor"):
+        Widths(formats=formats)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_largest_output_of_a_classifier_is_its_class() -> None:
     classes = np.digitize(TARGET, np.quantile(TARGET, [0.3, 0.7]))

@@ -204,9 +204,11 @@ def test_a_folded_network_answers_in_every_mirror_alike(folded: PositionNetwork)
         np.testing.assert_array_equal(turned[clear], MIRRORS.forward(found, turns)[clear])
 
 
+@pytest.mark.parametrize("told", [True, False])
 def test_an_export_says_what_happens_before_a_folded_network(
-    folded: PositionNetwork, tmp_path
+    folded: PositionNetwork, tmp_path, told: bool
 ) -> None:
+    """Told or not: an export without `provenance` left out the fold without a word."""
     charges, _, _ = scan(200, seed=4)
     assert folded.preparation is not None
     read = folded.preparation.apply(charges)
@@ -214,11 +216,10 @@ def test_an_export_says_what_happens_before_a_folded_network(
     form = folded.model.output_formats[folded.model.outputs[0]]
     expected = folded.preparation.back(charges, form.values(raw))
     np.testing.assert_array_equal(folded.predict(charges), expected)
-    export_model(
-        folded.model, tmp_path / "out", targets=["c99"], provenance=folded.provenance
-    )  # fmt: skip
-    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
-    assert ChargePreparation.of_document(told) == folded.preparation
+    provenance = folded.provenance if told else None
+    export_model(folded.model, tmp_path / "out", targets=["c99"], provenance=provenance)
+    written = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert ChargePreparation.of_document(written) == folded.preparation
     assert "turned by the mirrors of a grid" in (tmp_path / "out" / "README.md").read_text()
     with pytest.raises(PrecisionError, match="event 1, channel 2, lies outside"):
         folded.predict(np.where(np.arange(32).reshape(2, 16) == 18, 60_000, charges[:2]))

@@ -135,6 +135,15 @@ def test_other_channels_and_too_few_events_are_refused(made: Path, tmp_path: Pat
         recalibrate(profile.model, profile, chain, [made / "flood.h5"], [lit])
 
 
+def test_light_that_no_single_channel_shows_is_refused(made: Path, tmp_path: Path) -> None:
+    """Spread over all channels, no event had one far above its median: offsets took the light."""
+    profile, chain = Profile.load(made / "profile.npz"), chain_of_export(made / "export", None)
+    light = np.random.default_rng(3).uniform(0, 1500, (500, 1)) / 64
+    dim = stored(tmp_path / "dim.h5", np.random.default_rng(4).poisson(light, (500, 64)))
+    with pytest.raises(DataError, match=r"sums of the events without light spread by \d+ % of"):
+        recalibrate(profile.model, profile, chain, [made / "flood.h5"], [dim])
+
+
 def test_an_export_without_a_position_chain_is_refused(made: Path, tmp_path: Path) -> None:
     export_model(window_net(7), tmp_path / "plain", targets=["c99"])
     with pytest.raises(ConfigError, match="has no front end"):

@@ -59,7 +59,7 @@ from pulsefront.firmware.text_table import text_table
 from pulsefront.firmware.vector_files import write_vectors
 from pulsefront.firmware.vectors import VectorSet, golden_vectors
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.preparation import ChargePreparation
+from pulsefront.fixed_point.preparation import ChargePreparation, noted_preparation
 from pulsefront.fixed_point.resources import estimate_resources
 
 __all__ = ["Export", "export_model", "synthesize_export"]
@@ -173,7 +173,7 @@ def export_model(
         Input integers from data; up to 1,000 of them become golden vectors.
     provenance
         JSON-ready data on where the model comes from; written to ``provenance.json`` and into the
-        ONNX file's metadata.
+        ONNX file's metadata. What a `pulsefront.PositionNetwork` does before its model is known.
     units
         Unit of the real value of inputs and outputs, by name, such as ``mm``.
     allow_wrap
@@ -199,6 +199,9 @@ def export_model(
     ExportError
         A target is not known, or the model does not fit it.
     """
+    noted = noted_preparation(model)
+    if noted is not None:
+        provenance = {**noted.document(), **(provenance or {})}
     targets = known_targets(targets)
     refuse_to_replace(Path(directory))
     refuse_units(model, units or {})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ from pulsefront.errors import ConfigError
 from pulsefront.fixed_point.fold import Mirrors
 from pulsefront.fixed_point.format import FixedPointFormat
 from pulsefront.fixed_point.normalise import SumNormalisation
+from pulsefront.fixed_point.specification import Specification
 
-__all__ = ["ChargePreparation"]
+__all__ = ["ChargePreparation", "note_preparation", "noted_preparation"]
 
 
 @dataclass(frozen=True)
@@ -132,3 +134,19 @@ class ChargePreparation:
         if of_classes is not None:
             classes = Mirrors(of_classes[0], of_classes[1], diagonal=diagonal)
         return cls(bits, total, Mirrors(grid[0], grid[1], diagonal=diagonal), drop, classes)
+
+
+_NOTED: WeakKeyDictionary[Specification, ChargePreparation] = WeakKeyDictionary()
+
+
+def note_preparation(model: Specification, preparation: ChargePreparation) -> None:
+    """Note what happens before a model that was made here, for as long as the model lives.
+
+    It is no part of the model, and no file of the model has it.
+    """
+    _NOTED[model] = preparation
+
+
+def noted_preparation(model: Specification) -> ChargePreparation | None:
+    """Return what was noted of a model; None where nothing was."""
+    return _NOTED.get(model)

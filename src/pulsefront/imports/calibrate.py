@@ -67,6 +67,13 @@ class Widths:
                     "is no number of bits to calibrate for", field=name, value=bits,
                     remedy="give 2 to 24",
                 )  # fmt: skip
+        given = self.formats.items() if isinstance(self.formats, Mapping) else [("", self.formats)]
+        for name, one in given:
+            if not isinstance(one, FixedPointFormat):
+                raise PrecisionError(
+                    "is no format of a tensor", field=f"formats {name}".rstrip(), value=one,
+                    remedy="give {'relu_1': FixedPointFormat(8, 4, signed=False)}",
+                )  # fmt: skip
 
 
 def is_quantized(graph: RealNetwork) -> bool:

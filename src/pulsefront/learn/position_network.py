@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsefront.errors import ConfigError, DataError, PrecisionError
-from pulsefront.fixed_point import FixedPointFormat, format_holding
+from pulsefront.fixed_point import FixedPointFormat, FixedPointModel, format_holding
 from pulsefront.fixed_point.fold import Mirrors
-from pulsefront.fixed_point.preparation import ChargePreparation
+from pulsefront.fixed_point.preparation import ChargePreparation, note_preparation
 from pulsefront.learn.arrays import counts
 from pulsefront.learn.base import EstimateWarning, PositionRegressor
 from pulsefront.learn.quantized import QuantizedNetwork, output_format
@@ -194,6 +194,14 @@ class PositionNetwork(QuantizedNetwork, PositionRegressor):
         """What happens to the charges of an event before the model; None where nothing does."""
         self._require_fitted()
         return self.preparation_
+
+    @property
+    def model(self) -> FixedPointModel:
+        """The integers that firmware computes; `export_model` is told what happens before them."""
+        model = super().model
+        if self.preparation is not None:
+            note_preparation(model, self.preparation)
+        return model
 
     @property
     def provenance(self) -> dict[str, Any]:

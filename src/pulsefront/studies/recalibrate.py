@@ -46,6 +46,11 @@ LIGHT = 0.05
 """Of the photopeak: more than a channel's noise, less than the brightest has of most events."""
 MOST_LIT = 0.1
 """Share of events with light among those without: it moves a median by an eighth of the noise."""
+SIGMA_OF_MEDIAN = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+MOST_SPREAD = 0.05
+"""Of the photopeak: robust spread of the sums of events without light. Noise adds up to less, and
+light that lies too thin on the channels to be seen in any of them spreads by tens of percent."""
 LEAST_DARK = 200
 """Events without light: the median of fewer is no pedestal."""
 
@@ -298,6 +303,15 @@ def _offsets(dark: EventTable, photopeak_adc: float) -> NDArray[np.int64]:
         raise DataError(
             f"{100 * lit:.0f} % of the events without light have a channel more than "
             f"{100 * LIGHT:g} % of the photopeak above its median",
+            field="dark",
+            remedy="give those of a random trigger, without a source",
+        )
+    sums = dark["charge_adc"].sum(axis=1, dtype=np.float64)
+    spread = SIGMA_OF_MEDIAN * float(np.median(np.abs(sums - np.median(sums)))) / photopeak_adc
+    if spread > MOST_SPREAD:
+        raise DataError(
+            f"the charge sums of the events without light spread by {100 * spread:.0f} % of the "
+            "photopeak: light lies on many channels, or noise that all share",
             field="dark",
             remedy="give those of a random trigger, without a source",
         )
