@@ -240,6 +240,7 @@ def test_the_probe_tells_how_many_events_will_pass(tmp_path: Path) -> None:
     [
         (1.0, {}, None),
         (1.0, {"normalised_sum": 4096}, None),
+        (1.0, {"normalised_sum": 65536}, r"events.normalised_sum: brings a charge beyond 12 bits"),
         (1.0, {"normalised_sum": 16}, "events.normalised_sum: leaves .* 3 steps"),
         (0.01, {}, "detector: leaves .* 4 steps"),
         (0.01, {"normalised_sum": 4096}, "detector: leaves .* 4 steps"),

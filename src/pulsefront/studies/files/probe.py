@@ -19,6 +19,7 @@ from pulsefront.studies.kinds import AnyStudy, kind_of
 from pulsefront.studies.kinds.crystal.settings import CrystalStudy
 from pulsefront.studies.kinds.motion.settings import MotionStudy
 from pulsefront.studies.kinds.position.settings import PositionStudy
+from pulsefront.studies.kinds.scan import refuse_clipped
 from pulsefront.studies.kinds.timing.settings import TimingStudy
 from pulsefront.toml_lines import line_of
 
@@ -97,12 +98,28 @@ def _too_coarse(
         return problem("detector", study.detector, counts, remedy)
     steps = _brightest(kind_of(study).network_inputs(kept))
     if steps >= FEWEST_STEPS:
-        return []
+        return _clipping(study, kept, file)
     drop, total = getattr(study.events, "drop_bits", 0), study.events.normalised_sum
     if drop and steps * 2**drop >= FEWEST_STEPS:
         return problem("events.drop_bits", drop, steps, "leave out fewer bits")
     remedy = "raise it: a power of two near the photopeak of the charge sum"
     return problem("events.normalised_sum", total, steps, remedy)
+
+
+def _clipping(
+    study: CrystalStudy | PositionStudy, kept: EventTable, file: Path
+) -> list[PulsefrontError]:
+    """Return that the sum that events are brought to clips charges; nothing if it does not."""
+    prepared = kind_of(study).preparation()
+    if prepared is None:
+        return []
+    inputs = kind_of(study).network_inputs(kept)
+    try:
+        refuse_clipped(study, inputs, prepared.format, by_chance=2.0)
+    except DataError as error:
+        error.file, error.line = file, line_of(file.read_text(), ("events", "normalised_sum"))
+        return [error]
+    return []
 
 
 def _brightest(inputs: NDArray[np.integer]) -> float:

@@ -214,9 +214,15 @@ def _own_peak(events: EventTable) -> tuple[EventTable, NDArray[np.float64], Phot
 
 
 def refuse_clipped(
-    study: ScanStudy, charges: NDArray[np.integer], inputs: FixedPointFormat
+    study: ScanStudy,
+    charges: NDArray[np.integer],
+    inputs: FixedPointFormat,
+    *,
+    by_chance: float = 0.0,
 ) -> None:
     """Refuse a sum that brings charges beyond the network's input in more than 1 % of the events.
+
+    Of few events, *by_chance* is by how many standard errors the share may be larger.
 
     Raises
     ------
@@ -227,7 +233,7 @@ def refuse_clipped(
     if total is None or not len(charges):
         return
     share = float((charges >= inputs.maximum).any(axis=1).mean())
-    if share > MOST_CLIPPED:
+    if share > MOST_CLIPPED + by_chance * np.sqrt(MOST_CLIPPED / len(charges)):
         raise DataError(
             f"brings a charge beyond {inputs.width} bits in {100 * share:.1f} % of the events",
             field="events.normalised_sum",
