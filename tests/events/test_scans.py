@@ -80,6 +80,15 @@ def test_a_damaged_file_of_a_set_is_told_at_once(tmp_path: Path) -> None:
         open_scan_set(manifest)
 
 
+def test_every_scan_without_a_position_is_named(tmp_path: Path) -> None:
+    path = position_set(tmp_path, runs=1, size=3)
+    lines = path.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("stage_position_mm")]
+    path.write_text("\n".join(kept) + "\n")
+    with pytest.raises(ConfigError, match="scan: numbers 0, 1, 2, 3, 4, 5, 6, 7, 8 lack stage_pos"):
+        load_manifest(path)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

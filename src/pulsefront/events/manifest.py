@@ -35,6 +35,9 @@ from pulsefront.events.readers.base import SampleType
 
 __all__ = ["Manifest", "PointSource", "is_manifest", "load_manifest"]
 
+MOST_TOLD = 30
+"""Scans that one line names."""
+
 
 class PointSource(FrozenModel):
     """One scan of a manifest: some files, where the source stood, and what else must be known."""
@@ -84,11 +87,11 @@ class Manifest(FrozenModel):
     @model_validator(mode="after")
     def _labelled(self) -> Manifest:
         wanted = "stage_position_mm" if self.kind == "position" else "source_offset_mm"
-        for number, scan in enumerate(self.scan):
-            if getattr(scan, wanted) is None:
-                raise ValueError(
-                    f"scan: number {number} lacks {wanted}, which a {self.kind} set needs"
-                )
+        lacking = [n for n, scan in enumerate(self.scan) if getattr(scan, wanted) is None]
+        if lacking:
+            told = ", ".join(map(str, lacking[:MOST_TOLD])) + " …" * (len(lacking) > MOST_TOLD)
+            words = f"number {told} lacks" if len(lacking) == 1 else f"numbers {told} lack"
+            raise ValueError(f"scan: {words} {wanted}, which a {self.kind} set needs")
         depths = {scan.depth_mm is None for scan in self.scan}
         if len(depths) > 1:
             raise ValueError("either every scan has a depth_mm or none")
