@@ -71,8 +71,8 @@ def region_blocks(found: RegionsRecord, test: RegionsTest, search: SearchSummary
 
 def _none_good(search: SearchSummary) -> Callout:
     return Callout(
-        f"No network of regions stays within {search.margin:.0%} of the full float network; the "
-        "one that loses least is shown as the chosen one.",
+        f"No network of regions is shown to stay within {search.margin:.0%} of the full float "
+        "network; the one that loses least stands as the chosen one.",
         "warning",
     )
 
