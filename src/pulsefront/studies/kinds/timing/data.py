@@ -153,8 +153,10 @@ def split(study: TimingStudy, events: EventTable) -> Selection:
     if len(np.unique(kept["offset_index"][parts.test])) < 2:
         raise DataError(
             "the test set holds one source offset, over which no bias can be measured",
-            field="coincidences.offsets_mm",
-            remedy="give at least 7 offsets",
+            field="coincidences.offsets_mm" if study.measured is None else "measured.path",
+            remedy="give at least 7 offsets"
+            if study.measured is None
+            else "measure at 7 places of the source or more, or keep less apart",
         )
     apart = study.measured.apart if study.measured is not None else ()
     leaks = check_leaks(
