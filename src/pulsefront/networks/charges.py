@@ -115,7 +115,7 @@ class PerProduct:
         return cls._of(
             lambda b, a: (
                 (a + b + TREE_BITS)
-                + _share_of_digits(b, SIMPLE_DIGITS) * (a + b)
+                + _share_at(b) * (a + b)
                 + (_share_beyond(b) * a * b if a < DSP_INPUT_BITS else 0.0)
             )
         )
@@ -232,8 +232,7 @@ def _digits(bits: int) -> float:
     return _counts(bits)[0]
 
 
-def _share_of_digits(bits: int, digits: int) -> float:
-    assert digits == SIMPLE_DIGITS
+def _share_at(bits: int) -> float:
     return _counts(bits)[1]
 
 
