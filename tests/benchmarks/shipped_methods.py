@@ -46,8 +46,12 @@ PRUNING_ROUNDS = 12
 PRUNED_SHARE = 0.2
 """Of the weights that are left, the smallest go in each round (Frankle and Carbin 2019)."""
 BATCHES_OF_SHAPES, SHAPES_AT_ONCE = 8, 3
-PRICES, HIGHEST_PRICE = 20, 4.0
-"""Prices that share what time there is, from the lowest of the study to this one."""
+PRICES, HIGHEST_PRICE = 7, 3.0
+"""Prices for each size of network, from the lowest of the study to this one."""
+SIZES = (1.0, 2 / 3, 0.42)
+"""Hidden layers of the networks that widths are learned of, in those of the study."""
+SMALLER_SHARE = 0.05
+"""Of the time, what each smaller network gets in floating point."""
 
 Training = Callable[[TrainingSettings], list[Candidate]]
 
@@ -118,16 +122,49 @@ def learned_widths(
 ) -> list[Point]:
     """Return the quantized network, then this package's front: learned widths at a price each.
 
-    All prices are trained at once from the quantized network, with a width for every input and
-    node, too. Without *seconds* every training is as long as the study says; with it all are
-    shortened or lengthened alike.
+    Networks of several sizes are trained in floating point and through their quantizers, then all
+    prices of each at once, with a width for every input and node, too. Without *seconds* every
+    training is as long as the study says; with it all are shortened or lengthened alike.
     """
+    begin = time.process_time()
+    nets = [start.network, *(_smaller(given, size, seed, seconds) for size in SIZES[1:])]
+    left = None if seconds is None else seconds - start.seconds - (time.process_time() - begin)
+    weights = [sum(one.size for one in net.weights) for net in nets]
+    points: list[Point] = []
+    for net, own in zip(nets, weights, strict=True):
+        part = None if left is None else left * own / sum(weights)
+        found = _priced(given, net, seed, part)
+        points += found if not points else found[1:]
+    return points
+
+
+def _smaller(given: ShippedTask, size: float, seed: int, seconds: float | None) -> Candidate:
+    """Return the float network whose hidden layers have a share *size* of the study's nodes."""
+    search = given.search
+    hidden = tuple(max(2, round(size * nodes)) for nodes in search.network.hidden)
+    network = MlpSettings(hidden=hidden)
+    start = [initial_candidate(network, given.task.n_in, given.task.n_out, seed=seed)]
+
+    def run(settings: TrainingSettings) -> list[Candidate]:
+        return train(start, given.data, settings, seed=seed)
+
+    settings = search.float_training
+    if seconds is None:
+        return run(settings)[0]
+    (found,) = _within(given, SMALLER_SHARE * seconds, settings, run)
+    return found
+
+
+def _priced(
+    given: ShippedTask, network: Candidate, seed: int, seconds: float | None
+) -> list[Point]:
+    """Return a float network quantized, then with widths learned at every price."""
     search = given.search
     price = search.price or PriceSettings()
     strengths = np.geomspace(min(price.strengths), HIGHEST_PRICE, PRICES).tolist()
     widths = price.widths.model_copy(update={"per_node": True})
     first, second = search.quantized_training, price.training
-    base = [quantized_start(given, start.network)]
+    base = [quantized_start(given, network)]
 
     def quantized(settings: TrainingSettings) -> list[Candidate]:
         return train(base, given.data, settings, seed=seed + 1)
@@ -147,10 +184,9 @@ def learned_widths(
         base = quantized(first)
         found = priced(second)
     else:
-        left = seconds - start.seconds
         share = first.epochs / (first.epochs + second.epochs * len(strengths))
-        base = _within(given, share * left, first, quantized)
-        found = _within(given, (1 - share) * left, second, priced)
+        base = _within(given, share * seconds, first, quantized)
+        found = _within(given, (1 - share) * seconds, second, priced)
     return [given.point(base[0]), *_points(given, found)]
 
 

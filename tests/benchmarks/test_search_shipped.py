@@ -12,7 +12,8 @@ What is measured is set by the environment:
 - ``PULSEFRONT_SHARE``: share of the events that are simulated, 1 by default;
 - ``PULSEFRONT_SECONDS``: processor time of each method; by default that of the study's own epochs;
 - ``PULSEFRONT_METHODS``: some of the methods, by commas;
-- ``PULSEFRONT_CACHE``: folder that keeps events, light maps and the networks of the fronts;
+- ``PULSEFRONT_CACHE``: folder that keeps events, light maps, the networks of the fronts and what
+  other methods have found, so that a run that was stopped goes on;
 - ``PULSEFRONT_PICTURES``: folder for pictures of the first seed's fronts.
 
 A minute's version of either task, and the whole:
@@ -25,6 +26,7 @@ A minute's version of either task, and the whole:
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -106,9 +108,15 @@ def one_seed(kind: str, seed: int, stored: Path) -> tuple[ShippedTask, FloatStar
     taken = start.seconds + time.process_time() - begin
     tell(OURS, found[OURS], given, taken)
     for name, method in chosen_methods().items():
+        kept = stored / f"{kind}_{seed}_{name.split()[-1]}_{share:g}_{asked}.pickle"
+        if kept.exists():  # of a run that was stopped
+            found[name] = pickle.loads(kept.read_bytes())
+            tell(name, found[name], given, 0.0)
+            continue
         begin = time.process_time()
         found[name] = method(given, start, seed, taken)
         own = time.process_time() - begin
+        kept.write_bytes(pickle.dumps(found[name]))
         charged = own + (start.seconds if name in (HGQ2, "magnitude pruning") else 0)
         tell(name, found[name], given, charged)
     return given, start, found
