@@ -257,8 +257,14 @@ class PositionChainSettings(ChainSettings):
         if any(abs(one) >= 1 << self.adc_bits for one in self.offsets_adc or ()):
             raise ValueError(f"offsets_adc must lie within {self.adc_bits} bits")
         if self.fold is not None:
-            if self.grid is None or self.grid[0] * self.grid[1] != self.channels:
+            if self.grid is None:
                 raise ValueError(f"grid must be columns and rows of {self.channels} channels")
+            if self.grid[0] * self.grid[1] != self.channels:
+                wide, high = self.grid
+                raise ValueError(
+                    f"channels = {self.channels} and a grid of {wide} columns and {high} rows do "
+                    f"not go together: that has {wide * high} channels"
+                )
             if self.fold == "square" and self.grid[0] != self.grid[1]:
                 raise ValueError("fold = square needs as many columns as rows")
         if not 1 <= self.sum_range[0] <= self.sum_range[1]:

@@ -182,6 +182,8 @@ def test_a_fold_needs_its_grid_and_two_signed_outputs() -> None:
         block_chain(fold="rectangle")
     with pytest.raises(ValidationError, match="as many columns as rows"):
         block_chain(fold="square", grid=(4, 2))
+    with pytest.raises(ValidationError, match="channels = 8 and a grid of 3 columns and 3 rows"):
+        block_chain(fold="square", grid=(3, 3))
     chosen = block_chain(fold="rectangle", grid=(4, 2))
     with pytest.raises(ExportError, match="x and y"):
         PositionChain(window_net(8), chosen)
