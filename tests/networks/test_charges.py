@@ -12,6 +12,7 @@ from pulsefront.fixed_point import Dense, FixedPointFormat, FixedPointModel, Inp
 from pulsefront.fixed_point.resources import estimate_resources
 from pulsefront.networks import (
     Candidate,
+    Convolution,
     LossSettings,
     TrainingData,
     TrainingSettings,
@@ -148,6 +149,19 @@ def test_a_price_on_bytes_saves_bytes_and_the_network_stays_exact() -> None:
     model = lower(cheap, data.scaling, ADC, OUT, name="net")
     got = OUT.values(model.run(counts[:, cheap.kept_inputs]))
     assert np.array_equal(got, predict(cheap, data.scaling, counts, ADC, OUT))
+
+
+@pytest.mark.parametrize("charge", [StoredBits(), LATENCY, PerProduct.dsps()], ids=repr)
+def test_a_convolution_has_every_price(charge: Charge) -> None:
+    counts, position = light_response(800)
+    data = prepare(counts, position, ADC, LossSettings(), common_scale=True)
+    filters = Convolution(kernel=8, channels=3, stride=4)
+    start = coarse_networks(data, 1, per_channel=True, filters=filters)
+    (found,) = train_with_ebops(
+        start, data, TrainingSettings(epochs=1, batch=100), (0.3,), seed=2, input_format=ADC,
+        charges=(charge,),
+    )  # fmt: skip
+    assert found.finite
 
 
 def test_two_costs_share_a_price() -> None:

@@ -187,8 +187,8 @@ class StoredBits:
             rows = _rows(one)
             count = rows.sum(1)
             freed = widths.sum(1)[:, None].expand_as(rows)
-            if before is not None:  # a node's own weights go with it
-                freed = freed + before
+            if before is not None and before.shape == freed.shape:
+                freed = freed + before  # a node's own weights go with it; a filter's stay
             each = one.kept * (freed / one.weights.sum(1).clamp_min(1.0))[:, None]
             points, sizes = (
                 each + mine * (count[:, None] / mine.sum(2).clamp_min(1.0))[:, :, None]
