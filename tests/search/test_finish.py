@@ -161,7 +161,13 @@ def test_rounds_at_the_price_leave_a_smaller_network_that_is_not_inferior(
     without, _ = finished
     price = PRICE.model_copy(update={"rounds": 2})
     settings = short(network=NETWORK, price=price, max_rounds=0, margin=0.2, proposals=2)
-    result = run_ablation(task, settings, Budget(ebops=200_000), tmp_path / "whole")
+    told: list[tuple[int, int]] = []
+    result = run_ablation(
+        task, settings, Budget(ebops=200_000), tmp_path / "whole", lambda *at: told.append(at)
+    )
+    # two stages before, three prices, two rounds at one
+    assert told[-1] == (7, 7)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
     rounds = [trial for trial in result.candidates if ", round " in trial.stage]
     assert {trial.stage.split(", ")[1] for trial in rounds} == {"round 1", "round 2"}
     assert all(trial.stage.startswith("price ") for trial in rounds)

@@ -38,8 +38,8 @@ from pulsefront.search.workers import Share
 
 __all__ = ["run_ablation"]
 
-STAGES_AROUND_ROUNDS = 3
-"""Float training, quantized training and final training."""
+STAGES_BEFORE_ROUNDS = 2
+"""Training of the full network in floating point, and through its quantizers."""
 
 
 def run_ablation(
@@ -192,7 +192,7 @@ class _Search:
                 self.checkpoint.save(stage, base, record_of(state))
             self._say(state.round + 2, state.round)
         final, final_state = self._final(base, state)
-        total = max(self.settings.max_rounds, state.round) + STAGES_AROUND_ROUNDS
+        total = self._most(state.round)
         self.report(total, total)
         if self.counted is not None:
             self.counted.tell_end()
@@ -203,7 +203,13 @@ class _Search:
 
     def _say(self, stages: int, rounds: int = 0) -> None:
         # Rounds that only the budget drives come on top of the planned ones.
-        self.report(stages, max(self.settings.max_rounds, rounds) + STAGES_AROUND_ROUNDS)
+        self.report(stages, self._most(rounds))
+
+    def _most(self, rounds: int) -> int:
+        """Return the stages that there can be; every price and every round at it is one."""
+        price = self.settings.price
+        last = 1 if price is None else len(price.strengths) + price.rounds
+        return max(self.settings.max_rounds, rounds) + STAGES_BEFORE_ROUNDS + last
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -318,6 +324,7 @@ class _Search:
                 executor=self._local,
                 seed=self.settings.seed,
                 device=self.settings.device,
+                told=lambda done: self._say(STAGES_BEFORE_ROUNDS + state.round + done, state.round),
             )
         self.checkpoint.save("final", base, record_of(state))
         return base, state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -59,13 +59,15 @@ def learn_widths(
     executor: Executor,
     seed: int,
     device: str,
+    told: Callable[[int], None],
 ) -> list[Candidate]:
     """Return *base* with learned widths, as cheap in what is priced as non-inferiority allows.
 
     All strengths of the price are trained from *base*, each in all initializations, and every one
     is judged: together they are a front. With ``price.rounds`` the cheapest good one is ablated
-    further (see `ablate_at_price`). Where none of them is non-inferior within the budget,
-    *base* stays if it is; otherwise the least harmful one that fits is taken.
+    further (see `ablate_at_price`). Where none of them is non-inferior within the budget, *base*
+    stays if it is; otherwise the least harmful one that fits is taken. *told* hears how many prices
+    and rounds are done.
 
     Raises
     ------
@@ -86,7 +88,10 @@ def learn_widths(
         checkpoint.save(stage, found, {})
         return found
 
-    groups = list(executor.map(trained, range(len(price.strengths))))
+    groups = []
+    for group in executor.map(trained, range(len(price.strengths))):
+        groups.append(group)
+        told(len(groups))
     trials = [
         judge.trial("price", f"widths learned at a price of {strength:g}", group, base)
         for strength, group in zip(price.strengths, groups, strict=True)
@@ -117,6 +122,7 @@ def learn_widths(
             budget,
             checkpoint=checkpoint,
             executor=executor,
+            told=lambda done: told(len(groups) + done),
         )
     return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -73,6 +73,7 @@ def ablate_at_price(
     *,
     checkpoint: SearchCheckpoint,
     executor: Executor,
+    told: Callable[[int], None],
 ) -> list[Candidate]:
     """Return *priced*, or what is left of it after rounds of removals at its price.
 
@@ -91,6 +92,7 @@ def ablate_at_price(
     state.moves = [move for move in moves if move.kind in KINDS]
     state.approved = []
     for number in range(price.rounds):
+        told(number)
         stage = f"priced_round_{number:03d}"
         stored = checkpoint.load(stage)
         if stored is not None:
