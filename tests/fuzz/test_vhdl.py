@@ -23,7 +23,7 @@ pytest.importorskip("alkaid", reason="absent: pip install 'pulsefront[rtl]'")
 
 FULL = "PULSEFRONT_FUZZ_SECONDS" in os.environ
 FIRST_SEED = int(os.environ.get("PULSEFRONT_FUZZ_SEED", "0"))
-MODELS = 50 if FULL else 2
+MODELS = 50 if FULL else 1
 EVENTS = 1_000 if FULL else 100
 
 

@@ -32,7 +32,7 @@ def build(project: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("target", "io_type"),
     [
-        ("hls4ml", "io_stream"),
+        pytest.param("hls4ml", "io_stream", marks=pytest.mark.slow),
         ("hls4ml_vivado", "io_parallel"),
         pytest.param("hls4ml", "io_parallel", marks=pytest.mark.slow),
         pytest.param("hls4ml_vivado", "io_stream", marks=pytest.mark.slow),

@@ -44,7 +44,7 @@ def test_names_that_the_bench_or_hls4ml_use_compile_and_run(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "different",
+        pytest.param("different", marks=pytest.mark.slow),
         pytest.param("vectors", marks=pytest.mark.slow),
         pytest.param("i", marks=pytest.mark.slow),
     ],

@@ -43,7 +43,11 @@ def other(name: str) -> FixedPointModel:
     return FixedPointModel(name, model.inputs, (first, act, last), model.outputs)
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["static", "shared"])
+@pytest.mark.parametrize(
+    "shared",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["static", "shared"],
+)
 def test_two_models_in_one_program_each_give_their_own_integers(tmp_path, shared):
     models = {"first": small_model("one"), "second": other("two")}
     for folder, model in models.items():
