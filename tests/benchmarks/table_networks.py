@@ -22,11 +22,12 @@ from pulsefront.fixed_point import FixedPointModel
 from pulsefront.networks.learned_bits import train_with_ebops
 from pulsefront.networks.lower import lower
 from pulsefront.search import PriceSettings
+from pulsefront.search.beside import model_residuals
 from pulsefront.search.noninferiority import Figures, compare_figures, event_groups
 from pulsefront.search.result import SearchSummary
 from pulsefront.search.silent import without_silent
 from pulsefront.search.stages import train_float, train_quantized
-from pulsefront.search.tables import TableSearchSettings, model_residuals, search_tables
+from pulsefront.search.tables import TableSearchSettings, search_tables
 from pulsefront.search.task import Task
 from pulsefront.search.trainer import FINAL_STAGE, seed_of_stage
 from pulsefront.studies.folders import RunFolders, read_split

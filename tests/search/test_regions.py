@@ -120,7 +120,7 @@ def test_a_training_without_a_number_is_marked_and_the_others_stay(
     assert found.trials[1].over_one is None
     assert found.trials[found.chosen].regions == 4
     monkeypatch.setattr(training, "train_regions", lambda *a, **k: [None] * 3)
-    with pytest.raises(PulsefrontError, match=r"every network of regions diverged.*learning rates"):
+    with pytest.raises(PulsefrontError, match=r"every network of regions diverged.*learning rate"):
         found_with(2.0)
 
 

@@ -10,8 +10,9 @@ from pulsefront.fixed_point import FixedPointFormat
 from pulsefront.networks.settings import LossSettings
 from pulsefront.networks.tables import training
 from pulsefront.networks.tables.settings import TableTraining
+from pulsefront.search.beside import unrolled_estimate
 from pulsefront.search.residual_metrics import root_mean_square
-from pulsefront.search.tables import TableSearchSettings, search_tables, unrolled_estimate
+from pulsefront.search.tables import TableSearchSettings, search_tables
 from pulsefront.search.task import Task
 
 SHORT = TableTraining(epochs=15, batch=100, learning_rate=2e-2)

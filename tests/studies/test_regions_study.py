@@ -12,8 +12,8 @@ from pulsefront.firmware.origin import origin_of
 from pulsefront.firmware.verify import verify_export
 from pulsefront.fixed_point import ChosenDense, FixedPointModel
 from pulsefront.report import Page, Section, render
+from pulsefront.search.beside import model_residuals
 from pulsefront.search.result import SearchSummary
-from pulsefront.search.tables import model_residuals
 from pulsefront.search.workers import Workers
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds import kind_of

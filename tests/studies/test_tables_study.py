@@ -12,7 +12,7 @@ import pytest
 from pulsefront.errors import ConfigError, ToolMissing
 from pulsefront.firmware.verify import verify_export
 from pulsefront.fixed_point import FixedPointModel
-from pulsefront.search.tables import model_residuals
+from pulsefront.search.beside import model_residuals
 from pulsefront.studies.files import early
 from pulsefront.studies.folders import RunFolders, read_split
 from pulsefront.studies.kinds import kind_of

@@ -15,14 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import PulsefrontError
 from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.model import FixedPointModel
 from pulsefront.networks.regions.settings import RegionNetworkSettings
 from pulsefront.progress import Report, silent
+from pulsefront.search.beside import chosen_trial, model_residuals, unrolled_estimate
 from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
-from pulsefront.search.tables import model_residuals, unrolled_estimate
 from pulsefront.search.task import Task
 
 __all__ = ["RegionCost", "RegionTrial", "RegionsFound", "region_cost", "search_regions"]
@@ -173,7 +172,12 @@ class _RegionSearch:
             trials.append(self._trial(count, good, found, None if count == 1 else one, margin))
             groups.append(good)
             report(len(trials), len(self.settings.counts))
-        index = _chosen(trials)
+        index = chosen_trial(
+            trials,
+            lambda trial: trial.cost.weight_bytes,
+            family="regions",
+            field="regions.shared_training.learning_rate",
+        )
         trials[index] = trials[index].model_copy(update={"accepted": True})
         best = int(np.argmin(trials[index].metric))
         return RegionsFound(tuple(trials), tuple(groups), index, best, self.kept)
@@ -254,18 +258,3 @@ def region_cost(models: Sequence[FixedPointModel]) -> RegionCost:
 def _all(kept: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the places of the kept inputs among themselves."""
     return np.arange(len(kept))
-
-
-def _chosen(trials: Sequence[RegionTrial]) -> int:
-    """Return the fewest bytes that are not inferior; else the least harmful trial."""
-    good = [n for n, trial in enumerate(trials) if trial.non_inferior]
-    if good:
-        return min(good, key=lambda n: trials[n].cost.weight_bytes)
-    finite = [n for n, trial in enumerate(trials) if not trial.diverged]
-    if not finite:
-        raise PulsefrontError(
-            "the training of every network of regions diverged",
-            field="regions.shared_training.learning_rate",
-            remedy="lower the learning rates",
-        )
-    return min(finite, key=lambda n: trials[n].comparison.value)

@@ -16,26 +16,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsefront.errors import PulsefrontError
 from pulsefront.evaluate.record import Record, Unbounded
 from pulsefront.evaluate.spread import spread_over
 from pulsefront.files import hash_json
 from pulsefront.fixed_point.layers import InputTables
 from pulsefront.fixed_point.model import FixedPointModel
-from pulsefront.fixed_point.resources import ResourceEstimate, estimate_resources
 from pulsefront.networks.tables.settings import TableNetworkSettings
 from pulsefront.progress import Report, silent
+from pulsefront.search.beside import chosen_trial, model_residuals, unrolled_estimate
 from pulsefront.search.noninferiority import Figures, MetricChange, compare_figures, event_groups
 from pulsefront.search.task import Task
 
-__all__ = [
-    "TableSearchSettings",
-    "TableTrial",
-    "TablesFound",
-    "model_residuals",
-    "search_tables",
-    "unrolled_estimate",
-]
+__all__ = ["TableSearchSettings", "TableTrial", "TablesFound", "search_tables"]
 
 RANKED = 10_000
 """Training events on which inputs are ranked, at most."""
@@ -183,7 +175,9 @@ class _TableSearch:
                 chosen = np.sort(kept[order[:count]])
                 self._judge(self._trained(chosen, nodes), chosen, nodes, trials, groups)
                 report(len(trials), most)
-        index = _chosen(trials)
+        index = chosen_trial(
+            trials, lambda trial: trial.lut, family="tables", field="tables.training.learning_rate"
+        )
         trials[index] = trials[index].model_copy(update={"accepted": True})
         best = int(np.argmin(trials[index].metric))
         return TablesFound(tuple(trials), tuple(groups), index, best)
@@ -270,50 +264,6 @@ class _TableSearch:
             for place, value in enumerate(middle)
         ]
         return np.argsort(-np.array(without), kind="stable")
-
-
-def _chosen(trials: Sequence[TableTrial]) -> int:
-    """Return the fewest look-up tables that are not inferior; else the least harmful trial."""
-    good = [n for n, trial in enumerate(trials) if trial.non_inferior]
-    if good:
-        return min(good, key=lambda n: trials[n].lut)
-    finite = [n for n, trial in enumerate(trials) if not trial.diverged]
-    if not finite:
-        raise PulsefrontError(
-            "the training of every network of tables diverged",
-            field="tables.training.learning_rate",
-            remedy="lower the learning rate",
-        )
-    return min(finite, key=lambda n: trials[n].comparison.value)
-
-
-def unrolled_estimate(model: FixedPointModel) -> ResourceEstimate:
-    """Return what *model* would take as unrolled Verilog, estimated."""
-    return estimate_resources(model, strategy="distributed_arithmetic")
-
-
-def model_residuals(
-    task: Task,
-    model: FixedPointModel,
-    inputs: NDArray[np.integer],
-    rows: NDArray[np.intp],
-    fixed: tuple[int, int] | None = None,
-) -> NDArray[np.float64]:
-    """Return what the integers of *model* get wrong, as `Task.residuals` does.
-
-    Parameters
-    ----------
-    inputs
-        Indices of the raw inputs that it reads, in its order.
-    fixed
-        The place in *inputs* of one that has the same value in every event, and that value.
-    """
-    raw = np.asarray(task.inputs)[rows].reshape(-1, task.inputs.shape[-1])[:, inputs]
-    raw = raw.astype(np.int64)
-    if fixed is not None:
-        raw[:, fixed[0]] = fixed[1]
-    (output,) = model.output_formats.values()
-    return task.goal.residuals(output.values(model.run(raw)), task.labels, rows)
 
 
 def _tables(model: FixedPointModel) -> int:

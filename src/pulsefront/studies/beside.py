@@ -12,9 +12,9 @@ from pulsefront.evaluate.spread import spread_over
 from pulsefront.firmware import export_model, verify_export
 from pulsefront.firmware.verification import Verification
 from pulsefront.fixed_point import FixedPointModel
+from pulsefront.search.beside import model_residuals
 from pulsefront.search.noninferiority import Figures, event_groups
 from pulsefront.search.result import SearchSummary
-from pulsefront.search.tables import model_residuals
 from pulsefront.search.task import Task
 from pulsefront.studies.folders import RunFolders
 from pulsefront.studies.kinds import StudyKind

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from pulsefront.evaluate import Interval
 from pulsefront.report import Block, Callout, Paragraph, Table
-from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.regions import RegionCost, RegionTrial
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.metrics import metric_named
+from pulsefront.studies.pages.words import change_in_percent, change_in_words, each_of
 from pulsefront.studies.regions.records import RegionsRecord, RegionsTest
 
 __all__ = ["region_blocks"]
@@ -41,7 +39,7 @@ def region_blocks(found: RegionsRecord, test: RegionsTest, search: SearchSummary
                 (
                     trial.regions,
                     *_cost(trial.cost),
-                    "diverged" if trial.diverged else _percent(trial.comparison),
+                    "diverged" if trial.diverged else change_in_percent(trial.comparison),
                     _over_one(trial),
                     "chosen" if trial.accepted and trial.non_inferior else trial.non_inferior,
                 )
@@ -56,15 +54,16 @@ def region_blocks(found: RegionsRecord, test: RegionsTest, search: SearchSummary
         Table(
             ("network", *COSTS, f"{metric}, test events"),
             [
-                (f"{chosen.regions} regions", *_cost(chosen.cost), _each(test.regions)),
-                ("searched", *_cost(found.searched_cost), _each(test.searched)),
+                (f"{chosen.regions} regions", *_cost(chosen.cost), each_of(test.regions)),
+                ("searched", *_cost(found.searched_cost), each_of(test.searched)),
             ],
             caption=f"Of {len(test.regions)} initializations each; costs are the most of any.",
         ),
         Paragraph(
             f"On test events the {metric.words} of the network of regions differs from the "
-            f"searched network's by {_words(test.change)}. {', '.join(test.executors)} gave the "
-            f"emulator's integers: {test.mismatches:,} of {test.integers_compared:,} differ."
+            f"searched network's by {change_in_words(test.change)}. "
+            f"{', '.join(test.executors)} gave the emulator's integers: "
+            f"{test.mismatches:,} of {test.integers_compared:,} differ."
         ),
     ]
 
@@ -82,19 +81,4 @@ def _cost(cost: RegionCost) -> tuple[int, ...]:
 
 
 def _over_one(trial: RegionTrial) -> Interval | str:
-    return "" if trial.over_one is None else _percent(trial.over_one)
-
-
-def _each(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values)
-
-
-def _percent(change: MetricChange) -> Interval:
-    return Interval(change.value, change.low, change.high).scaled(100.0)
-
-
-def _words(change: MetricChange) -> str:
-    if not math.isfinite(change.value):
-        return "no number"
-    value, low, high = (100.0 * one for one in (change.value, change.low, change.high))
-    return f"{value:+.1f} % [{low:+.1f}, {high:+.1f}] (one-sided 95 % each)"
+    return "" if trial.over_one is None else change_in_percent(trial.over_one)

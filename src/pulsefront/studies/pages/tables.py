@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-from pulsefront.evaluate import Interval
 from pulsefront.report import Block, Callout, Paragraph, Table
-from pulsefront.search.noninferiority import MetricChange
 from pulsefront.search.result import SearchSummary
 from pulsefront.studies.metrics import metric_named
+from pulsefront.studies.pages.words import change_in_percent, change_in_words, each_of
 from pulsefront.studies.tables.records import TablesRecord, TablesTest, UnrolledCost
 
 __all__ = ["table_blocks"]
@@ -37,7 +34,7 @@ def table_blocks(found: TablesRecord, test: TablesTest, search: SearchSummary) -
                     trial.tables,
                     trial.lut,
                     trial.table_bytes,
-                    "diverged" if trial.diverged else _percent(trial.comparison),
+                    "diverged" if trial.diverged else change_in_percent(trial.comparison),
                     "chosen" if trial.accepted and trial.non_inferior else trial.non_inferior,
                 )
                 for trial in found.trials
@@ -50,16 +47,16 @@ def table_blocks(found: TablesRecord, test: TablesTest, search: SearchSummary) -
             ("network", *("LUTs, estimated", "LUTs, counted", "flip-flops, counted"),
              "bytes", f"{metric}, test events"),
             [
-                ("tables", *_built(found.cost), _each(test.tables)),
-                ("searched", *_built(found.searched_cost), _each(test.searched)),
+                ("tables", *_built(found.cost), each_of(test.tables)),
+                ("searched", *_built(found.searched_cost), each_of(test.searched)),
             ],
             caption=f"Both as unrolled Verilog, of {len(test.tables)} initializations each. "
             f"{_counted(found.cost)} Of tables, bytes are those of memories that would hold them.",
         ),
         Paragraph(
             f"On test events the {metric.words} of the tables differs from the searched network's "
-            f"by {_words(test.change)}. {', '.join(test.executors)} gave the emulator's integers: "
-            f"{test.mismatches:,} of {test.integers_compared:,} differ."
+            f"by {change_in_words(test.change)}. {', '.join(test.executors)} gave the emulator's "
+            f"integers: {test.mismatches:,} of {test.integers_compared:,} differ."
         ),
     ]  # fmt: skip
 
@@ -81,18 +78,3 @@ def _counted(cost: UnrolledCost) -> str:
     if not cost.counted_by:
         return "No tool counted them ([tables] count_gates)."
     return f"Counted by {cost.counted_by}, streams included."
-
-
-def _each(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values)
-
-
-def _percent(change: MetricChange) -> Interval:
-    return Interval(change.value, change.low, change.high).scaled(100.0)
-
-
-def _words(change: MetricChange) -> str:
-    if not math.isfinite(change.value):
-        return "no number"
-    value, low, high = (100.0 * one for one in (change.value, change.low, change.high))
-    return f"{value:+.1f} % [{low:+.1f}, {high:+.1f}] (one-sided 95 % each)"

@@ -11,9 +11,10 @@ from pulsefront.firmware import load_board
 from pulsefront.firmware.rtl.counted import counted_unrolled
 from pulsefront.fixed_point import FixedPointModel
 from pulsefront.progress import progress
+from pulsefront.search.beside import unrolled_estimate
 from pulsefront.search.noninferiority import compare_figures
 from pulsefront.search.result import SearchSummary
-from pulsefront.search.tables import search_tables, unrolled_estimate
+from pulsefront.search.tables import search_tables
 from pulsefront.studies.beside import figures_of, proved_export, searched_networks
 from pulsefront.studies.blind import without_test_labels
 from pulsefront.studies.folders import RunFolders, read_split

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pulsefront.firmware.rtl.language.verilog import address_bits, instance, wires
 from pulsefront.firmware.rtl.layers.assign import CLOCK, Stream
+from pulsefront.firmware.rtl.time_shared.joined import stage
 from pulsefront.firmware.rtl.time_shared.plan import SharedPlan
-from pulsefront.firmware.rtl.time_shared.stages import stage
 from pulsefront.fixed_point.specification import Specification
 
 __all__ = ["top_module", "top_name"]
