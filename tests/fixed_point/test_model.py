@@ -124,3 +124,17 @@ def test_counts_that_are_too_large_for_a_step_of_several_are_to_be_shifted() -> 
         model.run(np.array([[1, 4000]]))
     with pytest.raises(PrecisionError, match="shift them right by 3, and clip"):
         model.run(np.array([[1, 40000]]))
+
+
+def test_samples_of_a_single_channel_come_with_or_without_its_axis() -> None:
+    first = FixedPointModel(
+        "net",
+        (Input("x", (4, 1), ADC),),
+        (Quantize("cut", ("x",), to=Assignment(FixedPointFormat(8, 12, signed=False))),),
+        ("cut",),
+    )
+    raw = np.random.default_rng(1).integers(0, 4096, (300, 4))
+    np.testing.assert_array_equal(first.run(raw), first.run(raw[..., None]))
+    for wrong in (raw[:, :3], raw[:, None]):
+        with pytest.raises(PrecisionError, match="has the shape"):
+            first.run(wrong)

@@ -163,6 +163,8 @@ def _checked(source: Input, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         )
     # Compiled loops take the machine's own byte order only.
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if source.shape[1:] == (1,) and array.shape[1:] == source.shape[:1]:
+        array = array[..., None]  # samples of a single channel, as every study holds them
     if array.shape[1:] != source.shape:
         raise PrecisionError(
             f"input {source.name!r} has the shape (event, {', '.join(map(str, source.shape))})",

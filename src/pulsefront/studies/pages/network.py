@@ -77,12 +77,21 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             ],
             caption="What each accepted removal cost, relative to the step before it.",
         ),
+        *_ranked(search, words),
+    ]
+
+
+def _ranked(search: SearchSummary, words: str) -> list[Block]:
+    """Return the ranking of inputs; a convolution needs them all, and has none."""
+    if not search.input_ranking:
+        return []
+    return [
         FigureBlock(
             ranking(search.input_ranking),
             "Inputs by how much the metric rises without them",
             f"Rise of the {words} (%) where one input of the full network is replaced by its "
             "mean; selection events.",
-        ),
+        )
     ]
 
 
