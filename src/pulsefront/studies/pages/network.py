@@ -77,11 +77,11 @@ def ablation_blocks(results: StudyResults, ranking: Callable[[Ranking], Figure])
             ],
             caption="What each accepted removal cost, relative to the step before it.",
         ),
-        *_ranked(search, words),
+        *_ranked(search, words, ranking),
     ]
 
 
-def _ranked(search: SearchSummary, words: str) -> list[Block]:
+def _ranked(search: SearchSummary, words: str, ranking: Callable[[Ranking], Figure]) -> list[Block]:
     """Return the ranking of inputs; a convolution needs them all, and has none."""
     if not search.input_ranking:
         return []
